@@ -1,0 +1,46 @@
+/* What every tool's main() shares: the only room of the library's tree that prints, and it is linked
+ * into the tools alone. Results go to standard output, everything else to standard error.
+ */
+#ifndef MOTE_FORMAT_CONSOLE_H
+#define MOTE_FORMAT_CONSOLE_H
+
+#include <stdio.h>
+
+#include "format/container.h"
+#include "format/status.h"
+
+#define MOTE_VERSION "0.1.0"
+
+/* Prints "tool: message" to standard error and returns the exit code for the error. */
+int mote_console_fail(const char *tool, const struct mote_error *error);
+
+/* From now on SIGINT, SIGTERM and SIGHUP set a flag instead of killing (a second one kills). */
+void mote_console_catch_signals(void);
+bool mote_console_interrupted(void);
+
+/* A progress bar with rate and time left on standard error; silent when that is no terminal.
+ * .update stops the operation when a signal came. */
+struct mote_console_bar {
+	const char *label;
+	double started;
+	double shown;      /* when the bar was last drawn, seconds */
+	bool terminal;
+	bool drawn;
+};
+struct mote_progress mote_console_progress(struct mote_console_bar *bar, const char *label);
+/* Clears the line. */
+void mote_console_progress_end(struct mote_console_bar *bar);
+
+/* Whole file into memory (path "-": standard input), caller frees; a terminating NUL follows the bytes
+ * and is not counted. MOTE_ERROR_IO; MOTE_ERROR_LIMIT beyond max_bytes. */
+enum mote_status mote_console_read_file(const char *path, size_t max_bytes, char **data, size_t *bytes,
+					struct mote_error *error);
+
+/* Prints JSON to standard output, compact, with a newline. Numbers print so that they read back exactly.
+ * MOTE_ERROR_IO when standard output fails. */
+enum mote_status mote_console_print_json(const cJSON *json, struct mote_error *error);
+
+/* Monotonic seconds. */
+double mote_console_seconds(void);
+
+#endif

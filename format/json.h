@@ -1,0 +1,56 @@
+/* JSON, strictly: the only door to cJSON.
+ *
+ * cJSON itself accepts too much (invalid UTF-8, raw control characters, trailing
+ * garbage), ignores case in keys, cuts strings at \u0000 and keeps duplicate keys.
+ * What passes through here is valid RFC 8259 in valid UTF-8, without \u0000, without
+ * duplicate keys in an object, at most MOTE_JSON_MAX_DEPTH deep, and ends where the
+ * input ends. A leading UTF-8 byte order mark is refused.
+ *
+ * Objects are linked lists: for a big one (a vocabulary), walk ->child / ->next once.
+ */
+#ifndef MOTE_FORMAT_JSON_H
+#define MOTE_FORMAT_JSON_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/status.h"
+
+#define MOTE_JSON_MAX_DEPTH 128
+
+/* Parses text[0..bytes) into *out, which the caller frees with cJSON_Delete().
+ *   name  what the text is, for messages ("config.json"); line and column are added
+ * Each number item carries its exact source text in ->valuestring (so 1, 1.0 and
+ * 12345678901234567890 can be told apart); ->valuedouble is its nearest double.
+ * MOTE_ERROR_CORRUPT: not strict JSON. MOTE_ERROR_MEMORY. On error *out is NULL. */
+enum mote_status mote_json_parse(const char *text, size_t bytes, const char *name,
+				 cJSON **out, struct mote_error *error);
+
+/* The member with exactly this key, or NULL (also when object is NULL or no object). */
+const cJSON *mote_json_get(const cJSON *object, const char *key);
+
+/* True when the number is integral, written without '.' or exponent, and |value| <= 2^53. */
+bool mote_json_integer(const cJSON *item, int64_t *value);
+
+/* Typed members. "where" names the object in messages ("config.json").
+ * need_*: absent, null or of the wrong type is MOTE_ERROR_CORRUPT with key, found, expected.
+ * want_*: absent or null stores fallback; the wrong type is still an error.
+ * Strings are borrowed from the tree. */
+enum mote_status mote_json_need_u32(const cJSON *object, const char *key, uint32_t min, uint32_t max,
+				    const char *where, uint32_t *value, struct mote_error *error);
+enum mote_status mote_json_want_u32(const cJSON *object, const char *key, uint32_t min, uint32_t max,
+				    uint32_t fallback, const char *where, uint32_t *value,
+				    struct mote_error *error);
+enum mote_status mote_json_want_double(const cJSON *object, const char *key, double min, double max,
+				       double fallback, const char *where, double *value,
+				       struct mote_error *error);
+enum mote_status mote_json_want_bool(const cJSON *object, const char *key, bool fallback,
+				     const char *where, bool *value, struct mote_error *error);
+enum mote_status mote_json_need_string(const cJSON *object, const char *key, const char *where,
+				       const char **value, struct mote_error *error);
+enum mote_status mote_json_want_string(const cJSON *object, const char *key, const char *fallback,
+				       const char *where, const char **value, struct mote_error *error);
+
+#endif

@@ -1,0 +1,52 @@
+/* Chat templates: a bounded interpreter of the Jinja2 that transformers' chat templates use, with transformers'
+ * environment (trim_blocks, lstrip_blocks, loop controls, raise_exception, strftime_now, tojson).
+ * Steps, output, depth and memory are capped: a hostile template gets an error, not a machine.
+ */
+#ifndef MOTE_RUNTIME_TEMPLATE_H
+#define MOTE_RUNTIME_TEMPLATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/json.h"
+#include "format/status.h"
+#include "runtime/text/tokenizer.h"
+
+struct mote_template;
+
+/* Environment switches; mote_template_options_default() is transformers' environment. */
+struct mote_template_options {
+	bool trim_blocks, lstrip_blocks, keep_trailing_newline;
+};
+struct mote_template_options mote_template_options_default(void);
+
+/* Parses; text is borrowed until close. MOTE_ERROR_CORRUPT: syntax error with line and column;
+ * MOTE_ERROR_UNSUPPORTED: a construct left out, by name; MOTE_ERROR_LIMIT: too large or too deep. */
+enum mote_status mote_template_open(const char *text, size_t bytes, const struct mote_template_options *options,
+				    struct mote_template **out, struct mote_error *error);
+void mote_template_close(struct mote_template *t); /* NULL is fine */
+
+struct mote_template_limits {
+	uint64_t steps;        /* evaluated nodes; 0: default */
+	size_t output_bytes;   /* 0: default */
+	size_t memory_bytes;   /* values and strings; 0: default */
+	int64_t now;           /* seconds since 1970 for strftime_now, local time not applied */
+};
+
+struct mote_rendered {
+	char *text;            /* NUL-terminated, owned */
+	size_t bytes;
+	struct mote_text_span *spans; /* cover text exactly; plain where a byte came from the context's data */
+	size_t n_spans;
+};
+void mote_rendered_free(struct mote_rendered *r);
+
+/* Renders with the members of the context object as variables (messages, tools, add_generation_prompt,
+ * bos_token, ...). trusted: names of top-level variables whose text counts as the template's own (bos_token,
+ * eos_token ...), NULL-terminated, or NULL. raise_exception() gives MOTE_ERROR_ARGUMENT with its message;
+ * other errors name line and column. */
+enum mote_status mote_template_render(const struct mote_template *t, const cJSON *context,
+				      const char *const *trusted, const struct mote_template_limits *limits,
+				      struct mote_rendered *out, struct mote_error *error);
+
+#endif
