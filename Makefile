@@ -1,37 +1,58 @@
-# mote: see README.md. Targets: all demo check conformance install deps fuzz clean; config=release|debug|sanitize|coverage|fuzz
+# mote's only build file; README.md says how to use it.
+#
+#   make               tools and library into build/release
+#   make demo          installs what is missing, builds, converts, quantizes, validates, answers
+#   make check         every test that needs nothing but this repository
+#   make conformance   every test against the data in DATA
+#   make differential  long comparisons with Jinja2 and Python's regex
+#   make fuzz          every fuzzer for FUZZ_SECONDS each (clang)
+#   make install       tools, library, header and man pages below DESTDIR/PREFIX
+#   make deps          the Debian packages that building and `make check` need
+#   make deps-test     and those which the other targets above need
+#
+# config=release|debug|sanitize|coverage|fuzz; objects go to build/CONFIG.
 config ?= release
 PREFIX ?= /usr/local
 DESTDIR ?=
 DATA ?= ../shared/data
+FUZZ_SECONDS ?= 60
 B := build/$(config)
 
 PACKAGES := libzstd libcjson libutf8proc libxxhash libpcre2-8
-PKG_CONFIG ?= pkg-config
-WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wundef -Wpointer-arith -Wvla -Wwrite-strings -Wcast-qual
-BASE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -I. $(WARN) -pthread -MMD -MP
-FLAGS_release := -O2 -g -DNDEBUG
-FLAGS_debug := -O0 -g
-FLAGS_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-FLAGS_coverage := -O0 -g --coverage
-FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+DEBIAN_PACKAGES := pkg-config libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libcmocka-dev
+DEBIAN_TEST_PACKAGES := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
+	python3-numpy python3-jinja2 python3-regex
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wundef -Wpointer-arith -Wvla \
+	-Wwrite-strings -Wcast-qual
+LANGUAGE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -I. -pthread
+CONFIG_release := -O2 -g -DNDEBUG
+CONFIG_debug := -O0 -g
+CONFIG_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CONFIG_coverage := -O0 -g --coverage
+CONFIG_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifeq ($(config),fuzz)
 CC := clang
 endif
 CFLAGS ?=
-LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread
+PKG_CONFIG ?= pkg-config
+LIBRARIES = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(CONFIG_$(config)) $(INCLUDES) $(CFLAGS) -MMD -MP
+LINK = $(CC) $(CONFIG_$(config)) -pthread $(CFLAGS) $(LDFLAGS)
 INCLUDES := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
-COMPILE = $(CC) $(BASE) $(FLAGS_$(config)) $(INCLUDES) $(CFLAGS)
-LINK = $(CC) $(FLAGS_$(config)) $(CFLAGS) $(LDFLAGS)
 
-# A tool's main() is the file mote-NAME.c; everything else in the floors is the library, except console.c,
-# which prints and therefore belongs to the tools.
+# A tool's main() is FLOOR/mote-NAME.c. Everything else on the floors is the library, except
+# console.c, which prints and therefore belongs to the tools.
 FLOORS := format runtime/kernels runtime/model runtime/text convert quant
 TOOL_SOURCES := $(wildcard format/mote-*.c runtime/mote-*.c convert/mote-*.c quant/mote-*.c)
-TOOLS := $(addprefix $(B)/,$(basename $(notdir $(TOOL_SOURCES))))
+TOOLS := $(TOOL_SOURCES:%.c=$(B)/%)
+TOOLS := $(addprefix $(B)/,$(notdir $(TOOLS)))
 LIB_SOURCES := $(filter-out $(TOOL_SOURCES) format/console.c,$(wildcard $(addsuffix /*.c,$(FLOORS))))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o)
 TEST_SOURCES := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SOURCES:tests/%.c=$(B)/%)
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(B)/%)
 
 all: $(TOOLS) $(B)/libmote.a
 
@@ -40,20 +61,49 @@ $(B)/libmote.a: $(LIB_OBJECTS)
 	$(AR) rcs $@ $^
 
 $(B)/%.o: %.c
-	@mkdir -p $(dir $@)
+	@mkdir -p $(@D)
 	$(COMPILE) -c $< -o $@
 
-define TOOL_RULE
+define tool_rule
 $(B)/$(basename $(notdir $(1))): $(B)/$(1:.c=.o) $(B)/format/console.o $(B)/libmote.a
-	$$(LINK) $$^ $$(LIBS) -o $$@
+	$$(LINK) $$^ $$(LIBRARIES) -o $$@
 endef
-$(foreach source,$(TOOL_SOURCES),$(eval $(call TOOL_RULE,$(source))))
+$(foreach source,$(TOOL_SOURCES),$(eval $(call tool_rule,$(source))))
 
 $(B)/test_%: $(B)/tests/test_%.o $(B)/format/console.o $(B)/libmote.a
-	$(LINK) $^ -lcmocka $(LIBS) -o $@
+	$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
 
-check: all $(TESTS)
-	@tests/run.sh $(B)
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/libmote.a
+	$(LINK) -fsanitize=fuzzer $^ $(LIBRARIES) -o $@
+
+# demo and check install what is missing first, then start over so that pkg-config is there.
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@tests/demo.sh $(B)
+
+check: deps
+	@$(MAKE) --no-print-directory check-run
+
+check-run: all $(TESTS)
+	@tests/run.sh $(B) $(TESTS) tests/cli/*.sh
+
+conformance: all
+	@DATA=$(DATA) tests/run.sh $(B) tests/conformance/*.sh
+
+differential: all
+	@tests/run.sh $(B) tests/differential/*.sh
+
+fuzz:
+	@$(MAKE) --no-print-directory config=fuzz fuzz-run
+
+fuzz-run: $(FUZZERS)
+	@tests/fuzz/run.sh $(B) $(FUZZ_SECONDS)
+
+deps:
+	@tests/deps.sh $(DEBIAN_PACKAGES)
+
+deps-test: deps
+	@tests/deps.sh $(DEBIAN_TEST_PACKAGES)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
@@ -62,6 +112,7 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all check install clean demo conformance deps fuzz
+.PHONY: all demo check check-run conformance differential fuzz fuzz-run deps deps-test install clean
 .SECONDARY:
--include $(LIB_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:tests/%.c=$(B)/tests/%.d)
+-include $(LIB_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
+	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(B)/format/console.d
