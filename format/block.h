@@ -13,11 +13,12 @@
  *                  low nibble: column 8*group + c, high nibble: column 8*group + 4 + c;
  *                  weight = scale * (codebook[nibble] - 128), codebook: the tensor's 16 u8
  *
- * where a block is 32 columns and blocks = ceil(cols / 32). Rows beyond the last and columns
- * beyond cols are padding: quantized padding decodes to exactly zero because its SCALE is zero
- * when a whole row is padding, and because its weight is u = 128 (q8) when only columns are; in
- * q4, padding columns hold the nibble whose codebook value is nearest to 128, and readers must
- * not rely on them: activations there are zero. Float padding is zero bytes.
+ * where a block is 32 columns, blocks = ceil(cols / 32), scales are f16, and everything is little
+ * endian. Rows beyond the last and columns beyond cols are padding. It is written thus: float
+ * elements and scales of padding rows are zero, quants of padding rows and columns are 128 (q8)
+ * or index 8 (q4), bytes between scales and quants and behind the elements are zero. Readers do
+ * not look at it: whoever multiplies has activations of zero in padding columns and drops the
+ * sums of padding rows. decode_row() never returns padding.
  */
 #ifndef MOTE_FORMAT_BLOCK_H
 #define MOTE_FORMAT_BLOCK_H
@@ -75,7 +76,8 @@ void mote_matrix_decode_row(const struct mote_matrix *m, uint32_t row, float *ou
 void mote_panel_pack_floats(const struct mote_matrix *m, const float *rows, uint32_t n_rows, void *out);
 
 /* Packs one panel of quants.
- *   quants [n_rows][blocks*32] row-major: q8: u = q + 128; q4: codebook index 0..15
+ *   quants [n_rows][blocks*32] row-major: q8: u = q + 128; q4: codebook index 0..15 (columns
+ *          beyond cols are not read)
  *   scales [n_rows][blocks] f16 bits; out [m->panel_bytes], wholly written */
 void mote_panel_pack_quants(const struct mote_matrix *m, const uint8_t *quants, const uint16_t *scales,
 			    uint32_t n_rows, void *out);

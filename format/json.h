@@ -24,12 +24,21 @@
  *   name  what the text is, for messages ("config.json"); line and column are added
  * Each number item carries its exact source text in ->valuestring (so 1, 1.0 and
  * 12345678901234567890 can be told apart); ->valuedouble is its nearest double.
+ * Numbers longer than 63 characters are refused, like everything else that cJSON misreads.
  * MOTE_ERROR_CORRUPT: not strict JSON. MOTE_ERROR_MEMORY. On error *out is NULL. */
 enum mote_status mote_json_parse(const char *text, size_t bytes, const char *name,
 				 cJSON **out, struct mote_error *error);
 
 /* The member with exactly this key, or NULL (also when object is NULL or no object). */
 const cJSON *mote_json_get(const cJSON *object, const char *key);
+
+/* Compact text of a tree, which the caller frees with free(); NULL when memory is gone. Numbers which
+ * were parsed print as their source text (so do not change them with cJSON_SetNumberValue());
+ * others print so that they read back to the same double. What JSON cannot say (NaN) prints as null.
+ *   bytes  receives the length without the terminating NUL */
+char *mote_json_print(const cJSON *json, size_t *bytes);
+
+bool mote_json_is_utf8(const char *text, size_t bytes);
 
 /* True when the number is integral, written without '.' or exponent, and |value| <= 2^53. */
 bool mote_json_integer(const cJSON *item, int64_t *value);

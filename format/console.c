@@ -1,0 +1,164 @@
+/* What every tool's main() shares: see console.h. Linked into the tools, never into the library. */
+#include "format/console.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+int mote_console_fail(const char *tool, const struct mote_error *error)
+{
+	fprintf(stderr, "%s: %s\n", tool, error->message);
+	return mote_status_exit_code(error->code);
+}
+
+/* Signals reach a process, not a caller: this flag cannot be anything but global. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+void mote_console_catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+bool mote_console_interrupted(void)
+{
+	return interrupted != 0;
+}
+
+double mote_console_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void draw_bar(struct mote_console_bar *bar, double now, uint64_t done, uint64_t total)
+{
+	enum { WIDTH = 30 };
+	char filled[WIDTH + 1];
+	double elapsed = now - bar->started, share = total ? (double)done / (double)total : 1;
+	double rate = elapsed > 0 ? (double)done / elapsed : 0;
+	const char *unit = "";
+
+	for (int i = 0; i < WIDTH; i++)
+		filled[i] = i < (int)(share * WIDTH) ? '#' : '.';
+	filled[WIDTH] = 0;
+	for (const char *units = "kMG"; rate >= 1000 && *units; units++) {
+		static const char names[3][2] = { "k", "M", "G" };
+		rate /= 1000;
+		unit = names[*units == 'k' ? 0 : *units == 'M' ? 1 : 2];
+	}
+	fprintf(stderr, "\r\x1b[K%s [%s] %3d %%  %.*f %s/s", bar->label, filled, (int)(share * 100),
+		rate < 10 ? 1 : 0, rate, unit);
+	if (done > 0 && elapsed > 0.5)
+		fprintf(stderr, "  %.0f s left", elapsed / share - elapsed);
+	fflush(stderr);
+}
+
+static bool update_bar(void *user, uint64_t done, uint64_t total)
+{
+	struct mote_console_bar *bar = user;
+	double now;
+
+	if (bar->terminal && (now = mote_console_seconds()) - bar->shown >= 0.1) {
+		bar->shown = now;
+		bar->drawn = true;
+		draw_bar(bar, now, done, total);
+	}
+	return !mote_console_interrupted();
+}
+
+struct mote_progress mote_console_progress(struct mote_console_bar *bar, const char *label)
+{
+	double now = mote_console_seconds();
+
+	*bar = (struct mote_console_bar){ .label = label, .started = now, .shown = now,
+					  .terminal = isatty(STDERR_FILENO) };
+	return (struct mote_progress){ .update = update_bar, .user = bar };
+}
+
+void mote_console_progress_end(struct mote_console_bar *bar)
+{
+	if (bar->drawn)
+		fputs("\r\x1b[K", stderr);
+	bar->drawn = false;
+}
+
+enum mote_status mote_console_read_file(const char *path, size_t max_bytes, char **data, size_t *bytes,
+					struct mote_error *error)
+{
+	bool standard = strcmp(path, "-") == 0;
+	FILE *file = standard ? stdin : fopen(path, "rb");
+	char *buffer = NULL;
+	size_t used = 0, room = 0, got;
+	enum mote_status status = MOTE_OK;
+
+	*data = NULL;
+	*bytes = 0;
+	if (standard)
+		path = "standard input";
+	if (!file)
+		return mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
+	do {
+		if (room - used < 65536) { /* one byte of it is for the NUL */
+			size_t more = room ? room * 2 : 131072;
+			char *grown = realloc(buffer, more);
+
+			if (!grown) {
+				status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
+				goto end;
+			}
+			buffer = grown;
+			room = more;
+		}
+		got = fread(buffer + used, 1, room - used - 1, file);
+		used += got;
+		if (used > max_bytes) {
+			status = mote_error_set(error, MOTE_ERROR_LIMIT, "%s: larger than %zu bytes", path, max_bytes);
+			goto end;
+		}
+	} while (got > 0);
+	if (ferror(file)) {
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
+		goto end;
+	}
+	buffer[used] = 0;
+	*data = buffer;
+	*bytes = used;
+	buffer = NULL;
+end:
+	free(buffer);
+	if (!standard)
+		fclose(file);
+	return status;
+}
+
+enum mote_status mote_console_print_json(const cJSON *json, struct mote_error *error)
+{
+	size_t bytes;
+	char *text = mote_json_print(json, &bytes);
+
+	if (!text)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory while printing JSON");
+	if (fwrite(text, 1, bytes, stdout) != bytes || putchar('\n') == EOF || fflush(stdout) == EOF) {
+		mote_error_set(error, MOTE_ERROR_IO, "standard output: %s", strerror(errno));
+		free(text);
+		return MOTE_ERROR_IO;
+	}
+	free(text);
+	return MOTE_OK;
+}

@@ -1,0 +1,505 @@
+/* JSON, strictly: see json.h.
+ *
+ * Three passes. A scanner accepts RFC 8259 and nothing else, and notes where the numbers are. cJSON,
+ * which is known to read everything that the scanner accepts, builds the tree. A walk gives numbers
+ * their source text and refuses duplicate keys, which can only be compared once escapes are resolved. */
+#include "format/json.h"
+
+#define XXH_INLINE_ALL
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* cJSON cuts longer ones. The longest that any writer of doubles needs has 25. */
+#define MAX_NUMBER_BYTES 63
+
+#define MAX_INTEGER 9007199254740992.0 /* 2^53 */
+
+struct span {
+	size_t at;
+	uint32_t bytes;
+};
+
+struct scanner {
+	const unsigned char *text;
+	size_t at, bytes;
+	const char *name;
+	struct mote_error *error;
+	enum mote_status status; /* the first failure */
+	unsigned depth;
+	struct span *numbers; /* in document order */
+	size_t n_numbers, numbers_room;
+};
+
+/* Fails at the current place; counts lines only now. Returns false. */
+static bool fail(struct scanner *s, enum mote_status code, const char *what)
+{
+	size_t line = 1, start = 0;
+
+	for (size_t i = 0; i < s->at && i < s->bytes; i++)
+		if (s->text[i] == '\n') {
+			line++;
+			start = i + 1;
+		}
+	s->status = mote_error_set(s->error, code, "%s: line %zu, column %zu: %s", s->name, line,
+				   s->at - start + 1, what);
+	return false;
+}
+
+/* The byte at the cursor; -1 at the end. */
+static int peek(const struct scanner *s)
+{
+	return s->at < s->bytes ? s->text[s->at] : -1;
+}
+
+static void skip_space(struct scanner *s)
+{
+	int c;
+
+	while ((c = peek(s)) == ' ' || c == '\n' || c == '\t' || c == '\r')
+		s->at++;
+}
+
+static bool is_digit(int c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool scan_digits(struct scanner *s)
+{
+	if (!is_digit(peek(s)))
+		return fail(s, MOTE_ERROR_CORRUPT, "expected a digit in a number");
+	while (is_digit(peek(s)))
+		s->at++;
+	return true;
+}
+
+static bool scan_number(struct scanner *s)
+{
+	size_t start = s->at;
+
+	if (peek(s) == '-')
+		s->at++;
+	if (peek(s) == '0')
+		s->at++;
+	else if (!scan_digits(s))
+		return false;
+	if (is_digit(peek(s)))
+		return fail(s, MOTE_ERROR_CORRUPT, "a number begins with a superfluous 0");
+	if (peek(s) == '.') {
+		s->at++;
+		if (!scan_digits(s))
+			return false;
+	}
+	if (peek(s) == 'e' || peek(s) == 'E') {
+		s->at++;
+		if (peek(s) == '+' || peek(s) == '-')
+			s->at++;
+		if (!scan_digits(s))
+			return false;
+	}
+	if (s->at - start > MAX_NUMBER_BYTES)
+		return fail(s, MOTE_ERROR_CORRUPT, "a number has more than 63 characters");
+	if (s->n_numbers == s->numbers_room) {
+		size_t room = s->numbers_room ? s->numbers_room * 2 : 256;
+		struct span *grown = realloc(s->numbers, room * sizeof *grown);
+
+		if (!grown)
+			return fail(s, MOTE_ERROR_MEMORY, "out of memory");
+		s->numbers = grown;
+		s->numbers_room = room;
+	}
+	s->numbers[s->n_numbers++] = (struct span){ start, (uint32_t)(s->at - start) };
+	return true;
+}
+
+/* Four hexadecimal digits after \u; -1 when they are not. */
+static int scan_hex4(struct scanner *s)
+{
+	int value = 0;
+
+	for (int i = 0; i < 4; i++, s->at++) {
+		int c = peek(s), lower = c | 0x20;
+
+		if (is_digit(c))
+			value = value << 4 | (c - '0');
+		else if (c > 0 && lower >= 'a' && lower <= 'f')
+			value = value << 4 | (lower - 'a' + 10);
+		else
+			return -1;
+	}
+	return value;
+}
+
+/* The cursor is behind a backslash. */
+static bool scan_escape(struct scanner *s)
+{
+	int c = peek(s), unit;
+
+	if (c > 0 && strchr("\"\\/bfnrt", c)) {
+		s->at++;
+		return true;
+	}
+	if (c != 'u')
+		return fail(s, MOTE_ERROR_CORRUPT, "unknown escape in a string");
+	s->at++;
+	unit = scan_hex4(s);
+	if (unit < 0)
+		return fail(s, MOTE_ERROR_CORRUPT, "expected four hexadecimal digits after \\u");
+	if (unit == 0)
+		return fail(s, MOTE_ERROR_CORRUPT, "\\u0000 in a string is not accepted");
+	if (unit < 0xd800 || unit > 0xdfff)
+		return true;
+	if (unit < 0xdc00 && s->bytes - s->at >= 6 && s->text[s->at] == '\\' && s->text[s->at + 1] == 'u') {
+		s->at += 2;
+		unit = scan_hex4(s);
+		if (unit >= 0xdc00 && unit <= 0xdfff)
+			return true;
+	}
+	return fail(s, MOTE_ERROR_CORRUPT, "a \\u surrogate without its other half");
+}
+
+/* Bytes of the UTF-8 sequence at p, 0 when it is none (Unicode 15, table 3-7). */
+static size_t utf8_sequence(const unsigned char *p, size_t left)
+{
+	size_t bytes = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	unsigned low = 0x80, high = 0xbf;
+
+	if (bytes == 1)
+		return 1;
+	if (p[0] < 0xc2 || p[0] > 0xf4 || left < bytes)
+		return 0;
+	if (p[0] == 0xe0)
+		low = 0xa0; /* no overlong form */
+	else if (p[0] == 0xed)
+		high = 0x9f; /* no surrogate */
+	else if (p[0] == 0xf0)
+		low = 0x90;
+	else if (p[0] == 0xf4)
+		high = 0x8f; /* nothing beyond U+10FFFF */
+	if (p[1] < low || p[1] > high)
+		return 0;
+	for (size_t i = 2; i < bytes; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return bytes;
+}
+
+bool mote_json_is_utf8(const char *text, size_t bytes)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	for (size_t at = 0, n; at < bytes; at += n)
+		if ((n = utf8_sequence(p + at, bytes - at)) == 0)
+			return false;
+	return true;
+}
+
+static bool scan_string(struct scanner *s)
+{
+	if (peek(s) != '"')
+		return fail(s, MOTE_ERROR_CORRUPT, "expected a string");
+	s->at++;
+	for (;;) {
+		int c = peek(s);
+
+		if (c < 0)
+			return fail(s, MOTE_ERROR_CORRUPT, "a string is not ended");
+		if (c == '"') {
+			s->at++;
+			return true;
+		}
+		if (c < 0x20)
+			return fail(s, MOTE_ERROR_CORRUPT, "a raw control character in a string");
+		if (c == '\\') {
+			s->at++;
+			if (!scan_escape(s))
+				return false;
+		} else if (c < 0x80) {
+			s->at++;
+		} else {
+			size_t n = utf8_sequence(s->text + s->at, s->bytes - s->at);
+
+			if (n == 0)
+				return fail(s, MOTE_ERROR_CORRUPT, "invalid UTF-8 in a string");
+			s->at += n;
+		}
+	}
+}
+
+static bool scan_word(struct scanner *s, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (s->bytes - s->at < n || memcmp(s->text + s->at, word, n) != 0)
+		return fail(s, MOTE_ERROR_CORRUPT, "expected a value");
+	s->at += n;
+	return true;
+}
+
+static bool scan_value(struct scanner *s);
+
+/* An object or an array: the cursor is at its bracket. */
+static bool scan_members(struct scanner *s, bool object)
+{
+	int end = object ? '}' : ']';
+
+	if (++s->depth > MOTE_JSON_MAX_DEPTH)
+		return fail(s, MOTE_ERROR_CORRUPT, "nested too deep");
+	s->at++;
+	skip_space(s);
+	if (peek(s) != end)
+		for (;;) {
+			if (object) {
+				if (!scan_string(s))
+					return false;
+				skip_space(s);
+				if (peek(s) != ':')
+					return fail(s, MOTE_ERROR_CORRUPT, "expected ':' after a key");
+				s->at++;
+				skip_space(s);
+			}
+			if (!scan_value(s))
+				return false;
+			skip_space(s);
+			if (peek(s) != ',')
+				break;
+			s->at++;
+			skip_space(s);
+		}
+	if (peek(s) != end)
+		return fail(s, MOTE_ERROR_CORRUPT, object ? "expected ',' or '}'" : "expected ',' or ']'");
+	s->at++;
+	s->depth--;
+	return true;
+}
+
+static bool scan_value(struct scanner *s)
+{
+	switch (peek(s)) {
+	case '{': return scan_members(s, true);
+	case '[': return scan_members(s, false);
+	case '"': return scan_string(s);
+	case 't': return scan_word(s, "true");
+	case 'f': return scan_word(s, "false");
+	case 'n': return scan_word(s, "null");
+	default:
+		if (peek(s) == '-' || is_digit(peek(s)))
+			return scan_number(s);
+		return fail(s, MOTE_ERROR_CORRUPT, peek(s) < 0 ? "unexpected end" : "expected a value");
+	}
+}
+
+/* The first key that occurs twice, or NULL. *memory is set false when the table cannot be had. */
+static const char *duplicate_key(const cJSON *object, bool *memory)
+{
+	const char **table;
+	size_t members = 0, slots = 16;
+	const char *found = NULL;
+
+	for (const cJSON *child = object->child; child; child = child->next)
+		members++;
+	if (members < 2)
+		return NULL;
+	while (slots < members * 2)
+		slots *= 2;
+	table = calloc(slots, sizeof *table);
+	if (!table) {
+		*memory = false;
+		return NULL;
+	}
+	for (const cJSON *child = object->child; child && !found; child = child->next) {
+		size_t slot = (size_t)XXH3_64bits(child->string, strlen(child->string)) & (slots - 1);
+
+		for (; table[slot]; slot = (slot + 1) & (slots - 1))
+			if (strcmp(table[slot], child->string) == 0) {
+				found = child->string;
+				break;
+			}
+		table[slot] = child->string;
+	}
+	free(table);
+	return found;
+}
+
+/* Second half of the strictness. next counts the numbers met so far. */
+static bool finish_tree(struct scanner *s, cJSON *item, size_t *next)
+{
+	if (cJSON_IsNumber(item)) {
+		const struct span *number = s->numbers + (*next)++;
+
+		/* With the allocator of cJSON, since cJSON_Delete() will free it. */
+		item->valuestring = cJSON_malloc(number->bytes + 1u);
+		if (!item->valuestring)
+			goto no_memory;
+		memcpy(item->valuestring, s->text + number->at, number->bytes);
+		item->valuestring[number->bytes] = 0;
+		return true;
+	}
+	if (cJSON_IsObject(item)) {
+		bool memory = true;
+		const char *key = duplicate_key(item, &memory);
+
+		if (!memory)
+			goto no_memory;
+		if (key) {
+			s->status = mote_error_set(s->error, MOTE_ERROR_CORRUPT, "%s: duplicate key \"%.200s\"",
+						   s->name, key);
+			return false;
+		}
+	}
+	for (cJSON *child = item->child; child; child = child->next)
+		if (!finish_tree(s, child, next))
+			return false;
+	return true;
+
+no_memory:
+	s->status = mote_error_set(s->error, MOTE_ERROR_MEMORY, "%s: out of memory", s->name);
+	return false;
+}
+
+enum mote_status mote_json_parse(const char *text, size_t bytes, const char *name,
+				 cJSON **out, struct mote_error *error)
+{
+	struct scanner s = { .text = (const unsigned char *)text, .bytes = bytes, .name = name, .error = error };
+	cJSON *tree = NULL;
+	size_t next = 0;
+
+	*out = NULL;
+	skip_space(&s);
+	if (!scan_value(&s))
+		goto end;
+	skip_space(&s);
+	if (s.at != s.bytes) {
+		fail(&s, MOTE_ERROR_CORRUPT, "more text behind the value");
+		goto end;
+	}
+	tree = cJSON_ParseWithLength(text, bytes);
+	if (!tree) { /* the scanner accepted it, so it can only be memory */
+		s.status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", name);
+		goto end;
+	}
+	if (finish_tree(&s, tree, &next)) {
+		*out = tree;
+		tree = NULL;
+	}
+end:
+	cJSON_Delete(tree);
+	free(s.numbers);
+	return s.status;
+}
+
+const cJSON *mote_json_get(const cJSON *object, const char *key)
+{
+	if (!cJSON_IsObject(object))
+		return NULL;
+	for (const cJSON *child = object->child; child; child = child->next)
+		if (strcmp(child->string, key) == 0)
+			return child;
+	return NULL;
+}
+
+bool mote_json_integer(const cJSON *item, int64_t *value)
+{
+	double x;
+
+	if (!cJSON_IsNumber(item))
+		return false;
+	x = item->valuedouble;
+	if (item->valuestring && strpbrk(item->valuestring, ".eE"))
+		return false;
+	/* 2^53 + 1 rounds to 2^53: the text decides. */
+	if (!(fabs(x) <= MAX_INTEGER) || floor(x) != x)
+		return false;
+	if (fabs(x) == MAX_INTEGER && item->valuestring && !strstr(item->valuestring, "9007199254740992"))
+		return false;
+	*value = (int64_t)x;
+	return true;
+}
+
+/* What an item is, for messages. */
+static const char *kind(const cJSON *item)
+{
+	return !item ? "nothing" : cJSON_IsNull(item) ? "null" : cJSON_IsBool(item) ? "a boolean" :
+	       cJSON_IsString(item) ? "a string" : cJSON_IsArray(item) ? "an array" :
+	       cJSON_IsObject(item) ? "an object" : item->valuestring ? item->valuestring : "a number";
+}
+
+static bool absent(const cJSON *item)
+{
+	return !item || cJSON_IsNull(item);
+}
+
+enum mote_status mote_json_need_u32(const cJSON *object, const char *key, uint32_t min, uint32_t max,
+				    const char *where, uint32_t *value, struct mote_error *error)
+{
+	const cJSON *item = mote_json_get(object, key);
+	int64_t integer;
+
+	if (!mote_json_integer(item, &integer) || integer < min || integer > max)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"%s\": found %s, expected an integer %u..%u",
+				      where, key, kind(item), min, max);
+	*value = (uint32_t)integer;
+	return MOTE_OK;
+}
+
+enum mote_status mote_json_want_u32(const cJSON *object, const char *key, uint32_t min, uint32_t max,
+				    uint32_t fallback, const char *where, uint32_t *value,
+				    struct mote_error *error)
+{
+	if (!absent(mote_json_get(object, key)))
+		return mote_json_need_u32(object, key, min, max, where, value, error);
+	*value = fallback;
+	return MOTE_OK;
+}
+
+enum mote_status mote_json_want_double(const cJSON *object, const char *key, double min, double max,
+				       double fallback, const char *where, double *value,
+				       struct mote_error *error)
+{
+	const cJSON *item = mote_json_get(object, key);
+
+	if (absent(item)) {
+		*value = fallback;
+		return MOTE_OK;
+	}
+	if (!cJSON_IsNumber(item) || !(item->valuedouble >= min && item->valuedouble <= max))
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"%s\": found %s, expected a number %g..%g",
+				      where, key, kind(item), min, max);
+	*value = item->valuedouble;
+	return MOTE_OK;
+}
+
+enum mote_status mote_json_want_bool(const cJSON *object, const char *key, bool fallback,
+				     const char *where, bool *value, struct mote_error *error)
+{
+	const cJSON *item = mote_json_get(object, key);
+
+	if (!absent(item) && !cJSON_IsBool(item))
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"%s\": found %s, expected a boolean",
+				      where, key, kind(item));
+	*value = absent(item) ? fallback : cJSON_IsTrue(item);
+	return MOTE_OK;
+}
+
+enum mote_status mote_json_need_string(const cJSON *object, const char *key, const char *where,
+				       const char **value, struct mote_error *error)
+{
+	const cJSON *item = mote_json_get(object, key);
+
+	if (!cJSON_IsString(item))
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"%s\": found %s, expected a string",
+				      where, key, kind(item));
+	*value = item->valuestring;
+	return MOTE_OK;
+}
+
+enum mote_status mote_json_want_string(const cJSON *object, const char *key, const char *fallback,
+				       const char *where, const char **value, struct mote_error *error)
+{
+	if (!absent(mote_json_get(object, key)))
+		return mote_json_need_string(object, key, where, value, error);
+	*value = fallback;
+	return MOTE_OK;
+}
