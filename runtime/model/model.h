@@ -6,9 +6,12 @@
 #ifndef MOTE_RUNTIME_MODEL_H
 #define MOTE_RUNTIME_MODEL_H
 
-#include "format/container.h"
+#include "format/block.h"
 
 #define MOTE_MAX_EOS 8
+
+struct cJSON;          /* <cjson/cJSON.h> */
+struct mote_container; /* format/container.h */
 
 enum mote_rope_kind { MOTE_ROPE_DEFAULT, MOTE_ROPE_LINEAR, MOTE_ROPE_LLAMA3 };
 
@@ -24,6 +27,11 @@ struct mote_config {
 	int32_t eos[MOTE_MAX_EOS];
 	uint32_t n_eos;
 };
+
+/* Reads keys "model" and "tokens" of a container's metadata. MOTE_ERROR_CORRUPT: a key is missing, of the wrong
+ * type or out of range, or shapes contradict each other; MOTE_ERROR_UNSUPPORTED: an architecture or RoPE kind,
+ * or a file without weights (made with --vocab-only). */
+enum mote_status mote_config_read(const struct cJSON *metadata, struct mote_config *out, struct mote_error *error);
 
 struct mote_layer {
 	const float *attention_norm, *ffn_norm;  /* [hidden] */
@@ -45,6 +53,8 @@ struct mote_model {
 	size_t huge_bytes;
 };
 
+/* MAPPED uses the file's pages as they lie in the page cache; HUGE_PAGES reads the weights once into 2 MiB pages,
+ * from which two cores stream about half as fast again (docs/benchmarks.md has the measurement). */
 enum mote_weights { MOTE_WEIGHTS_DEFAULT, MOTE_WEIGHTS_MAPPED, MOTE_WEIGHTS_HUGE_PAGES };
 
 /* Opens a container and binds it. Statuses as mote_container_open(); MOTE_ERROR_CORRUPT names a missing,
