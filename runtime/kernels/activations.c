@@ -1,0 +1,93 @@
+/* Layout of activations and of the key-value cache; the arithmetic on them is in the tables. */
+#include <string.h>
+
+#include "runtime/kernels/tables.h"
+
+static size_t round_up(size_t n, size_t multiple)
+{
+	return (n + multiple - 1) / multiple * multiple;
+}
+
+size_t mote_activations_bytes(uint32_t rows, uint32_t cols, unsigned parts)
+{
+	size_t stride = round_up(cols, 64), cells = rows * (stride / 32), bytes = 0;
+
+	if (parts & MOTE_ACTIVATIONS_X)
+		bytes += rows * stride * sizeof(float);
+	if (parts & MOTE_ACTIVATIONS_Q)
+		bytes += rows * stride + round_up(cells * sizeof(float), 64) + round_up(cells * sizeof(int32_t), 64);
+	return bytes;
+}
+
+void mote_activations_init(struct mote_activations *a, uint32_t rows, uint32_t cols, unsigned parts,
+			   void *memory)
+{
+	size_t stride = round_up(cols, 64), cells = rows * (stride / 32);
+	uint8_t *at = memory;
+
+	*a = (struct mote_activations){ .rows = rows, .cols = cols, .stride = stride };
+	if (parts & MOTE_ACTIVATIONS_X) {
+		a->x = (float *)(void *)at;
+		at += rows * stride * sizeof(float);
+	}
+	if (parts & MOTE_ACTIVATIONS_Q) {
+		a->q = (int8_t *)at;
+		at += rows * stride;
+		a->scale = (float *)(void *)at;
+		at += round_up(cells * sizeof(float), 64);
+		a->bias = (int32_t *)(void *)at;
+	}
+}
+
+void mote_activations_quantize(const struct mote_kernels *k, struct mote_activations *a, uint32_t begin,
+			       uint32_t end)
+{
+	size_t blocks = a->stride / 32;
+
+	if (!a->q)
+		return;
+	for (size_t r = begin; r < end; r++)
+		k->quantize(a->x + r * a->stride, a->cols, a->q + r * a->stride, a->scale + r * blocks,
+			    a->bias + r * blocks);
+}
+
+/* Fills in everything but the pointers; returns the bytes of K and stores those of V. */
+static size_t kv_plan(struct mote_kv *kv, enum mote_type k, enum mote_type v, uint32_t head_dim,
+		      uint32_t positions, size_t *v_bytes)
+{
+	uint64_t k_bytes;
+
+	memset(kv, 0, sizeof *kv);
+	if ((k != MOTE_F32 && k != MOTE_F16 && k != MOTE_Q8) || (v != MOTE_F32 && v != MOTE_F16 && v != MOTE_Q8) ||
+	    mote_matrix_init(&kv->k, k, positions, head_dim, NULL, NULL, &k_bytes, NULL) != MOTE_OK)
+		return 0;
+	kv->v_type = v;
+	kv->head_dim = head_dim;
+	kv->v_cols = (uint32_t)round_up(head_dim, v == MOTE_Q8 ? 32 : 16);
+	if (v == MOTE_Q8) {
+		kv->v_quants_offset = round_up((size_t)kv->v_cols / 32 * 32, 64);
+		kv->v_panel_bytes = kv->v_quants_offset + (size_t)16 * kv->v_cols;
+	} else {
+		kv->v_panel_bytes = (size_t)16 * kv->v_cols * (v == MOTE_F32 ? 4 : 2);
+	}
+	*v_bytes = kv->k.panels * kv->v_panel_bytes;
+	return k_bytes;
+}
+
+size_t mote_kv_bytes(enum mote_type k, enum mote_type v, uint32_t head_dim, uint32_t positions)
+{
+	struct mote_kv kv;
+	size_t v_bytes, k_bytes = kv_plan(&kv, k, v, head_dim, positions, &v_bytes);
+
+	return k_bytes ? k_bytes + v_bytes : 0;
+}
+
+void mote_kv_init(struct mote_kv *kv, enum mote_type k, enum mote_type v, uint32_t head_dim,
+		  uint32_t positions, void *memory)
+{
+	size_t v_bytes, k_bytes = kv_plan(kv, k, v, head_dim, positions, &v_bytes);
+
+	kv->k_data = memory;
+	kv->k.data = kv->k_data;
+	kv->v = kv->k_data + k_bytes;
+}

@@ -1,0 +1,22 @@
+/* Elementary functions with one answer everywhere: only IEEE +, -, *, / and fma in a fixed order, so that
+ * the same argument gives the same bits on every machine and with every libm.
+ */
+#ifndef MOTE_RUNTIME_EXACT_H
+#define MOTE_RUNTIME_EXACT_H
+
+/* The kernels' exponential. Relative error below 1.1e-7 (1 ulp) for x in [-87, 88].
+ * x < -87 gives exactly 0 (so does -infinity), x > 88 gives exp(88), NaN gives NaN. */
+float mote_exact_expf(float x);
+
+/* Double precision, for tables and statistics. No fma: plain IEEE operations.
+ * exp: within 1 ulp; 0 below -708, +infinity above 709.78.
+ * log: within 1 ulp for positive finite x, subnormals included; -infinity for 0, NaN below, x for +infinity.
+ * sin, cos: within 1 ulp where the result is not tiny (absolute error 2e-16), |x| <= 1e6; NaN beyond.
+ * pow: x > 0; exp(y * log(x)) with the logarithm in two parts, relative error below 3e-16 for |y log x| <= 700. */
+double mote_exact_exp(double x);
+double mote_exact_log(double x);
+double mote_exact_sin(double x);
+double mote_exact_cos(double x);
+double mote_exact_pow(double x, double y);
+
+#endif

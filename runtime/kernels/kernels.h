@@ -1,0 +1,209 @@
+/* Kernels: everything of the forward pass that is arithmetic on vectors.
+ *
+ * One struct of function pointers. scalar.c fills it wholly and is the reference; each ISA's file
+ * overrides what it does faster, in ascending order (dispatch.c). What a function computes is fixed to the
+ * last bit, so every table gives the same bits, and a row's result never depends on how many other rows,
+ * panels or threads took part. The rules that make this so:
+ *
+ *  - Quantized product: per row and block of 32 columns, isum = sum (u - 128) * a exactly in int32;
+ *    then acc = fma((float)isum, wscale * xscale, acc), blocks ascending, from acc = +0.
+ *  - Float product: acc = fma(w, x, acc), columns ascending, from acc = +0.
+ *  - Sums over a vector: 16 lanes, lane j takes elements j, j + 16, ... ascending from +0; then the tree
+ *    a[j] += a[j + 8], then + 4, + 2, + 1.
+ *  - exp is mote_exact_expf(), operation by operation. Division and square root are the IEEE ones.
+ *  - Everything else is written as a formula beside the function; every * and + rounds, fma() rounds once.
+ *
+ * The one thing left open is the sign and payload of a NaN.
+ *
+ * A new ISA needs: multiply for each type, quantize, norm, rope, swiglu, add, softmax, mix for each V type,
+ * merge; any of them may be left to the table below. matmul.c and attention.c drive them and are shared.
+ *
+ * No function here can fail or allocates; all are thread-safe on disjoint outputs. None reads or writes
+ * beyond what its comment says, not even by a byte.
+ */
+#ifndef MOTE_RUNTIME_KERNELS_H
+#define MOTE_RUNTIME_KERNELS_H
+
+#include "format/block.h"
+#include "format/status.h"
+
+/* Rows of activations: inputs of a matrix product.
+ * Row r: x + r*stride, q + r*stride, scale + r*(stride/32), bias + r*(stride/32); x or q may be absent.
+ * Each row starts on 64 bytes. q is x in blocks of 32 columns, see quantize below. */
+struct mote_activations {
+	float *x;        /* [rows][stride], or NULL */
+	int8_t *q;       /* [rows][stride], or NULL: no quantized matrix reads this */
+	float *scale;    /* [rows][stride/32] */
+	int32_t *bias;   /* [rows][stride/32]: -128 * sum of the block's q, which undoes the +128 in weights */
+	uint32_t rows, cols;
+	size_t stride;   /* cols rounded up to a multiple of 64 */
+};
+
+enum mote_activation_parts { MOTE_ACTIVATIONS_X = 1, MOTE_ACTIVATIONS_Q = 2 };
+
+/* Bytes (a multiple of 64) that activations of this shape take. */
+size_t mote_activations_bytes(uint32_t rows, uint32_t cols, unsigned parts);
+/* Carves them out of 64-byte-aligned memory of that size. Contents are left as they are. */
+void mote_activations_init(struct mote_activations *a, uint32_t rows, uint32_t cols, unsigned parts,
+			   void *memory);
+
+/* Keys and values of one KV head of one layer of one sequence.
+ *   k  a matrix whose rows are positions and whose columns are the head's dimensions: scores are one
+ *      multiply() of K with the queries, 16 positions in 16 lanes. Type f32, f16 or q8.
+ *   v  panels of 16 positions: f32, f16: [16][v_cols]; q8: scales [blocks][16] f16 padded to 64 bytes, then
+ *      [16][v_cols] int8 (not +128: values are widened, not multiplied as bytes).
+ *      Lanes are dimensions; padding dimensions hold zero. */
+struct mote_kv {
+	struct mote_matrix k;
+	uint8_t *k_data;        /* k.data, writable */
+	uint8_t *v;             /* [panels][v_panel_bytes], 64-byte aligned */
+	enum mote_type v_type;  /* MOTE_F32, MOTE_F16 or MOTE_Q8 */
+	uint32_t head_dim;
+	uint32_t v_cols;        /* head_dim rounded up to 16 (f32, f16) or 32 (q8) */
+	size_t v_quants_offset; /* q8: from a panel's start to its values */
+	size_t v_panel_bytes;
+};
+
+/* Bytes (a multiple of 64) for this many positions; 0 when the numbers make no sense. */
+size_t mote_kv_bytes(enum mote_type k, enum mote_type v, uint32_t head_dim, uint32_t positions);
+/* Carves a head's cache out of 64-byte-aligned memory of that size; it need not be cleared. */
+void mote_kv_init(struct mote_kv *kv, enum mote_type k, enum mote_type v, uint32_t head_dim,
+		  uint32_t positions, void *memory);
+
+/* out[r][16*p + lane] = row 16*(panel+p)+lane of w times row row+r of x; r < n_rows, p < n_panels.
+ *   w    of the type that the slot names    x   x.x (float types) or x.q (quantized), x.cols == w.cols
+ *   out  [n_rows][out_stride] f32, at least 4-byte aligned; all 16 lanes of a panel are written */
+typedef void mote_multiply_fn(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			      const struct mote_activations *x, uint32_t row, uint32_t n_rows,
+			      float *out, size_t out_stride);
+
+/* o[r][d] = fma(p[r][pos - begin], v[pos][d], o[r][d]) for pos in [begin, end) ascending, d < kv->v_cols;
+ * for q8: fma(p * scale, (float)q, o).
+ *   p  [n_rows][p_stride]: only end - begin of each row are used, the rest of a 16 group may be read when
+ *      the group has a used one, groups being aligned to pos % 16 == 0
+ *   o  [n_rows][o_stride], read and written; both strides multiples of 16, o 64-byte aligned */
+typedef void mote_mix_fn(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
+			 size_t p_stride, uint32_t n_rows, float *o, size_t o_stride);
+
+#define MOTE_TYPE_SLOTS 32
+
+struct mote_kernels {
+	const char *name; /* "scalar", "avx2", "avxvnni", "avx512", "neon", "i8mm" */
+
+	mote_multiply_fn *multiply[MOTE_TYPE_SLOTS]; /* by enum mote_type */
+	mote_mix_fn *mix[MOTE_TYPE_SLOTS];           /* by v_type: f32, f16, q8 */
+
+	/* Quantizes x[cols] in blocks of 32. amax = max |x| of the block.
+	 *   amax < 2^-100:          all q = 0, scale = 0
+	 *   amax infinite or a NaN: all q = 0, scale = NaN, so that the fault shows in the result
+	 *   else  scale = amax / 127, q = x * (127 / amax) rounded to nearest even; |q| <= 127
+	 * bias = -128 * sum q. q is written to the end of its last block (zeros); blocks = ceil(cols / 32). */
+	void (*quantize)(const float *x, uint32_t cols, int8_t *q, float *scale, int32_t *bias);
+
+	/* y[i] = (x[i] * r) * weight[i], r = 1 / sqrt(sum x^2 / n + eps); lane sums by fma(x, x, a).
+	 * y may be x. */
+	void (*norm)(const float *x, const float *weight, uint32_t n, float eps, float *y);
+
+	/* Rotates n_heads heads of x in place or into y. h = dim / 2, i < h (Hugging Face's halves):
+	 *   y[i]     = fma(x[i], cos[i], -(x[i + h] * sin[i]))
+	 *   y[i + h] = fma(x[i + h], cos[i], x[i] * sin[i])
+	 * x_stride, y_stride: floats from head to head. dim even. */
+	void (*rope)(const float *x, size_t x_stride, const float *cosine, const float *sine, uint32_t dim,
+		     uint32_t n_heads, float *y, size_t y_stride);
+
+	/* y[i] = (gate[i] / (1 + exp(-gate[i]))) * up[i]; y may be gate or up. */
+	void (*swiglu)(const float *gate, const float *up, uint32_t n, float *y);
+
+	/* y[i] = y[i] + x[i] */
+	void (*add)(float *y, const float *x, uint32_t n);
+
+	/* t = s * scale, *max = the largest t, s[i] = exp(t[i] - *max); returns the lane sum of s. n >= 1. */
+	float (*softmax)(float *s, uint32_t n, float scale, float *max);
+
+	/* Joins the part of the next positions to the state of those before, both as in attention.c:
+	 * [0] maximum m, [1] sum l, values o from [16] on, n of them, padded to a multiple of 16.
+	 *   part l == 0: nothing; state l == 0: copied; else with M the larger of the two m:
+	 *   a = exp(state m - M), b = exp(part m - M), l = fma(state l, a, part l * b), o likewise. */
+	void (*merge)(float *state, const float *part, uint32_t n);
+
+	/* Writes one position's key and value (after RoPE), k and v [head_dim]. q8: scale = f16(amax / 127),
+	 * q = x * (1 / scale) to nearest even, clamped to +-127; a zero scale gives zeros, a scale that is
+	 * infinite or NaN gives zeros with a NaN scale. position < capacity. */
+	void (*kv_store)(const struct mote_kv *kv, uint32_t position, const float *k, const float *v);
+};
+
+/* ---- matmul.c: products with their epilogues ---- */
+
+enum mote_epilogue {
+	MOTE_STORE,  /* y = W x */
+	MOTE_ADD,    /* y += W x */
+	MOTE_SWIGLU  /* out = silu(W x) * (up x), quantized at once when out has q, and kept in out->x when it has x */
+};
+
+struct mote_matmul {
+	const struct mote_matrix *w;      /* [rows][cols]; the gate for MOTE_SWIGLU */
+	const struct mote_matrix *up;     /* MOTE_SWIGLU: like w in shape, any type */
+	const struct mote_activations *x; /* cols == w->cols; has what the types of w and up need */
+	enum mote_epilogue epilogue;
+	float *y;                         /* MOTE_STORE, MOTE_ADD: [n][y_stride], exactly w->rows a row are written */
+	size_t y_stride;
+	struct mote_activations *out;     /* MOTE_SWIGLU: cols == w->rows */
+};
+
+/* The piece of the product with panels [panel_begin, panel_end) and rows of x [row_begin, row_end).
+ * MOTE_SWIGLU: panel_begin is even, and panel_end is even or the last. Pieces that do not overlap may run
+ * at once; the result does not depend on how the work is cut. */
+void mote_matmul_run(const struct mote_kernels *k, const struct mote_matmul *job, uint32_t panel_begin,
+		     uint32_t panel_end, uint32_t row_begin, uint32_t row_end);
+
+/* Quantizes rows [begin, end) of a->x into a->q, scale, bias. Nothing when a->q is NULL. */
+void mote_activations_quantize(const struct mote_kernels *k, struct mote_activations *a, uint32_t begin,
+			       uint32_t end);
+
+/* ---- attention.c ---- */
+
+/* Attention is computed in segments of this many positions, aligned to absolute positions: each from
+ * scratch, then merged in ascending order. So the result is the same however segments are shared out. */
+#define MOTE_SEGMENT_POSITIONS 256u
+
+/* Query rows of one KV head. Batch rows have consecutive positions position, position + 1, ...; each has
+ * `group` query rows (the query heads that share this KV head), which are q's rows row + r*group + i. */
+struct mote_attention {
+	const struct mote_kv *kv;
+	const struct mote_activations *q; /* cols == head_dim; x for f32, f16 keys, q for q8 */
+	uint32_t row;                     /* first query row in q */
+	uint32_t rows;                    /* batch rows */
+	uint32_t group;
+	uint32_t position;                /* of the first batch row */
+	float scale;                      /* 1 / sqrt(head_dim) */
+};
+
+/* Segments that a row at this position needs. */
+uint32_t mote_attention_segments(uint32_t position);
+/* Floats of one query row's part: maximum, sum, 14 unused, then the weighted values; a multiple of 16. */
+size_t mote_attention_part_floats(uint32_t head_dim);
+
+/* Computes one segment for all rows * group query rows into part[rows*group][part_floats], 64-byte aligned.
+ * A row that lies wholly before the segment gets an empty part. */
+void mote_attention_segment(const struct mote_kernels *k, const struct mote_attention *a, uint32_t segment,
+			    float *part);
+/* Makes n parts empty: the state before the first merge. */
+void mote_attention_clear(float *state, uint32_t n, uint32_t head_dim);
+/* Merges n parts into n states; segments in ascending order. */
+void mote_attention_merge(const struct mote_kernels *k, float *state, const float *part, uint32_t n,
+			  uint32_t head_dim);
+/* out[head_dim] of one state: values * (1 / sum). */
+void mote_attention_finish(const float *state, uint32_t head_dim, float *out);
+
+/* ---- dispatch.c ---- */
+
+#define MOTE_MAX_TABLES 8
+
+/* Fills *out with the best table for this machine (isa NULL), or the one of that name. With isa NULL the
+ * environment variable MOTE_ISA may hold a name, which then counts as if it had been asked for.
+ * MOTE_ERROR_ARGUMENT: no such name; MOTE_ERROR_UNSUPPORTED: this machine cannot run it. */
+enum mote_status mote_kernels_select(const char *isa, struct mote_kernels *out, struct mote_error *error);
+/* Fills in all tables that this machine can run, scalar first, whatever MOTE_ISA says; returns how many. */
+uint32_t mote_kernels_list(struct mote_kernels list[MOTE_MAX_TABLES]);
+
+#endif

@@ -1,0 +1,172 @@
+/* Thread pool on futexes. Two waiting places, the start of a run and the barrier, are one mechanism: a
+ * generation number that waiters watch, first spinning, then asleep.
+ *
+ * No wake-up is lost: a waiter counts itself in `sleepers` before futex_wait looks at the generation, the
+ * releaser moves the generation before it looks at `sleepers`, all sequentially consistent; so either the releaser
+ * sees the sleeper or the kernel sees the new generation.
+ */
+#include "runtime/kernels/pool.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Each hot word on cache lines of its own (pairs of lines are fetched together). */
+struct gate {
+	_Alignas(128) atomic_uint generation;
+	_Alignas(128) atomic_uint sleepers;
+};
+
+struct worker {
+	struct mote_pool *pool;
+	uint32_t index;
+	pthread_t thread;
+};
+
+struct mote_pool {
+	struct gate start;                     /* opens when a run begins */
+	struct gate barrier;
+	_Alignas(128) atomic_uint arrived;     /* at the barrier */
+	_Alignas(128) atomic_uint next;        /* item to claim */
+	mote_pool_fn *fn;                      /* of the current run; NULL: workers end */
+	void *user;
+	uint32_t threads, spins;
+	uint32_t started;                      /* workers that exist */
+	struct worker *worker;
+};
+
+/* About 50 microseconds of spinning: longer than a phase is uneven, shorter than a scheduler's slice. */
+enum { SPINS = 4000 };
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static void gate_wait(struct gate *g, unsigned seen, uint32_t spins)
+{
+	for (uint32_t i = 0; i < spins; i++) {
+		if (atomic_load_explicit(&g->generation, memory_order_acquire) != seen)
+			return;
+		pause_briefly();
+	}
+	atomic_fetch_add(&g->sleepers, 1);
+	while (atomic_load(&g->generation) == seen)
+		syscall(SYS_futex, &g->generation, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+	atomic_fetch_sub(&g->sleepers, 1);
+}
+
+static void gate_open(struct gate *g)
+{
+	atomic_fetch_add(&g->generation, 1);
+	if (atomic_load(&g->sleepers) > 0)
+		syscall(SYS_futex, &g->generation, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+void mote_pool_barrier(struct mote_pool *p)
+{
+	unsigned seen = atomic_load(&p->barrier.generation);
+
+	if (atomic_fetch_add(&p->arrived, 1) + 1 < p->threads) {
+		gate_wait(&p->barrier, seen, p->spins);
+		return;
+	}
+	/* The last one: everybody else waits, so these stores race with nobody. */
+	atomic_store_explicit(&p->arrived, 0, memory_order_relaxed);
+	atomic_store_explicit(&p->next, 0, memory_order_relaxed);
+	gate_open(&p->barrier);
+}
+
+uint32_t mote_pool_claim(struct mote_pool *p)
+{
+	return atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
+}
+
+static void *worker_main(void *user)
+{
+	const struct worker *w = user;
+	struct mote_pool *p = w->pool;
+	unsigned seen = 0;
+
+	for (;;) {
+		gate_wait(&p->start, seen++, p->spins);
+		if (!p->fn)
+			return NULL;
+		p->fn(p->user, w->index, p->threads);
+		mote_pool_barrier(p);
+	}
+}
+
+void mote_pool_run(struct mote_pool *p, mote_pool_fn *fn, void *user)
+{
+	p->fn = fn;
+	p->user = user;
+	gate_open(&p->start);
+	fn(user, 0, p->threads);
+	mote_pool_barrier(p);
+}
+
+enum mote_status mote_pool_open(uint32_t threads, struct mote_pool **out, struct mote_error *error)
+{
+	struct mote_pool *p;
+	size_t bytes = (sizeof *p + 127) / 128 * 128;
+
+	*out = NULL;
+	if (threads == 0 || threads > MOTE_MAX_THREADS)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%u threads: expected 1 to %u", threads,
+				      MOTE_MAX_THREADS);
+	p = aligned_alloc(128, bytes);
+	if (!p)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
+	memset(p, 0, bytes);
+	p->threads = threads;
+	/* With more threads than cores the one waited for may need this very core. */
+	p->spins = (long)threads <= sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0;
+	p->worker = calloc(threads, sizeof *p->worker);
+	if (!p->worker) {
+		mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
+		goto fail;
+	}
+	for (uint32_t i = 1; i < threads; i++) {
+		p->worker[i] = (struct worker){ .pool = p, .index = i };
+		if (pthread_create(&p->worker[i].thread, NULL, worker_main, &p->worker[i]) != 0) {
+			mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: cannot start thread %u of %u", i, threads);
+			goto fail;
+		}
+		p->started++;
+	}
+	*out = p;
+	return MOTE_OK;
+fail:
+	mote_pool_close(p);
+	return MOTE_ERROR_MEMORY;
+}
+
+void mote_pool_close(struct mote_pool *p)
+{
+	if (!p)
+		return;
+	p->fn = NULL;
+	gate_open(&p->start);
+	for (uint32_t i = 1; i <= p->started; i++)
+		pthread_join(p->worker[i].thread, NULL);
+	free(p->worker);
+	free(p);
+}
+
+uint32_t mote_pool_threads(const struct mote_pool *p)
+{
+	return p->threads;
+}

@@ -1,0 +1,42 @@
+/* Thread pool: fork-join over a fixed set of workers, made for many short phases.
+ *
+ * One run() is one forward pass: every thread executes the same function and they meet at barriers. Waiting
+ * spins for some microseconds, then sleeps on a futex, so that threads which share cores with others, or with
+ * each other, do not burn the time that the one they wait for needs. Inside a phase work is claimed in items, so
+ * a thread whose core is taken holds up the rest by one item at most.
+ * Nothing is allocated after open. One run at a time.
+ */
+#ifndef MOTE_RUNTIME_POOL_H
+#define MOTE_RUNTIME_POOL_H
+
+#include <stdint.h>
+
+#include "format/status.h"
+
+#define MOTE_MAX_THREADS 256u
+
+struct mote_pool;
+
+typedef void mote_pool_fn(void *user, uint32_t thread, uint32_t threads);
+
+/* Starts threads - 1 workers; the caller of run() is thread 0. MOTE_ERROR_ARGUMENT: threads is 0 or beyond
+ * the maximum; MOTE_ERROR_MEMORY: no memory or no thread. */
+enum mote_status mote_pool_open(uint32_t threads, struct mote_pool **out, struct mote_error *error);
+void mote_pool_close(struct mote_pool *p); /* NULL is fine */
+uint32_t mote_pool_threads(const struct mote_pool *p);
+
+/* Runs fn(user, thread, threads) on every thread and returns when all have. */
+void mote_pool_run(struct mote_pool *p, mote_pool_fn *fn, void *user);
+
+/* Inside run(), called by every thread: returns when all have arrived; what they wrote is visible. */
+void mote_pool_barrier(struct mote_pool *p);
+
+/* Inside run(): 0, 1, 2, ... each given out once in a phase. A phase begins with run() or a barrier and
+ * ends with the next barrier or run()'s end. */
+uint32_t mote_pool_claim(struct mote_pool *p);
+
+/* Cores that this process may use: physical ones (hyper-threads count once) within its affinity mask and its
+ * control group's quota; at least 1. The default of -t. */
+uint32_t mote_pool_physical_cores(void);
+
+#endif
