@@ -8,27 +8,27 @@
 
 /* A core counts once, at the lowest of its hyper-threads that the affinity mask allows: true when an earlier CPU
  * of the mask is a sibling of this one. The file's text is like "0,4" or "0-1". */
-static bool has_earlier_sibling(const cpu_set_t *allowed, int cpu)
+static bool has_earlier_sibling(const cpu_set_t *allowed, unsigned cpu)
 {
 	char path[96];
 	FILE *f;
-	int first, last;
+	unsigned first, last;
 	bool found = false;
 
-	snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+	snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", cpu);
 	f = fopen(path, "r");
 	if (!f)
 		return false;
-	while (fscanf(f, "%d", &first) == 1) {
+	while (fscanf(f, "%u", &first) == 1) {
 		int separator = fgetc(f);
 		last = first;
 		if (separator == '-') {
-			if (fscanf(f, "%d", &last) != 1)
+			if (fscanf(f, "%u", &last) != 1)
 				break;
 			separator = fgetc(f);
 		}
-		for (int i = first; i <= last && i < cpu; i++)
-			found = found || (i >= 0 && i < CPU_SETSIZE && CPU_ISSET(i, allowed));
+		for (unsigned i = first; i <= last && i < cpu; i++)
+			found = found || CPU_ISSET(i, allowed);
 		if (separator != ',')
 			break;
 	}
@@ -57,7 +57,7 @@ uint32_t mote_pool_physical_cores(void)
 
 	if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
 		return 1;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		if (CPU_ISSET(cpu, &allowed) && !has_earlier_sibling(&allowed, cpu))
 			cores++;
 	if (quota > 0 && quota < cores)
