@@ -5,31 +5,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 #include "format/half.h"
-
-/* exp(x) = 2^n * exp(r), n = x / ln 2 rounded, |r| <= ln2 / 2;
- * exp(r) = 1 + r + r^2 * P(r), P of degree 4 fitted for least relative error (3.1e-9).
- * ln 2 in two parts, the first with so few bits that n * part is exact. */
-float mote_exact_expf(float x)
-{
-	float t, n, r, p;
-
-	if (x < -87.0f)
-		return 0.0f;
-	x = x > 88.0f ? 88.0f : x;
-	t = __builtin_fmaf(x, 0x1.715476p+0f, 12582912.0f); /* integer in the low bits */
-	n = t - 12582912.0f;
-	r = __builtin_fmaf(n, -0x1.62e4p-1f, x);
-	r = __builtin_fmaf(n, -0x1.7f7d1cp-20f, r);
-	p = 0x1.6a2436p-10f;
-	p = __builtin_fmaf(p, r, 0x1.1239e2p-7f);
-	p = __builtin_fmaf(p, r, 0x1.5558f2p-5f);
-	p = __builtin_fmaf(p, r, 0x1.555492p-3f);
-	p = __builtin_fmaf(p, r, 0x1.fffffcp-2f);
-	p = __builtin_fmaf(p, r * r, r);
-	p = p + 1.0f;
-	return p * mote_f32_from_bits((mote_f32_bits(t) + 127u) << 23);
-}
 
 static uint64_t bits_f64(double x)
 {
@@ -43,6 +25,61 @@ static double f64_from_bits(uint64_t u)
 	double x;
 	memcpy(&x, &u, sizeof x);
 	return x;
+}
+
+/* In double the product of two floats is exact, and so is the error of the sum (Knuth's two-sum). Where the
+ * sum was inexact it is moved to whichever neighbour of the true value has an odd last bit: rounding that to
+ * float gives what rounding the true value would (Boldo and Melquiond, "Emulation of FMA and correctly rounded
+ * sums: proved algorithms using rounding to odd", 2008). */
+float mote_exact_fmaf(float a, float b, float c)
+{
+#if defined(__aarch64__) || defined(__FMA__)
+	return __builtin_fmaf(a, b, c);
+#else
+	double product = (double)a * b, sum = product + c, part = sum - product;
+	double error = (product - (sum - part)) + (c - part);
+	uint64_t u = bits_f64(sum);
+
+	if ((error > 0 || error < 0) && !(u & 1))
+		u = (error > 0) == (sum > 0) ? u + 1 : u - 1;
+	return (float)f64_from_bits(u);
+#endif
+}
+
+/* Not sqrtf(): compilers call libm's for the sake of errno. */
+float mote_exact_sqrtf(float x)
+{
+#if defined(__x86_64__)
+	return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
+#elif defined(__aarch64__)
+	return vget_lane_f32(vsqrt_f32(vdup_n_f32(x)), 0);
+#else
+	return __builtin_sqrtf(x);
+#endif
+}
+
+/* exp(x) = 2^n * exp(r), n = x / ln 2 rounded, |r| <= ln2 / 2;
+ * exp(r) = 1 + r + r^2 * P(r), P of degree 4 fitted for least relative error (3.1e-9).
+ * ln 2 in two parts, the first with so few bits that n * part is exact. */
+float mote_exact_expf(float x)
+{
+	float t, n, r, p;
+
+	if (x < -87.0f)
+		return 0.0f;
+	x = x > 88.0f ? 88.0f : x;
+	t = mote_exact_fmaf(x, 0x1.715476p+0f, 12582912.0f); /* integer in the low bits */
+	n = t - 12582912.0f;
+	r = mote_exact_fmaf(n, -0x1.62e4p-1f, x);
+	r = mote_exact_fmaf(n, -0x1.7f7d1cp-20f, r);
+	p = 0x1.6a2436p-10f;
+	p = mote_exact_fmaf(p, r, 0x1.1239e2p-7f);
+	p = mote_exact_fmaf(p, r, 0x1.5558f2p-5f);
+	p = mote_exact_fmaf(p, r, 0x1.555492p-3f);
+	p = mote_exact_fmaf(p, r, 0x1.fffffcp-2f);
+	p = mote_exact_fmaf(p, r * r, r);
+	p = p + 1.0f;
+	return p * mote_f32_from_bits((mote_f32_bits(t) + 127u) << 23);
 }
 
 /* 2^n, -1022 <= n <= 1023 */

@@ -1,8 +1,5 @@
 /* The reference: every kernel as plainly as its definition in kernels.h reads. It is what the ISA files are
  * tested against, and what runs where none of them does. It is complete and nothing in it is tuned.
- *
- * __builtin_fmaf is one instruction where the compiler may use it and libm's fmaf where not: that is a
- * correctly rounded operation with one possible result, not an approximation.
  */
 #include "runtime/kernels/tables.h"
 
@@ -12,11 +9,6 @@
 #include "runtime/kernels/exact.h"
 
 enum { LANES = 16 };
-
-static float fma_f32(float a, float b, float c)
-{
-	return __builtin_fmaf(a, b, c);
-}
 
 static uint16_t load_u16(const uint8_t *p)
 {
@@ -63,7 +55,7 @@ static void multiply_float(const struct mote_matrix *w, uint32_t panel, uint32_t
 			float acc[LANES] = {0};
 			for (uint32_t c = 0; c < w->cols; c++)
 				for (uint32_t lane = 0; lane < LANES; lane++)
-					acc[lane] = fma_f32(weight_float(w, data, (size_t)c * LANES + lane), xr[c], acc[lane]);
+					acc[lane] = mote_exact_fmaf(weight_float(w, data, (size_t)c * LANES + lane), xr[c], acc[lane]);
 			memcpy(out + r * out_stride + (size_t)p * LANES, acc, sizeof acc);
 		}
 	}
@@ -109,7 +101,7 @@ static void multiply_quants(const struct mote_matrix *w, uint32_t panel, uint32_
 					int32_t isum = x->bias[at];
 					for (uint32_t c = 0; c < 32; c++)
 						isum += u[(c / 4) * 64 + lane * 4 + c % 4] * q[c];
-					acc[lane] = fma_f32((float)isum, ws * x->scale[at], acc[lane]);
+					acc[lane] = mote_exact_fmaf((float)isum, ws * x->scale[at], acc[lane]);
 				}
 			}
 		}
@@ -181,8 +173,8 @@ static void norm(const float *x, const float *weight, uint32_t n, float eps, flo
 	float lane[LANES] = {0}, r;
 
 	for (uint32_t i = 0; i < n; i++)
-		lane[i % LANES] = fma_f32(x[i], x[i], lane[i % LANES]);
-	r = 1.0f / __builtin_sqrtf(sum_lanes(lane) / (float)n + eps);
+		lane[i % LANES] = mote_exact_fmaf(x[i], x[i], lane[i % LANES]);
+	r = 1.0f / mote_exact_sqrtf(sum_lanes(lane) / (float)n + eps);
 	for (uint32_t i = 0; i < n; i++)
 		y[i] = (x[i] * r) * weight[i];
 }
@@ -194,8 +186,8 @@ static void rope(const float *x, size_t x_stride, const float *cosine, const flo
 	for (uint32_t head = 0; head < n_heads; head++, x += x_stride, y += y_stride)
 		for (uint32_t i = 0; i < h; i++) {
 			float a = x[i], b = x[i + h];
-			y[i] = fma_f32(a, cosine[i], -(b * sine[i]));
-			y[i + h] = fma_f32(b, cosine[i], a * sine[i]);
+			y[i] = mote_exact_fmaf(a, cosine[i], -(b * sine[i]));
+			y[i + h] = mote_exact_fmaf(b, cosine[i], a * sine[i]);
 		}
 }
 
@@ -250,7 +242,7 @@ static void mix(const struct mote_kv *kv, uint32_t begin, uint32_t end, const fl
 		for (uint32_t position = begin; position < end; position++)
 			for (uint32_t d = 0; d < kv->v_cols; d++) {
 				float factor, v = value(kv, position, d, &factor);
-				o[d] = fma_f32(p[position - begin] * factor, v, o[d]);
+				o[d] = mote_exact_fmaf(p[position - begin] * factor, v, o[d]);
 			}
 }
 
@@ -271,9 +263,9 @@ static void merge(float *state, const float *part, uint32_t n)
 	a = mote_exact_expf(state[0] - m);
 	b = mote_exact_expf(part[0] - m);
 	state[0] = m;
-	state[1] = fma_f32(state[1], a, part[1] * b);
+	state[1] = mote_exact_fmaf(state[1], a, part[1] * b);
 	for (uint32_t i = MOTE_PART_VALUES; i < MOTE_PART_VALUES + n; i++)
-		state[i] = fma_f32(state[i], a, part[i] * b);
+		state[i] = mote_exact_fmaf(state[i], a, part[i] * b);
 }
 
 /* Quantizes up to 32 values of a cache row to int8 and stores the block's f16 scale. */
