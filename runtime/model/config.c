@@ -25,14 +25,14 @@ static enum mote_status read_rope(const cJSON *model, struct mote_config *c, str
 	if (rope && !cJSON_IsObject(rope))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s is no object", where);
 	if ((status = mote_json_want_string(rope, "type", "default", where, &type, error)) ||
-	    (status = mote_json_want_double(rope, "theta", 1e-3, 1e12, 10000, where, &c->rope_theta, error)))
+	    (status = mote_json_want_double(rope, "theta", 1, 1e12, 10000, where, &c->rope_theta, error)))
 		return status;
 	c->rope_factor = c->rope_low_freq_factor = c->rope_high_freq_factor = 1;
 	if (!strcmp(type, "default")) {
 		c->rope_kind = MOTE_ROPE_DEFAULT;
 		return MOTE_OK;
 	}
-	if ((status = mote_json_want_double(rope, "factor", 1e-3, 1e6, 1, where, &c->rope_factor, error)))
+	if ((status = mote_json_want_double(rope, "factor", 1, 1e6, 1, where, &c->rope_factor, error)))
 		return status;
 	if (!strcmp(type, "linear")) {
 		c->rope_kind = MOTE_ROPE_LINEAR;

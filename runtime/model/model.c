@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "format/container.h"
+#include "runtime/model/memory.h"
 #include "runtime/model/weights.h"
 
 enum { NAME_BYTES = 64 };
@@ -198,7 +199,7 @@ void mote_model_close(struct mote_model *m)
 {
 	if (!m)
 		return;
-	mote_weights_free(m->huge, m->huge_bytes);
+	mote_memory_unmap(m->huge, m->huge_bytes);
 	mote_container_close(m->container);
 	free(m->layer);
 	free(m);

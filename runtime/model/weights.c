@@ -7,19 +7,17 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-enum {
-	HUGE_PAGE = 2 << 20,
-	MAX_THREADS = 8
-};
+#include "runtime/model/memory.h"
+
+enum { MAX_THREADS = 8 };
 
 struct reader {
 	int fd;
 	uint64_t offset, bytes;
 	uint8_t *data;
-	atomic_uint_fast64_t next;  /* first byte that no thread has claimed, a multiple of HUGE_PAGE */
+	atomic_uint_fast64_t next;  /* first byte that no thread has claimed, a multiple of MOTE_HUGE_PAGE_BYTES */
 	atomic_int failure;         /* errno of a failed read; -1: the file ended */
 };
 
@@ -29,8 +27,8 @@ static void *read_pages(void *argument)
 	struct reader *r = argument;
 	uint64_t begin;
 
-	while ((begin = atomic_fetch_add(&r->next, HUGE_PAGE)) < r->bytes) {
-		uint64_t end = r->bytes - begin > HUGE_PAGE ? begin + HUGE_PAGE : r->bytes;
+	while ((begin = atomic_fetch_add(&r->next, MOTE_HUGE_PAGE_BYTES)) < r->bytes) {
+		uint64_t end = r->bytes - begin > MOTE_HUGE_PAGE_BYTES ? begin + MOTE_HUGE_PAGE_BYTES : r->bytes;
 
 		while (begin < end) {
 			ssize_t n = pread(r->fd, r->data + begin, end - begin, (off_t)(r->offset + begin));
@@ -45,22 +43,6 @@ static void *read_pages(void *argument)
 	return NULL;
 }
 
-/* mmap() aligns to 4 KiB: take one huge page too many and give back what sticks out. */
-static void *map_aligned(size_t bytes)
-{
-	uint8_t *base = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t before;
-
-	if (base == MAP_FAILED)
-		return NULL;
-	before = (HUGE_PAGE - (uintptr_t)base % HUGE_PAGE) % HUGE_PAGE;
-	if (before)
-		munmap(base, before);
-	munmap(base + before + bytes, HUGE_PAGE - before);
-	madvise(base + before, bytes, MADV_HUGEPAGE); /* a wish: works without */
-	return base + before;
-}
-
 enum mote_status mote_weights_read(int fd, uint64_t offset, uint64_t bytes, void **data, size_t *data_bytes,
 				   struct mote_error *error)
 {
@@ -68,20 +50,14 @@ enum mote_status mote_weights_read(int fd, uint64_t offset, uint64_t bytes, void
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	pthread_t thread[MAX_THREADS];
 	unsigned threads = 0;
-	size_t rounded;
 	int failure;
 
 	*data = NULL;
 	*data_bytes = 0;
-	if (bytes > SIZE_MAX / 2)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "weights of %llu bytes do not fit into memory",
-				      (unsigned long long)bytes);
-	rounded = ((size_t)bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-	if (!rounded)
-		return MOTE_OK;
-	r.data = map_aligned(rounded);
+	r.data = bytes > SIZE_MAX ? NULL : mote_memory_map((size_t)bytes);
 	if (!r.data)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %zu bytes of weights", rounded);
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %llu bytes of weights",
+				      (unsigned long long)bytes);
 	/* This thread reads as well, and alone if no other can be started. */
 	while (threads + 1 < MAX_THREADS && threads + 1 < (unsigned)processors &&
 	       !pthread_create(&thread[threads], NULL, read_pages, &r))
@@ -91,18 +67,12 @@ enum mote_status mote_weights_read(int fd, uint64_t offset, uint64_t bytes, void
 		pthread_join(thread[--threads], NULL);
 	failure = atomic_load(&r.failure);
 	if (failure) {
-		munmap(r.data, rounded);
+		mote_memory_unmap(r.data, (size_t)bytes);
 		if (failure < 0)
 			return mote_error_set(error, MOTE_ERROR_CORRUPT, "the file ended while its weights were read");
 		return mote_error_set(error, MOTE_ERROR_IO, "cannot read weights: %s", strerror(failure));
 	}
 	*data = r.data;
-	*data_bytes = rounded;
+	*data_bytes = (size_t)bytes;
 	return MOTE_OK;
-}
-
-void mote_weights_free(void *data, size_t data_bytes)
-{
-	if (data)
-		munmap(data, data_bytes);
 }

@@ -1,0 +1,166 @@
+#include "runtime/text/sampler.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "runtime/kernels/exact.h"
+
+struct candidate {
+	float weight; /* exp((logit - max) / temperature), 1 for the first */
+	int32_t id;
+};
+
+struct mote_sampler {
+	struct mote_sampler_options options;
+	uint64_t random;
+	uint32_t vocab;
+	float *weight;               /* [vocab] by id */
+	struct candidate *candidate; /* [vocab] */
+};
+
+/* SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014). */
+static uint64_t random_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+static bool within(float x, float low, float high)
+{
+	return x >= low && x <= high; /* false for NaN */
+}
+
+enum mote_status mote_sampler_open(const struct mote_sampler_options *options, uint32_t vocab,
+				   struct mote_sampler **out, struct mote_error *error)
+{
+	struct mote_sampler *s;
+
+	*out = NULL;
+	if (!within(options->temperature, 0, 100))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "temperature %g; expected 0 to 100",
+				      (double)options->temperature);
+	if (!within(options->top_p, 0, 1))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "top-p %g; expected 0 to 1", (double)options->top_p);
+	if (!within(options->min_p, 0, 1))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "min-p %g; expected 0 to 1", (double)options->min_p);
+	s = calloc(1, sizeof *s);
+	if (s) {
+		s->options = *options;
+		s->random = options->seed;
+		s->vocab = vocab;
+		s->weight = malloc(vocab * sizeof *s->weight);
+		s->candidate = malloc(vocab * sizeof *s->candidate);
+	}
+	if (!s || !s->weight || !s->candidate) {
+		mote_sampler_close(s);
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory to sample from %u tokens", vocab);
+	}
+	*out = s;
+	return MOTE_OK;
+}
+
+void mote_sampler_close(struct mote_sampler *s)
+{
+	if (!s)
+		return;
+	free(s->weight);
+	free(s->candidate);
+	free(s);
+}
+
+int32_t mote_sampler_argmax(const float *logits, uint32_t vocab)
+{
+	uint32_t best = 0;
+
+	for (uint32_t i = 1; i < vocab; i++)
+		if (logits[i] > logits[best] || (logits[best] != logits[best] && logits[i] == logits[i]))
+			best = i;
+	return (int32_t)best;
+}
+
+static int by_falling_weight(const void *left, const void *right)
+{
+	const struct candidate *a = left, *b = right;
+
+	if (a->weight != b->weight)
+		return a->weight < b->weight ? 1 : -1;
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+/* Of the n best candidates in order, with all of them weighing total: how many top-p and min-p keep; 0 when
+ * these n are not enough to tell. */
+static uint32_t cut(const struct mote_sampler *s, uint32_t n, bool complete, double total)
+{
+	double sum = 0, enough = (double)s->options.top_p * total;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (i && s->candidate[i].weight < s->options.min_p)
+			return i;
+		sum += (double)s->candidate[i].weight;
+		if (s->options.top_p < 1 && sum >= enough)
+			return i + 1;
+	}
+	return complete ? n : 0;
+}
+
+/* Orders as many of the best candidates as the options need and returns how many stay. Sorting the whole vocabulary
+ * would take longer than a forward pass of a small model: those above a threshold are collected and sorted, and the
+ * threshold falls until they suffice. The result does not depend on the thresholds. */
+static uint32_t select_candidates(struct mote_sampler *s)
+{
+	float threshold = 1.0f / 256;
+
+	for (;; threshold = threshold > 1e-12f ? threshold / 256 : 0) {
+		bool complete = threshold == 0;
+		uint32_t n = 0, kept, wanted = s->options.top_k;
+		double total = 0;
+
+		for (uint32_t i = 0; i < s->vocab; i++)
+			if (s->weight[i] >= threshold)
+				s->candidate[n++] = (struct candidate){s->weight[i], (int32_t)i};
+		if (wanted && n < wanted && !complete)
+			continue;
+		qsort(s->candidate, n, sizeof *s->candidate, by_falling_weight);
+		if (wanted) {
+			n = n < wanted ? n : wanted;
+			complete = true;
+			for (uint32_t i = 0; i < n; i++)
+				total += (double)s->candidate[i].weight;
+		} else {
+			for (uint32_t i = 0; i < s->vocab; i++)
+				total += (double)s->weight[i];
+		}
+		kept = cut(s, n, complete, total);
+		if (kept)
+			return kept;
+	}
+}
+
+int32_t mote_sampler_next(struct mote_sampler *s, const float *logits)
+{
+	int32_t best = mote_sampler_argmax(logits, s->vocab);
+	float max = logits[best];
+	double sum = 0, target;
+	uint32_t kept;
+
+	/* No temperature, or logits (NaN, infinity) of which no distribution can be made. */
+	if (s->options.temperature == 0 || !(max - max == 0))
+		return best;
+	for (uint32_t i = 0; i < s->vocab; i++) {
+		float x = (logits[i] - max) / s->options.temperature;
+		s->weight[i] = x == x ? mote_exact_expf(x) : 0;
+	}
+	kept = select_candidates(s);
+	for (uint32_t i = 0; i < kept; i++)
+		sum += (double)s->candidate[i].weight;
+	target = (double)(random_next(&s->random) >> 11) * 0x1p-53 * sum;
+	for (uint32_t i = 0; i + 1 < kept; i++) {
+		target -= (double)s->candidate[i].weight;
+		if (target < 0)
+			return s->candidate[i].id;
+	}
+	return s->candidate[kept - 1].id;
+}
