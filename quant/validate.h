@@ -13,6 +13,7 @@
 #ifndef MOTE_QUANT_VALIDATE_H
 #define MOTE_QUANT_VALIDATE_H
 
+#include "format/container.h"
 #include "runtime/model/session.h"
 
 #define MOTE_VALIDATE_CONTEXT 512u     /* llama.cpp's n_ctx */
@@ -44,6 +45,7 @@ struct mote_plan_options {
 	uint32_t context_tokens;       /* n_ctx; 0: MOTE_VALIDATE_CONTEXT, or the model's positions if fewer */
 	uint32_t max_chunks;           /* 0: all */
 	bool all_positions;            /* one context over the whole text; every position but the first is scored */
+	bool plain;                    /* added tokens in the text are ordinary text, as llama-perplexity has it */
 };
 
 /* Which tokens are scored. Zero-initialize; free with mote_plan_free(). */
@@ -55,12 +57,13 @@ struct mote_plan {
 	uint32_t chunk_rows;           /* predictions scored in a chunk */
 	uint32_t vocab;
 	uint64_t text_tokens;          /* before cutting */
-	bool all_positions;
+	bool all_positions, plain;
 	struct mote_hash128 ids_hash;  /* XXH3-128 of ids as little-endian i32 */
 };
 
 /* Tokenizes text with m's tokenizer and lays out the chunks. MOTE_ERROR_ARGUMENT: fewer than two chunks
- * of tokens (llama.cpp's minimum), or a context that the model cannot hold; the message says both numbers. */
+ * of tokens (llama.cpp's minimum), or a context that the model cannot hold; the message says both numbers.
+ * MOTE_ERROR_UNSUPPORTED: the container has no tokenizer. */
 enum mote_status mote_plan_init(const struct mote_model *m, const struct mote_text *text,
 				const struct mote_plan_options *options, struct mote_plan *out,
 				struct mote_error *error);
