@@ -71,7 +71,7 @@ endef
 $(foreach source,$(TOOL_SOURCES),$(eval $(call tool_rule,$(source))))
 
 $(B)/test_%: $(B)/tests/test_%.o $(B)/format/console.o $(B)/libmote.a
-	$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
+	$(LINK) $^ -lcmocka -lm $(LIBRARIES) -o $@
 
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/libmote.a
 	$(LINK) -fsanitize=fuzzer $^ $(LIBRARIES) -o $@
