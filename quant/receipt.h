@@ -25,13 +25,28 @@ struct mote_receipt_facts {
 /* A new receipt object; the caller owns it. MOTE_ERROR_MEMORY. */
 enum mote_status mote_receipt_new(const struct mote_receipt_facts *facts, cJSON **out, struct mote_error *error);
 
-/* A new array: existing's receipts (may be NULL) that still speak of these tensors and were made on another
- * text or reference, then receipt, which it takes over (also on error). The caller owns the array. */
+/* A new array: those of existing (may be NULL) that still speak of these tensors, less those which receipt
+ * repeats (same text, reference and rule), then receipt, which it takes over (also on error). The caller owns the
+ * array. */
 enum mote_status mote_receipts_append(const cJSON *existing, struct mote_hash128 tensors, cJSON *receipt, cJSON **out,
 				      struct mote_error *error);
 
-/* The newest receipt that speaks of c's tensors, or NULL. Borrowed from c. */
-const cJSON *mote_receipt_find(const struct mote_container *c);
+/* What a measurement that repeats a receipt needs. Strings are borrowed from it. */
+struct mote_receipt_terms {
+	bool generated;                           /* else the text named and hashed here */
+	uint64_t seed;
+	uint32_t generated_tokens;
+	const char *text_name, *text_hash;
+	const char *reference_hash;               /* NULL: measured alone */
+	const char *ids_hash;
+	struct mote_plan_options options;
+};
+/* MOTE_ERROR_CORRUPT names the key; MOTE_ERROR_UNSUPPORTED: a receipt of a later schema. */
+enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_terms *out, struct mote_error *error);
+
+/* The newest receipt that speaks of c's tensors and, when text_hash is not NULL, of that text; or NULL.
+ * Borrowed from c. */
+const cJSON *mote_receipt_find(const struct mote_container *c, const char *text_hash);
 
 /* A hash as 32 hexadecimal digits, high half first. */
 void mote_hash_to_hex(struct mote_hash128 hash, char hex[33]);
