@@ -106,13 +106,19 @@ static uint32_t cut(const struct mote_sampler *s, uint32_t n, bool complete, dou
 	return complete ? n : 0;
 }
 
-/* Orders as many of the best candidates as the options need and returns how many stay. Sorting the whole vocabulary
+/* Orders as many of the best candidates as the options need (none when they keep all: then the order is that of the
+ * ids) and returns how many stay. Sorting the whole vocabulary
  * would take longer than a forward pass of a small model: those above a threshold are collected and sorted, and the
  * threshold falls until they suffice. The result does not depend on the thresholds. */
 static uint32_t select_candidates(struct mote_sampler *s)
 {
 	float threshold = 1.0f / 256;
 
+	if (!s->options.top_k && s->options.top_p >= 1 && s->options.min_p <= 0) {
+		for (uint32_t i = 0; i < s->vocab; i++)
+			s->candidate[i] = (struct candidate){s->weight[i], (int32_t)i};
+		return s->vocab;
+	}
 	for (;; threshold = threshold > 1e-12f ? threshold / 256 : 0) {
 		bool complete = threshold == 0;
 		uint32_t n = 0, kept, wanted = s->options.top_k;

@@ -1,8 +1,9 @@
 /* Sampler: logits to the next token.
  *
  * The order is that of transformers, for which models' recommended settings are given: temperature, top-k, top-p,
- * min-p, then a draw. Candidates are ordered by falling logit, then by rising id; every sum is taken in that order
- * and every exponential is the library's own, so a seed gives the same tokens on every machine.
+ * min-p, then a draw. Candidates are ordered by falling probability, then by rising id (by id alone when no option
+ * leaves any out); every sum is taken in a fixed order and every exponential is the library's own, so a seed gives
+ * the same tokens on every machine.
  */
 #ifndef MOTE_RUNTIME_SAMPLER_H
 #define MOTE_RUNTIME_SAMPLER_H
