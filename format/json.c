@@ -5,7 +5,6 @@
  * their source text and refuses duplicate keys, which can only be compared once escapes are resolved. */
 #include "format/json.h"
 
-#define XXH_INLINE_ALL
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

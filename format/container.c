@@ -1,0 +1,602 @@
+/* Container reader: see container.h, and docs/container-format.md for what is checked and why.
+ *
+ * The order is from the certain to the derived: header, section table, sections with their checksums,
+ * tensor directory, JSON. The whole file must be accounted for: header, zeros, tensors, sections and
+ * table follow each other with at most 63 zero bytes between them. Not here: reading tensor data, which
+ * only verify does. */
+#include "format/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+#include <zstd.h>
+
+#include "format/cursor.h"
+#include "format/layout.h"
+
+struct mote_container {
+	char *path;
+	int fd;               /* -1 when the file was in memory */
+	void *mapping;        /* NULL likewise */
+	const uint8_t *data;
+	size_t bytes;
+	struct mote_section_info sections[MOTE_LAYOUT_MAX_SECTIONS];
+	uint32_t n_sections;
+	struct mote_tensor *tensors;
+	uint32_t n_tensors;
+	uint32_t *slots;      /* hash table by name: index + 1, 0 is free */
+	uint64_t n_slots;     /* power of two, at least twice n_tensors */
+	uint64_t data_end;    /* where tensor data ends, rounded up */
+	struct mote_hash128 tensors_hash;
+	cJSON *metadata, *receipts, *sensitivity;
+};
+
+uint32_t mote_layout_flags(uint32_t kind)
+{
+	switch (kind) {
+	case MOTE_SECTION_TENSORS:
+	case MOTE_SECTION_TOKENIZER: return 0;
+	case MOTE_SECTION_METADATA: return MOTE_SECTION_ZSTD;
+	case MOTE_SECTION_RECEIPTS:
+	case MOTE_SECTION_SENSITIVITY: return MOTE_SECTION_ZSTD | MOTE_SECTION_MAY_SKIP;
+	default: return 0xffffffff;
+	}
+}
+
+struct mote_hash128 mote_layout_hash(const void *data, size_t bytes)
+{
+	XXH128_hash_t hash = XXH3_128bits(data, bytes);
+	return (struct mote_hash128){ hash.low64, hash.high64 };
+}
+
+bool mote_layout_name_ok(const char *name, size_t bytes)
+{
+	if (bytes < 1 || bytes > MOTE_MAX_TENSOR_NAME)
+		return false;
+	for (size_t i = 0; i < bytes; i++)
+		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+			return false;
+	return mote_json_is_utf8(name, bytes);
+}
+
+static bool same_hash(struct mote_hash128 a, struct mote_hash128 b)
+{
+	return a.low == b.low && a.high == b.high;
+}
+
+static enum mote_status read_header(const struct mote_container *c, struct mote_layout_header *h,
+				    struct mote_error *error)
+{
+	struct mote_cursor cursor = mote_cursor(c->data, c->bytes, 0, "header", error);
+
+	mote_cursor_read(&cursor, h, sizeof *h, "header");
+	if (cursor.status != MOTE_OK)
+		return cursor.status;
+	cursor.at = 0;
+	if (memcmp(h->magic, MOTE_LAYOUT_MAGIC, sizeof h->magic) != 0)
+		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "this is not a mote file (wrong magic number)");
+	if (XXH3_64bits(h, offsetof(struct mote_layout_header, header_hash)) != h->header_hash)
+		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "checksum of the header does not match");
+	cursor.at = offsetof(struct mote_layout_header, version);
+	if (h->version != MOTE_LAYOUT_VERSION)
+		return mote_cursor_fail(&cursor, MOTE_ERROR_UNSUPPORTED,
+					"container version: found %u, this mote reads version %u", h->version,
+					MOTE_LAYOUT_VERSION);
+	cursor.at = offsetof(struct mote_layout_header, file_bytes);
+	if (h->file_bytes != c->bytes)
+		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT,
+					"the file is %zu bytes long, expected %llu (truncated, or something was appended)",
+					c->bytes, (unsigned long long)h->file_bytes);
+	cursor.at = offsetof(struct mote_layout_header, sections);
+	if (h->sections < 1 || h->sections > MOTE_LAYOUT_MAX_SECTIONS)
+		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "number of sections: found %u, expected 1..%u",
+					h->sections, MOTE_LAYOUT_MAX_SECTIONS);
+	cursor.at = offsetof(struct mote_layout_header, table_offset);
+	if (h->table_bytes != h->sections * sizeof(struct mote_layout_section) ||
+	    h->table_bytes > c->bytes || h->table_offset != c->bytes - h->table_bytes ||
+	    h->table_offset % MOTE_LAYOUT_ALIGNMENT != 0)
+		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT,
+					"section table of %u entries: found %llu bytes at %llu, expected %zu that end the file",
+					h->sections, (unsigned long long)h->table_bytes,
+					(unsigned long long)h->table_offset,
+					h->sections * sizeof(struct mote_layout_section));
+	cursor.at = sizeof *h;
+	mote_cursor_zeros(&cursor, MOTE_LAYOUT_DATA_OFFSET - sizeof *h, "padding behind the header");
+	return cursor.status;
+}
+
+/* One entry of the section table, which the cursor has just read; end is where the section before it
+ * ends (rounded up), 0 for the first. */
+static enum mote_status check_section(struct mote_container *c, struct mote_cursor *cursor,
+				      const struct mote_layout_section *s, const struct mote_section_info *before,
+				      uint64_t table_offset)
+{
+	uint32_t flags = mote_layout_flags(s->kind);
+	uint64_t end;
+	struct mote_cursor padding;
+
+	if (before && s->kind <= before->kind)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
+					"section kind %u behind kind %u: expected ascending kinds", s->kind, before->kind);
+	if (flags != 0xffffffff ? s->flags != flags : (s->flags & ~(uint32_t)(MOTE_SECTION_MAY_SKIP | MOTE_SECTION_ZSTD)))
+		return mote_cursor_fail(cursor, MOTE_ERROR_UNSUPPORTED, "section kind %u has unknown flags 0x%x",
+					s->kind, s->flags);
+	if (s->offset % MOTE_LAYOUT_ALIGNMENT != 0 || s->offset < MOTE_LAYOUT_DATA_OFFSET ||
+	    s->offset > table_offset || s->stored_bytes < 1 || s->stored_bytes > table_offset - s->offset)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
+					"section kind %u: found %llu bytes at %llu, expected aligned, between %u and %llu",
+					s->kind, (unsigned long long)s->stored_bytes, (unsigned long long)s->offset,
+					MOTE_LAYOUT_DATA_OFFSET, (unsigned long long)table_offset);
+	if (!(s->flags & MOTE_SECTION_ZSTD) && s->raw_bytes != s->stored_bytes)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
+					"section kind %u is not compressed, but its raw size is %llu and its stored size %llu",
+					s->kind, (unsigned long long)s->raw_bytes, (unsigned long long)s->stored_bytes);
+	if (!same_hash(mote_layout_hash(c->data + s->offset, s->stored_bytes), s->hash))
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "section kind %u: checksum does not match", s->kind);
+	if (flags == 0xffffffff && !(s->flags & MOTE_SECTION_MAY_SKIP))
+		return mote_cursor_fail(cursor, MOTE_ERROR_UNSUPPORTED,
+					"section kind %u must be understood to read this file, and this mote does not know it",
+					s->kind);
+
+	/* Nothing but zeros, and less than the alignment of them, before the section. */
+	end = before ? before->offset + before->stored_bytes : s->offset;
+	if (s->offset < end || s->offset - end >= MOTE_LAYOUT_ALIGNMENT)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
+					"section kind %u: found at %llu, expected directly behind kind %u, which ends at %llu",
+					s->kind, (unsigned long long)s->offset, before->kind, (unsigned long long)end);
+	padding = mote_cursor(c->data + end, s->offset - end, end, "padding", cursor->error);
+	mote_cursor_zeros(&padding, s->offset - end, "before a section");
+	return cursor->status = padding.status;
+}
+
+static enum mote_status read_sections(struct mote_container *c, struct mote_error *error)
+{
+	struct mote_layout_header h;
+	const struct mote_section_info *before = NULL;
+	struct mote_cursor cursor, padding;
+	enum mote_status status = read_header(c, &h, error);
+	uint64_t end;
+
+	if (status != MOTE_OK)
+		return status;
+	cursor = mote_cursor(c->data + h.table_offset, h.table_bytes, h.table_offset, "section table", error);
+	if (!same_hash(mote_layout_hash(cursor.data, cursor.bytes), h.table_hash))
+		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "checksum does not match");
+	for (uint32_t i = 0; i < h.sections; i++) {
+		struct mote_layout_section s;
+
+		mote_cursor_read(&cursor, &s, sizeof s, "entry");
+		if (check_section(c, &cursor, &s, before, h.table_offset) != MOTE_OK)
+			return cursor.status;
+		c->sections[i] = (struct mote_section_info){ s.kind, s.flags, s.offset, s.stored_bytes,
+							     s.raw_bytes, s.hash };
+		before = c->sections + i;
+		c->n_sections = i + 1;
+	}
+	end = before->offset + before->stored_bytes;
+	if (h.table_offset - end >= MOTE_LAYOUT_ALIGNMENT)
+		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "found at %llu, expected directly behind %llu",
+					(unsigned long long)h.table_offset, (unsigned long long)end);
+	padding = mote_cursor(c->data + end, h.table_offset - end, end, "padding", error);
+	mote_cursor_zeros(&padding, h.table_offset - end, "before the section table");
+	return padding.status;
+}
+
+static const struct mote_section_info *find_section(const struct mote_container *c, uint32_t kind)
+{
+	for (uint32_t i = 0; i < c->n_sections; i++)
+		if (c->sections[i].kind == kind)
+			return c->sections + i;
+	return NULL;
+}
+
+/* The slot that holds the name, or the free one where it belongs. */
+static uint32_t *find_slot(const struct mote_container *c, const char *name)
+{
+	uint64_t slot = XXH3_64bits(name, strlen(name)) & (c->n_slots - 1);
+
+	while (c->slots[slot] && strcmp(c->tensors[c->slots[slot] - 1].name, name) != 0)
+		slot = (slot + 1) & (c->n_slots - 1);
+	return c->slots + slot;
+}
+
+/* Fills t from its entry; the cursor stands behind the entry. end: of the tensor before it. */
+static enum mote_status check_tensor(struct mote_container *c, struct mote_cursor *cursor,
+				     const struct mote_layout_tensor *entry, uint64_t end, uint64_t limit,
+				     struct mote_tensor *t)
+{
+	static const uint8_t no_codebook[16];
+	const uint8_t *record = cursor->data + cursor->at - sizeof *entry;
+	uint64_t expected_offset, bytes = 0;
+	struct mote_cursor padding;
+
+	*t = (struct mote_tensor){ .name = t->name, .rank = entry->rank, .rows = entry->rows, .cols = entry->cols,
+				   .type = (enum mote_type)entry->type, .offset = entry->offset,
+				   .bytes = entry->bytes, .hash = entry->hash };
+	if (!mote_type_name(t->type))
+		return mote_cursor_fail(cursor, MOTE_ERROR_UNSUPPORTED,
+					"tensor \"%s\" has type number %u, which this mote does not know", t->name, entry->type);
+	if (entry->zero != 0)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\": reserved field: found %u, expected 0",
+					t->name, entry->zero);
+	if (t->type != MOTE_Q4 && memcmp(entry->codebook, no_codebook, sizeof no_codebook) != 0)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\" of type %s has a codebook", t->name,
+					mote_type_name(t->type));
+	if (t->rank == 1) {
+		if (t->type != MOTE_F32 || t->cols != 1 || t->rows < 1 || t->rows > MOTE_MAX_ROWS)
+			return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
+						"vector \"%s\": found %u x %u %s, expected 1..%u x 1 f32", t->name,
+						t->rows, t->cols, mote_type_name(t->type), MOTE_MAX_ROWS);
+		bytes = (uint64_t)t->rows * 4;
+	} else if (t->rank == 2) {
+		struct mote_error why = { 0 };
+		const uint8_t *codebook = t->type == MOTE_Q4 ?
+			record + offsetof(struct mote_layout_tensor, codebook) : NULL;
+
+		if (mote_matrix_init(&t->matrix, t->type, t->rows, t->cols, NULL, codebook, &bytes, &why) != MOTE_OK)
+			return mote_cursor_fail(cursor, why.code, "tensor \"%s\": %s", t->name, why.message);
+	} else {
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\": rank: found %u, expected 1 or 2",
+					t->name, t->rank);
+	}
+	if (t->bytes != bytes)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\": size: found %llu, expected %llu",
+					t->name, (unsigned long long)t->bytes, (unsigned long long)bytes);
+	if (!mote_checked_round_up(end, MOTE_LAYOUT_ALIGNMENT, &expected_offset) || t->offset != expected_offset ||
+	    t->offset > limit || t->bytes > limit - t->offset)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
+					"tensor \"%s\": found %llu bytes at %llu, expected at %llu and within %llu",
+					t->name, (unsigned long long)t->bytes, (unsigned long long)t->offset,
+					(unsigned long long)expected_offset, (unsigned long long)limit);
+	/* At most 63 bytes, and none in most files: this does not read the tensors' pages. */
+	padding = mote_cursor(c->data + end, t->offset - end, end, "padding", cursor->error);
+	mote_cursor_zeros(&padding, t->offset - end, "before a tensor");
+	if (t->rank == 1)
+		t->vector = (const float *)(const void *)(c->data + t->offset);
+	else
+		t->matrix.data = c->data + t->offset;
+	return cursor->status = padding.status;
+}
+
+/* The names follow the entries; each tensor's is checked and entered into the hash table. */
+static enum mote_status read_names(struct mote_container *c, struct mote_cursor *entries,
+				   struct mote_cursor *names)
+{
+	for (uint32_t i = 0; i < c->n_tensors; i++) {
+		struct mote_layout_tensor entry;
+		const char *name;
+		uint32_t *slot;
+
+		mote_cursor_read(entries, &entry, sizeof entry, "entry");
+		name = mote_cursor_take(names, (size_t)entry.name_bytes + 1, "a tensor's name");
+		if (!name)
+			return names->status;
+		names->at -= entry.name_bytes + 1;
+		if (name[entry.name_bytes] != 0 || !mote_layout_name_ok(name, entry.name_bytes))
+			return mote_cursor_fail(names, MOTE_ERROR_CORRUPT,
+						"name of tensor %u: expected 1..%u bytes of UTF-8 without control characters",
+						i, MOTE_MAX_TENSOR_NAME);
+		c->tensors[i].name = name;
+		slot = find_slot(c, name);
+		if (*slot)
+			return mote_cursor_fail(names, MOTE_ERROR_CORRUPT, "two tensors have the name \"%s\"", name);
+		*slot = i + 1;
+		names->at += entry.name_bytes + 1;
+	}
+	return mote_cursor_end(names);
+}
+
+static enum mote_status hash_tensors(struct mote_container *c, const uint8_t *entries, const uint8_t *names,
+				     size_t names_bytes, struct mote_error *error)
+{
+	XXH3_state_t *state = XXH3_createState();
+	XXH128_hash_t hash;
+
+	if (!state)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	XXH3_128bits_reset(state);
+	for (uint32_t i = 0; i < c->n_tensors; i++)
+		XXH3_128bits_update(state, entries + i * sizeof(struct mote_layout_tensor) + MOTE_LAYOUT_TENSOR_IDENTITY,
+				    sizeof(struct mote_layout_tensor) - MOTE_LAYOUT_TENSOR_IDENTITY);
+	XXH3_128bits_update(state, names, names_bytes);
+	hash = XXH3_128bits_digest(state);
+	XXH3_freeState(state);
+	c->tensors_hash = (struct mote_hash128){ hash.low64, hash.high64 };
+	return MOTE_OK;
+}
+
+static enum mote_status read_directory(struct mote_container *c, struct mote_error *error)
+{
+	const struct mote_section_info *s = find_section(c, MOTE_SECTION_TENSORS);
+	uint64_t entries_bytes, end = MOTE_LAYOUT_DATA_OFFSET, limit = c->sections[0].offset;
+	struct mote_cursor cursor, entries, names, padding;
+	const uint8_t *records;
+
+	if (!s)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "the file has no tensor directory (section kind %u)",
+				      MOTE_SECTION_TENSORS);
+	cursor = mote_cursor(c->data + s->offset, s->stored_bytes, s->offset, "tensor directory", error);
+	c->n_tensors = mote_cursor_u32(&cursor, "number of tensors");
+	mote_cursor_zeros(&cursor, 4, "reserved field");
+	entries_bytes = (uint64_t)c->n_tensors * sizeof(struct mote_layout_tensor); /* cannot wrap: 32 by 7 bits */
+	records = mote_cursor_take(&cursor, entries_bytes, "entries");
+	if (cursor.status != MOTE_OK)
+		return cursor.status;
+
+	/* The entries exist in the file, so what is allocated is in proportion to its size. */
+	for (c->n_slots = 16; c->n_slots < 2 * (uint64_t)c->n_tensors; c->n_slots *= 2)
+		;
+	c->tensors = calloc(c->n_tensors + 1u, sizeof *c->tensors);
+	c->slots = calloc(c->n_slots, sizeof *c->slots);
+	if (!c->tensors || !c->slots)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+
+	entries = mote_cursor(records, entries_bytes, s->offset + 8, "tensor directory", error);
+	names = mote_cursor(records + entries_bytes, mote_cursor_left(&cursor), s->offset + 8 + entries_bytes,
+			    "tensor directory", error);
+	if (read_names(c, &entries, &names) != MOTE_OK)
+		return names.status;
+	entries.at = 0;
+	for (uint32_t i = 0; i < c->n_tensors; i++) {
+		struct mote_layout_tensor entry;
+
+		mote_cursor_read(&entries, &entry, sizeof entry, "entry");
+		if (check_tensor(c, &entries, &entry, end, limit, c->tensors + i) != MOTE_OK)
+			return entries.status;
+		end = entry.offset + entry.bytes;
+	}
+	if (limit - end >= MOTE_LAYOUT_ALIGNMENT)
+		return mote_cursor_fail(&entries, MOTE_ERROR_CORRUPT,
+					"tensors end at %llu, expected the first section there: found it at %llu",
+					(unsigned long long)end, (unsigned long long)limit);
+	c->data_end = limit;
+	padding = mote_cursor(c->data + end, limit - end, end, "padding", error);
+	mote_cursor_zeros(&padding, limit - end, "behind the last tensor");
+	if (padding.status != MOTE_OK)
+		return padding.status;
+	return hash_tensors(c, records, names.data, names.bytes, error);
+}
+
+/* Absent: *out stays NULL. */
+static enum mote_status read_json(const struct mote_container *c, uint32_t kind, const char *name, bool array,
+				  cJSON **out, struct mote_error *error)
+{
+	const struct mote_section_info *s = find_section(c, kind);
+	enum mote_status status = MOTE_OK;
+	struct mote_cursor cursor;
+	char *text;
+	size_t n;
+
+	if (!s)
+		return MOTE_OK;
+	cursor = mote_cursor(c->data + s->offset, s->stored_bytes, s->offset, name, error);
+	if (s->raw_bytes < 2 || s->raw_bytes > MOTE_LAYOUT_MAX_JSON)
+		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "raw size: found %llu, expected 2..%u",
+					(unsigned long long)s->raw_bytes, MOTE_LAYOUT_MAX_JSON);
+	if (ZSTD_findFrameCompressedSize(cursor.data, cursor.bytes) != cursor.bytes)
+		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "expected one whole zstd frame of %llu bytes",
+					(unsigned long long)s->stored_bytes);
+	text = malloc(s->raw_bytes);
+	if (!text)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", name);
+	n = ZSTD_decompress(text, s->raw_bytes, cursor.data, cursor.bytes);
+	if (ZSTD_isError(n) || n != s->raw_bytes)
+		status = mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "does not decompress to %llu bytes (%s)",
+					  (unsigned long long)s->raw_bytes,
+					  ZSTD_isError(n) ? ZSTD_getErrorName(n) : "it ends early");
+	else
+		status = mote_json_parse(text, n, name, out, error);
+	free(text);
+	if (status == MOTE_OK && !(array ? cJSON_IsArray(*out) : cJSON_IsObject(*out)))
+		status = mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "expected %s",
+					  array ? "a JSON array" : "a JSON object");
+	return status;
+}
+
+static enum mote_status read_all(struct mote_container *c, struct mote_error *error)
+{
+	enum mote_status status = read_sections(c, error);
+
+	if (status == MOTE_OK)
+		status = read_directory(c, error);
+	if (status == MOTE_OK)
+		status = read_json(c, MOTE_SECTION_METADATA, "metadata", false, &c->metadata, error);
+	if (status == MOTE_OK && !c->metadata)
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "the file has no metadata (section kind %u)",
+					MOTE_SECTION_METADATA);
+	if (status == MOTE_OK)
+		status = read_json(c, MOTE_SECTION_RECEIPTS, "receipts", true, &c->receipts, error);
+	if (status == MOTE_OK)
+		status = read_json(c, MOTE_SECTION_SENSITIVITY, "sensitivities", false, &c->sensitivity, error);
+	return status;
+}
+
+static enum mote_status map_file(struct mote_container *c, struct mote_error *error)
+{
+	struct stat st;
+
+	/* Non-blocking, so that a FIFO is refused instead of waited for. */
+	c->fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (c->fd < 0 || fstat(c->fd, &st) != 0)
+		return mote_error_set(error, MOTE_ERROR_IO, "cannot open: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return mote_error_set(error, MOTE_ERROR_IO, "not a regular file");
+	c->bytes = (size_t)st.st_size;
+	if (c->bytes == 0)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "the file is empty");
+	c->mapping = mmap(NULL, c->bytes, PROT_READ, MAP_SHARED, c->fd, 0);
+	if (c->mapping == MAP_FAILED) {
+		c->mapping = NULL;
+		return mote_error_set(error, MOTE_ERROR_IO, "cannot map: %s", strerror(errno));
+	}
+	c->data = c->mapping;
+	return MOTE_OK;
+}
+
+static enum mote_status open_container(const char *path, const void *data, size_t bytes,
+				       struct mote_container **out, struct mote_error *error)
+{
+	struct mote_container *c = calloc(1, sizeof *c);
+	enum mote_status status = MOTE_OK;
+
+	*out = NULL;
+	if (!c || !(c->path = strdup(path))) {
+		free(c);
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
+	}
+	c->fd = -1;
+	c->data = data;
+	c->bytes = bytes;
+	if (!data)
+		status = map_file(c, error);
+	if (status == MOTE_OK)
+		status = read_all(c, error);
+	if (status != MOTE_OK) {
+		mote_error_prefix(error, "%s", path);
+		mote_container_close(c);
+		return status;
+	}
+	*out = c;
+	return MOTE_OK;
+}
+
+enum mote_status mote_container_open(const char *path, struct mote_container **out, struct mote_error *error)
+{
+	return open_container(path, NULL, 0, out, error);
+}
+
+enum mote_status mote_container_open_memory(const void *data, size_t bytes, const char *name,
+					    struct mote_container **out, struct mote_error *error)
+{
+	return open_container(name, data, bytes, out, error);
+}
+
+void mote_container_close(struct mote_container *c)
+{
+	if (!c)
+		return;
+	cJSON_Delete(c->metadata);
+	cJSON_Delete(c->receipts);
+	cJSON_Delete(c->sensitivity);
+	free(c->tensors);
+	free(c->slots);
+	if (c->mapping)
+		munmap(c->mapping, c->bytes);
+	if (c->fd >= 0)
+		close(c->fd);
+	free(c->path);
+	free(c);
+}
+
+const char *mote_container_path(const struct mote_container *c)
+{
+	return c->path;
+}
+
+uint64_t mote_container_file_bytes(const struct mote_container *c)
+{
+	return c->bytes;
+}
+
+uint32_t mote_container_tensor_count(const struct mote_container *c)
+{
+	return c->n_tensors;
+}
+
+const struct mote_tensor *mote_container_tensor(const struct mote_container *c, uint32_t index)
+{
+	return c->tensors + index;
+}
+
+const struct mote_tensor *mote_container_find(const struct mote_container *c, const char *name)
+{
+	uint32_t slot = *find_slot(c, name);
+	return slot ? c->tensors + (slot - 1) : NULL;
+}
+
+const cJSON *mote_container_metadata(const struct mote_container *c)
+{
+	return c->metadata;
+}
+
+uint32_t mote_container_section_count(const struct mote_container *c)
+{
+	return c->n_sections;
+}
+
+const struct mote_section_info *mote_container_section_info(const struct mote_container *c, uint32_t index)
+{
+	return c->sections + index;
+}
+
+const void *mote_container_section(const struct mote_container *c, enum mote_section kind, size_t *bytes)
+{
+	const struct mote_section_info *s = find_section(c, kind);
+
+	*bytes = s ? s->stored_bytes : 0;
+	return s ? c->data + s->offset : NULL;
+}
+
+const cJSON *mote_container_receipts(const struct mote_container *c)
+{
+	return c->receipts;
+}
+
+const cJSON *mote_container_sensitivity(const struct mote_container *c)
+{
+	return c->sensitivity;
+}
+
+struct mote_hash128 mote_container_tensors_hash(const struct mote_container *c)
+{
+	return c->tensors_hash;
+}
+
+int mote_container_fd(const struct mote_container *c)
+{
+	return c->fd;
+}
+
+void mote_container_data_range(const struct mote_container *c, uint64_t *offset, uint64_t *bytes)
+{
+	*offset = MOTE_LAYOUT_DATA_OFFSET;
+	*bytes = c->data_end - MOTE_LAYOUT_DATA_OFFSET;
+}
+
+enum mote_status mote_container_verify(const struct mote_container *c, const struct mote_progress *progress,
+				       struct mote_error *error)
+{
+	const size_t step = 4u << 20; /* bytes between two calls of progress */
+	XXH3_state_t *state = XXH3_createState();
+	enum mote_status status = MOTE_OK;
+
+	if (!state)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	for (uint32_t i = 0; status == MOTE_OK && i < c->n_tensors; i++) {
+		const struct mote_tensor *t = c->tensors + i;
+		XXH128_hash_t hash;
+
+		XXH3_128bits_reset(state);
+		for (uint64_t at = 0; status == MOTE_OK && at < t->bytes; at += step) {
+			size_t n = t->bytes - at < step ? (size_t)(t->bytes - at) : step;
+
+			XXH3_128bits_update(state, c->data + t->offset + at, n);
+			if (progress && !progress->update(progress->user, t->offset + at + n - MOTE_LAYOUT_DATA_OFFSET,
+							  c->data_end - MOTE_LAYOUT_DATA_OFFSET))
+				status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "%s: interrupted", c->path);
+		}
+		hash = XXH3_128bits_digest(state);
+		if (status == MOTE_OK && (hash.low64 != t->hash.low || hash.high64 != t->hash.high))
+			status = mote_error_set(error, MOTE_ERROR_CORRUPT,
+						"%s: tensor \"%s\" (%llu bytes at byte %llu): checksum does not match",
+						c->path, t->name, (unsigned long long)t->bytes,
+						(unsigned long long)t->offset);
+	}
+	XXH3_freeState(state);
+	return status;
+}

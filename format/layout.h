@@ -1,0 +1,53 @@
+/* The container's fixed-size records, as docs/container-format.md specifies them; for the reader and
+ * the writer only. Natural alignment leaves no padding in them and hosts are little endian, so a
+ * record is copied as it lies. */
+#ifndef MOTE_FORMAT_LAYOUT_H
+#define MOTE_FORMAT_LAYOUT_H
+
+#include "format/container.h"
+
+#define MOTE_LAYOUT_MAGIC "\x89MOTE\r\n\x1a" /* as PNG's: catches 7-bit and newline conversion */
+#define MOTE_LAYOUT_VERSION 1u
+#define MOTE_LAYOUT_DATA_OFFSET 4096u    /* where tensor data begins */
+#define MOTE_LAYOUT_ALIGNMENT 64u        /* of tensors, sections and the section table */
+#define MOTE_LAYOUT_MAX_SECTIONS 64u
+#define MOTE_LAYOUT_MAX_JSON (4u << 20)  /* raw bytes of a JSON section */
+
+struct mote_layout_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t sections;
+	uint64_t file_bytes;
+	uint64_t table_offset, table_bytes;
+	struct mote_hash128 table_hash;
+	uint64_t header_hash; /* XXH3-64 of the 56 bytes before it */
+};
+
+struct mote_layout_section {
+	uint32_t kind, flags;
+	uint64_t offset, stored_bytes, raw_bytes;
+	struct mote_hash128 hash; /* of the stored bytes */
+};
+
+/* Directory: u32 count, u32 zero, these entries, then their names, each ended by a NUL byte. */
+struct mote_layout_tensor {
+	uint64_t offset, bytes;
+	struct mote_hash128 hash; /* from here on part of the tensors' hash */
+	uint8_t codebook[16];
+	uint32_t type, rank, rows, cols;
+	uint32_t name_bytes; /* without its NUL */
+	uint32_t zero;
+};
+#define MOTE_LAYOUT_TENSOR_IDENTITY 16u /* offset of .hash */
+
+_Static_assert(sizeof(struct mote_layout_header) == 64, "no padding");
+_Static_assert(sizeof(struct mote_layout_section) == 48, "no padding");
+_Static_assert(sizeof(struct mote_layout_tensor) == 72, "no padding");
+
+/* The flags that a kind must have; 0xffffffff for an unknown kind. */
+uint32_t mote_layout_flags(uint32_t kind);
+struct mote_hash128 mote_layout_hash(const void *data, size_t bytes);
+/* 1..MOTE_MAX_TENSOR_NAME bytes of UTF-8 without control characters. */
+bool mote_layout_name_ok(const char *name, size_t bytes);
+
+#endif
