@@ -1,7 +1,7 @@
 /* Container reader: see container.h, and docs/container-format.md for what is checked and why.
  *
  * The order is from the certain to the derived: header, section table, sections with their checksums,
- * tensor directory, JSON. The whole file must be accounted for: header, zeros, tensors, sections and
+ * tensor directory (directory.c), JSON. The whole file must be accounted for: header, zeros, tensors, sections and
  * table follow each other with at most 63 zero bytes between them. Not here: reading tensor data, which
  * only verify does. */
 #include "format/container.h"
@@ -27,12 +27,7 @@ struct mote_container {
 	size_t bytes;
 	struct mote_section_info sections[MOTE_LAYOUT_MAX_SECTIONS];
 	uint32_t n_sections;
-	struct mote_tensor *tensors;
-	uint32_t n_tensors;
-	uint32_t *slots;      /* hash table by name: index + 1, 0 is free */
-	uint64_t n_slots;     /* power of two, at least twice n_tensors */
-	uint64_t data_end;    /* where tensor data ends, rounded up */
-	struct mote_hash128 tensors_hash;
+	struct mote_directory directory;
 	cJSON *metadata, *receipts, *sensitivity;
 };
 
@@ -54,16 +49,6 @@ struct mote_hash128 mote_layout_hash(const void *data, size_t bytes)
 	return (struct mote_hash128){ hash.low64, hash.high64 };
 }
 
-bool mote_layout_name_ok(const char *name, size_t bytes)
-{
-	if (bytes < 1 || bytes > MOTE_MAX_TENSOR_NAME)
-		return false;
-	for (size_t i = 0; i < bytes; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-			return false;
-	return mote_json_is_utf8(name, bytes);
-}
-
 static bool same_hash(struct mote_hash128 a, struct mote_hash128 b)
 {
 	return a.low == b.low && a.high == b.high;
@@ -79,7 +64,7 @@ static enum mote_status read_header(const struct mote_container *c, struct mote_
 		return cursor.status;
 	cursor.at = 0;
 	if (memcmp(h->magic, MOTE_LAYOUT_MAGIC, sizeof h->magic) != 0)
-		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "this is not a mote file (wrong magic number)");
+		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "wrong magic number, this is not a mote file");
 	if (XXH3_64bits(h, offsetof(struct mote_layout_header, header_hash)) != h->header_hash)
 		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "checksum of the header does not match");
 	cursor.at = offsetof(struct mote_layout_header, version);
@@ -110,8 +95,7 @@ static enum mote_status read_header(const struct mote_container *c, struct mote_
 	return cursor.status;
 }
 
-/* One entry of the section table, which the cursor has just read; end is where the section before it
- * ends (rounded up), 0 for the first. */
+/* One entry of the section table, which the cursor has just read; before is NULL for the first. */
 static enum mote_status check_section(struct mote_container *c, struct mote_cursor *cursor,
 				      const struct mote_layout_section *s, const struct mote_section_info *before,
 				      uint64_t table_offset)
@@ -195,173 +179,6 @@ static const struct mote_section_info *find_section(const struct mote_container 
 	return NULL;
 }
 
-/* The slot that holds the name, or the free one where it belongs. */
-static uint32_t *find_slot(const struct mote_container *c, const char *name)
-{
-	uint64_t slot = XXH3_64bits(name, strlen(name)) & (c->n_slots - 1);
-
-	while (c->slots[slot] && strcmp(c->tensors[c->slots[slot] - 1].name, name) != 0)
-		slot = (slot + 1) & (c->n_slots - 1);
-	return c->slots + slot;
-}
-
-/* Fills t from its entry; the cursor stands behind the entry. end: of the tensor before it. */
-static enum mote_status check_tensor(struct mote_container *c, struct mote_cursor *cursor,
-				     const struct mote_layout_tensor *entry, uint64_t end, uint64_t limit,
-				     struct mote_tensor *t)
-{
-	static const uint8_t no_codebook[16];
-	const uint8_t *record = cursor->data + cursor->at - sizeof *entry;
-	uint64_t expected_offset, bytes = 0;
-	struct mote_cursor padding;
-
-	*t = (struct mote_tensor){ .name = t->name, .rank = entry->rank, .rows = entry->rows, .cols = entry->cols,
-				   .type = (enum mote_type)entry->type, .offset = entry->offset,
-				   .bytes = entry->bytes, .hash = entry->hash };
-	if (!mote_type_name(t->type))
-		return mote_cursor_fail(cursor, MOTE_ERROR_UNSUPPORTED,
-					"tensor \"%s\" has type number %u, which this mote does not know", t->name, entry->type);
-	if (entry->zero != 0)
-		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\": reserved field: found %u, expected 0",
-					t->name, entry->zero);
-	if (t->type != MOTE_Q4 && memcmp(entry->codebook, no_codebook, sizeof no_codebook) != 0)
-		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\" of type %s has a codebook", t->name,
-					mote_type_name(t->type));
-	if (t->rank == 1) {
-		if (t->type != MOTE_F32 || t->cols != 1 || t->rows < 1 || t->rows > MOTE_MAX_ROWS)
-			return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
-						"vector \"%s\": found %u x %u %s, expected 1..%u x 1 f32", t->name,
-						t->rows, t->cols, mote_type_name(t->type), MOTE_MAX_ROWS);
-		bytes = (uint64_t)t->rows * 4;
-	} else if (t->rank == 2) {
-		struct mote_error why = { 0 };
-		const uint8_t *codebook = t->type == MOTE_Q4 ?
-			record + offsetof(struct mote_layout_tensor, codebook) : NULL;
-
-		if (mote_matrix_init(&t->matrix, t->type, t->rows, t->cols, NULL, codebook, &bytes, &why) != MOTE_OK)
-			return mote_cursor_fail(cursor, why.code, "tensor \"%s\": %s", t->name, why.message);
-	} else {
-		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\": rank: found %u, expected 1 or 2",
-					t->name, t->rank);
-	}
-	if (t->bytes != bytes)
-		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\": size: found %llu, expected %llu",
-					t->name, (unsigned long long)t->bytes, (unsigned long long)bytes);
-	if (!mote_checked_round_up(end, MOTE_LAYOUT_ALIGNMENT, &expected_offset) || t->offset != expected_offset ||
-	    t->offset > limit || t->bytes > limit - t->offset)
-		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
-					"tensor \"%s\": found %llu bytes at %llu, expected at %llu and within %llu",
-					t->name, (unsigned long long)t->bytes, (unsigned long long)t->offset,
-					(unsigned long long)expected_offset, (unsigned long long)limit);
-	/* At most 63 bytes, and none in most files: this does not read the tensors' pages. */
-	padding = mote_cursor(c->data + end, t->offset - end, end, "padding", cursor->error);
-	mote_cursor_zeros(&padding, t->offset - end, "before a tensor");
-	if (t->rank == 1)
-		t->vector = (const float *)(const void *)(c->data + t->offset);
-	else
-		t->matrix.data = c->data + t->offset;
-	return cursor->status = padding.status;
-}
-
-/* The names follow the entries; each tensor's is checked and entered into the hash table. */
-static enum mote_status read_names(struct mote_container *c, struct mote_cursor *entries,
-				   struct mote_cursor *names)
-{
-	for (uint32_t i = 0; i < c->n_tensors; i++) {
-		struct mote_layout_tensor entry;
-		const char *name;
-		uint32_t *slot;
-
-		mote_cursor_read(entries, &entry, sizeof entry, "entry");
-		name = mote_cursor_take(names, (size_t)entry.name_bytes + 1, "a tensor's name");
-		if (!name)
-			return names->status;
-		names->at -= entry.name_bytes + 1;
-		if (name[entry.name_bytes] != 0 || !mote_layout_name_ok(name, entry.name_bytes))
-			return mote_cursor_fail(names, MOTE_ERROR_CORRUPT,
-						"name of tensor %u: expected 1..%u bytes of UTF-8 without control characters",
-						i, MOTE_MAX_TENSOR_NAME);
-		c->tensors[i].name = name;
-		slot = find_slot(c, name);
-		if (*slot)
-			return mote_cursor_fail(names, MOTE_ERROR_CORRUPT, "two tensors have the name \"%s\"", name);
-		*slot = i + 1;
-		names->at += entry.name_bytes + 1;
-	}
-	return mote_cursor_end(names);
-}
-
-static enum mote_status hash_tensors(struct mote_container *c, const uint8_t *entries, const uint8_t *names,
-				     size_t names_bytes, struct mote_error *error)
-{
-	XXH3_state_t *state = XXH3_createState();
-	XXH128_hash_t hash;
-
-	if (!state)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
-	XXH3_128bits_reset(state);
-	for (uint32_t i = 0; i < c->n_tensors; i++)
-		XXH3_128bits_update(state, entries + i * sizeof(struct mote_layout_tensor) + MOTE_LAYOUT_TENSOR_IDENTITY,
-				    sizeof(struct mote_layout_tensor) - MOTE_LAYOUT_TENSOR_IDENTITY);
-	XXH3_128bits_update(state, names, names_bytes);
-	hash = XXH3_128bits_digest(state);
-	XXH3_freeState(state);
-	c->tensors_hash = (struct mote_hash128){ hash.low64, hash.high64 };
-	return MOTE_OK;
-}
-
-static enum mote_status read_directory(struct mote_container *c, struct mote_error *error)
-{
-	const struct mote_section_info *s = find_section(c, MOTE_SECTION_TENSORS);
-	uint64_t entries_bytes, end = MOTE_LAYOUT_DATA_OFFSET, limit = c->sections[0].offset;
-	struct mote_cursor cursor, entries, names, padding;
-	const uint8_t *records;
-
-	if (!s)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "the file has no tensor directory (section kind %u)",
-				      MOTE_SECTION_TENSORS);
-	cursor = mote_cursor(c->data + s->offset, s->stored_bytes, s->offset, "tensor directory", error);
-	c->n_tensors = mote_cursor_u32(&cursor, "number of tensors");
-	mote_cursor_zeros(&cursor, 4, "reserved field");
-	entries_bytes = (uint64_t)c->n_tensors * sizeof(struct mote_layout_tensor); /* cannot wrap: 32 by 7 bits */
-	records = mote_cursor_take(&cursor, entries_bytes, "entries");
-	if (cursor.status != MOTE_OK)
-		return cursor.status;
-
-	/* The entries exist in the file, so what is allocated is in proportion to its size. */
-	for (c->n_slots = 16; c->n_slots < 2 * (uint64_t)c->n_tensors; c->n_slots *= 2)
-		;
-	c->tensors = calloc(c->n_tensors + 1u, sizeof *c->tensors);
-	c->slots = calloc(c->n_slots, sizeof *c->slots);
-	if (!c->tensors || !c->slots)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
-
-	entries = mote_cursor(records, entries_bytes, s->offset + 8, "tensor directory", error);
-	names = mote_cursor(records + entries_bytes, mote_cursor_left(&cursor), s->offset + 8 + entries_bytes,
-			    "tensor directory", error);
-	if (read_names(c, &entries, &names) != MOTE_OK)
-		return names.status;
-	entries.at = 0;
-	for (uint32_t i = 0; i < c->n_tensors; i++) {
-		struct mote_layout_tensor entry;
-
-		mote_cursor_read(&entries, &entry, sizeof entry, "entry");
-		if (check_tensor(c, &entries, &entry, end, limit, c->tensors + i) != MOTE_OK)
-			return entries.status;
-		end = entry.offset + entry.bytes;
-	}
-	if (limit - end >= MOTE_LAYOUT_ALIGNMENT)
-		return mote_cursor_fail(&entries, MOTE_ERROR_CORRUPT,
-					"tensors end at %llu, expected the first section there: found it at %llu",
-					(unsigned long long)end, (unsigned long long)limit);
-	c->data_end = limit;
-	padding = mote_cursor(c->data + end, limit - end, end, "padding", error);
-	mote_cursor_zeros(&padding, limit - end, "behind the last tensor");
-	if (padding.status != MOTE_OK)
-		return padding.status;
-	return hash_tensors(c, records, names.data, names.bytes, error);
-}
-
 /* Absent: *out stays NULL. */
 static enum mote_status read_json(const struct mote_container *c, uint32_t kind, const char *name, bool array,
 				  cJSON **out, struct mote_error *error)
@@ -402,13 +219,16 @@ static enum mote_status read_all(struct mote_container *c, struct mote_error *er
 {
 	enum mote_status status = read_sections(c, error);
 
+	/* Every file has these two, and kinds ascend. */
+	if (status == MOTE_OK && (c->n_sections < 2 || c->sections[0].kind != MOTE_SECTION_TENSORS ||
+				  c->sections[1].kind != MOTE_SECTION_METADATA))
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT,
+					"section table: expected a tensor directory (kind %u) and metadata (kind %u) first",
+					MOTE_SECTION_TENSORS, MOTE_SECTION_METADATA);
 	if (status == MOTE_OK)
-		status = read_directory(c, error);
+		status = mote_directory_read(&c->directory, c->data, c->sections, error);
 	if (status == MOTE_OK)
 		status = read_json(c, MOTE_SECTION_METADATA, "metadata", false, &c->metadata, error);
-	if (status == MOTE_OK && !c->metadata)
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "the file has no metadata (section kind %u)",
-					MOTE_SECTION_METADATA);
 	if (status == MOTE_OK)
 		status = read_json(c, MOTE_SECTION_RECEIPTS, "receipts", true, &c->receipts, error);
 	if (status == MOTE_OK)
@@ -483,8 +303,7 @@ void mote_container_close(struct mote_container *c)
 	cJSON_Delete(c->metadata);
 	cJSON_Delete(c->receipts);
 	cJSON_Delete(c->sensitivity);
-	free(c->tensors);
-	free(c->slots);
+	mote_directory_free(&c->directory);
 	if (c->mapping)
 		munmap(c->mapping, c->bytes);
 	if (c->fd >= 0)
@@ -505,18 +324,17 @@ uint64_t mote_container_file_bytes(const struct mote_container *c)
 
 uint32_t mote_container_tensor_count(const struct mote_container *c)
 {
-	return c->n_tensors;
+	return c->directory.n_tensors;
 }
 
 const struct mote_tensor *mote_container_tensor(const struct mote_container *c, uint32_t index)
 {
-	return c->tensors + index;
+	return c->directory.tensors + index;
 }
 
 const struct mote_tensor *mote_container_find(const struct mote_container *c, const char *name)
 {
-	uint32_t slot = *find_slot(c, name);
-	return slot ? c->tensors + (slot - 1) : NULL;
+	return mote_directory_find(&c->directory, name);
 }
 
 const cJSON *mote_container_metadata(const struct mote_container *c)
@@ -554,7 +372,7 @@ const cJSON *mote_container_sensitivity(const struct mote_container *c)
 
 struct mote_hash128 mote_container_tensors_hash(const struct mote_container *c)
 {
-	return c->tensors_hash;
+	return c->directory.hash;
 }
 
 int mote_container_fd(const struct mote_container *c)
@@ -565,7 +383,7 @@ int mote_container_fd(const struct mote_container *c)
 void mote_container_data_range(const struct mote_container *c, uint64_t *offset, uint64_t *bytes)
 {
 	*offset = MOTE_LAYOUT_DATA_OFFSET;
-	*bytes = c->data_end - MOTE_LAYOUT_DATA_OFFSET;
+	*bytes = c->sections[0].offset - MOTE_LAYOUT_DATA_OFFSET;
 }
 
 enum mote_status mote_container_verify(const struct mote_container *c, const struct mote_progress *progress,
@@ -577,8 +395,8 @@ enum mote_status mote_container_verify(const struct mote_container *c, const str
 
 	if (!state)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
-	for (uint32_t i = 0; status == MOTE_OK && i < c->n_tensors; i++) {
-		const struct mote_tensor *t = c->tensors + i;
+	for (uint32_t i = 0; status == MOTE_OK && i < c->directory.n_tensors; i++) {
+		const struct mote_tensor *t = c->directory.tensors + i;
 		XXH128_hash_t hash;
 
 		XXH3_128bits_reset(state);
@@ -587,7 +405,7 @@ enum mote_status mote_container_verify(const struct mote_container *c, const str
 
 			XXH3_128bits_update(state, c->data + t->offset + at, n);
 			if (progress && !progress->update(progress->user, t->offset + at + n - MOTE_LAYOUT_DATA_OFFSET,
-							  c->data_end - MOTE_LAYOUT_DATA_OFFSET))
+							  c->sections[0].offset - MOTE_LAYOUT_DATA_OFFSET))
 				status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "%s: interrupted", c->path);
 		}
 		hash = XXH3_128bits_digest(state);

@@ -44,6 +44,22 @@ _Static_assert(sizeof(struct mote_layout_header) == 64, "no padding");
 _Static_assert(sizeof(struct mote_layout_section) == 48, "no padding");
 _Static_assert(sizeof(struct mote_layout_tensor) == 72, "no padding");
 
+/* The directory of an open file. */
+struct mote_directory {
+	struct mote_tensor *tensors; /* names are borrowed from the file */
+	uint32_t n_tensors;
+	uint32_t *slots;             /* hash table by name: index + 1, 0 is free */
+	uint64_t n_slots;            /* power of two, at least twice n_tensors */
+	struct mote_hash128 hash;    /* of all tensors */
+};
+
+/* file: the whole file, of which the section, whose extent is checked already, is a part; the tensors
+ * must fill all between MOTE_LAYOUT_DATA_OFFSET and the section. d must be zeros; free it also on error. */
+enum mote_status mote_directory_read(struct mote_directory *d, const uint8_t *file,
+				     const struct mote_section_info *section, struct mote_error *error);
+const struct mote_tensor *mote_directory_find(const struct mote_directory *d, const char *name);
+void mote_directory_free(struct mote_directory *d);
+
 /* The flags that a kind must have; 0xffffffff for an unknown kind. */
 uint32_t mote_layout_flags(uint32_t kind);
 struct mote_hash128 mote_layout_hash(const void *data, size_t bytes);

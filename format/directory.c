@@ -1,0 +1,197 @@
+/* The tensor directory of a container: reads, checks and indexes it; see docs/container-format.md.
+ *
+ * Invariant afterwards: every tensor lies inside the file's data range, tensors follow each other in
+ * directory order without holes, names are unique. Not here: the checksums of tensor data. */
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "format/cursor.h"
+#include "format/layout.h"
+
+bool mote_layout_name_ok(const char *name, size_t bytes)
+{
+	if (bytes < 1 || bytes > MOTE_MAX_TENSOR_NAME)
+		return false;
+	for (size_t i = 0; i < bytes; i++)
+		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+			return false;
+	return mote_json_is_utf8(name, bytes);
+}
+
+/* The slot that holds the name, or the free one where it belongs. */
+static uint32_t *find_slot(const struct mote_directory *d, const char *name)
+{
+	uint64_t slot = XXH3_64bits(name, strlen(name)) & (d->n_slots - 1);
+
+	while (d->slots[slot] && strcmp(d->tensors[d->slots[slot] - 1].name, name) != 0)
+		slot = (slot + 1) & (d->n_slots - 1);
+	return d->slots + slot;
+}
+
+/* Fills t from its entry; the cursor stands behind the entry. end: of the tensor before it. */
+static enum mote_status check_tensor(struct mote_cursor *cursor, const uint8_t *file,
+				     const struct mote_layout_tensor *entry, uint64_t end, uint64_t limit,
+				     struct mote_tensor *t)
+{
+	static const uint8_t no_codebook[16];
+	const uint8_t *record = cursor->data + cursor->at - sizeof *entry;
+	uint64_t expected_offset, bytes = 0;
+	struct mote_cursor padding;
+
+	*t = (struct mote_tensor){ .name = t->name, .rank = entry->rank, .rows = entry->rows, .cols = entry->cols,
+				   .type = (enum mote_type)entry->type, .offset = entry->offset,
+				   .bytes = entry->bytes, .hash = entry->hash };
+	if (!mote_type_name(t->type))
+		return mote_cursor_fail(cursor, MOTE_ERROR_UNSUPPORTED,
+					"tensor \"%s\" has type number %u, which this mote does not know", t->name, entry->type);
+	if (entry->zero != 0)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\": reserved field: found %u, expected 0",
+					t->name, entry->zero);
+	if (t->type != MOTE_Q4 && memcmp(entry->codebook, no_codebook, sizeof no_codebook) != 0)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\" of type %s has a codebook", t->name,
+					mote_type_name(t->type));
+	if (t->rank == 1) {
+		if (t->type != MOTE_F32 || t->cols != 1 || t->rows < 1 || t->rows > MOTE_MAX_ROWS)
+			return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
+						"vector \"%s\": found %u x %u %s, expected 1..%u x 1 f32", t->name,
+						t->rows, t->cols, mote_type_name(t->type), MOTE_MAX_ROWS);
+		bytes = (uint64_t)t->rows * 4;
+	} else if (t->rank == 2) {
+		struct mote_error why = { 0 };
+		const uint8_t *codebook = t->type == MOTE_Q4 ?
+			record + offsetof(struct mote_layout_tensor, codebook) : NULL;
+
+		if (mote_matrix_init(&t->matrix, t->type, t->rows, t->cols, NULL, codebook, &bytes, &why) != MOTE_OK)
+			return mote_cursor_fail(cursor, why.code, "tensor \"%s\": %s", t->name, why.message);
+	} else {
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\": rank: found %u, expected 1 or 2",
+					t->name, t->rank);
+	}
+	if (t->bytes != bytes)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\": size: found %llu, expected %llu",
+					t->name, (unsigned long long)t->bytes, (unsigned long long)bytes);
+	if (!mote_checked_round_up(end, MOTE_LAYOUT_ALIGNMENT, &expected_offset) || t->offset != expected_offset ||
+	    t->offset > limit || t->bytes > limit - t->offset)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
+					"tensor \"%s\": found %llu bytes at %llu, expected at %llu and within %llu",
+					t->name, (unsigned long long)t->bytes, (unsigned long long)t->offset,
+					(unsigned long long)expected_offset, (unsigned long long)limit);
+	/* At most 63 bytes, and none in most files: this does not read the tensors' pages. */
+	padding = mote_cursor(file + end, t->offset - end, end, "padding", cursor->error);
+	mote_cursor_zeros(&padding, t->offset - end, "before a tensor");
+	if (t->rank == 1)
+		t->vector = (const float *)(const void *)(file + t->offset);
+	else
+		t->matrix.data = file + t->offset;
+	return cursor->status = padding.status;
+}
+
+/* The names follow the entries; each tensor's is checked and entered into the hash table. */
+static enum mote_status read_names(struct mote_directory *d, struct mote_cursor *entries,
+				   struct mote_cursor *names)
+{
+	for (uint32_t i = 0; i < d->n_tensors; i++) {
+		struct mote_layout_tensor entry;
+		const char *name;
+		uint32_t *slot;
+		size_t bytes;
+
+		mote_cursor_read(entries, &entry, sizeof entry, "entry");
+		bytes = (size_t)entry.name_bytes + 1; /* with its NUL */
+		name = mote_cursor_take(names, bytes, "a tensor's name");
+		if (!name)
+			return names->status;
+		names->at -= bytes; /* where messages point */
+		if (name[entry.name_bytes] != 0 || !mote_layout_name_ok(name, entry.name_bytes))
+			return mote_cursor_fail(names, MOTE_ERROR_CORRUPT,
+						"name of tensor %u: expected 1..%u bytes of UTF-8 without control characters",
+						i, MOTE_MAX_TENSOR_NAME);
+		d->tensors[i].name = name;
+		slot = find_slot(d, name);
+		if (*slot)
+			return mote_cursor_fail(names, MOTE_ERROR_CORRUPT, "two tensors have the name \"%s\"", name);
+		*slot = i + 1;
+		names->at += bytes;
+	}
+	return mote_cursor_end(names);
+}
+
+static enum mote_status hash_tensors(struct mote_directory *d, const uint8_t *entries, const uint8_t *names,
+				     size_t names_bytes, struct mote_error *error)
+{
+	XXH3_state_t *state = XXH3_createState();
+	XXH128_hash_t hash;
+
+	if (!state)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	XXH3_128bits_reset(state);
+	for (uint32_t i = 0; i < d->n_tensors; i++)
+		XXH3_128bits_update(state, entries + i * sizeof(struct mote_layout_tensor) + MOTE_LAYOUT_TENSOR_IDENTITY,
+				    sizeof(struct mote_layout_tensor) - MOTE_LAYOUT_TENSOR_IDENTITY);
+	XXH3_128bits_update(state, names, names_bytes);
+	hash = XXH3_128bits_digest(state);
+	XXH3_freeState(state);
+	d->hash = (struct mote_hash128){ hash.low64, hash.high64 };
+	return MOTE_OK;
+}
+
+enum mote_status mote_directory_read(struct mote_directory *d, const uint8_t *file,
+				     const struct mote_section_info *s, struct mote_error *error)
+{
+	uint64_t entries_bytes, end = MOTE_LAYOUT_DATA_OFFSET, limit = s->offset;
+	struct mote_cursor cursor, entries, names, padding;
+	const uint8_t *records;
+
+	cursor = mote_cursor(file + s->offset, s->stored_bytes, s->offset, "tensor directory", error);
+	d->n_tensors = mote_cursor_u32(&cursor, "number of tensors");
+	mote_cursor_zeros(&cursor, 4, "reserved field");
+	entries_bytes = (uint64_t)d->n_tensors * sizeof(struct mote_layout_tensor); /* cannot wrap: 32 by 7 bits */
+	records = mote_cursor_take(&cursor, entries_bytes, "entries");
+	if (cursor.status != MOTE_OK)
+		return cursor.status;
+
+	/* The entries exist in the file, so what is allocated is in proportion to its size. */
+	for (d->n_slots = 16; d->n_slots < 2 * (uint64_t)d->n_tensors; d->n_slots *= 2)
+		;
+	d->tensors = calloc(d->n_tensors + 1u, sizeof *d->tensors);
+	d->slots = calloc(d->n_slots, sizeof *d->slots);
+	if (!d->tensors || !d->slots)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+
+	entries = mote_cursor(records, entries_bytes, s->offset + 8, "tensor directory", error);
+	names = mote_cursor(records + entries_bytes, mote_cursor_left(&cursor), s->offset + 8 + entries_bytes,
+			    "tensor directory", error);
+	if (read_names(d, &entries, &names) != MOTE_OK)
+		return names.status;
+	entries.at = 0;
+	for (uint32_t i = 0; i < d->n_tensors; i++) {
+		struct mote_layout_tensor entry;
+
+		mote_cursor_read(&entries, &entry, sizeof entry, "entry");
+		if (check_tensor(&entries, file, &entry, end, limit, d->tensors + i) != MOTE_OK)
+			return entries.status;
+		end = entry.offset + entry.bytes;
+	}
+	if (limit - end >= MOTE_LAYOUT_ALIGNMENT)
+		return mote_cursor_fail(&entries, MOTE_ERROR_CORRUPT,
+					"tensors end at %llu, expected the first section there: found it at %llu",
+					(unsigned long long)end, (unsigned long long)limit);
+	padding = mote_cursor(file + end, limit - end, end, "padding", error);
+	mote_cursor_zeros(&padding, limit - end, "behind the last tensor");
+	if (padding.status != MOTE_OK)
+		return padding.status;
+	return hash_tensors(d, records, names.data, names.bytes, error);
+}
+
+const struct mote_tensor *mote_directory_find(const struct mote_directory *d, const char *name)
+{
+	uint32_t slot = *find_slot(d, name);
+	return slot ? d->tensors + (slot - 1) : NULL;
+}
+
+void mote_directory_free(struct mote_directory *d)
+{
+	free(d->tensors);
+	free(d->slots);
+}
