@@ -27,6 +27,19 @@ static uint32_t greatest_common_divisor(uint32_t a, uint32_t b)
 	return b ? greatest_common_divisor(b, a % b) : a;
 }
 
+bool mote_kv_type_from_name(const char *name, enum mote_kv_type *type)
+{
+	if (!strcmp(name, "f16"))
+		*type = MOTE_KV_F16;
+	else if (!strcmp(name, "q8") || !strcmp(name, "q8_0"))
+		*type = MOTE_KV_Q8;
+	else if (!strcmp(name, "f32"))
+		*type = MOTE_KV_F32;
+	else
+		return false;
+	return true;
+}
+
 static enum mote_type kv_matrix_type(enum mote_kv_type type)
 {
 	return type == MOTE_KV_F32 ? MOTE_F32 : type == MOTE_KV_Q8 ? MOTE_Q8 : MOTE_F16;
