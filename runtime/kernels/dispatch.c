@@ -2,6 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "runtime/kernels/tables.h"
 
 /* All tables that exist, in ascending order, each with the test whether this machine can run it. */
@@ -16,8 +20,53 @@ static bool always(void)
 	return true;
 }
 
+#if defined(__x86_64__)
+
+/* What cpuid and XCR0 allow: an instruction set counts when the processor has it and the operating system saves
+ * its registers. Bits from the Intel SDM, volume 2, CPUID, and volume 1, 13.3. */
+struct x86 {
+	bool avx2, avxvnni, avx512;
+};
+
+static struct x86 detect_x86(void)
+{
+	unsigned a, b, c, d, low, high, one_c, seven_b, seven_c, max_subleaf;
+	struct x86 cpu = { false, false, false };
+	bool ymm, zmm;
+
+	if (!__get_cpuid(1, &a, &b, &one_c, &d) || !(one_c & bit_OSXSAVE) ||
+	    !__get_cpuid_count(7, 0, &max_subleaf, &seven_b, &seven_c, &d))
+		return cpu;
+	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	ymm = (low & 0x06) == 0x06; /* SSE and AVX state */
+	zmm = (low & 0xe6) == 0xe6; /* and opmask, upper ZMM halves, ZMM16-31 */
+	cpu.avx2 = ymm && (one_c & bit_AVX) && (one_c & bit_FMA) && (one_c & bit_F16C) && (seven_b & bit_AVX2);
+	if (cpu.avx2 && max_subleaf >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d))
+		cpu.avxvnni = a >> 4 & 1;
+	cpu.avx512 = cpu.avx2 && zmm && (seven_b & bit_AVX512F) && (seven_b & bit_AVX512BW) &&
+		     (seven_b & bit_AVX512VL) && (seven_b & bit_AVX512DQ) && (seven_c >> 11 & 1 /* VNNI */);
+	return cpu;
+}
+
+static bool can_avx512(void)
+{
+	return detect_x86().avx512;
+}
+
+static void init_avx512(struct mote_kernels *k)
+{
+	k->name = "avx512";
+	mote_kernels_init_avx512_matmul(k);
+	mote_kernels_init_avx512_vector(k);
+}
+
+#endif
+
 static const struct table tables[] = {
 	{ "scalar", mote_kernels_init_scalar, always },
+#if defined(__x86_64__)
+	{ "avx512", init_avx512, can_avx512 },
+#endif
 };
 
 enum { N_TABLES = sizeof tables / sizeof *tables };

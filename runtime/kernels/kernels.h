@@ -117,7 +117,7 @@ struct mote_kernels {
 	/* y[i] = y[i] + x[i] */
 	void (*add)(float *y, const float *x, uint32_t n);
 
-	/* t = s * scale, *max = the largest t, s[i] = exp(t[i] - *max); returns the lane sum of s. n >= 1. */
+	/* t = s * scale, *max = the largest t, plus 0 (never -0), s[i] = exp(t[i] - *max); returns the lane sum of s. n >= 1. */
 	float (*softmax)(float *s, uint32_t n, float scale, float *max);
 
 	/* Joins the part of the next positions to the state of those before, both as in attention.c:

@@ -217,7 +217,7 @@ static float softmax(float *s, uint32_t n, float scale, float *max)
 		s[i] = mote_exact_expf(s[i] - m);
 		lane[i % LANES] += s[i];
 	}
-	*max = m;
+	*max = m + 0.0f; /* -0 becomes +0: which zero is the largest shall not matter */
 	return sum_lanes(lane);
 }
 

@@ -13,5 +13,9 @@
 /* Each overrides the slots that it does better than the table that was filled before it. The machine must be
  * able to run it: dispatch.c asks. */
 void mote_kernels_init_scalar(struct mote_kernels *k);
+#if defined(__x86_64__)
+void mote_kernels_init_avx512_matmul(struct mote_kernels *k);
+void mote_kernels_init_avx512_vector(struct mote_kernels *k);
+#endif
 
 #endif

@@ -1,0 +1,344 @@
+/* Everything but matrix products for AVX-512. A register is the 16 lanes of which kernels.h speaks;
+ * tails are masked, so nothing beyond n is touched. */
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "runtime/kernels/exact.h"
+#include "runtime/kernels/tables.h"
+
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
+#define INLINE TARGET static inline __attribute__((always_inline))
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+INLINE __mmask16 tail_mask(uint32_t n)
+{
+	return n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1);
+}
+
+/* The tree of kernels.h: + 8, + 4, + 2, + 1. */
+INLINE float sum_lanes(__m512 v)
+{
+	__m256 a = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+	__m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+	b = _mm_add_ps(b, _mm_movehl_ps(b, b));
+	return _mm_cvtss_f32(_mm_add_ss(b, _mm_movehdup_ps(b)));
+}
+
+/* mote_exact_expf(), operation by operation. */
+INLINE __m512 exp_ps(__m512 x)
+{
+	const __m512 magic = _mm512_set1_ps(12582912.0f);
+	__mmask16 live = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-87.0f), _CMP_NLT_UQ);
+	__m512 t, n, r, p;
+
+	x = _mm512_min_ps(_mm512_set1_ps(88.0f), x); /* gives x when x is a NaN */
+	t = _mm512_fmadd_ps(x, _mm512_set1_ps(0x1.715476p+0f), magic);
+	n = _mm512_sub_ps(t, magic);
+	r = _mm512_fmadd_ps(n, _mm512_set1_ps(-0x1.62e4p-1f), x);
+	r = _mm512_fmadd_ps(n, _mm512_set1_ps(-0x1.7f7d1cp-20f), r);
+	p = _mm512_set1_ps(0x1.6a2436p-10f);
+	p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0x1.1239e2p-7f));
+	p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0x1.5558f2p-5f));
+	p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0x1.555492p-3f));
+	p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0x1.fffffcp-2f));
+	p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), r);
+	p = _mm512_add_ps(p, _mm512_set1_ps(1.0f));
+	n = _mm512_castsi512_ps(_mm512_slli_epi32(
+		_mm512_add_epi32(_mm512_castps_si512(t), _mm512_set1_epi32(127)), 23));
+	return _mm512_maskz_mul_ps(live, p, n);
+}
+
+/* ---- vectors ---- */
+
+TARGET static void quantize(const float *x, uint32_t cols, int8_t *q, float *scale, int32_t *bias)
+{
+	const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+
+	for (uint32_t begin = 0, b = 0; begin < cols; begin += 32, b++) {
+		uint32_t n = cols - begin;
+		__m512 low = _mm512_maskz_loadu_ps(tail_mask(n), x + begin);
+		__m512 high = _mm512_maskz_loadu_ps(n > 16 ? tail_mask(n - 16) : 0, x + begin + (n > 16 ? 16 : 0));
+		uint32_t bits = _mm512_reduce_max_epu32(
+			_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
+					 _mm512_and_si512(_mm512_castps_si512(high), magnitude)));
+		__m512i a, c;
+		__m512 inverse;
+		float amax;
+
+		memcpy(&amax, &bits, sizeof amax);
+		if (bits >= 0x7f800000u || amax < MOTE_TINY_AMAX) {
+			memset(q + begin, 0, 32);
+			scale[b] = bits >= 0x7f800000u ? __builtin_nanf("") : 0.0f;
+			bias[b] = 0;
+			continue;
+		}
+		scale[b] = amax / 127.0f;
+		inverse = _mm512_set1_ps(127.0f / amax);
+		a = _mm512_cvt_roundps_epi32(_mm512_mul_ps(low, inverse), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+		c = _mm512_cvt_roundps_epi32(_mm512_mul_ps(high, inverse), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+		_mm_storeu_si128((__m128i *)(void *)(q + begin), _mm512_cvtepi32_epi8(a));
+		_mm_storeu_si128((__m128i *)(void *)(q + begin + 16), _mm512_cvtepi32_epi8(c));
+		bias[b] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(a, c));
+	}
+}
+
+TARGET static void norm(const float *x, const float *weight, uint32_t n, float eps, float *y)
+{
+	__m512 sum = _mm512_setzero_ps(), r;
+
+	for (uint32_t i = 0; i < n; i += 16) {
+		__m512 v = _mm512_maskz_loadu_ps(tail_mask(n - i), x + i);
+		sum = _mm512_fmadd_ps(v, v, sum);
+	}
+	r = _mm512_set1_ps(1.0f / mote_exact_sqrtf(sum_lanes(sum) / (float)n + eps));
+	for (uint32_t i = 0; i < n; i += 16) {
+		__mmask16 m = tail_mask(n - i);
+		__m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(m, x + i), r);
+		_mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(v, _mm512_maskz_loadu_ps(m, weight + i)));
+	}
+}
+
+TARGET static void rope(const float *x, size_t x_stride, const float *cosine, const float *sine, uint32_t dim,
+			uint32_t n_heads, float *y, size_t y_stride)
+{
+	uint32_t h = dim / 2;
+
+	for (uint32_t head = 0; head < n_heads; head++, x += x_stride, y += y_stride)
+		for (uint32_t i = 0; i < h; i += 16) {
+			__mmask16 m = tail_mask(h - i);
+			__m512 a = _mm512_maskz_loadu_ps(m, x + i), b = _mm512_maskz_loadu_ps(m, x + i + h);
+			__m512 c = _mm512_maskz_loadu_ps(m, cosine + i), s = _mm512_maskz_loadu_ps(m, sine + i);
+			_mm512_mask_storeu_ps(y + i, m, _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s)));
+			_mm512_mask_storeu_ps(y + i + h, m, _mm512_fmadd_ps(b, c, _mm512_mul_ps(a, s)));
+		}
+}
+
+TARGET static void swiglu(const float *gate, const float *up, uint32_t n, float *y)
+{
+	const __m512 one = _mm512_set1_ps(1.0f);
+
+	for (uint32_t i = 0; i < n; i += 16) {
+		__mmask16 m = tail_mask(n - i);
+		__m512 g = _mm512_maskz_loadu_ps(m, gate + i), u = _mm512_maskz_loadu_ps(m, up + i);
+		__m512 minus = _mm512_xor_ps(g, _mm512_set1_ps(-0.0f));
+		g = _mm512_div_ps(g, _mm512_add_ps(one, exp_ps(minus)));
+		_mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(g, u));
+	}
+}
+
+TARGET static void add(float *y, const float *x, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i += 16) {
+		__mmask16 m = tail_mask(n - i);
+		_mm512_mask_storeu_ps(y + i, m,
+				      _mm512_add_ps(_mm512_maskz_loadu_ps(m, y + i), _mm512_maskz_loadu_ps(m, x + i)));
+	}
+}
+
+/* ---- attention ---- */
+
+TARGET static float softmax(float *s, uint32_t n, float scale, float *max)
+{
+	const __m512 factor = _mm512_set1_ps(scale);
+	__m512 m = _mm512_set1_ps(s[0] * scale), sum = _mm512_setzero_ps();
+
+	for (uint32_t i = 0; i < n; i += 16) {
+		__mmask16 live = tail_mask(n - i);
+		__m512 t = _mm512_mul_ps(_mm512_maskz_loadu_ps(live, s + i), factor);
+		_mm512_mask_storeu_ps(s + i, live, t);
+		m = _mm512_mask_max_ps(m, live, t, m); /* t > m ? t : m, NaN or not */
+	}
+	*max = _mm512_reduce_max_ps(m) + 0.0f;
+	m = _mm512_set1_ps(*max);
+	for (uint32_t i = 0; i < n; i += 16) {
+		__mmask16 live = tail_mask(n - i);
+		__m512 p = exp_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(live, s + i), m));
+		_mm512_mask_storeu_ps(s + i, live, p);
+		sum = _mm512_mask_add_ps(sum, live, sum, p);
+	}
+	return sum_lanes(sum);
+}
+
+TARGET static void merge(float *state, const float *part, uint32_t n)
+{
+	float m, a, b;
+	__m512 va, vb;
+
+	if (part[1] == 0)
+		return;
+	if (state[1] == 0) {
+		memcpy(state, part, 2 * sizeof *part);
+		memcpy(state + MOTE_PART_VALUES, part + MOTE_PART_VALUES, n * sizeof *part);
+		return;
+	}
+	m = part[0] > state[0] ? part[0] : state[0];
+	a = mote_exact_expf(state[0] - m);
+	b = mote_exact_expf(part[0] - m);
+	state[0] = m;
+	state[1] = mote_exact_fmaf(state[1], a, part[1] * b);
+	va = _mm512_set1_ps(a);
+	vb = _mm512_set1_ps(b);
+	for (uint32_t i = MOTE_PART_VALUES; i < MOTE_PART_VALUES + n; i += 16) {
+		__mmask16 live = tail_mask(MOTE_PART_VALUES + n - i);
+		__m512 o = _mm512_mul_ps(_mm512_maskz_loadu_ps(live, part + i), vb);
+		_mm512_mask_storeu_ps(state + i, live, _mm512_fmadd_ps(_mm512_maskz_loadu_ps(live, state + i), va, o));
+	}
+}
+
+/* Values of T query rows x 16 * C dimensions in registers while the positions go by. */
+enum { MIX_CELLS = 24 };
+
+INLINE void mix_floats(const uint8_t *v, size_t v_bytes, uint32_t n, const float *p, size_t p_stride, float *o,
+		       size_t o_stride, const int T, const int C, const enum mote_type type)
+{
+	__m512 acc[MIX_CELLS];
+
+	UNROLL for (int r = 0; r < T; r++)
+		UNROLL for (int c = 0; c < C; c++)
+			acc[r * C + c] = _mm512_load_ps(o + (size_t)r * o_stride + (size_t)c * 16);
+	/* A panel of values is 16 rows without a gap, and so are panels: positions follow each other. */
+	for (uint32_t i = 0; i < n; i++, v += v_bytes)
+		UNROLL for (int c = 0; c < C; c++) {
+			__m512 value = type == MOTE_F32 ? _mm512_load_ps(v + (size_t)c * 64)
+				: _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)(v + (size_t)c * 32)));
+			UNROLL for (int r = 0; r < T; r++)
+				acc[r * C + c] = _mm512_fmadd_ps(_mm512_set1_ps(p[(size_t)r * p_stride + i]), value, acc[r * C + c]);
+		}
+	UNROLL for (int r = 0; r < T; r++)
+		UNROLL for (int c = 0; c < C; c++)
+			_mm512_store_ps(o + (size_t)r * o_stride + (size_t)c * 16, acc[r * C + c]);
+}
+
+INLINE void mix_floats_rows(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
+			    size_t p_stride, uint32_t n_rows, float *o, size_t o_stride, const enum mote_type type)
+{
+	size_t element = type == MOTE_F32 ? 4 : 2, v_bytes = kv->v_cols * element;
+	const uint8_t *v = kv->v + (size_t)begin * v_bytes;
+	uint32_t n = end - begin;
+
+	for (; n_rows > 0; ) {
+		uint32_t rows = n_rows >= 6 ? 6 : n_rows >= 3 ? 3 : 1;
+
+		for (uint32_t c = 0; c < kv->v_cols; ) {
+			const uint8_t *at = v + c * element;
+			if (kv->v_cols - c >= 64) {
+				if (rows == 6)
+					mix_floats(at, v_bytes, n, p, p_stride, o + c, o_stride, 6, 4, type);
+				else if (rows == 3)
+					mix_floats(at, v_bytes, n, p, p_stride, o + c, o_stride, 3, 4, type);
+				else
+					mix_floats(at, v_bytes, n, p, p_stride, o + c, o_stride, 1, 4, type);
+				c += 64;
+			} else {
+				for (uint32_t r = 0; r < rows; r++)
+					mix_floats(at, v_bytes, n, p + r * p_stride, p_stride, o + r * o_stride + c, o_stride, 1, 1, type);
+				c += 16;
+			}
+		}
+		n_rows -= rows;
+		p += rows * p_stride;
+		o += rows * o_stride;
+	}
+}
+
+TARGET static void mix_f32(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
+			   size_t p_stride, uint32_t n_rows, float *o, size_t o_stride)
+{
+	mix_floats_rows(kv, begin, end, p, p_stride, n_rows, o, o_stride, MOTE_F32);
+}
+
+TARGET static void mix_f16(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
+			   size_t p_stride, uint32_t n_rows, float *o, size_t o_stride)
+{
+	mix_floats_rows(kv, begin, end, p, p_stride, n_rows, o, o_stride, MOTE_F16);
+}
+
+/* One panel's positions [from, to) for T rows x 32 * B dimensions, block by block from `block` on. */
+INLINE void mix_quants(const struct mote_kv *kv, const uint8_t *panel, uint32_t from, uint32_t to, uint32_t block,
+		       const float *p, size_t p_stride, float *o, size_t o_stride, const int T, const int B)
+{
+	_Alignas(64) float ps[MIX_CELLS / 2 * 16]; /* p * scale of [T][B][16 positions] */
+	__m512 acc[MIX_CELLS];
+	__mmask16 used = (__mmask16)((1u << to) - (1u << from));
+
+	UNROLL for (int b = 0; b < B; b++) {
+		const void *scales = panel + (block + (uint32_t)b) * 32;
+		__m512 s = _mm512_cvtph_ps(_mm256_load_si256(scales));
+		UNROLL for (int r = 0; r < T; r++)
+			_mm512_store_ps(ps + (r * B + b) * 16,
+					_mm512_mul_ps(_mm512_maskz_loadu_ps(used, p + (size_t)r * p_stride), s));
+	}
+	UNROLL for (int i = 0; i < T * B * 2; i++)
+		acc[i] = _mm512_load_ps(o + (size_t)(i / (2 * B)) * o_stride + (size_t)(i % (2 * B)) * 16);
+	for (uint32_t i = from; i < to; i++) {
+		const uint8_t *v = panel + kv->v_quants_offset + (size_t)i * kv->v_cols + (size_t)block * 32;
+		UNROLL for (int c = 0; c < 2 * B; c++) {
+			const __m128i *bytes = (const __m128i *)(const void *)(v + (size_t)c * 16);
+			__m512 value = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_load_si128(bytes)));
+			UNROLL for (int r = 0; r < T; r++)
+				acc[r * 2 * B + c] = _mm512_fmadd_ps(_mm512_set1_ps(ps[(r * B + c / 2) * 16 + (int)i]), value,
+								     acc[r * 2 * B + c]);
+		}
+	}
+	UNROLL for (int i = 0; i < T * B * 2; i++)
+		_mm512_store_ps(o + (size_t)(i / (2 * B)) * o_stride + (size_t)(i % (2 * B)) * 16, acc[i]);
+}
+
+TARGET static void mix_q8(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
+			  size_t p_stride, uint32_t n_rows, float *o, size_t o_stride)
+{
+	const uint32_t blocks = kv->v_cols / 32;
+
+	for (uint32_t position = begin; position < end; ) {
+		uint32_t first = position / 16 * 16, to = end - first < 16 ? end - first : 16, from = position - first;
+		const uint8_t *panel = kv->v + (size_t)(first / 16) * kv->v_panel_bytes;
+		const float *pp = p + first - begin; /* where the panel's first position is, or would be */
+
+		for (uint32_t r = 0; r < n_rows; ) {
+			uint32_t rows = n_rows - r >= 6 ? 6 : n_rows - r >= 3 ? 3 : 1;
+			const float *pr = pp + r * p_stride;
+			float *or = o + r * o_stride;
+
+			for (uint32_t b = 0; b < blocks; ) {
+				float *ob = or + b * 32;
+
+				if (blocks - b >= 2 && rows == 6)
+					mix_quants(kv, panel, from, to, b, pr, p_stride, ob, o_stride, 6, 2);
+				else if (blocks - b >= 2 && rows == 3)
+					mix_quants(kv, panel, from, to, b, pr, p_stride, ob, o_stride, 3, 2);
+				else if (blocks - b >= 2)
+					mix_quants(kv, panel, from, to, b, pr, p_stride, ob, o_stride, 1, 2);
+				else
+					for (uint32_t i = 0; i < rows; i++)
+						mix_quants(kv, panel, from, to, b, pr + i * p_stride, p_stride, ob + i * o_stride, o_stride,
+							   1, 1);
+				b += blocks - b >= 2 ? 2 : 1;
+			}
+			r += rows;
+		}
+		position = first + to;
+	}
+}
+
+void mote_kernels_init_avx512_vector(struct mote_kernels *k)
+{
+	k->mix[MOTE_F32] = mix_f32;
+	k->mix[MOTE_F16] = mix_f16;
+	k->mix[MOTE_Q8] = mix_q8;
+	k->quantize = quantize;
+	k->norm = norm;
+	k->rope = rope;
+	k->swiglu = swiglu;
+	k->add = add;
+	k->softmax = softmax;
+	k->merge = merge;
+}
+
+#endif
