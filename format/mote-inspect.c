@@ -1,0 +1,502 @@
+/* mote-inspect: what is in a container, and whether it is whole. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/console.h"
+
+static const char usage[] =
+	"Usage: mote-inspect [OPTION]... FILE.mote\n"
+	"Shows what a mote file contains: its tensors with their types and sizes, the model's\n"
+	"configuration and special tokens, how the file was made, what its quantization cost.\n"
+	"\n"
+	"      --json             print everything as one JSON object instead\n"
+	"      --verify           also read all tensors and compare every checksum, and check that the\n"
+	"                         receipts speak of these tensors; exit 3 if anything does not match\n"
+	"      --template[=NAME]  print the chat template (the one called \"default\") and nothing else\n"
+	"      --dump=TENSOR      print a tensor's values as text, a line for each row, and nothing else\n"
+	"      --help             print this text\n"
+	"      --version          print the version\n"
+	"\n"
+	"A file is checked whenever it is opened: structure, sizes, and the checksums of everything but\n"
+	"the tensors. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input.\n";
+
+struct options {
+	const char *path;
+	bool json, verify, template_only;
+	const char *template_name;
+	const char *dump; /* a tensor's name, or NULL */
+};
+
+/* 32 hexadecimal digits, as receipts write a hash. */
+struct hex { char text[33]; };
+
+static struct hex hex(struct mote_hash128 hash)
+{
+	struct hex h;
+
+	snprintf(h.text, sizeof h.text, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
+	return h;
+}
+
+/* Where bits went: over matrices, whose weights are what quantization is about. */
+struct totals {
+	uint32_t tensors, vectors;
+	uint64_t weights, bytes; /* of matrices */
+};
+
+static double bits_per_weight(uint64_t bytes, uint64_t weights)
+{
+	return weights ? 8.0 * (double)bytes / (double)weights : 0;
+}
+
+static uint64_t weights_of(const struct mote_tensor *t)
+{
+	return (uint64_t)t->rows * t->cols;
+}
+
+/* All matrices, or those of one type. */
+static struct totals add_up(const struct mote_container *c, bool one_type, enum mote_type type)
+{
+	struct totals sum = { 0 };
+
+	for (uint32_t i = 0; i < mote_container_tensor_count(c); i++) {
+		const struct mote_tensor *t = mote_container_tensor(c, i);
+
+		if (t->rank == 1) {
+			sum.vectors++;
+		} else if (!one_type || t->type == type) {
+			sum.tensors++;
+			sum.weights += weights_of(t);
+			sum.bytes += t->bytes;
+		}
+	}
+	return sum;
+}
+
+static const char *section_name(uint32_t kind)
+{
+	static const char *const names[] = { "unknown", "tensors", "metadata", "tokenizer", "receipts", "sensitivity" };
+
+	return kind < sizeof names / sizeof *names ? names[kind] : names[0];
+}
+
+/* Columns of a terminal that a UTF-8 string takes, roughly: one a character. */
+static int width(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
+static void pad(const char *text, int columns)
+{
+	printf("%s%*s", text, columns > width(text) ? columns - width(text) : 0, "");
+}
+
+static void print_tensors(const struct mote_container *c)
+{
+	struct totals all = add_up(c, false, MOTE_F32);
+	uint32_t n = mote_container_tensor_count(c);
+	int columns = 10;
+
+	printf("\nTensors (%u)\n", n);
+	for (uint32_t i = 0; i < n; i++)
+		if (width(mote_container_tensor(c, i)->name) > columns)
+			columns = width(mote_container_tensor(c, i)->name);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct mote_tensor *t = mote_container_tensor(c, i);
+		char shape[32];
+
+		if (t->rank == 1)
+			snprintf(shape, sizeof shape, "%u", t->rows);
+		else
+			snprintf(shape, sizeof shape, "%u x %u", t->rows, t->cols);
+		printf("  ");
+		pad(t->name, columns);
+		printf("  %-4s  %15s  %12" PRIu64 " bytes  %6.3f bits/weight\n", mote_type_name(t->type), shape, t->bytes,
+		       bits_per_weight(t->bytes, weights_of(t)));
+	}
+	if (n == 0)
+		return;
+	printf("\nTotals\n");
+	for (unsigned number = 0; number < 256; number++) {
+		enum mote_type type = (enum mote_type)number;
+		struct totals sum = mote_type_name(type) ? add_up(c, true, type) : (struct totals){ 0 };
+
+		if (sum.tensors)
+			printf("  %5u %-4s matrices  %13" PRIu64 " weights  %12" PRIu64 " bytes  %6.3f bits/weight\n", sum.tensors,
+			       mote_type_name(type), sum.weights, sum.bytes, bits_per_weight(sum.bytes, sum.weights));
+	}
+	printf("  %5u all matrices   %13" PRIu64 " weights  %12" PRIu64 " bytes  %6.3f bits/weight\n", all.tensors,
+	       all.weights, all.bytes, bits_per_weight(all.bytes, all.weights));
+	printf("  %5u vectors\n", all.vectors);
+}
+
+/* A value on one line, as JSON: so that no string of the file can control the terminal. */
+static void print_inline(const cJSON *item)
+{
+	size_t bytes;
+	char *text = mote_json_print(item, &bytes);
+
+	fputs(text ? text : "(out of memory)", stdout);
+	free(text);
+}
+
+static bool is_flat(const cJSON *item)
+{
+	for (const cJSON *child = item->child; child; child = child->next)
+		if (cJSON_IsObject(child) || cJSON_IsArray(child))
+			return false;
+	return true;
+}
+
+/* A JSON tree as indented lines "key  value". */
+static void print_tree(const cJSON *item, int indent)
+{
+	enum { SHORT = 8 };
+	int columns = 0, index = 1;
+
+	for (const cJSON *child = item->child; child; child = child->next)
+		if (child->string && width(child->string) > columns)
+			columns = width(child->string);
+	for (const cJSON *child = item->child; child; child = child->next, index++) {
+		bool nested = (cJSON_IsObject(child) || cJSON_IsArray(child)) &&
+			!(is_flat(child) && cJSON_GetArraySize(child) <= SHORT);
+
+		printf("%*s", indent, "");
+		if (child->string)
+			pad(child->string, nested ? 0 : columns);
+		else
+			printf("%d.", index);
+		if (nested) {
+			putchar('\n');
+			print_tree(child, indent + 2);
+			continue;
+		}
+		printf("  ");
+		print_inline(child);
+		putchar('\n');
+	}
+}
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+	const cJSON *item = mote_json_get(object, key);
+	return cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
+/* Everything in the metadata but the templates' texts, which --template prints. */
+static void print_metadata(const cJSON *metadata)
+{
+	const cJSON *templates = mote_json_get(metadata, "chat_templates");
+
+	for (const cJSON *item = metadata->child; item; item = item->next) {
+		if (item == templates)
+			continue;
+		if (cJSON_IsObject(item) || cJSON_IsArray(item)) {
+			printf("\n%c%s\n", item->string[0] >= 'a' && item->string[0] <= 'z' ? item->string[0] - 32 : item->string[0],
+			       item->string[0] ? item->string + 1 : "");
+			print_tree(item, 2);
+		} else {
+			pad(item->string, 14);
+			print_inline(item);
+			putchar('\n');
+		}
+	}
+	printf("\nChat templates\n");
+	if (!cJSON_IsArray(templates) || !templates->child)
+		printf("  none\n");
+	for (const cJSON *t = cJSON_IsArray(templates) ? templates->child : NULL; t; t = t->next) {
+		printf("  ");
+		print_inline(mote_json_get(t, "name"));
+		printf("  %zu bytes (--template prints it)\n", text_of(t, "template") ? strlen(text_of(t, "template")) : 0);
+	}
+}
+
+/* One figure of a receipt with its standard error. */
+static void print_figure(const cJSON *figures, const char *key, const char *label, double factor, const char *unit)
+{
+	const cJSON *value = mote_json_get(figures, key), *deviation;
+	char name[64];
+
+	if (!cJSON_IsNumber(value))
+		return;
+	snprintf(name, sizeof name, "%s_error", key);
+	deviation = mote_json_get(figures, name);
+	printf("     %-24s %.6g", label, value->valuedouble * factor);
+	if (cJSON_IsNumber(deviation))
+		printf(" ± %.2g", deviation->valuedouble * factor);
+	printf("%s\n", unit);
+}
+
+static bool receipt_belongs(const cJSON *receipt, const char *tensors)
+{
+	const char *named = text_of(receipt, "tensors");
+	return named && strcmp(named, tensors) == 0;
+}
+
+static void print_receipts(const struct mote_container *c)
+{
+	const cJSON *receipts = mote_container_receipts(c);
+	int index = 1;
+
+	printf("\nReceipts\n");
+	if (!receipts || !receipts->child)
+		printf("  none: nobody has measured these tensors and stamped the result\n");
+	for (const cJSON *r = receipts ? receipts->child : NULL; r; r = r->next, index++) {
+		const cJSON *figures = mote_json_get(r, "figures"), *text = mote_json_get(r, "validation");
+
+		printf("  %d. by ", index);
+		print_inline(mote_json_get(r, "tool"));
+		if (!receipt_belongs(r, hex(mote_container_tensors_hash(c)).text))
+			printf(", OF OTHER TENSORS than this file's");
+		printf("\n     %-24s ", "measured on");
+		print_inline(text);
+		putchar('\n');
+		print_figure(figures, "tokens_scored", "tokens scored", 1, "");
+		print_figure(figures, "perplexity", "perplexity", 1, "");
+		print_figure(figures, "reference_perplexity", "reference perplexity", 1, "");
+		print_figure(figures, "perplexity_ratio", "perplexity ratio", 1, "");
+		print_figure(figures, "kld_mean", "mean KL divergence", 1, "");
+		print_figure(figures, "kld_p999", "99.9 % KL divergence", 1, "");
+		print_figure(figures, "top1_agreement", "same top token", 100, " %");
+		print_figure(figures, "delta_p_rms", "RMS of delta p", 100, " %");
+	}
+}
+
+static void print_text(const struct mote_container *c)
+{
+	const cJSON *sensitivity = mote_container_sensitivity(c);
+
+	pad("file", 14);
+	printf("%s\n", mote_container_path(c));
+	pad("size", 14);
+	printf("%" PRIu64 " bytes (", mote_container_file_bytes(c));
+	for (uint32_t i = 0; i < mote_container_section_count(c); i++) {
+		const struct mote_section_info *s = mote_container_section_info(c, i);
+		printf("%s%s %" PRIu64, i ? ", " : "", section_name(s->kind), s->stored_bytes);
+	}
+	printf(")\n");
+	pad("tensors hash", 14);
+	printf("%s\n", hex(mote_container_tensors_hash(c)).text);
+	print_metadata(mote_container_metadata(c));
+	print_tensors(c);
+	print_receipts(c);
+	if (sensitivity) {
+		printf("\nSensitivities\n");
+		print_tree(sensitivity, 2);
+	}
+}
+
+/* What cJSON cannot allocate is missing from the object: then the whole answer is refused. */
+static bool add(cJSON *object, const char *key, cJSON *item)
+{
+	if (item && cJSON_AddItemToObject(object, key, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
+static cJSON *tensor_json(const struct mote_tensor *t)
+{
+	int shape[2] = { (int)t->rows, (int)t->cols }; /* capped far below INT_MAX */
+	cJSON *item = cJSON_CreateObject();
+
+	if (item && add(item, "name", cJSON_CreateString(t->name)) &&
+	    add(item, "type", cJSON_CreateString(mote_type_name(t->type))) &&
+	    add(item, "shape", cJSON_CreateIntArray(shape, (int)t->rank)) &&
+	    add(item, "offset", cJSON_CreateNumber((double)t->offset)) &&
+	    add(item, "bytes", cJSON_CreateNumber((double)t->bytes)) &&
+	    add(item, "bits_per_weight", cJSON_CreateNumber(bits_per_weight(t->bytes, weights_of(t)))) &&
+	    add(item, "xxh3", cJSON_CreateString(hex(t->hash).text)))
+		return item;
+	cJSON_Delete(item);
+	return NULL;
+}
+
+static cJSON *section_json(const struct mote_section_info *s)
+{
+	cJSON *item = cJSON_CreateObject();
+
+	if (item && add(item, "kind", cJSON_CreateNumber(s->kind)) &&
+	    add(item, "name", cJSON_CreateString(section_name(s->kind))) &&
+	    add(item, "offset", cJSON_CreateNumber((double)s->offset)) &&
+	    add(item, "bytes", cJSON_CreateNumber((double)s->stored_bytes)) &&
+	    add(item, "raw_bytes", cJSON_CreateNumber((double)s->raw_bytes)))
+		return item;
+	cJSON_Delete(item);
+	return NULL;
+}
+
+static cJSON *container_json(const struct mote_container *c, bool verified)
+{
+	struct totals all = add_up(c, false, MOTE_F32);
+	const cJSON *receipts = mote_container_receipts(c), *sensitivity = mote_container_sensitivity(c);
+	cJSON *object = cJSON_CreateObject(), *tensors = cJSON_CreateArray(), *sections = cJSON_CreateArray();
+	bool done = object && tensors && sections;
+
+	for (uint32_t i = 0; done && i < mote_container_tensor_count(c); i++)
+		done = cJSON_AddItemToArray(tensors, tensor_json(mote_container_tensor(c, i)));
+	for (uint32_t i = 0; done && i < mote_container_section_count(c); i++)
+		done = cJSON_AddItemToArray(sections, section_json(mote_container_section_info(c, i)));
+	if (!done) {
+		cJSON_Delete(tensors);
+		cJSON_Delete(sections);
+	} else {
+		done = add(object, "file_bytes", cJSON_CreateNumber((double)mote_container_file_bytes(c)));
+		done &= add(object, "bits_per_weight", cJSON_CreateNumber(bits_per_weight(all.bytes, all.weights)));
+		done &= add(object, "weights", cJSON_CreateNumber((double)all.weights));
+		done &= add(object, "tensors_hash", cJSON_CreateString(hex(mote_container_tensors_hash(c)).text));
+		done &= !verified || add(object, "verified", cJSON_CreateTrue());
+		done &= add(object, "tensors", tensors);
+		done &= add(object, "sections", sections);
+		done &= add(object, "metadata", cJSON_Duplicate(mote_container_metadata(c), true));
+		done &= add(object, "receipts", receipts ? cJSON_Duplicate(receipts, true) : cJSON_CreateArray());
+		done &= add(object, "sensitivity", sensitivity ? cJSON_Duplicate(sensitivity, true) : cJSON_CreateNull());
+	}
+	if (done)
+		return object;
+	cJSON_Delete(object);
+	return NULL;
+}
+
+static enum mote_status print_json(const struct mote_container *c, bool verified, struct mote_error *error)
+{
+	cJSON *object = container_json(c, verified);
+	enum mote_status status;
+
+	if (!object)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	status = mote_console_print_json(object, error);
+	cJSON_Delete(object);
+	return status;
+}
+
+static enum mote_status verify(const struct mote_container *c, struct mote_error *error)
+{
+	struct mote_console_bar bar;
+	struct mote_progress progress = mote_console_progress(&bar, "verifying");
+	struct hex tensors = hex(mote_container_tensors_hash(c));
+	const cJSON *receipts = mote_container_receipts(c);
+	enum mote_status status;
+	int index = 1;
+
+	mote_console_catch_signals();
+	status = mote_container_verify(c, &progress, error);
+	mote_console_progress_end(&bar);
+	for (const cJSON *r = receipts ? receipts->child : NULL; status == MOTE_OK && r; r = r->next, index++)
+		if (!receipt_belongs(r, tensors.text))
+			status = mote_error_set(error, MOTE_ERROR_CORRUPT,
+						"%s: receipt %d speaks of tensors %s, but this file's are %s",
+						mote_container_path(c), index, text_of(r, "tensors") ? text_of(r, "tensors") : "(none)",
+						tensors.text);
+	return status;
+}
+
+static enum mote_status print_template(const struct mote_container *c, const char *name, struct mote_error *error)
+{
+	const cJSON *templates = mote_json_get(mote_container_metadata(c), "chat_templates");
+
+	for (const cJSON *t = cJSON_IsArray(templates) ? templates->child : NULL; t; t = t->next)
+		if (text_of(t, "name") && strcmp(text_of(t, "name"), name) == 0 && text_of(t, "template")) {
+			fputs(text_of(t, "template"), stdout);
+			return MOTE_OK;
+		}
+	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: has no chat template called \"%s\"",
+			      mote_container_path(c), name);
+}
+
+static enum mote_status print_values(const struct mote_container *c, const char *name, struct mote_error *error)
+{
+	const struct mote_tensor *t = mote_container_find(c, name);
+	uint32_t rows, cols;
+	float *row;
+
+	if (!t)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: has no tensor called \"%s\"", mote_container_path(c),
+				      name);
+	rows = t->rank == 1 ? 1 : t->rows;
+	cols = t->rank == 1 ? t->rows : t->cols;
+	row = malloc(cols * sizeof *row);
+	if (!row)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	for (uint32_t r = 0; r < rows && !ferror(stdout); r++) {
+		if (t->rank == 1)
+			memcpy(row, t->vector, cols * sizeof *row);
+		else
+			mote_matrix_decode_row(&t->matrix, r, row);
+		for (uint32_t i = 0; i < cols; i++)
+			printf("%s%.9g", i ? " " : "", (double)row[i]);
+		putchar('\n');
+	}
+	free(row);
+	return MOTE_OK;
+}
+
+static enum mote_status inspect(const struct options *o, struct mote_error *error)
+{
+	struct mote_container *c;
+	enum mote_status status = mote_container_open(o->path, &c, error);
+
+	if (status == MOTE_OK && o->verify)
+		status = verify(c, error);
+	if (status == MOTE_OK) {
+		if (o->template_only)
+			status = print_template(c, o->template_name, error);
+		else if (o->dump)
+			status = print_values(c, o->dump, error);
+		else if (o->json)
+			status = print_json(c, o->verify, error);
+		else
+			print_text(c);
+	}
+	if (status == MOTE_OK && o->verify && !o->json && !o->template_only && !o->dump)
+		printf("\nVerified: all checksums match.\n");
+	if (status == MOTE_OK && (fflush(stdout) == EOF || ferror(stdout)))
+		status = mote_error_set(error, MOTE_ERROR_IO, "standard output: %s", strerror(errno));
+	mote_container_close(c);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	enum { JSON = 256, VERIFY, TEMPLATE, DUMP, HELP, VERSION };
+	static const struct option long_options[] = {
+		{ "json", no_argument, NULL, JSON },	 { "verify", no_argument, NULL, VERIFY },
+		{ "template", optional_argument, NULL, TEMPLATE }, { "dump", required_argument, NULL, DUMP },
+		{ "help", no_argument, NULL, HELP },	 { "version", no_argument, NULL, VERSION },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct options o = { 0 };
+	struct mote_error error = { 0 };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+		switch (c) {
+		case JSON: o.json = true; break;
+		case VERIFY: o.verify = true; break;
+		case TEMPLATE:
+			o.template_only = true;
+			o.template_name = optarg ? optarg : "default";
+			break;
+		case DUMP: o.dump = optarg; break;
+		case HELP: fputs(usage, stdout); return 0;
+		case VERSION: puts("mote-inspect " MOTE_VERSION); return 0;
+		default: fputs("Try 'mote-inspect --help'.\n", stderr); return 2;
+		}
+	if (optind + 1 != argc) {
+		fputs("mote-inspect: expected one file\nTry 'mote-inspect --help'.\n", stderr);
+		return 2;
+	}
+	if (o.json + o.template_only + (o.dump != NULL) > 1) {
+		fputs("mote-inspect: --json, --template and --dump exclude each other\n", stderr);
+		return 2;
+	}
+	o.path = argv[optind];
+	return inspect(&o, &error) == MOTE_OK ? 0 : mote_console_fail("mote-inspect", &error);
+}
