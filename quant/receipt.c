@@ -51,14 +51,15 @@ static bool put_rule(cJSON *receipt, const struct mote_plan *p)
 	       cJSON_AddBoolToObject(o, "plain", p->plain) && put_hash(o, "ids", p->ids_hash);
 }
 
-static bool put_reference(cJSON *receipt, const struct mote_container *reference)
+static bool put_reference(cJSON *receipt, const struct mote_receipt_facts *facts)
 {
 	cJSON *o;
 
-	if (!reference)
+	if (!facts->reference && !facts->reference_hash)
 		return cJSON_AddNullToObject(receipt, "reference") != NULL;
 	o = cJSON_AddObjectToObject(receipt, "reference");
-	return o && put_hash(o, "tensors", mote_container_tensors_hash(reference));
+	return o && put_hash(o, "tensors", facts->reference ? mote_container_tensors_hash(facts->reference)
+							    : *facts->reference_hash);
 }
 
 enum mote_status mote_receipt_new(const struct mote_receipt_facts *facts, cJSON **out, struct mote_error *error)
@@ -66,7 +67,7 @@ enum mote_status mote_receipt_new(const struct mote_receipt_facts *facts, cJSON 
 	cJSON *r = cJSON_CreateObject(), *part = NULL;
 	bool ok = r && put_number(r, "receipt", SCHEMA) && cJSON_AddStringToObject(r, "tool", facts->tool) &&
 		  put_hash(r, "tensors", mote_container_tensors_hash(facts->tensors)) &&
-		  put_reference(r, facts->reference);
+		  put_reference(r, facts);
 
 	if (ok) {
 		part = facts->recipe ? cJSON_Duplicate(facts->recipe, true) : cJSON_CreateNull();

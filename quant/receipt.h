@@ -19,6 +19,7 @@ struct mote_receipt_facts {
 	const struct mote_plan *plan;
 	const struct mote_container *tensors;     /* the file that the receipt speaks of, after finish */
 	const struct mote_container *reference;   /* what it was measured against, or NULL */
+	const struct mote_hash128 *reference_hash;/* or only its tensors' hash, when its logits were kept in a file */
 	const struct mote_figures *figures;
 };
 

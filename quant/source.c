@@ -126,6 +126,11 @@ enum mote_status mote_source_from_model(const struct mote_model *m, const struct
 	return MOTE_OK;
 }
 
+struct mote_session *mote_source_session(struct mote_source *s)
+{
+	return ((struct model_source *)s)->session;
+}
+
 struct memory_source {
 	struct mote_source base;
 	float *logits; /* [rows][vocab] */

@@ -21,4 +21,7 @@ struct mote_source {
 /* Sets plan, portion_rows and row. */
 void mote_source_init(struct mote_source *s, const struct mote_plan *p);
 
+/* The session of a source made by mote_source_from_model(). */
+struct mote_session *mote_source_session(struct mote_source *s);
+
 #endif
