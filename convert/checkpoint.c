@@ -1,0 +1,301 @@
+/* The conversion: see checkpoint.h.
+ *
+ * Two threads: this one packs and writes the tensors in forward order; the other compiles the tokenizer and hashes
+ * the source files, which has to go in file order. Each stops when the other failed. */
+#include "convert/checkpoint.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/hf_directory.h"
+#include "convert/hf_metadata.h"
+#include "convert/hf_weights.h"
+#include "convert/llama_tensors.h"
+#include "convert/panel_pack.h"
+#include "format/writer.h"
+
+#define BUFFER_BYTES ((size_t)1 << 20) /* packed before each write; grows to one panel */
+
+struct conversion {
+	const struct mote_checkpoint_options *options;
+	struct mote_source source;
+	struct mote_hf_directory directory;
+	struct mote_hf_config config;
+	struct mote_hf_weights weights;
+	struct mote_llama_tensors plan;
+	struct mote_writer *writer;
+	uint8_t *buffer;
+	size_t buffer_bytes;
+	uint64_t done, total;      /* source bytes of tensors */
+
+	/* the second thread's */
+	uint8_t *section;
+	size_t section_bytes;
+	struct mote_hf_tokenizer_info info;
+	struct mote_error worker_error;
+	_Atomic(bool) stop;        /* either thread failed */
+};
+
+static enum mote_status work(struct conversion *c)
+{
+	const struct mote_hf_directory *d = &c->directory;
+	enum mote_status status;
+
+	status = mote_hf_tokenizer_compile(d->tokenizer, d->tokenizer_bytes, d->tokenizer_config_text,
+					   d->tokenizer_config_bytes, &c->section, &c->section_bytes, &c->info,
+					   &c->worker_error);
+	for (uint32_t i = 0; i < c->source.files && !status; i++)
+		if (c->source.file[i].map)
+			status = mote_source_hash(&c->source.file[i], &c->stop, &c->worker_error);
+	if (status)
+		atomic_store(&c->stop, true);
+	return status;
+}
+
+static void *work_thread(void *user)
+{
+	work(user);
+	return NULL;
+}
+
+static enum mote_status report_progress(struct conversion *c, uint64_t bytes, struct mote_error *error)
+{
+	const struct mote_progress *p = &c->options->progress;
+
+	c->done += bytes;
+	if (p->update && !p->update(p->user, c->done, c->total))
+		return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+	if (atomic_load(&c->stop)) /* the other thread's error is the one to tell */
+		return MOTE_ERROR_INTERRUPTED;
+	return MOTE_OK;
+}
+
+static enum mote_type target_type(const struct conversion *c, const struct mote_llama_tensor *t)
+{
+	return t->rank == 1 ? MOTE_F32 : c->options->keep_types ? t->from : c->options->type;
+}
+
+static enum mote_status plan_tensors(struct conversion *c, struct mote_error *error)
+{
+	enum mote_status status = MOTE_OK;
+
+	c->buffer_bytes = BUFFER_BYTES;
+	for (uint32_t i = 0; i < c->plan.tensors && !status; i++) {
+		const struct mote_llama_tensor *t = &c->plan.tensor[i];
+		struct mote_matrix matrix;
+		uint64_t bytes;
+
+		c->total += t->weight->tensor->bytes;
+		status = mote_matrix_init(&matrix, target_type(c, t), t->rows, t->cols, NULL, NULL, &bytes, error);
+		if (!status && matrix.panel_bytes > c->buffer_bytes)
+			c->buffer_bytes = matrix.panel_bytes;
+		if (!status && t->rank == 1 && t->rows * sizeof(float) > c->buffer_bytes)
+			c->buffer_bytes = t->rows * sizeof(float);
+		if (!status)
+			status = mote_writer_add_tensor(c->writer, t->weight->tensor->name, t->rank, target_type(c, t),
+							t->rows, t->cols, NULL, error);
+	}
+	c->buffer_bytes = (c->buffer_bytes + 63) & ~(size_t)63;
+	c->buffer = status ? NULL : aligned_alloc(64, c->buffer_bytes);
+	if (!status && !c->buffer)
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	return status;
+}
+
+static enum mote_status write_vector(struct conversion *c, const struct mote_llama_tensor *t, struct mote_error *error)
+{
+	const struct mote_safetensors_tensor *s = t->weight->tensor;
+	const struct mote_source_file *file = &c->source.file[t->weight->file];
+	enum mote_status status;
+
+	if ((status = mote_source_touch(file, s->offset, s->bytes, error)) ||
+	    (status = mote_vector_widen(s->name, t->from, file->map + s->offset, t->rows, (float *)(void *)c->buffer,
+					error)))
+		return status;
+	return mote_writer_write(c->writer, c->buffer, t->rows * sizeof(float), error);
+}
+
+static enum mote_status write_panels(struct conversion *c, const struct mote_panel_pack *pack,
+				     const struct mote_hf_weight *weight, struct mote_error *error)
+{
+	const struct mote_source_file *file = &c->source.file[weight->file];
+	const struct mote_matrix *m = &pack->matrix;
+	uint32_t batch = (uint32_t)(c->buffer_bytes / m->panel_bytes);
+	uint64_t row_bytes = weight->tensor->bytes / m->rows;
+	enum mote_status status = MOTE_OK;
+
+	for (uint32_t panel = 0; panel < m->panels && !status; panel += batch) {
+		uint32_t n = m->panels - panel < batch ? m->panels - panel : batch;
+		uint32_t top = panel * MOTE_PANEL_ROWS, rows = n * MOTE_PANEL_ROWS;
+		uint64_t offset = weight->tensor->offset + top * row_bytes, bytes;
+
+		bytes = (rows < m->rows - top ? rows : m->rows - top) * row_bytes;
+		if (!(status = mote_source_touch(file, offset, bytes, error)) &&
+		    !(status = mote_panel_pack_run(pack, file->map + weight->tensor->offset, panel, n, c->buffer, error)) &&
+		    !(status = mote_writer_write(c->writer, c->buffer, n * m->panel_bytes, error))) {
+			mote_source_drop(file, offset, bytes);
+			status = report_progress(c, bytes, error);
+		}
+	}
+	return status;
+}
+
+static enum mote_status write_matrix(struct conversion *c, const struct mote_llama_tensor *t, struct mote_error *error)
+{
+	struct mote_panel_pack pack;
+	struct mote_matrix matrix;
+	enum mote_status status;
+	uint64_t bytes;
+
+	if ((status = mote_matrix_init(&matrix, target_type(c, t), t->rows, t->cols, NULL, NULL, &bytes, error)) ||
+	    (status = mote_panel_pack_init(&pack, t->weight->tensor->name, t->from, &matrix, error)))
+		return status;
+	status = write_panels(c, &pack, t->weight, error);
+	mote_panel_pack_free(&pack);
+	return status;
+}
+
+/* A tied checkpoint may hold its head all the same, provided that it is the embedding. */
+static enum mote_status check_tied_copy(struct conversion *c, struct mote_error *error)
+{
+	const struct mote_hf_weight *head = c->plan.tied_copy, *embedding;
+	enum mote_status status;
+	bool same;
+
+	if (!head)
+		return MOTE_OK;
+	embedding = c->plan.tensor[0].weight;
+	same = strcmp(head->tensor->dtype, embedding->tensor->dtype) == 0;
+	for (uint64_t at = 0; same && at < head->tensor->bytes; at += MOTE_SOURCE_WINDOW_BYTES) {
+		const struct mote_source_file *a = &c->source.file[head->file], *b = &c->source.file[embedding->file];
+		uint64_t n = head->tensor->bytes - at, i = head->tensor->offset + at, j = embedding->tensor->offset + at;
+
+		if (n > MOTE_SOURCE_WINDOW_BYTES)
+			n = MOTE_SOURCE_WINDOW_BYTES;
+		if ((status = mote_source_touch(a, i, n, error)) || (status = mote_source_touch(b, j, n, error)))
+			return status;
+		same = memcmp(a->map + i, b->map + j, (size_t)n) == 0;
+		mote_source_drop(a, i, n);
+		mote_source_drop(b, j, n);
+		if (same && (status = report_progress(c, 0, error)))
+			return status;
+	}
+	if (same)
+		return MOTE_OK;
+	return mote_error_set(error, MOTE_ERROR_CORRUPT,
+			      "tensor \"%s\" differs from \"%s\", but config.json says \"tie_word_embeddings\": true",
+			      head->tensor->name, embedding->tensor->name);
+}
+
+static enum mote_status write_tensors(struct conversion *c, struct mote_error *error)
+{
+	enum mote_status status = check_tied_copy(c, error);
+
+	for (uint32_t i = 0; i < c->plan.tensors && !status; i++) {
+		const struct mote_llama_tensor *t = &c->plan.tensor[i];
+
+		status = t->rank == 1 ? write_vector(c, t, error) : write_matrix(c, t, error);
+		if (!status && t->rank == 1)
+			status = report_progress(c, t->weight->tensor->bytes, error);
+	}
+	return status;
+}
+
+/* Tensors here, tokenizer and hashes there; then both. */
+static enum mote_status write_data(struct conversion *c, struct mote_error *error)
+{
+	enum mote_status status;
+	pthread_t thread;
+	bool threaded;
+
+	threaded = !c->options->one_thread && !c->options->vocab_only &&
+		   pthread_create(&thread, NULL, work_thread, c) == 0;
+	if (!threaded)
+		work(c);
+	status = write_tensors(c, error);
+	if (status)
+		atomic_store(&c->stop, true);
+	if (threaded)
+		pthread_join(thread, NULL);
+	if (error->code == MOTE_OK && c->worker_error.code != MOTE_OK)
+		*error = c->worker_error;
+	return error->code;
+}
+
+static enum mote_status write_metadata(struct conversion *c, struct mote_error *error)
+{
+	struct mote_hf_metadata_inputs in = { .source = &c->source, .directory = &c->directory,
+					      .tokenizer_info = &c->info, .tool = c->options->tool,
+					      .dtype = c->options->keep_types ? "keep" : mote_type_name(c->options->type) };
+	struct mote_tokenizer *tokenizer;
+	enum mote_status status;
+	cJSON *metadata = NULL;
+
+	status = mote_tokenizer_open(c->section, c->section_bytes, &tokenizer, error);
+	if (status)
+		return status;
+	in.tokenizer = tokenizer;
+	in.config = c->options->vocab_only ? NULL : &c->config;
+	if (!(status = mote_hf_metadata_build(&in, &metadata, error)) &&
+	    !(status = mote_writer_put_json(c->writer, MOTE_SECTION_METADATA, metadata, error)))
+		status = mote_writer_put_section(c->writer, MOTE_SECTION_TOKENIZER, c->section, c->section_bytes, error);
+	cJSON_Delete(metadata);
+	mote_tokenizer_close(tokenizer);
+	return status;
+}
+
+static enum mote_status convert(struct conversion *c, const char *directory, const char *output,
+				struct mote_error *error)
+{
+	enum mote_status status;
+
+	if ((status = mote_source_open(directory, &c->source, error)) ||
+	    (status = mote_hf_directory_read(&c->source, c->options->vocab_only, &c->directory, error)))
+		return status;
+	if (!c->options->vocab_only &&
+	    ((status = mote_hf_config_read(c->directory.config, &c->config, error)) ||
+	     (status = mote_hf_weights_open(&c->source, &c->weights, error)) ||
+	     (status = mote_llama_tensors_match(&c->config, &c->weights, &c->plan, error))))
+		return status;
+	if ((status = mote_writer_open(output, c->options->force, &c->writer, error)) ||
+	    (status = plan_tensors(c, error)) || (status = write_data(c, error)) ||
+	    (status = write_metadata(c, error)) || (status = mote_writer_finish(c->writer, error)))
+		return status;
+	status = mote_writer_commit(c->writer, error);
+	c->writer = NULL;
+	return status;
+}
+
+static void fill_report(const struct conversion *c, struct mote_checkpoint_report *report)
+{
+	*report = (struct mote_checkpoint_report){ .tokenizer = c->info, .tensors = c->plan.tensors };
+	for (uint32_t i = 0; i < c->plan.tensors; i++)
+		report->parameters += (uint64_t)c->plan.tensor[i].rows * c->plan.tensor[i].cols;
+	for (uint32_t i = 0; i < c->source.files; i++)
+		report->source_bytes += c->source.file[i].bytes;
+}
+
+enum mote_status mote_checkpoint_convert(const char *directory, const char *output,
+					 const struct mote_checkpoint_options *options,
+					 struct mote_checkpoint_report *report, struct mote_error *error)
+{
+	struct conversion c = { .options = options, .source = { .fd = -1 } };
+	struct mote_error own = { 0 };
+	enum mote_status status;
+
+	if (!error) /* the two threads compare errors, so there has to be one */
+		error = &own;
+	status = convert(&c, directory, output, error);
+	if (!status && report)
+		fill_report(&c, report);
+	mote_writer_discard(c.writer);
+	free(c.buffer);
+	free(c.section);
+	mote_llama_tensors_free(&c.plan);
+	mote_hf_weights_close(&c.weights);
+	mote_hf_directory_free(&c.directory);
+	mote_source_close(&c.source);
+	return status;
+}

@@ -1,0 +1,44 @@
+/* safetensors: the header of one file, checked completely; no data is read here.
+ *
+ * u64 little-endian header length N (at most 100,000,000), N bytes of JSON that begin with '{', then data.
+ * Offsets count from the data's start, leave no hole, do not overlap, and end where the file ends.
+ */
+#ifndef MOTE_CONVERT_SAFETENSORS_H
+#define MOTE_CONVERT_SAFETENSORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/json.h"
+#include "format/status.h"
+
+#define MOTE_SAFETENSORS_MAX_HEADER_BYTES 100000000u
+#define MOTE_SAFETENSORS_MAX_RANK 8u
+
+struct mote_safetensors_tensor {
+	const char *name, *dtype; /* borrowed from the header: dtype is one of the format's, as it spells them */
+	uint32_t rank;
+	uint64_t shape[MOTE_SAFETENSORS_MAX_RANK];
+	uint64_t offset, bytes;   /* in the file; not aligned */
+};
+
+struct mote_safetensors {
+	cJSON *header;
+	struct mote_safetensors_tensor *tensor; /* in the order of their data */
+	uint32_t tensors;
+};
+
+/* Parses the header at the start of a file.
+ *   file        the file's bytes; only those of the header are touched
+ *   file_bytes  of the whole file
+ *   name        of the file, for messages
+ * MOTE_ERROR_CORRUPT with the tensor, found and expected; MOTE_ERROR_UNSUPPORTED: a dtype that the format does
+ * not have, or more than MOTE_SAFETENSORS_MAX_RANK dimensions; MOTE_ERROR_MEMORY. *out is zeroed on error. */
+enum mote_status mote_safetensors_parse(const uint8_t *file, uint64_t file_bytes, const char *name,
+					struct mote_safetensors *out, struct mote_error *error);
+void mote_safetensors_free(struct mote_safetensors *s); /* a zeroed struct is fine */
+
+/* "[576, 1536]" for messages; out is cut when it is too small. Returns out. */
+const char *mote_safetensors_shape(const struct mote_safetensors_tensor *t, char *out, size_t room);
+
+#endif
