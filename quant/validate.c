@@ -25,17 +25,69 @@ static void score_portion(void *user, uint32_t thread, uint32_t threads)
 					      w->plan->vocab, mote_plan_target(w->plan, w->row + i), &w->scores[i]);
 }
 
-static enum mote_status next_portion(struct mote_source *model, struct mote_source *reference, struct portion *w,
+/* Scores one model's rows of the portion, against the reference's rows that w holds. */
+static enum mote_status take_portion(struct mote_source *model, struct mote_pool *pool, struct portion *w,
 				     struct mote_error *error)
 {
-	uint32_t reference_rows = 0;
-	enum mote_status status = mote_source_next(model, &w->model, &w->rows, error);
+	uint32_t rows = 0;
+	enum mote_status status = mote_source_next(model, &w->model, &rows, error);
 
-	if (status == MOTE_OK && reference) {
-		status = mote_source_next(reference, &w->reference, &reference_rows, error);
-		if (status == MOTE_OK && reference_rows != w->rows)
-			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "model and reference follow different plans");
+	if (status != MOTE_OK)
+		return status;
+	if (w->reference && rows != w->rows)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "model and reference follow different plans");
+	w->rows = rows;
+	mote_pool_run(pool, score_portion, w);
+	for (uint32_t i = 0; i < rows; i++)
+		if (!w->finite[i])
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "scored row %llu: a logit is NaN or infinite",
+					      (unsigned long long)(w->row + i));
+	return MOTE_OK;
+}
+
+static enum mote_status walk(const struct mote_plan *p, struct mote_source *const *models, uint32_t n,
+			     struct mote_source *reference, struct mote_pool *pool, struct portion *w,
+			     const struct mote_progress *progress, struct mote_score *const *scores,
+			     struct mote_error *error)
+{
+	const uint64_t total = mote_plan_rows(p);
+	enum mote_status status = reference ? mote_source_rewind(reference, error) : MOTE_OK;
+
+	for (uint32_t i = 0; i < n && status == MOTE_OK; i++)
+		status = mote_source_rewind(models[i], error);
+	while (status == MOTE_OK && w->row < total) {
+		if (reference)
+			status = mote_source_next(reference, &w->reference, &w->rows, error);
+		for (uint32_t i = 0; i < n && status == MOTE_OK; i++) {
+			w->scores = scores[i] + w->row;
+			status = take_portion(models[i], pool, w, error);
+		}
+		w->row += w->rows;
+		if (status == MOTE_OK && progress && !progress->update(progress->user, w->row, total))
+			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	}
+	return status;
+}
+
+enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_source *const *models, uint32_t n,
+				    struct mote_source *reference, uint32_t threads,
+				    const struct mote_progress *progress, struct mote_score *const *scores,
+				    struct mote_figures *figures, struct mote_error *error)
+{
+	struct mote_pool *pool = NULL;
+	struct portion w = { .plan = p, .finite = malloc(p->chunk_rows * sizeof *w.finite) };
+	enum mote_status status;
+
+	if (!w.finite)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for measuring");
+	status = mote_pool_open(threads ? threads : mote_pool_physical_cores(), &pool, error);
+	if (status == MOTE_OK)
+		status = walk(p, models, n, reference, pool, &w, progress, scores, error);
+	for (uint32_t i = 0; i < n && status == MOTE_OK; i++)
+		status = mote_figures_from_scores(scores[i], mote_plan_rows(p), p->chunk_rows, reference != NULL, &figures[i],
+						  error);
+	mote_pool_close(pool);
+	free(w.finite);
 	return status;
 }
 
@@ -43,43 +95,15 @@ enum mote_status mote_validate(const struct mote_plan *p, struct mote_source *mo
 			       uint32_t threads, const struct mote_progress *progress, struct mote_score *scores,
 			       struct mote_figures *figures, struct mote_error *error)
 {
-	const uint64_t total = mote_plan_rows(p);
-	struct mote_score *own = NULL;
-	struct mote_pool *pool = NULL;
-	struct portion w = { .plan = p };
+	struct mote_score *own = scores ? NULL : malloc(mote_plan_rows(p) * sizeof *own);
 	enum mote_status status;
 
+	if (!scores && !own)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for %llu scores",
+				      (unsigned long long)mote_plan_rows(p));
 	if (!scores)
-		scores = own = malloc(total * sizeof *own);
-	w.finite = malloc(p->chunk_rows * sizeof *w.finite);
-	if (!scores || !w.finite) {
-		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for %llu scores", (unsigned long long)total);
-		goto end;
-	}
-	status = mote_pool_open(threads ? threads : mote_pool_physical_cores(), &pool, error);
-	if (status == MOTE_OK)
-		status = mote_source_rewind(model, error);
-	if (status == MOTE_OK && reference)
-		status = mote_source_rewind(reference, error);
-	while (status == MOTE_OK && w.row < total) {
-		w.scores = scores + w.row;
-		status = next_portion(model, reference, &w, error);
-		if (status != MOTE_OK)
-			break;
-		mote_pool_run(pool, score_portion, &w);
-		for (uint32_t i = 0; i < w.rows && status == MOTE_OK; i++)
-			if (!w.finite[i])
-				status = mote_error_set(error, MOTE_ERROR_CORRUPT, "scored row %llu: a logit is NaN or infinite",
-							(unsigned long long)(w.row + i));
-		w.row += w.rows;
-		if (status == MOTE_OK && progress && !progress->update(progress->user, w.row, total))
-			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
-	}
-	if (status == MOTE_OK)
-		status = mote_figures_from_scores(scores, total, p->chunk_rows, reference != NULL, figures, error);
-end:
-	mote_pool_close(pool);
-	free(w.finite);
+		scores = own;
+	status = mote_validate_many(p, &model, 1, reference, threads, progress, &scores, figures, error);
 	free(own);
 	return status;
 }

@@ -127,6 +127,12 @@ struct mote_score {
 enum mote_status mote_validate(const struct mote_plan *p, struct mote_source *model, struct mote_source *reference,
 			       uint32_t threads, const struct mote_progress *progress, struct mote_score *scores,
 			       struct mote_figures *figures, struct mote_error *error);
+/* Like mote_validate() for several models at once, so that the reference runs only once.
+ *   models [n], scores [n] of [mote_plan_rows(p)] each, figures [n] */
+enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_source *const *models, uint32_t n,
+				    struct mote_source *reference, uint32_t threads,
+				    const struct mote_progress *progress, struct mote_score *const *scores,
+				    struct mote_figures *figures, struct mote_error *error);
 
 /* The figures of n scores in chunks of chunk_rows; what mote_validate() ends with. n at least 1. */
 enum mote_status mote_figures_from_scores(const struct mote_score *scores, uint64_t n, uint32_t chunk_rows,
