@@ -85,3 +85,15 @@ enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_
 	cJSON_Delete(context);
 	return status;
 }
+
+enum mote_status mote_chat_encode(const cJSON *metadata, const struct mote_chat_request *request,
+				  const struct mote_tokenizer *tokenizer, struct mote_ids *ids, struct mote_error *error)
+{
+	struct mote_rendered rendered;
+	enum mote_status status = mote_chat_render(metadata, request, &rendered, error);
+
+	if (status == MOTE_OK)
+		status = mote_tokenizer_encode_spans(tokenizer, rendered.text, rendered.spans, rendered.n_spans, 0, ids, error);
+	mote_rendered_free(&rendered);
+	return status;
+}

@@ -1,5 +1,5 @@
 /* Chat: the text that a model's own template makes of messages, as transformers' apply_chat_template() does.
- * The ids are what mote_tokenizer_encode_spans() makes of the result, without special tokens added.
+ * Text of the template may become control tokens, text of messages never does.
  */
 #ifndef MOTE_RUNTIME_CHAT_H
 #define MOTE_RUNTIME_CHAT_H
@@ -19,6 +19,10 @@ struct mote_chat_request {
  * template refused (raise_exception); other statuses as mote_template_open() and mote_template_render(). */
 enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_request *request,
 				  struct mote_rendered *out, struct mote_error *error);
+
+/* Renders and encodes: appends the ids of the conversation to *ids. */
+enum mote_status mote_chat_encode(const cJSON *metadata, const struct mote_chat_request *request,
+				  const struct mote_tokenizer *tokenizer, struct mote_ids *ids, struct mote_error *error);
 
 /* True when the metadata holds a template. */
 bool mote_chat_has_template(const cJSON *metadata);

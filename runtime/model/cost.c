@@ -1,0 +1,48 @@
+#include "runtime/model/cost.h"
+
+static void add_product(struct mote_cost *c, const struct mote_matrix *w, double rows)
+{
+	double ops = 2 * (double)w->rows * w->cols * rows;
+
+	c->bytes += (double)w->panels * (double)w->panel_bytes;
+	if (mote_type_is_quantized(w->type))
+		c->int8_ops += ops;
+	else
+		c->float_ops += ops;
+}
+
+static double bytes_per_value(enum mote_kv_type type)
+{
+	return type == MOTE_KV_F32 ? 4 : type == MOTE_KV_F16 ? 2 : 1.0625; /* q8: 32 bytes and an f16 scale */
+}
+
+struct mote_cost mote_cost_prefill(const struct mote_model *m, enum mote_kv_type k, enum mote_kv_type v, double depth,
+				   double tokens)
+{
+	const struct mote_config *config = &m->config;
+	double dims = (double)config->heads * config->head_dim, kv_dims = (double)config->kv_heads * config->head_dim;
+	double seen = tokens * depth + tokens * (tokens + 1) / 2; /* positions, summed over the tokens */
+	struct mote_cost c = {0};
+
+	for (uint32_t i = 0; i < config->layers; i++) {
+		const struct mote_layer *l = &m->layer[i];
+
+		add_product(&c, &l->q, tokens);
+		add_product(&c, &l->k, tokens);
+		add_product(&c, &l->v, tokens);
+		add_product(&c, &l->o, tokens);
+		add_product(&c, &l->gate, tokens);
+		add_product(&c, &l->up, tokens);
+		add_product(&c, &l->down, tokens);
+	}
+	add_product(&c, &m->head, 1);
+	/* Scores, and the mix of values: for each position seen a multiply and an add a dimension. */
+	c.float_ops += 4 * seen * dims * config->layers;
+	c.bytes += (depth + tokens) * kv_dims * (bytes_per_value(k) + bytes_per_value(v)) * config->layers;
+	return c;
+}
+
+struct mote_cost mote_cost_decode(const struct mote_model *m, enum mote_kv_type k, enum mote_kv_type v, double depth)
+{
+	return mote_cost_prefill(m, k, v, depth, 1);
+}
