@@ -48,9 +48,21 @@ static struct x86 detect_x86(void)
 	return cpu;
 }
 
+static bool can_avx2(void)
+{
+	return detect_x86().avx2;
+}
+
 static bool can_avx512(void)
 {
 	return detect_x86().avx512;
+}
+
+static void init_avx2(struct mote_kernels *k)
+{
+	k->name = "avx2";
+	mote_kernels_init_avx2_matmul(k);
+	mote_kernels_init_avx2_vector(k);
 }
 
 static void init_avx512(struct mote_kernels *k)
@@ -65,6 +77,7 @@ static void init_avx512(struct mote_kernels *k)
 static const struct table tables[] = {
 	{ "scalar", mote_kernels_init_scalar, always },
 #if defined(__x86_64__)
+	{ "avx2", init_avx2, can_avx2 },
 	{ "avx512", init_avx512, can_avx512 },
 #endif
 };

@@ -14,6 +14,8 @@
  * able to run it: dispatch.c asks. */
 void mote_kernels_init_scalar(struct mote_kernels *k);
 #if defined(__x86_64__)
+void mote_kernels_init_avx2_matmul(struct mote_kernels *k);
+void mote_kernels_init_avx2_vector(struct mote_kernels *k);
 void mote_kernels_init_avx512_matmul(struct mote_kernels *k);
 void mote_kernels_init_avx512_vector(struct mote_kernels *k);
 #endif

@@ -1,0 +1,349 @@
+/* Matrix products for AVX2 with FMA and F16C (Haswell, Zen and later). A panel's 16 rows are two registers of 8.
+ *
+ * AVX2's byte product, vpmaddubsw, saturates at 16 bits with weights of 0..255, so bytes are widened to 16 bits and
+ * multiplied by vpmaddwd, which is exact: |u * a| <= 255 * 127, two of them added in 32 bits. Widening needs no
+ * shuffle: the even bytes of a register of quads are one 16-bit operand, (c0, c2) a row, the odd ones another,
+ * (c1, c3), and the activations are split the same way. That is done once for a block of activations and of weights, in
+ * a buffer that stays in the first-level cache; sign tricks on bytes need as many instructions for each product.
+ */
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "runtime/kernels/tables.h"
+
+#define TARGET __attribute__((target("avx2,fma,f16c")))
+#define TILE TARGET static inline __attribute__((always_inline))
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+enum { LANES = 16, ROW_PANELS = 4, TILE_ROWS = 4, TILE_PANELS = 2, CHUNK_ROWS = 64 };
+
+/* A block of 32 activations of one row: [8 groups][(a0, a2), (a1, a3)]. */
+struct wide_activations {
+	_Alignas(32) int16_t even[16], odd[16];
+};
+
+/* A block of 32 columns of a panel: [8 groups][16 rows][(u0, u2)], and the same of (u1, u3). */
+struct wide_weights {
+	_Alignas(32) uint8_t even[512], odd[512];
+};
+
+TILE __m256i load_256(const void *p)
+{
+	return _mm256_load_si256(p);
+}
+
+TILE void widen_activations(const int8_t *q, struct wide_activations *a)
+{
+	__m256i v = _mm256_loadu_si256((const __m256i *)(const void *)q);
+
+	_mm256_store_si256((__m256i *)(void *)a->even, _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8));
+	_mm256_store_si256((__m256i *)(void *)a->odd, _mm256_srai_epi16(v, 8));
+}
+
+/* (a0, a2) or (a1, a3) of a group in every lane. */
+TILE __m256i broadcast_pair(const int16_t *pairs, int group)
+{
+	int32_t two;
+
+	memcpy(&two, pairs + 2 * group, sizeof two);
+	return _mm256_set1_epi32(two);
+}
+
+/* Half a group pair of a block: columns of groups 2 * pair and 2 * pair + 1 for rows 8 * half ... + 7. */
+TILE void unpack(const uint8_t *block, int pair, int half, __m256i codebook, const enum mote_type type,
+		 __m256i u[2])
+{
+	__m256i nibble = _mm256_set1_epi8(15), both;
+
+	if (type == MOTE_Q8) {
+		u[0] = load_256(block + pair * 128 + half * 32);
+		u[1] = load_256(block + pair * 128 + 64 + half * 32);
+		return;
+	}
+	both = load_256(block + pair * 64 + half * 32);
+	u[0] = _mm256_shuffle_epi8(codebook, _mm256_and_si256(both, nibble));
+	u[1] = _mm256_shuffle_epi8(codebook, _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble));
+}
+
+TILE __m256i load_codebook(const struct mote_matrix *w, const enum mote_type type)
+{
+	if (type == MOTE_Q8)
+		return _mm256_setzero_si256();
+	return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)w->codebook));
+}
+
+/* acc = fma((float)isum, wscale * xscale, acc) */
+TILE __m256 finish_block(__m256i isum, const uint8_t *scales, float xscale, __m256 acc)
+{
+	__m256 ws = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)scales));
+
+	return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(ws, _mm256_set1_ps(xscale)), acc);
+}
+
+/* One row times P panels: decode. Weights are read once, so they are widened in registers. */
+TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
+		     size_t row, float *out, const int P, const enum mote_type type)
+{
+	const size_t block_bytes = type == MOTE_Q4 ? 256 : 512;
+	const int8_t *q = a->q + row * a->stride;
+	const float *scale = a->scale + row * (a->stride / 32);
+	const int32_t *bias = a->bias + row * (a->stride / 32);
+	const __m256i codebook = load_codebook(w, type), low = _mm256_set1_epi16(255);
+	__m256 acc[ROW_PANELS * 2];
+
+	for (int i = 0; i < P * 2; i++)
+		acc[i] = _mm256_setzero_ps();
+	for (size_t b = 0; b < w->blocks; b++) {
+		struct wide_activations x;
+
+		widen_activations(q + b * 32, &x);
+		for (int p = 0; p < P; p++) {
+			const uint8_t *data = panel + (size_t)p * w->panel_bytes;
+			__m256i isum[2] = { _mm256_set1_epi32(bias[b]), _mm256_set1_epi32(bias[b]) };
+
+			UNROLL for (int pair = 0; pair < 4; pair++)
+				UNROLL for (int half = 0; half < 2; half++) {
+					__m256i u[2];
+
+					unpack(data + w->quants_offset + b * block_bytes, pair, half, codebook, type, u);
+					UNROLL for (int g = 0; g < 2; g++) {
+						__m256i even = _mm256_and_si256(u[g], low), odd = _mm256_srli_epi16(u[g], 8);
+						even = _mm256_madd_epi16(even, broadcast_pair(x.even, 2 * pair + g));
+						odd = _mm256_madd_epi16(odd, broadcast_pair(x.odd, 2 * pair + g));
+						isum[half] = _mm256_add_epi32(isum[half], _mm256_add_epi32(even, odd));
+					}
+				}
+			UNROLL for (int half = 0; half < 2; half++)
+				acc[2 * p + half] = finish_block(isum[half], data + b * 32 + half * 16, scale[b], acc[2 * p + half]);
+		}
+	}
+	for (int i = 0; i < P * 2; i++)
+		_mm256_storeu_ps(out + i * 8, acc[i]);
+}
+
+TILE void widen_weights(const uint8_t *block, __m256i codebook, const enum mote_type type,
+			struct wide_weights *wide)
+{
+	const __m256i low = _mm256_set1_epi16(255);
+
+	UNROLL for (int pair = 0; pair < 4; pair++)
+		UNROLL for (int half = 0; half < 2; half++) {
+			__m256i u[2];
+
+			unpack(block, pair, half, codebook, type, u);
+			UNROLL for (int g = 0; g < 2; g++) {
+				size_t at = (size_t)(2 * pair + g) * 64 + (size_t)half * 32;
+				_mm256_store_si256((__m256i *)(void *)(wide->even + at), _mm256_and_si256(u[g], low));
+				_mm256_store_si256((__m256i *)(void *)(wide->odd + at), _mm256_srli_epi16(u[g], 8));
+			}
+		}
+}
+
+/* T rows of a block times one panel's block, added to acc[T][16]. */
+TILE void tile_block(const struct wide_weights *wide, const uint8_t *scales, const struct wide_activations *x,
+		     const float *scale, const int32_t *bias, size_t s_stride, float *acc, size_t acc_stride,
+		     const int T)
+{
+	__m256i isum[TILE_ROWS][2];
+
+	UNROLL for (int r = 0; r < T; r++)
+		isum[r][0] = isum[r][1] = _mm256_set1_epi32(bias[(size_t)r * s_stride]);
+	UNROLL for (int g = 0; g < 8; g++)
+		UNROLL for (int r = 0; r < T; r++) {
+			__m256i even = broadcast_pair(x[r].even, g), odd = broadcast_pair(x[r].odd, g);
+
+			UNROLL for (int half = 0; half < 2; half++) {
+				__m256i e = _mm256_madd_epi16(even, load_256(wide->even + g * 64 + half * 32));
+				__m256i o = _mm256_madd_epi16(odd, load_256(wide->odd + g * 64 + half * 32));
+				isum[r][half] = _mm256_add_epi32(isum[r][half], _mm256_add_epi32(e, o));
+			}
+		}
+	UNROLL for (int r = 0; r < T; r++)
+		UNROLL for (int half = 0; half < 2; half++) {
+			float *at = acc + (size_t)r * acc_stride + half * 8;
+			_mm256_store_ps(at, finish_block(isum[r][half], scales + half * 16, scale[(size_t)r * s_stride],
+							 _mm256_load_ps(at)));
+		}
+}
+
+/* Up to CHUNK_ROWS rows times P panels: prefill. Blocks are the outer loop, so that each is widened once; the sums
+ * of all rows wait in acc. */
+TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
+		       size_t row, uint32_t n_rows, float *out, size_t out_stride, const int P,
+		       const enum mote_type type)
+{
+	const size_t block_bytes = type == MOTE_Q4 ? 256 : 512, s_stride = a->stride / 32;
+	const __m256i codebook = load_codebook(w, type);
+	_Alignas(32) float acc[CHUNK_ROWS * TILE_PANELS * LANES];
+	const size_t acc_stride = (size_t)P * LANES;
+
+	memset(acc, 0, n_rows * acc_stride * sizeof *acc);
+	for (size_t b = 0; b < w->blocks; b++) {
+		struct wide_weights wide[TILE_PANELS];
+		uint32_t step;
+
+		for (int p = 0; p < P; p++)
+			widen_weights(panel + (size_t)p * w->panel_bytes + w->quants_offset + b * block_bytes, codebook, type,
+				      &wide[p]);
+		for (uint32_t r = 0; r < n_rows; r += step) {
+			const size_t at = (row + r) * s_stride + b;
+			struct wide_activations x[TILE_ROWS];
+
+			step = n_rows - r >= TILE_ROWS ? TILE_ROWS : 1;
+			for (uint32_t i = 0; i < step; i++)
+				widen_activations(a->q + (row + r + i) * a->stride + b * 32, &x[i]);
+			for (int p = 0; p < P; p++) {
+				const uint8_t *scales = panel + (size_t)p * w->panel_bytes + b * 32;
+				float *sums = acc + r * acc_stride + (size_t)p * LANES;
+				if (step == TILE_ROWS)
+					tile_block(&wide[p], scales, x, a->scale + at, a->bias + at, s_stride, sums, acc_stride, TILE_ROWS);
+				else
+					tile_block(&wide[p], scales, x, a->scale + at, a->bias + at, s_stride, sums, acc_stride, 1);
+			}
+		}
+	}
+	for (uint32_t r = 0; r < n_rows; r++)
+		memcpy(out + r * out_stride, acc + r * acc_stride, acc_stride * sizeof *out);
+}
+
+TILE void multiply_quants(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			  const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			  size_t out_stride, const enum mote_type type)
+{
+	uint32_t step;
+
+	for (uint32_t p = 0; p < n_panels && n_rows < TILE_ROWS; p += step) {
+		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
+
+		step = n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
+		for (uint32_t r = 0; r < n_rows; r++) {
+			float *at = out + r * out_stride + (size_t)p * LANES;
+			if (step == ROW_PANELS)
+				row_quants(w, data, a, row + r, at, ROW_PANELS, type);
+			else
+				row_quants(w, data, a, row + r, at, 1, type);
+		}
+	}
+	for (uint32_t p = 0; p < n_panels && n_rows >= TILE_ROWS; p += step) {
+		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
+
+		step = n_panels - p >= TILE_PANELS ? TILE_PANELS : 1;
+		for (uint32_t r = 0; r < n_rows; r += CHUNK_ROWS) {
+			uint32_t n = n_rows - r < CHUNK_ROWS ? n_rows - r : CHUNK_ROWS;
+			float *at = out + r * out_stride + (size_t)p * LANES;
+			if (step == TILE_PANELS)
+				chunk_quants(w, data, a, row + r, n, at, out_stride, TILE_PANELS, type);
+			else
+				chunk_quants(w, data, a, row + r, n, at, out_stride, 1, type);
+		}
+	}
+}
+
+/* ---- float ---- */
+
+TILE __m256 load_weights(const uint8_t *panel, size_t column, int half, const enum mote_type type)
+{
+	const void *at = panel + column * (type == MOTE_F32 ? 64 : 32) + (size_t)half * (type == MOTE_F32 ? 32 : 16);
+
+	if (type == MOTE_F32)
+		return _mm256_load_ps(at);
+	if (type == MOTE_F16)
+		return _mm256_cvtph_ps(_mm_load_si128(at));
+	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_load_si128(at)), 16));
+}
+
+/* T rows x P panels, T * P <= 4. */
+TILE void tile_floats(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
+		      size_t row, float *out, size_t out_stride, const int T, const int P, const enum mote_type type)
+{
+	const float *x = a->x + row * a->stride;
+	__m256 acc[8];
+
+	UNROLL for (int i = 0; i < T * P * 2; i++)
+		acc[i] = _mm256_setzero_ps();
+	for (size_t c = 0; c < w->cols; c++)
+		UNROLL for (int i = 0; i < P * 2; i++) {
+			__m256 weights = load_weights(panel + (size_t)(i / 2) * w->panel_bytes, c, i % 2, type);
+
+			UNROLL for (int r = 0; r < T; r++)
+				acc[r * P * 2 + i] = _mm256_fmadd_ps(weights, _mm256_set1_ps(x[(size_t)r * a->stride + c]),
+								     acc[r * P * 2 + i]);
+		}
+	UNROLL for (int i = 0; i < T * P * 2; i++)
+		_mm256_storeu_ps(out + (size_t)(i / (P * 2)) * out_stride + (size_t)(i % (P * 2)) * 8, acc[i]);
+}
+
+TILE void multiply_floats(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			  const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			  size_t out_stride, const enum mote_type type)
+{
+	uint32_t step;
+
+	for (uint32_t p = 0; p < n_panels; p += step) {
+		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
+		float *at = out + (size_t)p * LANES;
+		uint32_t r = 0;
+
+		step = n_rows < TILE_ROWS && n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
+		for (; r + TILE_ROWS <= n_rows; r += TILE_ROWS)
+			tile_floats(w, data, a, row + r, at + r * out_stride, out_stride, TILE_ROWS, 1, type);
+		for (; r < n_rows; r++)
+			if (step == ROW_PANELS)
+				tile_floats(w, data, a, row + r, at + r * out_stride, out_stride, 1, ROW_PANELS, type);
+			else
+				tile_floats(w, data, a, row + r, at + r * out_stride, out_stride, 1, 1, type);
+	}
+}
+
+TARGET static void multiply_f32(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+				const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+				size_t out_stride)
+{
+	multiply_floats(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_F32);
+}
+
+TARGET static void multiply_f16(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+				const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+				size_t out_stride)
+{
+	multiply_floats(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_F16);
+}
+
+TARGET static void multiply_bf16(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+				 const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+				 size_t out_stride)
+{
+	multiply_floats(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_BF16);
+}
+
+TARGET static void multiply_q8(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			       const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			       size_t out_stride)
+{
+	multiply_quants(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q8);
+}
+
+TARGET static void multiply_q4(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			       const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			       size_t out_stride)
+{
+	multiply_quants(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q4);
+}
+
+void mote_kernels_init_avx2_matmul(struct mote_kernels *k)
+{
+	k->multiply[MOTE_F32] = multiply_f32;
+	k->multiply[MOTE_F16] = multiply_f16;
+	k->multiply[MOTE_BF16] = multiply_bf16;
+	k->multiply[MOTE_Q8] = multiply_q8;
+	k->multiply[MOTE_Q4] = multiply_q4;
+}
+
+#endif

@@ -1,0 +1,370 @@
+/* Everything but matrix products for AVX2 with FMA and F16C. The 16 lanes of kernels.h are a pair of registers;
+ * tails are loaded and stored under masks, so nothing beyond n is touched. */
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "runtime/kernels/exact.h"
+#include "runtime/kernels/tables.h"
+
+#define TARGET __attribute__((target("avx2,fma,f16c")))
+#define INLINE TARGET static inline __attribute__((always_inline))
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* Lanes i < n of 8. */
+INLINE __m256i lanes_below(uint32_t n)
+{
+	return _mm256_cmpgt_epi32(_mm256_set1_epi32(n < 8 ? (int)n : 8), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* 8 floats of which n are there; the rest reads as zero. */
+INLINE __m256 load_part(const float *x, uint32_t n)
+{
+	return n >= 8 ? _mm256_loadu_ps(x) : _mm256_maskload_ps(x, lanes_below(n));
+}
+
+INLINE void store_part(float *x, uint32_t n, __m256 v)
+{
+	if (n >= 8)
+		_mm256_storeu_ps(x, v);
+	else
+		_mm256_maskstore_ps(x, lanes_below(n), v);
+}
+
+/* The tree of kernels.h: + 8, + 4, + 2, + 1; lanes 0-7 are in a, 8-15 in b. */
+INLINE float sum_lanes(__m256 a, __m256 b)
+{
+	__m128 c;
+
+	a = _mm256_add_ps(a, b);
+	c = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+	c = _mm_add_ps(c, _mm_movehl_ps(c, c));
+	return _mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c)));
+}
+
+INLINE uint32_t max_lanes_u32(__m256i v)
+{
+	__m128i m = _mm_max_epu32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+	m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0x4e));
+	m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0xb1));
+	return (uint32_t)_mm_cvtsi128_si32(m);
+}
+
+INLINE float max_lanes(__m256 v)
+{
+	__m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+	m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+	return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
+}
+
+/* mote_exact_expf(), operation by operation. */
+INLINE __m256 exp_ps(__m256 x)
+{
+	const __m256 magic = _mm256_set1_ps(12582912.0f);
+	__m256 live = _mm256_cmp_ps(x, _mm256_set1_ps(-87.0f), _CMP_NLT_UQ);
+	__m256 t, n, r, p;
+
+	x = _mm256_min_ps(_mm256_set1_ps(88.0f), x); /* gives x when x is a NaN */
+	t = _mm256_fmadd_ps(x, _mm256_set1_ps(0x1.715476p+0f), magic);
+	n = _mm256_sub_ps(t, magic);
+	r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0x1.62e4p-1f), x);
+	r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0x1.7f7d1cp-20f), r);
+	p = _mm256_set1_ps(0x1.6a2436p-10f);
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0x1.1239e2p-7f));
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0x1.5558f2p-5f));
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0x1.555492p-3f));
+	p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0x1.fffffcp-2f));
+	p = _mm256_fmadd_ps(p, _mm256_mul_ps(r, r), r);
+	p = _mm256_add_ps(p, _mm256_set1_ps(1.0f));
+	n = _mm256_castsi256_ps(_mm256_slli_epi32(
+		_mm256_add_epi32(_mm256_castps_si256(t), _mm256_set1_epi32(127)), 23));
+	return _mm256_and_ps(_mm256_mul_ps(p, n), live);
+}
+
+/* ---- vectors ---- */
+
+TARGET static void quantize(const float *x, uint32_t cols, int8_t *q, float *scale, int32_t *bias)
+{
+	const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+
+	for (uint32_t begin = 0, b = 0; begin < cols; begin += 32, b++) {
+		__m256i v[4], largest = _mm256_setzero_si256();
+		__m256 inverse;
+		__m128i sum;
+		uint32_t bits;
+		float amax;
+
+		UNROLL for (uint32_t i = 0; i < 4; i++) {
+			uint32_t done = begin + i * 8;
+			v[i] = _mm256_castps_si256(load_part(done < cols ? x + done : x, done < cols ? cols - done : 0));
+			largest = _mm256_max_epu32(largest, _mm256_and_si256(v[i], magnitude));
+		}
+		bits = max_lanes_u32(largest);
+		memcpy(&amax, &bits, sizeof amax);
+		if (bits >= 0x7f800000u || amax < MOTE_TINY_AMAX) {
+			memset(q + begin, 0, 32);
+			scale[b] = bits >= 0x7f800000u ? __builtin_nanf("") : 0.0f;
+			bias[b] = 0;
+			continue;
+		}
+		scale[b] = amax / 127.0f;
+		inverse = _mm256_set1_ps(127.0f / amax);
+		UNROLL for (int i = 0; i < 4; i++)
+			v[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_castsi256_ps(v[i]), inverse));
+		largest = _mm256_add_epi32(_mm256_add_epi32(v[0], v[1]), _mm256_add_epi32(v[2], v[3]));
+		sum = _mm_add_epi32(_mm256_castsi256_si128(largest), _mm256_extracti128_si256(largest, 1));
+		sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+		sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
+		bias[b] = -128 * _mm_cvtsi128_si32(sum);
+		/* Packing works within 128-bit halves; the permutation puts the quads in order again. */
+		v[0] = _mm256_packs_epi16(_mm256_packs_epi32(v[0], v[1]), _mm256_packs_epi32(v[2], v[3]));
+		v[0] = _mm256_permutevar8x32_epi32(v[0], _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+		_mm256_storeu_si256((__m256i *)(void *)(q + begin), v[0]);
+	}
+}
+
+TARGET static void norm(const float *x, const float *weight, uint32_t n, float eps, float *y)
+{
+	__m256 a = _mm256_setzero_ps(), b = _mm256_setzero_ps(), r;
+	uint32_t i;
+
+	for (i = 0; i + 8 < n; i += 16) {
+		__m256 u = _mm256_loadu_ps(x + i), v = load_part(x + i + 8, n - i - 8);
+		a = _mm256_fmadd_ps(u, u, a);
+		b = _mm256_fmadd_ps(v, v, b);
+	}
+	if (i < n) {
+		__m256 u = load_part(x + i, n - i);
+		a = _mm256_fmadd_ps(u, u, a);
+	}
+	r = _mm256_set1_ps(1.0f / mote_exact_sqrtf(sum_lanes(a, b) / (float)n + eps));
+	for (i = 0; i < n; i += 8)
+		store_part(y + i, n - i,
+			   _mm256_mul_ps(_mm256_mul_ps(load_part(x + i, n - i), r), load_part(weight + i, n - i)));
+}
+
+TARGET static void rope(const float *x, size_t x_stride, const float *cosine, const float *sine, uint32_t dim,
+			uint32_t n_heads, float *y, size_t y_stride)
+{
+	uint32_t h = dim / 2;
+
+	for (uint32_t head = 0; head < n_heads; head++, x += x_stride, y += y_stride)
+		for (uint32_t i = 0; i < h; i += 8) {
+			__m256 a = load_part(x + i, h - i), b = load_part(x + i + h, h - i);
+			__m256 c = load_part(cosine + i, h - i), s = load_part(sine + i, h - i);
+			store_part(y + i, h - i, _mm256_fmsub_ps(a, c, _mm256_mul_ps(b, s)));
+			store_part(y + i + h, h - i, _mm256_fmadd_ps(b, c, _mm256_mul_ps(a, s)));
+		}
+}
+
+TARGET static void swiglu(const float *gate, const float *up, uint32_t n, float *y)
+{
+	const __m256 one = _mm256_set1_ps(1.0f);
+
+	for (uint32_t i = 0; i < n; i += 8) {
+		__m256 g = load_part(gate + i, n - i), u = load_part(up + i, n - i);
+		__m256 minus = _mm256_xor_ps(g, _mm256_set1_ps(-0.0f));
+		g = _mm256_div_ps(g, _mm256_add_ps(one, exp_ps(minus)));
+		store_part(y + i, n - i, _mm256_mul_ps(g, u));
+	}
+}
+
+TARGET static void add(float *y, const float *x, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i += 8)
+		store_part(y + i, n - i, _mm256_add_ps(load_part(y + i, n - i), load_part(x + i, n - i)));
+}
+
+/* ---- attention ---- */
+
+TARGET static float softmax(float *s, uint32_t n, float scale, float *max)
+{
+	const __m256 factor = _mm256_set1_ps(scale);
+	__m256 m = _mm256_set1_ps(s[0] * scale), a = _mm256_setzero_ps(), b = _mm256_setzero_ps();
+
+	for (uint32_t i = 0; i < n; i += 8) {
+		__m256 t = _mm256_mul_ps(load_part(s + i, n - i), factor);
+		store_part(s + i, n - i, t);
+		if (n - i < 8) /* what is not there does not count */
+			t = _mm256_blendv_ps(m, t, _mm256_castsi256_ps(lanes_below(n - i)));
+		m = _mm256_max_ps(t, m); /* t > m ? t : m, NaN or not */
+	}
+	*max = max_lanes(m) + 0.0f;
+	m = _mm256_set1_ps(*max);
+	for (uint32_t i = 0; i < n; i += 8) {
+		__m256 p = exp_ps(_mm256_sub_ps(load_part(s + i, n - i), m));
+		store_part(s + i, n - i, p);
+		if (n - i < 8)
+			p = _mm256_and_ps(p, _mm256_castsi256_ps(lanes_below(n - i)));
+		if (i % 16 == 0)
+			a = _mm256_add_ps(a, p);
+		else
+			b = _mm256_add_ps(b, p);
+	}
+	return sum_lanes(a, b);
+}
+
+TARGET static void merge(float *state, const float *part, uint32_t n)
+{
+	float m, a, b;
+	__m256 va, vb;
+
+	if (part[1] == 0)
+		return;
+	if (state[1] == 0) {
+		memcpy(state, part, 2 * sizeof *part);
+		memcpy(state + MOTE_PART_VALUES, part + MOTE_PART_VALUES, n * sizeof *part);
+		return;
+	}
+	m = part[0] > state[0] ? part[0] : state[0];
+	a = mote_exact_expf(state[0] - m);
+	b = mote_exact_expf(part[0] - m);
+	state[0] = m;
+	state[1] = mote_exact_fmaf(state[1], a, part[1] * b);
+	va = _mm256_set1_ps(a);
+	vb = _mm256_set1_ps(b);
+	for (uint32_t i = MOTE_PART_VALUES, end = MOTE_PART_VALUES + n; i < end; i += 8) {
+		__m256 o = _mm256_mul_ps(load_part(part + i, end - i), vb);
+		store_part(state + i, end - i, _mm256_fmadd_ps(load_part(state + i, end - i), va, o));
+	}
+}
+
+/* 8 values from v on. */
+INLINE __m256 load_values(const void *v, const enum mote_type type)
+{
+	if (type == MOTE_F32)
+		return _mm256_load_ps(v);
+	if (type == MOTE_F16)
+		return _mm256_cvtph_ps(_mm_load_si128(v));
+	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(v)));
+}
+
+/* n positions for T rows x 8 * C dimensions, which stay in registers: T * C <= 12. v: the first position's values;
+ * v_bytes from one position to the next. */
+INLINE void mix_tile(const uint8_t *v, size_t v_bytes, uint32_t n, const float *p, size_t p_stride, float *o,
+		     size_t o_stride, const int T, const int C, const enum mote_type type)
+{
+	const size_t element = type == MOTE_F32 ? 4 : type == MOTE_F16 ? 2 : 1;
+	__m256 acc[12];
+
+	UNROLL for (int i = 0; i < T * C; i++)
+		acc[i] = _mm256_load_ps(o + (size_t)(i / C) * o_stride + (size_t)(i % C) * 8);
+	for (uint32_t i = 0; i < n; i++, v += v_bytes)
+		UNROLL for (int c = 0; c < C; c++) {
+			__m256 value = load_values(v + (size_t)c * 8 * element, type);
+
+			UNROLL for (int r = 0; r < T; r++)
+				acc[r * C + c] = _mm256_fmadd_ps(_mm256_set1_ps(p[(size_t)r * p_stride + i]), value, acc[r * C + c]);
+		}
+	UNROLL for (int i = 0; i < T * C; i++)
+		_mm256_store_ps(o + (size_t)(i / C) * o_stride + (size_t)(i % C) * 8, acc[i]);
+}
+
+INLINE void mix_floats(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p, size_t p_stride,
+		       uint32_t n_rows, float *o, size_t o_stride, const enum mote_type type)
+{
+	const size_t element = type == MOTE_F32 ? 4 : 2, v_bytes = kv->v_cols * element;
+	/* A panel of values is 16 rows without a gap, and so are panels: positions follow each other. */
+	const uint8_t *v = kv->v + (size_t)begin * v_bytes;
+	uint32_t rows, n = end - begin;
+
+	for (; n_rows > 0; n_rows -= rows, p += rows * p_stride, o += rows * o_stride) {
+		uint32_t cols;
+
+		rows = n_rows >= 3 ? 3 : 1;
+		for (uint32_t c = 0; c < kv->v_cols; c += cols) {
+			const uint8_t *at = v + c * element;
+
+			cols = kv->v_cols - c >= 32 ? 32 : 16;
+			if (rows == 3 && cols == 32)
+				mix_tile(at, v_bytes, n, p, p_stride, o + c, o_stride, 3, 4, type);
+			else if (rows == 3)
+				mix_tile(at, v_bytes, n, p, p_stride, o + c, o_stride, 3, 2, type);
+			else if (cols == 32)
+				mix_tile(at, v_bytes, n, p, p_stride, o + c, o_stride, 1, 4, type);
+			else
+				mix_tile(at, v_bytes, n, p, p_stride, o + c, o_stride, 1, 2, type);
+		}
+	}
+}
+
+TARGET static void mix_f32(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
+			   size_t p_stride, uint32_t n_rows, float *o, size_t o_stride)
+{
+	mix_floats(kv, begin, end, p, p_stride, n_rows, o, o_stride, MOTE_F32);
+}
+
+TARGET static void mix_f16(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
+			   size_t p_stride, uint32_t n_rows, float *o, size_t o_stride)
+{
+	mix_floats(kv, begin, end, p, p_stride, n_rows, o, o_stride, MOTE_F16);
+}
+
+/* ps[T][16] = p * scale of a panel's positions for one block of 32 dimensions. */
+INLINE void scale_weights(const uint8_t *scales, const float *p, size_t p_stride, uint32_t from, uint32_t to,
+			  float *ps, const int T)
+{
+	UNROLL for (uint32_t half = 0; half < 2; half++) {
+		__m256 s = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)(scales + half * 16)));
+		__m256i lane = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32((int)(half * 8)));
+		__m256i used = _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32((int)from), lane),
+						   _mm256_cmpgt_epi32(_mm256_set1_epi32((int)to), lane));
+
+		UNROLL for (int r = 0; r < T; r++)
+			_mm256_store_ps(ps + r * 16 + half * 8,
+					_mm256_mul_ps(_mm256_maskload_ps(p + (size_t)r * p_stride + half * 8, used), s));
+	}
+}
+
+TARGET static void mix_q8(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
+			  size_t p_stride, uint32_t n_rows, float *o, size_t o_stride)
+{
+	for (uint32_t position = begin; position < end; ) {
+		uint32_t first = position / 16 * 16, to = end - first < 16 ? end - first : 16, from = position - first;
+		const uint8_t *panel = kv->v + (size_t)(first / 16) * kv->v_panel_bytes;
+		const uint8_t *values = panel + kv->v_quants_offset + (size_t)from * kv->v_cols;
+		const float *pp = p + first - begin; /* where the panel's first position is, or would be */
+		uint32_t rows;
+
+		for (uint32_t r = 0; r < n_rows; r += rows) {
+			_Alignas(32) float ps[3 * 16];
+
+			rows = n_rows - r >= 3 ? 3 : 1;
+			for (uint32_t b = 0; b < kv->v_cols / 32; b++) {
+				const float *pr = pp + r * p_stride;
+				float *at = o + r * o_stride + b * 32;
+
+				if (rows == 3) {
+					scale_weights(panel + b * 32, pr, p_stride, from, to, ps, 3);
+					mix_tile(values + b * 32, kv->v_cols, to - from, ps + from, 16, at, o_stride, 3, 4, MOTE_Q8);
+				} else {
+					scale_weights(panel + b * 32, pr, p_stride, from, to, ps, 1);
+					mix_tile(values + b * 32, kv->v_cols, to - from, ps + from, 16, at, o_stride, 1, 4, MOTE_Q8);
+				}
+			}
+		}
+		position = first + to;
+	}
+}
+
+void mote_kernels_init_avx2_vector(struct mote_kernels *k)
+{
+	k->mix[MOTE_F32] = mix_f32;
+	k->mix[MOTE_F16] = mix_f16;
+	k->mix[MOTE_Q8] = mix_q8;
+	k->quantize = quantize;
+	k->norm = norm;
+	k->rope = rope;
+	k->swiglu = swiglu;
+	k->add = add;
+	k->softmax = softmax;
+	k->merge = merge;
+}
+
+#endif
