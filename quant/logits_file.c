@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#include "quant/source.h"
+#include "quant/logits.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/pool.h"
 
@@ -99,7 +99,7 @@ static enum mote_status write_head(struct saver *s, struct header *h, struct mot
 	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_IO, "%s", strerror(errno));
 }
 
-static enum mote_status write_rows(struct saver *s, struct mote_source *source, const struct mote_progress *progress,
+static enum mote_status write_rows(struct saver *s, struct mote_logits *source, const struct mote_progress *progress,
 				   struct mote_error *error)
 {
 	const uint64_t total = mote_plan_rows(source->plan);
@@ -110,7 +110,7 @@ static enum mote_status write_rows(struct saver *s, struct mote_source *source, 
 		const float *logits;
 		uint32_t rows;
 
-		status = mote_source_next(source, &logits, &rows, error);
+		status = mote_logits_next(source, &logits, &rows, error);
 		done += rows;
 		if (status == MOTE_OK && s->failed)
 			status = mote_error_set(error, MOTE_ERROR_IO, "%s", strerror(errno));
@@ -126,11 +126,11 @@ enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_
 {
 	struct mote_tap tap = { .input = on_input };
 	struct saver s = { .head = &m->head };
-	struct mote_source *source = NULL;
+	struct mote_logits *source = NULL;
 	struct header header;
 	char *temporary = NULL;
 	size_t portion;
-	enum mote_status status = mote_source_from_model(m, p, threads, isa, &source, error);
+	enum mote_status status = mote_logits_from_model(m, p, threads, isa, &source, error);
 
 	if (status != MOTE_OK)
 		return status;
@@ -152,7 +152,7 @@ enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_
 		goto end;
 	}
 	tap.user = &s;
-	mote_session_set_tap(mote_source_session(source), &tap);
+	mote_session_set_tap(mote_logits_session(source), &tap);
 	fill_header(&header, s.head, p, source->portion_rows, mote_container_tensors_hash(m->container));
 	status = write_head(&s, &header, error);
 	if (status == MOTE_OK)
@@ -166,7 +166,7 @@ enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_
 		mote_error_prefix(error, "%s", path);
 	}
 end:
-	mote_source_close(source);
+	mote_logits_close(source);
 	ZSTD_freeCCtx(s.zstd);
 	free(s.planes);
 	free(s.packed);
@@ -177,7 +177,7 @@ end:
 /* ---- reading ---- */
 
 struct file_source {
-	struct mote_source base;
+	struct mote_logits base;
 	char *path;
 	FILE *file;
 	long rows_at;                  /* place of the first portion */
@@ -194,7 +194,7 @@ struct file_source {
 	uint32_t rows;                 /* of the portion at hand */
 };
 
-static void close_file(struct mote_source *base)
+static void close_file(struct mote_logits *base)
 {
 	struct file_source *s = (struct file_source *)base;
 
@@ -210,7 +210,7 @@ static void close_file(struct mote_source *base)
 	free(s);
 }
 
-static enum mote_status rewind_file(struct mote_source *base, struct mote_error *error)
+static enum mote_status rewind_file(struct mote_logits *base, struct mote_error *error)
 {
 	struct file_source *s = (struct file_source *)base;
 
@@ -253,7 +253,7 @@ static void multiply_portion(void *user, uint32_t thread, uint32_t threads)
 	}
 }
 
-static enum mote_status read_file(struct mote_source *base, uint32_t rows, const float **logits,
+static enum mote_status read_file(struct mote_logits *base, uint32_t rows, const float **logits,
 				  struct mote_error *error)
 {
 	struct file_source *s = (struct file_source *)base;
@@ -336,8 +336,8 @@ static enum mote_status take_memory(struct file_source *s, const struct header *
 	return MOTE_OK;
 }
 
-enum mote_status mote_source_from_file(const char *path, const struct mote_plan *p, uint32_t threads, const char *isa,
-				       struct mote_source **out, struct mote_hash128 *tensors,
+enum mote_status mote_logits_from_file(const char *path, const struct mote_plan *p, uint32_t threads, const char *isa,
+				       struct mote_logits **out, struct mote_hash128 *tensors,
 				       struct mote_error *error)
 {
 	struct file_source *s = calloc(1, sizeof *s);
@@ -350,7 +350,7 @@ enum mote_status mote_source_from_file(const char *path, const struct mote_plan 
 	s->base.read = read_file;
 	s->base.rewind = rewind_file;
 	s->base.close = close_file;
-	mote_source_init(&s->base, p);
+	mote_logits_init(&s->base, p);
 	s->path = strdup(path);
 	s->file = fopen(path, "rb");
 	if (!s->path)
@@ -370,7 +370,7 @@ enum mote_status mote_source_from_file(const char *path, const struct mote_plan 
 	if (status == MOTE_OK)
 		status = mote_pool_open(threads ? threads : mote_pool_physical_cores(), &s->pool, error);
 	if (status != MOTE_OK) {
-		mote_source_close(&s->base);
+		mote_logits_close(&s->base);
 		return status;
 	}
 	*tensors = header.tensors;

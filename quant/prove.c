@@ -2,15 +2,15 @@
 #include "quant/prove.h"
 
 enum mote_status mote_measure(const struct mote_plan *plan, const struct mote_model *model,
-			      struct mote_source *reference, uint32_t threads, const struct mote_progress *progress,
+			      struct mote_logits *reference, uint32_t threads, const struct mote_progress *progress,
 			      struct mote_figures *figures, struct mote_error *error)
 {
-	struct mote_source *measured = NULL;
-	enum mote_status status = mote_source_from_model(model, plan, threads, NULL, &measured, error);
+	struct mote_logits *measured = NULL;
+	enum mote_status status = mote_logits_from_model(model, plan, threads, NULL, &measured, error);
 
 	if (status == MOTE_OK)
 		status = mote_validate(plan, measured, reference, threads, progress, NULL, figures, error);
-	mote_source_close(measured);
+	mote_logits_close(measured);
 	return status;
 }
 
@@ -36,7 +36,7 @@ enum mote_status mote_prove(const char *path, const struct mote_model *source, c
 {
 	struct mote_plan plan = { 0 };
 	struct mote_model *model = NULL;
-	struct mote_source *reference = NULL;
+	struct mote_logits *reference = NULL;
 	enum mote_status status;
 
 	*receipts = NULL;
@@ -44,12 +44,12 @@ enum mote_status mote_prove(const char *path, const struct mote_model *source, c
 	if (status == MOTE_OK)
 		status = mote_plan_init(source, options->validation, &options->plan, &plan, error);
 	if (status == MOTE_OK)
-		status = mote_source_from_model(source, &plan, options->threads, NULL, &reference, error);
+		status = mote_logits_from_model(source, &plan, options->threads, NULL, &reference, error);
 	if (status == MOTE_OK)
 		status = mote_measure(&plan, model, reference, options->threads, progress, figures, error);
 	if (status == MOTE_OK)
 		status = make_receipts(options, &plan, model, source, figures, receipts, error);
-	mote_source_close(reference);
+	mote_logits_close(reference);
 	mote_plan_free(&plan);
 	mote_model_close(model);
 	return status;

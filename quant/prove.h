@@ -21,7 +21,7 @@ enum mote_status mote_prove(const char *path, const struct mote_model *source, c
 
 /* Measures model against reference, whose weights may be elsewhere: what mote_prove() does between files. */
 enum mote_status mote_measure(const struct mote_plan *plan, const struct mote_model *model,
-			      struct mote_source *reference, uint32_t threads, const struct mote_progress *progress,
+			      struct mote_logits *reference, uint32_t threads, const struct mote_progress *progress,
 			      struct mote_figures *figures, struct mote_error *error);
 
 #endif

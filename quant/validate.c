@@ -26,11 +26,11 @@ static void score_portion(void *user, uint32_t thread, uint32_t threads)
 }
 
 /* Scores one model's rows of the portion, against the reference's rows that w holds. */
-static enum mote_status take_portion(struct mote_source *model, struct mote_pool *pool, struct portion *w,
+static enum mote_status take_portion(struct mote_logits *model, struct mote_pool *pool, struct portion *w,
 				     struct mote_error *error)
 {
 	uint32_t rows = 0;
-	enum mote_status status = mote_source_next(model, &w->model, &rows, error);
+	enum mote_status status = mote_logits_next(model, &w->model, &rows, error);
 
 	if (status != MOTE_OK)
 		return status;
@@ -45,19 +45,19 @@ static enum mote_status take_portion(struct mote_source *model, struct mote_pool
 	return MOTE_OK;
 }
 
-static enum mote_status walk(const struct mote_plan *p, struct mote_source *const *models, uint32_t n,
-			     struct mote_source *reference, struct mote_pool *pool, struct portion *w,
+static enum mote_status walk(const struct mote_plan *p, struct mote_logits *const *models, uint32_t n,
+			     struct mote_logits *reference, struct mote_pool *pool, struct portion *w,
 			     const struct mote_progress *progress, struct mote_score *const *scores,
 			     struct mote_error *error)
 {
 	const uint64_t total = mote_plan_rows(p);
-	enum mote_status status = reference ? mote_source_rewind(reference, error) : MOTE_OK;
+	enum mote_status status = reference ? mote_logits_rewind(reference, error) : MOTE_OK;
 
 	for (uint32_t i = 0; i < n && status == MOTE_OK; i++)
-		status = mote_source_rewind(models[i], error);
+		status = mote_logits_rewind(models[i], error);
 	while (status == MOTE_OK && w->row < total) {
 		if (reference)
-			status = mote_source_next(reference, &w->reference, &w->rows, error);
+			status = mote_logits_next(reference, &w->reference, &w->rows, error);
 		for (uint32_t i = 0; i < n && status == MOTE_OK; i++) {
 			w->scores = scores[i] + w->row;
 			status = take_portion(models[i], pool, w, error);
@@ -69,8 +69,8 @@ static enum mote_status walk(const struct mote_plan *p, struct mote_source *cons
 	return status;
 }
 
-enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_source *const *models, uint32_t n,
-				    struct mote_source *reference, uint32_t threads,
+enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_logits *const *models, uint32_t n,
+				    struct mote_logits *reference, uint32_t threads,
 				    const struct mote_progress *progress, struct mote_score *const *scores,
 				    struct mote_figures *figures, struct mote_error *error)
 {
@@ -91,7 +91,7 @@ enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_sourc
 	return status;
 }
 
-enum mote_status mote_validate(const struct mote_plan *p, struct mote_source *model, struct mote_source *reference,
+enum mote_status mote_validate(const struct mote_plan *p, struct mote_logits *model, struct mote_logits *reference,
 			       uint32_t threads, const struct mote_progress *progress, struct mote_score *scores,
 			       struct mote_figures *figures, struct mote_error *error)
 {

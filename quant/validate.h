@@ -75,22 +75,22 @@ static inline uint64_t mote_plan_rows(const struct mote_plan *p)
 	return (uint64_t)p->chunks * p->chunk_rows;
 }
 
-struct mote_source;
+struct mote_logits;
 
 /* Logits by running m, which must outlive the source. KV cache in f32, so that the figures speak of the
  * weights. isa as in mote_session_options. MOTE_ERROR_ARGUMENT: m's vocabulary is not the plan's. */
-enum mote_status mote_source_from_model(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
-					const char *isa, struct mote_source **out, struct mote_error *error);
+enum mote_status mote_logits_from_model(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
+					const char *isa, struct mote_logits **out, struct mote_error *error);
 /* A copy in memory of all that s yields (rows * vocab floats): for measuring many models against one
  * reference. s is read to its end and left there. */
-enum mote_status mote_source_remember(struct mote_source *s, const struct mote_progress *progress,
-				      struct mote_source **out, struct mote_error *error);
-void mote_source_close(struct mote_source *s); /* NULL is fine */
+enum mote_status mote_logits_remember(struct mote_logits *s, const struct mote_progress *progress,
+				      struct mote_logits **out, struct mote_error *error);
+void mote_logits_close(struct mote_logits *s); /* NULL is fine */
 /* The next rows in plan order: *rows of them (0 at the end; never across a chunk's end), [*rows][vocab],
  * valid until the next call. All sources of one plan yield the same portions. */
-enum mote_status mote_source_next(struct mote_source *s, const float **logits, uint32_t *rows,
+enum mote_status mote_logits_next(struct mote_logits *s, const float **logits, uint32_t *rows,
 				  struct mote_error *error);
-enum mote_status mote_source_rewind(struct mote_source *s, struct mote_error *error);
+enum mote_status mote_logits_rewind(struct mote_logits *s, struct mote_error *error);
 
 /* A figure with two standard errors. independent: as if every token were drawn alone, what llama.cpp
  * prints. block: from the spread of whole chunks' contributions, which stays honest when tokens of
@@ -124,13 +124,13 @@ struct mote_score {
 /* Walks model (and reference, or NULL) from the start and fills figures. scores: [mote_plan_rows(p)] or NULL.
  * threads: workers for the statistics; 0 as in sessions. MOTE_ERROR_CORRUPT: a logit is NaN or infinite,
  * naming the row. */
-enum mote_status mote_validate(const struct mote_plan *p, struct mote_source *model, struct mote_source *reference,
+enum mote_status mote_validate(const struct mote_plan *p, struct mote_logits *model, struct mote_logits *reference,
 			       uint32_t threads, const struct mote_progress *progress, struct mote_score *scores,
 			       struct mote_figures *figures, struct mote_error *error);
 /* Like mote_validate() for several models at once, so that the reference runs only once.
  *   models [n], scores [n] of [mote_plan_rows(p)] each, figures [n] */
-enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_source *const *models, uint32_t n,
-				    struct mote_source *reference, uint32_t threads,
+enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_logits *const *models, uint32_t n,
+				    struct mote_logits *reference, uint32_t threads,
 				    const struct mote_progress *progress, struct mote_score *const *scores,
 				    struct mote_figures *figures, struct mote_error *error);
 

@@ -1,10 +1,10 @@
 /* Sources of logits: a model that runs, and a copy in memory. See validate.h. */
-#include "quant/source.h"
+#include "quant/logits.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-void mote_source_init(struct mote_source *s, const struct mote_plan *p)
+void mote_logits_init(struct mote_logits *s, const struct mote_plan *p)
 {
 	size_t rows = MOTE_PORTION_BYTES / ((size_t)p->vocab * sizeof(float));
 
@@ -14,19 +14,19 @@ void mote_source_init(struct mote_source *s, const struct mote_plan *p)
 	s->row = 0;
 }
 
-void mote_source_close(struct mote_source *s)
+void mote_logits_close(struct mote_logits *s)
 {
 	if (s)
 		s->close(s);
 }
 
-enum mote_status mote_source_rewind(struct mote_source *s, struct mote_error *error)
+enum mote_status mote_logits_rewind(struct mote_logits *s, struct mote_error *error)
 {
 	s->row = 0;
 	return s->rewind ? s->rewind(s, error) : MOTE_OK;
 }
 
-enum mote_status mote_source_next(struct mote_source *s, const float **logits, uint32_t *rows,
+enum mote_status mote_logits_next(struct mote_logits *s, const float **logits, uint32_t *rows,
 				  struct mote_error *error)
 {
 	const struct mote_plan *p = s->plan;
@@ -47,14 +47,14 @@ enum mote_status mote_source_next(struct mote_source *s, const float **logits, u
 }
 
 struct model_source {
-	struct mote_source base;
+	struct mote_logits base;
 	struct mote_session *session;
 	uint32_t position; /* in the chunk: what the session has seen */
 	uint32_t *positions;
 	uint8_t *want;     /* [MOTE_PORTION_ROWS] */
 };
 
-static void close_model(struct mote_source *base)
+static void close_model(struct mote_logits *base)
 {
 	struct model_source *s = (struct model_source *)base;
 
@@ -65,7 +65,7 @@ static void close_model(struct mote_source *base)
 
 /* Runs the chunk on to the end of the portion: context rows first, in batches of their own as far as they do not
  * fit beside the portion. A chunk's last token predicts nothing that is scored, so it is never run. */
-static enum mote_status read_model(struct mote_source *base, uint32_t rows, const float **logits,
+static enum mote_status read_model(struct mote_logits *base, uint32_t rows, const float **logits,
 				   struct mote_error *error)
 {
 	struct model_source *s = (struct model_source *)base;
@@ -95,8 +95,8 @@ static enum mote_status read_model(struct mote_source *base, uint32_t rows, cons
 	return status;
 }
 
-enum mote_status mote_source_from_model(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
-					const char *isa, struct mote_source **out, struct mote_error *error)
+enum mote_status mote_logits_from_model(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
+					const char *isa, struct mote_logits **out, struct mote_error *error)
 {
 	struct mote_session_options options = { .context_tokens = p->context, .sequences = 1, .batch_rows = MOTE_PORTION_ROWS,
 						.threads = threads, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32, .isa = isa };
@@ -115,34 +115,34 @@ enum mote_status mote_source_from_model(const struct mote_model *m, const struct
 	s->want = (uint8_t *)(s->positions + MOTE_PORTION_ROWS);
 	s->base.read = read_model;
 	s->base.close = close_model;
-	mote_source_init(&s->base, p);
+	mote_logits_init(&s->base, p);
 	options.logit_rows = s->base.portion_rows;
 	status = mote_session_open(m, &options, &s->session, error);
 	if (status != MOTE_OK) {
-		mote_source_close(&s->base);
+		mote_logits_close(&s->base);
 		return status;
 	}
 	*out = &s->base;
 	return MOTE_OK;
 }
 
-struct mote_session *mote_source_session(struct mote_source *s)
+struct mote_session *mote_logits_session(struct mote_logits *s)
 {
 	return ((struct model_source *)s)->session;
 }
 
 struct memory_source {
-	struct mote_source base;
+	struct mote_logits base;
 	float *logits; /* [rows][vocab] */
 };
 
-static void close_memory(struct mote_source *base)
+static void close_memory(struct mote_logits *base)
 {
 	free(((struct memory_source *)base)->logits);
 	free(base);
 }
 
-static enum mote_status read_memory(struct mote_source *base, uint32_t rows, const float **logits,
+static enum mote_status read_memory(struct mote_logits *base, uint32_t rows, const float **logits,
 				    struct mote_error *error)
 {
 	(void)rows;
@@ -151,14 +151,14 @@ static enum mote_status read_memory(struct mote_source *base, uint32_t rows, con
 	return MOTE_OK;
 }
 
-enum mote_status mote_source_remember(struct mote_source *from, const struct mote_progress *progress,
-				      struct mote_source **out, struct mote_error *error)
+enum mote_status mote_logits_remember(struct mote_logits *from, const struct mote_progress *progress,
+				      struct mote_logits **out, struct mote_error *error)
 {
 	const struct mote_plan *p = from->plan;
 	struct memory_source *s = calloc(1, sizeof *s);
 	uint64_t total = mote_plan_rows(p), done = 0;
 	size_t bytes;
-	enum mote_status status = mote_source_rewind(from, error);
+	enum mote_status status = mote_logits_rewind(from, error);
 
 	*out = NULL;
 	if (!s || __builtin_mul_overflow((size_t)total, (size_t)p->vocab * sizeof(float), &bytes) ||
@@ -169,12 +169,12 @@ enum mote_status mote_source_remember(struct mote_source *from, const struct mot
 	}
 	s->base.read = read_memory;
 	s->base.close = close_memory;
-	mote_source_init(&s->base, p);
+	mote_logits_init(&s->base, p);
 	while (status == MOTE_OK && done < total) {
 		const float *logits;
 		uint32_t rows;
 
-		status = mote_source_next(from, &logits, &rows, error);
+		status = mote_logits_next(from, &logits, &rows, error);
 		if (status == MOTE_OK) {
 			memcpy(s->logits + done * p->vocab, logits, (size_t)rows * p->vocab * sizeof *logits);
 			done += rows;
@@ -183,7 +183,7 @@ enum mote_status mote_source_remember(struct mote_source *from, const struct mot
 		}
 	}
 	if (status != MOTE_OK) {
-		mote_source_close(&s->base);
+		mote_logits_close(&s->base);
 		return status;
 	}
 	*out = &s->base;
