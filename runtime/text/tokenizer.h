@@ -59,17 +59,26 @@ enum mote_status mote_tokenizer_encode_spans(const struct mote_tokenizer *t, con
 enum mote_status mote_tokenizer_decode(const struct mote_tokenizer *t, const int32_t *ids, size_t count,
 				       bool skip_special, char **text, size_t *bytes, struct mote_error *error);
 
-/* Streaming decode: the same text as decode() of all ids, piece by piece; partial UTF-8 is held back.
- * Zero-initialize; no memory to free. next() returns a pointer into the state, valid until the next call. */
+/* Streaming decode: the same text as decode() of all ids, piece by piece. Held back is what later ids may still
+ * change: incomplete UTF-8, and with byte fallback a run of byte tokens until it ends (or reaches 1 KiB).
+ * Zero-initialize; no memory to free; one tokenizer for one state. next() returns a pointer into the state, valid
+ * until the next call, with a NUL behind its bytes. */
+#define MOTE_DETOKENIZER_RUN 1024
+#define MOTE_DETOKENIZER_PIECE 16384
 struct mote_detokenizer {
-	char pending[8];
-	uint32_t n_pending;
-	bool started;
-	char piece[4096];
+	const struct mote_tokenizer *t;
+	uint64_t tokens;       /* shown so far */
+	uint32_t n_run;
+	uint32_t stripped;     /* characters taken off the beginning of the text */
+	bool began;            /* nothing more will be taken off */
+	size_t n_piece;
+	char run[MOTE_DETOKENIZER_RUN];
+	char piece[MOTE_DETOKENIZER_PIECE + 1];
 };
+/* skip_special: special added tokens are not shown. Unknown ids are skipped. Cannot fail. */
 const char *mote_detokenizer_next(struct mote_detokenizer *d, const struct mote_tokenizer *t, int32_t id,
 				  bool skip_special, size_t *bytes);
-/* What is still held back at the end (as U+FFFD where it is incomplete). */
+/* What is still held back at the end, U+FFFD where it is incomplete. */
 const char *mote_detokenizer_flush(struct mote_detokenizer *d, size_t *bytes);
 
 #endif
