@@ -134,7 +134,7 @@ static void replace(struct mote_detokenizer *d, const struct step *step, uint32_
 
 	if (step->kind == DECODE_METASPACE) {
 		with = " ";
-		with_bytes = d->tokens == 0 && step->mode != SCHEME_NEVER ? 0 : 1;
+		with_bytes = !d->started && step->mode != SCHEME_NEVER ? 0 : 1;
 	}
 	while (text < end) {
 		found = memmem(text, (size_t)(end - text), step->a, step->a_bytes);
@@ -178,7 +178,7 @@ static void pass(struct mote_detokenizer *d, uint32_t index, const char *text, s
 		replace(d, step, index, text, bytes);
 		break;
 	case DECODE_SPACES:
-		if (d->tokens)
+		if (d->started)
 			pass(d, index + 1, " ", 1);
 		pass(d, index + 1, text, bytes);
 		break;
@@ -200,11 +200,12 @@ const char *mote_detokenizer_next(struct mote_detokenizer *d, const struct mote_
 {
 	const char *text = mote_tokenizer_token(t, id, bytes);
 
+	d->began |= !d->t && d->started;
 	d->t = t;
 	d->n_piece = 0;
 	if (text && !(skip_special && mote_tokenizer_is_special(t, id))) {
 		pass(d, t->stage_begin[STAGE_DECODE], text, *bytes);
-		d->tokens++;
+		d->started = true;
 	}
 	return piece_of(d, bytes);
 }
