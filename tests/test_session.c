@@ -215,10 +215,10 @@ static void test_tap(void **state)
 	}
 	mote_session_forward(s, &(struct mote_batch){.rows = 32, .token = token, .position = position}, &logits, NULL);
 	memcpy(expected, logits, sizeof expected);
-	mote_session_set_tap(s, &(struct mote_tap){see, &many});
+	mote_session_set_tap(s, &(struct mote_tap){.input = see, .user = &many});
 	mote_session_forward(s, &(struct mote_batch){.rows = 32, .token = token, .position = position}, &logits, NULL);
 	assert_memory_equal(logits, expected, sizeof expected);
-	mote_session_set_tap(s, &(struct mote_tap){see, &few});
+	mote_session_set_tap(s, &(struct mote_tap){.input = see, .user = &few});
 	mote_session_forward(s, &(struct mote_batch){.rows = 1, .token = token, .position = position}, &logits, NULL);
 	mote_session_set_tap(s, NULL);
 	mote_session_forward(s, &(struct mote_batch){.rows = 1, .token = token, .position = position}, &logits, NULL);

@@ -43,6 +43,12 @@ static void tap(struct pass *p, const struct mote_matrix *w, const struct mote_a
 		p->s->tap.input(p->s->tap.user, w, x->x, x->stride, rows);
 }
 
+static void tap_residual(struct pass *p, uint32_t half)
+{
+	if (p->leader && p->s->tap.residual)
+		p->s->tap.residual(p->s->tap.user, half, p->s->x, p->s->hidden_stride, p->rows);
+}
+
 /* x = embedding[token]; and the rotation of each row's position. */
 static void embed(struct pass *p)
 {
@@ -322,7 +328,9 @@ static void forward_thread(void *user, uint32_t thread, uint32_t threads)
 	embed(&p);
 	for (uint32_t i = 0; i < s->model->config.layers; i++) {
 		attention(&p, &s->model->layer[i], i);
+		tap_residual(&p, 2 * i);
 		feed_forward(&p, &s->model->layer[i]);
+		tap_residual(&p, 2 * i + 1);
 	}
 	if (s->n_wanted)
 		output(&p);

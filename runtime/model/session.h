@@ -36,11 +36,15 @@ struct mote_batch {
 	const uint8_t *want_logits; /* [rows], or NULL: the last row only */
 };
 
-/* Sees the f32 input x[n][stride] of each weight matrix before it is multiplied: calibration.
- * Called on the calling thread, layer by layer, in forward order. */
+/* Sees what a forward pass computes: calibration. Called on the calling thread, in forward order; the rows are those
+ * of the batch (of the head: those whose logits are wanted). */
 struct mote_tap {
+	/* The f32 input x[n][stride] of each weight matrix before it is multiplied; or NULL. */
 	void (*input)(void *user, const struct mote_matrix *weight, const float *x, size_t stride, uint32_t n);
 	void *user;
+	/* The residual stream x[n][stride] after each half of a layer: 2*layer after attention, 2*layer + 1 after
+	 * the feed-forward part; or NULL. */
+	void (*residual)(void *user, uint32_t half, const float *x, size_t stride, uint32_t n);
 };
 
 struct mote_session;
