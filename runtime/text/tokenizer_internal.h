@@ -45,6 +45,7 @@ struct mote_tokenizer {
 	const struct tokenizer_added *added; /* aligned copy */
 	uint32_t phase_begin[PHASES + 1];
 	uint8_t phase_first_byte[2][32];    /* bit set of first bytes of the patterns of a phase */
+	bool has_bare_tokens;               /* a pattern of the normalized phase is not its token's text */
 	uint64_t *special;                  /* bit set of ids: special added tokens */
 
 	/* Models: the id of a single character, by code point. */
