@@ -1,0 +1,549 @@
+/* The container's reader against damage: cut at every length, every byte changed, and files whose checksums are
+ * right but whose contents are hostile. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "format/console.h"
+#include "format/writer.h"
+#include "tests/container_seal.h"
+
+/* A good file in memory: a vector whose size is no multiple of 64, matrices of three types, all sections. */
+struct file {
+	uint8_t *data;
+	size_t bytes;
+};
+
+static void must(enum mote_status status, const struct mote_error *error)
+{
+	if (status != MOTE_OK)
+		fail_msg("%s", error->message);
+}
+
+static void write_sample(const char *path)
+{
+	static const struct { const char *name; uint32_t rank; enum mote_type type; uint32_t rows, cols; } plan[] = {
+		{ "norm", 1, MOTE_F32, 5, 1 }, { "a.weight", 2, MOTE_Q4, 17, 33 },
+		{ "b.weight", 2, MOTE_Q8, 3, 31 }, { "\xc3\xbc", 2, MOTE_F16, 1, 3 }, { "last", 1, MOTE_F32, 1, 1 },
+	};
+	static const uint8_t codebook[16] = { 1, 20, 40, 60, 80, 100, 110, 120, 128, 136, 150, 170, 190, 210, 230, 255 };
+	struct mote_error error = { 0 };
+	struct mote_writer *w;
+	cJSON *json;
+
+	must(mote_writer_open(path, true, &w, &error), &error);
+	for (size_t i = 0; i < 5; i++)
+		must(mote_writer_add_tensor(w, plan[i].name, plan[i].rank, plan[i].type, plan[i].rows, plan[i].cols,
+					    codebook, &error), &error);
+	for (size_t i = 0; i < 5; i++) {
+		struct mote_matrix m;
+		uint64_t bytes = plan[i].rows * 4;
+		uint8_t *data;
+
+		if (plan[i].rank == 2)
+			mote_matrix_init(&m, plan[i].type, plan[i].rows, plan[i].cols, NULL, NULL, &bytes, NULL);
+		data = malloc(bytes);
+		for (uint64_t j = 0; j < bytes; j++)
+			data[j] = (uint8_t)(j * 7 + i);
+		must(mote_writer_write(w, data, bytes / 3, &error), &error); /* in pieces */
+		must(mote_writer_write(w, data + bytes / 3, bytes - bytes / 3, &error), &error);
+		free(data);
+	}
+	json = cJSON_Parse("{\"format\":\"mote\",\"list\":[1,2,3]}");
+	must(mote_writer_put_json(w, MOTE_SECTION_METADATA, json, &error), &error);
+	must(mote_writer_put_json(w, MOTE_SECTION_SENSITIVITY, json, &error), &error);
+	cJSON_Delete(json);
+	must(mote_writer_put_section(w, MOTE_SECTION_TOKENIZER, "tokens", 6, &error), &error);
+	json = cJSON_Parse("[{\"receipt\":1}]");
+	must(mote_writer_put_json(w, MOTE_SECTION_RECEIPTS, json, &error), &error);
+	cJSON_Delete(json);
+	must(mote_writer_finish(w, &error), &error);
+	must(mote_writer_commit(w, &error), &error);
+}
+
+static struct file sample; /* made once, copied by every test */
+static char folder[] = "/tmp/test_container.XXXXXX";
+
+static int make_sample(void **state)
+{
+	char path[64];
+	struct mote_error error = { 0 };
+	char *data;
+
+	(void)state;
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof path, "%s/sample.mote", folder);
+	write_sample(path);
+	must(mote_console_read_file(path, 1 << 20, &data, &sample.bytes, &error), &error);
+	sample.data = (uint8_t *)data;
+	unlink(path);
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	free(sample.data);
+	return rmdir(folder); /* fails when a test left something behind */
+}
+
+static struct file copy_sample(void)
+{
+	struct file f = { malloc(sample.bytes), sample.bytes };
+	memcpy(f.data, sample.data, f.bytes);
+	return f;
+}
+
+/* Opens a copy that is exactly so long, for the address sanitizer. Closes c unless out wants it. */
+static enum mote_status open_exactly(const uint8_t *data, size_t bytes, struct mote_error *error)
+{
+	struct mote_container *c;
+	void *copy;
+	enum mote_status status;
+
+	assert_int_equal(posix_memalign(&copy, 64, bytes ? bytes : 1), 0);
+	memcpy(copy, data, bytes);
+	status = mote_container_open_memory(copy, bytes, "test", &c, error);
+	assert_true((status == MOTE_OK) == (c != NULL));
+	mote_container_close(c);
+	free(copy);
+	return status;
+}
+
+static bool refused(enum mote_status status)
+{
+	return status == MOTE_ERROR_CORRUPT || status == MOTE_ERROR_UNSUPPORTED;
+}
+
+static void test_reads_back(void **state)
+{
+	struct mote_error error = { 0 };
+	struct mote_container *c;
+	const struct mote_tensor *t;
+	uint64_t offset, bytes;
+	size_t n;
+	void *copy;
+	float row[33];
+
+	(void)state;
+	assert_int_equal(posix_memalign(&copy, 64, sample.bytes), 0);
+	memcpy(copy, sample.data, sample.bytes);
+	must(mote_container_open_memory(copy, sample.bytes, "name", &c, &error), &error);
+	assert_string_equal(mote_container_path(c), "name");
+	assert_int_equal(mote_container_fd(c), -1);
+	assert_int_equal(mote_container_file_bytes(c), sample.bytes);
+	assert_int_equal(mote_container_tensor_count(c), 5);
+	assert_null(mote_container_find(c, "none"));
+	assert_null(mote_container_find(c, ""));
+	t = mote_container_find(c, "norm");
+	assert_ptr_equal(t, mote_container_tensor(c, 0));
+	assert_true(t->rank == 1 && t->rows == 5 && t->cols == 1 && t->type == MOTE_F32 && t->bytes == 20);
+	assert_int_equal(t->offset, 4096);
+	assert_int_equal(((const uint8_t *)t->vector)[3], 21);
+	t = mote_container_find(c, "a.weight");
+	assert_true(t->rank == 2 && t->rows == 17 && t->cols == 33 && t->matrix.codebook[1] == 20);
+	assert_int_equal(t->offset, 4096 + 64); /* behind 20 bytes and padding */
+	assert_int_equal((uintptr_t)t->matrix.data % 64, 0);
+	mote_matrix_decode_row(&t->matrix, 16, row);
+	t = mote_container_find(c, "\xc3\xbc");
+	assert_true(t->type == MOTE_F16 && t->rows == 1 && t->cols == 3);
+	mote_container_data_range(c, &offset, &bytes);
+	assert_int_equal(offset, 4096);
+	assert_true(bytes % 64 == 0 && offset + bytes > mote_container_tensor(c, 4)->offset);
+	assert_memory_equal(mote_container_section(c, MOTE_SECTION_TOKENIZER, &n), "tokens", 6);
+	assert_int_equal(n, 6);
+	assert_string_equal(mote_json_get(mote_container_metadata(c), "format")->valuestring, "mote");
+	assert_int_equal(cJSON_GetArraySize(mote_container_receipts(c)), 1);
+	assert_int_equal(cJSON_GetArraySize(mote_json_get(mote_container_sensitivity(c), "list")), 3);
+	must(mote_container_verify(c, NULL, &error), &error);
+	mote_container_close(c);
+	free(copy);
+	mote_container_close(NULL);
+}
+
+static void test_every_truncated_length(void **state)
+{
+	(void)state;
+	for (size_t bytes = 0; bytes < sample.bytes; bytes++) {
+		struct mote_error error = { 0 };
+		enum mote_status status = open_exactly(sample.data, bytes, &error);
+
+		if (status != MOTE_ERROR_CORRUPT || strncmp(error.message, "test: ", 6) != 0)
+			fail_msg("cut to %zu bytes: status %d, \"%s\"", bytes, status, error.message);
+	}
+	must(open_exactly(sample.data, sample.bytes, NULL), &(struct mote_error){ 0 });
+}
+
+/* Truncated files whose header agrees with their length: found by the table that is not there. */
+static void test_every_truncated_length_sealed(void **state)
+{
+	(void)state;
+	for (size_t bytes = 64; bytes < sample.bytes; bytes += 13) {
+		struct file f = copy_sample();
+		uint64_t length = bytes;
+
+		memcpy(f.data + 16, &length, 8);
+		seal_header(f.data);
+		assert_true(refused(open_exactly(f.data, bytes, NULL)));
+		free(f.data);
+	}
+}
+
+static void test_extra_byte(void **state)
+{
+	struct file f = { malloc(sample.bytes + 1), sample.bytes + 1 };
+
+	(void)state;
+	memcpy(f.data, sample.data, sample.bytes);
+	f.data[sample.bytes] = 0;
+	assert_int_equal(open_exactly(f.data, f.bytes, NULL), MOTE_ERROR_CORRUPT);
+	memcpy(f.data + 16, &(uint64_t){ f.bytes }, 8); /* also when the header knows about it */
+	seal_container(f.data, f.bytes);
+	assert_int_equal(open_exactly(f.data, f.bytes, NULL), MOTE_ERROR_CORRUPT);
+	free(f.data);
+}
+
+static void test_bad_header_and_future_version(void **state)
+{
+	struct file f = copy_sample();
+	struct mote_error error = { 0 };
+
+	(void)state;
+	f.data[8] = 2; /* without a checksum it is damage, */
+	assert_int_equal(open_exactly(f.data, f.bytes, NULL), MOTE_ERROR_CORRUPT);
+	seal_container(f.data, f.bytes); /* with it another version */
+	assert_int_equal(open_exactly(f.data, f.bytes, &error), MOTE_ERROR_UNSUPPORTED);
+	assert_non_null(strstr(error.message, "version: found 2"));
+	free(f.data);
+	f = copy_sample();
+	memcpy(f.data, "GGUF", 4);
+	seal_container(f.data, f.bytes);
+	assert_int_equal(open_exactly(f.data, f.bytes, NULL), MOTE_ERROR_CORRUPT);
+	free(f.data);
+}
+
+/* Every byte of the file is covered: opening refuses what is not tensor data, verify finds the rest. */
+static void test_every_changed_byte(void **state)
+{
+	static const uint8_t changes[] = { 0x01, 0x80, 0xff };
+	struct mote_container *c;
+	uint8_t *data;
+	void *memory;
+	uint64_t covered = 0, offset, data_bytes;
+
+	(void)state;
+	assert_int_equal(posix_memalign(&memory, 64, sample.bytes), 0);
+	data = memory;
+	for (size_t k = 0; k < sizeof changes; k++)
+		for (size_t i = 0; i < sample.bytes; i++) {
+			struct mote_error error = { 0 };
+
+			memcpy(data, sample.data, sample.bytes);
+			data[i] ^= changes[k];
+			if (mote_container_open_memory(data, sample.bytes, "test", &c, &error) == MOTE_OK) {
+				mote_container_data_range(c, &offset, &data_bytes);
+				if (i < offset || i >= offset + data_bytes)
+					fail_msg("byte %zu changed by %02x: opened", i, changes[k]);
+				if (mote_container_verify(c, NULL, &error) != MOTE_ERROR_CORRUPT)
+					fail_msg("byte %zu changed by %02x: verified", i, changes[k]);
+				covered++;
+			} else {
+				assert_true(refused(error.code));
+			}
+			mote_container_close(c);
+		}
+	assert_true(covered > 0);
+	free(memory);
+}
+
+/* One hostile change each; checksums are made right afterwards. Offsets are of fields in their records. */
+enum where { HEADER, DIRECTORY, TENSOR_0, TENSOR_1, TENSOR_4, NAMES, SECTION_0, SECTION_1, SECTION_2, SECTION_3, SECTION_4, FILE_AT };
+
+static const struct hostile {
+	const char *name;
+	enum where where;
+	size_t at, bytes;
+	uint64_t value;
+	const char *message; /* a part of it */
+	bool unsupported;
+} hostile[] = {
+	{ "file size + 1", HEADER, 16, 8, 0, "bytes long", false }, /* value 0: as good as any wrong one */
+	{ "no sections", HEADER, 12, 4, 0, "number of sections", false },
+	{ "65 sections", HEADER, 12, 4, 65, "number of sections", false },
+	{ "2^32-1 sections", HEADER, 12, 4, UINT32_MAX, "number of sections", false },
+	{ "4 of 5 sections", HEADER, 12, 4, 4, "section table", false },
+	{ "table at 0", HEADER, 24, 8, 0, "section table", false },
+	{ "table that wraps", HEADER, 24, 8, UINT64_MAX - 63, "section table", false },
+	{ "table size that wraps", HEADER, 32, 8, UINT64_MAX - 47, "section table", false },
+	{ "not zero behind the header", FILE_AT, 64, 1, 1, "padding behind the header", false },
+	{ "not zero before the data", FILE_AT, 4095, 1, 1, "padding behind the header", false },
+	{ "not zero between tensors", FILE_AT, 4096 + 20, 1, 1, "before a tensor", false },
+	{ "not zero at the next tensor", FILE_AT, 4096 + 63, 1, 1, "before a tensor", false },
+
+	{ "no tensors but data", DIRECTORY, 0, 4, 0, "more bytes, expected the end", false },
+	{ "one tensor less", DIRECTORY, 0, 4, 4, "name of tensor 0", false },
+	{ "one tensor more", DIRECTORY, 0, 4, 6, "tensor directory", false },
+	{ "2^32-1 tensors", DIRECTORY, 0, 4, UINT32_MAX, "entries", false },
+	{ "tensors that wrap 32 bits", DIRECTORY, 0, 4, 0x10000000, "entries", false },
+	{ "reserved field of the directory", DIRECTORY, 4, 4, 1, "reserved", false },
+
+	{ "tensor at 0", TENSOR_0, 0, 8, 0, "expected at 4096", false },
+	{ "hole before the first tensor", TENSOR_0, 0, 8, 4160, "expected at 4096", false },
+	{ "unaligned tensor", TENSOR_1, 0, 8, 4097, "expected at 4160", false },
+	{ "overlapping tensor", TENSOR_1, 0, 8, 4096, "expected at 4160", false },
+	{ "hole before a tensor", TENSOR_1, 0, 8, 4224, "expected at 4160", false },
+	{ "tensor beyond the file", TENSOR_1, 0, 8, 1 << 20, "expected at 4160", false },
+	{ "tensor offset that wraps", TENSOR_1, 0, 8, UINT64_MAX - 63, "expected at 4160", false },
+	{ "tensor offset that wraps by one", TENSOR_1, 0, 8, UINT64_MAX, "expected at 4160", false },
+	{ "tensor size too small", TENSOR_1, 8, 8, 64, "size", false },
+	{ "tensor size 0", TENSOR_1, 8, 8, 0, "size", false },
+	{ "tensor size that wraps", TENSOR_1, 8, 8, UINT64_MAX, "size", false },
+	{ "codebook of an f32", TENSOR_0, 32, 1, 1, "codebook", false },
+	{ "type 0", TENSOR_1, 48, 4, 0, "type number 0", true },
+	{ "type 18", TENSOR_1, 48, 4, 18, "type number 18", true },
+	{ "type 2^32-1", TENSOR_1, 48, 4, UINT32_MAX, "type number 4294967295", true },
+	{ "another type", TENSOR_1, 48, 4, MOTE_Q8, "codebook", false },
+	{ "rank 0", TENSOR_1, 52, 4, 0, "rank", false },
+	{ "rank 3", TENSOR_1, 52, 4, 3, "rank", false },
+	{ "vector of q4", TENSOR_1, 52, 4, 1, "vector", false },
+	{ "vector with columns", TENSOR_0, 60, 4, 2, "vector", false },
+	{ "vector of no rows", TENSOR_0, 56, 4, 0, "vector", false },
+	{ "vector of 2^32-1 rows", TENSOR_0, 56, 4, UINT32_MAX, "vector", false },
+	{ "vector of 2^30 + 5 rows, times 4 wraps 32 bits", TENSOR_0, 56, 4, 0x40000005, "vector", false },
+	{ "matrix of no rows", TENSOR_1, 56, 4, 0, "matrix of 0", false },
+	{ "matrix of no columns", TENSOR_1, 60, 4, 0, "x 0", false },
+	{ "matrix of 2^32-1 rows", TENSOR_1, 56, 4, UINT32_MAX, "matrix of", false },
+	{ "matrix of 2^32-1 columns", TENSOR_1, 60, 4, UINT32_MAX, "matrix of", false },
+	{ "matrix of 2^24 rows", TENSOR_1, 56, 4, 1 << 24, "size", false },
+	{ "rows that need another panel", TENSOR_1, 56, 4, 33, "size", false },
+	{ "columns that need another block", TENSOR_1, 60, 4, 65, "size", false },
+	{ "last tensor beyond the data", TENSOR_4, 56, 4, 1000, "size", false },
+	{ "empty name", TENSOR_1, 64, 4, 0, "name of tensor 1", false },
+	{ "name of 256 bytes", TENSOR_1, 64, 4, 256, "name", false },
+	{ "name of 2^32-1 bytes", TENSOR_1, 64, 4, UINT32_MAX, "name", false },
+	{ "short name", TENSOR_1, 64, 4, 7, "name of tensor 1", false },
+	{ "reserved field of a tensor", TENSOR_1, 68, 4, 1, "reserved", false },
+	{ "NUL in a name", NAMES, 1, 1, 0, "name of tensor 0", false },
+	{ "control character in a name", NAMES, 1, 1, 0x1b, "name of tensor 0", false },
+	{ "invalid UTF-8 in a name", NAMES, 1, 1, 0xff, "name of tensor 0", false },
+	{ "name not ended", NAMES, 4, 1, 'x', "name of tensor 0", false },
+
+	{ "section at 0", SECTION_0, 8, 8, 0, "section kind 1", false },
+	{ "unaligned section", SECTION_2, 8, 8, 4161, "section kind 3", false },
+	{ "section offset that wraps", SECTION_2, 8, 8, UINT64_MAX - 63, "section kind 3", false },
+	{ "section size that wraps", SECTION_2, 16, 8, UINT64_MAX, "section kind 3", false },
+	{ "empty section", SECTION_2, 16, 8, 0, "section kind 3", false },
+	{ "section that overlaps", SECTION_2, 8, 8, 4096, "directly behind", false },
+	{ "raw size of a section that is not compressed", SECTION_2, 24, 8, 7, "not compressed", false },
+	{ "two sections of a kind", SECTION_2, 0, 4, 2, "ascending", false },
+	{ "descending kinds", SECTION_3, 0, 4, 1, "ascending", false },
+	{ "no tensor directory", SECTION_0, 0, 4, 0, "", true },
+	{ "must-understand section", SECTION_4, 0, 8, 77 | (uint64_t)2 << 32, "section kind 77", true },
+	{ "unknown flag", SECTION_4, 0, 8, 77 | (uint64_t)5 << 32, "flags", true },
+	{ "metadata that may be skipped", SECTION_1, 4, 4, 3, "flags", true },
+	{ "metadata that are not compressed", SECTION_1, 4, 4, 0, "flags", true },
+	{ "tokenizer that is compressed", SECTION_2, 4, 4, 2, "flags", true },
+	{ "JSON of 0 bytes", SECTION_1, 24, 8, 0, "raw size", false },
+	{ "JSON of 2^64-1 bytes", SECTION_1, 24, 8, UINT64_MAX, "raw size", false },
+	{ "JSON of 4 MiB and a byte", SECTION_1, 24, 8, (4 << 20) + 1, "raw size", false },
+	{ "JSON smaller than declared", SECTION_1, 24, 8, 4 << 20, "does not decompress", false },
+	{ "JSON larger than declared", SECTION_1, 24, 8, 5, "does not decompress", false },
+	{ "JSON frame that is cut", SECTION_4, 16, 8, 20, "", false },
+};
+
+static uint8_t *place(const struct file *f, enum where where)
+{
+	struct mote_layout_header h;
+	struct mote_layout_section sections[5];
+	uint8_t *directory;
+
+	memcpy(&h, f->data, sizeof h);
+	memcpy(sections, f->data + h.table_offset, sizeof sections);
+	directory = f->data + sections[0].offset;
+	switch (where) {
+	case HEADER: case FILE_AT: return f->data;
+	case DIRECTORY: return directory;
+	case TENSOR_0: return directory + 8;
+	case TENSOR_1: return directory + 8 + 72;
+	case TENSOR_4: return directory + 8 + 4 * 72;
+	case NAMES: return directory + 8 + 5 * 72;
+	default: return f->data + h.table_offset + (size_t)(where - SECTION_0) * 48;
+	}
+}
+
+static void test_hostile_fields(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
+		const struct hostile *x = hostile + i;
+		struct file f = copy_sample();
+		struct mote_error error = { 0 };
+		enum mote_status status;
+
+		memcpy(place(&f, x->where) + x->at, &x->value, x->bytes);
+		seal_container(f.data, f.bytes);
+		status = open_exactly(f.data, f.bytes, &error);
+		if (status != (x->unsupported ? MOTE_ERROR_UNSUPPORTED : MOTE_ERROR_CORRUPT) || !strstr(error.message, x->message))
+			fail_msg("%s: status %d, \"%s\", expected \"...%s...\"", x->name, status, error.message, x->message);
+		free(f.data);
+	}
+}
+
+static void test_duplicate_names(void **state)
+{
+	struct file f = copy_sample();
+	struct mote_error error = { 0 };
+	uint8_t *names = place(&f, NAMES);
+
+	(void)state;
+	memcpy(strchr((char *)names, 0) + 1, "b", 1); /* a.weight becomes b.weight */
+	seal_container(f.data, f.bytes);
+	assert_int_equal(open_exactly(f.data, f.bytes, &error), MOTE_ERROR_CORRUPT);
+	assert_non_null(strstr(error.message, "two tensors have the name \"b.weight\""));
+	free(f.data);
+}
+
+/* Padding between sections and before the table is zero, too. */
+static void test_section_padding(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		struct file f = copy_sample();
+		struct mote_layout_section s;
+
+		memcpy(&s, place(&f, SECTION_0) + i * 48, sizeof s);
+		assert_true((s.offset + s.stored_bytes) % 64 != 0);
+		f.data[s.offset + s.stored_bytes] = 1;
+		seal_container(f.data, f.bytes);
+		assert_int_equal(open_exactly(f.data, f.bytes, NULL), MOTE_ERROR_CORRUPT);
+		free(f.data);
+	}
+}
+
+/* An unknown section that may be skipped is skipped, but its checksum counts. */
+static void test_unknown_section(void **state)
+{
+	struct file f = copy_sample();
+	uint64_t kind = 77 | (uint64_t)MOTE_SECTION_MAY_SKIP << 32, raw;
+	struct mote_error error = { 0 };
+
+	(void)state;
+	memcpy(place(&f, SECTION_4), &kind, 8);
+	memcpy(&raw, place(&f, SECTION_4) + 16, 8);
+	memcpy(place(&f, SECTION_4) + 24, &raw, 8); /* not compressed: raw as stored */
+	seal_container(f.data, f.bytes);
+	must(open_exactly(f.data, f.bytes, &error), &error);
+	memcpy(&raw, place(&f, SECTION_4) + 8, 8);
+	f.data[raw] ^= 1;
+	assert_int_equal(open_exactly(f.data, f.bytes, NULL), MOTE_ERROR_CORRUPT);
+	memset(place(&f, SECTION_4) + 4, 0, 4); /* no flags: it must be understood */
+	seal_container(f.data, f.bytes);
+	assert_int_equal(open_exactly(f.data, f.bytes, &error), MOTE_ERROR_UNSUPPORTED);
+	assert_non_null(strstr(error.message, "section kind 77 must be understood"));
+	free(f.data);
+}
+
+static bool stop(void *user, uint64_t done, uint64_t total)
+{
+	assert_true(done <= total);
+	++*(int *)user;
+	return false;
+}
+
+static void test_verify_can_be_interrupted(void **state)
+{
+	struct mote_container *c;
+	int calls = 0;
+	struct mote_progress progress = { stop, &calls };
+	void *copy;
+
+	(void)state;
+	assert_int_equal(posix_memalign(&copy, 64, sample.bytes), 0);
+	memcpy(copy, sample.data, sample.bytes);
+	assert_int_equal(mote_container_open_memory(copy, sample.bytes, "t", &c, NULL), MOTE_OK);
+	assert_int_equal(mote_container_verify(c, &progress, NULL), MOTE_ERROR_INTERRUPTED);
+	assert_int_equal(calls, 1);
+	mote_container_close(c);
+	free(copy);
+}
+
+/* The hash that receipts name: depends on what the tensors are, not on where they lie. */
+static void test_tensors_hash(void **state)
+{
+	static const struct { size_t at; bool counts; } fields[] = { { 16, true }, { 31, true }, { 32, true }, { 47, true } };
+	struct mote_hash128 good, changed;
+	struct mote_container *c;
+	void *copy;
+
+	(void)state;
+	assert_int_equal(posix_memalign(&copy, 64, sample.bytes), 0);
+	memcpy(copy, sample.data, sample.bytes);
+	assert_int_equal(mote_container_open_memory(copy, sample.bytes, "t", &c, NULL), MOTE_OK);
+	good = mote_container_tensors_hash(c);
+	mote_container_close(c);
+	for (size_t i = 0; i < 5; i++) {
+		struct file f = { copy, sample.bytes };
+
+		memcpy(copy, sample.data, sample.bytes);
+		if (i < 4)
+			place(&f, TENSOR_1)[fields[i].at] ^= 1;
+		else
+			place(&f, NAMES)[0] ^= 1;
+		seal_container(f.data, f.bytes);
+		assert_int_equal(mote_container_open_memory(copy, sample.bytes, "t", &c, NULL), MOTE_OK);
+		changed = mote_container_tensors_hash(c);
+		assert_true(changed.low != good.low && changed.high != good.high);
+		mote_container_close(c);
+	}
+	free(copy);
+}
+
+static void test_paths(void **state)
+{
+	char path[64];
+	struct mote_container *c;
+	struct mote_error error = { 0 };
+
+	(void)state;
+	assert_int_equal(mote_container_open("/does/not/exist.mote", &c, &error), MOTE_ERROR_IO);
+	assert_null(c);
+	assert_non_null(strstr(error.message, "/does/not/exist.mote"));
+	assert_int_equal(mote_container_open(folder, &c, NULL), MOTE_ERROR_IO);
+	assert_int_equal(mote_container_open("/dev/null", &c, NULL), MOTE_ERROR_IO);
+	snprintf(path, sizeof path, "%s/fifo", folder);
+	assert_int_equal(mkfifo(path, 0600), 0); /* must not wait for a writer */
+	assert_int_equal(mote_container_open(path, &c, NULL), MOTE_ERROR_IO);
+	unlink(path);
+	fclose(fopen(path, "w"));
+	assert_int_equal(mote_container_open(path, &c, NULL), MOTE_ERROR_CORRUPT);
+	unlink(path);
+	write_sample(path);
+	must(mote_container_open(path, &c, &error), &error);
+	assert_true(mote_container_fd(c) >= 0);
+	must(mote_container_verify(c, NULL, &error), &error);
+	mote_container_close(c);
+	unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reads_back),	    cmocka_unit_test(test_every_truncated_length),
+		cmocka_unit_test(test_every_truncated_length_sealed), cmocka_unit_test(test_extra_byte),
+		cmocka_unit_test(test_bad_header_and_future_version), cmocka_unit_test(test_every_changed_byte),
+		cmocka_unit_test(test_hostile_fields),	    cmocka_unit_test(test_duplicate_names),
+		cmocka_unit_test(test_section_padding),	    cmocka_unit_test(test_unknown_section),
+		cmocka_unit_test(test_verify_can_be_interrupted), cmocka_unit_test(test_tensors_hash),
+		cmocka_unit_test(test_paths),
+	};
+	return cmocka_run_group_tests(tests, make_sample, remove_folder);
+}
