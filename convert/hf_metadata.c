@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static enum mote_status no_memory(struct mote_error *error)
@@ -47,12 +48,17 @@ static enum mote_status add_special(cJSON *tokens, const struct mote_tokenizer *
 	if (!special)
 		return no_memory(error);
 	for (uint32_t id = 0; id < n; id++) {
-		size_t bytes;
 		const char *text;
+		size_t bytes;
+		char *key;
+		bool ok;
 
 		if (!mote_tokenizer_is_special(t, (int32_t)id) || !(text = mote_tokenizer_token(t, (int32_t)id, &bytes)))
 			continue;
-		if (!cJSON_AddNumberToObject(special, text, id))
+		key = strndup(text, bytes);
+		ok = key && cJSON_AddNumberToObject(special, key, id);
+		free(key);
+		if (!ok)
 			return no_memory(error);
 	}
 	return MOTE_OK;
