@@ -5,8 +5,8 @@
 
 #include "runtime/kernels/tables.h"
 
-/* A tile's results: 8 KiB, 64 rows of 2 panels or 1 row of 128. */
-enum { TILE_FLOATS = 2048, TILE_ROWS = 64 };
+/* A tile's results: 8 KiB, 32 rows of 4 panels, which tables take together, or 1 row of 128. */
+enum { TILE_FLOATS = 2048, TILE_ROWS = 32 };
 
 static void multiply(const struct mote_kernels *k, const struct mote_matrix *w, uint32_t panel,
 		     uint32_t n_panels, const struct mote_activations *x, uint32_t row, uint32_t n_rows,

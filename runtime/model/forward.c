@@ -83,19 +83,20 @@ static const struct mote_activations *normalize(struct pass *p, const float *wei
 }
 
 /* A product of n rows, shared out. Few rows: each thread's first piece is large, so that weights stream in long
- * runs, and the rest are small, so that all threads end together. Many rows: pieces of two panels and a tile. */
+ * runs, and the rest are small, so that all threads end together. Many rows: pieces of four panels, which kernels
+ * take together, and a tile. */
 static void multiply(struct pass *p, const struct mote_matmul *job, uint32_t n)
 {
-	uint32_t pairs = quotient_up(job->w->panels, 2), tiles = quotient_up(n, MOTE_TILE_ROWS);
-	uint32_t large = n <= MOTE_FEW_ROWS ? pairs * 5 / 8 / p->threads : 0, small = pairs - large * p->threads;
+	uint32_t fours = quotient_up(job->w->panels, 4), tiles = quotient_up(n, MOTE_TILE_ROWS);
+	uint32_t large = n <= MOTE_FEW_ROWS ? fours * 5 / 8 / p->threads : 0, small = fours - large * p->threads;
 
 	for (uint32_t i = claim(p); i < p->threads + small * tiles; i = claim(p)) {
 		bool first = i < p->threads;
 		uint32_t rest = first ? 0 : i - p->threads, tile = rest % tiles;
-		uint32_t pair = first ? i * large : p->threads * large + rest / tiles;
-		uint32_t end = first ? pair + large : pair + 1;
+		uint32_t four = first ? i * large : p->threads * large + rest / tiles;
+		uint32_t end = first ? four + large : four + 1;
 
-		mote_matmul_run(p->k, job, pair * 2, least(end * 2, job->w->panels), tile * MOTE_TILE_ROWS,
+		mote_matmul_run(p->k, job, four * 4, least(end * 4, job->w->panels), tile * MOTE_TILE_ROWS,
 				first ? n : least(n, (tile + 1) * MOTE_TILE_ROWS));
 	}
 }
