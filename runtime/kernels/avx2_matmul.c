@@ -22,6 +22,14 @@
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
 
+/* The tile of 4 rows takes 14 of the 16 registers. Left alone, gcc unrolls and reorders until it spills, and loads
+ * weights again for each row; this and the empty asm in in_register() cost nothing and made it 1.5 times as fast. */
+#if defined(__clang__)
+#define ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define ROLLED _Pragma("GCC unroll 1")
+#endif
+
 enum { LANES = 16, ROW_PANELS = 4, TILE_ROWS = 4, TILE_PANELS = 2, CHUNK_ROWS = 64 };
 
 /* A block of 32 activations of one row: [8 groups][(a0, a2), (a1, a3)]. */
@@ -37,6 +45,12 @@ struct wide_weights {
 TILE __m256i load_256(const void *p)
 {
 	return _mm256_load_si256(p);
+}
+
+TILE __m256i in_register(__m256i v)
+{
+	__asm__("" : "+x"(v));
+	return v;
 }
 
 TILE void widen_activations(const int8_t *q, struct wide_activations *a)
@@ -155,16 +169,23 @@ TILE void tile_block(const struct wide_weights *wide, const uint8_t *scales, con
 
 	UNROLL for (int r = 0; r < T; r++)
 		isum[r][0] = isum[r][1] = _mm256_set1_epi32(bias[(size_t)r * s_stride]);
-	UNROLL for (int g = 0; g < 8; g++)
+	ROLLED for (int g = 0; g < 8; g++) {
+		__m256i even[2], odd[2];
+
+		UNROLL for (int half = 0; half < 2; half++) {
+			even[half] = in_register(load_256(wide->even + g * 64 + half * 32));
+			odd[half] = in_register(load_256(wide->odd + g * 64 + half * 32));
+		}
 		UNROLL for (int r = 0; r < T; r++) {
-			__m256i even = broadcast_pair(x[r].even, g), odd = broadcast_pair(x[r].odd, g);
+			__m256i a = broadcast_pair(x[r].even, g), b = broadcast_pair(x[r].odd, g);
 
 			UNROLL for (int half = 0; half < 2; half++) {
-				__m256i e = _mm256_madd_epi16(even, load_256(wide->even + g * 64 + half * 32));
-				__m256i o = _mm256_madd_epi16(odd, load_256(wide->odd + g * 64 + half * 32));
-				isum[r][half] = _mm256_add_epi32(isum[r][half], _mm256_add_epi32(e, o));
+				isum[r][half] = in_register(_mm256_add_epi32(isum[r][half], _mm256_madd_epi16(even[half], a)));
+				isum[r][half] = _mm256_add_epi32(isum[r][half], _mm256_madd_epi16(odd[half], b));
+				isum[r][half] = in_register(isum[r][half]);
 			}
 		}
+	}
 	UNROLL for (int r = 0; r < T; r++)
 		UNROLL for (int half = 0; half < 2; half++) {
 			float *at = acc + (size_t)r * acc_stride + half * 8;

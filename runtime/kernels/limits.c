@@ -1,0 +1,267 @@
+/* Machine limits: see limits.h. */
+#include "runtime/kernels/limits.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+enum { STREAMS = 4, LINE = 64, AHEAD = 1024 };
+#define HUGE_PAGE ((size_t)2 << 20)
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- memory ---- */
+
+struct stream_job {
+	const uint8_t *data;
+	size_t bytes;                 /* a multiple of threads * STREAMS * LINE */
+	uint64_t sum[MOTE_MAX_THREADS];
+};
+
+/* Several streams and explicit prefetch: one thread alone draws a third less without them. */
+static void stream(void *user, uint32_t thread, uint32_t threads)
+{
+	struct stream_job *job = user;
+	size_t part = job->bytes / threads / STREAMS / LINE * LINE;
+	const uint8_t *base = job->data + (size_t)thread * part * STREAMS;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < part; i += LINE)
+		for (size_t s = 0; s < STREAMS; s++) {
+			const uint8_t *at = base + s * part + i;
+			uint64_t v[8];
+
+			__builtin_prefetch(at + AHEAD);
+			memcpy(v, at, sizeof v);
+			sum += v[0] ^ v[1] ^ v[2] ^ v[3] ^ v[4] ^ v[5] ^ v[6] ^ v[7];
+		}
+	job->sum[thread] = sum;
+}
+
+enum mote_status mote_limits_bandwidth(struct mote_pool *p, size_t bytes, bool huge_pages, unsigned repeats,
+				       double *bytes_per_second, struct mote_error *error)
+{
+	struct stream_job job = { .bytes = bytes };
+	size_t mapped = bytes + HUGE_PAGE;
+	uint8_t *map = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *data;
+	volatile uint64_t sink = 0;
+
+	*bytes_per_second = 0;
+	if (map == MAP_FAILED)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "bandwidth buffer: cannot map %zu bytes", mapped);
+	data = (uint8_t *)(((uintptr_t)map + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+	madvise(data, bytes, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	memset(data, 1, bytes);
+	job.data = data;
+	for (unsigned i = 0; i < repeats; i++) {
+		double begin = seconds(), rate;
+
+		mote_pool_run(p, stream, &job);
+		rate = (double)bytes / (seconds() - begin);
+		sink = sink + job.sum[0];
+		if (rate > *bytes_per_second)
+			*bytes_per_second = rate;
+	}
+	munmap(map, mapped);
+	return MOTE_OK;
+}
+
+/* ---- arithmetic: independent chains, enough to hide the latency ---- */
+
+enum { ROUNDS = 400000 };
+
+/* Chains live in small arrays, which become registers once their loops are unrolled. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#if defined(__x86_64__)
+
+/* The empty asm makes the compiler keep every operation. */
+#define KEEP(v) __asm__ volatile("" : "+v"(v))
+#define KEEP_YMM(v) __asm__ volatile("" : "+x"(v))
+
+__attribute__((target("avx512f,avx512bw,avx512vnni"))) static double int8_avx512(void)
+{
+	__m512i acc[12], a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(5);
+
+	UNROLL for (int j = 0; j < 12; j++)
+		acc[j] = _mm512_setzero_si512();
+	for (int i = 0; i < ROUNDS; i++)
+		UNROLL for (int j = 0; j < 12; j++) {
+			acc[j] = _mm512_dpbusd_epi32(acc[j], a, b);
+			KEEP(acc[j]);
+		}
+	return 12.0 * 64 * 2 * ROUNDS;
+}
+
+__attribute__((target("avx512f"))) static double f32_avx512(void)
+{
+	__m512 acc[12], a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.25f);
+
+	UNROLL for (int j = 0; j < 12; j++)
+		acc[j] = _mm512_setzero_ps();
+	for (int i = 0; i < ROUNDS; i++)
+		UNROLL for (int j = 0; j < 12; j++) {
+			acc[j] = _mm512_fmadd_ps(acc[j], a, b);
+			KEEP(acc[j]);
+		}
+	return 12.0 * 16 * 2 * ROUNDS;
+}
+
+/* The exact way: 16-bit operands (avx2_matmul.c), 16 products an instruction. */
+__attribute__((target("avx2"))) static double int8_avx2(void)
+{
+	__m256i acc[12], a = _mm256_set1_epi16(3), b = _mm256_set1_epi16(5);
+
+	UNROLL for (int j = 0; j < 12; j++)
+		acc[j] = _mm256_setzero_si256();
+	for (int i = 0; i < ROUNDS; i++)
+		UNROLL for (int j = 0; j < 12; j++) {
+			__m256i product = _mm256_madd_epi16(a, b);
+
+			KEEP_YMM(product);
+			acc[j] = _mm256_add_epi32(acc[j], product);
+			KEEP_YMM(acc[j]);
+		}
+	return 12.0 * 16 * 2 * ROUNDS;
+}
+
+__attribute__((target("avxvnni,avx2"))) static double int8_avxvnni(void)
+{
+	__m256i acc[12], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
+
+	UNROLL for (int j = 0; j < 12; j++)
+		acc[j] = _mm256_setzero_si256();
+	for (int i = 0; i < ROUNDS; i++)
+		UNROLL for (int j = 0; j < 12; j++) {
+			acc[j] = _mm256_dpbusd_avx_epi32(acc[j], a, b);
+			KEEP_YMM(acc[j]);
+		}
+	return 12.0 * 32 * 2 * ROUNDS;
+}
+
+__attribute__((target("avx2,fma"))) static double f32_avx2(void)
+{
+	__m256 acc[12], a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(0.25f);
+
+	UNROLL for (int j = 0; j < 12; j++)
+		acc[j] = _mm256_setzero_ps();
+	for (int i = 0; i < ROUNDS; i++)
+		UNROLL for (int j = 0; j < 12; j++) {
+			acc[j] = _mm256_fmadd_ps(acc[j], a, b);
+			KEEP_YMM(acc[j]);
+		}
+	return 12.0 * 8 * 2 * ROUNDS;
+}
+
+#elif defined(__aarch64__)
+
+__attribute__((target("arch=armv8.2-a+dotprod"))) static double int8_neon(void)
+{
+	int32x4_t acc[12];
+	int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(5);
+
+	UNROLL for (int j = 0; j < 12; j++)
+		acc[j] = vdupq_n_s32(0);
+	for (int i = 0; i < ROUNDS; i++)
+		UNROLL for (int j = 0; j < 12; j++) {
+			acc[j] = vdotq_s32(acc[j], a, b);
+			__asm__ volatile("" : "+w"(acc[j]));
+		}
+	return 12.0 * 16 * 2 * ROUNDS;
+}
+
+static double f32_neon(void)
+{
+	float32x4_t acc[12], a = vdupq_n_f32(0.5f), b = vdupq_n_f32(0.25f);
+
+	UNROLL for (int j = 0; j < 12; j++)
+		acc[j] = vdupq_n_f32(0);
+	for (int i = 0; i < ROUNDS; i++)
+		UNROLL for (int j = 0; j < 12; j++) {
+			acc[j] = vfmaq_f32(b, acc[j], a);
+			__asm__ volatile("" : "+w"(acc[j]));
+		}
+	return 12.0 * 4 * 2 * ROUNDS;
+}
+
+#endif
+
+static const struct {
+	const char *name;
+	double (*int8)(void), (*f32)(void);
+} peaks[] = {
+#if defined(__x86_64__)
+	{ "avx512", int8_avx512, f32_avx512 },
+	{ "avxvnni", int8_avxvnni, f32_avx2 },
+	{ "avx2", int8_avx2, f32_avx2 },
+#elif defined(__aarch64__)
+	{ "neon", int8_neon, f32_neon },
+#endif
+	{ "scalar", NULL, NULL },
+};
+
+struct peak_job {
+	double (*work)(void);
+	double operations; /* of one thread */
+};
+
+static void work(void *user, uint32_t thread, uint32_t threads)
+{
+	struct peak_job *job = user;
+	double operations = job->work();
+
+	(void)threads;
+	if (thread == 0)
+		job->operations = operations;
+}
+
+static double measure(struct mote_pool *p, double (*function)(void))
+{
+	struct peak_job job = { .work = function };
+	double best = 0;
+
+	if (!function)
+		return 0;
+	for (int i = 0; i < 20; i++) {
+		double begin = seconds(), rate;
+
+		mote_pool_run(p, work, &job);
+		rate = job.operations * mote_pool_threads(p) / (seconds() - begin);
+		best = rate > best ? rate : best;
+	}
+	return best;
+}
+
+double mote_limits_int8(struct mote_pool *p, const struct mote_kernels *k)
+{
+	for (size_t i = 0; i < sizeof peaks / sizeof *peaks; i++)
+		if (strcmp(peaks[i].name, k->name) == 0)
+			return measure(p, peaks[i].int8);
+	return 0;
+}
+
+double mote_limits_f32(struct mote_pool *p, const struct mote_kernels *k)
+{
+	for (size_t i = 0; i < sizeof peaks / sizeof *peaks; i++)
+		if (strcmp(peaks[i].name, k->name) == 0)
+			return measure(p, peaks[i].f32);
+	return 0;
+}
