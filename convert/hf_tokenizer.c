@@ -127,6 +127,8 @@ static enum mote_status write_section(struct builder *b, struct bytes *out)
 	put32(header, 16, b->model);
 	put32(header, 20, b->flags);
 	put32(header, 24, b->unk);
+	put32(header, 44, b->id_bits);
+	put32(header, 48, b->bucket_bits);
 	if (status == MOTE_OK)
 		status = bytes_add(out, header, sizeof header, b->error);
 	for (int i = 0; i < PARTS && !status; i++) {

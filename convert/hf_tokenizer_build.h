@@ -36,6 +36,7 @@ struct builder {
 	struct mote_error *error;
 	enum tokenizer_model model;
 	uint32_t flags, unk;
+	uint32_t id_bits, bucket_bits;     /* of the merge table */
 	const char *prefix, *suffix;       /* BPE affixes, "" for none */
 
 	struct token *token;               /* [n_ids] */

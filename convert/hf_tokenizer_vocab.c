@@ -373,7 +373,7 @@ enum mote_status mote_hf_read_added(struct builder *b)
 /* ---- merges */
 
 struct merge {
-	uint64_t key; /* left << 32 | right */
+	uint64_t key; /* merge_key() of the pair */
 	uint32_t rank, result;
 };
 
@@ -436,24 +436,37 @@ static enum mote_status read_merge(struct builder *b, const cJSON *item, uint32_
 	if (result < 0)
 		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": merges[%u]: \"%.*s\" is not in the vocabulary", rank,
 				      (int)(left_bytes + right_bytes - affix), joined);
-	*merge = (struct merge){.key = (uint64_t)a << 32 | (uint64_t)c, .rank = rank, .result = (uint32_t)result};
+	*merge = (struct merge){.key = merge_key((uint32_t)a, (uint32_t)c, b->id_bits), .rank = rank, .result = (uint32_t)result};
 	return MOTE_OK;
+}
+
+/* One bucket for one to two merges; more where ids are so wide that a key must lose more of its bits. */
+static void size_table(struct builder *b, uint32_t merges)
+{
+	b->id_bits = 1;
+	b->bucket_bits = 0;
+	while ((b->n_ids - 1) >> b->id_bits)
+		b->id_bits++;
+	while (b->bucket_bits < b->id_bits && (2u << b->bucket_bits <= merges ||
+	       3 * b->id_bits + MOTE_TOKENIZER_RANK_BITS - b->bucket_bits > 64))
+		b->bucket_bits++;
 }
 
 static enum mote_status write_merges(struct builder *b, const struct merge *merge, uint32_t count)
 {
+	uint32_t rest_bits = 2 * b->id_bits - b->bucket_bits, at = 0, kept = 0;
 	enum mote_status status = MOTE_OK;
-	uint32_t at = 0, row = 0;
 
-	for (uint32_t id = 0; id <= b->n_ids && !status; id++) {
-		status = bytes_add(&b->part[PART_MERGE_ROW], &row, 4, b->error);
-		for (; at < count && merge[at].key >> 32 == id && !status; at++) {
-			uint64_t packed = (merge[at].key & UINT32_MAX) << 42 | (uint64_t)merge[at].rank << 21 | merge[at].result;
+	for (uint64_t bucket = 0; bucket <= UINT64_C(1) << b->bucket_bits && !status; bucket++) {
+		status = bytes_add(&b->part[PART_BUCKET], &kept, 4, b->error);
+		for (; at < count && merge[at].key >> rest_bits == bucket && !status; at++) {
+			uint64_t entry = (merge[at].key & ((UINT64_C(1) << rest_bits) - 1)) << MOTE_TOKENIZER_RANK_BITS;
 
 			if (at + 1 < count && merge[at + 1].key == merge[at].key)
 				continue; /* of a pair that is listed twice the later rank counts */
-			status = bytes_add(&b->part[PART_MERGE], &packed, 8, b->error);
-			row++;
+			entry = (entry | merge[at].rank) << b->id_bits | merge[at].result;
+			status = bytes_add(&b->part[PART_MERGE], &entry, 8, b->error);
+			kept++;
 		}
 	}
 	return status;
@@ -484,6 +497,7 @@ enum mote_status mote_hf_read_merges(struct builder *b)
 	if (count > MOTE_TOKENIZER_MAX_MERGES)
 		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, MODEL_KEY ": %u merges, at most %u are supported", count,
 				      MOTE_TOKENIZER_MAX_MERGES);
+	size_table(b, count);
 	merge = malloc((count + 1) * sizeof *merge);
 	if (!merge)
 		return out_of_memory(b);

@@ -29,38 +29,54 @@ void mote_tokenizer_bpe_free(struct bpe_scratch *s)
 	free(s);
 }
 
-/* rank << 32 | result, or NO_MERGE. */
-static uint64_t find_merge(const struct run *r, uint32_t left, uint32_t right)
+/* rank << 32 | result of the pair with this key, or NO_MERGE. */
+static uint64_t find_key(const struct run *r, uint64_t key)
 {
 	const struct mote_tokenizer *t = r->t;
-	const uint8_t *row = t->part[PART_MERGE_ROW] + 4 * (size_t)left, *merges = t->part[PART_MERGE];
-	size_t low = load32(row), count = load32(row + 4) - low;
-	uint64_t wanted_end = ((uint64_t)right + 1) << 42, found;
-	uint32_t result;
+	uint32_t rest_bits = 2 * t->id_bits - t->bucket_bits, low_bits = MOTE_TOKENIZER_RANK_BITS + t->id_bits;
+	uint64_t rest = key & ((UINT64_C(1) << rest_bits) - 1);
+	const uint8_t *bucket = t->part[PART_BUCKET] + 4 * (key >> rest_bits);
 
-	if (!count)
-		return NO_MERGE;
-	while (count > 1) { /* the last entry whose right is not above */
-		size_t half = count / 2;
+	for (uint32_t i = load32(bucket), end = load32(bucket + 4); i < end; i++) {
+		uint64_t entry = load64(t->part[PART_MERGE] + 8 * (size_t)i);
+		uint32_t result = (uint32_t)entry & ((1u << t->id_bits) - 1);
 
-		low = load64(merges + 8 * (low + half)) < wanted_end ? low + half : low;
-		count -= half;
+		if (entry >> low_bits != rest)
+			continue;
+		if (r->plain && id_is_special(t, result))
+			return NO_MERGE;
+		return (entry >> t->id_bits & (MOTE_TOKENIZER_MAX_MERGES - 1)) << 32 | result;
 	}
-	found = load64(merges + 8 * low);
-	if (found >> 42 != right)
-		return NO_MERGE;
-	result = (uint32_t)found & (MOTE_TOKENIZER_MAX_IDS - 1);
-	if (r->plain && id_is_special(t, result))
-		return NO_MERGE;
-	return (found >> 21 & (MOTE_TOKENIZER_MAX_MERGES - 1)) << 32 | result;
+	return NO_MERGE;
+}
+
+static uint64_t find_merge(const struct run *r, uint32_t left, uint32_t right)
+{
+	return find_key(r, merge_key(left, right, r->t->id_bits));
+}
+
+/* All neighbours' merges at once: the table does not fit the nearest cache, so the look-ups overlap. */
+static void find_merges(const struct run *r, const uint32_t *id, size_t pairs, uint64_t *pair)
+{
+	const struct mote_tokenizer *t = r->t;
+	uint32_t rest_bits = 2 * t->id_bits - t->bucket_bits;
+
+	for (size_t i = 0; i < pairs; i++) {
+		pair[i] = merge_key(id[i], id[i + 1], t->id_bits);
+		__builtin_prefetch(t->part[PART_BUCKET] + 4 * (pair[i] >> rest_bits));
+	}
+	for (size_t i = 0; i < pairs; i++)
+		__builtin_prefetch(t->part[PART_MERGE] +
+				   8 * (size_t)load32(t->part[PART_BUCKET] + 4 * (pair[i] >> rest_bits)));
+	for (size_t i = 0; i < pairs; i++)
+		pair[i] = find_key(r, pair[i]);
 }
 
 static void merge_short(struct run *r, uint32_t *id, size_t count)
 {
 	uint64_t pair[SHORT_WORD];
 
-	for (size_t i = 0; i + 1 < count; i++)
-		pair[i] = find_merge(r, id[i], id[i + 1]);
+	find_merges(r, id, count ? count - 1 : 0, pair);
 	while (count > 1) {
 		size_t best = 0;
 
@@ -71,9 +87,10 @@ static void merge_short(struct run *r, uint32_t *id, size_t count)
 			break;
 		id[best] = (uint32_t)pair[best];
 		count--;
-		memmove(id + best + 1, id + best + 2, (count - best - 1) * sizeof *id);
-		if (best + 1 < count)
-			memmove(pair + best, pair + best + 1, (count - best - 1) * sizeof *pair);
+		for (size_t i = best + 1; i < count; i++) { /* few: no call is worth it */
+			id[i] = id[i + 1];
+			pair[i - 1] = pair[i];
+		}
 		if (best > 0)
 			pair[best - 1] = find_merge(r, id[best - 1], id[best]);
 		if (best + 1 < count)
@@ -261,6 +278,42 @@ static void first_symbols(struct run *r, struct bpe_scratch *s, const char *text
 		s->id[s->count++] = t->unk;
 }
 
+static void merge(struct run *r)
+{
+	if (r->bpe->count <= SHORT_WORD)
+		merge_short(r, r->bpe->id, r->bpe->count);
+	else
+		merge_long(r, r->bpe);
+}
+
+static bool prepare(struct run *r, size_t bytes)
+{
+	if (bytes >= DEAD) {
+		mote_tokenizer_run_fail(r, MOTE_ERROR_LIMIT, "a word of 4 GiB");
+		return false;
+	}
+	return reserve(r, bytes + 1);
+}
+
+void mote_tokenizer_bpe_bytes(struct run *r, const char *text, size_t bytes)
+{
+	const struct mote_tokenizer *t = r->t;
+	struct bpe_scratch *s;
+
+	if (!prepare(r, bytes))
+		return;
+	s = r->bpe;
+	s->count = 0;
+	for (size_t i = 0; i < bytes; i++) {
+		int32_t id = t->symbol[(uint8_t)text[i]];
+
+		if (id >= 0 && !(r->plain && id_is_special(t, (uint32_t)id)))
+			s->id[s->count++] = (uint32_t)id;
+	}
+	r->out->dropped_bytes += bytes - s->count;
+	merge(r);
+}
+
 void mote_tokenizer_bpe(struct run *r, const char *text, size_t bytes)
 {
 	const struct mote_tokenizer *t = r->t;
@@ -273,15 +326,8 @@ void mote_tokenizer_bpe(struct run *r, const char *text, size_t bytes)
 			return;
 		}
 	}
-	if (bytes >= DEAD) {
-		mote_tokenizer_run_fail(r, MOTE_ERROR_LIMIT, "a word of 4 GiB");
-		return;
-	}
-	if (!reserve(r, bytes + 1))
+	if (!prepare(r, bytes))
 		return;
 	first_symbols(r, r->bpe, text, bytes);
-	if (r->bpe->count <= SHORT_WORD)
-		merge_short(r, r->bpe->id, r->bpe->count);
-	else
-		merge_long(r, r->bpe);
+	merge(r);
 }

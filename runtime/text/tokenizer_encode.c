@@ -10,7 +10,7 @@
 
 #define CACHE_MOST_IDS 11u
 #define CACHE_MOST_BYTES 16u
-#define CACHE_MAX_ENTRIES 32768u
+#define CACHE_MAX_ENTRIES 65536u
 
 struct cache_entry { /* one cache line */
 	uint64_t low, high;         /* the word; with its length they say all */
@@ -89,6 +89,10 @@ void mote_ids_free(struct mote_ids *ids)
 
 static void model(struct run *r, const char *text, size_t bytes)
 {
+	if (r->t->plain_bytes) {
+		mote_tokenizer_bpe_bytes(r, text, bytes);
+		return;
+	}
 	if (r->t->byte_level) {
 		char symbol[4];
 

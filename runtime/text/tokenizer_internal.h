@@ -38,6 +38,8 @@ struct mote_tokenizer {
 	struct step *step;                  /* by stage */
 	uint32_t stage_begin[STAGES + 1];
 	bool byte_level;                    /* the last splitting step maps bytes: left to the model's door */
+	bool plain_bytes;                   /* and the model needs no more than a symbol for each byte */
+	int32_t symbol[256];                /* the model's token for a byte's character; -1: none */
 	uint32_t decode_joins;              /* the decoding step from which on the text is one, not a list of tokens */
 	uint32_t decode_holds;              /* the one that holds bytes back; else the stage's end */
 	bool first_matters;                 /* a Metaspace step wants to know where the text begins */
@@ -47,6 +49,8 @@ struct mote_tokenizer {
 	uint8_t phase_first_byte[2][32];    /* bit set of first bytes of the patterns of a phase */
 	bool has_bare_tokens;               /* a pattern of the normalized phase is not its token's text */
 	uint64_t *special;                  /* bit set of ids: special added tokens */
+
+	uint32_t id_bits, bucket_bits;      /* of the merge table */
 
 	/* Models: the id of a single character, by code point. */
 	int32_t char_id[512];               /* small code points; -1: none */
@@ -153,6 +157,8 @@ size_t mote_tokenizer_pattern_next(enum tokenizer_pattern pattern, const char *t
 /* tokenizer_encode.c: one word for the model, through the cache. */
 void mote_tokenizer_word(struct run *r, const char *text, size_t bytes);
 /* Models: ids of one word; text is what the vocabulary spells. Bytes without expression are counted in r->out. */
+/* The same for t->plain_bytes, of the bytes themselves. */
+void mote_tokenizer_bpe_bytes(struct run *r, const char *text, size_t bytes);
 void mote_tokenizer_bpe(struct run *r, const char *text, size_t bytes);
 void mote_tokenizer_bpe_free(struct bpe_scratch *scratch);
 void mote_tokenizer_unigram(struct run *r, const char *text, size_t bytes);

@@ -13,7 +13,7 @@ static const struct part_rule {
 	uint32_t unit; /* bytes of an element */
 } rule[PARTS] = {
 	[PART_TEXT_BASE] = {"text bases", 4}, [PART_TEXT_OFFSET] = {"text offsets", 2}, [PART_TEXT] = {"texts", 1},
-	[PART_MERGE_ROW] = {"merge rows", 4}, [PART_MERGE] = {"merges", 8}, [PART_SCORE] = {"scores", 8},
+	[PART_BUCKET] = {"merge buckets", 4}, [PART_MERGE] = {"merges", 8}, [PART_SCORE] = {"scores", 8},
 	[PART_TRIE_FIRST] = {"trie children", 4}, [PART_TRIE_ID] = {"trie ids", 4},
 	[PART_TRIE_LABEL] = {"trie labels", 1}, [PART_ADDED] = {"added tokens", sizeof(struct tokenizer_added)},
 	[PART_STEPS] = {"steps", sizeof(struct tokenizer_step)}, [PART_STRINGS] = {"strings", 1},
@@ -80,6 +80,8 @@ static enum mote_status open_header(struct mote_tokenizer *t, const uint8_t *sec
 		return bad(error, "flags of the model", t->model_flags);
 	if (t->unk != MOTE_TOKENIZER_NONE ? t->unk >= t->n_ids : t->model == MODEL_UNIGRAM)
 		return bad(error, "unknown token's id", t->unk);
+	t->id_bits = load32(section + 44);
+	t->bucket_bits = load32(section + 48);
 	for (int i = 0; i < PARTS; i++) {
 		uint32_t size = load32(section + HEADER_PARTS + 4 * i);
 
@@ -138,33 +140,33 @@ static enum mote_status check_texts(const struct mote_tokenizer *t, struct mote_
 
 static enum mote_status check_merges(const struct mote_tokenizer *t, struct mote_error *error)
 {
-	const uint8_t *row = t->part[PART_MERGE_ROW], *merge = t->part[PART_MERGE];
-	uint32_t count = part_count(t, PART_MERGE), begin, end = 0;
+	const uint8_t *bucket = t->part[PART_BUCKET], *merge = t->part[PART_MERGE];
+	uint32_t count = part_count(t, PART_MERGE), mask = (1u << t->id_bits) - 1, last = 0, next;
 	enum mote_status status;
 
 	if (t->model != MODEL_BPE)
-		return t->part_bytes[PART_MERGE_ROW] + (uint64_t)t->part_bytes[PART_MERGE]
+		return t->part_bytes[PART_BUCKET] + (uint64_t)t->part_bytes[PART_MERGE]
 			       ? corrupt(error, "merges of a model without", count, 0) : MOTE_OK;
-	status = need_count(t, PART_MERGE_ROW, (uint64_t)t->n_ids + 1, error);
+	/* What a key keeps must fit above rank and result. */
+	if (t->id_bits < 1 || t->id_bits > MOTE_TOKENIZER_ID_BITS || (t->n_ids - 1) >> t->id_bits ||
+	    t->bucket_bits > t->id_bits || 3 * t->id_bits + MOTE_TOKENIZER_RANK_BITS - t->bucket_bits > 64)
+		return bad(error, "merge table of id bits", t->id_bits);
+	status = need_count(t, PART_BUCKET, (UINT64_C(1) << t->bucket_bits) + 1, error);
 	if (status)
 		return status;
-	if (count > MOTE_TOKENIZER_MAX_MERGES || load32(row))
+	if (count > MOTE_TOKENIZER_MAX_MERGES || load32(bucket))
 		return bad(error, "number of merges", count);
-	for (uint32_t id = 0; id < t->n_ids; id++) {
-		uint64_t last = 0, entry;
-
-		begin = end;
-		end = load32(row + 4 * ((size_t)id + 1));
-		if (end < begin || end > count)
-			return bad(error, "merge row", id);
-		for (uint32_t i = begin; i < end; i++, last = entry) {
-			entry = load64(merge + 8 * (size_t)i);
-			if (entry >> 42 >= t->n_ids || (entry & (MOTE_TOKENIZER_MAX_IDS - 1)) >= t->n_ids ||
-			    (i > begin && entry >> 42 <= last >> 42))
-				return bad(error, "merge", i);
-		}
+	for (uint32_t i = 1; i <= 1u << t->bucket_bits; i++, last = next) {
+		next = load32(bucket + 4 * (size_t)i);
+		if (next < last || next > count)
+			return bad(error, "merge bucket", i);
 	}
-	return end == count ? MOTE_OK : corrupt(error, "merges", end, count);
+	if (last != count)
+		return corrupt(error, "merges", last, count);
+	for (uint32_t i = 0; i < count; i++)
+		if (((uint32_t)load64(merge + 8 * (size_t)i) & mask) >= t->n_ids)
+			return bad(error, "merge", i);
+	return MOTE_OK;
 }
 
 static enum mote_status check_trie(const struct mote_tokenizer *t, struct mote_error *error)
@@ -533,6 +535,10 @@ static enum mote_status build(struct mote_tokenizer *t, struct mote_error *error
 	if (status)
 		return status;
 	t->cut_at_space = can_cut_at_space(t);
+	for (unsigned byte = 0; byte < 256; byte++)
+		t->symbol[byte] = mote_tokenizer_char_id(t, mote_tokenizer_byte_to_char((uint8_t)byte));
+	t->plain_bytes = t->byte_level && t->model == MODEL_BPE && !t->prefix_bytes && !t->suffix_bytes &&
+			 t->unk == MOTE_TOKENIZER_NONE && !(t->model_flags & (MODEL_IGNORE_MERGES | MODEL_BYTE_FALLBACK));
 	if (t->model == MODEL_UNIGRAM) {
 		status = need_count(t, PART_SCORE, t->n_ids, error);
 		for (uint32_t i = 0; i < nodes && status == MOTE_OK; i++) {

@@ -18,9 +18,10 @@
 #define MOTE_TOKENIZER_HEADER_BYTES 128u
 #define MOTE_TOKENIZER_NONE UINT32_MAX
 
-/* Ids, ranks and nodes are packed into 21 bits where three share 64. */
-#define MOTE_TOKENIZER_MAX_IDS (1u << 21)
-#define MOTE_TOKENIZER_MAX_MERGES (1u << 21)
+#define MOTE_TOKENIZER_ID_BITS 21u
+#define MOTE_TOKENIZER_RANK_BITS 21u
+#define MOTE_TOKENIZER_MAX_IDS (1u << MOTE_TOKENIZER_ID_BITS)
+#define MOTE_TOKENIZER_MAX_MERGES (1u << MOTE_TOKENIZER_RANK_BITS)
 /* 16 tokens of this length still fit 16-bit offsets. */
 #define MOTE_TOKENIZER_MAX_TOKEN_BYTES 4095u
 #define MOTE_TOKENIZER_MAX_STEPS 32u
@@ -30,8 +31,8 @@ enum tokenizer_part {
 	PART_TEXT_BASE,   /* u32 [ids / 16 + 1] */
 	PART_TEXT_OFFSET, /* u16 [ids + 1]; id's text begins at base[id / 16] + offset[id] and ends where the next begins */
 	PART_TEXT,        /* bytes */
-	PART_MERGE_ROW,   /* BPE: u32 [ids + 1]; merges whose left is id: [row[id], row[id + 1]) */
-	PART_MERGE,       /* BPE: u64 [merges]: right << 42 | rank << 21 | result, ascending in a row */
+	PART_BUCKET,      /* BPE: u32 [2^bucket bits + 1]; a bucket's merges: [bucket[i], bucket[i + 1]) */
+	PART_MERGE,       /* BPE: u64 [merges]; see merge_key() */
 	PART_SCORE,       /* Unigram: f64 [ids] */
 	PART_TRIE_FIRST,  /* u32 [nodes + 1]; node's children: [first[node], first[node + 1]); node 0 is the root */
 	PART_TRIE_ID,     /* u32 [nodes]; the token that ends here, or NONE */
@@ -47,8 +48,8 @@ enum tokenizer_part {
 /* The header, all u32:
  *   0 magic, 4 version, 8 section bytes, 12 ids, 16 model, 20 model flags, 24 unk id or NONE,
  *   28 continuing prefix: offset, 32 bytes; 36 end-of-word suffix: offset, 40 bytes (in STRINGS);
- *   44 bytes of each part [PARTS]; the rest is zero. */
-enum { HEADER_PARTS = 44 };
+ *   44 id bits, 48 bucket bits (of the merge table); 52 bytes of each part [PARTS]; the rest is zero. */
+enum { HEADER_PARTS = 52 };
 
 enum tokenizer_model { MODEL_BPE = 1, MODEL_UNIGRAM = 2 };
 enum tokenizer_model_flags { MODEL_IGNORE_MERGES = 1, MODEL_BYTE_FALLBACK = 2, MODEL_FUSE_UNK = 4 };
@@ -131,6 +132,19 @@ enum tokenizer_pattern {
 };
 enum tokenizer_scheme { SCHEME_ALWAYS, SCHEME_FIRST, SCHEME_NEVER, SCHEMES };
 enum { STEP_INVERT = 1 };
+
+/* The merge table. A pair of ids is 2 * id bits wide; a permutation of that many bits spreads it, its top bits are the
+ * pair's bucket, and only the others are stored, above rank and result:
+ *   entry = (key without the bucket bits) << (RANK_BITS + id bits) | rank << id bits | result
+ * So an entry is eight bytes, a bucket holds one or two of them, and looking up a pair that does not merge (most do
+ * not) costs no more than one that does. This is the permutation: three rounds of a Feistel network. */
+static inline uint64_t merge_key(uint32_t left, uint32_t right, uint32_t id_bits)
+{
+	left ^= right * 0x9e3779b1u >> (32 - id_bits);
+	right ^= left * 0x85ebca6bu >> (32 - id_bits);
+	left ^= right * 0xc2b2ae35u >> (32 - id_bits);
+	return (uint64_t)left << id_bits | right;
+}
 
 struct mote_tokenizer;
 /* For the compiler: what the section's normalizer makes of a text. *out is allocated, caller frees. */

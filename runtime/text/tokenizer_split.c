@@ -17,6 +17,12 @@ struct splitter {
 	bool holds, last_match;
 };
 
+/* The step behind the last one that splits. */
+static uint32_t split_end(const struct mote_tokenizer *t)
+{
+	return t->stage_begin[STAGE_SPLIT + 1] - t->byte_level;
+}
+
 static void pass(struct splitter *s, size_t begin, size_t end)
 {
 	const struct piece *in = s->in;
@@ -126,6 +132,9 @@ static void split_class(struct splitter *s, const struct step *step)
 	size_t begin = 0, length;
 
 	for (size_t at = 0; at < in->bytes && !s->run->status; at += length) {
+		length = 1;
+		if ((uint8_t)in->text[at] < 0x80 && mote_tokenizer_ascii_class[(uint8_t)in->text[at]] == CLASS_LETTER)
+			continue; /* in none of the classes, and most of all text */
 		if (!in_class(utf8_decode(in->text + at, &length), step->number))
 			continue;
 		if (at > begin)
@@ -141,10 +150,15 @@ static void split_pattern(struct splitter *s, const struct step *step)
 {
 	const struct piece *in = s->in;
 	enum tokenizer_pattern pattern = (enum tokenizer_pattern)step->number;
+	bool last = s->behavior == BEHAVIOR_ISOLATED && s->next == split_end(s->run->t);
 	size_t at = 0, end, length;
 
 	for (; at < in->bytes && !s->run->status; at = end) {
 		end = mote_tokenizer_pattern_next(pattern, in->text, in->bytes, at);
+		if (last) { /* what feed() and pass() would do */
+			mote_tokenizer_word(s->run, in->text + at, end - at);
+			continue;
+		}
 		/* The words pattern does not match spaces; the others match everything. */
 		feed(s, at, end, pattern != PATTERN_WORDS ||
 				 !mote_tokenizer_is_space(utf8_decode(in->text + at, &length)));
@@ -225,7 +239,7 @@ void mote_tokenizer_split(struct run *r, uint32_t index, const struct piece *in)
 
 	if (r->status || !in->bytes)
 		return;
-	if (index == t->stage_begin[STAGE_SPLIT + 1] - t->byte_level) {
+	if (index == split_end(t)) {
 		mote_tokenizer_word(r, in->text, in->bytes);
 		return;
 	}
