@@ -36,7 +36,7 @@ CC := clang
 endif
 CFLAGS ?=
 PKG_CONFIG ?= pkg-config
-LIBRARIES = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+LIBRARIES = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(CONFIG_$(config)) $(INCLUDES) $(CFLAGS) -MMD -MP
 LINK = $(CC) $(CONFIG_$(config)) -pthread $(CFLAGS) $(LDFLAGS)
 INCLUDES := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
@@ -71,7 +71,11 @@ endef
 $(foreach source,$(TOOL_SOURCES),$(eval $(call tool_rule,$(source))))
 
 $(B)/test_%: $(B)/tests/test_%.o $(B)/format/console.o $(B)/libmote.a
-	$(LINK) $^ -lcmocka -lm $(LIBRARIES) -o $@
+	$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
+
+# A driver feeds a room with lines from a script of tests/differential or tests/conformance.
+$(B)/drive_%: $(B)/tests/drive_%.o $(B)/libmote.a
+	$(LINK) $^ $(LIBRARIES) -o $@
 
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/libmote.a
 	$(LINK) -fsanitize=fuzzer $^ $(LIBRARIES) -o $@
@@ -87,10 +91,10 @@ check: deps
 check-run: all $(TESTS)
 	@tests/run.sh $(B) $(TESTS) tests/cli/*.sh
 
-conformance: all
+conformance: all $(B)/drive_template
 	@DATA=$(DATA) tests/run.sh $(B) tests/conformance/*.sh
 
-differential: all
+differential: all $(B)/drive_template
 	@tests/run.sh $(B) tests/differential/*.sh
 
 fuzz:
