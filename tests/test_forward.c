@@ -6,13 +6,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include <cmocka.h>
 
-#include "runtime/kernels/kernels.h"
-#include "runtime/model/session.h"
-#include "tests/random_model.h"
+#include "tests/same_bits.h"
 
 /* A straight transcription of the Llama equations: row-major weights, doubles, libm, no cache, no batching. */
 static void reference_row(const struct mote_matrix *w, const double *x, double *y)
@@ -140,51 +137,6 @@ static void reference_forward(const struct mote_model *m, const int32_t *token, 
 	free(x), free(q), free(k), free(v), free(a), free(g), free(u), free(t), free(y), free(score), free(row);
 }
 
-/* Two KV heads of 8 dimensions: nothing is a multiple of 16 or 32. */
-static const struct mote_config odd_config = {
-	.hidden = 40, .layers = 2, .heads = 6, .kv_heads = 3, .head_dim = 8, .ffn = 76, .vocab = 77, .max_positions = 640,
-	.norm_eps = 1e-5f, .tied_embeddings = true, .rope_theta = 10000, .bos = -1};
-static const struct mote_config wide_config = {
-	.hidden = 96, .layers = 2, .heads = 3, .kv_heads = 1, .head_dim = 32, .ffn = 160, .vocab = 130, .max_positions = 640,
-	.norm_eps = 1e-5f, .rope_theta = 100000, .bos = -1};
-
-enum { TOKENS = 530 };
-
-static void random_tokens(int32_t *token, uint32_t n, uint32_t vocab)
-{
-	uint64_t state = 5;
-
-	for (uint32_t i = 0; i < n; i++)
-		token[i] = (int32_t)(random_bits(&state) % vocab);
-}
-
-/* Logits of all n rows, in batches of `batch` rows. */
-static void run(const struct mote_model *m, struct mote_session_options options, const int32_t *token, uint32_t n,
-		uint32_t batch, float *logits)
-{
-	struct mote_session *s;
-	struct mote_error error = {0};
-	uint32_t position[TOKENS];
-	uint8_t want[TOKENS];
-
-	options.batch_rows = options.logit_rows = batch;
-	if (mote_session_open(m, &options, &s, &error))
-		fail_msg("%s", error.message);
-	for (uint32_t i = 0; i < n; i++)
-		position[i] = i;
-	memset(want, 1, sizeof want);
-	for (uint32_t i = 0; i < n; i += batch) {
-		struct mote_batch b = {.rows = n - i < batch ? n - i : batch, .token = token + i, .position = position + i,
-				       .want_logits = want};
-		const float *out;
-
-		if (mote_session_forward(s, &b, &out, &error))
-			fail_msg("%s", error.message);
-		memcpy(logits + (size_t)i * m->config.vocab, out, (size_t)b.rows * m->config.vocab * sizeof *out);
-	}
-	mote_session_close(s);
-}
-
 static void test_reference(void **state)
 {
 	static const enum mote_type types[][4] = {{MOTE_F32, MOTE_F32, MOTE_F32, MOTE_F32},
@@ -211,8 +163,8 @@ static void test_reference(void **state)
 		expected = malloc((size_t)n * config.vocab * sizeof *expected);
 		found = malloc((size_t)n * config.vocab * sizeof *found);
 		reference_forward(&r->model, token, n, expected);
-		run(&r->model, (struct mote_session_options){.threads = 2, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32}, token, n,
-		    n, found);
+		run_batches(&r->model, (struct mote_session_options){.threads = 2, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32},
+			    token, n, n, found);
 		for (size_t j = 0; j < (size_t)n * config.vocab; j++) {
 			double difference = fabs(expected[j] - (double)found[j]);
 			worst = difference > worst || difference != difference ? difference : worst;
@@ -226,55 +178,15 @@ static void test_reference(void **state)
 	}
 }
 
-/* Everything that may cut the work differently, compared by memcmp. */
-static void same_bits(const struct mote_config *config, const enum mote_type types[4], enum mote_kv_type k,
-		      enum mote_kv_type v, uint32_t n)
-{
-	static const uint32_t batches[] = {512, 64, 7, 1}, threads[] = {1, 2, 5};
-	struct mote_kernels tables[MOTE_MAX_TABLES];
-	uint32_t n_tables = mote_kernels_list(tables);
-	struct random_model *r = malloc(sizeof *r);
-	size_t bytes = (size_t)n * config->vocab * sizeof(float);
-	float *expected = malloc(bytes), *found = malloc(bytes);
-	int32_t token[TOKENS];
-
-	random_model_init(r, config, types, 3);
-	random_tokens(token, n, config->vocab);
-	run(&r->model, (struct mote_session_options){.threads = 1, .isa = "scalar", .kv_k = k, .kv_v = v}, token, n, 512,
-	    expected);
-	for (size_t i = 0; i < bytes / sizeof(float); i++)
-		assert_true(expected[i] == expected[i]);
-	for (uint32_t i = 0; i < n_tables; i++)
-		for (size_t b = 0; b < 4; b++)
-			for (size_t t = 0; t < 3; t++) {
-				/* The scalar table is slow: the long cases take one combination of it, the short ones all. */
-				if (n > 100 && !strcmp(tables[i].name, "scalar") && (batches[b] != 7 || threads[t] != 2))
-					continue;
-				memset(found, 0xff, bytes);
-				run(&r->model, (struct mote_session_options){.threads = threads[t], .isa = tables[i].name,
-									     .kv_k = k, .kv_v = v}, token, n, batches[b], found);
-				for (size_t j = 0; j < bytes / sizeof(float); j++)
-					if (memcmp(&found[j], &expected[j], sizeof(float)))
-						fail_msg("%s, %u threads, batch %u, types %d %d %d, cache %d %d: position %zu logit %zu "
-							 "is %a, expected %a", tables[i].name, threads[t], batches[b], types[0],
-							 types[1], types[2], k, v, j / config->vocab, j % config->vocab,
-							 (double)found[j], (double)expected[j]);
-			}
-	random_model_free(r);
-	free(r);
-	free(expected);
-	free(found);
-}
-
 static void test_same_bits(void **state)
 {
+	char message[300];
+	uint64_t hash;
+
 	(void)state;
-	same_bits(&wide_config, (enum mote_type[]){MOTE_Q8, MOTE_Q8, MOTE_Q8, MOTE_Q8}, MOTE_KV_F16, MOTE_KV_F16, TOKENS);
-	same_bits(&wide_config, (enum mote_type[]){MOTE_Q4, MOTE_Q8, MOTE_Q4, MOTE_Q4}, MOTE_KV_Q8, MOTE_KV_Q8, 70);
-	same_bits(&wide_config, (enum mote_type[]){MOTE_Q8, MOTE_Q4, MOTE_Q4, MOTE_Q8}, MOTE_KV_Q8, MOTE_KV_Q8, TOKENS);
-	same_bits(&odd_config, (enum mote_type[]){MOTE_Q4, MOTE_Q4, MOTE_Q8, MOTE_Q8}, MOTE_KV_Q8, MOTE_KV_F16, 270);
-	same_bits(&odd_config, (enum mote_type[]){MOTE_F32, MOTE_F32, MOTE_F16, MOTE_F32}, MOTE_KV_F32, MOTE_KV_Q8, 270);
-	same_bits(&wide_config, (enum mote_type[]){MOTE_BF16, MOTE_F16, MOTE_BF16, MOTE_F16}, MOTE_KV_F16, MOTE_KV_F32, 80);
+	for (const struct same_bits_case *c = same_bits_cases; c < same_bits_cases + SAME_BITS_CASES; c++)
+		if (find_difference(c->config, c->types, c->k, c->v, c->tokens, &hash, message))
+			fail_msg("%s", message);
 }
 
 /* Two sequences in one batch, interleaved, at different depths, are what each is alone. */
@@ -292,7 +204,7 @@ static void test_sequences(void **state)
 	(void)state;
 	random_model_init(r, &wide_config, types, 9);
 	random_tokens(token, 8, wide_config.vocab);
-	run(&r->model, (struct mote_session_options){.threads = 1}, token, 8, 8, alone);
+	run_batches(&r->model, (struct mote_session_options){.threads = 1}, token, 8, 8, alone);
 	assert_int_equal(mote_session_open(&r->model, &options, &s, &error), MOTE_OK);
 	/* Sequence 0: tokens 0..4; sequence 1: tokens 0..2. */
 	assert_int_equal(mote_session_forward(s, &(struct mote_batch){
