@@ -97,6 +97,18 @@ conformance: all $(B)/drive_template
 differential: all $(B)/drive_template
 	@tests/run.sh $(B) tests/differential/*.sh
 
+# The AArch64 kernels under emulation: every table against the scalar reference there, and the reference against
+# that of this machine by one hash. The room needs no library, so that a cross compiler is all it takes.
+NEON_CC ?= aarch64-linux-gnu-gcc
+NEON_SOURCES := tests/test_kernels.c $(wildcard runtime/kernels/*.c) format/block.c format/status.c
+build/neon/test_kernels: $(NEON_SOURCES) $(wildcard runtime/kernels/*.h format/*.h)
+	@mkdir -p $(@D)
+	$(NEON_CC) -O2 $(filter-out -MMD -MP,$(BASE)) -static $(NEON_SOURCES) -lm -o $@
+
+neon-check: build/neon/test_kernels $(B)/test_kernels
+	qemu-aarch64-static -cpu max $<
+	test "$$(qemu-aarch64-static -cpu max $< --digest)" = "$$($(B)/test_kernels --digest)"
+
 fuzz:
 	@$(MAKE) --no-print-directory config=fuzz fuzz-run
 
@@ -116,7 +128,7 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all demo check check-run conformance differential fuzz fuzz-run deps deps-test install clean
+.PHONY: all demo check check-run neon-check conformance differential fuzz fuzz-run deps deps-test install clean
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
 	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(B)/format/console.d

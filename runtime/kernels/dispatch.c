@@ -4,6 +4,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 #include "runtime/kernels/tables.h"
@@ -72,6 +74,26 @@ static void init_avx512(struct mote_kernels *k)
 	mote_kernels_init_avx512_vector(k);
 }
 
+#elif defined(__aarch64__)
+
+static bool can_dotprod(void)
+{
+	return getauxval(AT_HWCAP) >> 20 & 1; /* HWCAP_ASIMDDP */
+}
+
+static void init_neon(struct mote_kernels *k)
+{
+	k->name = "neon";
+	mote_kernels_init_neon_matmul(k);
+	mote_kernels_init_neon_vector(k);
+}
+
+static void init_dotprod(struct mote_kernels *k)
+{
+	k->name = "dotprod";
+	mote_kernels_init_dotprod_matmul(k);
+}
+
 #endif
 
 static const struct table tables[] = {
@@ -79,6 +101,9 @@ static const struct table tables[] = {
 #if defined(__x86_64__)
 	{ "avx2", init_avx2, can_avx2 },
 	{ "avx512", init_avx512, can_avx512 },
+#elif defined(__aarch64__)
+	{ "neon", init_neon, always },
+	{ "dotprod", init_dotprod, can_dotprod },
 #endif
 };
 

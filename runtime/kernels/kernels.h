@@ -88,7 +88,7 @@ typedef void mote_mix_fn(const struct mote_kv *kv, uint32_t begin, uint32_t end,
 #define MOTE_TYPE_SLOTS 32
 
 struct mote_kernels {
-	const char *name; /* "scalar", "avx2", "avxvnni", "avx512", "neon", "i8mm" */
+	const char *name; /* "scalar"; "avx2", "avxvnni", "avx512"; "neon", "dotprod" */
 
 	mote_multiply_fn *multiply[MOTE_TYPE_SLOTS]; /* by enum mote_type */
 	mote_mix_fn *mix[MOTE_TYPE_SLOTS];           /* by v_type: f32, f16, q8 */

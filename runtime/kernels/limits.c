@@ -173,7 +173,8 @@ __attribute__((target("avx2,fma"))) static double f32_avx2(void)
 
 #elif defined(__aarch64__)
 
-__attribute__((target("arch=armv8.2-a+dotprod"))) static double int8_neon(void)
+#if !defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_DOTPROD)
+__attribute__((target("arch=armv8.2-a+dotprod"))) static double int8_dotprod(void)
 {
 	int32x4_t acc[12];
 	int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(5);
@@ -186,6 +187,27 @@ __attribute__((target("arch=armv8.2-a+dotprod"))) static double int8_neon(void)
 			__asm__ volatile("" : "+w"(acc[j]));
 		}
 	return 12.0 * 16 * 2 * ROUNDS;
+}
+#else
+#define int8_dotprod int8_neon
+#endif
+
+static double int8_neon(void)
+{
+	int32x4_t acc[12];
+	int8x8_t a = vdup_n_s8(3), b = vdup_n_s8(5);
+
+	UNROLL for (int j = 0; j < 12; j++)
+		acc[j] = vdupq_n_s32(0);
+	for (int i = 0; i < ROUNDS; i++)
+		UNROLL for (int j = 0; j < 12; j++) {
+			int16x8_t product = vmull_s8(a, b);
+
+			__asm__ volatile("" : "+w"(product));
+			acc[j] = vpadalq_s16(acc[j], product);
+			__asm__ volatile("" : "+w"(acc[j]));
+		}
+	return 12.0 * 8 * 2 * ROUNDS;
 }
 
 static double f32_neon(void)
@@ -213,6 +235,7 @@ static const struct {
 	{ "avxvnni", int8_avxvnni, f32_avx2 },
 	{ "avx2", int8_avx2, f32_avx2 },
 #elif defined(__aarch64__)
+	{ "dotprod", int8_dotprod, f32_neon },
 	{ "neon", int8_neon, f32_neon },
 #endif
 	{ "scalar", NULL, NULL },

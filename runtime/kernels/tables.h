@@ -18,6 +18,10 @@ void mote_kernels_init_avx2_matmul(struct mote_kernels *k);
 void mote_kernels_init_avx2_vector(struct mote_kernels *k);
 void mote_kernels_init_avx512_matmul(struct mote_kernels *k);
 void mote_kernels_init_avx512_vector(struct mote_kernels *k);
+#elif defined(__aarch64__)
+void mote_kernels_init_neon_matmul(struct mote_kernels *k);
+void mote_kernels_init_neon_vector(struct mote_kernels *k);
+void mote_kernels_init_dotprod_matmul(struct mote_kernels *k);
 #endif
 
 #endif

@@ -1,0 +1,254 @@
+/* Matrix products for AArch64. A panel's 16 rows are four registers of 4 lanes; each 16-byte load is 4 rows x 4
+ * columns, which is what one sdot adds up. Products are signed here: flipping the top bit of u (or of the codebook)
+ * is subtracting 128, so the activations' bias is not needed. smmla (i8mm) wants 8 columns a row and is not used.
+ *
+ * Two tables: "neon" for every AArch64 machine, and "dotprod" for those with sdot (Cortex-A76, Apple M1, Graviton 2).
+ */
+#if defined(__aarch64__)
+
+#include <arm_neon.h>
+#include <string.h>
+
+#include "runtime/kernels/tables.h"
+
+#define TILE static inline __attribute__((always_inline))
+#define DOTPROD __attribute__((target("arch=armv8.2-a+dotprod")))
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+enum { LANES = 16, TILE_ROWS = 4 };
+
+/* Adds to each lane the products of its row's 4 columns with the 4 activations in every lane of a. */
+TILE int32x4_t dot_plain(int32x4_t acc, int8x16_t w, int8x16_t a)
+{
+	/* |w * a| <= 128 * 127 fits 16 bits, and pairs are added in 32. */
+	int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(w), vget_low_s8(a)));
+	int32x4_t high = vpaddlq_s16(vmull_s8(vget_high_s8(w), vget_high_s8(a)));
+
+	return vaddq_s32(acc, vpaddq_s32(low, high));
+}
+
+/* Unpacks 4 rows of groups 2 * pair and 2 * pair + 1. */
+TILE void unpack(const uint8_t *block, int pair, int quarter, uint8x16_t codebook, const enum mote_type type,
+		 int8x16_t w[2])
+{
+	const uint8x16_t top = vdupq_n_u8(0x80);
+	uint8x16_t both;
+
+	if (type == MOTE_Q8) {
+		w[0] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(block + pair * 128 + quarter * 16), top));
+		w[1] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(block + pair * 128 + 64 + quarter * 16), top));
+		return;
+	}
+	both = vld1q_u8(block + pair * 64 + quarter * 16);
+	w[0] = vreinterpretq_s8_u8(vqtbl1q_u8(codebook, vandq_u8(both, vdupq_n_u8(15))));
+	w[1] = vreinterpretq_s8_u8(vqtbl1q_u8(codebook, vshrq_n_u8(both, 4)));
+}
+
+TILE int8x16_t broadcast_quad(const int8_t *q)
+{
+	int32_t four;
+
+	memcpy(&four, q, sizeof four);
+	return vreinterpretq_s8_s32(vdupq_n_s32(four));
+}
+
+/* 4 f16 scales as floats. */
+TILE float32x4_t load_scales(const uint8_t *scales)
+{
+	return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)(const void *)scales)));
+}
+
+typedef int32x4_t dot_fn(int32x4_t acc, int8x16_t w, int8x16_t a);
+
+/* T rows times one panel, a quarter of the panel (4 rows of it) at a time. */
+TILE void tile_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
+		      size_t row, float *out, size_t out_stride, const int T, const enum mote_type type,
+		      dot_fn *dot)
+{
+	const size_t block_bytes = type == MOTE_Q4 ? 256 : 512, s_stride = a->stride / 32;
+	const float *scale = a->scale + row * s_stride;
+	uint8x16_t codebook = vdupq_n_u8(0);
+	float32x4_t acc[TILE_ROWS * 4];
+
+	if (type == MOTE_Q4)
+		codebook = veorq_u8(vld1q_u8(w->codebook), vdupq_n_u8(0x80));
+	for (int i = 0; i < T * 4; i++)
+		acc[i] = vdupq_n_f32(0);
+	for (size_t b = 0; b < w->blocks; b++) {
+		const uint8_t *block = panel + w->quants_offset + b * block_bytes;
+		const int8_t *q = a->q + row * a->stride + b * 32;
+		int32x4_t isum[TILE_ROWS][4];
+
+		UNROLL for (int r = 0; r < T; r++)
+			UNROLL for (int i = 0; i < 4; i++)
+				isum[r][i] = vdupq_n_s32(0);
+		for (int pair = 0; pair < 4; pair++)
+			UNROLL for (int i = 0; i < 4; i++) {
+				int8x16_t v[2];
+
+				unpack(block, pair, i, codebook, type, v);
+				UNROLL for (int r = 0; r < T; r++) {
+					const int8_t *quads = q + (size_t)r * a->stride + pair * 8;
+					isum[r][i] = dot(isum[r][i], v[0], broadcast_quad(quads));
+					isum[r][i] = dot(isum[r][i], v[1], broadcast_quad(quads + 4));
+				}
+			}
+		UNROLL for (int i = 0; i < 4; i++) {
+			float32x4_t ws = load_scales(panel + b * 32 + i * 8);
+
+			UNROLL for (int r = 0; r < T; r++)
+				acc[r * 4 + i] = vfmaq_f32(acc[r * 4 + i], vcvtq_f32_s32(isum[r][i]),
+							   vmulq_n_f32(ws, scale[(size_t)r * s_stride + b]));
+		}
+	}
+	for (int i = 0; i < T * 4; i++)
+		vst1q_f32(out + (size_t)(i / 4) * out_stride + (size_t)(i % 4) * 4, acc[i]);
+}
+
+/* 16 weights of a column. */
+TILE void load_column(const uint8_t *panel, size_t column, const enum mote_type type, float32x4_t v[4])
+{
+	UNROLL for (int i = 0; i < 4; i++) {
+		if (type == MOTE_F32)
+			v[i] = vld1q_f32((const float *)(const void *)(panel + column * 64 + i * 16));
+		else if (type == MOTE_F16)
+			v[i] = load_scales(panel + column * 32 + i * 8);
+		else
+			v[i] = vreinterpretq_f32_u32(vshlq_n_u32(
+				vmovl_u16(vld1_u16((const uint16_t *)(const void *)(panel + column * 32 + i * 8))), 16));
+	}
+}
+
+TILE void tile_floats(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
+		      size_t row, float *out, size_t out_stride, const int T, const enum mote_type type)
+{
+	const float *x = a->x + row * a->stride;
+	float32x4_t acc[TILE_ROWS][4];
+
+	UNROLL for (int r = 0; r < T; r++)
+		UNROLL for (int i = 0; i < 4; i++)
+			acc[r][i] = vdupq_n_f32(0);
+	for (size_t c = 0; c < w->cols; c++) {
+		float32x4_t v[4];
+
+		load_column(panel, c, type, v);
+		UNROLL for (int r = 0; r < T; r++)
+			UNROLL for (int i = 0; i < 4; i++)
+				acc[r][i] = vfmaq_n_f32(acc[r][i], v[i], x[(size_t)r * a->stride + c]);
+	}
+	UNROLL for (int r = 0; r < T; r++)
+		UNROLL for (int i = 0; i < 4; i++)
+			vst1q_f32(out + (size_t)r * out_stride + (size_t)i * 4, acc[r][i]);
+}
+
+TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+		   const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out, size_t out_stride,
+		   const enum mote_type type, dot_fn *dot)
+{
+	const bool quantized = type == MOTE_Q8 || type == MOTE_Q4;
+
+	for (uint32_t p = 0; p < n_panels; p++) {
+		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
+		float *at = out + (size_t)p * LANES;
+		uint32_t r = 0;
+
+		for (; r + TILE_ROWS <= n_rows; r += TILE_ROWS)
+			if (quantized)
+				tile_quants(w, data, a, row + r, at + r * out_stride, out_stride, TILE_ROWS, type, dot);
+			else
+				tile_floats(w, data, a, row + r, at + r * out_stride, out_stride, TILE_ROWS, type);
+		for (; r < n_rows; r++)
+			if (quantized)
+				tile_quants(w, data, a, row + r, at + r * out_stride, out_stride, 1, type, dot);
+			else
+				tile_floats(w, data, a, row + r, at + r * out_stride, out_stride, 1, type);
+	}
+}
+
+static void multiply_f32(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			 const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			 size_t out_stride)
+{
+	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_F32, dot_plain);
+}
+
+static void multiply_f16(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			 const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			 size_t out_stride)
+{
+	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_F16, dot_plain);
+}
+
+static void multiply_bf16(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			  const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			  size_t out_stride)
+{
+	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_BF16, dot_plain);
+}
+
+static void multiply_q8(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			size_t out_stride)
+{
+	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q8, dot_plain);
+}
+
+static void multiply_q4(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			size_t out_stride)
+{
+	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q4, dot_plain);
+}
+
+void mote_kernels_init_neon_matmul(struct mote_kernels *k)
+{
+	k->multiply[MOTE_F32] = multiply_f32;
+	k->multiply[MOTE_F16] = multiply_f16;
+	k->multiply[MOTE_BF16] = multiply_bf16;
+	k->multiply[MOTE_Q8] = multiply_q8;
+	k->multiply[MOTE_Q4] = multiply_q4;
+}
+
+/* clang before 16 declares vdotq_s32 only when the whole file is compiled for it. */
+#if !defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_DOTPROD)
+
+DOTPROD TILE int32x4_t dot_sdot(int32x4_t acc, int8x16_t w, int8x16_t a)
+{
+	return vdotq_s32(acc, w, a);
+}
+
+DOTPROD static void multiply_q8_dotprod(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+					const struct mote_activations *a, uint32_t row, uint32_t n_rows,
+					float *out, size_t out_stride)
+{
+	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q8, dot_sdot);
+}
+
+DOTPROD static void multiply_q4_dotprod(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+					const struct mote_activations *a, uint32_t row, uint32_t n_rows,
+					float *out, size_t out_stride)
+{
+	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q4, dot_sdot);
+}
+
+void mote_kernels_init_dotprod_matmul(struct mote_kernels *k)
+{
+	k->multiply[MOTE_Q8] = multiply_q8_dotprod;
+	k->multiply[MOTE_Q4] = multiply_q4_dotprod;
+}
+
+#else
+
+void mote_kernels_init_dotprod_matmul(struct mote_kernels *k)
+{
+	(void)k;
+}
+
+#endif
+
+#endif
