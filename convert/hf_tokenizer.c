@@ -48,8 +48,8 @@ static enum mote_status write_added_token(struct builder *b, const struct added_
 		       (added->in_model ? 0 : ADDED_NOT_IN_MODEL) | (uint32_t)phase << ADDED_PHASE_SHIFT;
 	record.offset = (uint32_t)b->part[PART_STRINGS].size;
 	record.bytes = (uint32_t)bytes;
-	if (bytes_add(&b->part[PART_STRINGS], pattern, bytes, b->error) ||
-	    bytes_add(&b->part[PART_ADDED], &record, sizeof record, b->error))
+	if (mote_hf_bytes_add(&b->part[PART_STRINGS], pattern, bytes, b->error) ||
+	    mote_hf_bytes_add(&b->part[PART_ADDED], &record, sizeof record, b->error))
 		return MOTE_ERROR_MEMORY;
 	return MOTE_OK;
 }
@@ -109,9 +109,9 @@ static enum mote_status write_section(struct builder *b, struct bytes *out)
 	put32(header, 32, strlen(b->prefix));
 	put32(header, 36, strings + strlen(b->prefix));
 	put32(header, 40, strlen(b->suffix));
-	status = bytes_add(&b->part[PART_STRINGS], b->prefix, strlen(b->prefix), b->error);
+	status = mote_hf_bytes_add(&b->part[PART_STRINGS], b->prefix, strlen(b->prefix), b->error);
 	if (status == MOTE_OK)
-		status = bytes_add(&b->part[PART_STRINGS], b->suffix, strlen(b->suffix), b->error);
+		status = mote_hf_bytes_add(&b->part[PART_STRINGS], b->suffix, strlen(b->suffix), b->error);
 	if (status == MOTE_OK)
 		status = write_added(b);
 	for (int i = 0; i < PARTS; i++) {
@@ -130,11 +130,11 @@ static enum mote_status write_section(struct builder *b, struct bytes *out)
 	put32(header, 44, b->id_bits);
 	put32(header, 48, b->bucket_bits);
 	if (status == MOTE_OK)
-		status = bytes_add(out, header, sizeof header, b->error);
+		status = mote_hf_bytes_add(out, header, sizeof header, b->error);
 	for (int i = 0; i < PARTS && !status; i++) {
-		status = bytes_add(out, b->part[i].data, b->part[i].size, b->error);
+		status = mote_hf_bytes_add(out, b->part[i].data, b->part[i].size, b->error);
 		if (status == MOTE_OK)
-			status = bytes_add(out, zero, (8 - b->part[i].size % 8) % 8, b->error);
+			status = mote_hf_bytes_add(out, zero, (8 - b->part[i].size % 8) % 8, b->error);
 	}
 	b->part[PART_STRINGS].size = strings;
 	return status;

@@ -14,7 +14,7 @@ struct bytes { /* growing; zero-initialize */
 	uint8_t *data;
 	size_t size, room;
 };
-enum mote_status bytes_add(struct bytes *b, const void *data, size_t size, struct mote_error *error);
+enum mote_status mote_hf_bytes_add(struct bytes *b, const void *data, size_t size, struct mote_error *error);
 
 struct token {
 	const char *text;      /* borrowed from a JSON tree; NULL: no token has this id */

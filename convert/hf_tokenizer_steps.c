@@ -36,7 +36,7 @@ static enum mote_status add_string(const struct place *p, const char *text, size
 		return mote_error_set(p->b->error, MOTE_ERROR_UNSUPPORTED, "%s: an argument of %zu bytes, at most %u are supported",
 				      p->name, bytes, MOTE_TOKENIZER_MAX_ARGUMENT_BYTES);
 	*at = (uint32_t)strings->size;
-	return bytes_add(strings, text, bytes, p->b->error);
+	return mote_hf_bytes_add(strings, text, bytes, p->b->error);
 }
 
 static enum mote_status add_step(const struct place *p, struct tokenizer_step step, const char *a, const char *b)
@@ -56,7 +56,7 @@ static enum mote_status add_step(const struct place *p, struct tokenizer_step st
 		return status;
 	if (p->b->part[PART_STEPS].size / sizeof step >= MOTE_TOKENIZER_MAX_STEPS)
 		return mote_error_set(p->b->error, MOTE_ERROR_UNSUPPORTED, "%s: more than %u steps", p->name, MOTE_TOKENIZER_MAX_STEPS);
-	return bytes_add(&p->b->part[PART_STEPS], &step, sizeof step, p->b->error);
+	return mote_hf_bytes_add(&p->b->part[PART_STEPS], &step, sizeof step, p->b->error);
 }
 
 static enum mote_status add_kind(const struct place *p, enum tokenizer_step_kind kind)
@@ -145,7 +145,7 @@ static enum mote_status decode_base64(const struct place *p, const char *text, s
 		if (count >= 8) {
 			count -= 8;
 			byte = (uint8_t)(bits >> count);
-			status = bytes_add(out, &byte, 1, p->b->error);
+			status = mote_hf_bytes_add(out, &byte, 1, p->b->error);
 		}
 	}
 	return status;
@@ -489,7 +489,7 @@ enum mote_status mote_hf_read_steps(struct builder *b)
 static enum mote_status put_around(struct builder *b, bool before, uint32_t at, uint32_t id)
 {
 	struct bytes *part = &b->part[before ? PART_BEFORE : PART_AFTER];
-	enum mote_status status = bytes_add(part, &id, 4, b->error);
+	enum mote_status status = mote_hf_bytes_add(part, &id, 4, b->error);
 
 	if (status == MOTE_OK && before) {
 		memmove(part->data + 4 * ((size_t)at + 1), part->data + 4 * (size_t)at, part->size - 4 * ((size_t)at + 1));

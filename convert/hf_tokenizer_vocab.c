@@ -11,7 +11,7 @@ static enum mote_status out_of_memory(struct builder *b)
 	return mote_error_set(b->error, MOTE_ERROR_MEMORY, TOKENIZER_JSON ": out of memory");
 }
 
-enum mote_status bytes_add(struct bytes *b, const void *data, size_t size, struct mote_error *error)
+enum mote_status mote_hf_bytes_add(struct bytes *b, const void *data, size_t size, struct mote_error *error)
 {
 	if (b->room - b->size < size) {
 		size_t room = b->room * 2 > b->size + size ? b->room * 2 : b->size + size + 256;
@@ -161,7 +161,7 @@ static enum mote_status read_unigram(struct builder *b, const cJSON *model)
 					      (long long)id);
 		status = set_token(b, id, piece->valuestring, true);
 		if (status == MOTE_OK)
-			status = bytes_add(&b->part[PART_SCORE], &score->valuedouble, 8, b->error);
+			status = mote_hf_bytes_add(&b->part[PART_SCORE], &score->valuedouble, 8, b->error);
 		if (status)
 			return status;
 	}
@@ -458,14 +458,14 @@ static enum mote_status write_merges(struct builder *b, const struct merge *merg
 	enum mote_status status = MOTE_OK;
 
 	for (uint64_t bucket = 0; bucket <= UINT64_C(1) << b->bucket_bits && !status; bucket++) {
-		status = bytes_add(&b->part[PART_BUCKET], &kept, 4, b->error);
+		status = mote_hf_bytes_add(&b->part[PART_BUCKET], &kept, 4, b->error);
 		for (; at < count && merge[at].key >> rest_bits == bucket && !status; at++) {
 			uint64_t entry = (merge[at].key & ((UINT64_C(1) << rest_bits) - 1)) << MOTE_TOKENIZER_RANK_BITS;
 
 			if (at + 1 < count && merge[at + 1].key == merge[at].key)
 				continue; /* of a pair that is listed twice the later rank counts */
 			entry = (entry | merge[at].rank) << b->id_bits | merge[at].result;
-			status = bytes_add(&b->part[PART_MERGE], &entry, 8, b->error);
+			status = mote_hf_bytes_add(&b->part[PART_MERGE], &entry, 8, b->error);
 			kept++;
 		}
 	}
@@ -526,14 +526,14 @@ static enum mote_status write_texts(struct builder *b)
 		uint16_t offset;
 
 		if (id % 16 == 0)
-			status = bytes_add(&b->part[PART_TEXT_BASE], &at, 4, b->error);
+			status = mote_hf_bytes_add(&b->part[PART_TEXT_BASE], &at, 4, b->error);
 		if (status)
 			return status;
 		memcpy(&base, b->part[PART_TEXT_BASE].data + 4 * (size_t)(id / 16), 4);
 		offset = (uint16_t)(at - base);
-		status = bytes_add(&b->part[PART_TEXT_OFFSET], &offset, 2, b->error);
+		status = mote_hf_bytes_add(&b->part[PART_TEXT_OFFSET], &offset, 2, b->error);
 		if (status == MOTE_OK && id < b->n_ids)
-			status = bytes_add(&b->part[PART_TEXT], b->token[id].text, b->token[id].bytes, b->error);
+			status = mote_hf_bytes_add(&b->part[PART_TEXT], b->token[id].text, b->token[id].bytes, b->error);
 	}
 	return status;
 }
@@ -564,13 +564,13 @@ static enum mote_status write_nodes(struct builder *b, const struct token **sort
 		struct trie_node node = nodes[i];
 		uint32_t id = MOTE_TOKENIZER_NONE, low = node.low;
 
-		status = bytes_add(&b->part[PART_TRIE_FIRST], &n_nodes, 4, b->error);
+		status = mote_hf_bytes_add(&b->part[PART_TRIE_FIRST], &n_nodes, 4, b->error);
 		for (; low < node.high && sorted[low]->bytes == node.depth; low++)
 			id = (uint32_t)mote_hf_find_token(b, sorted[low]->text, sorted[low]->bytes);
 		if (status == MOTE_OK)
-			status = bytes_add(&b->part[PART_TRIE_ID], &id, 4, b->error);
+			status = mote_hf_bytes_add(&b->part[PART_TRIE_ID], &id, 4, b->error);
 		if (status == MOTE_OK)
-			status = bytes_add(&b->part[PART_TRIE_LABEL], &node.label, 1, b->error);
+			status = mote_hf_bytes_add(&b->part[PART_TRIE_LABEL], &node.label, 1, b->error);
 		while (low < node.high) {
 			uint8_t label = (uint8_t)sorted[low]->text[node.depth];
 			uint32_t high = low + 1;
@@ -581,7 +581,7 @@ static enum mote_status write_nodes(struct builder *b, const struct token **sort
 			low = high;
 		}
 	}
-	return status ? status : bytes_add(&b->part[PART_TRIE_FIRST], &n_nodes, 4, b->error);
+	return status ? status : mote_hf_bytes_add(&b->part[PART_TRIE_FIRST], &n_nodes, 4, b->error);
 }
 
 static enum mote_status write_trie(struct builder *b)
@@ -617,6 +617,6 @@ enum mote_status mote_hf_write_vocab(struct builder *b)
 	if (status == MOTE_OK && (b->model == MODEL_UNIGRAM || b->flags & MODEL_IGNORE_MERGES || *b->prefix || *b->suffix))
 		status = write_trie(b);
 	while (status == MOTE_OK && b->model == MODEL_UNIGRAM && b->part[PART_SCORE].size < 8 * (size_t)b->n_ids)
-		status = bytes_add(&b->part[PART_SCORE], &none, 8, b->error); /* added tokens have no score */
+		status = mote_hf_bytes_add(&b->part[PART_SCORE], &none, 8, b->error); /* added tokens have no score */
 	return status;
 }
