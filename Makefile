@@ -103,7 +103,7 @@ NEON_CC ?= aarch64-linux-gnu-gcc
 NEON_SOURCES := tests/test_kernels.c $(wildcard runtime/kernels/*.c) format/block.c format/status.c
 build/neon/test_kernels: $(NEON_SOURCES) $(wildcard runtime/kernels/*.h format/*.h)
 	@mkdir -p $(@D)
-	$(NEON_CC) -O2 $(filter-out -MMD -MP,$(BASE)) -static $(NEON_SOURCES) -lm -o $@
+	$(NEON_CC) -O2 $(LANGUAGE) $(WARNINGS) -static $(NEON_SOURCES) -lm -o $@
 
 neon-check: build/neon/test_kernels $(B)/test_kernels
 	qemu-aarch64-static -cpu max $<
