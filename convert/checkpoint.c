@@ -1,7 +1,8 @@
 /* The conversion: see checkpoint.h.
  *
- * Two threads: this one packs and writes the tensors in forward order; the other compiles the tokenizer and hashes
- * the source files, which has to go in file order. Each stops when the other failed. */
+ * Two threads: a second one packs and writes the tensors in forward order; the caller's compiles the tokenizer and
+ * hashes the source files, which has to go in file order. (It is the caller's because that is where the allocations
+ * are: they are slower in other threads.) Each stops when the other failed. */
 #include "convert/checkpoint.h"
 
 #include <pthread.h>
@@ -30,34 +31,32 @@ struct conversion {
 	size_t buffer_bytes;
 	uint64_t done, total;      /* source bytes of tensors */
 
-	/* the second thread's */
-	uint8_t *section;
+	uint8_t *section;          /* the compiled tokenizer */
 	size_t section_bytes;
 	struct mote_hf_tokenizer_info info;
-	struct mote_error worker_error;
+
+	struct mote_error tensor_error; /* the second thread's */
 	_Atomic(bool) stop;        /* either thread failed */
 };
 
-static enum mote_status work(struct conversion *c)
+static enum mote_status stopped(struct conversion *c, enum mote_status status)
 {
-	const struct mote_hf_directory *d = &c->directory;
-	enum mote_status status;
-
-	status = mote_hf_tokenizer_compile(d->tokenizer, d->tokenizer_bytes, d->tokenizer_config_text,
-					   d->tokenizer_config_bytes, &c->section, &c->section_bytes, &c->info,
-					   &c->worker_error);
-	for (uint32_t i = 0; i < c->source.files && !status; i++)
-		if (c->source.file[i].map)
-			status = mote_source_hash(&c->source.file[i], &c->stop, &c->worker_error);
 	if (status)
 		atomic_store(&c->stop, true);
 	return status;
 }
 
-static void *work_thread(void *user)
+static enum mote_status compile_and_hash(struct conversion *c, struct mote_error *error)
 {
-	work(user);
-	return NULL;
+	const struct mote_hf_directory *d = &c->directory;
+	enum mote_status status;
+
+	status = mote_hf_tokenizer_compile(d->tokenizer, d->tokenizer_bytes, d->tokenizer_config_text,
+					   d->tokenizer_config_bytes, &c->section, &c->section_bytes, &c->info, error);
+	for (uint32_t i = 0; i < c->source.files && !status; i++)
+		if (c->source.file[i].map)
+			status = mote_source_hash(&c->source.file[i], &c->stop, error);
+	return stopped(c, status);
 }
 
 static enum mote_status report_progress(struct conversion *c, uint64_t bytes, struct mote_error *error)
@@ -67,8 +66,8 @@ static enum mote_status report_progress(struct conversion *c, uint64_t bytes, st
 	c->done += bytes;
 	if (p->update && !p->update(p->user, c->done, c->total))
 		return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
-	if (atomic_load(&c->stop)) /* the other thread's error is the one to tell */
-		return MOTE_ERROR_INTERRUPTED;
+	if (atomic_load(&c->stop)) /* the other thread knows why */
+		return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	return MOTE_OK;
 }
 
@@ -203,24 +202,27 @@ static enum mote_status write_tensors(struct conversion *c, struct mote_error *e
 	return status;
 }
 
-/* Tensors here, tokenizer and hashes there; then both. */
+static void *tensor_thread(void *user)
+{
+	struct conversion *c = user;
+
+	stopped(c, write_tensors(c, &c->tensor_error));
+	return NULL;
+}
+
 static enum mote_status write_data(struct conversion *c, struct mote_error *error)
 {
-	enum mote_status status;
 	pthread_t thread;
-	bool threaded;
+	bool threaded = !c->options->one_thread && pthread_create(&thread, NULL, tensor_thread, c) == 0;
 
-	threaded = !c->options->one_thread && !c->options->vocab_only &&
-		   pthread_create(&thread, NULL, work_thread, c) == 0;
-	if (!threaded)
-		work(c);
-	status = write_tensors(c, error);
-	if (status)
-		atomic_store(&c->stop, true);
+	compile_and_hash(c, error);
 	if (threaded)
 		pthread_join(thread, NULL);
-	if (error->code == MOTE_OK && c->worker_error.code != MOTE_OK)
-		*error = c->worker_error;
+	else if (error->code == MOTE_OK)
+		tensor_thread(c);
+	/* when one thread was stopped because of the other, the other's error is the one to tell */
+	if (c->tensor_error.code != MOTE_OK && (error->code == MOTE_OK || error->code == MOTE_ERROR_INTERRUPTED))
+		*error = c->tensor_error;
 	return error->code;
 }
 

@@ -16,7 +16,8 @@ struct mote_checkpoint_options {
 	bool vocab_only;           /* tokenizer and templates; the directory need not hold a model */
 	bool force;                /* replace an existing output */
 	bool one_thread;
-	struct mote_progress progress; /* in source bytes of tensors; .update may be NULL */
+	struct mote_progress progress; /* in source bytes of tensors; called from one thread, which is not the
+					* caller's unless .one_thread; .update may be NULL */
 };
 
 struct mote_checkpoint_report {
