@@ -23,13 +23,13 @@ static enum mote_status take(struct mote_llama_tensors *out, struct mote_hf_weig
 	if (!weight)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\" %s is missing%s", name, expected,
 				      strcmp(name, HEAD) ? "" : " (config.json: \"tie_word_embeddings\" is not true)");
+	status = mote_hf_weight_type(weight, &t.from, error);
+	if (status)
+		return status;
 	if (weight->tensor->rank != t.rank || weight->tensor->shape[0] != rows ||
 	    (cols && weight->tensor->shape[1] != cols))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\": shape %s, but config.json calls for %s", name,
 				      mote_safetensors_shape(weight->tensor, found, sizeof found), expected);
-	status = mote_hf_weight_type(weight, &t.from, error);
-	if (status)
-		return status;
 	weight->used = true;
 	out->tensor[out->tensors++] = t;
 	return MOTE_OK;
