@@ -462,9 +462,18 @@ static enum mote_status measure_start(struct bench *b, int argc, char **argv, st
 	double first[MAX_REPEATS], load[MAX_REPEATS];
 	char **child = calloc((size_t)argc + 2, sizeof *child);
 	uint32_t n = b->arguments->repeats;
+	struct mote_model *model = NULL;
+	enum mote_status status;
 
 	if (!child)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for arguments");
+	/* What is wrong with the file is said here, once; the children could only fail. */
+	status = mote_model_open(b->arguments->model, MOTE_WEIGHTS_MAPPED, &model, error);
+	mote_model_close(model);
+	if (status) {
+		free(child);
+		return status;
+	}
 	memcpy(child, argv, (size_t)argc * sizeof *child);
 	child[argc] = flag;
 	for (uint32_t i = 0; i <= n; i++) { /* the first only brings the file into the page cache */
