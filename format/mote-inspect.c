@@ -196,7 +196,7 @@ static void print_metadata(const cJSON *metadata)
 	const cJSON *templates = mote_json_get(metadata, "chat_templates");
 
 	for (const cJSON *item = metadata->child; item; item = item->next) {
-		if (item == templates)
+		if (item == templates || ((cJSON_IsObject(item) || cJSON_IsArray(item)) && !item->child))
 			continue;
 		if (cJSON_IsObject(item) || cJSON_IsArray(item)) {
 			printf("\n%c%s\n", item->string[0] >= 'a' && item->string[0] <= 'z' ? item->string[0] - 32 : item->string[0],
