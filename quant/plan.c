@@ -70,23 +70,26 @@ static enum mote_status lay_out(const struct mote_config *config, const struct m
 	p->vocab = config->vocab;
 	p->all_positions = o->all_positions;
 	p->plain = o->plain;
+	if (o->context_tokens > longest)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a context of %u tokens: this model takes at most %u",
+				      o->context_tokens, longest);
 	if (o->all_positions) {
-		if (count < 2 || count > longest)
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT,
-					      "the text has %zu tokens; scoring all positions in one context takes 2 to %u",
-					      count, longest);
-		p->context = (uint32_t)count;
+		if (count < 2)
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; nothing to predict", count);
+		if (o->context_tokens)
+			longest = o->context_tokens;
+		p->context = count < longest ? (uint32_t)count : longest;
 		p->chunks = 1;
 		p->first = 0;
 		p->chunk_rows = p->context - 1;
-		return MOTE_OK;
+		return p->context < 2 ? mote_error_set(error, MOTE_ERROR_ARGUMENT, "a context of %u tokens predicts nothing",
+						       p->context) : MOTE_OK;
 	}
 	p->context = o->context_tokens;
 	if (p->context == 0)
 		p->context = longest < MOTE_VALIDATE_CONTEXT ? longest : MOTE_VALIDATE_CONTEXT;
-	if (p->context < 4 || p->context > longest)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a context of %u tokens: this model takes 4 to %u",
-				      p->context, longest);
+	if (p->context < 4)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a context of %u tokens: the rule takes 4 or more", p->context);
 	chunks = count / p->context;
 	if (chunks < 2)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; a measurement with a context of "

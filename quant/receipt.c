@@ -73,7 +73,13 @@ enum mote_status mote_receipt_new(const struct mote_receipt_facts *facts, cJSON 
 		part = facts->recipe ? cJSON_Duplicate(facts->recipe, true) : cJSON_CreateNull();
 		ok = part && cJSON_AddItemToObject(r, "recipe", part);
 	}
-	ok = ok && put_text(r, "calibration", facts->calibration) && put_text(r, "validation", facts->validation) &&
+	if (ok && facts->calibration_record) {
+		part = cJSON_Duplicate(facts->calibration_record, true);
+		ok = part && cJSON_AddItemToObject(r, "calibration", part);
+	} else {
+		ok = ok && put_text(r, "calibration", facts->calibration);
+	}
+	ok = ok && put_text(r, "validation", facts->validation) &&
 	     put_rule(r, facts->plan);
 	if (ok) {
 		part = mote_figures_to_json(facts->figures);

@@ -15,6 +15,7 @@ struct mote_receipt_facts {
 	const char *tool;                         /* "mote-quantize 0.1.0" */
 	const cJSON *recipe;                      /* how the tensors were made; object, or NULL */
 	const struct mote_text *calibration;      /* NULL: none was used */
+	const cJSON *calibration_record;          /* or what an earlier receipt says about it */
 	const struct mote_text *validation;
 	const struct mote_plan *plan;
 	const struct mote_container *tensors;     /* the file that the receipt speaks of, after finish */

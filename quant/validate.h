@@ -44,7 +44,8 @@ enum mote_status mote_text_generate(const struct mote_model *m, uint64_t seed, u
 struct mote_plan_options {
 	uint32_t context_tokens;       /* n_ctx; 0: MOTE_VALIDATE_CONTEXT, or the model's positions if fewer */
 	uint32_t max_chunks;           /* 0: all */
-	bool all_positions;            /* one context over the whole text; every position but the first is scored */
+	bool all_positions;            /* one context from the text's start, as long as context_tokens (0: the model's
+					* positions) allows; every position but the first is scored */
 	bool plain;                    /* added tokens in the text are ordinary text, as llama-perplexity has it */
 };
 
