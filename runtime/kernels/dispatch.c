@@ -55,6 +55,11 @@ static bool can_avx2(void)
 	return detect_x86().avx2;
 }
 
+static bool can_avxvnni(void)
+{
+	return detect_x86().avxvnni;
+}
+
 static bool can_avx512(void)
 {
 	return detect_x86().avx512;
@@ -65,6 +70,12 @@ static void init_avx2(struct mote_kernels *k)
 	k->name = "avx2";
 	mote_kernels_init_avx2_matmul(k);
 	mote_kernels_init_avx2_vector(k);
+}
+
+static void init_avxvnni(struct mote_kernels *k)
+{
+	k->name = "avxvnni";
+	mote_kernels_init_avxvnni_matmul(k);
 }
 
 static void init_avx512(struct mote_kernels *k)
@@ -100,6 +111,7 @@ static const struct table tables[] = {
 	{ "scalar", mote_kernels_init_scalar, always },
 #if defined(__x86_64__)
 	{ "avx2", init_avx2, can_avx2 },
+	{ "avxvnni", init_avxvnni, can_avxvnni },
 	{ "avx512", init_avx512, can_avx512 },
 #elif defined(__aarch64__)
 	{ "neon", init_neon, always },
