@@ -1,0 +1,575 @@
+/* mote-perplexity: how well models predict a text, alone or against the model they were made from. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/console.h"
+#include "format/writer.h"
+#include "quant/logits_file.h"
+#include "quant/receipt.h"
+#include "quant/report.h"
+#include "runtime/text/tokenizer.h"
+
+static const char tool[] = "mote-perplexity";
+
+static const char usage[] =
+	"Usage: mote-perplexity [OPTION]... MODEL.mote...\n"
+	"Measures how well each model predicts a text: its perplexity by llama.cpp's rule, and\n"
+	"with a reference the Kullback-Leibler divergence from it, the share of tokens on which\n"
+	"both agree, and how far the probability of the true token moved, all with errors.\n"
+	"\n"
+	"The text\n"
+	"  -f, --file=TEXT              a file; - is standard input\n"
+	"      --generate=TOKENS        none: the reference (or the model) writes about so many tokens\n"
+	"      --seed=N                 ... from this seed (default 1)\n"
+	"      --plain                  special tokens in the text are ordinary text\n"
+	"\n"
+	"The rule\n"
+	"  -c, --ctx-size=N             tokens in a chunk (default 512, or as many as the model takes)\n"
+	"      --chunks=N               the first N chunks only\n"
+	"      --all-positions          score every position but the first, in one context\n"
+	"\n"
+	"The reference\n"
+	"      --reference=BASE.mote    compare with this model\n"
+	"      --save-logits=FILE       run the one MODEL and keep what --reference-logits needs\n"
+	"      --reference-logits=FILE  compare with a model whose logits were saved, without running it\n"
+	"\n"
+	"Chat models\n"
+	"      --prompts=FILE           also compare greedy answers to these prompts: one a line, as\n"
+	"                               text or as JSON with \"prompt\" or \"messages\"\n"
+	"      --max-tokens=N           longest answer (default 256)\n"
+	"\n"
+	"Results\n"
+	"      --json                   print one JSON object instead of a table\n"
+	"      --per-token=FILE         write a line \"id nll\" for each scored token of the one MODEL\n"
+	"      --report=FILE.html       write a page: size against quality, a table, the worst tokens\n"
+	"      --stamp                  store the figures in each MODEL as a receipt\n"
+	"      --check                  repeat each MODEL's receipt and compare every figure bit by bit;\n"
+	"                               takes the receipt's rule, and its text where that was generated\n"
+	"  -t, --threads=N              default: one for each core\n"
+	"      --help                   print this text\n"
+	"      --version                print the version\n"
+	"\n"
+	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 4 a receipt does\n"
+	"not hold, 130 interrupted.\n";
+
+enum { MAX_MODELS = 64, MAX_TEXT_BYTES = 1 << 30, DEFAULT_ANSWER_TOKENS = 256 };
+
+struct options {
+	const char *file, *reference, *save_logits, *reference_logits, *prompts, *per_token, *report;
+	struct mote_plan_options plan;
+	uint64_t seed;
+	uint32_t generate, threads, max_tokens;
+	bool json, stamp, check;
+	char *const *paths;
+	uint32_t n;
+};
+
+/* One run: everything that is open. */
+struct run {
+	const struct options *o;
+	struct mote_model *model[MAX_MODELS], *reference;
+	struct mote_logits *source[MAX_MODELS], *reference_source;
+	struct mote_score *scores[MAX_MODELS];
+	struct mote_figures figures[MAX_MODELS];
+	struct mote_behaviour behaviour[MAX_MODELS], reference_behaviour;
+	struct mote_answers answers, reference_answers;
+	struct mote_text text;
+	struct mote_plan plan;
+	struct mote_tokenizer *tokenizer;
+	struct mote_hash128 reference_hash;
+	const cJSON *receipt[MAX_MODELS]; /* --check */
+	struct mote_console_bar bar;
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+/* ---- arguments ---- */
+
+static enum mote_status parse_number(const char *option, const char *text, uint64_t max, uint64_t *out,
+				     struct mote_error *error)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	if (errno || *end || end == text || *text == '-' || *out > max)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--%s: \"%s\" is no number from 0 to %llu", option, text,
+				      (unsigned long long)max);
+	return MOTE_OK;
+}
+
+static enum mote_status parse_u32(const char *option, const char *text, uint32_t *out, struct mote_error *error)
+{
+	uint64_t value = 0;
+	enum mote_status status = parse_number(option, text, UINT32_MAX, &value, error);
+
+	*out = (uint32_t)value;
+	return status;
+}
+
+static enum mote_status check_options(const struct options *o, struct mote_error *error)
+{
+	if (o->n == 0)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "no model given; --help shows how to use this program");
+	if (o->n > MAX_MODELS)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%u models; at most %d at once", o->n, MAX_MODELS);
+	if (!o->file == !o->generate && !o->check)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "give a text with -f FILE or --generate=TOKENS");
+	if (o->check && (o->generate || o->stamp || o->save_logits))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--check goes with neither --generate, --stamp nor --save-logits");
+	if (o->reference && o->reference_logits)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--reference and --reference-logits exclude each other");
+	if (o->save_logits && (o->n != 1 || o->reference || o->reference_logits))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--save-logits takes one model, and no reference");
+	if (o->per_token && o->n != 1)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--per-token takes one model");
+	return MOTE_OK;
+}
+
+static enum mote_status parse_options(int argc, char **argv, struct options *o, bool *done, struct mote_error *error)
+{
+	enum { HELP = 256, VERSION, GENERATE, SEED, PLAIN, CHUNKS, ALL, REFERENCE, SAVE, SAVED, PROMPTS, MAX_TOKENS, JSON,
+	       PER_TOKEN, REPORT, STAMP, CHECK };
+	static const struct option table[] = {
+		{ "file", required_argument, NULL, 'f' }, { "generate", required_argument, NULL, GENERATE },
+		{ "seed", required_argument, NULL, SEED }, { "plain", no_argument, NULL, PLAIN },
+		{ "ctx-size", required_argument, NULL, 'c' }, { "chunks", required_argument, NULL, CHUNKS },
+		{ "all-positions", no_argument, NULL, ALL }, { "reference", required_argument, NULL, REFERENCE },
+		{ "save-logits", required_argument, NULL, SAVE }, { "reference-logits", required_argument, NULL, SAVED },
+		{ "prompts", required_argument, NULL, PROMPTS }, { "max-tokens", required_argument, NULL, MAX_TOKENS },
+		{ "json", no_argument, NULL, JSON }, { "per-token", required_argument, NULL, PER_TOKEN },
+		{ "report", required_argument, NULL, REPORT }, { "stamp", no_argument, NULL, STAMP },
+		{ "check", no_argument, NULL, CHECK }, { "threads", required_argument, NULL, 't' },
+		{ "help", no_argument, NULL, HELP }, { "version", no_argument, NULL, VERSION }, { 0 }
+	};
+	enum mote_status status = MOTE_OK;
+	int c;
+
+	*o = (struct options){ .seed = 1, .max_tokens = DEFAULT_ANSWER_TOKENS };
+	while (status == MOTE_OK && (c = getopt_long(argc, argv, "f:c:t:", table, NULL)) != -1) {
+		switch (c) {
+		case 'f': o->file = optarg; break;
+		case 'c': status = parse_u32("ctx-size", optarg, &o->plan.context_tokens, error); break;
+		case 't': status = parse_u32("threads", optarg, &o->threads, error); break;
+		case GENERATE: status = parse_u32("generate", optarg, &o->generate, error); break;
+		case SEED: status = parse_number("seed", optarg, UINT64_C(1) << 53, &o->seed, error); break;
+		case PLAIN: o->plan.plain = true; break;
+		case CHUNKS: status = parse_u32("chunks", optarg, &o->plan.max_chunks, error); break;
+		case ALL: o->plan.all_positions = true; break;
+		case REFERENCE: o->reference = optarg; break;
+		case SAVE: o->save_logits = optarg; break;
+		case SAVED: o->reference_logits = optarg; break;
+		case PROMPTS: o->prompts = optarg; break;
+		case MAX_TOKENS: status = parse_u32("max-tokens", optarg, &o->max_tokens, error); break;
+		case JSON: o->json = true; break;
+		case PER_TOKEN: o->per_token = optarg; break;
+		case REPORT: o->report = optarg; break;
+		case STAMP: o->stamp = true; break;
+		case CHECK: o->check = true; break;
+		case HELP: fputs(usage, stdout); *done = true; return MOTE_OK;
+		case VERSION: puts("mote-perplexity " MOTE_VERSION); *done = true; return MOTE_OK;
+		default: return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--help shows how to use this program");
+		}
+	}
+	o->paths = argv + optind;
+	o->n = (uint32_t)(argc - optind);
+	if (o->max_tokens == 0)
+		o->max_tokens = DEFAULT_ANSWER_TOKENS;
+	return status == MOTE_OK ? check_options(o, error) : status;
+}
+
+/* ---- opening ---- */
+
+static enum mote_status open_models(struct run *r, struct mote_error *error)
+{
+	const struct options *o = r->o;
+	size_t bytes = 0;
+	const void *section;
+	enum mote_status status = MOTE_OK;
+
+	for (uint32_t i = 0; i < o->n && status == MOTE_OK; i++)
+		status = mote_model_open(o->paths[i], MOTE_WEIGHTS_DEFAULT, &r->model[i], error);
+	if (status == MOTE_OK && o->reference)
+		status = mote_model_open(o->reference, MOTE_WEIGHTS_DEFAULT, &r->reference, error);
+	if (status != MOTE_OK)
+		return status;
+	/* Token by token makes sense only where the tokens are the same. */
+	section = mote_container_section(r->model[0]->container, MOTE_SECTION_TOKENIZER, &bytes);
+	for (uint32_t i = 0; i <= o->n && section; i++) {
+		const struct mote_model *m = i < o->n ? r->model[i] : r->reference;
+		size_t other_bytes = 0;
+		const void *other = m ? mote_container_section(m->container, MOTE_SECTION_TOKENIZER, &other_bytes) : NULL;
+
+		if (m && (!other || other_bytes != bytes || memcmp(section, other, bytes) != 0))
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s has another tokenizer than %s",
+					      mote_container_path(m->container), o->paths[0]);
+	}
+	return section ? mote_tokenizer_open(section, bytes, &r->tokenizer, error) : MOTE_OK;
+}
+
+/* With --check: the receipts, the rule and perhaps the text that they speak of; all models must share them. */
+static enum mote_status read_receipts(struct run *r, struct mote_plan_options *plan, struct mote_error *error)
+{
+	char hex[33];
+	struct mote_receipt_terms first = { 0 }, terms;
+	enum mote_status status = MOTE_OK;
+
+	mote_hash_to_hex(mote_text_hash(&r->text), hex);
+	for (uint32_t i = 0; i < r->o->n && status == MOTE_OK; i++) {
+		r->receipt[i] = mote_receipt_find(r->model[i]->container, r->text.data ? hex : NULL);
+		if (!r->receipt[i])
+			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: holds no receipt for its tensors%s", r->o->paths[i],
+					      r->text.data ? " and this text" : "");
+		status = mote_receipt_read(r->receipt[i], &terms, error);
+		if (status == MOTE_OK && i == 0)
+			first = terms;
+		if (status == MOTE_OK && strcmp(first.ids_hash, terms.ids_hash) != 0)
+			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s and %s were measured on other tokens: check them one "
+						"by one", r->o->paths[0], r->o->paths[i]);
+		if (status == MOTE_OK && terms.reference_hash && !r->reference && !r->o->reference_logits)
+			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: was measured against a reference; give it with "
+						"--reference", r->o->paths[i]);
+		if (status == MOTE_OK && !terms.reference_hash && (r->reference || r->o->reference_logits))
+			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: was measured without a reference", r->o->paths[i]);
+		if (status == MOTE_OK && r->reference) {
+			mote_hash_to_hex(mote_container_tensors_hash(r->reference->container), hex);
+			if (strcmp(hex, terms.reference_hash) != 0)
+				status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: was measured against other tensors than those "
+							"of %s", r->o->paths[i], r->o->reference);
+			mote_hash_to_hex(mote_text_hash(&r->text), hex);
+		}
+	}
+	if (status == MOTE_OK && !r->text.data && !first.generated)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the receipt speaks of the text %s; give it with -f", first.text_name);
+	if (status == MOTE_OK && !r->text.data) {
+		struct mote_progress progress = mote_console_progress(&r->bar, "generate");
+
+		status = mote_text_generate(r->reference ? r->reference : r->model[0], first.seed, first.generated_tokens,
+					    r->o->threads, &progress, &r->text, error);
+		mote_console_progress_end(&r->bar);
+	}
+	*plan = first.options;
+	return status;
+}
+
+static enum mote_status read_text(struct run *r, struct mote_error *error)
+{
+	const struct options *o = r->o;
+	enum mote_status status;
+
+	if (o->file) {
+		status = mote_console_read_file(o->file, MAX_TEXT_BYTES, &r->text.data, &r->text.bytes, error);
+		snprintf(r->text.name, sizeof r->text.name, "%s", strcmp(o->file, "-") ? base_name(o->file) : "standard input");
+		return status;
+	}
+	if (o->generate) {
+		struct mote_progress progress = mote_console_progress(&r->bar, "generate");
+
+		status = mote_text_generate(r->reference ? r->reference : r->model[0], o->seed, o->generate, o->threads,
+					    &progress, &r->text, error);
+		mote_console_progress_end(&r->bar);
+		return status;
+	}
+	return MOTE_OK; /* --check writes its own */
+}
+
+static enum mote_status open_sources(struct run *r, struct mote_error *error)
+{
+	const struct options *o = r->o;
+	enum mote_status status = MOTE_OK;
+
+	if (o->save_logits) {
+		struct mote_progress progress = mote_console_progress(&r->bar, "logits");
+
+		status = mote_logits_save(r->model[0], &r->plan, o->threads, NULL, &progress, o->save_logits, error);
+		mote_console_progress_end(&r->bar);
+		if (status == MOTE_OK) /* what was just computed need not be computed again */
+			return mote_logits_from_file(o->save_logits, &r->plan, o->threads, NULL, &r->source[0],
+						     &r->reference_hash, error);
+	}
+	for (uint32_t i = 0; i < o->n && status == MOTE_OK; i++)
+		status = mote_logits_from_model(r->model[i], &r->plan, o->threads, NULL, &r->source[i], error);
+	if (status == MOTE_OK && r->reference) {
+		r->reference_hash = mote_container_tensors_hash(r->reference->container);
+		status = mote_logits_from_model(r->reference, &r->plan, o->threads, NULL, &r->reference_source, error);
+	}
+	if (status == MOTE_OK && o->reference_logits)
+		status = mote_logits_from_file(o->reference_logits, &r->plan, o->threads, NULL, &r->reference_source,
+					       &r->reference_hash, error);
+	return status;
+}
+
+/* ---- measuring ---- */
+
+static enum mote_status measure(struct run *r, struct mote_error *error)
+{
+	struct mote_progress progress;
+	enum mote_status status;
+
+	for (uint32_t i = 0; i < r->o->n; i++) {
+		r->scores[i] = malloc(mote_plan_rows(&r->plan) * sizeof *r->scores[i]);
+		if (!r->scores[i])
+			return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for scores");
+	}
+	progress = mote_console_progress(&r->bar, "measure");
+	status = mote_validate_many(&r->plan, r->source, r->o->n, r->reference_source, r->o->threads, &progress, r->scores,
+				    r->figures, error);
+	mote_console_progress_end(&r->bar);
+	return status;
+}
+
+static enum mote_status answer(struct run *r, struct mote_model *m, struct mote_answers *answers,
+			       struct mote_error *error)
+{
+	struct mote_progress progress = mote_console_progress(&r->bar, "answer");
+	char *text;
+	size_t bytes;
+	enum mote_status status = mote_console_read_file(r->o->prompts, MAX_TEXT_BYTES, &text, &bytes, error);
+
+	if (status == MOTE_OK)
+		status = mote_answers_read(m, text, bytes, base_name(r->o->prompts), answers, error);
+	if (status == MOTE_OK)
+		status = mote_answers_fill(answers, m, r->o->max_tokens, r->o->threads, &progress, error);
+	mote_console_progress_end(&r->bar);
+	free(text);
+	return status;
+}
+
+static enum mote_status compare_behaviour(struct run *r, struct mote_error *error)
+{
+	enum mote_status status = MOTE_OK;
+
+	if (r->reference) {
+		status = answer(r, r->reference, &r->reference_answers, error);
+		if (status == MOTE_OK)
+			mote_behaviour_compare(r->reference, &r->reference_answers, &r->reference_answers, &r->reference_behaviour);
+	}
+	for (uint32_t i = 0; i < r->o->n && status == MOTE_OK; i++) {
+		mote_answers_free(&r->answers);
+		status = answer(r, r->model[i], &r->answers, error);
+		if (status == MOTE_OK)
+			mote_behaviour_compare(r->model[i], &r->answers, r->reference ? &r->reference_answers : &r->answers,
+					       &r->behaviour[i]);
+	}
+	return status;
+}
+
+/* ---- results ---- */
+
+static enum mote_status write_per_token(const struct run *r, struct mote_error *error)
+{
+	FILE *file = fopen(r->o->per_token, "w");
+	bool ok = file != NULL;
+
+	for (uint64_t i = 0; ok && i < mote_plan_rows(&r->plan); i++)
+		ok = fprintf(file, "%d %.17g\n", r->scores[0][i].target, r->scores[0][i].nll) > 0;
+	if (file && fclose(file) != 0)
+		ok = false;
+	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_IO, "%s: %s", r->o->per_token, strerror(errno));
+}
+
+static cJSON *lineage_of_quantization(const struct mote_container *c)
+{
+	const cJSON *steps = mote_json_get(mote_container_metadata(c), "lineage"), *found = NULL;
+
+	for (const cJSON *s = steps ? steps->child : NULL; s; s = s->next) {
+		const cJSON *name = mote_json_get(s, "step");
+		if (cJSON_IsString(name) && strcmp(name->valuestring, "quantize") == 0)
+			found = s;
+	}
+	return found ? cJSON_Duplicate(found, true) : NULL;
+}
+
+static enum mote_status stamp(struct run *r, uint32_t i, struct mote_error *error)
+{
+	const struct mote_container *c = r->model[i]->container;
+	cJSON *recipe = lineage_of_quantization(c), *receipt = NULL, *receipts = NULL;
+	const cJSON *earlier = mote_receipt_find(c, NULL);
+	const struct mote_receipt_facts facts = {
+		.tool = "mote-perplexity " MOTE_VERSION, .validation = &r->text, .plan = &r->plan, .tensors = c,
+		.calibration_record = mote_json_get(earlier, "calibration"),
+		.recipe = earlier && !cJSON_IsNull(mote_json_get(earlier, "recipe")) ? mote_json_get(earlier, "recipe") : recipe,
+		.reference_hash = r->reference_source ? &r->reference_hash : NULL, .figures = &r->figures[i]
+	};
+	enum mote_status status = mote_receipt_new(&facts, &receipt, error);
+
+	if (status == MOTE_OK)
+		status = mote_receipts_append(mote_container_receipts(c), mote_container_tensors_hash(c), receipt, &receipts,
+					      error);
+	if (status == MOTE_OK)
+		status = mote_container_stamp(r->o->paths[i], MOTE_SECTION_RECEIPTS, receipts, error);
+	cJSON_Delete(receipts);
+	cJSON_Delete(recipe);
+	return status;
+}
+
+static enum mote_status write_report(const struct run *r, const struct mote_report *report, struct mote_error *error)
+{
+	FILE *file = fopen(r->o->report, "w");
+	enum mote_status status;
+
+	if (!file)
+		return mote_error_set(error, MOTE_ERROR_IO, "%s: %s", r->o->report, strerror(errno));
+	status = mote_report_html(file, report, error);
+	if ((ferror(file) | fclose(file)) && status == MOTE_OK)
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", r->o->report, strerror(errno));
+	return status;
+}
+
+static bool put(cJSON *o, const char *key, cJSON *item)
+{
+	if (item && cJSON_AddItemToObject(o, key, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
+static cJSON *model_to_json(const struct run *r, uint32_t i)
+{
+	cJSON *o = mote_figures_to_json(&r->figures[i]);
+
+	if (o && put(o, "model", cJSON_CreateString(r->o->paths[i])) &&
+	    put(o, "file_bytes", cJSON_CreateNumber((double)mote_container_file_bytes(r->model[i]->container))) &&
+	    put(o, "bits_per_weight", cJSON_CreateNumber(mote_report_bits_per_weight(r->model[i]->container))) &&
+	    put(o, "context", cJSON_CreateNumber(r->plan.context)) &&
+	    put(o, "chunks", cJSON_CreateNumber(r->plan.chunks)) &&
+	    (!r->o->prompts || put(o, "behaviour", mote_behaviour_to_json(&r->behaviour[i]))) &&
+	    (!r->o->prompts || !r->reference ||
+	     put(o, "reference_behaviour", mote_behaviour_to_json(&r->reference_behaviour))) &&
+	    (!r->o->check || put(o, "receipt_holds", cJSON_CreateTrue())))
+		return o;
+	cJSON_Delete(o);
+	return NULL;
+}
+
+/* One model's figures, or an object with the list of them. */
+static enum mote_status print_json(const struct run *r, struct mote_error *error)
+{
+	cJSON *o = r->o->n == 1 ? model_to_json(r, 0) : cJSON_CreateObject();
+	bool ok = o != NULL;
+	enum mote_status status;
+
+	if (ok && r->o->n > 1) {
+		cJSON *list = cJSON_AddArrayToObject(o, "models");
+
+		ok = list != NULL;
+		for (uint32_t i = 0; ok && i < r->o->n; i++) {
+			cJSON *item = model_to_json(r, i);
+			ok = item && cJSON_AddItemToArray(list, item);
+		}
+	}
+	status = ok ? mote_console_print_json(o, error) : mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for JSON");
+	cJSON_Delete(o);
+	return status;
+}
+
+static enum mote_status give_results(struct run *r, struct mote_error *error)
+{
+	const struct options *o = r->o;
+	struct mote_report_model models[MAX_MODELS];
+	struct mote_report report = { .text = &r->text, .plan = &r->plan, .tokenizer = r->tokenizer, .model = models, .n = o->n };
+	enum mote_status status = MOTE_OK;
+
+	for (uint32_t i = 0; i < o->n; i++)
+		models[i] = (struct mote_report_model){ base_name(o->paths[i]), mote_container_file_bytes(r->model[i]->container),
+							mote_report_bits_per_weight(r->model[i]->container), &r->figures[i],
+							r->scores[i], o->prompts ? &r->behaviour[i] : NULL };
+	if (r->reference) {
+		report.reference = base_name(o->reference);
+		report.reference_bytes = mote_container_file_bytes(r->reference->container);
+		report.reference_bits_per_weight = mote_report_bits_per_weight(r->reference->container);
+		report.reference_behaviour = o->prompts ? &r->reference_behaviour : NULL;
+	} else if (o->reference_logits) {
+		report.reference = base_name(o->reference_logits);
+	}
+	for (uint32_t i = 0; i < o->n && o->check && status == MOTE_OK; i++) {
+		status = mote_receipt_compare(r->receipt[i], &r->figures[i], error);
+		mote_error_prefix(error, "%s", o->paths[i]);
+	}
+	for (uint32_t i = 0; i < o->n && o->stamp && status == MOTE_OK; i++)
+		status = stamp(r, i, error);
+	if (status == MOTE_OK && o->per_token)
+		status = write_per_token(r, error);
+	if (status == MOTE_OK && o->report)
+		status = write_report(r, &report, error);
+	if (status == MOTE_OK && o->json)
+		return print_json(r, error);
+	if (status == MOTE_OK) {
+		mote_report_print(stdout, &report);
+		for (uint32_t i = 0; i < o->n && o->check; i++)
+			printf("%s: its receipt holds, every figure bit by bit\n", base_name(o->paths[i]));
+		if (fflush(stdout) != 0)
+			status = mote_error_set(error, MOTE_ERROR_IO, "standard output: %s", strerror(errno));
+	}
+	return status;
+}
+
+static enum mote_status perform(struct run *r, struct mote_error *error)
+{
+	struct mote_plan_options plan = r->o->plan;
+	enum mote_status status = open_models(r, error);
+
+	if (status == MOTE_OK)
+		status = read_text(r, error);
+	if (status == MOTE_OK && r->o->check)
+		status = read_receipts(r, &plan, error);
+	if (status == MOTE_OK)
+		status = mote_plan_init(r->model[0], &r->text, &plan, &r->plan, error);
+	if (status == MOTE_OK && r->plan.all_positions && r->plan.context < r->plan.text_tokens)
+		fprintf(stderr, "%s: the text has %llu tokens; the first %u are read\n", tool,
+			(unsigned long long)r->plan.text_tokens, r->plan.context);
+	if (status == MOTE_OK)
+		status = open_sources(r, error);
+	if (status == MOTE_OK)
+		status = measure(r, error);
+	if (status == MOTE_OK && r->o->prompts)
+		status = compare_behaviour(r, error);
+	return status == MOTE_OK ? give_results(r, error) : status;
+}
+
+static void close_run(struct run *r)
+{
+	for (uint32_t i = 0; i < r->o->n && i < MAX_MODELS; i++) {
+		mote_logits_close(r->source[i]);
+		mote_model_close(r->model[i]);
+		free(r->scores[i]);
+	}
+	mote_logits_close(r->reference_source);
+	mote_model_close(r->reference);
+	mote_answers_free(&r->answers);
+	mote_answers_free(&r->reference_answers);
+	mote_plan_free(&r->plan);
+	mote_text_free(&r->text);
+	mote_tokenizer_close(r->tokenizer);
+	free(r);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct mote_error error = { 0 };
+	struct run *r;
+	bool done = false;
+	enum mote_status status = parse_options(argc, argv, &options, &done, &error);
+
+	if (status != MOTE_OK)
+		return mote_console_fail(tool, &error);
+	if (done)
+		return 0;
+	mote_console_catch_signals();
+	r = calloc(1, sizeof *r);
+	if (!r) {
+		mote_error_set(&error, MOTE_ERROR_MEMORY, "out of memory");
+		return mote_console_fail(tool, &error);
+	}
+	r->o = &options;
+	status = perform(r, &error);
+	close_run(r);
+	return status == MOTE_OK ? 0 : mote_console_fail(tool, &error);
+}
