@@ -52,15 +52,14 @@ static void draw_bar(struct mote_console_bar *bar, double now, uint64_t done, ui
 	char filled[WIDTH + 1];
 	double elapsed = now - bar->started, share = total ? (double)done / (double)total : 1;
 	double rate = elapsed > 0 ? (double)done / elapsed : 0;
-	const char *unit = "";
+	char unit[2] = "";
 
 	for (int i = 0; i < WIDTH; i++)
 		filled[i] = i < (int)(share * WIDTH) ? '#' : '.';
 	filled[WIDTH] = 0;
-	for (const char *units = "kMG"; rate >= 1000 && *units; units++) {
-		static const char names[3][2] = { "k", "M", "G" };
+	for (const char *next = "kMG"; rate >= 1000 && *next; next++) {
 		rate /= 1000;
-		unit = names[*units == 'k' ? 0 : *units == 'M' ? 1 : 2];
+		unit[0] = *next;
 	}
 	fprintf(stderr, "\r\x1b[K%s [%s] %3d %%  %.*f %s/s", bar->label, filled, (int)(share * 100),
 		rate < 10 ? 1 : 0, rate, unit);

@@ -93,9 +93,12 @@ static int width(const char *text)
 	return n;
 }
 
+/* Text from the file, without the control characters with which it could steer the terminal. */
 static void pad(const char *text, int columns)
 {
-	printf("%s%*s", text, columns > width(text) ? columns - width(text) : 0, "");
+	for (const char *p = text; *p; p++)
+		putchar((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
+	printf("%*s", columns > width(text) ? columns - width(text) : 0, "");
 }
 
 static void print_tensors(const struct mote_container *c)
@@ -104,7 +107,7 @@ static void print_tensors(const struct mote_container *c)
 	uint32_t n = mote_container_tensor_count(c);
 	int columns = 10;
 
-	printf("\nTensors (%u)\n", n);
+	printf("\ntensors (%u)\n", n);
 	for (uint32_t i = 0; i < n; i++)
 		if (width(mote_container_tensor(c, i)->name) > columns)
 			columns = width(mote_container_tensor(c, i)->name);
@@ -123,7 +126,7 @@ static void print_tensors(const struct mote_container *c)
 	}
 	if (n == 0)
 		return;
-	printf("\nTotals\n");
+	printf("\ntotals\n");
 	for (unsigned number = 0; number < 256; number++) {
 		enum mote_type type = (enum mote_type)number;
 		struct totals sum = mote_type_name(type) ? add_up(c, true, type) : (struct totals){ 0 };
@@ -199,8 +202,9 @@ static void print_metadata(const cJSON *metadata)
 		if (item == templates || ((cJSON_IsObject(item) || cJSON_IsArray(item)) && !item->child))
 			continue;
 		if (cJSON_IsObject(item) || cJSON_IsArray(item)) {
-			printf("\n%c%s\n", item->string[0] >= 'a' && item->string[0] <= 'z' ? item->string[0] - 32 : item->string[0],
-			       item->string[0] ? item->string + 1 : "");
+			putchar('\n');
+			pad(item->string, 0);
+			putchar('\n');
 			print_tree(item, 2);
 		} else {
 			pad(item->string, 14);
@@ -208,7 +212,7 @@ static void print_metadata(const cJSON *metadata)
 			putchar('\n');
 		}
 	}
-	printf("\nChat templates\n");
+	printf("\nchat templates\n");
 	if (!cJSON_IsArray(templates) || !templates->child)
 		printf("  none\n");
 	for (const cJSON *t = cJSON_IsArray(templates) ? templates->child : NULL; t; t = t->next) {
@@ -245,7 +249,7 @@ static void print_receipts(const struct mote_container *c)
 	const cJSON *receipts = mote_container_receipts(c);
 	int index = 1;
 
-	printf("\nReceipts\n");
+	printf("\nreceipts\n");
 	if (!receipts || !receipts->child)
 		printf("  none: nobody has measured these tensors and stamped the result\n");
 	for (const cJSON *r = receipts ? receipts->child : NULL; r; r = r->next, index++) {
@@ -288,7 +292,7 @@ static void print_text(const struct mote_container *c)
 	print_tensors(c);
 	print_receipts(c);
 	if (sensitivity) {
-		printf("\nSensitivities\n");
+		printf("\nsensitivities\n");
 		print_tree(sensitivity, 2);
 	}
 }
@@ -456,7 +460,8 @@ static enum mote_status inspect(const struct options *o, struct mote_error *erro
 			print_text(c);
 	}
 	if (status == MOTE_OK && o->verify && !o->json && !o->template_only && !o->dump)
-		printf("\nVerified: all checksums match.\n");
+		printf("\nverified: all checksums match%s\n",
+		       mote_container_receipts(c) ? ", and every receipt speaks of these tensors" : "");
 	if (status == MOTE_OK && (fflush(stdout) == EOF || ferror(stdout)))
 		status = mote_error_set(error, MOTE_ERROR_IO, "standard output: %s", strerror(errno));
 	mote_container_close(c);

@@ -22,8 +22,8 @@
 /* Metadata is small and written once. */
 #define ZSTD_LEVEL 19
 
-/* So much is handed to the disk at a time while writing goes on, so that the final sync is short. */
-#define WRITEBACK_BYTES (8u << 20)
+/* Written and hashed while it is in the cache. */
+#define COPY_BYTES (256u << 10)
 
 struct section {
 	uint32_t kind, flags;
@@ -44,7 +44,6 @@ struct mote_writer {
 	uint64_t data_end;           /* of the tensors planned so far, not rounded */
 	uint32_t current;            /* the tensor being written, == n_tensors when all are */
 	uint64_t current_bytes;      /* written of it */
-	uint64_t writeback;          /* handed to the disk up to here */
 	XXH3_state_t *hash;          /* of the current tensor */
 	struct section sections[MOTE_LAYOUT_MAX_SECTIONS]; /* ascending kinds; the directory is not among them */
 	uint32_t n_sections;
@@ -133,7 +132,6 @@ enum mote_status mote_writer_open(const char *path, bool force, struct mote_writ
 	}
 	w->replace = force;
 	w->data_end = MOTE_LAYOUT_DATA_OFFSET;
-	w->writeback = MOTE_LAYOUT_DATA_OFFSET;
 	XXH3_128bits_reset(w->hash);
 
 	exists = lstat(path, &st) == 0;
@@ -248,7 +246,6 @@ enum mote_status mote_writer_write(struct mote_writer *w, const void *data, size
 	struct mote_layout_tensor *t;
 	XXH128_hash_t hash;
 	enum mote_status status;
-	uint64_t place;
 
 	if (w->current == w->n_tensors)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: more data than tensors", w->target);
@@ -256,16 +253,11 @@ enum mote_status mote_writer_write(struct mote_writer *w, const void *data, size
 	if (bytes > t->bytes - w->current_bytes)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: more data than tensor \"%s\" takes", w->target,
 				      w->names[w->current]);
-	place = t->offset + w->current_bytes;
-	status = write_at(w, data, bytes, place, error);
+	status = write_at(w, data, bytes, t->offset + w->current_bytes, error);
 	if (status != MOTE_OK)
 		return status;
 	XXH3_128bits_update(w->hash, data, bytes);
 	w->current_bytes += bytes;
-	if (place + bytes - w->writeback >= WRITEBACK_BYTES) { /* advice: whether it works does not matter */
-		sync_file_range(w->fd, (off_t)w->writeback, (off_t)(place + bytes - w->writeback), SYNC_FILE_RANGE_WRITE);
-		w->writeback = place + bytes;
-	}
 	if (w->current_bytes < t->bytes)
 		return MOTE_OK;
 
@@ -529,11 +521,11 @@ static enum mote_status copy_container(struct mote_writer *w, const struct mote_
 
 	for (uint32_t i = 0; status == MOTE_OK && i < mote_container_tensor_count(c); i++) {
 		const struct mote_tensor *t = mote_container_tensor(c, i);
-		const void *data = t->rank == 1 ? (const void *)t->vector : t->matrix.data;
+		const uint8_t *data = t->rank == 1 ? (const uint8_t *)t->vector : t->matrix.data;
 
 		status = mote_writer_add_tensor(w, t->name, t->rank, t->type, t->rows, t->cols, t->matrix.codebook, error);
-		if (status == MOTE_OK)
-			status = mote_writer_write(w, data, t->bytes, error);
+		for (uint64_t at = 0; status == MOTE_OK && at < t->bytes; at += COPY_BYTES)
+			status = mote_writer_write(w, data + at, t->bytes - at < COPY_BYTES ? t->bytes - at : COPY_BYTES, error);
 		/* A new checksum over damaged data would hide the damage. */
 		if (status == MOTE_OK && memcmp(&w->tensors[i].hash, &t->hash, sizeof t->hash) != 0)
 			status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: tensor \"%s\": checksum does not match",

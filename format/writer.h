@@ -15,11 +15,16 @@
 
 struct mote_writer;
 
-/* Creates the temporary file in path's folder. MOTE_ERROR_ARGUMENT when path exists and !force. */
+/* Creates the temporary file, ".NAME." and eight random letters, in path's folder, with the mode that any new file
+ * gets, or that of the file which it will replace. With force a symbolic link is followed: the file that it names
+ * is replaced and the link stays.
+ * MOTE_ERROR_ARGUMENT: path exists and !force, or exists and is no regular file. MOTE_ERROR_IO. */
 enum mote_status mote_writer_open(const char *path, bool force, struct mote_writer **out,
 				  struct mote_error *error);
 
-/* Plans a tensor. rank 1: type must be MOTE_F32 and cols 1. codebook: [16], q4 only, copied. */
+/* Plans a tensor. rank 1: type must be MOTE_F32 and cols 1. codebook: [16], q4 only, copied; NULL: the linear one.
+ * MOTE_ERROR_CORRUPT: a name or shape that no container can have (two equal names are found by finish).
+ * MOTE_ERROR_ARGUMENT: rank, type and cols do not agree. */
 enum mote_status mote_writer_add_tensor(struct mote_writer *w, const char *name, uint32_t rank,
 					enum mote_type type, uint64_t rows, uint64_t cols,
 					const uint8_t *codebook, struct mote_error *error);
@@ -32,24 +37,27 @@ enum mote_status mote_writer_set_codebook(struct mote_writer *w, uint32_t tensor
 enum mote_status mote_writer_write(struct mote_writer *w, const void *data, size_t bytes,
 				   struct mote_error *error);
 
-/* Stores or replaces a section after all tensor data: raw bytes, or JSON which is compressed. */
+/* Stores or replaces a section, which is copied: raw bytes, or JSON which is compressed. Sections are kept in memory
+ * until finish. MOTE_ERROR_ARGUMENT: the kind does not take this content. MOTE_ERROR_LIMIT: JSON beyond 4 MiB. */
 enum mote_status mote_writer_put_section(struct mote_writer *w, enum mote_section kind, const void *data,
 					 size_t bytes, struct mote_error *error);
 enum mote_status mote_writer_put_json(struct mote_writer *w, enum mote_section kind, const cJSON *json,
 				      struct mote_error *error);
 
-/* Completes the temporary file so that mote_container_open(temp_path) works. May be called again
- * after further put_section calls. */
+/* Completes the temporary file so that mote_container_open(temp_path) works. May be called again after further
+ * put_section calls. MOTE_ERROR_ARGUMENT: a tensor is not whole, or there are no metadata. */
 enum mote_status mote_writer_finish(struct mote_writer *w, struct mote_error *error);
 const char *mote_writer_temp_path(const struct mote_writer *w);
 
-/* Syncs, renames to the target, syncs the folder, frees w. On error the temporary file is removed. */
+/* Syncs, renames to the target, syncs the folder, frees w. On error the temporary file is removed, and the target is
+ * as it was. MOTE_ERROR_ARGUMENT: without force, when something has come to be at path since open. */
 enum mote_status mote_writer_commit(struct mote_writer *w, struct mote_error *error);
 /* Removes the temporary file and frees w; NULL is fine. */
 void mote_writer_discard(struct mote_writer *w);
 
 /* Rewrites the file at path with its tensors and sections copied and one JSON section stored or replaced
- * (temporary file, sync, rename): how a receipt is stamped into an existing file. */
+ * (temporary file, sync, rename): how a receipt is stamped into an existing file. Every checksum is compared on the
+ * way: a damaged tensor is MOTE_ERROR_CORRUPT and leaves the file as it was. */
 enum mote_status mote_container_stamp(const char *path, enum mote_section kind, const cJSON *json,
 				      struct mote_error *error);
 
