@@ -1,0 +1,459 @@
+/* Tokenizers: encoding, added tokens, spans, decoding. Long comparisons with other implementations are in
+ * tests/differential and tests/conformance; goldens.json here comes from @huggingface/tokenizers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "format/json.h"
+#include "runtime/text/tokenizer_internal.h"
+#include "tests/tiny_tokenizer.h"
+
+#define BYTE_LEVEL "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
+#define SPECIAL(id, text, flags) "{\"id\":" #id ",\"content\":\"" text "\",\"special\":true,\"normalized\":false" flags "}"
+
+/* Ids as text: "1 2 3". */
+static const char *encoded(const struct tiny_tokenizer *tiny, const char *text, size_t bytes, unsigned flags)
+{
+	static char out[4096];
+	struct mote_ids ids = {0};
+	size_t used = 0;
+
+	out[0] = 0;
+	assert_int_equal(mote_tokenizer_encode(tiny->t, text, bytes, flags, &ids, NULL), MOTE_OK);
+	for (size_t i = 0; i < ids.count; i++)
+		used += (size_t)snprintf(out + used, sizeof out - used, "%s%d", i ? " " : "", (int)ids.id[i]);
+	mote_ids_free(&ids);
+	return out;
+}
+
+static void expect(const struct tiny_tokenizer *tiny, const char *text, const char *ids)
+{
+	assert_string_equal(encoded(tiny, text, strlen(text), 0), ids);
+	assert_string_equal(encoded(tiny, text, strlen(text), MOTE_ENCODE_NO_CACHE), ids);
+}
+
+static void open_or_fail(struct tiny_tokenizer *tiny, const char *json, const char *config)
+{
+	if (!tiny_open(tiny, json, config))
+		fail_msg("%s", tiny->error.message);
+}
+
+static void test_goldens(void **state)
+{
+	FILE *file = fopen("tests/tokenizers/goldens.json", "rb");
+	static char text[1 << 20];
+	size_t bytes = file ? fread(text, 1, sizeof text, file) : 0;
+	unsigned cases = 0;
+	cJSON *root;
+
+	(void)state;
+	assert_non_null(file);
+	fclose(file);
+	assert_int_equal(mote_json_parse(text, bytes, "goldens.json", &root, NULL), MOTE_OK);
+	for (const cJSON *kind = root->child; kind; kind = kind->next) {
+		struct tiny_tokenizer tiny;
+		char *json = mote_json_print(mote_json_get(kind, "tokenizer"), &bytes);
+
+		open_or_fail(&tiny, json, NULL);
+		for (const cJSON *item = mote_json_get(kind, "cases")->child; item; item = item->next, cases++) {
+			const char *input = item->child->valuestring, *got = encoded(&tiny, input, strlen(input), 0);
+			char want[4096] = "";
+			size_t used = 0;
+
+			for (const cJSON *id = item->child->next->child; id; id = id->next)
+				used += (size_t)snprintf(want + used, sizeof want - used, "%s%d", used ? " " : "", id->valueint);
+			if (strcmp(got, want))
+				fail_msg("%s: \"%s\": %s, expected %s", mote_json_get(kind, "name")->valuestring, input, got, want);
+		}
+		tiny_close(&tiny);
+		free(json);
+	}
+	assert_int_equal(cases, 23 * 60);
+	cJSON_Delete(root);
+}
+
+/* Pieces of a hand-written pattern, with | between them. */
+static void expect_pieces(enum tokenizer_pattern pattern, const char *text, const char *pieces)
+{
+	char out[512] = "";
+	size_t bytes = strlen(text), end;
+
+	for (size_t at = 0; at < bytes; at = end) {
+		end = mote_tokenizer_pattern_next(pattern, text, bytes, at);
+		snprintf(out + strlen(out), sizeof out - strlen(out), "%s%.*s", at ? "|" : "", (int)(end - at), text + at);
+	}
+	assert_string_equal(out, pieces);
+}
+
+static void test_patterns(void **state)
+{
+	(void)state;
+	expect_pieces(PATTERN_GPT2, "I'm they'll DON'T 'style", "I|'m| they|'ll| DON|'|T| '|style");
+	expect_pieces(PATTERN_GPT2, "a  b   1\n\n x  ", "a| | b|  | 1|\n\n| x|  ");
+	expect_pieces(PATTERN_GPT2, "x\xc2\xa0\xc2\xa0y", "x|\xc2\xa0|\xc2\xa0|y");
+	expect_pieces(PATTERN_LLAMA3, "DON'T 'ſo ('re", "DON|'T| '|\xc5\xbfo| ('|re");
+	expect_pieces(PATTERN_LLAMA3, "it'\xc5\xbf 12345", "it|'\xc5\xbf| |123|45");
+	expect_pieces(PATTERN_LLAMA3, "a \n  b\n\n  c\t\td!!\n\ne", "a| \n| | b|\n\n| | c|\t|\td|!!\n\n|e");
+	expect_pieces(PATTERN_QWEN2, "v12 ²x", "v|1|2| |²|x");
+	expect_pieces(PATTERN_WORDS, "a_1-- é\u0301!", "a_1|--| |é\u0301|!");
+}
+
+/* SmolLM2: each number alone, and the text that the pattern sees ends there. */
+static void test_digits(void **state)
+{
+	struct tiny_tokenizer tiny;
+	struct tiny_json j;
+
+	(void)state;
+	open_or_fail(&tiny, tiny_byte_level(&j, "12", "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\","
+					    "\"individual_digits\":true}," BYTE_LEVEL "]}", "", ""), NULL);
+	expect(&tiny, "12", "49 50");
+	expect(&tiny, "a  1", "97 32 32 49");
+	tiny_close(&tiny);
+	open_or_fail(&tiny, tiny_byte_level(&j, "12", BYTE_LEVEL, "", ""), NULL);
+	expect(&tiny, "12", "256");
+	tiny_close(&tiny);
+}
+
+/* A byte without a symbol is dropped, and its neighbours may merge then. */
+static void test_dropped_bytes(void **state)
+{
+	struct tiny_tokenizer tiny;
+	struct mote_ids ids = {0};
+	static const char json[] =
+		"{\"pre_tokenizer\":" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\\u0120\":3},"
+		"\"merges\":[\"a b\"]}}";
+
+	(void)state;
+	open_or_fail(&tiny, json, NULL);
+	assert_int_equal(tiny.info.n_inexpressible, 256 - 3 - 13);
+	assert_int_equal(mote_tokenizer_encode(tiny.t, "a b\0b azb az", 12, 0, &ids, NULL), MOTE_OK);
+	assert_int_equal(ids.count, 8); /* a, _, b b, _, ab, _, a: the z and the NUL are gone */
+	assert_int_equal(ids.id[6], 3);
+	assert_int_equal(ids.dropped_bytes, 3);
+	mote_ids_free(&ids);
+	tiny_close(&tiny);
+}
+
+static void test_added_tokens(void **state)
+{
+	struct tiny_tokenizer tiny;
+	struct tiny_json j;
+	static const char added[] = SPECIAL(256, "<a>", "") "," SPECIAL(257, "<a>b", "") "," SPECIAL(258, "[w]", ",\"single_word\":true")
+		"," SPECIAL(259, "[l]", ",\"lstrip\":true") "," SPECIAL(260, "[r]", ",\"rstrip\":true") ","
+		"{\"id\":261,\"content\":\"hi\",\"special\":false,\"normalized\":true}";
+
+	(void)state;
+	open_or_fail(&tiny, tiny_byte_level(&j, "", BYTE_LEVEL, added, ""), NULL);
+	assert_int_equal(tiny.info.special_tokens, 5);
+	expect(&tiny, "<a><a>b<a", "256 257 60 97");               /* leftmost, then longest */
+	expect(&tiny, "[w] [w]x _[w]", "258 32 91 119 93 120 32 95 91 119 93");
+	expect(&tiny, "a \n[l]\t[r] \u3000b", "97 259 9 260 98");   /* spaces go with the token */
+	expect(&tiny, " [l] [l]", "259 259");
+	expect(&tiny, "ahi", "97 261");
+	assert_string_equal(encoded(&tiny, "<a>hi", 5, MOTE_ENCODE_PLAIN), "60 97 62 104 105");
+	assert_true(mote_tokenizer_is_special(tiny.t, 256));
+	assert_false(mote_tokenizer_is_special(tiny.t, 261));
+	assert_int_equal(mote_tokenizer_find(tiny.t, "[r]", 3), 260);
+	assert_int_equal(mote_tokenizer_find(tiny.t, "[q]", 3), -1);
+	tiny_close(&tiny);
+}
+
+static void expect_spans(const struct tiny_tokenizer *tiny, const char *text, const struct mote_text_span *spans, size_t n,
+			 const char *want)
+{
+	struct mote_ids ids = {0};
+	char out[512] = "";
+
+	assert_int_equal(mote_tokenizer_encode_spans(tiny->t, text, spans, n, 0, &ids, NULL), MOTE_OK);
+	for (size_t i = 0; i < ids.count; i++)
+		snprintf(out + strlen(out), sizeof out - strlen(out), "%s%d", i ? " " : "", (int)ids.id[i]);
+	assert_string_equal(out, want);
+	mote_ids_free(&ids);
+}
+
+/* What a message says never becomes a control token, neither whole nor in part. */
+static void test_spans(void **state)
+{
+	static const struct mote_text_span spans[] = {{0, 3, false}, {3, 6, true}, {6, 9, false}};
+	static const struct mote_text_span across[] = {{0, 2, false}, {2, 4, true}, {4, 6, false}};
+	struct tiny_tokenizer tiny;
+	struct tiny_json j;
+
+	(void)state;
+	open_or_fail(&tiny, tiny_byte_level(&j, "", BYTE_LEVEL, SPECIAL(256, "<a>", ""), ""), NULL);
+	expect_spans(&tiny, "<a><a><a>", spans, 3, "256 60 97 62 256");
+	expect_spans(&tiny, "<a><a>", across, 3, "60 97 62 60 97 62");
+	tiny_close(&tiny);
+	/* The same through a normalizer, whose pattern is "\u2581<a>" */
+	open_or_fail(&tiny, "{\"added_tokens\":[{\"id\":4,\"content\":\"<a>\",\"normalized\":true,\"special\":true}],\"normalizer\":"
+			    "{\"type\":\"Prepend\",\"prepend\":\"_\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"_\":0,\"<\":1,\"a\":2,\">\":3},"
+			    "\"merges\":[]}}", NULL);
+	expect_spans(&tiny, "<a>", (struct mote_text_span[]){{0, 3, false}}, 1, "4");
+	expect_spans(&tiny, "<a>", (struct mote_text_span[]){{0, 3, true}}, 1, "0 1 2 3");
+	expect_spans(&tiny, "<a>", (struct mote_text_span[]){{0, 2, false}, {2, 3, true}}, 2, "0 1 2 3");
+	tiny_close(&tiny);
+	/* A vocabulary whose model could spell a special token itself */
+	open_or_fail(&tiny, "{\"added_tokens\":[{\"id\":3,\"content\":\"<>\",\"special\":true}],\"model\":{\"type\":\"Unigram\",\"unk_id\":0,"
+			    "\"vocab\":[[\"?\",-9],[\"<\",-2],[\">\",-2],[\"<>\",0]]}}", NULL);
+	expect_spans(&tiny, "<><>", (struct mote_text_span[]){{0, 2, false}, {2, 4, true}}, 2, "3 1 2");
+	tiny_close(&tiny);
+}
+
+static void test_special_around(void **state)
+{
+	struct tiny_tokenizer tiny;
+	static const char model[] = "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"<s>\":1,\"</s>\":2},\"merges\":[]}}";
+	char json[1024];
+
+	(void)state;
+	snprintf(json, sizeof json, "{\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},"
+		 "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\"}},{\"Sequence\":{\"id\":\"A\"}},"
+		 "{\"SpecialToken\":{\"id\":\"</s>\"}}],\"special_tokens\":{\"<s>\":{\"ids\":[1]},\"</s>\":{\"ids\":[2,2]}}}]},%s", model);
+	open_or_fail(&tiny, json, NULL);
+	assert_string_equal(encoded(&tiny, "aa", 2, MOTE_ENCODE_ADD_SPECIAL), "1 0 0 2 2");
+	assert_string_equal(encoded(&tiny, "", 0, MOTE_ENCODE_ADD_SPECIAL), "1 2 2");
+	tiny_close(&tiny);
+	snprintf(json, sizeof json, "{\"post_processor\":{\"type\":\"RobertaProcessing\",\"cls\":[\"<s>\",1],\"sep\":[\"</s>\",2]},%s", model);
+	open_or_fail(&tiny, json, NULL);
+	assert_true(tiny.info.adds_bos && tiny.info.adds_eos);
+	assert_string_equal(encoded(&tiny, "a", 1, MOTE_ENCODE_ADD_SPECIAL), "1 0 2");
+	tiny_close(&tiny);
+	open_or_fail(&tiny, json, "{\"tokenizer_class\":\"LlamaTokenizerFast\",\"bos_token\":\"<s>\",\"eos_token\":{\"content\":\"</s>\"},"
+				  "\"add_bos_token\":false,\"add_eos_token\":true}");
+	assert_string_equal(encoded(&tiny, "a", 1, MOTE_ENCODE_ADD_SPECIAL), "0 2");
+	assert_true(mote_tokenizer_is_special(tiny.t, 1)); /* named by the configuration */
+	tiny_close(&tiny);
+}
+
+/* Ill-formed UTF-8: one U+FFFD for each maximal part, as Unicode and Python have it. */
+static void test_ill_formed(void **state)
+{
+	struct tiny_tokenizer tiny;
+	struct tiny_json j;
+
+	(void)state;
+	open_or_fail(&tiny, tiny_byte_level(&j, "", BYTE_LEVEL, "", ""), NULL);
+	assert_string_equal(encoded(&tiny, "a\xf0\x9f\x98" "b", 5, 0), "97 239 191 189 98");
+	assert_string_equal(encoded(&tiny, "\xed\xa0\x80", 3, 0), "239 191 189 239 191 189 239 191 189");
+	assert_string_equal(encoded(&tiny, "\xe2\x82", 2, 0), "239 191 189");
+	assert_string_equal(encoded(&tiny, "\xc0\xaf\xff", 3, 0), "239 191 189 239 191 189 239 191 189");
+	tiny_close(&tiny);
+}
+
+/* ---- BPE against the algorithm in its plainest form */
+
+struct naive_rule {
+	uint32_t left, right, result;
+};
+
+static size_t naive_merge(uint32_t *id, size_t n, const struct naive_rule *rule, size_t rules)
+{
+	for (;;) {
+		size_t best = rules, at = 0;
+
+		for (size_t i = 0; i + 1 < n; i++)
+			for (size_t r = 0; r < best; r++)
+				if (rule[r].left == id[i] && rule[r].right == id[i + 1]) {
+					best = r;
+					at = i;
+				}
+		if (best == rules)
+			return n;
+		id[at] = rule[best].result;
+		memmove(id + at + 1, id + at + 2, (n - at - 2) * sizeof *id);
+		n--;
+	}
+}
+
+static uint64_t random_step(uint64_t *state)
+{
+	*state = *state * 6364136223846793005u + 1442695040888963407u;
+	return *state >> 33;
+}
+
+/* Short words are merged by scanning, long ones through a heap: both must do what the definition says. */
+static void test_merges(void **state)
+{
+	enum { LETTERS = 4, RULES = 40 };
+	char token[LETTERS + RULES][64];
+	struct naive_rule rule[RULES];
+	uint64_t random = 12;
+
+	(void)state;
+	for (int round = 0; round < 60; round++) {
+		struct tiny_tokenizer tiny;
+		struct tiny_json j = {.used = 0};
+		uint32_t n = LETTERS;
+
+		for (uint32_t i = 0; i < LETTERS; i++)
+			snprintf(token[i], sizeof token[i], "%c", 'a' + (int)i);
+		for (int tries = 0; n < LETTERS + RULES && tries < 1000; tries++) {
+			uint32_t left = (uint32_t)(random_step(&random) % n), right = (uint32_t)(random_step(&random) % n);
+			bool is_new = strlen(token[left]) + strlen(token[right]) < 12;
+			char joined[64];
+
+			snprintf(joined, sizeof joined, "%.31s%.31s", token[left], token[right]);
+			strcpy(token[n], joined);
+			for (uint32_t i = 0; i < n; i++)
+				is_new = is_new && strcmp(token[i], token[n]);
+			if (is_new)
+				rule[n - LETTERS] = (struct naive_rule){left, right, n}, n++;
+		}
+		tiny_put(&j, "{\"model\":{\"type\":\"BPE\",\"vocab\":{");
+		for (uint32_t i = 0; i < n; i++)
+			tiny_put(&j, "%s\"%s\":%u", i ? "," : "", token[i], i);
+		tiny_put(&j, "},\"merges\":[");
+		for (uint32_t i = LETTERS; i < n; i++)
+			tiny_put(&j, "%s\"%s %s\"", i > LETTERS ? "," : "", token[rule[i - LETTERS].left], token[rule[i - LETTERS].right]);
+		tiny_put(&j, "]}}");
+		open_or_fail(&tiny, j.text, NULL);
+		for (int word = 0; word < 40; word++) {
+			size_t length = 1 + random_step(&random) % (word % 2 ? 40 : 300), letters = 1 + random_step(&random) % LETTERS;
+			uint32_t id[300];
+			char text[300];
+			struct mote_ids ids = {0};
+
+			for (size_t i = 0; i < length; i++) {
+				id[i] = (uint32_t)(random_step(&random) % letters);
+				text[i] = (char)('a' + id[i]);
+			}
+			assert_int_equal(mote_tokenizer_encode(tiny.t, text, length, 0, &ids, NULL), MOTE_OK);
+			assert_int_equal(ids.count, naive_merge(id, length, rule, n - LETTERS));
+			assert_memory_equal(ids.id, id, ids.count * sizeof *id);
+			mote_ids_free(&ids);
+		}
+		tiny_close(&tiny);
+	}
+}
+
+/* ---- decoding */
+
+static void expect_text(const struct tiny_tokenizer *tiny, const int32_t *ids, size_t count, bool skip, const char *want)
+{
+	struct mote_detokenizer d = {0};
+	char *text, streamed[1024] = "";
+	size_t bytes;
+
+	assert_int_equal(mote_tokenizer_decode(tiny->t, ids, count, skip, &text, &bytes, NULL), MOTE_OK);
+	assert_string_equal(text, want);
+	free(text);
+	for (size_t i = 0; i < count; i++)
+		strcat(streamed, mote_detokenizer_next(&d, tiny->t, ids[i], skip, &bytes));
+	strcat(streamed, mote_detokenizer_flush(&d, &bytes));
+	assert_string_equal(streamed, want);
+}
+
+#define IDS(...) (int32_t[]){__VA_ARGS__}, sizeof((int32_t[]){__VA_ARGS__}) / 4
+
+static void test_decode_bytes(void **state)
+{
+	struct tiny_tokenizer tiny;
+	struct mote_detokenizer d = {0};
+	struct tiny_json j;
+	size_t bytes;
+
+	(void)state;
+	open_or_fail(&tiny, tiny_byte_level(&j, "", BYTE_LEVEL, SPECIAL(256, "<é> ", ""), ""), NULL);
+	expect_text(&tiny, IDS(0xe2, 0x82, 0xac, 33), false, "€!");
+	expect_text(&tiny, IDS(0xe2, 0x82, 33), false, "\xef\xbf\xbd!");
+	expect_text(&tiny, IDS(0xe2, 0x82), false, "\xef\xbf\xbd");
+	expect_text(&tiny, IDS(0xff, 0xc3), false, "\xef\xbf\xbd\xef\xbf\xbd");
+	/* Not all of it is in the byte alphabet (the space is not), so it stands for itself. */
+	expect_text(&tiny, IDS(97, 256, 98), false, "a<é> b");
+	expect_text(&tiny, IDS(97, 256, 98, 9999, -1), true, "ab");
+	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 0xe2, false, &bytes), "");
+	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 0x82, false, &bytes), "");
+	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 0xac, false, &bytes), "€");
+	tiny_close(&tiny);
+	/* All of it is: then even an added token's text is mapped. */
+	open_or_fail(&tiny, tiny_byte_level(&j, "", BYTE_LEVEL, SPECIAL(256, "<\\u0120>", ""), ""), NULL);
+	expect_text(&tiny, IDS(256), false, "< >");
+	tiny_close(&tiny);
+}
+
+static void test_decode_fallback(void **state)
+{
+	struct tiny_tokenizer tiny;
+	static const char json[] =
+		"{\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"\u2581\"},\"content\":\" \"},"
+		"{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]},"
+		"\"model\":{\"type\":\"BPE\",\"vocab\":{\"<0xE2>\":0,\"<0x82>\":1,\"<0xAC>\":2,\"\u2581\":3,\"a\u2581b\":4},\"merges\":[]}}";
+	struct mote_detokenizer d = {.started = true};
+	size_t bytes;
+
+	(void)state;
+	open_or_fail(&tiny, json, NULL);
+	expect_text(&tiny, IDS(3, 3, 4), false, " a b");
+	expect_text(&tiny, IDS(4, 0, 1, 2, 0, 1, 2, 4), false, "a b€€a b");
+	/* One bad byte spoils the whole run: so the reference has it. */
+	expect_text(&tiny, IDS(0, 1, 2, 1, 4), false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "a b");
+	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 3, false, &bytes), " "); /* goes on with an earlier text */
+	tiny_close(&tiny);
+}
+
+static void test_decode_others(void **state)
+{
+	struct tiny_tokenizer tiny;
+	static const char model[] = "\"model\":{\"type\":\"BPE\",\"vocab\":{\"\u2581a\":0,\"\u2581\":1,\"b\":2},\"merges\":[]}}";
+	char json[512];
+
+	(void)state;
+	snprintf(json, sizeof json, "{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"always\"},%s", model);
+	open_or_fail(&tiny, json, NULL);
+	expect_text(&tiny, IDS(0, 0, 1, 2), false, "a a b");
+	tiny_close(&tiny);
+	snprintf(json, sizeof json, "{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"never\"},%s", model);
+	open_or_fail(&tiny, json, NULL);
+	expect_text(&tiny, IDS(0, 2), false, " ab");
+	tiny_close(&tiny);
+	snprintf(json, sizeof json, "{\"decoder\":null,%s", model);
+	open_or_fail(&tiny, json, NULL);
+	expect_text(&tiny, IDS(2, 0, 2), false, "b \u2581a b");
+	tiny_close(&tiny);
+	snprintf(json, sizeof json, "{\"decoder\":{\"type\":\"Strip\",\"content\":\"b\",\"start\":1,\"stop\":1},%s", model);
+	open_or_fail(&tiny, json, NULL);
+	expect_text(&tiny, IDS(2, 0, 2), false, "\u2581a");
+	tiny_close(&tiny);
+}
+
+/* ---- no input takes more than n log n */
+
+static void test_long_words(void **state)
+{
+	static const char *const units[] = {"a", " ", "\u0301", "1", "\n ", "ab", "\u0301\u0316", "é"};
+	size_t bytes = 1 << 20;
+	char *text = malloc(bytes);
+	struct tiny_tokenizer tiny;
+	struct tiny_json j;
+
+	(void)state;
+	open_or_fail(&tiny, tiny_byte_level(&j, "aaab", BYTE_LEVEL, "", ""), NULL);
+	for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
+		size_t length = strlen(units[u]);
+		struct mote_ids ids = {0};
+
+		for (size_t i = 0; i < bytes; i++)
+			text[i] = units[u][i % length];
+		assert_int_equal(mote_tokenizer_encode(tiny.t, text, bytes / length * length, 0, &ids, NULL), MOTE_OK);
+		assert_int_equal(ids.count, bytes / length * length / (u == 0 || u == 5 ? 2 : 1));
+		mote_ids_free(&ids);
+	}
+	tiny_close(&tiny);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_goldens), cmocka_unit_test(test_patterns), cmocka_unit_test(test_digits),
+		cmocka_unit_test(test_dropped_bytes), cmocka_unit_test(test_added_tokens), cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_special_around), cmocka_unit_test(test_ill_formed), cmocka_unit_test(test_merges),
+		cmocka_unit_test(test_decode_bytes), cmocka_unit_test(test_decode_fallback), cmocka_unit_test(test_decode_others),
+		cmocka_unit_test(test_long_words)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
