@@ -15,7 +15,8 @@
 
 enum {
 	VALIDATION_TOKENS = 8192,      /* of text that the source model writes itself */
-	CALIBRATION_TOKENS = 12288,    /* of any text */
+	CALIBRATION_TOKENS_MIN = 4096, /* of any text */
+	CALIBRATION_TOKENS_MAX = 16384,
 	TEXT_BYTES_MAX = 1 << 30
 };
 /* So that two texts of one run differ. */
@@ -281,12 +282,35 @@ static bool needs_calibration(const struct command *c, const struct mote_contain
 	return false;
 }
 
+/* Fewer tokens for larger models: they need fewer, and each costs more. 8,000 at TRLM's size. */
+static uint32_t calibration_tokens(const struct work *w)
+{
+	uint64_t tokens = ((uint64_t)1 << 40) / mote_quantizer_weights(&w->quantizer);
+
+	return tokens < CALIBRATION_TOKENS_MIN ? CALIBRATION_TOKENS_MIN :
+	       tokens > CALIBRATION_TOKENS_MAX ? CALIBRATION_TOKENS_MAX : (uint32_t)tokens;
+}
+
+/* Second order does without the first, but for a vocabulary matrix of 4 bits. */
+static bool needs_importance(const struct command *c, const struct mote_container *container)
+{
+	if (c->recipe.encoder != MOTE_ENCODER_GPTQ)
+		return true;
+	for (uint32_t i = 0; i < mote_container_tensor_count(container); i++) {
+		const struct mote_tensor *t = mote_container_tensor(container, i);
+
+		if (mote_is_vocabulary_matrix(t->name) && mote_recipe_type(&c->recipe, t) == MOTE_Q4)
+			return true;
+	}
+	return false;
+}
+
 static enum mote_status calibrate(const struct command *c, struct work *w, struct mote_error *error)
 {
 	uint32_t positions = w->source->config.max_positions;
 	uint32_t context = positions < MOTE_VALIDATE_CONTEXT ? positions : MOTE_VALIDATE_CONTEXT;
 	struct mote_plan_options options = { .context_tokens = context,
-					     .max_chunks = (CALIBRATION_TOKENS + context - 1) / context };
+					     .max_chunks = (calibration_tokens(w) + context - 1) / context };
 	struct mote_plan plan = { 0 };
 	struct mote_console_bar bar;
 	struct mote_progress progress;
@@ -296,7 +320,7 @@ static enum mote_status calibrate(const struct command *c, struct work *w, struc
 		mote_error_prefix(error, "calibration text");
 	progress = mote_console_progress(&bar, "calibrating");
 	bar.terminal &= !c->quiet;
-	if (status == MOTE_OK)
+	if (status == MOTE_OK && needs_importance(c, w->container))
 		status = mote_calibrate_importance(&w->quantizer, w->source, &plan, c->threads, &progress, error);
 	mote_console_progress_end(&bar);
 	if (status == MOTE_OK && c->recipe.encoder == MOTE_ENCODER_GPTQ) {
@@ -490,7 +514,7 @@ static enum mote_status run(struct command *c, struct work *w, struct mote_error
 		status = get_text(c, w->source, c->validate_path, c->seed, VALIDATION_TOKENS, "writing text to measure on",
 				  &w->validation, error);
 	if (status == MOTE_OK && w->calibrated)
-		status = get_text(c, w->source, c->calibrate_path, c->seed + CALIBRATION_SEED_OFFSET, CALIBRATION_TOKENS,
+		status = get_text(c, w->source, c->calibrate_path, c->seed + CALIBRATION_SEED_OFFSET, calibration_tokens(w),
 				  "writing text to calibrate on", &w->calibration, error);
 	if (status == MOTE_OK)
 		status = refuse_overlap(w, error);
