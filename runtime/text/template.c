@@ -17,6 +17,7 @@ struct mote_template {
 	const struct jinja_stmt *body;
 	const struct jinja_text **names;
 	uint32_t n_names;
+	struct jinja_missing missing;
 };
 
 struct mote_template_options mote_template_options_default(void)
@@ -67,6 +68,7 @@ static void parse(struct mote_template *t, const char *text, size_t bytes, const
 {
 	struct jinja *j = &t->parse;
 	struct jinja_parser *p;
+	struct jinja_stmt *body;
 	struct jinja_tokens tokens = { 0 };
 
 	if (bytes > JINJA_MAX_SOURCE)
@@ -78,9 +80,10 @@ static void parse(struct mote_template *t, const char *text, size_t bytes, const
 	p = mote_jinja_alloc(j, sizeof *p);
 	p->j = j;
 	p->t = tokens.tokens;
-	t->body = mote_jinja_parse(p);
+	t->body = body = mote_jinja_parse(p);
 	t->names = p->names;
 	t->n_names = p->n_names;
+	mote_jinja_analyse(j, body, p->n_names, &t->missing);
 }
 
 enum mote_status mote_template_open(const char *text, size_t bytes, const struct mote_template_options *options,
@@ -168,6 +171,8 @@ static void bind_context(struct jinja *j, const struct mote_template *t, const c
 		j->root[i] = item ? from_json(j, item, !is_trusted(trusted, t->names[i]->at)) :
 				    mote_jinja_global(j, t->names[i]);
 	}
+	for (uint32_t i = 0; i < t->missing.count; i++)
+		j->root[t->missing.names[i]].kind = JINJA_ABSENT;
 }
 
 /* ---- rendering ---- */

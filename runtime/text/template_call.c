@@ -208,6 +208,8 @@ static struct jinja_value make_dict(struct jinja *j, const struct jinja_builtin 
 	if (args->count == 2 && args->values[1].kind == JINJA_DICT) {
 		v = mote_jinja_copy_dict(j, args->values[1].dict, args->values[1].plain);
 	} else if (args->count == 2) {
+		if (args->values[1].kind == JINJA_UNDEFINED)
+			mote_jinja_fail_undefined(j, args->values[1]);
 		for (it = mote_jinja_iterate(j, args->values[1]); mote_jinja_next(j, &it, &item);) {
 			inner = mote_jinja_iterate(j, item);
 			for (n = 0; n < 3 && mote_jinja_next(j, &inner, &pair[n]); n++)

@@ -203,7 +203,7 @@ struct jinja_value mote_jinja_getattr(struct jinja *j, struct jinja_value v, str
 {
 	struct jinja_value found;
 
-	if (v.kind == JINJA_UNDEFINED)
+	if (v.kind == JINJA_UNDEFINED && !is_private(name.text))
 		mote_jinja_fail_undefined(j, v);
 	found = attribute(j, v, name.text);
 	if (found.kind != JINJA_ABSENT)

@@ -7,11 +7,19 @@ enum flow { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE };
 
 static enum flow run(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope);
 
-static struct jinja_scope *new_scope(struct jinja *j, struct jinja_scope *parent)
+static void bind_missing(struct jinja *j, struct jinja_scope *scope, const struct jinja_missing *missing)
+{
+	for (uint32_t i = 0; i < missing->count; i++)
+		mote_jinja_bind(j, scope, missing->names[i], (struct jinja_value){ .kind = JINJA_ABSENT });
+}
+
+static struct jinja_scope *new_scope(struct jinja *j, struct jinja_scope *parent, const struct jinja_missing *missing)
 {
 	struct jinja_scope *scope = mote_jinja_alloc(j, sizeof *scope);
 
 	scope->parent = parent;
+	if (missing)
+		bind_missing(j, scope, missing);
 	return scope;
 }
 
@@ -45,7 +53,7 @@ static bool advance(struct jinja *j, struct jinja_loop *l, struct jinja_value *o
 	while (mote_jinja_next(j, &l->iter, out)) {
 		if (!l->stmt->test)
 			return true;
-		scope = new_scope(j, l->outer);
+		scope = new_scope(j, l->outer, NULL);
 		mote_jinja_assign(j, l->stmt->target, *out, scope);
 		if (mote_jinja_truth(j, mote_jinja_eval(j, l->stmt->test, scope)))
 			return true;
@@ -146,7 +154,7 @@ static enum flow run_loop(struct jinja *j, const struct jinja_stmt *s, struct ji
 		     int64_t depth0)
 {
 	struct jinja_loop *l = mote_jinja_alloc(j, sizeof *l);
-	struct jinja_scope *inner = new_scope(j, scope);
+	struct jinja_scope *inner = new_scope(j, scope, NULL);
 	struct jinja_value v;
 	enum flow flow = FLOW_NEXT;
 	bool completed = false;
@@ -164,15 +172,16 @@ static enum flow run_loop(struct jinja *j, const struct jinja_stmt *s, struct ji
 		l->before = l->current;
 		l->current = v;
 		if (s->captures) /* a macro defined in the body keeps this round's scope */
-			inner = new_scope(j, scope);
+			inner = new_scope(j, scope, NULL);
 		inner->count = 0;
+		bind_missing(j, inner, &s->missing);
 		mote_jinja_bind(j, inner, JINJA_NAME_LOOP, (struct jinja_value){ .kind = JINJA_LOOP, .loop = l });
 		mote_jinja_assign(j, s->target, v, inner);
 		flow = run(j, s->body, inner);
 		completed = completed || flow == FLOW_NEXT;
 	}
 	/* Jinja2 notes at the end of the body that there was a round: one left by break or continue does not count. */
-	return completed || !s->orelse ? FLOW_NEXT : run(j, s->orelse, new_scope(j, scope));
+	return completed || !s->orelse ? FLOW_NEXT : run(j, s->orelse, new_scope(j, scope, &s->else_missing));
 }
 
 const struct jinja_text *mote_jinja_recurse(struct jinja *j, struct jinja_loop *l, struct jinja_value of)
@@ -256,7 +265,7 @@ static struct jinja_value not_provided(struct jinja *j, uint32_t name)
 struct jinja_value mote_jinja_call_macro(struct jinja *j, const struct jinja_macro *m, const struct jinja_args *given)
 {
 	const struct jinja_signature *sig = &m->stmt->signature;
-	struct jinja_scope *scope = new_scope(j, m->scope);
+	struct jinja_scope *scope = new_scope(j, m->scope, NULL);
 	struct jinja_args args = *given;
 	const struct jinja_text *text;
 	struct jinja_value v;
@@ -272,6 +281,7 @@ struct jinja_value mote_jinja_call_macro(struct jinja *j, const struct jinja_mac
 		mote_jinja_bind(j, scope, sig->names[i], v);
 	}
 	bind_rest(j, m, &args, scope);
+	bind_missing(j, scope, &m->stmt->missing);
 	for (uint32_t i = 0; i < sig->count; i++) { /* a default may use the arguments before it */
 		if (scope->bindings[i].value.kind != JINJA_ABSENT)
 			continue;
@@ -313,7 +323,7 @@ static void call_block(struct jinja *j, const struct jinja_stmt *s, struct jinja
 
 static enum flow run_with(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope)
 {
-	struct jinja_scope *inner = new_scope(j, scope);
+	struct jinja_scope *inner = new_scope(j, scope, &s->missing);
 
 	for (uint32_t i = 0; i < s->n_list; i++)
 		mote_jinja_assign(j, s->targets[i], mote_jinja_eval(j, s->values[i], scope), inner);
@@ -322,7 +332,7 @@ static enum flow run_with(struct jinja *j, const struct jinja_stmt *s, struct ji
 
 static enum flow filter_block(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope)
 {
-	struct jinja_scope *inner = new_scope(j, scope);
+	struct jinja_scope *inner = new_scope(j, scope, &s->missing);
 	const struct jinja_text *text;
 	enum flow flow = capture(j, s->body, inner, &text);
 
@@ -333,7 +343,7 @@ static enum flow filter_block(struct jinja *j, const struct jinja_stmt *s, struc
 
 static enum flow set_block(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope)
 {
-	struct jinja_scope *inner = new_scope(j, scope);
+	struct jinja_scope *inner = new_scope(j, scope, &s->missing);
 	const struct jinja_text *text;
 	enum flow flow = capture(j, s->body, inner, &text);
 	struct jinja_value v = mote_jinja_string(text);
@@ -385,8 +395,9 @@ static enum flow step(struct jinja *j, const struct jinja_stmt *s, struct jinja_
 		return filter_block(j, s, scope);
 	case JINJA_WITH:
 		return run_with(j, s, scope);
-	case JINJA_GENERATION:
-		return run(j, s->body, new_scope(j, scope));
+	case JINJA_GENERATION: /* transformers makes it a call block, so that its body is a macro's */
+		write_text(j, mote_jinja_call_macro(j, new_macro(j, s, NULL, scope).macro, &(struct jinja_args){ 0 }));
+		break;
 	case JINJA_BREAK:
 		return FLOW_BREAK;
 	default:

@@ -83,9 +83,10 @@ static bool less(struct jinja *j, void *user, size_t a, size_t b)
 			    mote_jinja_order(j, k->keys[a], k->keys[b], JINJA_LT);
 }
 
-static struct jinja_list *sorted(struct jinja *j, const struct jinja_list *items, struct jinja_value *keys, bool reverse)
+static struct jinja_list *sorted(struct jinja *j, const struct jinja_list *items, struct jinja_value *keys,
+				 struct jinja_value reverse)
 {
-	struct keys k = { .keys = keys, .reverse = reverse };
+	struct keys k = { .keys = keys, .reverse = reverse.kind != JINJA_ABSENT && mote_jinja_need_int(j, reverse, "reverse") };
 	struct jinja_list *l = mote_jinja_new_list(j, items->count);
 	size_t *order = mote_jinja_alloc_array(j, items->count, sizeof *order);
 
@@ -118,7 +119,7 @@ CALL(sort)
 			mote_jinja_append(j, key, fold(j, follow(j, &paths[k], items->items[i]), mote_jinja_truth(j, args[2])));
 		keys[i] = mote_jinja_list(key);
 	}
-	return mote_jinja_list(sorted(j, items, keys, mote_jinja_truth(j, args[1])));
+	return mote_jinja_list(sorted(j, items, keys, args[1]));
 }
 
 CALL(dictsort)
@@ -142,7 +143,7 @@ CALL(dictsort)
 		mote_jinja_append(j, items, mote_jinja_pair(j, e->key, e->value));
 		keys[i] = fold(j, by_value ? e->value : e->key, mote_jinja_truth(j, args[1]));
 	}
-	return mote_jinja_list(sorted(j, items, keys, mote_jinja_truth(j, args[3])));
+	return mote_jinja_list(sorted(j, items, keys, args[3]));
 }
 
 CALL(groupby)
@@ -156,7 +157,7 @@ CALL(groupby)
 	path.fallback = args[2];
 	for (size_t i = 0; i < items->count; i++)
 		keys[i] = fold(j, follow(j, &path, items->items[i]), case_sensitive);
-	items = sorted(j, items, keys, false);
+	items = sorted(j, items, keys, (struct jinja_value){ .kind = JINJA_ABSENT });
 	group = NULL;
 	for (size_t i = 0; i < items->count; i++) {
 		key = fold(j, follow(j, &path, items->items[i]), case_sensitive);
@@ -243,10 +244,10 @@ static void run_batch(struct jinja *j, struct jinja_generator *g)
 	struct jinja_value *args = g->args.values, v;
 	struct jinja_iter it = mote_jinja_iterate(j, args[0]);
 	struct jinja_list *row = mote_jinja_new_list(j, 0);
-	int64_t width = mote_jinja_need_int(j, args[1], "batch size");
+	int64_t width;
 
 	while (mote_jinja_next(j, &it, &v)) {
-		if ((int64_t)row->count == width) {
+		if (mote_jinja_equal(j, mote_jinja_int((int64_t)row->count), args[1])) {
 			mote_jinja_append(j, &g->list, mote_jinja_list(row));
 			row = mote_jinja_new_list(j, 0);
 		}
@@ -254,8 +255,11 @@ static void run_batch(struct jinja *j, struct jinja_generator *g)
 	}
 	if (!row->count)
 		return;
-	while (given(args[2]) && (int64_t)row->count < width)
-		mote_jinja_append(j, row, args[2]);
+	if (given(args[2])) {
+		width = mote_jinja_need_int(j, args[1], "batch size");
+		while ((int64_t)row->count < width)
+			mote_jinja_append(j, row, args[2]);
+	}
 	mote_jinja_append(j, &g->list, mote_jinja_list(row));
 }
 
@@ -455,8 +459,6 @@ CALL(attr)
 	(void)b;
 	if (args[0].kind == JINJA_DICT && !mote_jinja_find_method(args[0], name) && !mote_jinja_mutates(args[0], name))
 		return mote_jinja_undefined(j, NULL, name, JINJA_DICT); /* a key is no attribute */
-	if (args[0].kind == JINJA_UNDEFINED)
-		return mote_jinja_undefined(j, NULL, name, JINJA_UNDEFINED);
 	return mote_jinja_getattr(j, args[0], args[1]);
 }
 

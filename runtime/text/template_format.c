@@ -182,6 +182,8 @@ static struct jinja_value keyed_arg(struct percent *p)
 	const struct jinja_value *found;
 	struct jinja_value key;
 
+	if (p->args.kind == JINJA_UNDEFINED)
+		mote_jinja_fail_undefined(p->b.j, p->args);
 	if (p->args.kind != JINJA_DICT)
 		mote_jinja_fail(p->b.j, MOTE_ERROR_CORRUPT, "format requires a mapping");
 	for (; depth; p->at++)
@@ -296,6 +298,11 @@ static void percent_field(struct percent *p)
 		mote_jinja_put_text(&b, v.text);
 	} else if (c == 'r') {
 		mote_jinja_repr(&b, v);
+		if (p->format->markup) {
+			v = mote_jinja_string(mote_jinja_end(&b));
+			mote_jinja_begin(&b, j);
+			mote_jinja_put_text(&b, mote_jinja_escape(j, v));
+		}
 	} else {
 		mote_jinja_fail(j, MOTE_ERROR_UNSUPPORTED, "format character 'a'");
 	}
@@ -317,7 +324,8 @@ const struct jinja_text *mote_jinja_percent(struct jinja *j, const struct jinja_
 			percent_field(&p);
 	}
 	if (args.kind == JINJA_TUPLE ? p.next < args.list->count :
-	    !p.next && args.kind != JINJA_DICT && args.kind != JINJA_LIST && args.kind != JINJA_RANGE)
+	    !p.next && args.kind != JINJA_DICT && args.kind != JINJA_LIST && args.kind != JINJA_RANGE &&
+	    args.kind != JINJA_UNDEFINED) /* what has elements counts as a mapping */
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "not all arguments converted during string formatting");
 	return mote_jinja_as_markup(j, mote_jinja_end(&p.b), format->markup);
 }
@@ -327,6 +335,7 @@ const struct jinja_text *mote_jinja_percent(struct jinja *j, const struct jinja_
 struct format {
 	struct jinja_builder *b;
 	const struct jinja_args *args; /* without self */
+	bool markup;
 	int64_t automatic;             /* next field number; -1: numbered by hand */
 };
 
@@ -521,10 +530,18 @@ static void put_replacement(struct format *f, const struct jinja_text *t, unsign
 		f->b = outer;
 		spec = mote_jinja_end(&inner);
 	}
-	if (t->markup && !spec->bytes)
-		mote_jinja_put_text(f->b, mote_jinja_escape(j, v));
+	if (!f->markup) {
+		format_value(outer, v, spec);
+		return;
+	}
+	if (v.kind == JINJA_STRING && v.text->markup && spec->bytes)
+		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "unsupported format specification for Markup");
+	mote_jinja_begin(&inner, j);
+	format_value(&inner, v, spec);
+	if (v.kind == JINJA_STRING && v.text->markup)
+		mote_jinja_put_text(outer, v.text);
 	else
-		format_value(f->b, v, spec);
+		mote_jinja_put_text(outer, mote_jinja_escape(j, mote_jinja_string(mote_jinja_end(&inner))));
 }
 
 static void run_format(struct format *f, const struct jinja_text *t, unsigned depth)
@@ -565,7 +582,7 @@ struct jinja_value mote_jinja_format(struct jinja *j, const struct jinja_builtin
 	const struct jinja_text *t = args->values[0].text;
 	struct jinja_args rest = *args;
 	struct jinja_builder out;
-	struct format f = { .b = &out, .args = &rest };
+	struct format f = { .b = &out, .args = &rest, .markup = t->markup };
 
 	rest.values++;
 	rest.count--;

@@ -3,6 +3,7 @@
  *   template_run.c         bounds, arena, texts with provenance
  *   template_lex.c         source to tokens
  *   template_statement.c   tokens to statements           template_expression.c  tokens to expressions
+ *   template_scope.c       which variables start out undefined
  *   template_value.c       equality, order, dicts, iteration
  *   template_number.c      arithmetic and floats as Python has them
  *   template_print.c       str(), repr(), tojson
@@ -223,6 +224,13 @@ enum jinja_statement {
 	JINJA_FILTER_BLOCK, JINJA_WITH, JINJA_SCOPE, JINJA_GENERATION, JINJA_BREAK, JINJA_CONTINUE
 };
 
+/* Variables that a scope assigns to before it reads them: they are undefined until then, whatever the context
+ * has under that name. */
+struct jinja_missing {
+	uint32_t *names;
+	uint32_t count;
+};
+
 struct jinja_signature {
 	uint32_t *names;
 	struct jinja_expr **defaults; /* [count], NULL where there is none */
@@ -244,6 +252,7 @@ struct jinja_stmt {
 	struct jinja_expr **targets, **values;   /* WITH: [n_list] */
 	struct jinja_signature signature;        /* MACRO_DEF, CALL_BLOCK */
 	const struct jinja_text *data;           /* DATA */
+	struct jinja_missing missing, else_missing; /* of the scope of body, and of a loop's "else" */
 };
 
 /* ---- scopes ---- */
@@ -401,6 +410,9 @@ bool mote_jinja_at_name(const struct jinja_parser *p, const struct jinja_token *
 _Noreturn void mote_jinja_syntax(struct jinja_parser *p, const struct jinja_token *t, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void mote_jinja_describe(const struct jinja_parser *p, const struct jinja_token *t, char out[64]);
+
+/* template_scope.c */
+void mote_jinja_analyse(struct jinja *j, struct jinja_stmt *body, uint32_t n_names, struct jinja_missing *root);
 
 /* template_value.c */
 struct jinja_value mote_jinja_none(void);

@@ -3,7 +3,7 @@
  */
 #include "runtime/text/template_internal.h"
 
-/* What a method of str works on; Markup's methods escape their arguments and return Markup. */
+/* What a method of str works on. Markup's methods return Markup. */
 struct call {
 	struct jinja *j;
 	const struct jinja_text *t;
@@ -99,6 +99,8 @@ static struct jinja_value expandtabs(const struct call *c)
 	int64_t size = int_arg(c, 0, 8), column = 0;
 	struct jinja_builder b;
 
+	if (size > INT32_MAX || size < INT32_MIN)
+		mote_jinja_fail(c->j, MOTE_ERROR_CORRUPT, "tab size too large");
 	mote_jinja_begin(&b, c->j);
 	for (size_t i = 0; i < c->t->bytes; i++) {
 		if (c->t->at[i] == '\t') {
@@ -480,19 +482,18 @@ static struct jinja_value isidentifier(const struct call *c)
 
 /* ---- the table of str ---- */
 
-enum { PLAIN_RESULT = 1, KEEPS_ARGUMENTS = 2 };
 static const struct {
 	struct jinja_value (*call)(const struct call *c);
-	uint8_t markup;
+	bool escapes; /* of Markup: the second argument becomes part of the text */
 } str_calls[] = {
-	{ capitalize, 0 }, { casefold, 0 }, { center, 0 }, { count, PLAIN_RESULT }, { endswith, PLAIN_RESULT }, { expandtabs, 0 },
-	{ find, PLAIN_RESULT }, { index_of, PLAIN_RESULT }, { isalnum_, 0 }, { isalpha_, 0 }, { isascii_, 0 },
-	{ isdecimal_, 0 }, { isdigit_, 0 }, { isidentifier, 0 }, { islower_, 0 }, { isnumeric_, 0 }, { isprintable, 0 },
-	{ isspace_, 0 }, { istitle, 0 }, { isupper_, 0 }, { join, KEEPS_ARGUMENTS }, { ljust, 0 }, { lower, 0 }, { lstrip, 0 },
-	{ partition, KEEPS_ARGUMENTS }, { removeprefix, 0 }, { removesuffix, 0 }, { replace, 0 }, { rfind, PLAIN_RESULT },
-	{ rindex_of, PLAIN_RESULT }, { rjust, 0 }, { rpartition, KEEPS_ARGUMENTS }, { rsplit, KEEPS_ARGUMENTS }, { rstrip, 0 },
-	{ split, KEEPS_ARGUMENTS }, { splitlines, 0 }, { startswith, PLAIN_RESULT }, { strip, 0 }, { swapcase, 0 },
-	{ title, 0 }, { upper, 0 }, { zfill, 0 },
+	{ capitalize, false }, { casefold, false }, { center, true }, { count, false }, { endswith, false }, { expandtabs, false },
+	{ find, false }, { index_of, false }, { isalnum_, false }, { isalpha_, false }, { isascii_, false },
+	{ isdecimal_, false }, { isdigit_, false }, { isidentifier, false }, { islower_, false }, { isnumeric_, false }, { isprintable, false },
+	{ isspace_, false }, { istitle, false }, { isupper_, false }, { join, false }, { ljust, true }, { lower, false }, { lstrip, false },
+	{ partition, false }, { removeprefix, false }, { removesuffix, false }, { replace, true }, { rfind, false },
+	{ rindex_of, false }, { rjust, true }, { rpartition, false }, { rsplit, false }, { rstrip, false },
+	{ split, false }, { splitlines, false }, { startswith, false }, { strip, false }, { swapcase, false },
+	{ title, false }, { upper, false }, { zfill, false },
 };
 
 static struct jinja_value as_markup(struct jinja *j, struct jinja_value v)
@@ -513,13 +514,11 @@ static struct jinja_value as_markup(struct jinja *j, struct jinja_value v)
 static struct jinja_value str_method(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
 {
 	struct call c = { .j = j, .t = args[0].text, .args = args + 1, .name = b->name };
-	uint8_t markup = str_calls[b->detail].markup;
 
 	if (!c.t->markup)
 		return str_calls[b->detail].call(&c);
-	for (int i = 0; i < 3 && !markup; i++)
-		if (c.args[i].kind == JINJA_STRING)
-			c.args[i].text = mote_jinja_escape(j, c.args[i]);
+	if (str_calls[b->detail].escapes && c.args[1].kind == JINJA_STRING)
+		c.args[1].text = mote_jinja_escape(j, c.args[1]);
 	return as_markup(j, str_calls[b->detail].call(&c));
 }
 

@@ -257,7 +257,7 @@ struct jinja_value mote_jinja_arithmetic(struct jinja *j, enum jinja_op op, stru
 		return repeat(j, a, x);
 	if (op == JINJA_MUL && is_sequence(b) && mote_jinja_integral(a, &x))
 		return repeat(j, b, x);
-	if (op == JINJA_MOD && a.kind == JINJA_STRING && b.kind != JINJA_UNDEFINED)
+	if (op == JINJA_MOD && a.kind == JINJA_STRING)
 		return mote_jinja_string(mote_jinja_percent(j, a.text, b));
 	fail_operands(j, op, a, b);
 }
