@@ -1,7 +1,7 @@
 /* Calls: arguments, what can be called, and the global functions of transformers' environment. */
 #include "runtime/text/template_internal.h"
 
-#include <stdio.h>
+#include <time.h>
 
 /* ---- arguments ---- */
 
@@ -260,10 +260,50 @@ static struct jinja_value raise_exception(struct jinja *j, const struct jinja_bu
 			     (int)(t->bytes < 600 ? t->bytes : 600), t->at);
 }
 
+/* As datetime.strftime of a time without zone: directives of the C library, zone ones empty. */
+static const struct jinja_text *strftime_text(struct jinja *j, const struct jinja_text *format)
+{
+	time_t now = (time_t)j->now;
+	struct jinja_builder b;
+	size_t at = 0, end, n;
+	char directive[16], out[256];
+	struct tm tm;
+
+	if (!gmtime_r(&now, &tm))
+		mote_jinja_fail(j, MOTE_ERROR_ARGUMENT, "strftime_now: no such time");
+	mote_jinja_begin(&b, j);
+	while (at < format->bytes) {
+		for (end = at; end < format->bytes && format->at[end] != '%'; end++)
+			;
+		mote_jinja_put_slice(&b, format, at, end);
+		at = end;
+		if (at == format->bytes)
+			break;
+		for (end++; end < format->bytes && format->at[end] && strchr("_-0^#EO", format->at[end]); end++)
+			;
+		end += end < format->bytes;
+		if (end - at >= sizeof directive || end - at < 2) {
+			mote_jinja_put_slice(&b, format, at, end);
+			at = end;
+			continue;
+		}
+		memcpy(directive, format->at + at, end - at);
+		directive[end - at] = 0;
+		if (format->at[end - 1] == 'f') {
+			mote_jinja_put(&b, "000000", 6, false);
+		} else if (format->at[end - 1] != 'z' && format->at[end - 1] != 'Z') {
+			n = strftime(out, sizeof out, directive, &tm);
+			mote_jinja_put(&b, out, n, false);
+		}
+		at = end;
+	}
+	return mote_jinja_end(&b);
+}
+
 static struct jinja_value strftime_now(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
 {
 	(void)b;
-	return mote_jinja_string(mote_jinja_strftime(j, mote_jinja_need_text(j, args[1], "format")));
+	return mote_jinja_string(strftime_text(j, mote_jinja_need_text(j, args[1], "format")));
 }
 
 struct jinja_value mote_jinja_global(struct jinja *j, const struct jinja_text *name)

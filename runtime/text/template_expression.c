@@ -1,5 +1,5 @@
-/* Expressions, by Jinja2's grammar: condition, or, and, not, comparison, + -, ~, * / // %, **, unary, then what
- * follows a primary (attributes, subscripts, calls) and filters and tests.
+/* Expressions up to the unary operators: primaries, what follows them (attributes, subscripts, calls), filters and
+ * tests. The operators are in template_operator.c.
  */
 #include "runtime/text/template_internal.h"
 
@@ -14,7 +14,7 @@ struct jinja_expr *mote_jinja_new_expr(struct jinja_parser *p, enum jinja_op op,
 }
 
 /* Chains like a.b.c or x|f|g are trees as high as they are long: bounds the recursion over them. */
-static void grow(struct jinja_parser *p, struct jinja_expr *e, const struct jinja_expr *child)
+void mote_jinja_grow(struct jinja_parser *p, struct jinja_expr *e, const struct jinja_expr *child)
 {
 	if (!child || child->height < e->height)
 		return;
@@ -25,32 +25,26 @@ static void grow(struct jinja_parser *p, struct jinja_expr *e, const struct jinj
 	e->height = (uint16_t)(child->height + 1);
 }
 
-static struct jinja_expr *unary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a)
+struct jinja_expr *mote_jinja_unary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a)
 {
 	struct jinja_expr *e = mote_jinja_new_expr(p, op, at);
 
 	e->a = a;
-	grow(p, e, a);
+	mote_jinja_grow(p, e, a);
 	return e;
 }
 
-static struct jinja_expr *binary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a,
+struct jinja_expr *mote_jinja_binary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a,
 				 struct jinja_expr *b)
 {
-	struct jinja_expr *e = unary(p, op, at, a);
+	struct jinja_expr *e = mote_jinja_unary(p, op, at, a);
 
 	e->b = b;
-	grow(p, e, b);
+	mote_jinja_grow(p, e, b);
 	return e;
 }
 
-/* A list of children that grows while it is parsed. */
-struct children {
-	struct jinja_expr **at;
-	uint32_t count, capacity;
-};
-
-static void push(struct jinja_parser *p, struct children *c, struct jinja_expr *e)
+void mote_jinja_push(struct jinja_parser *p, struct jinja_children *c, struct jinja_expr *e)
 {
 	struct jinja_expr **grown;
 
@@ -64,12 +58,12 @@ static void push(struct jinja_parser *p, struct children *c, struct jinja_expr *
 	c->at[c->count++] = e;
 }
 
-static struct jinja_expr *with_children(struct jinja_parser *p, struct jinja_expr *e, const struct children *c)
+struct jinja_expr *mote_jinja_with_children(struct jinja_parser *p, struct jinja_expr *e, const struct jinja_children *c)
 {
 	e->list = c->at;
 	e->n_list = c->count;
 	for (uint32_t i = 0; i < c->count; i++)
-		grow(p, e, c->at[i]);
+		mote_jinja_grow(p, e, c->at[i]);
 	return e;
 }
 
@@ -84,7 +78,7 @@ static struct jinja_call_args *parse_args(struct jinja_parser *p, struct jinja_e
 {
 	struct jinja_call_args *args = mote_jinja_alloc(p->j, sizeof *args);
 	const struct jinja_token *open = p->t;
-	struct children values = { 0 }, keywords = { 0 };
+	struct jinja_children values = { 0 }, keywords = { 0 };
 	const struct jinja_text **names;
 	struct jinja_expr *value;
 	bool valid = true;
@@ -120,15 +114,15 @@ static struct jinja_call_args *parse_args(struct jinja_parser *p, struct jinja_e
 				    !memcmp(args->keyword_names[i]->at, p->j->source + name->at, name->end - name->at))
 					mote_jinja_syntax(p, name, "keyword argument repeated");
 			mote_jinja_charge(p->j, keywords.count);
-			push(p, &keywords, value);
+			mote_jinja_push(p, &keywords, value);
 		} else {
 			valid = !args->star && !args->star_star && !keywords.count;
 			value = mote_jinja_parse_expression(p, true);
-			push(p, &values, value);
+			mote_jinja_push(p, &values, value);
 		}
 		if (!valid)
 			mote_jinja_syntax(p, open, "invalid syntax for function call expression");
-		grow(p, owner, value);
+		mote_jinja_grow(p, owner, value);
 	}
 	mote_jinja_expect(p, JINJA_T_RPAREN);
 	args->values = values.at;
@@ -140,7 +134,7 @@ static struct jinja_call_args *parse_args(struct jinja_parser *p, struct jinja_e
 
 static struct jinja_expr *parse_call(struct jinja_parser *p, struct jinja_expr *callee)
 {
-	struct jinja_expr *e = unary(p, JINJA_CALL, p->t->at, callee);
+	struct jinja_expr *e = mote_jinja_unary(p, JINJA_CALL, p->t->at, callee);
 
 	e->args = parse_args(p, e);
 	return e;
@@ -177,7 +171,7 @@ struct jinja_expr *mote_jinja_parse_filters(struct jinja_parser *p, struct jinja
 		if (!inline_first)
 			p->t++;
 		inline_first = false;
-		e = unary(p, JINJA_FILTER, p->t->at, node);
+		e = mote_jinja_unary(p, JINJA_FILTER, p->t->at, node);
 		e->value = parse_builtin_name(p);
 		e->builtin = mote_jinja_find_filter(e->value.text->at, e->value.text->bytes);
 		note_unknown(p, e);
@@ -194,7 +188,7 @@ static struct jinja_expr *parse_postfix(struct jinja_parser *p, struct jinja_exp
 static struct jinja_expr *parse_test(struct jinja_parser *p, struct jinja_expr *node)
 {
 	const struct jinja_token *start = p->t++;
-	struct jinja_expr *e = unary(p, JINJA_TEST, start->at, node);
+	struct jinja_expr *e = mote_jinja_unary(p, JINJA_TEST, start->at, node);
 	struct jinja_call_args *args;
 	bool negated = mote_jinja_at_name(p, p->t, "not");
 
@@ -223,13 +217,13 @@ static struct jinja_expr *parse_test(struct jinja_parser *p, struct jinja_expr *
 		args->values = mote_jinja_alloc_array(p->j, 1, sizeof *args->values);
 		args->values[0] = parse_postfix(p, parse_primary(p));
 		args->count = 1;
-		grow(p, e, args->values[0]);
+		mote_jinja_grow(p, e, args->values[0]);
 		e->args = args;
 		break;
 	default:
 		break;
 	}
-	return negated ? unary(p, JINJA_NOT, start->at, e) : e;
+	return negated ? mote_jinja_unary(p, JINJA_NOT, start->at, e) : e;
 }
 
 /* ---- primaries ---- */
@@ -296,7 +290,7 @@ static struct jinja_expr *parse_strings(struct jinja_parser *p)
 static struct jinja_expr *parse_list(struct jinja_parser *p)
 {
 	struct jinja_expr *e = mote_jinja_new_expr(p, JINJA_MAKE_LIST, p->t->at);
-	struct children items = { 0 };
+	struct jinja_children items = { 0 };
 
 	p->t++;
 	while (p->t->type != JINJA_T_RBRACKET) {
@@ -304,16 +298,16 @@ static struct jinja_expr *parse_list(struct jinja_parser *p)
 			mote_jinja_expect(p, JINJA_T_COMMA);
 		if (p->t->type == JINJA_T_RBRACKET)
 			break;
-		push(p, &items, mote_jinja_parse_expression(p, true));
+		mote_jinja_push(p, &items, mote_jinja_parse_expression(p, true));
 	}
 	mote_jinja_expect(p, JINJA_T_RBRACKET);
-	return with_children(p, e, &items);
+	return mote_jinja_with_children(p, e, &items);
 }
 
 static struct jinja_expr *parse_dict(struct jinja_parser *p)
 {
 	struct jinja_expr *e = mote_jinja_new_expr(p, JINJA_MAKE_DICT, p->t->at);
-	struct children items = { 0 };
+	struct jinja_children items = { 0 };
 
 	p->t++;
 	while (p->t->type != JINJA_T_RBRACE) {
@@ -321,12 +315,12 @@ static struct jinja_expr *parse_dict(struct jinja_parser *p)
 			mote_jinja_expect(p, JINJA_T_COMMA);
 		if (p->t->type == JINJA_T_RBRACE)
 			break;
-		push(p, &items, mote_jinja_parse_expression(p, true));
+		mote_jinja_push(p, &items, mote_jinja_parse_expression(p, true));
 		mote_jinja_expect(p, JINJA_T_COLON);
-		push(p, &items, mote_jinja_parse_expression(p, true));
+		mote_jinja_push(p, &items, mote_jinja_parse_expression(p, true));
 	}
 	mote_jinja_expect(p, JINJA_T_RBRACE);
-	return with_children(p, e, &items);
+	return mote_jinja_with_children(p, e, &items);
 }
 
 static struct jinja_expr *parse_primary(struct jinja_parser *p)
@@ -378,12 +372,12 @@ static struct jinja_expr *parse_subscribed(struct jinja_parser *p, struct jinja_
 			parts[i] = mote_jinja_parse_expression(p, true);
 	if (p->t->type == JINJA_T_COMMA)
 		mote_jinja_syntax(p, p->t, "a slice among several subscripts");
-	e = unary(p, JINJA_SLICE, at, object);
+	e = mote_jinja_unary(p, JINJA_SLICE, at, object);
 	e->b = parts[0];
 	e->c = parts[1];
 	e->d = parts[2];
 	for (int i = 0; i < 3; i++)
-		grow(p, e, parts[i]);
+		mote_jinja_grow(p, e, parts[i]);
 	return e;
 }
 
@@ -391,15 +385,15 @@ static struct jinja_expr *parse_subscript(struct jinja_parser *p, struct jinja_e
 {
 	const struct jinja_token *open = p->t++, *t = p->t;
 	struct jinja_expr *e, *index;
-	struct children several = { 0 };
+	struct jinja_children several = { 0 };
 
 	if (open->type == JINJA_T_DOT) {
 		p->t++;
 		if (t->type == JINJA_T_INTEGER)
-			return binary(p, JINJA_ITEM, open->at, node, constant(p, t->at, parse_number(p, t)));
+			return mote_jinja_binary(p, JINJA_ITEM, open->at, node, constant(p, t->at, parse_number(p, t)));
 		if (t->type != JINJA_T_NAME)
 			mote_jinja_syntax(p, t, "expected name or number");
-		e = unary(p, JINJA_ATTRIBUTE, t->at, node);
+		e = mote_jinja_unary(p, JINJA_ATTRIBUTE, t->at, node);
 		e->value = mote_jinja_string(token_text(p, t));
 		return e;
 	}
@@ -409,14 +403,14 @@ static struct jinja_expr *parse_subscript(struct jinja_parser *p, struct jinja_e
 		index = parse_subscribed(p, node);
 		if (index->op == JINJA_SLICE && index->a == node && several.count)
 			mote_jinja_syntax(p, t, "a slice among several subscripts");
-		push(p, &several, index);
+		mote_jinja_push(p, &several, index);
 	}
 	mote_jinja_expect(p, JINJA_T_RBRACKET);
 	if (several.count == 1 && several.at[0]->op == JINJA_SLICE && several.at[0]->a == node)
 		return several.at[0];
 	index = several.count == 1 ? several.at[0] :
-		with_children(p, mote_jinja_new_expr(p, JINJA_MAKE_TUPLE, open->at), &several);
-	return binary(p, JINJA_ITEM, open->at, node, index);
+		mote_jinja_with_children(p, mote_jinja_new_expr(p, JINJA_MAKE_TUPLE, open->at), &several);
+	return mote_jinja_binary(p, JINJA_ITEM, open->at, node, index);
 }
 
 static struct jinja_expr *parse_postfix(struct jinja_parser *p, struct jinja_expr *node)
@@ -431,16 +425,16 @@ static struct jinja_expr *parse_postfix(struct jinja_parser *p, struct jinja_exp
 	}
 }
 
-static struct jinja_expr *parse_unary(struct jinja_parser *p, bool with_filter)
+struct jinja_expr *mote_jinja_parse_unary(struct jinja_parser *p, bool with_filter)
 {
 	uint32_t at = p->t->at;
 	struct jinja_expr *node;
 
 	mote_jinja_enter(p->j, JINJA_MAX_NESTING);
 	if (mote_jinja_skip(p, JINJA_T_SUB))
-		node = unary(p, JINJA_NEG, at, parse_unary(p, false));
+		node = mote_jinja_unary(p, JINJA_NEG, at, mote_jinja_parse_unary(p, false));
 	else if (mote_jinja_skip(p, JINJA_T_ADD))
-		node = unary(p, JINJA_POS, at, parse_unary(p, false));
+		node = mote_jinja_unary(p, JINJA_POS, at, mote_jinja_parse_unary(p, false));
 	else
 		node = parse_primary(p);
 	node = parse_postfix(p, node);
@@ -456,168 +450,6 @@ static struct jinja_expr *parse_unary(struct jinja_parser *p, bool with_filter)
 	}
 	p->j->depth--;
 	return node;
-}
-
-/* ---- operators, from the tightest ---- */
-
-/* Unlike Python's, Jinja2's ** binds to the left. */
-static struct jinja_expr *parse_power(struct jinja_parser *p)
-{
-	struct jinja_expr *left = parse_unary(p, true);
-	uint32_t at;
-
-	while (p->t->type == JINJA_T_POW) {
-		at = p->t++->at;
-		left = binary(p, JINJA_POW, at, left, parse_unary(p, true));
-	}
-	return left;
-}
-
-static struct jinja_expr *parse_product(struct jinja_parser *p)
-{
-	struct jinja_expr *left = parse_power(p);
-	enum jinja_op op;
-	uint32_t at;
-
-	for (;;) {
-		switch (p->t->type) {
-		case JINJA_T_MUL: op = JINJA_MUL; break;
-		case JINJA_T_DIV: op = JINJA_DIV; break;
-		case JINJA_T_FLOORDIV: op = JINJA_FLOORDIV; break;
-		case JINJA_T_MOD: op = JINJA_MOD; break;
-		default: return left;
-		}
-		at = p->t++->at;
-		left = binary(p, op, at, left, parse_power(p));
-	}
-}
-
-static struct jinja_expr *parse_concat(struct jinja_parser *p)
-{
-	struct jinja_expr *first = parse_product(p);
-	struct children parts = { 0 };
-	uint32_t at = p->t->at;
-
-	if (p->t->type != JINJA_T_TILDE)
-		return first;
-	push(p, &parts, first);
-	while (mote_jinja_skip(p, JINJA_T_TILDE))
-		push(p, &parts, parse_product(p));
-	return with_children(p, mote_jinja_new_expr(p, JINJA_CONCAT, at), &parts);
-}
-
-static struct jinja_expr *parse_sum(struct jinja_parser *p)
-{
-	struct jinja_expr *left = parse_concat(p);
-	const struct jinja_token *t;
-
-	while (p->t->type == JINJA_T_ADD || p->t->type == JINJA_T_SUB) {
-		t = p->t++;
-		left = binary(p, t->type == JINJA_T_ADD ? JINJA_ADD : JINJA_SUB, t->at, left, parse_concat(p));
-	}
-	return left;
-}
-
-static bool comparison(struct jinja_parser *p, enum jinja_compare *how)
-{
-	switch (p->t->type) {
-	case JINJA_T_EQ: *how = JINJA_EQ; break;
-	case JINJA_T_NE: *how = JINJA_NE; break;
-	case JINJA_T_LT: *how = JINJA_LT; break;
-	case JINJA_T_LE: *how = JINJA_LE; break;
-	case JINJA_T_GT: *how = JINJA_GT; break;
-	case JINJA_T_GE: *how = JINJA_GE; break;
-	default:
-		if (mote_jinja_at_name(p, p->t, "in")) {
-			*how = JINJA_IN;
-		} else if (mote_jinja_at_name(p, p->t, "not") && mote_jinja_at_name(p, p->t + 1, "in")) {
-			*how = JINJA_NOT_IN;
-			p->t++;
-		} else {
-			return false;
-		}
-	}
-	p->t++;
-	return true;
-}
-
-/* a < b < c: the list of operands, each but the first wrapped with how it is compared. */
-static struct jinja_expr *parse_comparison(struct jinja_parser *p)
-{
-	uint32_t at = p->t->at;
-	struct jinja_expr *first = parse_sum(p), *operand;
-	struct children operands = { 0 };
-	enum jinja_compare how;
-
-	while (comparison(p, &how)) {
-		if (!operands.count)
-			push(p, &operands, first);
-		operand = unary(p, JINJA_COMPARE, p->t->at, parse_sum(p));
-		operand->compare = (uint8_t)how;
-		push(p, &operands, operand);
-	}
-	return operands.count ? with_children(p, mote_jinja_new_expr(p, JINJA_COMPARE, at), &operands) : first;
-}
-
-static struct jinja_expr *parse_not(struct jinja_parser *p)
-{
-	uint32_t at = p->t->at;
-	struct jinja_expr *e;
-
-	if (!mote_jinja_at_name(p, p->t, "not"))
-		return parse_comparison(p);
-	mote_jinja_enter(p->j, JINJA_MAX_NESTING);
-	p->t++;
-	e = unary(p, JINJA_NOT, at, parse_not(p));
-	p->j->depth--;
-	return e;
-}
-
-static struct jinja_expr *parse_and(struct jinja_parser *p)
-{
-	struct jinja_expr *left = parse_not(p);
-	uint32_t at;
-
-	while (mote_jinja_at_name(p, p->t, "and")) {
-		at = p->t++->at;
-		left = binary(p, JINJA_AND, at, left, parse_not(p));
-	}
-	return left;
-}
-
-static struct jinja_expr *parse_or(struct jinja_parser *p)
-{
-	struct jinja_expr *left = parse_and(p);
-	uint32_t at;
-
-	while (mote_jinja_at_name(p, p->t, "or")) {
-		at = p->t++->at;
-		left = binary(p, JINJA_OR, at, left, parse_and(p));
-	}
-	return left;
-}
-
-struct jinja_expr *mote_jinja_parse_expression(struct jinja_parser *p, bool with_condition)
-{
-	const struct jinja_expr *unknown = p->unknown;
-	struct jinja_expr *value, *e;
-	uint32_t at = p->t->at;
-
-	mote_jinja_enter(p->j, JINJA_MAX_NESTING);
-	value = parse_or(p);
-	while (with_condition && mote_jinja_at_name(p, p->t, "if")) {
-		p->t++;
-		e = binary(p, JINJA_COND, at, parse_or(p), value);
-		if (mote_jinja_at_name(p, p->t, "else")) {
-			p->t++;
-			e->c = mote_jinja_parse_expression(p, true);
-			grow(p, e, e->c);
-		}
-		p->unknown = unknown; /* in a condition, an unknown filter is an error only when it is reached */
-		value = e;
-	}
-	p->j->depth--;
-	return value;
 }
 
 /* What is assigned to: a name, in {% set %} also the attribute of a namespace, or an expression which the caller
@@ -641,7 +473,7 @@ static struct jinja_expr *parse_target(struct jinja_parser *p)
 struct jinja_expr *mote_jinja_parse_tuple(struct jinja_parser *p, bool simplified, bool with_condition,
 					  const char *end_name, bool parenthesised)
 {
-	struct children items = { 0 };
+	struct jinja_children items = { 0 };
 	uint32_t at = p->t->at;
 	bool is_tuple = false;
 	char found[64];
@@ -652,7 +484,7 @@ struct jinja_expr *mote_jinja_parse_tuple(struct jinja_parser *p, bool simplifie
 		if (p->t->type == JINJA_T_VARIABLE_END || p->t->type == JINJA_T_BLOCK_END || p->t->type == JINJA_T_RPAREN ||
 		    (end_name && mote_jinja_at_name(p, p->t, end_name)))
 			break;
-		push(p, &items, simplified ? parse_target(p) : mote_jinja_parse_expression(p, with_condition));
+		mote_jinja_push(p, &items, simplified ? parse_target(p) : mote_jinja_parse_expression(p, with_condition));
 		if (p->t->type != JINJA_T_COMMA)
 			break;
 		is_tuple = true;
@@ -663,5 +495,5 @@ struct jinja_expr *mote_jinja_parse_tuple(struct jinja_parser *p, bool simplifie
 		mote_jinja_describe(p, p->t, found);
 		mote_jinja_syntax(p, p->t, "expected an expression, got %s", found);
 	}
-	return with_children(p, mote_jinja_new_expr(p, JINJA_MAKE_TUPLE, at), &items);
+	return mote_jinja_with_children(p, mote_jinja_new_expr(p, JINJA_MAKE_TUPLE, at), &items);
 }

@@ -1,9 +1,8 @@
-/* Formatting: "..." % arguments, "...".format(...) and strftime. */
+/* Formatting: "..." % arguments and "...".format(...). */
 #include "runtime/text/template_internal.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <time.h>
 
 #define MAX_WIDTH 100000 /* of a field, and of a precision */
 
@@ -600,46 +599,4 @@ struct jinja_value mote_jinja_format(struct jinja *j, const struct jinja_builtin
 	mote_jinja_begin(&out, j);
 	run_format(&f, t, 1);
 	return mote_jinja_string(mote_jinja_as_markup(j, mote_jinja_end(&out), t->markup));
-}
-
-/* ---- strftime ---- */
-
-/* As datetime.strftime of a time without zone: directives of the C library, zone ones empty. */
-const struct jinja_text *mote_jinja_strftime(struct jinja *j, const struct jinja_text *format)
-{
-	time_t now = (time_t)j->now;
-	struct jinja_builder b;
-	size_t at = 0, end, n;
-	char directive[16], out[256];
-	struct tm tm;
-
-	if (!gmtime_r(&now, &tm))
-		mote_jinja_fail(j, MOTE_ERROR_ARGUMENT, "strftime_now: no such time");
-	mote_jinja_begin(&b, j);
-	while (at < format->bytes) {
-		for (end = at; end < format->bytes && format->at[end] != '%'; end++)
-			;
-		mote_jinja_put_slice(&b, format, at, end);
-		at = end;
-		if (at == format->bytes)
-			break;
-		for (end++; end < format->bytes && format->at[end] && strchr("_-0^#EO", format->at[end]); end++)
-			;
-		end += end < format->bytes;
-		if (end - at >= sizeof directive || end - at < 2) {
-			mote_jinja_put_slice(&b, format, at, end);
-			at = end;
-			continue;
-		}
-		memcpy(directive, format->at + at, end - at);
-		directive[end - at] = 0;
-		if (format->at[end - 1] == 'f') {
-			mote_jinja_put(&b, "000000", 6, false);
-		} else if (format->at[end - 1] != 'z' && format->at[end - 1] != 'Z') {
-			n = strftime(out, sizeof out, directive, &tm);
-			mote_jinja_put(&b, out, n, false);
-		}
-		at = end;
-	}
-	return mote_jinja_end(&b);
 }

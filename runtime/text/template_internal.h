@@ -2,16 +2,18 @@
  *
  *   template_run.c         bounds, arena, texts with provenance
  *   template_lex.c         source to tokens
- *   template_statement.c   tokens to statements           template_expression.c  tokens to expressions
+ *   template_statement.c   tokens to statements
+ *   template_expression.c, template_operator.c            tokens to expressions
  *   template_scope.c       which variables start out undefined
- *   template_value.c       equality, order, dicts, iteration
+ *   template_value.c       truth, equality, order         template_container.c   lists, dicts, iteration
  *   template_number.c      arithmetic and floats as Python has them
  *   template_print.c       str(), repr(), tojson
  *   template_eval.c        expressions                    template_exec.c        statements, scopes, loops
  *   template_call.c        calls, macros, globals
- *   template_filters.c     filters on sequences           template_filters_text.c  filters on text
- *   template_tests.c       tests                          template_methods.c     methods of str, list, dict
- *   template_format.c      % formatting, str.format, strftime
+ *   template_filters.c     filters on sequences           template_filters_text.c, _number.c  on those
+ *   template_tests.c       tests
+ *   template_methods.c     methods of str                 template_objects.c     methods of the others
+ *   template_format.c      % formatting, str.format
  *   template_unicode.c     what Python's str knows of characters
  *
  * Failure unwinds: parsing and rendering each have one setjmp, and mote_jinja_fail() jumps there. Everything
@@ -401,6 +403,18 @@ struct jinja_stmt *mote_jinja_parse(struct jinja_parser *p);
 struct jinja_expr *mote_jinja_parse_expression(struct jinja_parser *p, bool with_condition);
 struct jinja_expr *mote_jinja_parse_tuple(struct jinja_parser *p, bool simplified, bool with_condition, const char *end_name, bool parenthesised);
 struct jinja_expr *mote_jinja_parse_filters(struct jinja_parser *p, struct jinja_expr *node, bool inline_first);
+/* A list of children that grows while it is parsed. */
+struct jinja_children {
+	struct jinja_expr **at;
+	uint32_t count, capacity;
+};
+void mote_jinja_push(struct jinja_parser *p, struct jinja_children *c, struct jinja_expr *e);
+struct jinja_expr *mote_jinja_with_children(struct jinja_parser *p, struct jinja_expr *e, const struct jinja_children *c);
+void mote_jinja_grow(struct jinja_parser *p, struct jinja_expr *e, const struct jinja_expr *child); /* height, checked */
+struct jinja_expr *mote_jinja_unary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a);
+struct jinja_expr *mote_jinja_binary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a,
+				     struct jinja_expr *b);
+struct jinja_expr *mote_jinja_parse_unary(struct jinja_parser *p, bool with_filter);
 struct jinja_expr *mote_jinja_new_expr(struct jinja_parser *p, enum jinja_op op, uint32_t at);
 uint32_t mote_jinja_intern(struct jinja_parser *p, const char *at, size_t bytes);
 void mote_jinja_note_name(struct jinja_parser *p, uint32_t name, bool load);
@@ -438,6 +452,7 @@ const struct jinja_text *mote_jinja_need_text(struct jinja *j, struct jinja_valu
 /* len(), or -1 when v has none */
 int64_t mote_jinja_length(struct jinja *j, struct jinja_value v);
 
+/* template_container.c */
 struct jinja_list *mote_jinja_new_list(struct jinja *j, size_t capacity);
 void mote_jinja_append(struct jinja *j, struct jinja_list *l, struct jinja_value v);
 struct jinja_value mote_jinja_list(const struct jinja_list *l);
@@ -504,14 +519,17 @@ struct jinja_value mote_jinja_global(struct jinja *j, const struct jinja_text *n
 /* Tables; find by name or NULL. */
 const struct jinja_builtin *mote_jinja_find_filter(const char *name, size_t bytes);
 const struct jinja_builtin *mote_jinja_find_text_filter(const char *name, size_t bytes);
+const struct jinja_builtin *mote_jinja_find_number_filter(const char *name, size_t bytes);
 const struct jinja_builtin *mote_jinja_find_test(const char *name, size_t bytes);
 const struct jinja_builtin *mote_jinja_find_method(struct jinja_value v, const struct jinja_text *name);
 const struct jinja_builtin *mote_jinja_lookup(const struct jinja_builtin *table, size_t count, const char *name, size_t bytes);
 bool mote_jinja_mutates(struct jinja_value v, const struct jinja_text *name); /* a method the sandbox forbids */
 
+#define MOTE_JINJA_STR_METHODS 44
+extern const struct jinja_builtin mote_jinja_str_methods[MOTE_JINJA_STR_METHODS];
+
 /* template_format.c */
 const struct jinja_text *mote_jinja_percent(struct jinja *j, const struct jinja_text *format, struct jinja_value args);
 struct jinja_value mote_jinja_format(struct jinja *j, const struct jinja_builtin *b, const struct jinja_args *args);
-const struct jinja_text *mote_jinja_strftime(struct jinja *j, const struct jinja_text *format);
 
 #endif
