@@ -17,7 +17,6 @@
 #include "convert/panel_pack.h"
 #include "format/writer.h"
 
-#define BUFFER_BYTES ((size_t)1 << 20) /* packed before each write; grows to one panel */
 
 struct conversion {
 	const struct mote_checkpoint_options *options;
@@ -27,8 +26,9 @@ struct conversion {
 	struct mote_hf_weights weights;
 	struct mote_llama_tensors plan;
 	struct mote_writer *writer;
-	uint8_t *buffer;
-	size_t buffer_bytes;
+	uint8_t *rows;             /* as the checkpoint has them; room for one panel's at least */
+	uint8_t *panels;           /* packed */
+	size_t rows_bytes, panels_bytes;
 	uint64_t done, total;      /* source bytes of tensors */
 
 	uint8_t *section;          /* the compiled tokenizer */
@@ -54,7 +54,7 @@ static enum mote_status compile_and_hash(struct conversion *c, struct mote_error
 	status = mote_hf_tokenizer_compile(d->tokenizer, d->tokenizer_bytes, d->tokenizer_config_text,
 					   d->tokenizer_config_bytes, &c->section, &c->section_bytes, &c->info, error);
 	for (uint32_t i = 0; i < c->source.files && !status; i++)
-		if (c->source.file[i].map)
+		if (c->source.file[i].fd >= 0)
 			status = mote_source_hash(&c->source.file[i], &c->stop, error);
 	return stopped(c, status);
 }
@@ -76,67 +76,78 @@ static enum mote_type target_type(const struct conversion *c, const struct mote_
 	return t->rank == 1 ? MOTE_F32 : c->options->keep_types ? t->from : c->options->type;
 }
 
+/* So many panels go through the buffers at once. */
+static uint32_t batch_panels(const struct mote_llama_tensor *t)
+{
+	uint64_t bytes = t->weight->tensor->bytes / t->rows * MOTE_PANEL_ROWS;
+
+	return bytes < MOTE_SOURCE_PIECE_BYTES ? (uint32_t)(MOTE_SOURCE_PIECE_BYTES / bytes) : 1;
+}
+
+static void make_room(size_t *room, uint64_t bytes)
+{
+	if (bytes > *room)
+		*room = (size_t)bytes;
+}
+
 static enum mote_status plan_tensors(struct conversion *c, struct mote_error *error)
 {
 	enum mote_status status = MOTE_OK;
 
-	c->buffer_bytes = BUFFER_BYTES;
 	for (uint32_t i = 0; i < c->plan.tensors && !status; i++) {
 		const struct mote_llama_tensor *t = &c->plan.tensor[i];
-		struct mote_matrix matrix;
+		uint32_t rows = t->rank == 1 ? t->rows : batch_panels(t) * MOTE_PANEL_ROWS;
+		struct mote_matrix batch;
 		uint64_t bytes;
 
 		c->total += t->weight->tensor->bytes;
-		status = mote_matrix_init(&matrix, target_type(c, t), t->rows, t->cols, NULL, NULL, &bytes, error);
-		if (!status && matrix.panel_bytes > c->buffer_bytes)
-			c->buffer_bytes = matrix.panel_bytes;
-		if (!status && t->rank == 1 && t->rows * sizeof(float) > c->buffer_bytes)
-			c->buffer_bytes = t->rows * sizeof(float);
+		status = mote_matrix_init(&batch, target_type(c, t), rows, t->cols, NULL, NULL, &bytes, error);
+		make_room(&c->panels_bytes, bytes);
+		make_room(&c->rows_bytes, t->weight->tensor->bytes / t->rows * rows);
 		if (!status)
 			status = mote_writer_add_tensor(c->writer, t->weight->tensor->name, t->rank, target_type(c, t),
 							t->rows, t->cols, NULL, error);
 	}
-	c->buffer_bytes = (c->buffer_bytes + 63) & ~(size_t)63;
-	c->buffer = status ? NULL : aligned_alloc(64, c->buffer_bytes);
-	if (!status && !c->buffer)
-		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
-	return status;
+	if (status || c->plan.tensors == 0)
+		return status;
+	c->rows = malloc(c->rows_bytes);
+	c->panels = aligned_alloc(64, (c->panels_bytes + 63) & ~(size_t)63);
+	if (!c->rows || !c->panels)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	return MOTE_OK;
 }
 
 static enum mote_status write_vector(struct conversion *c, const struct mote_llama_tensor *t, struct mote_error *error)
 {
 	const struct mote_safetensors_tensor *s = t->weight->tensor;
-	const struct mote_source_file *file = &c->source.file[t->weight->file];
 	enum mote_status status;
 
-	if ((status = mote_source_touch(file, s->offset, s->bytes, error)) ||
-	    (status = mote_vector_widen(s->name, t->from, file->map + s->offset, t->rows, (float *)(void *)c->buffer,
-					error)))
+	if ((status = mote_source_read_at(&c->source.file[t->weight->file], s->offset, c->rows, (size_t)s->bytes, error)) ||
+	    (status = mote_vector_widen(s->name, t->from, c->rows, t->rows, (float *)(void *)c->panels, error)) ||
+	    (status = mote_writer_write(c->writer, c->panels, t->rows * sizeof(float), error)))
 		return status;
-	return mote_writer_write(c->writer, c->buffer, t->rows * sizeof(float), error);
+	return report_progress(c, s->bytes, error);
 }
 
 static enum mote_status write_panels(struct conversion *c, const struct mote_panel_pack *pack,
-				     const struct mote_hf_weight *weight, struct mote_error *error)
+				     const struct mote_llama_tensor *t, struct mote_error *error)
 {
-	const struct mote_source_file *file = &c->source.file[weight->file];
+	const struct mote_safetensors_tensor *s = t->weight->tensor;
 	const struct mote_matrix *m = &pack->matrix;
-	uint32_t batch = (uint32_t)(c->buffer_bytes / m->panel_bytes);
-	uint64_t row_bytes = weight->tensor->bytes / m->rows;
+	const uint32_t batch = batch_panels(t);
+	const size_t batch_bytes = (size_t)(s->bytes / t->rows) * batch * MOTE_PANEL_ROWS;
 	enum mote_status status = MOTE_OK;
+	uint64_t at = 0;
 
 	for (uint32_t panel = 0; panel < m->panels && !status; panel += batch) {
 		uint32_t n = m->panels - panel < batch ? m->panels - panel : batch;
-		uint32_t top = panel * MOTE_PANEL_ROWS, rows = n * MOTE_PANEL_ROWS;
-		uint64_t offset = weight->tensor->offset + top * row_bytes, bytes;
+		size_t bytes = s->bytes - at < batch_bytes ? (size_t)(s->bytes - at) : batch_bytes;
 
-		bytes = (rows < m->rows - top ? rows : m->rows - top) * row_bytes;
-		if (!(status = mote_source_touch(file, offset, bytes, error)) &&
-		    !(status = mote_panel_pack_run(pack, file->map + weight->tensor->offset, panel, n, c->buffer, error)) &&
-		    !(status = mote_writer_write(c->writer, c->buffer, n * m->panel_bytes, error))) {
-			mote_source_drop(file, offset, bytes);
+		if (!(status = mote_source_read_at(&c->source.file[t->weight->file], s->offset + at, c->rows, bytes, error)) &&
+		    !(status = mote_panel_pack_run(pack, c->rows, panel, n, c->panels, error)) &&
+		    !(status = mote_writer_write(c->writer, c->panels, n * m->panel_bytes, error)))
 			status = report_progress(c, bytes, error);
-		}
+		at += bytes;
 	}
 	return status;
 }
@@ -151,7 +162,7 @@ static enum mote_status write_matrix(struct conversion *c, const struct mote_lla
 	if ((status = mote_matrix_init(&matrix, target_type(c, t), t->rows, t->cols, NULL, NULL, &bytes, error)) ||
 	    (status = mote_panel_pack_init(&pack, t->weight->tensor->name, t->from, &matrix, error)))
 		return status;
-	status = write_panels(c, &pack, t->weight, error);
+	status = write_panels(c, &pack, t, error);
 	mote_panel_pack_free(&pack);
 	return status;
 }
@@ -160,6 +171,7 @@ static enum mote_status write_matrix(struct conversion *c, const struct mote_lla
 static enum mote_status check_tied_copy(struct conversion *c, struct mote_error *error)
 {
 	const struct mote_hf_weight *head = c->plan.tied_copy, *embedding;
+	const size_t half = c->rows_bytes / 2;
 	enum mote_status status;
 	bool same;
 
@@ -167,19 +179,15 @@ static enum mote_status check_tied_copy(struct conversion *c, struct mote_error 
 		return MOTE_OK;
 	embedding = c->plan.tensor[0].weight;
 	same = strcmp(head->tensor->dtype, embedding->tensor->dtype) == 0;
-	for (uint64_t at = 0; same && at < head->tensor->bytes; at += MOTE_SOURCE_WINDOW_BYTES) {
-		const struct mote_source_file *a = &c->source.file[head->file], *b = &c->source.file[embedding->file];
-		uint64_t n = head->tensor->bytes - at, i = head->tensor->offset + at, j = embedding->tensor->offset + at;
+	for (uint64_t at = 0; same && at < head->tensor->bytes; at += half) {
+		size_t n = head->tensor->bytes - at < half ? (size_t)(head->tensor->bytes - at) : half;
 
-		if (n > MOTE_SOURCE_WINDOW_BYTES)
-			n = MOTE_SOURCE_WINDOW_BYTES;
-		if ((status = mote_source_touch(a, i, n, error)) || (status = mote_source_touch(b, j, n, error)))
+		if ((status = mote_source_read_at(&c->source.file[head->file], head->tensor->offset + at, c->rows, n, error)) ||
+		    (status = mote_source_read_at(&c->source.file[embedding->file], embedding->tensor->offset + at,
+						  c->rows + half, n, error)) ||
+		    (status = report_progress(c, 0, error)))
 			return status;
-		same = memcmp(a->map + i, b->map + j, (size_t)n) == 0;
-		mote_source_drop(a, i, n);
-		mote_source_drop(b, j, n);
-		if (same && (status = report_progress(c, 0, error)))
-			return status;
+		same = memcmp(c->rows, c->rows + half, n) == 0;
 	}
 	if (same)
 		return MOTE_OK;
@@ -196,8 +204,6 @@ static enum mote_status write_tensors(struct conversion *c, struct mote_error *e
 		const struct mote_llama_tensor *t = &c->plan.tensor[i];
 
 		status = t->rank == 1 ? write_vector(c, t, error) : write_matrix(c, t, error);
-		if (!status && t->rank == 1)
-			status = report_progress(c, t->weight->tensor->bytes, error);
 	}
 	return status;
 }
@@ -293,7 +299,8 @@ enum mote_status mote_checkpoint_convert(const char *directory, const char *outp
 	if (!status && report)
 		fill_report(&c, report);
 	mote_writer_discard(c.writer);
-	free(c.buffer);
+	free(c.rows);
+	free(c.panels);
 	free(c.section);
 	mote_llama_tensors_free(&c.plan);
 	mote_hf_weights_close(&c.weights);

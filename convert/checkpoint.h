@@ -1,6 +1,6 @@
-/* A Hugging Face directory becomes a container: the whole conversion, streaming. Memory is a few windows on the
- * source and one buffer of panels, whatever the model's size; the files' hashes and the tokenizer are computed by
- * a second thread meanwhile.
+/* A Hugging Face directory becomes a container: the whole conversion, streaming. Memory is one buffer of rows
+ * and one of panels, whatever the model's size; the source's hashes and the tokenizer are computed beside the weights,
+ * by another thread.
  */
 #ifndef MOTE_CONVERT_CHECKPOINT_H
 #define MOTE_CONVERT_CHECKPOINT_H

@@ -23,23 +23,39 @@ struct mote_hf_weight *mote_hf_weights_find(const struct mote_hf_weights *w, con
 	return bsearch(&key, w->weight, w->weights, sizeof key, by_name);
 }
 
+/* The file's first bytes: its length field and, if that can be right, its header. */
+static enum mote_status read_head(const struct mote_source_file *file, uint8_t **head, struct mote_error *error)
+{
+	uint8_t field[8] = { 0 };
+	size_t n = file->bytes < sizeof field ? (size_t)file->bytes : sizeof field;
+	enum mote_status status;
+
+	*head = NULL;
+	status = mote_source_read_at(file, 0, field, n, error);
+	if (status)
+		return status;
+	n += (size_t)mote_safetensors_header_bytes(field, file->bytes);
+	*head = malloc(n + 1); /* malloc(0) may be NULL */
+	if (!*head)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", file->name);
+	return mote_source_read_at(file, 0, *head, n, error);
+}
+
 static enum mote_status open_shard(struct mote_source *source, const char *name, struct mote_hf_weights *w,
 				   uint32_t *file, struct mote_error *error)
 {
 	struct mote_safetensors *grown = realloc(w->shard, (w->shards + (size_t)1) * sizeof *grown);
-	const struct mote_source_file *mapped;
 	enum mote_status status;
+	uint8_t *head = NULL;
 
 	if (!grown)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", name);
 	w->shard = grown;
-	status = mote_source_map(source, name, file, error);
-	if (status)
-		return status;
-	mapped = &source->file[*file];
-	status = mote_safetensors_parse(mapped->map, mapped->bytes, name, &w->shard[w->shards], error);
-	if (!status)
+	if (!(status = mote_source_open_file(source, name, file, error)) &&
+	    !(status = read_head(&source->file[*file], &head, error)) &&
+	    !(status = mote_safetensors_parse(head, source->file[*file].bytes, name, &w->shard[w->shards], error)))
 		w->shards++;
+	free(head);
 	return status;
 }
 

@@ -1,5 +1,5 @@
 /* The weights of a Hugging Face directory: model.safetensors, or the shards that model.safetensors.index.json
- * lists. Files are mapped; a tensor is found by name whatever file it is in.
+ * lists. A tensor is found by name whatever file it is in.
  */
 #ifndef MOTE_CONVERT_HF_WEIGHTS_H
 #define MOTE_CONVERT_HF_WEIGHTS_H
@@ -22,7 +22,7 @@ struct mote_hf_weights {
 };
 
 /* MOTE_ERROR_CORRUPT: no weights, a missing or malformed shard, an index that disagrees with its shards, a shard
- * name with '/' or "..". The maps belong to the source. On error *out is zeroed. */
+ * name with '/' or "..". The files stay open in the source. On error *out is zeroed. */
 enum mote_status mote_hf_weights_open(struct mote_source *source, struct mote_hf_weights *out,
 				      struct mote_error *error);
 void mote_hf_weights_close(struct mote_hf_weights *w); /* a zeroed struct is fine */

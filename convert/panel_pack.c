@@ -112,9 +112,8 @@ static inline u32x4 transpose_4x4(const uint8_t *const *row, size_t at, u32x4 ma
 	       (u32x4)((r3 & mask) == mask);
 }
 
-/* 16 rows into [cols][16]; true when all are finite. next: the 16 rows that follow in memory, which are fetched
- * meanwhile: no CPU's own prefetching follows 16 streams (6 GB/s without, 10.7 with, from memory). */
-static bool transpose(enum mote_type type, const uint8_t *const *row, size_t cols, uint8_t *out, const uint8_t *next)
+/* 16 rows into [cols][16]; true when all are finite. */
+static bool transpose(enum mote_type type, const uint8_t *const *row, size_t cols, uint8_t *out)
 {
 	size_t element = element_bytes(type), col = 0;
 	uint32_t mask = exponent_mask(type);
@@ -125,20 +124,15 @@ static bool transpose(enum mote_type type, const uint8_t *const *row, size_t col
 		const uint16_t m = (uint16_t)mask;
 		const u16x8 masks = { m, m, m, m, m, m, m, m };
 
-		for (; col + 8 <= cols; col += 8) {
-			for (size_t line = 0; line < 256; line += 64)
-				__builtin_prefetch(next + col * 32 + line);
+		for (; col + 8 <= cols; col += 8)
 			bad |= (u64x2)(transpose_8x8(row, col * 2, masks, out + col * 32) |
 				       transpose_8x8(row + 8, col * 2, masks, out + col * 32 + 16));
-		}
 	} else {
 		const u32x4 masks = { mask, mask, mask, mask };
 
 		for (; col + 4 <= cols; col += 4)
-			for (size_t r = 0; r < 16; r += 4) {
-				__builtin_prefetch(next + col * 64 + r * 16);
+			for (size_t r = 0; r < 16; r += 4)
 				bad |= (u64x2)transpose_4x4(row + r, col * 4, masks, out + col * 64 + r * 4);
-			}
 	}
 	for (; col < cols; col++)
 		for (size_t r = 0; r < 16; r++) {
@@ -178,23 +172,26 @@ static bool convert_any(enum mote_type from, enum mote_type to, const uint8_t *i
 	}
 }
 
-/* The message for the first element of these rows that is not finite, or is not after conversion. */
+/* The message for the first of these elements that is not finite, or is not after conversion.
+ * first: the index of source's first element in the tensor */
 static enum mote_status name_bad(const char *name, enum mote_type from, enum mote_type to, const uint8_t *source,
-				 uint32_t first_row, uint32_t rows, uint32_t cols, struct mote_error *error)
+				 size_t first, size_t n, uint32_t cols, struct mote_error *error)
 {
-	for (size_t i = (size_t)first_row * cols; i < (size_t)(first_row + rows) * cols; i++) {
+	for (size_t i = 0; i < n; i++) {
 		uint32_t bits = load_bits(from, source, i), mask = exponent_mask(from);
+		uint32_t mantissa = bits & ((mask & -mask) - 1);
+		size_t element = first + i;
 		char place[64] = "";
 
 		if (cols > 1)
-			snprintf(place, sizeof place, " (row %zu, column %zu)", i / cols, i % cols);
+			snprintf(place, sizeof place, " (row %zu, column %zu)", element / cols, element % cols);
 		if ((bits & mask) == mask)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\": element %zu%s is %s", name, i, place,
-					      bits & ((mask & -mask) - 1) ? "NaN" : "infinite"); /* below the mask: mantissa */
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\": element %zu%s is %s", name, element,
+					      place, mantissa ? "NaN" : "infinite");
 		if ((narrow_bits(to, widen(from, bits)) & exponent_mask(to)) == exponent_mask(to))
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 					      "tensor \"%s\": element %zu%s is %g, beyond the range of %s; bf16 and f32 hold it",
-					      name, i, place, (double)widen(from, bits), mote_type_name(to));
+					      name, element, place, (double)widen(from, bits), mote_type_name(to));
 	}
 	return MOTE_OK;
 }
@@ -228,22 +225,23 @@ enum mote_status mote_panel_pack_run(const struct mote_panel_pack *p, const uint
 	size_t cols = p->matrix.cols, row_bytes = cols * element_bytes(from);
 	size_t used = cols * MOTE_PANEL_ROWS * element_bytes(to);
 
-	for (uint32_t i = 0; i < n; i++, out += p->matrix.panel_bytes) {
+	for (uint32_t i = 0; i < n; i++) {
 		uint32_t top = (first + i) * MOTE_PANEL_ROWS, rows = p->matrix.rows - top;
-		const uint8_t *row[MOTE_PANEL_ROWS], *next;
+		const uint8_t *row[MOTE_PANEL_ROWS];
 		bool good;
 
 		if (rows > MOTE_PANEL_ROWS)
 			rows = MOTE_PANEL_ROWS;
 		for (uint32_t r = 0; r < MOTE_PANEL_ROWS; r++)
-			row[r] = r < rows ? source + (top + (size_t)r) * row_bytes : p->zeros;
-		next = p->matrix.rows - top < 2 * MOTE_PANEL_ROWS ? source : row[0] + row_bytes * MOTE_PANEL_ROWS;
-		good = transpose(from, row, cols, from == to ? out : p->scratch, next);
+			row[r] = r < rows ? source + r * row_bytes : p->zeros;
+		good = transpose(from, row, cols, from == to ? out : p->scratch);
 		if (good && from != to)
 			good = convert_any(from, to, p->scratch, cols * MOTE_PANEL_ROWS, out);
 		if (!good)
-			return name_bad(p->name, from, to, source, top, rows, p->matrix.cols, error);
+			return name_bad(p->name, from, to, source, top * cols, rows * cols, p->matrix.cols, error);
 		memset(out + used, 0, p->matrix.panel_bytes - used);
+		source += rows * row_bytes;
+		out += p->matrix.panel_bytes;
 	}
 	return MOTE_OK;
 }

@@ -19,8 +19,9 @@ enum mote_status mote_panel_pack_init(struct mote_panel_pack *p, const char *nam
 				      const struct mote_matrix *matrix, struct mote_error *error);
 void mote_panel_pack_free(struct mote_panel_pack *p);
 
-/* Packs panels first..first+n. source: the whole matrix, [rows][cols] of the source type, not aligned;
- * out [n * panel_bytes], 64-byte aligned, wholly written.
+/* Packs panels first..first+n.
+ *   source  their rows (of the last panel, those that exist), [..][cols] of the source type, not aligned
+ *   out     [n * panel_bytes], 64-byte aligned, wholly written
  * MOTE_ERROR_CORRUPT: NaN or infinity; MOTE_ERROR_UNSUPPORTED: a finite value is beyond the new type's range.
  * Both name the tensor and the first such element. */
 enum mote_status mote_panel_pack_run(const struct mote_panel_pack *p, const uint8_t *source, uint32_t first,

@@ -153,10 +153,26 @@ static enum mote_status check_cover(struct mote_safetensors *s, uint64_t data_by
 	return MOTE_OK;
 }
 
+static uint64_t read_length(const uint8_t *file)
+{
+	uint64_t length = 0;
+
+	for (int i = 7; i >= 0; i--)
+		length = length << 8 | file[i];
+	return length;
+}
+
+uint64_t mote_safetensors_header_bytes(const uint8_t *file, uint64_t file_bytes)
+{
+	uint64_t length = file_bytes < 8 ? 0 : read_length(file);
+
+	return length > MOTE_SAFETENSORS_MAX_HEADER_BYTES || length > file_bytes - 8 ? 0 : length;
+}
+
 static enum mote_status parse(const uint8_t *file, uint64_t file_bytes, const char *name,
 			      struct mote_safetensors *s, struct mote_error *error)
 {
-	uint64_t header_bytes = 0, data_bytes;
+	uint64_t header_bytes, data_bytes;
 	enum mote_status status;
 	const cJSON *item;
 	uint32_t count = 0;
@@ -164,8 +180,7 @@ static enum mote_status parse(const uint8_t *file, uint64_t file_bytes, const ch
 	if (file_bytes < 8)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: %" PRIu64 " bytes hold no header (truncated?)",
 				      name, file_bytes);
-	for (int i = 7; i >= 0; i--)
-		header_bytes = header_bytes << 8 | file[i];
+	header_bytes = read_length(file);
 	if (header_bytes > MOTE_SAFETENSORS_MAX_HEADER_BYTES)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: header of %" PRIu64 " bytes; at most %u", name,
 				      header_bytes, MOTE_SAFETENSORS_MAX_HEADER_BYTES);

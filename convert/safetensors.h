@@ -28,8 +28,12 @@ struct mote_safetensors {
 	uint32_t tensors;
 };
 
+/* The bytes of the header without its length field, when the first 8 bytes of a file (or all of a shorter one) give a
+ * length that can be right; else 0, and mote_safetensors_parse() says what is wrong. */
+uint64_t mote_safetensors_header_bytes(const uint8_t *file, uint64_t file_bytes);
+
 /* Parses the header at the start of a file.
- *   file        the file's bytes; only those of the header are touched
+ *   file        its first bytes: 8, and the whole header if mote_safetensors_header_bytes() is not 0
  *   file_bytes  of the whole file
  *   name        of the file, for messages
  * MOTE_ERROR_CORRUPT with the tensor, found and expected; MOTE_ERROR_UNSUPPORTED: a dtype that the format does

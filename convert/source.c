@@ -6,12 +6,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
-
-#define PAGE_BYTES ((uint64_t)4096)
 
 static struct mote_hash128 to_hash(XXH128_hash_t h)
 {
@@ -33,8 +30,8 @@ enum mote_status mote_source_open(const char *path, struct mote_source *s, struc
 void mote_source_close(struct mote_source *s)
 {
 	for (uint32_t i = 0; i < s->files; i++) {
-		if (s->file[i].map) /* munmap() takes no const pointer, though it writes nothing */
-			munmap((void *)(uintptr_t)s->file[i].map, (size_t)s->file[i].bytes);
+		if (s->file[i].fd >= 0)
+			close(s->file[i].fd);
 		free(s->file[i].name);
 	}
 	if (s->path && s->fd >= 0)
@@ -91,51 +88,61 @@ static enum mote_status open_file(const struct mote_source *s, const char *name,
 	return MOTE_ERROR_IO;
 }
 
+enum mote_status mote_source_read_at(const struct mote_source_file *file, uint64_t offset, void *out, size_t bytes,
+				     struct mote_error *error)
+{
+	char *to = out;
+	ssize_t got;
+
+	while (bytes) {
+		got = pread(file->fd, to, bytes, (off_t)offset);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return mote_error_set(error, MOTE_ERROR_IO, "%s: byte %llu: %s", file->name,
+					      (unsigned long long)offset,
+					      got < 0 ? strerror(errno) : "the file became shorter while it was read");
+		to += got;
+		offset += (uint64_t)got;
+		bytes -= (size_t)got;
+	}
+	return MOTE_OK;
+}
+
 enum mote_status mote_source_read(struct mote_source *s, const char *name, bool required, char **text,
 				  size_t *bytes, struct mote_error *error)
 {
+	struct mote_source_file file = { .fd = -1 };
 	enum mote_status status;
-	uint64_t size = 0;
-	size_t used = 0;
-	ssize_t got;
-	int fd;
 
 	*text = NULL;
 	*bytes = 0;
-	status = open_file(s, name, required, &fd, &size, error);
-	if (status || fd < 0)
+	status = open_file(s, name, required, &file.fd, &file.bytes, error);
+	if (status || file.fd < 0)
 		return status;
-	if (size > MOTE_SOURCE_MAX_TEXT_BYTES) {
+	if (file.bytes > MOTE_SOURCE_MAX_TEXT_BYTES) {
 		status = mote_error_set(error, MOTE_ERROR_LIMIT, "%s/%s: %llu bytes; at most %zu are read", s->path,
-					name, (unsigned long long)size, MOTE_SOURCE_MAX_TEXT_BYTES);
+					name, (unsigned long long)file.bytes, MOTE_SOURCE_MAX_TEXT_BYTES);
 		goto end;
 	}
-	*text = malloc((size_t)size + 1);
-	if (!*text) {
+	*text = malloc((size_t)file.bytes + 1);
+	if (!*text)
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s/%s: out of memory", s->path, name);
+	if (status || (status = record(s, name, file, error)))
 		goto end;
-	}
-	while (used < size) {
-		got = read(fd, *text + used, (size_t)size - used);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0) {
-			status = mote_error_set(error, MOTE_ERROR_IO, "%s/%s: %s", s->path, name,
-						got < 0 ? strerror(errno) : "became shorter while it was read");
-			goto end;
-		}
-		used += (size_t)got;
-	}
-	(*text)[used] = 0;
-	*bytes = used;
-	status = record(s, name, (struct mote_source_file){ .bytes = size,
-							     .hash = to_hash(XXH3_128bits(*text, used)) }, error);
+	/* the record keeps the name; its descriptor is this function's to close */
+	status = mote_source_read_at(&s->file[s->files - 1], 0, *text, (size_t)file.bytes, error);
+	s->file[s->files - 1].fd = -1;
+	s->file[s->files - 1].hash = to_hash(XXH3_128bits(*text, (size_t)file.bytes));
+	(*text)[file.bytes] = 0;
+	*bytes = (size_t)file.bytes;
 end:
 	if (status) {
 		free(*text);
 		*text = NULL;
+		*bytes = 0;
 	}
-	close(fd);
+	close(file.fd);
 	return status;
 }
 
@@ -160,82 +167,46 @@ enum mote_status mote_source_read_json(struct mote_source *s, const char *name, 
 	return status;
 }
 
-enum mote_status mote_source_map(struct mote_source *s, const char *name, uint32_t *index,
-				 struct mote_error *error)
+enum mote_status mote_source_open_file(struct mote_source *s, const char *name, uint32_t *index,
+				       struct mote_error *error)
 {
 	struct mote_source_file file = { 0 };
 	enum mote_status status;
-	void *map;
-	int fd;
 
-	status = open_file(s, name, true, &fd, &file.bytes, error);
+	status = open_file(s, name, true, &file.fd, &file.bytes, error);
 	if (status)
 		return status;
-	if (file.bytes == 0 || file.bytes > SIZE_MAX / 2) {
-		close(fd);
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s/%s: %llu bytes", s->path, name,
-				      (unsigned long long)file.bytes);
-	}
-	map = mmap(NULL, (size_t)file.bytes, PROT_READ, MAP_SHARED, fd, 0);
-	close(fd);
-	if (map == MAP_FAILED)
-		return mote_error_set(error, MOTE_ERROR_IO, "%s/%s: cannot be mapped: %s", s->path, name,
-				      strerror(errno));
-	file.map = map;
 	status = record(s, name, file, error);
 	if (status)
-		munmap(map, (size_t)file.bytes);
+		close(file.fd);
 	else
 		*index = s->files - 1;
 	return status;
-}
-
-enum mote_status mote_source_touch(const struct mote_source_file *file, uint64_t offset, uint64_t bytes,
-				   struct mote_error *error)
-{
-#ifdef MADV_POPULATE_READ
-	uint64_t begin = offset & ~(PAGE_BYTES - 1);
-
-	if (bytes && madvise((void *)(uintptr_t)(file->map + begin), (size_t)(offset + bytes - begin),
-			     MADV_POPULATE_READ) < 0 && (errno == EFAULT || errno == EIO || errno == ENOMEM))
-		return mote_error_set(error, MOTE_ERROR_IO, "%s: cannot be read at byte %llu", file->name,
-				      (unsigned long long)offset);
-	/* Linux before 5.14 says EINVAL: pages then come in one by one. */
-#else
-	(void)file, (void)offset, (void)bytes, (void)error;
-#endif
-	return MOTE_OK;
-}
-
-void mote_source_drop(const struct mote_source_file *file, uint64_t offset, uint64_t bytes)
-{
-	uint64_t begin = offset & ~(PAGE_BYTES - 1);
-
-	madvise((void *)(uintptr_t)(file->map + begin), (size_t)(offset + bytes - begin), MADV_DONTNEED);
 }
 
 enum mote_status mote_source_hash(struct mote_source_file *file, const _Atomic(bool) *stop,
 				  struct mote_error *error)
 {
 	XXH3_state_t *state = XXH3_createState();
+	uint8_t *piece = malloc(MOTE_SOURCE_PIECE_BYTES);
 	enum mote_status status = MOTE_OK;
 
-	if (!state)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", file->name);
-	XXH3_128bits_reset(state);
-	for (uint64_t at = 0; at < file->bytes && !status; at += MOTE_SOURCE_WINDOW_BYTES) {
-		uint64_t n = file->bytes - at;
+	if (!state || !piece)
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", file->name);
+	else
+		XXH3_128bits_reset(state);
+	for (uint64_t at = 0; at < file->bytes && !status; at += MOTE_SOURCE_PIECE_BYTES) {
+		uint64_t left = file->bytes - at;
+		size_t n = left < MOTE_SOURCE_PIECE_BYTES ? (size_t)left : MOTE_SOURCE_PIECE_BYTES;
 
-		if (n > MOTE_SOURCE_WINDOW_BYTES)
-			n = MOTE_SOURCE_WINDOW_BYTES;
 		if (stop && atomic_load(stop))
 			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
-		else if (!(status = mote_source_touch(file, at, n, error))) {
-			XXH3_128bits_update(state, file->map + at, (size_t)n);
-			mote_source_drop(file, at, n);
-		}
+		else if (!(status = mote_source_read_at(file, at, piece, n, error)))
+			XXH3_128bits_update(state, piece, n);
 	}
-	file->hash = to_hash(XXH3_128bits_digest(state));
+	if (!status)
+		file->hash = to_hash(XXH3_128bits_digest(state));
+	free(piece);
 	XXH3_freeState(state);
 	return status;
 }

@@ -79,8 +79,9 @@ static void check(enum mote_type from, enum mote_type to, struct shape shape, ui
 	memset(out, 0xee, bytes);
 	assert_int_equal(mote_panel_pack_init(&pack, "t", from, &m, &error), MOTE_OK);
 	for (uint32_t first = 0; first < m.panels; first += 2) /* in pieces, the last one odd */
-		assert_int_equal(mote_panel_pack_run(&pack, source, first, m.panels - first < 2 ? m.panels - first : 2,
-						     out + first * m.panel_bytes, &error), MOTE_OK);
+		assert_int_equal(mote_panel_pack_run(&pack, source + first * 16 * shape.cols * size_of(from), first,
+						     m.panels - first < 2 ? m.panels - first : 2, out + first * m.panel_bytes,
+						     &error), MOTE_OK);
 	assert_int_equal(mote_matrix_init(&m, to, shape.rows, shape.cols, out, NULL, &bytes, &error), MOTE_OK);
 	state = seed;
 	for (uint32_t r = 0; r < shape.rows; r++) {
