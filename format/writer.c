@@ -32,6 +32,8 @@ struct section {
 	void *data; /* as stored; owned */
 };
 
+#define WRITE_BACK_BYTES (16u << 20)
+
 struct mote_writer {
 	char *target;  /* symbolic links resolved when it exists */
 	char *folder;
@@ -44,6 +46,7 @@ struct mote_writer {
 	uint64_t data_end;           /* of the tensors planned so far, not rounded */
 	uint32_t current;            /* the tensor being written, == n_tensors when all are */
 	uint64_t current_bytes;      /* written of it */
+	uint64_t handed;             /* the disk has been given the data up to here */
 	XXH3_state_t *hash;          /* of the current tensor */
 	struct section sections[MOTE_LAYOUT_MAX_SECTIONS]; /* ascending kinds; the directory is not among them */
 	uint32_t n_sections;
@@ -239,6 +242,25 @@ enum mote_status mote_writer_set_codebook(struct mote_writer *w, uint32_t tensor
 	return MOTE_OK;
 }
 
+/* Space for all tensors at once: a full disk is found out now, not minutes later, and the file system has less to
+ * do for each write (TRLM's 269 MB: written and synced in 70 ms instead of 138). Some file systems cannot. */
+static enum mote_status reserve(const struct mote_writer *w, struct mote_error *error)
+{
+	if (fallocate(w->fd, 0, 0, (off_t)w->data_end) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+		return fail_io(w, error, "cannot reserve space");
+	return MOTE_OK;
+}
+
+/* Lets the disk begin before the sync at the end, which would otherwise wait for all of it. Advice: whether it works
+ * does not matter. */
+static void write_back(struct mote_writer *w, uint64_t end)
+{
+	if (end - w->handed < WRITE_BACK_BYTES)
+		return;
+	sync_file_range(w->fd, (off_t)w->handed, (off_t)(end - w->handed), SYNC_FILE_RANGE_WRITE);
+	w->handed = end;
+}
+
 enum mote_status mote_writer_write(struct mote_writer *w, const void *data, size_t bytes,
 				   struct mote_error *error)
 {
@@ -253,11 +275,14 @@ enum mote_status mote_writer_write(struct mote_writer *w, const void *data, size
 	if (bytes > t->bytes - w->current_bytes)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: more data than tensor \"%s\" takes", w->target,
 				      w->names[w->current]);
+	if (w->current == 0 && w->current_bytes == 0 && (status = reserve(w, error)) != MOTE_OK)
+		return status;
 	status = write_at(w, data, bytes, t->offset + w->current_bytes, error);
 	if (status != MOTE_OK)
 		return status;
 	XXH3_128bits_update(w->hash, data, bytes);
 	w->current_bytes += bytes;
+	write_back(w, t->offset + w->current_bytes);
 	if (w->current_bytes < t->bytes)
 		return MOTE_OK;
 
