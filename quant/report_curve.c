@@ -71,7 +71,7 @@ static struct axis linear_axis(double low, double high)
 static void choose_axes(struct chart *c)
 {
 	const struct mote_report *r = c->report;
-	double low_x = size_of(&r->model[0]), high_x = low_x, low_y = quality_of(&r->model[0]).value, high_y = low_y;
+	double low_x = size_of(&r->model[0]), high_x = low_x, low_y = quality_of(&r->model[0]).value, high_y = low_y, floor;
 
 	for (uint32_t i = 1; i < r->n; i++) {
 		double x = size_of(&r->model[i]), y = quality_of(&r->model[i]).value;
@@ -83,9 +83,15 @@ static void choose_axes(struct chart *c)
 	}
 	c->x = linear_axis(low_x, high_x);
 	c->y = linear_axis(low_y, high_y);
-	/* A model that equals its reference has divergence 0: it sits on the floor of the scale. */
-	if (r->model[0].figures->paired && high_y > 0.0)
-		c->y = (struct axis){ (low_y > high_y * 1e-6 ? low_y : high_y * 1e-6) / 1.8, high_y * 1.8, true };
+	if (!r->model[0].figures->paired || !(high_y > 0.0))
+		return;
+	/* A model that equals its reference has no divergence: it sits on the floor, below the least that counts. */
+	floor = high_y;
+	for (uint32_t i = 0; i < r->n; i++) {
+		double y = quality_of(&r->model[i]).value;
+		floor = y > high_y * 1e-6 && y < floor ? y : floor;
+	}
+	c->y = (struct axis){ low_y < floor ? floor / 5.0 : floor / 1.8, high_y * 1.8, true };
 }
 
 static void put_grid_y(struct chart *c, double value)

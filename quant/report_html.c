@@ -16,15 +16,15 @@ static const char style[] =
 	"@media(prefers-color-scheme:dark){:root{--bg:#14161a;--card:#1b1e24;--ink:#e6e7ea;--dim:#9aa0ab;--line:#2d323b;"
 	"--accent:#5cc3e6;--soft:#5cc3e626;--warn:#ff8a70;--mark:#5a4312}}"
 	"*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,sans-serif}"
-	"main{max-width:62rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}"
+	"main{max-width:76rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}"
 	"h1{font-size:1.7rem;margin:0 0 .2rem;letter-spacing:-.01em}h2{font-size:1.1rem;margin:0 0 .8rem}"
 	"p{margin:.3rem 0}.dim{color:var(--dim)}"
 	"section{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1.2rem 1.3rem;margin-top:1.4rem}"
-	".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.92rem}"
-	"th{font-weight:600;color:var(--dim);text-align:right;padding:.35rem .6rem;border-bottom:1px solid var(--line);"
-	"white-space:nowrap;font-size:.82rem}td{text-align:right;padding:.4rem .6rem;border-bottom:1px solid var(--line);"
+	".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.88rem}"
+	"th{font-weight:600;color:var(--dim);text-align:right;padding:.35rem .5rem;border-bottom:1px solid var(--line);"
+	"white-space:nowrap;font-size:.82rem}td{text-align:right;padding:.4rem .5rem;border-bottom:1px solid var(--line);"
 	"white-space:nowrap}tr:last-child td{border-bottom:0}th:first-child,td:first-child,td.text,th.text{text-align:left}"
-	"td.text{white-space:pre-wrap;font-family:ui-monospace,monospace;font-size:.82rem;min-width:22rem;line-height:1.45}"
+	"td.text{font-family:ui-monospace,monospace;font-size:.82rem;white-space:pre-wrap;min-width:22rem;line-height:1.45}"
 	".pm{color:var(--dim);font-size:.85em}mark{background:var(--mark);color:inherit;border-radius:.2rem;padding:0 .1em}"
 	"svg{width:100%;height:auto;display:block}svg text{fill:var(--ink);font:12px system-ui,sans-serif}"
 	"svg .dim{fill:var(--dim)}svg .grid{stroke:var(--line)}svg .curve{fill:none;stroke:var(--accent);stroke-width:2}"
@@ -45,7 +45,7 @@ void mote_report_escape(FILE *out, const char *text, size_t bytes)
 		case '>': fputs("&gt;", out); break;
 		case '&': fputs("&amp;", out); break;
 		case '"': fputs("&quot;", out); break;
-		case '\n': fputs("↵\n", out); break;
+		case '\n': fputs("↵", out); break;
 		default:
 			if (c >= 0x20 && c != 0x7f)
 				fputc(c, out);
@@ -85,9 +85,9 @@ static void put_figures(FILE *out, const struct mote_report *r)
 {
 	bool paired = r->model[0].figures->paired;
 
-	fputs("<section><h2>Figures</h2><div class=\"scroll\"><table><tr><th>model<th>MB<th>bits a weight<th>perplexity", out);
+	fputs("<section><h2>Figures</h2><div class=\"scroll\"><table><tr><th>model<th>MB<th title=\"bits a weight\">bits<th>perplexity", out);
 	if (paired)
-		fputs("<th>ratio<th>KL divergence<th>median<th>99.9&thinsp;%<th>maximum<th>same top token<th>RMS Δp", out);
+		fputs("<th>ratio<th>KL divergence<th>median<th>99.9&thinsp;%<th>maximum<th>same top<th>RMS Δp", out);
 	fputs("</tr>\n", out);
 	if (paired) {
 		fputs("<tr><td>", out);
@@ -214,6 +214,20 @@ static void put_worst_row(FILE *out, const struct mote_report *r, const struct m
 	fputs("</td></tr>\n", out);
 }
 
+/* The one whose tokens are shown unasked. */
+static uint32_t worst_model(const struct mote_report *r)
+{
+	uint32_t worst = 0;
+
+	for (uint32_t i = 1; i < r->n; i++) {
+		const struct mote_figures *f = r->model[i].figures, *w = r->model[worst].figures;
+
+		if (f->paired ? f->kld_mean.value > w->kld_mean.value : f->nll.value > w->nll.value)
+			worst = i;
+	}
+	return worst;
+}
+
 static enum mote_status put_worst(FILE *out, const struct mote_report *r, struct mote_error *error)
 {
 	uint64_t n = mote_plan_rows(r->plan);
@@ -230,7 +244,7 @@ static enum mote_status put_worst(FILE *out, const struct mote_report *r, struct
 		for (uint64_t row = 0; row < n; row++)
 			ranked[row] = (struct ranked){ paired ? m->scores[row].kld : m->scores[row].nll, row };
 		qsort(ranked, n, sizeof *ranked, worst_first);
-		fprintf(out, "<details%s><summary>", i + 1 == r->n ? " open" : "");
+		fprintf(out, "<details%s><summary>", i == worst_model(r) ? " open" : "");
 		put_name(out, m->name);
 		fprintf(out, " <span>%s up to %.4f</span></summary><div class=\"scroll\"><table><tr>%s<th class=\"text\">context</tr>\n",
 			paired ? "divergence" : "loss", ranked[0].badness,

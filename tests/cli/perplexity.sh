@@ -1,0 +1,92 @@
+# mote-perplexity on the fixture: torch's numbers, the same bits in every way of measuring, receipts, refusals.
+set -eu
+B=$MOTE_BUILD
+F=tests/fixtures/adder
+D=$(mktemp -d)
+trap 'rm -rf "$D"' EXIT
+fail() { echo "FAIL: $*"; exit 1; }
+expect() { # exit code, words of the message, command...
+	code=$1 words=$2
+	shift 2
+	got=0
+	"$@" >"$D/out" 2>"$D/err" || got=$?
+	[ "$got" = "$code" ] || fail "$* exited with $got, expected $code: $(cat "$D/err")"
+	grep -q -- "$words" "$D/err" || fail "$*: no \"$words\" in: $(cat "$D/err")"
+}
+number() { sed 's/.*"'"$1"'":\([^,}]*\).*/\1/'; } # of a JSON object on one line
+
+"$B/mote-convert" $F -o "$D/f.mote" >/dev/null 2>&1
+"$B/mote-quantize" "$D/f.mote" -o "$D/q.mote" --type q4 --encoder round --no-validate >/dev/null 2>&1
+
+# Torch in float64: every loss of a text, and the perplexity of the whole held-out text by llama.cpp's rule.
+awk '/"input_ids"/ { on = 1; n = 0; next } on && /\]/ { exit } on { gsub(/[ ,]/, ""); if (n++) print }' $F/golden.json >"$D/ids"
+awk '/"nll_per_token"/ { on = 1; next } on && /\]/ { exit } on { gsub(/[ ,]/, ""); print }' $F/golden.json >"$D/nll"
+sed -n 's/^ "text": "\(.*\)",$/\1/p' $F/golden.json | sed 's/%/%%/g; s/\\"/"/g' >"$D/format"
+printf "$(cat "$D/format")" >"$D/text"
+"$B/mote-perplexity" "$D/f.mote" -f "$D/text" --all-positions --per-token "$D/got" >/dev/null
+[ "$(wc -l <"$D/got")" = "$(wc -l <"$D/nll")" ] || fail "$(wc -l <"$D/got") losses, torch has $(wc -l <"$D/nll")"
+paste -d ' ' "$D/got" "$D/ids" "$D/nll" | awk '
+	{ d = $2 - $4; if (d < 0) d = -d; if ($1 != $3 || d > 1e-4) { print "token " NR ": " $0; bad = 1 } }
+	END { exit bad }' || fail "losses differ from torch's"
+for context in 256 512; do
+	torch=$(awk -v c="$context" '/"context"/ { on = $2 + 0 == c } on && /"perplexity"/ { print $2; exit }' $F/golden.json)
+	mine=$("$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c $context --json | number perplexity)
+	awk -v a="$torch" -v b="$mine" 'BEGIN { d = a - b; exit !(a > 1 && d < 1e-4 && d > -1e-4) }' ||
+		fail "perplexity at $context: $mine, torch has $torch"
+done
+
+# One thread or three, any kernels, a reference that runs or was saved: the same bytes.
+measure() { "$B/mote-perplexity" "$D/q.mote" -f $F/heldout.txt -c 200 --chunks 5 --json "$@"; }
+measure --reference "$D/f.mote" -t 1 >"$D/a"
+measure --reference "$D/f.mote" -t 3 >"$D/b"
+cmp "$D/a" "$D/b" || fail "threads change figures"
+MOTE_ISA=scalar measure --reference "$D/f.mote" >"$D/b"
+cmp "$D/a" "$D/b" || fail "the instruction set changes figures"
+for saved in f q; do # a float head and a quantized one
+	"$B/mote-perplexity" "$D/$saved.mote" -f $F/heldout.txt -c 200 --chunks 5 --json >"$D/plain"
+	"$B/mote-perplexity" "$D/$saved.mote" -f $F/heldout.txt -c 200 --chunks 5 --json --save-logits "$D/logits" >"$D/b"
+	cmp "$D/plain" "$D/b" || fail "figures from saved logits differ"
+done
+"$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --save-logits "$D/logits" >/dev/null
+measure --reference-logits "$D/logits" >"$D/b"
+cmp "$D/a" "$D/b" || fail "figures from saved reference logits differ"
+"$B/mote-perplexity" "$D/q.mote" "$D/f.mote" --reference "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --json >"$D/b"
+kld=$(number kld_mean <"$D/a")
+grep -q "\"kld_mean\":$kld," "$D/b" || fail "several models at once give other figures"
+awk -v k="$kld" 'BEGIN { exit !(k > 0 && k < 1) }' || fail "KL divergence $kld"
+expect 2 "saved for other tokens" measure --reference-logits "$D/logits" --chunks 6
+head -c 3000 "$D/logits" >"$D/short"
+expect 3 "ends inside" measure --reference-logits "$D/short"
+
+# Receipts: stamped, checked, refused where they do not apply.
+expect 3 "holds no receipt" "$B/mote-perplexity" "$D/q.mote" --check -f $F/heldout.txt --reference "$D/f.mote"
+measure --reference "$D/f.mote" --stamp >/dev/null
+"$B/mote-perplexity" "$D/q.mote" --check -f $F/heldout.txt --reference "$D/f.mote" -t 1 >"$D/out"
+grep -q "receipt holds" "$D/out" || fail "the receipt does not hold"
+"$B/mote-inspect" --verify "$D/q.mote" >/dev/null || fail "mote-inspect does not verify the receipt"
+expect 2 "other tensors" "$B/mote-perplexity" "$D/q.mote" --check -f $F/heldout.txt --reference "$D/q.mote"
+expect 3 "holds no receipt" "$B/mote-perplexity" "$D/q.mote" --check -f $F/calibration.txt --reference "$D/f.mote"
+"$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" --generate 900 --seed 7 -c 128 --stamp >/dev/null
+"$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" --check >"$D/out"
+grep -q "seed 7" "$D/out" || fail "--check did not write the text again"
+
+# Behaviour, and the page.
+printf 'What is 478 + 256?\n\n{"prompt": "Which is larger, 31 or 13?"}\n{"messages": [{"role": "user", "content": "7 - 5 = ?"}]}\n' \
+	>"$D/prompts"
+"$B/mote-perplexity" "$D/f.mote" "$D/q.mote" --reference "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 \
+	--prompts "$D/prompts" --report "$D/page.html" --json >"$D/out"
+grep -q '"behaviour":{"prompts":3,"identical_answers":1,.*"closed_thinking":1}' "$D/out" || fail "behaviour: $(cat "$D/out")"
+grep -q '<svg' "$D/page.html" && grep -q '<mark>' "$D/page.html" && tail -1 "$D/page.html" | grep -q '</html>$' ||
+	fail "the page lacks a part"
+! grep -q '<script' "$D/page.html" || fail "the page needs a script"
+
+# Wrong usage, little text.
+expect 2 "no model" "$B/mote-perplexity" -f $F/heldout.txt
+expect 2 "give a text" "$B/mote-perplexity" "$D/f.mote"
+expect 2 "no number" "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 12x
+expect 2 "takes at most 512" "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 513
+echo "What is 1 + 1?" >"$D/little"
+expect 2 "two chunks" "$B/mote-perplexity" "$D/f.mote" -f "$D/little"
+expect 1 "No such file" "$B/mote-perplexity" "$D/f.mote" -f "$D/nothing"
+echo '{"promt": "x"}' >"$D/prompts"
+expect 3 "expected \"prompt\"" "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt --chunks 2 --prompts "$D/prompts"
