@@ -67,14 +67,15 @@ static cJSON *make_receipt(const struct mote_container *c, const struct mote_tex
 	return receipt;
 }
 
-/* Through text, as a file keeps it. */
+/* Through text, as a file keeps it: by mote's own printer, as cJSON's drops last bits. */
 static cJSON *reread(const cJSON *json)
 {
-	char *text = cJSON_PrintUnformatted(json);
+	size_t bytes = 0;
+	char *text = mote_json_print(json, &bytes);
 	cJSON *again = NULL;
 	struct mote_error error = { 0 };
 
-	if (mote_json_parse(text, strlen(text), "receipt", &again, &error) != MOTE_OK)
+	if (mote_json_parse(text, bytes, "receipt", &again, &error) != MOTE_OK)
 		fail_msg("%s", error.message);
 	free(text);
 	return again;
