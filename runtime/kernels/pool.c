@@ -40,6 +40,9 @@ struct mote_pool {
 	mote_pool_fn *fn;                      /* of the current run; NULL: workers end */
 	void *user;
 	uint32_t threads, spins;
+	bool spread;                           /* each thread can have a core of its own */
+	cpu_set_t cores;                       /* that this process may use */
+	atomic_int opener;                     /* the core of the thread that opened a gate last */
 	uint32_t started;                      /* workers that exist */
 	struct worker *worker;
 };
@@ -57,6 +60,21 @@ static void pause_briefly(void)
 #elif defined(__aarch64__)
 	__asm__ volatile("yield");
 #endif
+}
+
+/* Kernels that wake a thread on its waker's core may leave both there, with other cores idle, for as long as they
+ * keep handing over to each other. (Two threads on two idle cores: one process in three ran at half speed.) So who
+ * wakes up beside its waker moves, and is free to be moved again. */
+static void leave_core_of_opener(struct mote_pool *p)
+{
+	int here = sched_getcpu();
+	cpu_set_t others = p->cores;
+
+	if (!p->spread || here < 0 || here != atomic_load_explicit(&p->opener, memory_order_relaxed))
+		return;
+	CPU_CLR((unsigned)here, &others);
+	if (sched_setaffinity(0, sizeof others, &others) == 0)
+		sched_setaffinity(0, sizeof p->cores, &p->cores);
 }
 
 static void gate_wait(struct mote_pool *p, struct gate *g, unsigned seen)
@@ -78,10 +96,12 @@ static void gate_wait(struct mote_pool *p, struct gate *g, unsigned seen)
 	while (atomic_load(&g->generation) == seen)
 		syscall(SYS_futex, &g->generation, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
 	atomic_fetch_sub(&g->sleepers, 1);
+	leave_core_of_opener(p);
 }
 
-static void gate_open(struct gate *g)
+static void gate_open(struct mote_pool *p, struct gate *g)
 {
+	atomic_store_explicit(&p->opener, sched_getcpu(), memory_order_relaxed);
 	atomic_fetch_add(&g->generation, 1);
 	if (atomic_load(&g->sleepers) > 0)
 		syscall(SYS_futex, &g->generation, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
@@ -98,7 +118,7 @@ void mote_pool_barrier(struct mote_pool *p)
 	/* The last one: everybody else waits, so these stores race with nobody. */
 	atomic_store_explicit(&p->arrived, 0, memory_order_relaxed);
 	atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-	gate_open(&p->barrier);
+	gate_open(p, &p->barrier);
 }
 
 uint32_t mote_pool_claim(struct mote_pool *p)
@@ -125,7 +145,7 @@ void mote_pool_run(struct mote_pool *p, mote_pool_fn *fn, void *user)
 {
 	p->fn = fn;
 	p->user = user;
-	gate_open(&p->start);
+	gate_open(p, &p->start);
 	fn(user, 0, p->threads);
 	mote_pool_barrier(p);
 }
@@ -146,6 +166,7 @@ enum mote_status mote_pool_open(uint32_t threads, struct mote_pool **out, struct
 	p->threads = threads;
 	/* With more threads than cores the one waited for may need this very core. */
 	p->spins = (long)threads <= sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0;
+	p->spread = sched_getaffinity(0, sizeof p->cores, &p->cores) == 0 && (uint32_t)CPU_COUNT(&p->cores) >= threads;
 	p->worker = calloc(threads, sizeof *p->worker);
 	if (!p->worker) {
 		mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
@@ -171,7 +192,7 @@ void mote_pool_close(struct mote_pool *p)
 	if (!p)
 		return;
 	p->fn = NULL;
-	gate_open(&p->start);
+	gate_open(p, &p->start);
 	for (uint32_t i = 1; i <= p->started; i++)
 		pthread_join(p->worker[i].thread, NULL);
 	free(p->worker);
