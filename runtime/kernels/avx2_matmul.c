@@ -101,9 +101,10 @@ TILE __m256 finish_block(__m256i isum, const uint8_t *scales, float xscale, __m2
 	return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(ws, _mm256_set1_ps(xscale)), acc);
 }
 
-/* One row times P panels: decode. Weights are read once, so they are widened in registers. */
+/* One row times P panels: decode. What is `ahead` bytes on, the next P panels, is prefetched into the second-level
+ * cache: see avx512_matmul.c. Weights are read once, so they are widened in registers. */
 TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
-		     size_t row, float *out, const int P, const enum mote_type type)
+		     size_t row, float *out, size_t ahead, const int P, const enum mote_type type)
 {
 	const size_t block_bytes = type == MOTE_Q4 ? 256 : 512;
 	const int8_t *q = a->q + row * a->stride;
@@ -122,6 +123,8 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 			const uint8_t *data = panel + (size_t)p * w->panel_bytes;
 			__m256i isum[2] = { _mm256_set1_epi32(bias[b]), _mm256_set1_epi32(bias[b]) };
 
+			for (size_t line = 0; line < block_bytes && P == ROW_PANELS; line += 64)
+				_mm_prefetch((const char *)data + w->quants_offset + b * block_bytes + line + ahead, _MM_HINT_T1);
 			UNROLL for (int pair = 0; pair < 4; pair++)
 				UNROLL for (int half = 0; half < 2; half++) {
 					__m256i u[2];
@@ -242,14 +245,15 @@ TILE void multiply_quants(const struct mote_matrix *w, uint32_t panel, uint32_t 
 
 	for (uint32_t p = 0; p < n_panels && n_rows < TILE_ROWS; p += step) {
 		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
+		const size_t ahead = panel + p + 2 * ROW_PANELS <= w->panels ? ROW_PANELS * w->panel_bytes : 0;
 
 		step = n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
 		for (uint32_t r = 0; r < n_rows; r++) {
 			float *at = out + r * out_stride + (size_t)p * LANES;
 			if (step == ROW_PANELS)
-				row_quants(w, data, a, row + r, at, ROW_PANELS, type);
+				row_quants(w, data, a, row + r, at, ahead, ROW_PANELS, type);
 			else
-				row_quants(w, data, a, row + r, at, 1, type);
+				row_quants(w, data, a, row + r, at, ahead, 1, type);
 		}
 	}
 	for (uint32_t p = 0; p < n_panels && n_rows >= TILE_ROWS; p += step) {

@@ -55,9 +55,10 @@ TILE __m256 finish_block(__m256i isum, const uint8_t *scales, float xscale, __m2
 	return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(ws, _mm256_set1_ps(xscale)), acc);
 }
 
-/* One row times P panels: decode. */
+/* One row times P panels: decode. What is `ahead` bytes on, the next P panels, is prefetched into the second-level
+ * cache: see avx512_matmul.c. */
 TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
-		     size_t row, float *out, const int P, const enum mote_type type)
+		     size_t row, float *out, size_t ahead, const int P, const enum mote_type type)
 {
 	const size_t block_bytes = type == MOTE_Q4 ? 256 : 512;
 	const float *scale = a->scale + row * (a->stride / 32);
@@ -75,6 +76,8 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 			const uint8_t *block = data + w->quants_offset + b * block_bytes;
 			__m256i isum[2] = { _mm256_set1_epi32(bias[b]), _mm256_set1_epi32(bias[b]) };
 
+			for (size_t line = 0; line < block_bytes && P == ROW_PANELS; line += 64)
+				_mm_prefetch((const char *)block + line + ahead, _MM_HINT_T1);
 			UNROLL for (int pair = 0; pair < 4; pair++)
 				UNROLL for (int half = 0; half < 2; half++) {
 					__m256i u[2];
@@ -171,6 +174,7 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 
 	for (uint32_t p = 0; p < n_panels; p += step) {
 		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
+		const size_t ahead = panel + p + 2 * ROW_PANELS <= w->panels ? ROW_PANELS * w->panel_bytes : 0;
 		float *at = out + (size_t)p * LANES;
 
 		step = n_rows < TILE_ROWS && n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
@@ -179,9 +183,9 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 				     at + r * out_stride, out_stride, type);
 		for (uint32_t r = 0; r < n_rows && n_rows < TILE_ROWS; r++)
 			if (step == ROW_PANELS)
-				row_quants(w, data, a, row + r, at + r * out_stride, ROW_PANELS, type);
+				row_quants(w, data, a, row + r, at + r * out_stride, ahead, ROW_PANELS, type);
 			else
-				row_quants(w, data, a, row + r, at + r * out_stride, 1, type);
+				row_quants(w, data, a, row + r, at + r * out_stride, ahead, 1, type);
 	}
 }
 
