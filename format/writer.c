@@ -247,7 +247,7 @@ enum mote_status mote_writer_set_codebook(struct mote_writer *w, uint32_t tensor
 static enum mote_status reserve(const struct mote_writer *w, struct mote_error *error)
 {
 	if (fallocate(w->fd, 0, 0, (off_t)w->data_end) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-		return fail_io(w, error, "cannot reserve space");
+		return fail_io(w, error, "cannot write");
 	return MOTE_OK;
 }
 
