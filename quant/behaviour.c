@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/chorus.h"
 #include "runtime/text/chat.h"
 #include "runtime/text/reasoning.h"
 #include "runtime/text/sampler.h"
-
-enum { SLOTS = 8, BATCH_ROWS = 512 };
 
 static enum mote_status no_memory(struct mote_error *error)
 {
@@ -17,12 +16,9 @@ static enum mote_status no_memory(struct mote_error *error)
 
 void mote_answers_free(struct mote_answers *a)
 {
-	for (uint32_t i = 0; i < a->n; i++) {
-		free(a->prompt[i].id);
-		free(a->answer[i].id);
-	}
-	free(a->prompt);
-	free(a->answer);
+	for (uint32_t i = 0; i < a->n; i++)
+		free(a->item[i].id);
+	free(a->item);
 	*a = (struct mote_answers){ 0 };
 }
 
@@ -90,7 +86,7 @@ static enum mote_status add_prompt(const struct mote_model *m, const struct mote
 	struct mote_chat_request request = { .messages = messages };
 	struct mote_rendered rendered = { 0 };
 	struct mote_ids ids = { 0 };
-	struct mote_tokens *prompt, *answer;
+	struct mote_dialogue *grown;
 	enum mote_status status;
 
 	if (mote_chat_has_template(metadata)) {
@@ -108,17 +104,13 @@ static enum mote_status add_prompt(const struct mote_model *m, const struct mote
 		mote_ids_free(&ids);
 		return status;
 	}
-	prompt = realloc(out->prompt, (out->n + 1) * sizeof *prompt);
-	out->prompt = prompt ? prompt : out->prompt;
-	answer = realloc(out->answer, (out->n + 1) * sizeof *answer);
-	out->answer = answer ? answer : out->answer;
-	if (!prompt || !answer) {
+	grown = realloc(out->item, (out->n + 1) * sizeof *grown);
+	if (!grown) {
 		mote_ids_free(&ids);
 		return no_memory(error);
 	}
-	prompt[out->n] = (struct mote_tokens){ ids.id, (uint32_t)ids.count };
-	answer[out->n] = (struct mote_tokens){ NULL, 0 };
-	out->n++;
+	out->item = grown;
+	out->item[out->n++] = (struct mote_dialogue){ ids.id, (uint32_t)ids.count, (uint32_t)ids.count };
 	return MOTE_OK;
 }
 
@@ -162,19 +154,12 @@ enum mote_status mote_answers_read(const struct mote_model *m, const char *text,
 
 /* ---- answers ---- */
 
-/* Eight answers grow side by side, each in a sequence of one session. Logits do not depend on the company, so the
- * answers are those that each prompt would get alone. */
 struct answering {
 	const struct mote_model *model;
 	struct mote_answers *answers;
-	struct mote_session *session;
-	uint32_t most_tokens, context;
-	uint32_t slot[SLOTS];           /* the prompt answered in the sequence; UINT32_MAX: none */
-	uint32_t run[SLOTS];            /* its tokens that the session has seen */
-	uint32_t next, done;
-	int32_t token[BATCH_ROWS];
-	uint32_t position[BATCH_ROWS], sequence[BATCH_ROWS];
-	uint8_t want[BATCH_ROWS];
+	struct mote_voice voice[MOTE_VOICES];
+	uint32_t answered[MOTE_VOICES];  /* the prompt of the voice, while it has ids */
+	uint32_t most_tokens, context, next, done;
 };
 
 static bool ends(const struct mote_config *c, int32_t id)
@@ -185,86 +170,59 @@ static bool ends(const struct mote_config *c, int32_t id)
 	return false;
 }
 
-static enum mote_status step(struct answering *a, struct mote_error *error)
+static enum mote_status take(void *user, uint32_t voice, const float *logits, struct mote_error *error)
 {
-	struct mote_batch batch = { 0, a->token, a->position, a->sequence, a->want };
-	uint32_t drawing[SLOTS], n_drawing = 0;
-	const float *logits;
-	enum mote_status status;
+	struct answering *a = user;
+	struct mote_dialogue *d = &a->answers->item[a->answered[voice]];
+	int32_t id = mote_sampler_argmax(logits, a->model->config.vocab);
 
-	for (uint32_t i = 0; i < SLOTS; i++) {
-		const struct mote_tokens *prompt, *answer;
-
-		if (a->slot[i] == UINT32_MAX)
-			continue;
-		prompt = &a->answers->prompt[a->slot[i]];
-		answer = &a->answers->answer[a->slot[i]];
-		for (uint32_t n = 0, at; n < BATCH_ROWS / SLOTS && (at = a->run[i]) < prompt->count + answer->count; n++) {
-			a->token[batch.rows] = at < prompt->count ? prompt->id[at] : answer->id[at - prompt->count];
-			a->position[batch.rows] = at;
-			a->sequence[batch.rows] = i;
-			a->want[batch.rows++] = at + 1 == prompt->count + answer->count;
-			a->run[i]++;
-		}
-		if (a->run[i] == prompt->count + answer->count)
-			drawing[n_drawing++] = i;
+	(void)error;
+	d->id[d->count++] = id;
+	a->voice[voice].count = d->count;
+	if (ends(&a->model->config, id) || d->count - d->prompt == a->most_tokens || d->count == a->context) {
+		a->voice[voice].count = 0;
+		a->done++;
 	}
-	status = mote_session_forward(a->session, &batch, &logits, error);
-	for (uint32_t j = 0; j < n_drawing && status == MOTE_OK; j++) {
-		uint32_t i = drawing[j], vocab = a->model->config.vocab;
-		struct mote_tokens *answer = &a->answers->answer[a->slot[i]];
-		int32_t id = mote_sampler_argmax(logits + (size_t)j * vocab, vocab);
+	return MOTE_OK;
+}
 
-		answer->id[answer->count++] = id;
-		if (ends(&a->model->config, id) || answer->count == a->most_tokens || a->run[i] + 1 > a->context - 1) {
-			a->slot[i] = UINT32_MAX;
-			a->done++;
-		}
-	}
-	return status;
+/* Gives a silent voice the next prompt, with room for the answer behind it. */
+static enum mote_status begin(struct answering *a, uint32_t voice, struct mote_error *error)
+{
+	struct mote_dialogue *d = &a->answers->item[a->next];
+	int32_t *grown = realloc(d->id, ((size_t)d->prompt + a->most_tokens) * sizeof *grown);
+
+	if (!grown)
+		return no_memory(error);
+	d->id = grown;
+	a->answered[voice] = a->next++;
+	a->voice[voice] = (struct mote_voice){ d->id, d->prompt, 0 };
+	return MOTE_OK;
 }
 
 enum mote_status mote_answers_fill(struct mote_answers *answers, const struct mote_model *m, uint32_t most_tokens,
 				   uint32_t threads, const struct mote_progress *progress, struct mote_error *error)
 {
-	struct mote_session_options options = { .sequences = SLOTS, .batch_rows = BATCH_ROWS, .logit_rows = SLOTS,
-						.threads = threads };
-	struct answering *a = calloc(1, sizeof *a);
-	uint32_t longest = 0;
-	enum mote_status status = a ? MOTE_OK : no_memory(error);
+	struct answering a = { .model = m, .answers = answers, .most_tokens = most_tokens };
+	struct mote_chorus *chorus;
+	uint64_t context = 0;
+	enum mote_status status;
 
 	for (uint32_t i = 0; i < answers->n; i++)
-		longest = answers->prompt[i].count > longest ? answers->prompt[i].count : longest;
-	if (a) {
-		uint64_t context = (uint64_t)longest + most_tokens;
-
-		a->model = m;
-		a->answers = answers;
-		a->most_tokens = most_tokens;
-		a->context = context < m->config.max_positions ? (uint32_t)context : m->config.max_positions;
-		options.context_tokens = a->context;
-		for (uint32_t i = 0; i < SLOTS; i++)
-			a->slot[i] = UINT32_MAX;
-		status = mote_session_open(m, &options, &a->session, error);
-	}
-	while (status == MOTE_OK && a->done < answers->n) {
-		for (uint32_t i = 0; i < SLOTS && a->next < answers->n && status == MOTE_OK; i++) {
-			if (a->slot[i] != UINT32_MAX)
-				continue;
-			answers->answer[a->next].id = malloc(most_tokens * sizeof(int32_t));
-			if (!answers->answer[a->next].id)
-				status = no_memory(error);
-			a->run[i] = 0;
-			a->slot[i] = a->next++;
-		}
+		context = answers->item[i].prompt > context ? answers->item[i].prompt : context;
+	context += most_tokens;
+	a.context = context < m->config.max_positions ? (uint32_t)context : m->config.max_positions;
+	status = mote_chorus_open(m, a.context, threads, &chorus, error);
+	while (status == MOTE_OK && a.done < answers->n) {
+		for (uint32_t i = 0; i < MOTE_VOICES && a.next < answers->n && status == MOTE_OK; i++)
+			if (a.voice[i].count == 0)
+				status = begin(&a, i, error);
 		if (status == MOTE_OK)
-			status = step(a, error);
-		if (status == MOTE_OK && progress && !progress->update(progress->user, a->done, answers->n))
+			status = mote_chorus_step(chorus, a.voice, take, &a, error);
+		if (status == MOTE_OK && progress && !progress->update(progress->user, a.done, answers->n))
 			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	}
-	if (a)
-		mote_session_close(a->session);
-	free(a);
+	mote_chorus_close(chorus);
 	return status;
 }
 
@@ -285,24 +243,25 @@ void mote_behaviour_compare(const struct mote_model *m, const struct mote_answer
 
 	*out = (struct mote_behaviour){ .prompts = model->n };
 	for (uint32_t i = 0; i < model->n; i++) {
-		const struct mote_tokens *a = &model->answer[i], *b = &reference->answer[i], *prompt = &model->prompt[i];
-		struct mote_reasoning r = mote_reasoning_start(open, close, prompt->id, prompt->count);
-		uint32_t same = 0;
+		const struct mote_dialogue *d = &model->item[i], *e = &reference->item[i];
+		const int32_t *a = d->id + d->prompt, *b = e->id + e->prompt;
+		uint32_t n_a = d->count - d->prompt, n_b = e->count - e->prompt, same = 0;
+		struct mote_reasoning r = mote_reasoning_start(open, close, d->id, d->prompt);
 		bool thinking = r.inside;
 
-		while (same < a->count && same < b->count && a->id[same] == b->id[same])
+		while (same < n_a && same < n_b && a[same] == b[same])
 			same++;
-		for (uint32_t t = 0; t < a->count; t++) {
-			mote_reasoning_next(&r, a->id[t]);
+		for (uint32_t t = 0; t < n_a; t++) {
+			mote_reasoning_next(&r, a[t]);
 			thinking = thinking || r.inside;
 		}
-		out->identical += same == a->count && same == b->count;
+		out->identical += same == n_a && same == n_b;
 		out->thinking += thinking;
 		out->closed += thinking && !r.inside;
-		out->ended += a->count > 0 && ends(&m->config, a->id[a->count - 1]);
+		out->ended += n_a > 0 && ends(&m->config, a[n_a - 1]);
 		same_tokens += same;
-		reference_tokens += b->count;
-		tokens += a->count;
+		reference_tokens += n_b;
+		tokens += n_a;
 	}
 	out->mean_identical_tokens = (double)same_tokens / model->n;
 	out->identical_share = reference_tokens ? (double)same_tokens / (double)reference_tokens : 1.0;

@@ -6,9 +6,12 @@
 
 #include "quant/validate.h"
 
-/* Prompts and the reference's answers. Zero-initialize; free with mote_answers_free(). */
+/* Prompts, each followed by one model's answer. Zero-initialize; free with mote_answers_free(). */
 struct mote_answers {
-	struct mote_tokens { int32_t *id; uint32_t count; } *prompt, *answer; /* [n] */
+	struct mote_dialogue {
+		int32_t *id;            /* owned: prompt, then answer */
+		uint32_t prompt, count; /* ids of the prompt; of both */
+	} *item;                        /* [n] */
 	uint32_t n;
 };
 void mote_answers_free(struct mote_answers *a);
@@ -30,7 +33,7 @@ struct mote_behaviour {
 enum mote_status mote_answers_read(const struct mote_model *m, const char *text, size_t bytes, const char *name,
 				   struct mote_answers *out, struct mote_error *error);
 
-/* Lets m answer the prompts with at most most_tokens each. a->answer must be empty: fills it. */
+/* Lets m answer the prompts with at most most_tokens each. */
 enum mote_status mote_answers_fill(struct mote_answers *a, const struct mote_model *m, uint32_t most_tokens,
 				   uint32_t threads, const struct mote_progress *progress, struct mote_error *error);
 

@@ -1,22 +1,20 @@
 /* Text that a model writes itself: see mote_text_generate() in validate.h.
  *
- * Several documents grow side by side, each in a sequence of one session: a forward pass reads the weights once
- * for all of them. As logits do not depend on the batch and each document draws from its own random state, a
- * document is the same in whatever company it was written.
+ * Several documents grow side by side. Each draws from its own random state, so a document is the same in whatever
+ * company it was written.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/chorus.h"
 #include "quant/validate.h"
 #include "runtime/kernels/exact.h"
 #include "runtime/text/chat.h"
 #include "runtime/text/tokenizer.h"
 
 enum {
-	SLOTS = 8,
-	USER_TOKENS = 96,       /* longest turn of the user */
-	DOCUMENT_TOKENS = 512,  /* longest document, prompt included */
-	BATCH_ROWS = 512
+	USER_TOKENS = 96,      /* longest turn of the user */
+	DOCUMENT_TOKENS = 512  /* longest document, prompt included */
 };
 
 enum phase { PHASE_USER, PHASE_ANSWER, PHASE_DONE };
@@ -24,7 +22,7 @@ enum phase { PHASE_USER, PHASE_ANSWER, PHASE_DONE };
 struct document {
 	enum phase phase;
 	struct mote_ids ids;  /* prompt, then what the model wrote */
-	size_t prompt, run;   /* ids that were given; ids that the session has seen */
+	size_t prompt;        /* how many of ids were given */
 	uint32_t written;     /* tokens drawn, both turns */
 	uint64_t random;
 	char *head;           /* text before the answer, owned */
@@ -35,17 +33,15 @@ struct writer {
 	const struct mote_model *model;
 	const cJSON *metadata;
 	struct mote_tokenizer *tokenizer;
-	struct mote_session *session;
+	struct mote_chorus *chorus;
 	uint32_t context, threads;
 	uint64_t seed;
 	struct mote_ids opening; /* what every document starts from */
 	bool chat;
 	struct document *document;
 	size_t n_documents;
-	size_t slot[SLOTS];      /* document in the sequence; SIZE_MAX: none */
-	int32_t token[BATCH_ROWS];
-	uint32_t position[BATCH_ROWS], sequence[BATCH_ROWS];
-	uint8_t want[BATCH_ROWS];
+	struct mote_voice voice[MOTE_VOICES];
+	size_t sung[MOTE_VOICES]; /* the document of the voice, while it has ids */
 };
 
 static enum mote_status no_memory(struct mote_error *error)
@@ -132,14 +128,10 @@ static bool find_opening(struct writer *w)
 static enum mote_status open_writer(struct writer *w, struct mote_error *error)
 {
 	const struct mote_config *c = &w->model->config;
-	struct mote_session_options options = { .sequences = SLOTS, .batch_rows = BATCH_ROWS, .logit_rows = SLOTS,
-						.threads = w->threads };
 	size_t bytes = 0;
 	const void *section = mote_container_section(w->model->container, MOTE_SECTION_TOKENIZER, &bytes);
 	enum mote_status status;
 
-	for (int i = 0; i < SLOTS; i++)
-		w->slot[i] = SIZE_MAX;
 	if (!section)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer, so it cannot write a text",
 				      mote_container_path(w->model->container));
@@ -166,8 +158,7 @@ static enum mote_status open_writer(struct writer *w, struct mote_error *error)
 			w->opening.count = w->opening.capacity = 1;
 		}
 	}
-	options.context_tokens = w->context;
-	return status == MOTE_OK ? mote_session_open(w->model, &options, &w->session, error) : status;
+	return status == MOTE_OK ? mote_chorus_open(w->model, w->context, w->threads, &w->chorus, error) : status;
 }
 
 static void close_writer(struct writer *w)
@@ -179,7 +170,7 @@ static void close_writer(struct writer *w)
 	}
 	free(w->document);
 	mote_ids_free(&w->opening);
-	mote_session_close(w->session);
+	mote_chorus_close(w->chorus);
 	mote_tokenizer_close(w->tokenizer);
 }
 
@@ -198,7 +189,7 @@ static enum mote_status append_id(struct mote_ids *ids, int32_t id, struct mote_
 	return MOTE_OK;
 }
 
-static enum mote_status start_document(struct writer *w, int slot, struct mote_error *error)
+static enum mote_status start_document(struct writer *w, uint32_t voice, struct mote_error *error)
 {
 	struct document *grown = realloc(w->document, (w->n_documents + 1) * sizeof *grown), *d;
 	enum mote_status status = MOTE_OK;
@@ -210,10 +201,11 @@ static enum mote_status start_document(struct writer *w, int slot, struct mote_e
 	*d = (struct document){ .phase = w->chat ? PHASE_USER : PHASE_ANSWER, .random = w->seed };
 	d->random = random_next(&d->random) + w->n_documents; /* far apart for seeds that are near */
 	d->random = random_next(&d->random);
-	w->slot[slot] = w->n_documents++;
+	w->sung[voice] = w->n_documents++;
 	for (size_t i = 0; i < w->opening.count && status == MOTE_OK; i++)
 		status = append_id(&d->ids, w->opening.id[i], error);
 	d->prompt = d->ids.count;
+	w->voice[voice] = (struct mote_voice){ d->ids.id, (uint32_t)d->ids.count, 0 };
 	return status;
 }
 
@@ -255,7 +247,6 @@ static enum mote_status begin_answer(struct writer *w, struct document *d, struc
 	}
 	if (status == MOTE_OK) {
 		d->prompt = d->ids.count;
-		d->run = 0;
 		d->phase = PHASE_ANSWER;
 		d->head = rendered.text;
 		rendered.text = NULL;
@@ -270,7 +261,7 @@ static enum mote_status begin_answer(struct writer *w, struct document *d, struc
 }
 
 /* Takes the token that the model drew for d. */
-static enum mote_status take(struct writer *w, struct document *d, int32_t id, struct mote_error *error)
+static enum mote_status take_token(struct writer *w, struct document *d, int32_t id, struct mote_error *error)
 {
 	bool full = d->ids.count + 1 >= w->context;
 	enum mote_status status;
@@ -293,31 +284,17 @@ static enum mote_status take(struct writer *w, struct document *d, int32_t id, s
 	return status;
 }
 
-/* One forward pass over what the slots' documents have not run yet, and a draw for each that has caught up. */
-static enum mote_status step(struct writer *w, struct mote_error *error)
+static enum mote_status take(void *user, uint32_t voice, const float *logits, struct mote_error *error)
 {
-	struct mote_batch batch = { 0, w->token, w->position, w->sequence, w->want };
-	struct document *drawing[SLOTS];
-	uint32_t n_drawing = 0, share = BATCH_ROWS / SLOTS;
-	const float *logits;
-	enum mote_status status;
+	struct writer *w = user;
+	struct document *d = &w->document[w->sung[voice]];
+	enum phase before = d->phase;
+	struct mote_voice *v = &w->voice[voice];
+	enum mote_status status = take_token(w, d, draw(logits, w->model->config.vocab, &d->random), error);
 
-	for (uint32_t i = 0; i < SLOTS; i++) {
-		struct document *d = w->slot[i] == SIZE_MAX ? NULL : &w->document[w->slot[i]];
-
-		for (uint32_t n = 0; d && d->run < d->ids.count && n < share; n++, batch.rows++, d->run++) {
-			w->token[batch.rows] = d->ids.id[d->run];
-			w->position[batch.rows] = (uint32_t)d->run;
-			w->sequence[batch.rows] = i;
-			w->want[batch.rows] = d->run + 1 == d->ids.count;
-		}
-		if (d && d->run == d->ids.count)
-			drawing[n_drawing++] = d;
-	}
-	status = mote_session_forward(w->session, &batch, &logits, error);
-	for (uint32_t i = 0; i < n_drawing && status == MOTE_OK; i++)
-		status = take(w, drawing[i], draw(logits + (size_t)i * w->model->config.vocab, w->model->config.vocab,
-						  &drawing[i]->random), error);
+	*v = (struct mote_voice){ d->ids.id, (uint32_t)d->ids.count, d->phase == before ? v->run : 0 };
+	if (d->phase == PHASE_DONE)
+		v->count = 0;
 	return status;
 }
 
@@ -351,14 +328,11 @@ static enum mote_status write_documents(struct writer *w, uint32_t min_tokens, c
 	while (status == MOTE_OK && !enough(w, min_tokens, n)) {
 		uint64_t written = tokens_written(w);
 
-		for (int i = 0; i < SLOTS && status == MOTE_OK; i++) {
-			if (w->slot[i] != SIZE_MAX && w->document[w->slot[i]].phase == PHASE_DONE)
-				w->slot[i] = SIZE_MAX;
-			if (w->slot[i] == SIZE_MAX && written < min_tokens) /* more than enough otherwise */
+		for (uint32_t i = 0; i < MOTE_VOICES && status == MOTE_OK; i++)
+			if (w->voice[i].count == 0 && written < min_tokens) /* more than enough otherwise */
 				status = start_document(w, i, error);
-		}
 		if (status == MOTE_OK)
-			status = step(w, error);
+			status = mote_chorus_step(w->chorus, w->voice, take, w, error);
 		written = written < min_tokens ? written : min_tokens;
 		if (status == MOTE_OK && progress && !progress->update(progress->user, written, min_tokens))
 			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
