@@ -337,11 +337,11 @@ static const struct hostile {
 	{ "invalid UTF-8 in a name", NAMES, 1, 1, 0xff, "name of tensor 0", false },
 	{ "name not ended", NAMES, 4, 1, 'x', "name of tensor 0", false },
 
-	{ "section at 0", SECTION_0, 8, 8, 0, "section kind 1", false },
-	{ "unaligned section", SECTION_2, 8, 8, 4161, "section kind 3", false },
-	{ "section offset that wraps", SECTION_2, 8, 8, UINT64_MAX - 63, "section kind 3", false },
-	{ "section size that wraps", SECTION_2, 16, 8, UINT64_MAX, "section kind 3", false },
-	{ "empty section", SECTION_2, 16, 8, 0, "section kind 3", false },
+	{ "section at 0", SECTION_0, 8, 8, 0, "expected aligned, between 4096", false },
+	{ "unaligned section", SECTION_2, 8, 8, 4161, "expected aligned, between 4096", false },
+	{ "section offset that wraps", SECTION_2, 8, 8, UINT64_MAX - 63, "expected aligned, between 4096", false },
+	{ "section size that wraps", SECTION_2, 16, 8, UINT64_MAX, "expected aligned, between 4096", false },
+	{ "empty section", SECTION_2, 16, 8, 0, "expected aligned, between 4096", false },
 	{ "section that overlaps", SECTION_2, 8, 8, 4096, "directly behind", false },
 	{ "raw size of a section that is not compressed", SECTION_2, 24, 8, 7, "not compressed", false },
 	{ "two sections of a kind", SECTION_2, 0, 4, 2, "ascending", false },
@@ -427,6 +427,73 @@ static void test_section_padding(void **state)
 		assert_int_equal(open_exactly(f.data, f.bytes, NULL), MOTE_ERROR_CORRUPT);
 		free(f.data);
 	}
+}
+
+/* 64 zeros too many before a part that begins at a multiple of 64, every offset and checksum right. */
+static struct file with_hole(uint64_t at)
+{
+	struct file f = { calloc(1, sample.bytes + 64), sample.bytes + 64 };
+	struct mote_layout_header h;
+
+	memcpy(f.data, sample.data, at);
+	memcpy(f.data + at + 64, sample.data + at, sample.bytes - at);
+	memcpy(&h, f.data, sizeof h);
+	h.file_bytes += 64;
+	h.table_offset += 64;
+	memcpy(f.data, &h, sizeof h);
+	for (uint32_t i = 0; i < h.sections; i++) {
+		uint8_t *offset = f.data + h.table_offset + i * 48 + 8;
+		uint64_t moved;
+
+		memcpy(&moved, offset, 8);
+		if (moved >= at)
+			moved += 64;
+		memcpy(offset, &moved, 8);
+	}
+	seal_container(f.data, f.bytes);
+	return f;
+}
+
+static void test_holes(void **state)
+{
+	static const char *const messages[] = { "tensors end at", "kind 2: found at", "kind 3: found at", "kind 4: found at",
+						"kind 5: found at", "section table: byte" };
+	struct mote_layout_section s;
+	struct mote_layout_header h;
+
+	(void)state;
+	memcpy(&h, sample.data, sizeof h);
+	for (int i = 0; i <= 5; i++) {
+		struct mote_error error = { 0 };
+		struct file f;
+
+		memcpy(&s, place(&sample, SECTION_0) + (i < 5 ? i : 0) * 48, sizeof s);
+		f = with_hole(i < 5 ? s.offset : h.table_offset);
+		assert_int_equal(open_exactly(f.data, f.bytes, &error), MOTE_ERROR_CORRUPT);
+		if (!strstr(error.message, messages[i]))
+			fail_msg("%s", error.message);
+		free(f.data);
+	}
+}
+
+/* A second frame behind the first, even one that holds nothing, is not part of the format. */
+static void test_second_frame(void **state)
+{
+	static const uint8_t skippable[8] = { 0x50, 0x2a, 0x4d, 0x18 };
+	struct file f = copy_sample();
+	struct mote_layout_section s;
+	struct mote_error error = { 0 };
+
+	(void)state;
+	memcpy(&s, place(&f, SECTION_4), sizeof s);
+	assert_true(s.stored_bytes % 64 <= 56);
+	memcpy(f.data + s.offset + s.stored_bytes, skippable, 8);
+	s.stored_bytes += 8;
+	memcpy(place(&f, SECTION_4), &s, sizeof s);
+	seal_container(f.data, f.bytes);
+	assert_int_equal(open_exactly(f.data, f.bytes, &error), MOTE_ERROR_CORRUPT);
+	assert_non_null(strstr(error.message, "one whole zstd frame"));
+	free(f.data);
 }
 
 /* An unknown section that may be skipped is skipped, but its checksum counts. */
@@ -542,6 +609,7 @@ int main(void)
 		cmocka_unit_test(test_bad_header_and_future_version), cmocka_unit_test(test_every_changed_byte),
 		cmocka_unit_test(test_hostile_fields),	    cmocka_unit_test(test_duplicate_names),
 		cmocka_unit_test(test_section_padding),	    cmocka_unit_test(test_unknown_section),
+		cmocka_unit_test(test_holes),		    cmocka_unit_test(test_second_frame),
 		cmocka_unit_test(test_verify_can_be_interrupted), cmocka_unit_test(test_tensors_hash),
 		cmocka_unit_test(test_paths),
 	};

@@ -271,6 +271,7 @@ static void test_misuse(void **state)
 	struct mote_writer *w;
 	struct mote_error error = { 0 };
 	cJSON *object = cJSON_CreateObject(), *array = cJSON_CreateArray();
+	char *text;
 
 	(void)state;
 	must(mote_writer_open(target, false, &w, &error), &error);
@@ -289,7 +290,9 @@ static void test_misuse(void **state)
 	assert_int_equal(mote_writer_set_codebook(w, 2, data, NULL), MOTE_ERROR_ARGUMENT);
 	assert_int_equal(mote_writer_write(w, data, 9, NULL), MOTE_ERROR_ARGUMENT); /* across the end */
 	must(mote_writer_write(w, data, 8, &error), &error);
-	assert_int_equal(mote_writer_finish(w, NULL), MOTE_ERROR_ARGUMENT); /* the second is missing */
+	assert_int_equal(mote_writer_finish(w, &error), MOTE_ERROR_ARGUMENT);
+	assert_non_null(strstr(error.message, "tensor \"v\" is not written")); /* the second */
+	error = (struct mote_error){ 0 };
 	must(mote_writer_write(w, data, 8, &error), &error);
 	assert_int_equal(mote_writer_write(w, data, 1, NULL), MOTE_ERROR_ARGUMENT);
 	assert_int_equal(mote_writer_finish(w, NULL), MOTE_ERROR_ARGUMENT); /* no metadata */
@@ -299,6 +302,12 @@ static void test_misuse(void **state)
 	assert_int_equal(mote_writer_put_section(w, MOTE_SECTION_METADATA, data, 1, NULL), MOTE_ERROR_ARGUMENT);
 	assert_int_equal(mote_writer_put_section(w, MOTE_SECTION_TENSORS, data, 1, NULL), MOTE_ERROR_ARGUMENT);
 	assert_int_equal(mote_writer_put_section(w, MOTE_SECTION_TOKENIZER, data, 0, NULL), MOTE_ERROR_ARGUMENT);
+	text = malloc((4 << 20) + 1);
+	memset(text, 'x', 4 << 20);
+	text[4 << 20] = 0;
+	cJSON_AddStringToObject(object, "long", text);
+	free(text);
+	assert_int_equal(mote_writer_put_json(w, MOTE_SECTION_METADATA, object, NULL), MOTE_ERROR_LIMIT);
 	put_metadata(w, "{}");
 	assert_int_equal(mote_writer_finish(w, NULL), MOTE_ERROR_CORRUPT); /* two of a name */
 	mote_writer_discard(w);
