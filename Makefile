@@ -21,7 +21,7 @@ B := build/$(config)
 PACKAGES := libzstd libcjson libutf8proc libxxhash libpcre2-8
 DEBIAN_PACKAGES := pkg-config libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libcmocka-dev
 DEBIAN_TEST_PACKAGES := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
-	python3-numpy python3-jinja2 python3-regex
+	python3-numpy xxhash python3-jinja2 python3-regex
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wundef -Wpointer-arith -Wvla \
 	-Wwrite-strings -Wcast-qual
