@@ -7,7 +7,7 @@
 
 #include "runtime/text/template_internal.h"
 
-#define DEFAULT_STEPS 50000000u
+#define DEFAULT_STEPS 20000000u
 #define DEFAULT_OUTPUT (16u << 20)
 #define DEFAULT_MEMORY (256u << 20)
 #define PARSE_STEPS 100000000u
@@ -166,6 +166,7 @@ static void bind_context(struct jinja *j, const struct mote_template *t, const c
 	const cJSON *item;
 
 	j->root = mote_jinja_alloc_array(j, t->n_names, sizeof *j->root);
+	mote_jinja_charge(j, (uint64_t)t->n_names * (uint64_t)cJSON_GetArraySize(context) / 8); /* the search below */
 	for (uint32_t i = 0; i < t->n_names; i++) {
 		item = mote_json_get(context, t->names[i]->at);
 		j->root[i] = item ? from_json(j, item, !is_trusted(trusted, t->names[i]->at)) :

@@ -107,6 +107,8 @@ static void comment(struct lexer *l, size_t begin)
 			return;
 		}
 	}
+	if (l->at == l->bytes) /* Jinja2 does not mind when nothing at all follows */
+		return;
 	l->j->at = (uint32_t)begin;
 	mote_jinja_fail(l->j, MOTE_ERROR_CORRUPT, "missing end of comment tag");
 }
@@ -147,6 +149,8 @@ static void raw(struct lexer *l, size_t begin)
 		l->at = end;
 		return;
 	}
+	if (from == l->bytes)
+		return;
 	l->j->at = (uint32_t)begin;
 	mote_jinja_fail(l->j, MOTE_ERROR_CORRUPT, "missing end of raw directive");
 }

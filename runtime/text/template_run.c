@@ -326,7 +326,7 @@ size_t mote_jinja_find(struct jinja *j, const struct jinja_text *t, size_t from,
 	if (!needle->bytes)
 		return from;
 	found = memmem(t->at + from, to - from, needle->at, needle->bytes); /* glibc's is linear */
-	mote_jinja_charge(j, 1 + ((found ? (size_t)(found - t->at) - from : to - from) >> 4));
+	mote_jinja_charge(j, 1 + ((found ? (size_t)(found - t->at) - from : to - from) >> 3));
 	return found ? (size_t)(found - t->at) : SIZE_MAX;
 }
 

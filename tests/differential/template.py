@@ -359,4 +359,5 @@ def main():
     return failed != 0 or not passed
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,503 @@
+/* Chat templates: what renders to what (as Jinja2 3.1.6 in transformers' environment renders it), which text counts as
+ * plain, where errors are, and how hostile templates end. tests/differential/template.py compares at random; here is
+ * each feature once.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "runtime/text/template.h"
+
+struct example {
+	const char *template, *expected, *context; /* context: {} when NULL */
+};
+
+static const struct example whitespace[] = {
+	{ "a\n  {% if true %}\n  b\n  {% endif %}\nc\n\n",
+	  "a\n  b\nc\n", NULL },
+	{ "  {%- set x = 1 -%}  {{- x -}}  y",
+	  "1y", NULL },
+	{ " {%+ if true %}x{% endif +%}\n y",
+	  " x\n y", NULL },
+	{ "{# note #}\n  {#- note -#}  z",
+	  "z", NULL },
+	{ "{% raw %}{{ x }}{% endraw %}\r\n{%- raw -%} {% if %} {%- endraw -%} !\rend",
+	  "{{ x }}{% if %}!\nend", NULL },
+	{ "{{ 'a' }}\n{{ 'b' }}  {% set y = 2 %}  c",
+	  "a\nb    c", NULL },
+	{ "x {{ '}}' }} {{ {'a': {'b': 1}}['a']['b'] }}",
+	  "x }} 1", NULL },
+};
+
+static const struct example literals[] = {
+	{ "{{ 'a\\n\\x41\\u00e9\\101\\q\\\\' }}|{{ \"it's\" 'x' }}",
+	  "a\nA\303\251A\\q\\|it'sx", NULL },
+	{ "{{ [1, 2.0, 'x', none, true, (1,), {'k': [1]}] }}",
+	  "[1, 2.0, 'x', None, True, (1,), {'k': [1]}]", NULL },
+	{ "{{ 1_000 }} {{ 0xff }} {{ 0b11 }} {{ 1e3 }} {{ 1.5e-7 }} {{ 10 ** 15 }}.0 {{ 1e16 }} {{ 0.1 + 0.2 }} "
+	  "{{ -0.0 }}",
+	  "1000 255 3 1000.0 1.5e-07 1000000000000000.0 1e+16 0.30000000000000004 -0.0", NULL },
+	{ "{{ 'q\"' }} {{ ['q\"', \"it's\", \"'\\\"\", '\\n\\t\\x00\\x7f', '\303\251\342\200\213\360\237\230\200'] }}",
+	  "q\" ['q\"', \"it's\", '\\'\"', '\\n\\t\\x00\\x7f', '\303\251\\u200b\360\237\230\200']", NULL },
+	{ "{{ n }} {{ f }} {{ big }} {{ e }}",
+	  "1 1.0  100000.0",
+	  "{\"n\": 1, \"f\": 1.0, \"e\": 100000.0}" },
+};
+
+static const struct example operators[] = {
+	{ "{{ 7 // -2 }} {{ -7 % 3 }} {{ 7.5 // 2 }} {{ -7.5 % 2 }} {{ 6 / 2 }} {{ 2 ** 3 ** 2 }} {{ -2 ** 2 }} "
+	  "{{ 2 ** -1 }}",
+	  "-4 2 3.0 0.5 3.0 64 4 0.5", NULL },
+	{ "{{ 1 < 2 < 3 }} {{ 3 > 2 > 2 }} {{ 1 == 1.0 == true }} {{ 'a' < 'b' }} {{ [1, 2] < [1, 3] }} "
+	  "{{ 'b' in 'abc' }} {{ 1 not in [2] }}",
+	  "True False True True True True True", NULL },
+	{ "{{ 1 ~ 'a' ~ none ~ [] }} {{ 'a' + 'b' * 2 }} {{ [1] + [2] * 2 }} {{ not 1 == 2 }} {{ 0 or 'x' }} "
+	  "{{ '' and 1 }}|",
+	  "1aNone[] abb [1, 2, 2] True x |", NULL },
+	{ "{{ 'a' if false }}|{{ 'a' if 1 else 'b' }}|{{ 1 if 0 else 2 if 0 else 3 }}",
+	  "|a|3", NULL },
+	{ "{{ 'abcdef'[1:-1] }} {{ 'abcdef'[::-2] }} {{ [1,2,3][-2:] }} {{ 'h\303\251llo'[1] }} {{ (1,2,3)[5:] }} "
+	  "{{ range(10)[2:8:3] | list }}",
+	  "bcde fdb [2, 3] \303\251 () [2, 5]", NULL },
+	{ "{{ x.y.z }}|{{ d['a'] }}|{{ d.b }}|{{ d['b'] is defined }}|{{ l.0 }}|{{ l[-1] }}|{{ d.items() | list }}",
+	  "1|A||False|1|2|[('a', 'A'), ('items', 3)]",
+	  "{\"x\": {\"y\": {\"z\": 1}}, \"d\": {\"a\": \"A\", \"items\": 3}, \"l\": [1, 2]}" },
+	{ "{{ 12345678901234567890 }} {{ 9223372036854775807 }} {{ 12345678901234567890 == b }} {{ [b] | tojson }}",
+	  "12345678901234567890 9223372036854775807 True [12345678901234567890]",
+	  "{\"b\": 12345678901234567890}" },
+};
+
+static const struct example scopes[] = {
+	{ "{% set x = 1 %}{% for i in [1, 2] %}{% set x = x + i %}{{ x }}{% endfor %}{{ x }}",
+	  "231", NULL },
+	{ "{% if true %}{% set x = 2 %}{% endif %}{{ x }}",
+	  "2", NULL },
+	{ "{% set ns = namespace(n=0) %}{% for i in range(4) %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}",
+	  "6", NULL },
+	{ "{% for i in [1] %}{{ x }}{% endfor %}|{% set x = 1 %}{{ x }}",
+	  "|1",
+	  "{\"x\": 5}" },
+	{ "{% macro m() %}{{ x }}{% endmacro %}{% set x = 1 %}{{ m() }}{% for x in [2] %}{{ m() }}{% endfor %}",
+	  "11", NULL },
+	{ "{% with a = 1, b = a %}{{ a }}{{ b }}{% endwith %}{{ a }}",
+	  "177",
+	  "{\"a\": 7}" },
+	{ "{% set x %}in{{ 1 }}{% endset %}{{ x }}{% set x | upper %}abc{% endset %}{{ x }}{% set a, (b, c) = 1, (2, "
+	  "3) %}{{ a + b + c }}",
+	  "in1ABC6", NULL },
+	{ "{% set add_generation_prompt = add_generation_prompt or false %}{{ add_generation_prompt }}",
+	  "False", NULL },
+};
+
+static const struct example loops[] = {
+	{ "{% for i in 'abc' %}"
+	  "{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.first }}{{ loop.last }}{{ loop.length }}{{ i }} {% endfor %}",
+	  "1032TrueFalse3a 2121FalseFalse3b 3210FalseTrue3c ", NULL },
+	{ "{% for i in range(6) if i % 2 %}"
+	  "{{ i }}/{{ loop.length }}{{ loop.previtem }}{{ loop.nextitem }} {% else %}none{% endfor %}",
+	  "1/33 3/315 5/33 ", NULL },
+	{ "{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}={{ v }}{{ ',' if not loop.last }}{% endfor %}",
+	  "a=1,b=2", NULL },
+	{ "{% for i in [] %}x{% else %}empty{% endfor %}{% for i in [1] %}{% continue %}{% else %}skipped{% endfor %}",
+	  "emptyskipped", NULL },
+	{ "{% for i in range(9) %}{% if i == 1 %}{% continue %}{% elif i == 4 %}{% break %}{% endif %}"
+	  "{{ i }}{% endfor %}",
+	  "023", NULL },
+	{ "{% for i in [1, 1, 2] %}{{ loop.changed(i) }}{{ loop.cycle('a', 'b') }} {% endfor %}",
+	  "Truea Falseb Truea ", NULL },
+	{ "{% for n in t recursive %}<{{ n.v }}{{ loop.depth }}{{ loop(n.c) }}>{% endfor %}",
+	  "<11<22><32>>",
+	  "{\"t\": [{\"v\": 1, \"c\": [{\"v\": 2, \"c\": []}, {\"v\": 3, \"c\": []}]}]}" },
+	{ "{% for a in [1, 2] %}{% for b in [1, 2] %}{{ loop.index }}{% endfor %}{{ loop.index }};{% endfor %}",
+	  "121;122;", NULL },
+};
+
+static const struct example macros[] = {
+	{ "{% macro m(a, b=2, c=a) %}{{ a }}{{ b }}{{ c }}{% endmacro %}{{ m(1) }} {{ m(1, c=3) }} {{ m(b=5) }}",
+	  "121 123 5", NULL },
+	{ "{% macro m(a) %}{{ a }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 2, 3, k=4) }} {{ m(*[1, 2], "
+	  "**{'z': 1}) }}",
+	  "1(2, 3){'k': 4} 1(2,){'z': 1}", NULL },
+	{ "{% macro m(x) %}<{{ caller(x) }}>{% endmacro %}{% call(y) m(3) %}{{ y * 2 }}{% endcall %}",
+	  "<6>", NULL },
+	{ "{% macro f(n) %}{{ n }}{% if n > 0 %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(3) }}{{ f }}",
+	  "3210<Macro 'f'>", NULL },
+	{ "{% filter upper | replace('A', 'b') %}a{{ 'x' }}{% endfilter %}{% generation %}g{% endgeneration %}",
+	  "bXg", NULL },
+};
+
+static const struct example filters[] = {
+	{ "{{ [3, 1, 2] | sort | join(',') }} {{ ['b', 'A'] | sort }} {{ ['b', 'A'] | sort(case_sensitive=true) }} "
+	  "{{ l | sort(attribute='a,b') | map(attribute='b') | list }}",
+	  "1,2,3 ['A', 'b'] ['A', 'b'] [2, 3, 1]",
+	  "{\"l\": [{\"a\": 2, \"b\": 1}, {\"a\": 1, \"b\": 3}, {\"a\": 1, \"b\": 2}]}" },
+	{ "{{ l | selectattr('r', 'equalto', 'u') | map(attribute='c') | list }} {{ l | rejectattr('r', "
+	  "'defined') | list | length }} {{ l | map(attribute='x', default='-') | join }} "
+	  "{{ l | groupby('r') | map('first') | list }}",
+	  "[1] 0 -- ['a', 'u']",
+	  "{\"l\": [{\"r\": \"u\", \"c\": 1}, {\"r\": \"a\", \"c\": 2}]}" },
+	{ "{{ ' a b ' | trim }}|{{ 'hello world-foo' | title }}|{{ 'aB' | capitalize }}|{{ 'x' | center(5) }}|"
+	  "{{ 'a b c d' | truncate(5, leeway=0) }}|{{ 'a\nb\n\nc' | indent(2) }}|{{ 'a b' | wordcount }}",
+	  "a b|Hello World-Foo|Ab|  x  |a...|a\n  b\n\n  c|2", NULL },
+	{ "{{ {'b': 1, 'a': [1, {'c': none}]} | tojson }} {{ {'b': 1, 'a': 2} | tojson(indent=2, sort_keys=true) }} "
+	  "{{ '\303\251<\"\n' | tojson }} {{ '\303\251' | tojson(ensure_ascii=true) }} {{ 1.0 | tojson }}",
+	  "{\"b\": 1, \"a\": [1, {\"c\": null}]} {\n  \"a\": 2,\n  \"b\": 1\n} \"\303\251<\\\"\\n\" \"\\u00e9\" 1.0", NULL },
+	{ "{{ '<a>' | e }} {{ ('<a>' | e) | e }} {{ ('<b>' | safe) + '<i>' }} {{ '<p>x &amp; y</p>' | striptags }} "
+	  "{{ 'a b/c?d=\303\251' | urlencode }}",
+	  "&lt;a&gt; &lt;a&gt; <b>&lt;i&gt; x & y a%20b/c%3Fd%3D%C3%A9", NULL },
+	{ "{{ '42' | int }} {{ 'x' | int(-1) }} {{ '0x1f' | int(base=16) }} {{ 3.99 | int }} {{ '2.5' | float }} "
+	  "{{ 2.5 | round }} {{ 3.5 | round }} {{ 2.675 | round(2) }} {{ 1234 | round(-2) }} {{ 2.1 | round(0, "
+	  "'ceil') }} {{ -3 | abs }}",
+	  "42 -1 31 3 2.5 2.0 4.0 2.67 1200 3.0 3", NULL },
+	{ "{{ [1, 2, 3, 4, 5] | batch(2, 0) | list }} {{ [1, 2, 3] | slice(2) | list }} {{ [1, 'a', 1, "
+	  "'A'] | unique | list }} {{ 'abc' | reverse }} {{ [1, 2] | reverse | list }} {{ [1, 2] | sum }} {{ [3, "
+	  "1] | min }} {{ ['b', 'C'] | max }}",
+	  "[[1, 2], [3, 4], [5, 0]] [[1, 2], [3]] [1, 'a'] cba [2, 1] 3 1 C", NULL },
+	{ "{{ nope | default('d') }} {{ '' | default('d', true) }} {{ {'b': 2, 'a': 1} | dictsort }} {{ {'a': 2, "
+	  "'b': 1} | dictsort(by='value') }} {{ [1, 2] | first }} {{ [1, 2] | last }} {{ {'a': 1} | items | list }} "
+	  "{{ 'aXbX' | replace('X', '-', 1) }}",
+	  "d d [('a', 1), ('b', 2)] [('b', 1), ('a', 2)] 1 2 [('a', 1)] a-bX", NULL },
+	{ "{{ '%s and %r' | format('a', 'b') }} {{ '%05.1f|%-4d|%+d|%x' % (2.25, 7, 3, 255) }} "
+	  "{{ '{:>5}|{:<5}|{:^5}|{:,}|{:.2f}|{:08.3f}|{!r}'.format('a', 'b', 'c', 1234567, 3.14159, -2.5, 'x') }} "
+	  "{{ '%(k)s' % {'k': 1} }}",
+	  "a and 'b' 002.2|7   |+3|ff     a|b    |  c  |1,234,567|3.14|-002.500|'x' 1", NULL },
+};
+
+static const struct example methods[] = {
+	{ "{{ ' a,b '.strip().split(',') }} {{ 'a b  c'.split() }} {{ 'a b c'.rsplit(' ', 1) }} "
+	  "{{ 'a.b'.partition('.') }} {{ 'xaxbx'.strip('x') }} {{ 'l1\nl2\r\n'.splitlines() }}",
+	  "['a', 'b'] ['a', 'b', 'c'] ['a b', 'c'] ('a', '.', 'b') axb ['l1', 'l2']", NULL },
+	{ "{{ 'stra\303\237e'.upper() }} {{ '\316\221\316\243'.lower() }} {{ \"they're \307\206\".title() }} "
+	  "{{ 'aB'.swapcase() }} {{ '\303\251'.isalpha() }} {{ '\302\262'.isdigit() }} {{ '12'.isdecimal() }} "
+	  "{{ 'a_1'.isidentifier() }}",
+	  "STRASSE \316\261\317\202 They'Re \307\205 Ab True True True True", NULL },
+	{ "{{ 'abc'.find('c') }} {{ 'abcabc'.rfind('b') }} {{ 'aaa'.count('a') }} {{ 'ab'.startswith(('x', 'a')) }} "
+	  "{{ 'abc'.endswith('c', 0, 3) }} {{ '-7'.zfill(4) }} {{ 'ab'.removeprefix('a') }} "
+	  "{{ 'a\tb'.expandtabs(4) }} {{ ','.join(['a', 'b']) }}",
+	  "2 4 3 True True -007 b a   b a,b", NULL },
+	{ "{{ {'a': 1}.get('b') }} {{ {'a': 1}.get('b', 2) }} {{ {'a': 1}.keys() }} {{ [1, 2, 1].count(1) }} {{ [1, "
+	  "2].index(2) }} {{ 'aaa'.replace('a', 'b', 2) }} {{ 'ab'.replace('', '-') }}",
+	  "None 2 dict_keys(['a']) 2 1 bba -a-b-", NULL },
+};
+
+static const struct example questions[] = {
+	{ "{{ 1 is odd }} {{ 4 is divisibleby 2 }} {{ nope is defined }} {{ none is none }} {{ 1.0 is float }} "
+	  "{{ true is number }} {{ true is integer }} {{ {} is mapping }} {{ 'a' is sequence }} {{ 1 is iterable }} "
+	  "{{ 'a' is in 'abc' }} {{ 1 is not string }} {{ 'A' is upper }} {{ 1 is eq 1 }} {{ range is callable }} "
+	  "{{ 'trim' is filter }}",
+	  "True True False True True True False True True False True True True True True True", NULL },
+};
+
+static const char *const errors[] = {
+	"{{ 1 + 'a' }}",
+	"{{ nope.x }}",
+	"{{ nope + 1 }}",
+	"{{ [].append(1) }}",
+	"{{ 'a' | nope }}",
+	"{{ 1 / 0 }}",
+	"{{ [1, 'a'] | sort }}",
+	"{{ {}['a'].b }}",
+	"{{ none | length }}",
+	"{% for x in 5 %}{% endfor %}",
+	"{% macro m(a) %}{% endmacro %}{{ m(1, 2) }}",
+	"{% call m() %}{% endcall %}",
+	"{{ 'a' < 1 }}",
+	"{{ '%d' % 'x' }}",
+	"{{ [1,2] | map('nope') | list }}",
+	"{{ ([1] | map('string')) | length }}",
+	"{% set x.y = 1 %}",
+	"{{ {[]: 1} }}",
+	"{{ 'x'() }}",
+	"{% set y = 1 %}{{ y[:1] }}",
+	"{% set a, b = [1] %}",
+	"{% break %}",
+	"{{ a b }}",
+	"{{ 'x }}",
+	"{% if 1 %}",
+	"{% endif %}",
+	"{{ (1 }}",
+	"{{ 1 is nope }}",
+	"{% for loop in [1] %}{% endfor %}",
+	"{{ f(a=1, 2) }}",
+	"{# open",
+	"{% raw %}x",
+};
+
+static enum mote_status render(const char *text, const char *context, const struct mote_template_limits *limits,
+			       struct mote_rendered *out, struct mote_error *error)
+{
+	static const char *const trusted[] = { "bos_token", NULL };
+	struct mote_template *t;
+	enum mote_status status;
+	cJSON *json;
+
+	*out = (struct mote_rendered){ 0 };
+	*error = (struct mote_error){ 0 };
+	context = context ? context : "{}";
+	assert_int_equal(mote_json_parse(context, strlen(context), "context", &json, error), MOTE_OK);
+	status = mote_template_open(text, strlen(text), NULL, &t, error);
+	if (status == MOTE_OK)
+		status = mote_template_render(t, json, trusted, limits, out, error);
+	assert_int_equal(status, error->code);
+	mote_template_close(t);
+	cJSON_Delete(json);
+	return status;
+}
+
+static void check(const struct example *examples, size_t count)
+{
+	struct mote_rendered r;
+	struct mote_error error;
+
+	for (size_t i = 0; i < count; i++) {
+		if (render(examples[i].template, examples[i].context, NULL, &r, &error) != MOTE_OK)
+			fail_msg("%s: %s", examples[i].template, error.message);
+		if (strlen(examples[i].expected) != r.bytes || memcmp(examples[i].expected, r.text, r.bytes))
+			fail_msg("%s\n  expected %s\n  got      %s", examples[i].template, examples[i].expected, r.text);
+		mote_rendered_free(&r);
+	}
+}
+
+#define CHECK(group) \
+	static void test_##group(void **state) \
+	{ \
+		(void)state; \
+		check(group, sizeof group / sizeof group[0]); \
+	}
+CHECK(whitespace)
+CHECK(literals)
+CHECK(operators)
+CHECK(scopes)
+CHECK(loops)
+CHECK(macros)
+CHECK(filters)
+CHECK(methods)
+CHECK(questions)
+
+static void test_errors(void **state)
+{
+	struct mote_rendered r;
+	struct mote_error error;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+		if (render(errors[i], NULL, NULL, &r, &error) != MOTE_ERROR_CORRUPT)
+			fail_msg("%s: status %d, %s", errors[i], error.code, r.text ? r.text : error.message);
+		if (strncmp(error.message, "line ", 5))
+			fail_msg("%s: no line in \"%s\"", errors[i], error.message);
+		assert_null(r.text);
+	}
+}
+
+static void check_error(const char *text, enum mote_status status, const char *message)
+{
+	struct mote_rendered r;
+	struct mote_error error;
+
+	if (render(text, "{\"x\":1}", NULL, &r, &error) != status || strncmp(error.message, message, strlen(message)))
+		fail_msg("%s: status %d, \"%s\"", text, error.code, error.message);
+}
+
+static void test_error_places(void **state)
+{
+	(void)state;
+	check_error("a\n  {{ x +\n     nope.y }}", MOTE_ERROR_CORRUPT, "line 3, column 11: 'nope' is undefined");
+	check_error("{% if x %}\r\n{{ \"\303\251\" + x }}{% endif %}", MOTE_ERROR_CORRUPT, "line 2, column 8: unsupported operand");
+	check_error("{% for a in x %}", MOTE_ERROR_CORRUPT, "line 1, column 4: unexpected end of template: 'for' is not closed");
+	check_error("{% if 1 %}{% endfor %}", MOTE_ERROR_CORRUPT, "line 1, column 14: unknown tag 'endfor'; looking for elif");
+	check_error("{{ raise_exception('No ' ~ x) }}", MOTE_ERROR_ARGUMENT, "the chat template refuses: No 1");
+	check_error("{% include 'x' %}", MOTE_ERROR_UNSUPPORTED, "line 1, column 4: tag 'include' is not supported");
+	check_error("{{ x | pprint }}", MOTE_ERROR_UNSUPPORTED, "line 1, column 8: filter 'pprint' is not supported");
+	check_error("{{ [1].append(2) }}", MOTE_ERROR_CORRUPT, "line 1, column 14: access to attribute 'append' of 'list' object is unsafe");
+	check_error("\xff", MOTE_ERROR_CORRUPT, "template is not valid UTF-8");
+	/* in a condition, an unknown filter is an error only when it is reached */
+	check((const struct example[]){ { "{% if false %}{{ 1 | nope }}{% endif %}{{ 1 | nope if false }}ok", "ok", NULL } }, 1);
+	check_error("{% if true %}{{ 1 | nope }}{% endif %}", MOTE_ERROR_CORRUPT, "line 1, column 21: no filter named 'nope' found");
+}
+
+/* ---- spans ---- */
+
+/* Writes the plain spans in brackets. */
+static void check_spans(const char *text, const char *context, const char *expected)
+{
+	struct mote_rendered r;
+	struct mote_error error;
+	char marked[1000];
+	size_t n = 0;
+
+	if (render(text, context, NULL, &r, &error) != MOTE_OK)
+		fail_msg("%s: %s", text, error.message);
+	for (size_t i = 0; i < r.n_spans; i++) {
+		size_t bytes = r.spans[i].end - r.spans[i].begin;
+
+		assert_int_equal(r.spans[i].begin, i ? r.spans[i - 1].end : 0);
+		if (r.spans[i].plain)
+			marked[n++] = '[';
+		memcpy(marked + n, r.text + r.spans[i].begin, bytes);
+		n += bytes;
+		if (r.spans[i].plain)
+			marked[n++] = ']';
+	}
+	marked[n] = 0;
+	assert_string_equal(marked, expected);
+	assert_int_equal(r.n_spans ? r.spans[r.n_spans - 1].end : 0, r.bytes);
+	mote_rendered_free(&r);
+}
+
+static void test_spans(void **state)
+{
+	static const char context[] = "{\"m\":{\"role\":\"user\",\"content\":\" <|end|> x,y \"},\"bos_token\":\"<s>\",\"n\":7,"
+				      "\"l\":[\"a\",\"b\"]}";
+
+	(void)state;
+	check_spans("{{ bos_token }}<|start|>{{ m.role }}\n{{ m.content | trim }}<|end|>", context,
+		    "<s><|start|>[user]\n[<|end|> x,y]<|end|>");
+	check_spans("{{ '<a>' + m.role + '<b>' ~ m['role'] * 2 }}", context, "<a>[user]<b>[useruser]");
+	check_spans("{{ ('<a>' + m.role + '<b>')[2:5] }}", context, ">[us]");
+	check_spans("{{ (m.content.split(',') | join('<s>')).strip() }}", context, "[<|end|> x]<s>[y]");
+	check_spans("{{ ('x' ~ m.role).replace('use', '<|') }}{{ m.role.replace('s', '<s>') }}", context, "x<|[ru]<s>[er]");
+	check_spans("{{ m.role | upper }}{{ m.role | title }}{{ m.role[::-1] }}", context, "[USERUserresu]");
+	check_spans("{{ m | tojson }}{{ {'a': m.role, 'b': 1} | tojson }}", context,
+		    "[{\"role\": \"user\", \"content\": \" <|end|> x,y \"}]{\"a\": [\"user\"], \"b\": 1}");
+	check_spans("{{ l }}{{ [l[0], 'c'] }}{{ n }}{{ n + 1 }}{{ l | length }}", context, "[['a', 'b']][['a'], 'c'][78]2");
+	check_spans("{% set x %}<s>{{ m.role }}{% endset %}{% macro f(a) %}<{{ a }}>{% endmacro %}{{ x }}{{ f(m.role) }}", context,
+		    "<s>[user]<[user]>");
+	check_spans("{{ '%s|%s' % (m.role, 'x') }}{{ '{}|{:>6}'.format('x', m.role) }}", context, "[user]|xx|  [user]");
+	check_spans("{{ m.role | indent(2, true) }}{{ m.role | e }}{{ 'a' | replace('a', m.role) }}", context, "  [useruseruser]");
+	check_spans("{% for k, v in m.items() %}{{ k }}={% endfor %}{% for c in m.role %}{{ c }}.{% endfor %}", context,
+		    "[role]=[content]=[u].[s].[e].[r].");
+}
+
+/* ---- limits ---- */
+
+static void test_limits(void **state)
+{
+	static const char *const hostile[] = {
+		"{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+		"{% set ns = namespace(s='a') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+		"{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}",
+		"{% set ns = namespace(s=[]) %}{% for i in range(9999) %}{% set ns.s = [ns.s] %}{% endfor %}{{ ns.s | tojson }}",
+		"{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(1) }}",
+		"{{ 'a' * 999999999 }}", "{{ [1] * 999999999 }}", "{{ range(999999999) }}", "{{ 9 ** 99 }}",
+		"{{ 9223372036854775807 + 1 }}", "{{ 'x' | center(999999999) }}", "{{ '%999999999d' % 1 }}",
+		"{{ '{:999999999}'.format(1) }}", "{{ 'x' | indent(999999999, true) }}", "{{ [1] | tojson(indent=999999999) }}",
+		"{{ ('a' * 100000) | replace('a', 'b' * 100000) }}", "{{ [1] | batch(999999999, 0) | list }}",
+		"{% set s = 'a' * 1000000 %}{% for i in range(9999) %}{{ s.rfind('b' + 'a' * 100000) }}{% endfor %}",
+	};
+	struct mote_template_limits limits = { .steps = 2000000, .output_bytes = 100000, .memory_bytes = 16 << 20 };
+	struct mote_rendered r;
+	struct mote_error error;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++)
+		if (render(hostile[i], NULL, &limits, &r, &error) != MOTE_ERROR_LIMIT)
+			fail_msg("%s: status %d, %s", hostile[i], error.code, error.message);
+	limits.output_bytes = 10;
+	assert_int_equal(render("0123456789", NULL, &limits, &r, &error), MOTE_OK);
+	mote_rendered_free(&r);
+	assert_int_equal(render("0123456789{{ 'a' }}", NULL, &limits, &r, &error), MOTE_ERROR_LIMIT);
+}
+
+/* One construct within itself, n times. */
+static enum mote_status nested(const char *open, const char *inside, const char *close, size_t n)
+{
+	size_t open_bytes = strlen(open), close_bytes = strlen(close), at = 0;
+	char *text = malloc(n * (open_bytes + close_bytes) + strlen(inside) + 9);
+	struct mote_rendered r;
+	struct mote_error error;
+	enum mote_status status;
+
+	for (size_t i = 0; i < n; i++, at += open_bytes)
+		memcpy(text + at, open, open_bytes);
+	at += (size_t)sprintf(text + at, "%s", inside);
+	for (size_t i = 0; i < n; i++, at += close_bytes)
+		memcpy(text + at, close, close_bytes);
+	text[at] = 0;
+	status = render(text, NULL, NULL, &r, &error);
+	mote_rendered_free(&r);
+	free(text);
+	return status;
+}
+
+static void test_nesting(void **state)
+{
+	(void)state;
+	assert_int_equal(nested("{% if true %}", "x", "{% endif %}", 90), MOTE_OK);
+	assert_int_equal(nested("{% if true %}", "x", "{% endif %}", 100000), MOTE_ERROR_LIMIT);
+	assert_int_equal(nested("{% for i in 'a' %}", "x", "{% endfor %}", 90), MOTE_OK);
+	assert_int_equal(nested("{% for i in 'a' %}", "x", "{% endfor %}", 100000), MOTE_ERROR_LIMIT);
+	assert_int_equal(nested("{% if 0 %}", "", "{% elif 0 %}", 1), MOTE_ERROR_CORRUPT);
+	assert_int_equal(nested("", "{{ ((((((((((1)))))))))) }}", "", 0), MOTE_OK);
+	assert_int_equal(nested("{{ (", "1", ") }}", 1), MOTE_OK);
+	assert_int_equal(nested("{{ '' ~ ", "", "'' }}", 2), MOTE_ERROR_CORRUPT);
+	for (size_t n = 50; n < 1000000; n *= 10000) {
+		enum mote_status expected = n == 50 ? MOTE_OK : MOTE_ERROR_LIMIT;
+		static const char *const chains[] = { "not ", "-", "[", "1 if 1 else ", "1+", "1**", "1 or ", "(" };
+
+		for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++) {
+			size_t bytes = strlen(chains[i]);
+			char *text = malloc(n * (bytes + 1) + 20), close = chains[i][0] == '[' ? ']' : chains[i][0] == '(' ? ')' : ' ';
+			struct mote_rendered r;
+			struct mote_error error;
+			size_t at = 3;
+
+			memcpy(text, "{{ ", 3);
+			for (size_t k = 0; k < n; k++, at += bytes)
+				memcpy(text + at, chains[i], bytes);
+			text[at++] = '1';
+			memset(text + at, close, n);
+			strcpy(text + at + n, " }}");
+			if (render(text, NULL, NULL, &r, &error) != expected)
+				fail_msg("%zu times %s: %s", n, chains[i], error.message);
+			mote_rendered_free(&r);
+			free(text);
+		}
+	}
+}
+
+static void test_time(void **state)
+{
+	struct mote_template_limits limits = { .now = 1752148800 }; /* 2025-07-10 12:00:00 */
+	struct mote_rendered r;
+	struct mote_error error;
+
+	(void)state;
+	assert_int_equal(render("{{ strftime_now('%d %b %Y, %H:%M%%|%f|%Z') }}", NULL, &limits, &r, &error), MOTE_OK);
+	assert_string_equal(r.text, "10 Jul 2025, 12:00%|000000|");
+	mote_rendered_free(&r);
+}
+
+static void test_options(void **state)
+{
+	struct mote_template_options options = { .keep_trailing_newline = true };
+	static const char text[] = " {% if true %}\n a\n {% endif %}\n";
+	struct mote_rendered r;
+	struct mote_template *t;
+
+	(void)state;
+	assert_int_equal(mote_template_open(text, strlen(text), &options, &t, NULL), MOTE_OK);
+	assert_int_equal(mote_template_render(t, NULL, NULL, NULL, &r, NULL), MOTE_OK);
+	assert_string_equal(r.text, " \n a\n \n");
+	mote_rendered_free(&r);
+	mote_template_close(t);
+	mote_template_close(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest all[] = {
+		cmocka_unit_test(test_whitespace), cmocka_unit_test(test_literals), cmocka_unit_test(test_operators), cmocka_unit_test(test_scopes),
+		cmocka_unit_test(test_loops), cmocka_unit_test(test_macros), cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_methods), cmocka_unit_test(test_questions),
+		cmocka_unit_test(test_errors), cmocka_unit_test(test_error_places), cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_limits), cmocka_unit_test(test_nesting), cmocka_unit_test(test_time),
+		cmocka_unit_test(test_options),
+	};
+
+	return cmocka_run_group_tests(all, NULL, NULL);
+}
