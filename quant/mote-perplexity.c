@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "format/console.h"
-#include "format/writer.h"
 #include "quant/logits_file.h"
 #include "quant/receipt.h"
 #include "quant/report.h"
@@ -79,7 +78,8 @@ struct run {
 	struct mote_plan plan;
 	struct mote_tokenizer *tokenizer;
 	struct mote_hash128 reference_hash;
-	const cJSON *receipt[MAX_MODELS]; /* --check */
+	const cJSON *receipt[MAX_MODELS];   /* --check */
+	struct mote_receipt_terms terms;    /* ... what they share */
 	struct mote_console_bar bar;
 };
 
@@ -213,49 +213,82 @@ static enum mote_status open_models(struct run *r, struct mote_error *error)
 	return section ? mote_tokenizer_open(section, bytes, &r->tokenizer, error) : MOTE_OK;
 }
 
-/* With --check: the receipts, the rule and perhaps the text that they speak of; all models must share them. */
+/* With --check: the receipt of one model for the text, if there is one already, and its terms; the reference that it
+ * speaks of must be at hand. */
+static enum mote_status read_receipt(struct run *r, uint32_t i, struct mote_receipt_terms *terms, struct mote_error *error)
+{
+	const char *path = r->o->paths[i];
+	bool compared = r->reference || r->o->reference_logits;
+	char text[33], tensors[33];
+	enum mote_status status;
+
+	mote_hash_to_hex(mote_text_hash(&r->text), text);
+	r->receipt[i] = mote_receipt_find(r->model[i]->container, r->text.data ? text : NULL);
+	if (!r->receipt[i])
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: holds no receipt for its tensors%s", path,
+				      r->text.data ? " and this text" : "");
+	status = mote_receipt_read(r->receipt[i], terms, error);
+	if (status != MOTE_OK)
+		return status;
+	if (!terms->reference_hash != !compared)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, compared ? "%s: was measured without a reference"
+				      : "%s: was measured against a reference; give it with --reference", path);
+	if (r->reference) {
+		mote_hash_to_hex(mote_container_tensors_hash(r->reference->container), tensors);
+		if (strcmp(tensors, terms->reference_hash) != 0)
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: was measured against other tensors than those of %s",
+					      path, r->o->reference);
+	}
+	return MOTE_OK;
+}
+
+static enum mote_status generate(struct run *r, uint64_t seed, uint32_t tokens, struct mote_error *error)
+{
+	struct mote_progress progress = mote_console_progress(&r->bar, "generate");
+	enum mote_status status = mote_text_generate(r->reference ? r->reference : r->model[0], seed, tokens, r->o->threads,
+						     &progress, &r->text, error);
+
+	mote_console_progress_end(&r->bar);
+	return status;
+}
+
+/* With --check: all models' receipts, which must share the rule and the text; the rule comes from them, and the text
+ * too where it was generated. */
 static enum mote_status read_receipts(struct run *r, struct mote_plan_options *plan, struct mote_error *error)
 {
-	char hex[33];
-	struct mote_receipt_terms first = { 0 }, terms;
-	enum mote_status status = MOTE_OK;
+	struct mote_receipt_terms *first = &r->terms, terms;
+	enum mote_status status = read_receipt(r, 0, first, error);
 
-	mote_hash_to_hex(mote_text_hash(&r->text), hex);
-	for (uint32_t i = 0; i < r->o->n && status == MOTE_OK; i++) {
-		r->receipt[i] = mote_receipt_find(r->model[i]->container, r->text.data ? hex : NULL);
-		if (!r->receipt[i])
-			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: holds no receipt for its tensors%s", r->o->paths[i],
-					      r->text.data ? " and this text" : "");
-		status = mote_receipt_read(r->receipt[i], &terms, error);
-		if (status == MOTE_OK && i == 0)
-			first = terms;
-		if (status == MOTE_OK && strcmp(first.ids_hash, terms.ids_hash) != 0)
+	for (uint32_t i = 1; i < r->o->n && status == MOTE_OK; i++) {
+		status = read_receipt(r, i, &terms, error);
+		if (status == MOTE_OK && strcmp(first->ids_hash, terms.ids_hash) != 0)
 			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s and %s were measured on other tokens: check them one "
 						"by one", r->o->paths[0], r->o->paths[i]);
-		if (status == MOTE_OK && terms.reference_hash && !r->reference && !r->o->reference_logits)
-			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: was measured against a reference; give it with "
-						"--reference", r->o->paths[i]);
-		if (status == MOTE_OK && !terms.reference_hash && (r->reference || r->o->reference_logits))
-			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: was measured without a reference", r->o->paths[i]);
-		if (status == MOTE_OK && r->reference) {
-			mote_hash_to_hex(mote_container_tensors_hash(r->reference->container), hex);
-			if (strcmp(hex, terms.reference_hash) != 0)
-				status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: was measured against other tensors than those "
-							"of %s", r->o->paths[i], r->o->reference);
-			mote_hash_to_hex(mote_text_hash(&r->text), hex);
-		}
 	}
-	if (status == MOTE_OK && !r->text.data && !first.generated)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the receipt speaks of the text %s; give it with -f", first.text_name);
-	if (status == MOTE_OK && !r->text.data) {
-		struct mote_progress progress = mote_console_progress(&r->bar, "generate");
+	if (status != MOTE_OK)
+		return status;
+	*plan = first->options;
+	if (r->text.data)
+		return MOTE_OK;
+	if (!first->generated)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the receipt speaks of the text %s; give it with -f", first->text_name);
+	return generate(r, first->seed, first->generated_tokens, error);
+}
 
-		status = mote_text_generate(r->reference ? r->reference : r->model[0], first.seed, first.generated_tokens,
-					    r->o->threads, &progress, &r->text, error);
-		mote_console_progress_end(&r->bar);
-	}
-	*plan = first.options;
-	return status;
+/* The last two things in which a repetition may differ, known once tokens and saved logits are there. */
+static enum mote_status check_terms(const struct run *r, struct mote_error *error)
+{
+	char hex[33];
+
+	mote_hash_to_hex(r->plan.ids_hash, hex);
+	if (strcmp(hex, r->terms.ids_hash) != 0)
+		return mote_error_set(error, MOTE_ERROR_QUALITY, "%s: its text is now read as other tokens than when the receipt was made",
+				      r->o->paths[0]);
+	mote_hash_to_hex(r->reference_hash, hex);
+	if (r->terms.reference_hash && strcmp(hex, r->terms.reference_hash) != 0)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: was measured against other tensors than those of %s",
+				      r->o->paths[0], r->o->reference_logits);
+	return MOTE_OK;
 }
 
 static enum mote_status read_text(struct run *r, struct mote_error *error)
@@ -268,14 +301,8 @@ static enum mote_status read_text(struct run *r, struct mote_error *error)
 		snprintf(r->text.name, sizeof r->text.name, "%s", strcmp(o->file, "-") ? base_name(o->file) : "standard input");
 		return status;
 	}
-	if (o->generate) {
-		struct mote_progress progress = mote_console_progress(&r->bar, "generate");
-
-		status = mote_text_generate(r->reference ? r->reference : r->model[0], o->seed, o->generate, o->threads,
-					    &progress, &r->text, error);
-		mote_console_progress_end(&r->bar);
-		return status;
-	}
+	if (o->generate)
+		return generate(r, o->seed, o->generate, error);
 	return MOTE_OK; /* --check writes its own */
 }
 
@@ -374,39 +401,15 @@ static enum mote_status write_per_token(const struct run *r, struct mote_error *
 	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_IO, "%s: %s", r->o->per_token, strerror(errno));
 }
 
-static cJSON *lineage_of_quantization(const struct mote_container *c)
-{
-	const cJSON *steps = mote_json_get(mote_container_metadata(c), "lineage"), *found = NULL;
-
-	for (const cJSON *s = steps ? steps->child : NULL; s; s = s->next) {
-		const cJSON *name = mote_json_get(s, "step");
-		if (cJSON_IsString(name) && strcmp(name->valuestring, "quantize") == 0)
-			found = s;
-	}
-	return found ? cJSON_Duplicate(found, true) : NULL;
-}
-
 static enum mote_status stamp(struct run *r, uint32_t i, struct mote_error *error)
 {
-	const struct mote_container *c = r->model[i]->container;
-	cJSON *recipe = lineage_of_quantization(c), *receipt = NULL, *receipts = NULL;
-	const cJSON *earlier = mote_receipt_find(c, NULL);
 	const struct mote_receipt_facts facts = {
-		.tool = "mote-perplexity " MOTE_VERSION, .validation = &r->text, .plan = &r->plan, .tensors = c,
-		.calibration_record = mote_json_get(earlier, "calibration"),
-		.recipe = earlier && !cJSON_IsNull(mote_json_get(earlier, "recipe")) ? mote_json_get(earlier, "recipe") : recipe,
-		.reference_hash = r->reference_source ? &r->reference_hash : NULL, .figures = &r->figures[i]
+		.tool = "mote-perplexity " MOTE_VERSION, .validation = &r->text, .plan = &r->plan,
+		.tensors = r->model[i]->container, .figures = &r->figures[i],
+		.reference_hash = r->reference_source ? &r->reference_hash : NULL
 	};
-	enum mote_status status = mote_receipt_new(&facts, &receipt, error);
 
-	if (status == MOTE_OK)
-		status = mote_receipts_append(mote_container_receipts(c), mote_container_tensors_hash(c), receipt, &receipts,
-					      error);
-	if (status == MOTE_OK)
-		status = mote_container_stamp(r->o->paths[i], MOTE_SECTION_RECEIPTS, receipts, error);
-	cJSON_Delete(receipts);
-	cJSON_Delete(recipe);
-	return status;
+	return mote_receipt_stamp(r->o->paths[i], &facts, error);
 }
 
 static enum mote_status write_report(const struct run *r, const struct mote_report *report, struct mote_error *error)
@@ -526,6 +529,8 @@ static enum mote_status perform(struct run *r, struct mote_error *error)
 			(unsigned long long)r->plan.text_tokens, r->plan.context);
 	if (status == MOTE_OK)
 		status = open_sources(r, error);
+	if (status == MOTE_OK && r->o->check)
+		status = check_terms(r, error);
 	if (status == MOTE_OK)
 		status = measure(r, error);
 	if (status == MOTE_OK && r->o->prompts)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format/writer.h"
+
 #define SCHEMA 1u
 #define LARGEST_SEED 9007199254740992.0 /* 2^53: what a JSON number holds */
 
@@ -136,6 +138,36 @@ enum mote_status mote_receipts_append(const cJSON *existing, struct mote_hash128
 	}
 	*out = array;
 	return MOTE_OK;
+}
+
+/* How the tensors came about, for a file that holds no receipt yet: its last step of quantization. */
+static const cJSON *last_quantization(const struct mote_container *c)
+{
+	const cJSON *steps = mote_json_get(mote_container_metadata(c), "lineage"), *found = NULL;
+
+	for (const cJSON *s = steps ? steps->child : NULL; s; s = s->next)
+		if (same_string(string_at(s, "step"), "quantize"))
+			found = s;
+	return found;
+}
+
+enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_facts *facts, struct mote_error *error)
+{
+	const cJSON *earlier = mote_receipt_find(facts->tensors, NULL);
+	struct mote_receipt_facts all = *facts;
+	cJSON *receipt = NULL, *receipts = NULL;
+	enum mote_status status;
+
+	all.recipe = earlier ? mote_json_get(earlier, "recipe") : last_quantization(facts->tensors);
+	all.calibration_record = mote_json_get(earlier, "calibration");
+	status = mote_receipt_new(&all, &receipt, error);
+	if (status == MOTE_OK)
+		status = mote_receipts_append(mote_container_receipts(facts->tensors), mote_container_tensors_hash(facts->tensors),
+					      receipt, &receipts, error);
+	if (status == MOTE_OK)
+		status = mote_container_stamp(path, MOTE_SECTION_RECEIPTS, receipts, error);
+	cJSON_Delete(receipts);
+	return status;
 }
 
 const cJSON *mote_receipt_find(const struct mote_container *c, const char *text_hash)

@@ -33,6 +33,10 @@ enum mote_status mote_receipt_new(const struct mote_receipt_facts *facts, cJSON 
 enum mote_status mote_receipts_append(const cJSON *existing, struct mote_hash128 tensors, cJSON *receipt, cJSON **out,
 				      struct mote_error *error);
 
+/* Adds a receipt to the file at path, which facts->tensors has open; recipe and calibration are those that an earlier
+ * receipt or the file's lineage tells. The file is written anew and renamed; what is open stays as it was. */
+enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_facts *facts, struct mote_error *error);
+
 /* What a measurement that repeats a receipt needs. Strings are borrowed from it. */
 struct mote_receipt_terms {
 	bool generated;                           /* else the text named and hashed here */
