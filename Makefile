@@ -105,9 +105,22 @@ build/neon/test_kernels: $(NEON_SOURCES) $(wildcard runtime/kernels/*.h format/*
 	@mkdir -p $(@D)
 	$(NEON_CC) -O2 $(LANGUAGE) $(WARNINGS) -static $(NEON_SOURCES) -lm -o $@
 
-neon-check: build/neon/test_kernels $(B)/test_kernels
+# And whole forward passes: every table, thread count and batch size there, and the same logits as here.
+FORWARD_BITS_SOURCES := tests/neon/forward_bits.c $(filter-out tests/%,$(NEON_SOURCES)) \
+	$(addprefix runtime/model/,session.c forward.c rope.c memory.c)
+FORWARD_BITS_HEADERS := $(wildcard runtime/*/*.h format/*.h tests/*.h)
+build/neon/forward_bits: $(FORWARD_BITS_SOURCES) $(FORWARD_BITS_HEADERS)
+	@mkdir -p $(@D)
+	$(NEON_CC) -O2 $(LANGUAGE) $(WARNINGS) -static $(FORWARD_BITS_SOURCES) -o $@
+build/neon/forward_bits_here: $(FORWARD_BITS_SOURCES) $(FORWARD_BITS_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) -O2 $(LANGUAGE) $(WARNINGS) $(FORWARD_BITS_SOURCES) -o $@
+
+neon-check: build/neon/test_kernels $(B)/test_kernels build/neon/forward_bits build/neon/forward_bits_here
 	qemu-aarch64-static -cpu max $<
 	test "$$(qemu-aarch64-static -cpu max $< --digest)" = "$$($(B)/test_kernels --digest)"
+	build/neon/forward_bits_here
+	test "$$(qemu-aarch64-static -cpu max build/neon/forward_bits)" = "$$(build/neon/forward_bits_here)"
 
 fuzz:
 	@$(MAKE) --no-print-directory config=fuzz fuzz-run

@@ -73,7 +73,7 @@ struct arguments {
 struct result {
 	const char *kind;
 	uint32_t tokens, depth, threads;
-	double rate, spread, share; /* tokens/s; relative; of the limit */
+	double rate, spread, limit; /* tokens/s; relative; tokens/s */
 };
 
 struct start {
@@ -121,14 +121,6 @@ static enum mote_status need_list(const char *option, const char *text, uint32_t
 	}
 }
 
-static enum mote_status need_kv_type(const char *option, const char *text, enum mote_kv_type *type,
-				     struct mote_error *error)
-{
-	if (!mote_kv_type_from_name(text, type))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s %s: expected f16, q8 or f32", option, text);
-	return MOTE_OK;
-}
-
 enum option_code {
 	OPTION_HELP = 256, OPTION_VERSION, OPTION_TYPE_K, OPTION_TYPE_V, OPTION_ISA, OPTION_MMAP, OPTION_NO_MMAP, OPTION_JSON,
 	OPTION_CHILD
@@ -161,8 +153,8 @@ static enum mote_status set_option(struct arguments *a, int option, struct mote_
 		status = need_list("-r", optarg, 1, MAX_REPEATS, &one, error);
 		a->repeats = one.value[0];
 		return status;
-	case OPTION_TYPE_K: return need_kv_type("-ctk", optarg, &a->session.kv_k, error);
-	case OPTION_TYPE_V: return need_kv_type("-ctv", optarg, &a->session.kv_v, error);
+	case OPTION_TYPE_K: return mote_kv_type_parse("-ctk", optarg, &a->session.kv_k, error);
+	case OPTION_TYPE_V: return mote_kv_type_parse("-ctv", optarg, &a->session.kv_v, error);
 	case OPTION_ISA: a->session.isa = optarg; return MOTE_OK;
 	case OPTION_MMAP: a->mapped = true; return MOTE_OK;
 	case OPTION_NO_MMAP: a->mapped = false; return MOTE_OK;
@@ -302,7 +294,7 @@ static enum mote_status measure(struct bench *b, struct stream *s, uint32_t thre
 				uint32_t tokens, uint32_t depth, struct mote_error *error)
 {
 	const struct limits *limits = &b->limits[thread_index];
-	double rates[MAX_REPEATS], limit;
+	double rates[MAX_REPEATS];
 	struct result *result = &b->result[b->results];
 	enum mote_status status;
 
@@ -320,12 +312,11 @@ static enum mote_status measure(struct bench *b, struct stream *s, uint32_t thre
 		if (i > 0)
 			rates[i - 1] = tokens / (mote_console_seconds() - started);
 	}
-	limit = prefill ? prefill_limit(b, limits, tokens, depth) : decode_limit(b, limits, tokens, depth);
 	*result = (struct result){.kind = prefill ? "prefill" : "decode", .tokens = tokens, .depth = depth,
 				  .threads = b->arguments->threads.value[thread_index],
 				  .rate = median(rates, b->arguments->repeats)};
+	result->limit = prefill ? prefill_limit(b, limits, tokens, depth) : decode_limit(b, limits, tokens, depth);
 	result->spread = (rates[b->arguments->repeats - 1] - rates[0]) / result->rate;
-	result->share = limit > 0 ? result->rate / limit : 0;
 	b->results++;
 	return MOTE_OK;
 }
@@ -462,18 +453,9 @@ static enum mote_status measure_start(struct bench *b, int argc, char **argv, st
 	double first[MAX_REPEATS], load[MAX_REPEATS];
 	char **child = calloc((size_t)argc + 2, sizeof *child);
 	uint32_t n = b->arguments->repeats;
-	struct mote_model *model = NULL;
-	enum mote_status status;
 
 	if (!child)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for arguments");
-	/* What is wrong with the file is said here, once; the children could only fail. */
-	status = mote_model_open(b->arguments->model, MOTE_WEIGHTS_MAPPED, &model, error);
-	mote_model_close(model);
-	if (status) {
-		free(child);
-		return status;
-	}
 	memcpy(child, argv, (size_t)argc * sizeof *child);
 	child[argc] = flag;
 	for (uint32_t i = 0; i <= n; i++) { /* the first only brings the file into the page cache */
@@ -494,6 +476,12 @@ static enum mote_status measure_start(struct bench *b, int argc, char **argv, st
 
 /* ---- results ---- */
 
+/* 0 where no limit could be measured: the scalar table has none. */
+static double share_of_limit(const struct result *r)
+{
+	return r->limit > 0 ? r->rate / r->limit : 0;
+}
+
 static void print_table(const struct bench *b)
 {
 	const struct arguments *a = b->arguments;
@@ -505,7 +493,7 @@ static void print_table(const struct bench *b)
 		const struct result *r = &b->result[i];
 
 		printf("%-9s %7u %7u %8u %9.1f %6.1f %% %7.1f %%\n", r->kind, r->tokens, r->depth, r->threads, r->rate,
-		       r->spread * 100, r->share * 100);
+		       r->spread * 100, share_of_limit(r) * 100);
 	}
 	printf("\nthreads  bandwidth GB/s  int8 Gop/s  f32 Gop/s\n");
 	for (uint32_t i = 0; i < a->threads.count; i++)
@@ -515,17 +503,10 @@ static void print_table(const struct bench *b)
 	       b->start.load_ms, b->start.first_token_ms, FIRST_TOKEN_PROMPT, (double)b->start.peak_rss_bytes / 1e6);
 }
 
-static void add_limits(cJSON *json, const struct limits *limits)
-{
-	cJSON_AddNumberToObject(json, "bandwidth_gb_s", limits->bandwidth / 1e9);
-	cJSON_AddNumberToObject(json, "int8_gop_s", limits->int8_rate / 1e9);
-	cJSON_AddNumberToObject(json, "f32_gop_s", limits->float_rate / 1e9);
-}
-
 static enum mote_status print_json(const struct bench *b, struct mote_error *error)
 {
 	const struct arguments *a = b->arguments;
-	cJSON *json = cJSON_CreateObject(), *results, *list;
+	cJSON *json = cJSON_CreateObject(), *results, *limits;
 	uint32_t most = 0;
 	enum mote_status status;
 
@@ -543,7 +524,8 @@ static enum mote_status print_json(const struct bench *b, struct mote_error *err
 		cJSON_AddNumberToObject(item, "threads", r->threads);
 		cJSON_AddNumberToObject(item, "tokens_per_second", r->rate);
 		cJSON_AddNumberToObject(item, "spread", r->spread);
-		cJSON_AddNumberToObject(item, "share_of_limit", r->share);
+		cJSON_AddNumberToObject(item, "share_of_limit", share_of_limit(r));
+		cJSON_AddNumberToObject(item, "limit_tokens_per_second", r->limit);
 		cJSON_AddItemToArray(results, item);
 	}
 	cJSON_AddNumberToObject(json, "load_ms", b->start.load_ms);
@@ -551,15 +533,10 @@ static enum mote_status print_json(const struct bench *b, struct mote_error *err
 	cJSON_AddNumberToObject(json, "peak_rss_bytes", (double)b->start.peak_rss_bytes);
 	for (uint32_t i = 0; i < a->threads.count; i++)
 		most = a->threads.value[i] > a->threads.value[most] ? i : most;
-	add_limits(cJSON_AddObjectToObject(json, "limits"), &b->limits[most]); /* of the most threads */
-	list = cJSON_AddArrayToObject(json, "limits_by_threads");
-	for (uint32_t i = 0; i < a->threads.count; i++) {
-		cJSON *item = cJSON_CreateObject();
-
-		cJSON_AddNumberToObject(item, "threads", a->threads.value[i]);
-		add_limits(item, &b->limits[i]);
-		cJSON_AddItemToArray(list, item);
-	}
+	limits = cJSON_AddObjectToObject(json, "limits"); /* of the most threads */
+	cJSON_AddNumberToObject(limits, "bandwidth_gb_s", b->limits[most].bandwidth / 1e9);
+	cJSON_AddNumberToObject(limits, "int8_gop_s", b->limits[most].int8_rate / 1e9);
+	cJSON_AddNumberToObject(limits, "f32_gop_s", b->limits[most].float_rate / 1e9);
 	status = mote_console_print_json(json, error);
 	cJSON_Delete(json);
 	return status;
@@ -568,11 +545,18 @@ static enum mote_status print_json(const struct bench *b, struct mote_error *err
 static enum mote_status run(struct arguments *a, int argc, char **argv, struct mote_error *error)
 {
 	struct bench *b = calloc(1, sizeof *b);
+	struct mote_kernels kernels;
 	enum mote_status status;
 
 	if (!b)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory");
 	b->arguments = a;
+	/* What is wrong with the file or the arguments is said here, once; the children could only fail. */
+	status = mote_model_open(a->model, MOTE_WEIGHTS_MAPPED, &b->model, error);
+	mote_model_close(b->model);
+	b->model = NULL;
+	if (status || (status = mote_kernels_select(a->session.isa, &kernels, error)))
+		goto end;
 	/* First, while this process is small: a child's peak memory begins with what its parent has. */
 	if ((status = measure_start(b, argc, argv, error)) ||
 	    (status = mote_model_open(a->model, weights_of(a), &b->model, error)))

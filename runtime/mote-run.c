@@ -101,7 +101,6 @@ static enum mote_status need_number(const char *option, const char *text, double
 {
 	char *end;
 
-	errno = 0;
 	*value = strtod(text, &end);
 	if (end == text || *end || !(*value >= min && *value <= max))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s %s: expected a number of %g to %g", option, text, min,
@@ -119,14 +118,6 @@ static enum mote_status need_count(const char *option, const char *text, uint64_
 	if (end == text || *end || *text == '-' || errno || *value < min || *value > max)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s %s: expected an integer of %llu to %llu", option, text,
 				      (unsigned long long)min, (unsigned long long)max);
-	return MOTE_OK;
-}
-
-static enum mote_status need_kv_type(const char *option, const char *text, enum mote_kv_type *type,
-				     struct mote_error *error)
-{
-	if (!mote_kv_type_from_name(text, type))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s %s: expected f16, q8 or f32", option, text);
 	return MOTE_OK;
 }
 
@@ -204,8 +195,8 @@ static enum mote_status set_option(struct arguments *a, int option, struct mote_
 		status = need_count("--seed", optarg, 0, UINT64_MAX, &a->sampler.seed, error);
 		a->seed_given = true;
 		break;
-	case OPTION_TYPE_K: status = need_kv_type("-ctk", optarg, &a->session.kv_k, error); break;
-	case OPTION_TYPE_V: status = need_kv_type("-ctv", optarg, &a->session.kv_v, error); break;
+	case OPTION_TYPE_K: status = mote_kv_type_parse("-ctk", optarg, &a->session.kv_k, error); break;
+	case OPTION_TYPE_V: status = mote_kv_type_parse("-ctv", optarg, &a->session.kv_v, error); break;
 	case OPTION_LOGITS:
 		status = need_count("--logits", optarg, 1, 1000000, &count, error);
 		a->logits = (uint32_t)count;
@@ -353,17 +344,17 @@ static double rate(size_t tokens, double seconds)
 	return seconds > 0 ? (double)tokens / seconds : 0;
 }
 
-/* The first token comes with the prompt; only those after it are decoded. */
-static size_t decoded(const struct turn *turn)
+/* Tokens/s of the answer. Its first token comes with the prompt; only those after it are decoded. */
+static double decode_rate(const struct turn *turn)
 {
-	return turn->answer.ids.count ? turn->answer.ids.count - 1 : 0;
+	return turn->answer.ids.count ? rate(turn->answer.ids.count - 1, turn->predict_seconds) : 0;
 }
 
 static void print_speed(const struct run *r, const struct turn *turn)
 {
 	fprintf(stderr, "\n[prompt %zu tokens, %.0f tokens/s; answer %zu tokens, %.1f tokens/s; load %.0f ms; seed %llu; %s]\n",
 		turn->prompt.count, rate(turn->prompt_computed, turn->prompt_seconds), turn->answer.ids.count,
-		rate(decoded(turn), turn->predict_seconds), r->load_seconds * 1e3,
+		decode_rate(turn), r->load_seconds * 1e3,
 		(unsigned long long)r->arguments->sampler.seed, mote_finish_name(turn->answer.finish));
 }
 
@@ -375,25 +366,17 @@ static void add_ids(cJSON *json, const char *key, const struct mote_ids *ids)
 		cJSON_AddItemToArray(array, cJSON_CreateNumber(ids->id[i]));
 }
 
-/* Without the white space around it: the parts come with separators, such as the newline before </think>. */
-static void add_text(cJSON *json, const char *key, const char *text, bool trim)
-{
-	char *copy = strdup(text ? text : "");
-	size_t n = copy ? strlen(copy) : 0;
-
-	while (trim && n && (copy[n - 1] == '\n' || copy[n - 1] == ' '))
-		copy[--n] = 0;
-	cJSON_AddStringToObject(json, key, copy ? copy : "");
-	free(copy);
-}
-
-static enum mote_status print_json(const struct run *r, const struct turn *turn, struct mote_error *error)
+static enum mote_status print_json(const struct run *r, struct turn *turn, struct mote_error *error)
 {
 	cJSON *json = cJSON_CreateObject(), *timings, *logits;
+	char *reasoning = turn->answer.reasoning;
 	enum mote_status status;
 
-	add_text(json, "text", turn->answer.text, false);
-	add_text(json, "reasoning", turn->answer.reasoning, true);
+	/* White space before </think> only separates. */
+	for (size_t n = turn->answer.reasoning_bytes; n && (reasoning[n - 1] == '\n' || reasoning[n - 1] == ' '); n--)
+		reasoning[n - 1] = 0;
+	cJSON_AddStringToObject(json, "text", turn->answer.text ? turn->answer.text : "");
+	cJSON_AddStringToObject(json, "reasoning", reasoning ? reasoning : "");
 	add_ids(json, "ids", &turn->answer.ids);
 	add_ids(json, "prompt_ids", &turn->prompt);
 	cJSON_AddStringToObject(json, "finish_reason", mote_finish_name(turn->answer.finish));
@@ -405,7 +388,7 @@ static enum mote_status print_json(const struct run *r, const struct turn *turn,
 	cJSON_AddNumberToObject(timings, "prompt_tokens_per_second", rate(turn->prompt_computed, turn->prompt_seconds));
 	cJSON_AddNumberToObject(timings, "predicted_tokens", (double)turn->answer.ids.count);
 	cJSON_AddNumberToObject(timings, "predicted_ms", turn->predict_seconds * 1e3);
-	cJSON_AddNumberToObject(timings, "predicted_tokens_per_second", rate(decoded(turn), turn->predict_seconds));
+	cJSON_AddNumberToObject(timings, "predicted_tokens_per_second", decode_rate(turn));
 	cJSON_AddNumberToObject(timings, "threads", mote_session_threads(r->session));
 	cJSON_AddStringToObject(timings, "isa", mote_session_isa(r->session));
 	if (r->arguments->logits) {

@@ -27,7 +27,8 @@ static uint32_t greatest_common_divisor(uint32_t a, uint32_t b)
 	return b ? greatest_common_divisor(b, a % b) : a;
 }
 
-bool mote_kv_type_from_name(const char *name, enum mote_kv_type *type)
+enum mote_status mote_kv_type_parse(const char *option, const char *name, enum mote_kv_type *type,
+				    struct mote_error *error)
 {
 	if (!strcmp(name, "f16"))
 		*type = MOTE_KV_F16;
@@ -36,8 +37,8 @@ bool mote_kv_type_from_name(const char *name, enum mote_kv_type *type)
 	else if (!strcmp(name, "f32"))
 		*type = MOTE_KV_F32;
 	else
-		return false;
-	return true;
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s %s: expected f16, q8 or f32", option, name);
+	return MOTE_OK;
 }
 
 static enum mote_type kv_matrix_type(enum mote_kv_type type)

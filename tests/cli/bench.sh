@@ -1,0 +1,50 @@
+#!/bin/sh
+# mote-bench: every figure that scripts rely on is there and makes sense.
+set -u
+build=${MOTE_BUILD:-build/release}
+bench=$build/mote-bench
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+ok() { passed=$((passed + 1)); }
+bad() { echo "$*"; failed=$((failed + 1)); }
+expect() {
+	want=$1
+	shift
+	"$@" </dev/null >"$work/out" 2>"$work/err"
+	got=$?
+	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
+}
+has() { if grep -q -- "$2" "$1"; then ok; else bad "no \"$2\" in:"; head -c 300 "$1"; fi; }
+
+"$build/mote-convert" tests/fixtures/adder -o "$work/m.mote" >/dev/null || exit 1
+expect 0 "$bench" "$work/m.mote" -p 32,64 -n 8 -d 0,100 -t 1,2 -r 2 --json
+positive='[0-9.e+-]*[1-9][0-9.e+-]*'
+for kind in prefill decode; do
+	for depth in 0 100; do
+		for threads in 1 2; do
+			has "$work/out" "\"kind\":\"$kind\",\"tokens\":[0-9]*,\"depth\":$depth,\"threads\":$threads,\"tokens_per_second\":$positive,\"spread\":[0-9.e+-]*,\"share_of_limit\":$positive"
+		done
+	done
+done
+for key in load_ms first_token_ms peak_rss_bytes bandwidth_gb_s int8_gop_s f32_gop_s; do
+	has "$work/out" "\"$key\":$positive"
+done
+expect 0 "$bench" "$work/m.mote" -p 16 -n 4 -r 1 -ctk q8 -ctv q8 --mmap
+has "$work/out" '^prefill  *16'
+has "$work/out" '^decode  *4'
+has "$work/out" 'GB/s'
+
+expect 0 "$bench" --help
+expect 0 "$bench" --version
+expect 2 "$bench"
+for wrong in '-p x' '-t 0' '-r 0' '-d 1,' '-ctv q5' '--isa mmx' '-d 600'; do
+	# shellcheck disable=SC2086
+	expect 2 "$bench" "$work/m.mote" -r 1 $wrong
+done
+expect 1 "$bench" "$work/none.mote"
+expect 3 "$bench" tests/cli/bench.sh
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
