@@ -260,31 +260,40 @@ TARGET static void mix_f16(const struct mote_kv *kv, uint32_t begin, uint32_t en
 	mix_floats_rows(kv, begin, end, p, p_stride, n_rows, o, o_stride, MOTE_F16);
 }
 
-/* One panel's positions [from, to) for T rows x 32 * B dimensions, block by block from `block` on. */
-INLINE void mix_quants(const struct mote_kv *kv, const uint8_t *panel, uint32_t from, uint32_t to, uint32_t block,
-		       const float *p, size_t p_stride, float *o, size_t o_stride, const int T, const int B)
+/* Positions [begin, end) for T rows x 32 * B dimensions from 32 * block on, panel after panel. */
+INLINE void mix_quants(const struct mote_kv *kv, uint32_t begin, uint32_t end, uint32_t block, const float *p,
+		       size_t p_stride, float *o, size_t o_stride, const int T, const int B)
 {
-	_Alignas(64) float ps[MIX_CELLS / 2 * 16]; /* p * scale of [T][B][16 positions] */
 	__m512 acc[MIX_CELLS];
-	__mmask16 used = (__mmask16)((1u << to) - (1u << from));
 
-	UNROLL for (int b = 0; b < B; b++) {
-		const void *scales = panel + (block + (uint32_t)b) * 32;
-		__m512 s = _mm512_cvtph_ps(_mm256_load_si256(scales));
-		UNROLL for (int r = 0; r < T; r++)
-			_mm512_store_ps(ps + (r * B + b) * 16,
-					_mm512_mul_ps(_mm512_maskz_loadu_ps(used, p + (size_t)r * p_stride), s));
-	}
 	UNROLL for (int i = 0; i < T * B * 2; i++)
 		acc[i] = _mm512_load_ps(o + (size_t)(i / (2 * B)) * o_stride + (size_t)(i % (2 * B)) * 16);
-	for (uint32_t i = from; i < to; i++) {
-		const uint8_t *v = panel + kv->v_quants_offset + (size_t)i * kv->v_cols + (size_t)block * 32;
-		UNROLL for (int c = 0; c < 2 * B; c++) {
-			const __m128i *bytes = (const __m128i *)(const void *)(v + (size_t)c * 16);
-			__m512 value = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_load_si128(bytes)));
+	for (uint32_t first = begin / 16 * 16; first < end; first += 16) {
+		const uint8_t *panel = kv->v + (size_t)(first / 16) * kv->v_panel_bytes;
+		uint32_t from = first < begin ? begin - first : 0, to = end - first < 16 ? end - first : 16;
+		__mmask16 used = (__mmask16)((1u << to) - (1u << from));
+		const float *pp = p + (ptrdiff_t)first - (ptrdiff_t)begin; /* the panel's first position, if it is there */
+		_Alignas(64) float ps[MIX_CELLS / 2 * 16]; /* p * scale of [T][B][16 positions] */
+
+		UNROLL for (int b = 0; b < B; b++) {
+			const void *scales = panel + (block + (uint32_t)b) * 32;
+			__m512 s = _mm512_cvtph_ps(_mm256_load_si256(scales));
+
 			UNROLL for (int r = 0; r < T; r++)
-				acc[r * 2 * B + c] = _mm512_fmadd_ps(_mm512_set1_ps(ps[(r * B + c / 2) * 16 + (int)i]), value,
-								     acc[r * 2 * B + c]);
+				_mm512_store_ps(ps + (r * B + b) * 16,
+						_mm512_mul_ps(_mm512_maskz_loadu_ps(used, pp + (size_t)r * p_stride), s));
+		}
+		for (uint32_t i = from; i < to; i++) {
+			const uint8_t *v = panel + kv->v_quants_offset + (size_t)i * kv->v_cols + (size_t)block * 32;
+
+			UNROLL for (int c = 0; c < 2 * B; c++) {
+				const __m128i *bytes = (const __m128i *)(const void *)(v + (size_t)c * 16);
+				__m512 value = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_load_si128(bytes)));
+
+				UNROLL for (int r = 0; r < T; r++)
+					acc[r * 2 * B + c] = _mm512_fmadd_ps(_mm512_set1_ps(ps[(r * B + c / 2) * 16 + (int)i]), value,
+									     acc[r * 2 * B + c]);
+			}
 		}
 	}
 	UNROLL for (int i = 0; i < T * B * 2; i++)
@@ -296,35 +305,110 @@ TARGET static void mix_q8(const struct mote_kv *kv, uint32_t begin, uint32_t end
 {
 	const uint32_t blocks = kv->v_cols / 32;
 
-	for (uint32_t position = begin; position < end; ) {
-		uint32_t first = position / 16 * 16, to = end - first < 16 ? end - first : 16, from = position - first;
-		const uint8_t *panel = kv->v + (size_t)(first / 16) * kv->v_panel_bytes;
-		const float *pp = p + first - begin; /* where the panel's first position is, or would be */
+	for (uint32_t rows; n_rows > 0; n_rows -= rows, p += rows * p_stride, o += rows * o_stride) {
+		uint32_t b = 0;
 
-		for (uint32_t r = 0; r < n_rows; ) {
-			uint32_t rows = n_rows - r >= 6 ? 6 : n_rows - r >= 3 ? 3 : 1;
-			const float *pr = pp + r * p_stride;
-			float *or = o + r * o_stride;
-
-			for (uint32_t b = 0; b < blocks; ) {
-				float *ob = or + b * 32;
-
-				if (blocks - b >= 2 && rows == 6)
-					mix_quants(kv, panel, from, to, b, pr, p_stride, ob, o_stride, 6, 2);
-				else if (blocks - b >= 2 && rows == 3)
-					mix_quants(kv, panel, from, to, b, pr, p_stride, ob, o_stride, 3, 2);
-				else if (blocks - b >= 2)
-					mix_quants(kv, panel, from, to, b, pr, p_stride, ob, o_stride, 1, 2);
-				else
-					for (uint32_t i = 0; i < rows; i++)
-						mix_quants(kv, panel, from, to, b, pr + i * p_stride, p_stride, ob + i * o_stride, o_stride,
-							   1, 1);
-				b += blocks - b >= 2 ? 2 : 1;
-			}
-			r += rows;
-		}
-		position = first + to;
+		rows = n_rows >= 6 ? 6 : n_rows >= 3 ? 3 : 1;
+		for (; b + 2 <= blocks; b += 2)
+			if (rows == 6)
+				mix_quants(kv, begin, end, b, p, p_stride, o + b * 32, o_stride, 6, 2);
+			else if (rows == 3)
+				mix_quants(kv, begin, end, b, p, p_stride, o + b * 32, o_stride, 3, 2);
+			else
+				mix_quants(kv, begin, end, b, p, p_stride, o + b * 32, o_stride, 1, 2);
+		for (uint32_t r = 0; r < rows && b < blocks; r++)
+			mix_quants(kv, begin, end, b, p + r * p_stride, p_stride, o + r * o_stride + b * 32, o_stride, 1, 1);
 	}
+}
+
+/* ---- storing into the cache ---- */
+
+/* Up to 32 values of a cache row as int8; returns the f16 scale. */
+INLINE uint16_t cache_quantize(const float *x, uint32_t n, __m128i q[2])
+{
+	const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+	__m512 low = _mm512_maskz_loadu_ps(tail_mask(n), x);
+	__m512 high = _mm512_maskz_loadu_ps(n > 16 ? tail_mask(n - 16) : 0, x + (n > 16 ? 16 : 0));
+	uint32_t bits = _mm512_reduce_max_epu32(
+		_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
+				 _mm512_and_si512(_mm512_castps_si512(high), magnitude)));
+	const __m512i most = _mm512_set1_epi32(127), least = _mm512_set1_epi32(-127);
+	uint16_t scale = 0x7e00;
+	__m512 inverse;
+	float amax;
+
+	q[0] = q[1] = _mm_setzero_si128();
+	memcpy(&amax, &bits, sizeof amax);
+	if (bits < 0x7f800000u)
+		scale = (uint16_t)_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(amax / 127.0f), _MM_FROUND_TO_NEAREST_INT));
+	if (scale == 0 || scale >= 0x7c00)
+		return scale == 0 ? 0 : 0x7e00;
+	inverse = _mm512_set1_ps(1.0f / _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(scale))));
+	q[0] = _mm512_cvtepi32_epi8(_mm512_max_epi32(least, _mm512_min_epi32(most,
+		_mm512_cvtps_epi32(_mm512_mul_ps(low, inverse)))));
+	q[1] = _mm512_cvtepi32_epi8(_mm512_max_epi32(least, _mm512_min_epi32(most,
+		_mm512_cvtps_epi32(_mm512_mul_ps(high, inverse)))));
+	return scale;
+}
+
+INLINE void store_key(const struct mote_kv *kv, uint8_t *panel, uint32_t lane, const float *k)
+{
+	const uint32_t n = kv->head_dim;
+
+	for (uint32_t d = 0; d < n; d += 32) {
+		_Alignas(16) uint32_t quad[8];
+		uint16_t scale;
+		__m128i q[2];
+
+		if (kv->k.type == MOTE_Q8) {
+			scale = cache_quantize(k + d, n - d, q);
+			memcpy(panel + 2 * ((size_t)(d / 32) * 16 + lane), &scale, 2);
+			_mm_store_si128((__m128i *)(void *)quad, _mm_xor_si128(q[0], _mm_set1_epi8((char)0x80)));
+			_mm_store_si128((__m128i *)(void *)(quad + 4), _mm_xor_si128(q[1], _mm_set1_epi8((char)0x80)));
+			for (size_t g = 0; g < 8; g++)
+				memcpy(panel + kv->k.quants_offset + (size_t)d * 16 + g * 64 + lane * 4, &quad[g], 4);
+		}
+		for (uint32_t c = d; c < d + 32 && c < n && kv->k.type == MOTE_F32; c++)
+			memcpy(panel + 4 * ((size_t)c * 16 + lane), &k[c], 4);
+		for (uint32_t c = d; c < d + 32 && c < n && kv->k.type == MOTE_F16; c++) {
+			uint16_t h = (uint16_t)_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(k[c]), _MM_FROUND_TO_NEAREST_INT));
+			memcpy(panel + 2 * ((size_t)c * 16 + lane), &h, 2);
+		}
+	}
+}
+
+INLINE void store_value(const struct mote_kv *kv, uint8_t *panel, uint32_t lane, const float *v)
+{
+	const size_t at = (size_t)lane * kv->v_cols;
+	const uint32_t n = kv->head_dim;
+
+	if (kv->v_type == MOTE_Q8) {
+		for (uint32_t d = 0; d < n; d += 32) {
+			uint8_t *quants = panel + kv->v_quants_offset + at + d;
+			__m128i q[2];
+			uint16_t scale = cache_quantize(v + d, n - d, q);
+
+			memcpy(panel + 2 * ((size_t)(d / 32) * 16 + lane), &scale, 2);
+			_mm_store_si128((__m128i *)(void *)quants, q[0]);
+			_mm_store_si128((__m128i *)(void *)(quants + 16), q[1]);
+		}
+		return;
+	}
+	for (uint32_t d = 0; d < kv->v_cols; d += 16) {
+		__m512 x = _mm512_maskz_loadu_ps(d < n ? tail_mask(n - d) : 0, v + (d < n ? d : 0));
+
+		if (kv->v_type == MOTE_F32)
+			_mm512_store_ps(panel + 4 * (at + d), x);
+		else
+			_mm256_store_si256((__m256i *)(void *)(panel + 2 * (at + d)),
+					   _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+	}
+}
+
+TARGET static void kv_store(const struct mote_kv *kv, uint32_t position, const float *k, const float *v)
+{
+	store_key(kv, kv->k_data + (size_t)(position / 16) * kv->k.panel_bytes, position % 16, k);
+	store_value(kv, kv->v + (size_t)(position / 16) * kv->v_panel_bytes, position % 16, v);
 }
 
 void mote_kernels_init_avx512_vector(struct mote_kernels *k)
@@ -339,6 +423,7 @@ void mote_kernels_init_avx512_vector(struct mote_kernels *k)
 	k->add = add;
 	k->softmax = softmax;
 	k->merge = merge;
+	k->kv_store = kv_store;
 }
 
 #endif
