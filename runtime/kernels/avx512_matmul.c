@@ -92,7 +92,7 @@ TILE void tile_quants(const struct tile *t, const int T, const int P, const enum
 				const uint8_t *block = t->panel + (size_t)p * w->panel_bytes + w->quants_offset + b * block_bytes;
 				__m512i u[2];
 
-				if (T == 1 && P == ROW_PANELS) {
+				if (T < TILE_ROWS) {
 					_mm_prefetch((const char *)block + pair * (type == MOTE_Q4 ? 64 : 128) + t->ahead, _MM_HINT_T1);
 					if (type == MOTE_Q8)
 						_mm_prefetch((const char *)block + pair * 128 + 64 + t->ahead, _MM_HINT_T1);
@@ -162,37 +162,46 @@ TILE void tile_any(const struct tile *t, const int T, const int P, const enum mo
 		tile_floats(t, T, P, type);
 }
 
+/* step panels (4 or 1) from t->panel on times T rows, as tiles of P panels. */
+TILE void tiles(struct tile t, uint32_t step, const int T, const int P, const enum mote_type type)
+{
+	if (step == 1) {
+		tile_any(&t, T, 1, type);
+		return;
+	}
+	for (int i = 0; i < ROW_PANELS; i += P) {
+		tile_any(&t, T, P, type);
+		t.panel += (size_t)P * t.w->panel_bytes;
+		t.out += P * LANES;
+	}
+}
+
 TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
 		   const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out, size_t out_stride,
 		   const enum mote_type type)
 {
-	for (uint32_t p = 0; p < n_panels; ) {
-		const uint32_t step = n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
-		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
-		struct tile t = { .w = w, .a = a, .out_stride = out_stride };
-		uint32_t r = 0;
+	uint32_t step;
 
-		for (; r + TILE_ROWS <= n_rows; r += TILE_ROWS)
-			for (uint32_t i = 0; i < step; i += TILE_PANELS) {
-				t.panel = data + i * w->panel_bytes;
-				t.row = row + r;
-				t.out = out + r * out_stride + (size_t)(p + i) * LANES;
-				if (step == 1)
-					tile_any(&t, TILE_ROWS, 1, type);
-				else
-					tile_any(&t, TILE_ROWS, TILE_PANELS, type);
-			}
-		for (; r < n_rows; r++) {
-			t.panel = data;
-			t.row = row + r;
-			t.out = out + r * out_stride + (size_t)p * LANES;
-			t.ahead = panel + p + 2 * ROW_PANELS <= w->panels ? ROW_PANELS * w->panel_bytes : 0;
-			if (step == 1)
-				tile_any(&t, 1, 1, type);
-			else
-				tile_any(&t, 1, ROW_PANELS, type);
+	for (uint32_t p = 0; p < n_panels; p += step) {
+		struct tile t = {
+			.w = w, .panel = w->data + (size_t)(panel + p) * w->panel_bytes, .a = a, .row = row,
+			.out = out + (size_t)p * LANES, .out_stride = out_stride,
+			.ahead = panel + p + 2 * ROW_PANELS <= w->panels ? ROW_PANELS * w->panel_bytes : 0
+		};
+		uint32_t r;
+
+		step = n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
+		for (r = 0; r + TILE_ROWS <= n_rows; r += TILE_ROWS) {
+			tiles(t, step, TILE_ROWS, TILE_PANELS, type);
+			t.row += TILE_ROWS;
+			t.out += TILE_ROWS * out_stride;
 		}
-		p += step;
+		if (n_rows - r == 3)
+			tiles(t, step, 3, 2, type);
+		else if (n_rows - r == 2)
+			tiles(t, step, 2, 4, type);
+		else if (n_rows - r == 1)
+			tiles(t, step, 1, 4, type);
 	}
 }
 

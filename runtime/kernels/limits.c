@@ -2,6 +2,7 @@
 #include "runtime/kernels/limits.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -12,7 +13,7 @@
 #include <arm_neon.h>
 #endif
 
-enum { STREAMS = 4, LINE = 64, AHEAD = 1024 };
+enum { STREAMS = 4, LINE = 64, AHEAD = 1024, MOST_REPEATS = 64 };
 #define HUGE_PAGE ((size_t)2 << 20)
 
 static double seconds(void)
@@ -51,6 +52,13 @@ static void stream(void *user, uint32_t thread, uint32_t threads)
 	job->sum[thread] = sum;
 }
 
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
 enum mote_status mote_limits_bandwidth(struct mote_pool *p, size_t bytes, bool huge_pages, unsigned repeats,
 				       double *bytes_per_second, struct mote_error *error)
 {
@@ -59,6 +67,7 @@ enum mote_status mote_limits_bandwidth(struct mote_pool *p, size_t bytes, bool h
 	uint8_t *map = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint8_t *data;
 	volatile uint64_t sink = 0;
+	double rate[MOST_REPEATS];
 
 	*bytes_per_second = 0;
 	if (map == MAP_FAILED)
@@ -67,15 +76,16 @@ enum mote_status mote_limits_bandwidth(struct mote_pool *p, size_t bytes, bool h
 	madvise(data, bytes, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	memset(data, 1, bytes);
 	job.data = data;
+	repeats = repeats < 1 ? 1 : repeats > MOST_REPEATS ? MOST_REPEATS : repeats;
 	for (unsigned i = 0; i < repeats; i++) {
-		double begin = seconds(), rate;
+		double begin = seconds();
 
 		mote_pool_run(p, stream, &job);
-		rate = (double)bytes / (seconds() - begin);
+		rate[i] = (double)bytes / (seconds() - begin);
 		sink = sink + job.sum[0];
-		if (rate > *bytes_per_second)
-			*bytes_per_second = rate;
 	}
+	qsort(rate, repeats, sizeof *rate, compare_doubles);
+	*bytes_per_second = rate[repeats / 2];
 	munmap(map, mapped);
 	return MOTE_OK;
 }
