@@ -134,9 +134,21 @@ deps:
 deps-test: deps
 	@tests/deps.sh $(DEBIAN_TEST_PACKAGES)
 
+# The library's header goes with all that it includes, by the paths by which they include each other.
+HEADERS = $(sort $(filter-out runtime/mote.h,$(filter %.h,$(shell $(COMPILE) -MM -MF - runtime/mote.h))))
+VERSION = $(shell sed -n 's/.*MOTE_VERSION "\(.*\)"/\1/p' format/console.h)
+ROOT = $(DESTDIR)$(PREFIX)
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(TOOLS) $(DESTDIR)$(PREFIX)/bin
+	install -d $(ROOT)/bin $(ROOT)/lib/pkgconfig $(ROOT)/include/mote $(ROOT)/share/man/man1
+	install -m 755 $(TOOLS) $(ROOT)/bin
+	install -m 644 $(B)/libmote.a $(ROOT)/lib
+	install -m 644 runtime/mote.h $(ROOT)/include/mote
+	for header in $(HEADERS); do install -D -m 644 $$header $(ROOT)/include/mote/$$header || exit 1; done
+	install -m 644 docs/mote-*.1 $(ROOT)/share/man/man1
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: mote' 'Description: runs small language models' 'Version: $(VERSION)' \
+		'Requires: $(PACKAGES)' 'Cflags: -I$${prefix}/include/mote' 'Libs: -L$${prefix}/lib -lmote -lm -pthread' \
+		>$(ROOT)/lib/pkgconfig/mote.pc
 
 clean:
 	rm -rf build

@@ -1,0 +1,30 @@
+/* libmote: what a program needs that runs models from mote files, in the order in which it will need it.
+ *
+ *   mote_model_open()          the file, its weights bound
+ *   mote_tokenizer_open()      over section MOTE_SECTION_TOKENIZER of model->container
+ *   mote_session_open()        KV cache, workspace, threads
+ *   mote_tokenizer_encode()    text to ids; or mote_chat_render() and mote_tokenizer_encode_spans()
+ *   mote_session_forward()     logits for any batch of (token, position, sequence)
+ *   mote_sampler_next()        the next id, and mote_detokenizer_next() its text
+ *
+ * mote_context_set() and mote_answer_generate() do the last four for one answer. Each header says what its functions
+ * take, return and own. Build with `pkg-config --cflags --libs mote`; tests/cli/install.sh has a small example.
+ */
+#ifndef MOTE_H
+#define MOTE_H
+
+#include "format/block.h"
+#include "format/container.h"
+#include "format/json.h"
+#include "format/status.h"
+#include "runtime/model/model.h"
+#include "runtime/model/session.h"
+#include "runtime/text/answer.h"
+#include "runtime/text/chat.h"
+#include "runtime/text/context.h"
+#include "runtime/text/reasoning.h"
+#include "runtime/text/sampler.h"
+#include "runtime/text/template.h"
+#include "runtime/text/tokenizer.h"
+
+#endif
