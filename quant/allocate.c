@@ -1,0 +1,256 @@
+/* Bit allocation by measurement: see allocate.h. */
+#include "quant/allocate.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quant/logits.h"
+#include "quant/prove.h"
+#include "quant/receipt.h"
+
+void mote_allocation_free(struct mote_allocation *a)
+{
+	free(a->tensor);
+	*a = (struct mote_allocation){ 0 };
+}
+
+/* ---- measuring ---- */
+
+struct measuring {
+	const struct mote_quantizer *q;
+	const struct mote_plan *plan;
+	struct mote_model model;      /* the source's, one matrix replaced at a time */
+	struct mote_logits *reference;
+	uint32_t threads;
+	const struct mote_progress *progress;
+	uint64_t done, total;
+};
+
+/* The divergence with this matrix (and the head, when that is tied to it) in place of the source's. */
+static enum mote_status measure_with(struct measuring *m, const char *name, const struct mote_matrix *matrix,
+				     double *kld, struct mote_error *error)
+{
+	struct mote_matrix *place = mote_model_matrix(&m->model, name), before = *place, head = m->model.head;
+	struct mote_figures figures;
+	enum mote_status status;
+
+	*place = *matrix;
+	if (place == &m->model.embedding && m->model.config.tied_embeddings)
+		m->model.head = *matrix;
+	status = mote_logits_rewind(m->reference, error);
+	if (status == MOTE_OK)
+		status = mote_measure(m->plan, &m->model, m->reference, m->threads, NULL, &figures, error);
+	*place = before;
+	m->model.head = place == &m->model.head ? before : head;
+	if (status == MOTE_OK)
+		*kld = figures.kld_mean.value > 0 ? figures.kld_mean.value : 0;
+	return status;
+}
+
+static enum mote_status measure_choice(struct measuring *m, const struct mote_tensor *t, const double *importance,
+				       struct mote_choice *choice, struct mote_error *error)
+{
+	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .type = choice->type,
+				       .encoder = MOTE_ENCODER_WEIGHTED, .importance = importance };
+	struct mote_matrix matrix;
+	uint8_t codebook[16];
+	uint64_t bytes = mote_encoded_bytes(&job);
+	void *data = aligned_alloc(64, (size_t)bytes);
+	enum mote_status status;
+
+	choice->bytes = bytes;
+	if (!data)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory", t->name);
+	status = mote_encode_matrix(m->q->pool, &job, data, codebook, NULL, 0, 0, error);
+	if (status == MOTE_OK)
+		status = mote_matrix_init(&matrix, choice->type, t->rows, t->cols, data, codebook, &bytes, error);
+	if (status == MOTE_OK)
+		status = measure_with(m, t->name, &matrix, &choice->kld, error);
+	free(data);
+	m->done++;
+	if (status == MOTE_OK && m->progress && !m->progress->update(m->progress->user, m->done, m->total))
+		status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+	return status;
+}
+
+static bool has_rule(const struct mote_recipe *recipe, const char *name)
+{
+	for (uint32_t i = 0; i < recipe->n_rules; i++)
+		if (fnmatch(recipe->rules[i].pattern, name, 0) == 0)
+			return true;
+	return false;
+}
+
+/* The choices of each matrix, not yet measured. */
+static void list_choices(struct mote_allocation *a, const struct mote_quantizer *q, const enum mote_type *types,
+			 uint32_t n_types)
+{
+	for (uint32_t i = 0; i < q->tensors; i++) {
+		const struct mote_tensor *t = mote_container_tensor(q->source, i);
+		struct mote_sensitivity *s = &a->tensor[a->tensors];
+
+		if (t->rank == 1) {
+			a->other_bytes += t->bytes;
+			continue;
+		}
+		*s = (struct mote_sensitivity){ .name = t->name, .tensor = i, .weights = (uint64_t)t->rows * t->cols };
+		if (has_rule(q->recipe, t->name))
+			s->choice[s->choices++].type = mote_recipe_type(q->recipe, t);
+		else
+			for (uint32_t k = 0; k < n_types; k++)
+				s->choice[s->choices++].type = types[k];
+		a->tensors++;
+	}
+}
+
+enum mote_status mote_allocation_measure(struct mote_allocation *a, const struct mote_quantizer *q,
+					 const struct mote_model *source, const struct mote_plan *plan,
+					 const enum mote_type *types, uint32_t n_types, uint32_t threads,
+					 const struct mote_progress *progress, struct mote_error *error)
+{
+	struct measuring m = { .q = q, .plan = plan, .model = *source, .threads = threads, .progress = progress };
+	struct mote_logits *live = NULL;
+	enum mote_status status = MOTE_OK;
+
+	a->tensor = calloc(q->tensors + 1u, sizeof *a->tensor);
+	m.model.layer = malloc(source->config.layers * sizeof *m.model.layer); /* the matrices that are replaced are a copy's */
+	if (!a->tensor || !m.model.layer) {
+		free(m.model.layer);
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for sensitivities");
+	}
+	memcpy(m.model.layer, source->layer, source->config.layers * sizeof *m.model.layer);
+	list_choices(a, q, types, n_types);
+	for (uint32_t i = 0; i < a->tensors; i++)
+		m.total += a->tensor[i].choices;
+	status = mote_logits_from_model(source, plan, threads, NULL, &live, error);
+	if (status == MOTE_OK)
+		status = mote_logits_remember(live, NULL, &m.reference, error);
+	for (uint32_t i = 0; i < a->tensors && status == MOTE_OK; i++)
+		for (uint32_t k = 0; k < a->tensor[i].choices && status == MOTE_OK; k++)
+			status = measure_choice(&m, mote_container_tensor(q->source, a->tensor[i].tensor),
+						q->importance[a->tensor[i].tensor], &a->tensor[i].choice[k], error);
+	mote_logits_close(m.reference);
+	mote_logits_close(live);
+	free(m.model.layer);
+	return status;
+}
+
+/* ---- choosing ---- */
+
+uint64_t mote_allocation_bytes(const struct mote_allocation *a)
+{
+	uint64_t bytes = a->other_bytes;
+
+	for (uint32_t i = 0; i < a->tensors; i++)
+		bytes += a->tensor[i].choice[a->tensor[i].chosen].bytes;
+	return bytes;
+}
+
+double mote_allocation_kld(const struct mote_allocation *a)
+{
+	double kld = 0;
+
+	for (uint32_t i = 0; i < a->tensors; i++)
+		kld += a->tensor[i].choice[a->tensor[i].chosen].kld;
+	return kld;
+}
+
+/* The steepest step up from a tensor's present choice: from there on its convex hull. Divergence saved a byte, or 0. */
+static double best_step(const struct mote_sensitivity *s, uint64_t room, uint32_t *to)
+{
+	const struct mote_choice *now = &s->choice[s->chosen];
+	double best = 0;
+
+	for (uint32_t k = s->chosen + 1; k < s->choices; k++) {
+		uint64_t more = s->choice[k].bytes - now->bytes;
+		double gain = (now->kld - s->choice[k].kld) / (double)(more ? more : 1);
+
+		if (more <= room && gain > best) {
+			best = gain;
+			*to = k;
+		}
+	}
+	return best;
+}
+
+/* From the smallest types, step by step, until nothing fits or the divergence is at most kld. */
+static void climb(struct mote_allocation *a, uint64_t bytes, double kld)
+{
+	for (uint32_t i = 0; i < a->tensors; i++)
+		a->tensor[i].chosen = 0;
+	while (mote_allocation_kld(a) > kld) {
+		uint64_t room = bytes - mote_allocation_bytes(a);
+		uint32_t tensor = 0, choice = 0, to = 0;
+		double best = 0;
+
+		for (uint32_t i = 0; i < a->tensors; i++) {
+			double gain = best_step(&a->tensor[i], room, &to);
+
+			if (gain > best) {
+				best = gain;
+				tensor = i;
+				choice = to;
+			}
+		}
+		if (best <= 0)
+			return;
+		a->tensor[tensor].chosen = choice;
+	}
+}
+
+enum mote_status mote_allocation_within_bytes(struct mote_allocation *a, uint64_t bytes, struct mote_error *error)
+{
+	uint64_t least;
+
+	for (uint32_t i = 0; i < a->tensors; i++)
+		a->tensor[i].chosen = 0;
+	least = mote_allocation_bytes(a);
+	if (least > bytes)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+				      "the budget leaves %llu bytes for tensors; the smallest types take %llu",
+				      (unsigned long long)bytes, (unsigned long long)least);
+	climb(a, bytes, 0);
+	return MOTE_OK;
+}
+
+void mote_allocation_within_kld(struct mote_allocation *a, double kld)
+{
+	climb(a, UINT64_MAX, kld);
+}
+
+/* ---- the table ---- */
+
+static bool add_row(cJSON *rows, const struct mote_sensitivity *s, uint32_t k)
+{
+	const struct mote_choice *c = &s->choice[k];
+	cJSON *row = cJSON_CreateObject();
+
+	return row && cJSON_AddItemToArray(rows, row) && cJSON_AddStringToObject(row, "tensor", s->name) &&
+	       cJSON_AddStringToObject(row, "type", mote_type_name(c->type)) &&
+	       cJSON_AddNumberToObject(row, "bytes", (double)c->bytes) && cJSON_AddNumberToObject(row, "kld", c->kld) &&
+	       cJSON_AddBoolToObject(row, "chosen", s->chosen == k);
+}
+
+cJSON *mote_allocation_to_json(const struct mote_allocation *a, const struct mote_text *text,
+			       const struct mote_plan *plan)
+{
+	cJSON *o = cJSON_CreateObject(), *rows = NULL;
+	char hex[33];
+	bool ok;
+
+	mote_hash_to_hex(mote_text_hash(text), hex);
+	ok = o && cJSON_AddStringToObject(o, "text", text->generated ? "generated" : text->name) &&
+	     cJSON_AddStringToObject(o, "text_xxh3", hex) &&
+	     cJSON_AddNumberToObject(o, "tokens", (double)mote_plan_rows(plan)) &&
+	     cJSON_AddStringToObject(o, "encoder", mote_encoder_name(MOTE_ENCODER_WEIGHTED)) &&
+	     cJSON_AddNumberToObject(o, "predicted_kld", mote_allocation_kld(a)) &&
+	     (rows = cJSON_AddArrayToObject(o, "rows"));
+	for (uint32_t i = 0; ok && i < a->tensors; i++)
+		for (uint32_t k = 0; ok && k < a->tensor[i].choices; k++)
+			ok = add_row(rows, &a->tensor[i], k);
+	if (ok)
+		return o;
+	cJSON_Delete(o);
+	return NULL;
+}

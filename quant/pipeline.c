@@ -1,0 +1,470 @@
+/* The whole way from a container to a quantized one: see pipeline.h. */
+#include "quant/pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "quant/calibrate.h"
+#include "quant/overlap.h"
+
+enum {
+	VALIDATION_TOKENS = 8192,       /* of text that the source writes itself */
+	CALIBRATION_TOKENS_MIN = 4096,  /* of any text */
+	CALIBRATION_TOKENS_MAX = 16384,
+	SENSITIVITY_TOKENS_MIN = 512,
+	SENSITIVITY_TOKENS_MAX = 4096,
+	KLD_ATTEMPTS = 3
+};
+
+/* So that the two texts of one run differ. */
+#define CALIBRATION_SEED_OFFSET ((uint64_t)1 << 32)
+/* What receipts and the table of sensitivities may add to a file; a budget sets this aside. */
+#define SECTION_BYTES 24576u
+
+static const enum mote_type mixture_types[] = { MOTE_Q4, MOTE_Q8 };
+enum { MIXTURE_TYPES = sizeof mixture_types / sizeof *mixture_types };
+
+struct pipeline {
+	const struct mote_pipeline_options *o;
+	struct mote_pipeline_result *result;
+	struct mote_recipe recipe;      /* o's, with the encoder chosen and the mixture's rules before o's */
+	struct mote_rule *rules;
+	struct mote_model *source;
+	const struct mote_container *container;
+	struct mote_quantizer quantizer;
+	struct mote_plan calibration;   /* chunks = 0: not needed */
+	struct mote_allocation allocation;
+	cJSON *sensitivity;
+	struct mote_writer *writer;
+};
+
+static void phase(const struct pipeline *p, const char *label)
+{
+	if (p->o->phase)
+		p->o->phase(p->o->progress ? p->o->progress->user : NULL, label);
+}
+
+static enum mote_status no_memory(struct mote_error *error)
+{
+	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+}
+
+void mote_pipeline_result_free(struct mote_pipeline_result *r)
+{
+	cJSON_Delete(r->recipe);
+	cJSON_Delete(r->receipts);
+	*r = (struct mote_pipeline_result){ 0 };
+}
+
+/* ---- what is needed ---- */
+
+static bool any_matrix_becomes(const struct pipeline *p, enum mote_type type, bool vocabulary_only)
+{
+	for (uint32_t i = 0; i < p->quantizer.tensors; i++) {
+		const struct mote_tensor *t = mote_container_tensor(p->container, i);
+
+		if (mote_recipe_type(&p->recipe, t) == type && (!vocabulary_only || mote_is_vocabulary_matrix(t->name)))
+			return true;
+	}
+	return false;
+}
+
+/* The best encoder for what there is to encode: at 8 bits a search leaves nothing that is worth a calibration. */
+static void choose_encoder(struct pipeline *p)
+{
+	if (p->o->best_encoder)
+		p->recipe.encoder = p->o->goal != MOTE_GOAL_TYPE || any_matrix_becomes(p, MOTE_Q4, false) ?
+				    MOTE_ENCODER_GPTQ : MOTE_ENCODER_SEARCH;
+}
+
+static bool needs_calibration(const struct pipeline *p)
+{
+	return p->o->goal != MOTE_GOAL_TYPE ||
+	       (p->recipe.encoder >= MOTE_ENCODER_WEIGHTED &&
+		(any_matrix_becomes(p, MOTE_Q4, false) || any_matrix_becomes(p, MOTE_Q8, false)));
+}
+
+/* Second order does without the first, but for a vocabulary matrix of 4 bits. */
+static bool needs_importance(const struct pipeline *p)
+{
+	return p->o->goal != MOTE_GOAL_TYPE || p->recipe.encoder != MOTE_ENCODER_GPTQ ||
+	       any_matrix_becomes(p, MOTE_Q4, true);
+}
+
+/* Fewer tokens for larger models: each costs more, and more weights share what they say. */
+static uint32_t tokens_for(const struct pipeline *p, uint64_t work, uint32_t min, uint32_t max)
+{
+	uint64_t tokens = work / mote_quantizer_weights(&p->quantizer);
+
+	return tokens < min ? min : tokens > max ? max : (uint32_t)tokens;
+}
+
+static uint32_t calibration_tokens(const struct pipeline *p)
+{
+	return tokens_for(p, (uint64_t)1 << 40, CALIBRATION_TOKENS_MIN, CALIBRATION_TOKENS_MAX);
+}
+
+/* ---- texts ---- */
+
+static enum mote_status write_texts(struct pipeline *p, struct mote_error *error)
+{
+	const struct mote_pipeline_options *o = p->o;
+	enum mote_status status = MOTE_OK;
+
+	if (!o->no_validation && !o->validation->data) {
+		phase(p, "writing text to measure on");
+		status = mote_text_generate(p->source, o->seed, VALIDATION_TOKENS, o->threads, o->progress, o->validation,
+					    error);
+	}
+	if (status == MOTE_OK && needs_calibration(p) && !o->calibration->data) {
+		phase(p, "writing text to calibrate on");
+		status = mote_text_generate(p->source, o->seed + CALIBRATION_SEED_OFFSET, calibration_tokens(p), o->threads,
+					    o->progress, o->calibration, error);
+	}
+	return status;
+}
+
+/* Files only: what the model writes from two seeds shares forms (a chat template's text), not passages. */
+static enum mote_status refuse_overlap(const struct mote_text *calibration, const struct mote_text *validation,
+				       struct mote_error *error)
+{
+	size_t place;
+	enum mote_status status;
+
+	if (!calibration->data || !validation->data || calibration->generated || validation->generated)
+		return MOTE_OK;
+	status = mote_text_overlap(calibration->data, calibration->bytes, validation->data, validation->bytes, &place,
+				   error);
+	if (status == MOTE_OK && place != SIZE_MAX)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      "calibration text '%s' from byte %zu on is also in validation text '%s': a model must not "
+				      "be measured on what it was fitted to", calibration->name, place, validation->name);
+	return status;
+}
+
+static enum mote_status plan_calibration(struct pipeline *p, struct mote_error *error)
+{
+	uint32_t positions = p->source->config.max_positions;
+	uint32_t context = positions < MOTE_VALIDATE_CONTEXT ? positions : MOTE_VALIDATE_CONTEXT;
+	struct mote_plan_options options = { .context_tokens = context,
+					     .max_chunks = (calibration_tokens(p) + context - 1) / context };
+	enum mote_status status = mote_plan_init(p->source, p->o->calibration, &options, &p->calibration, error);
+
+	if (status != MOTE_OK)
+		mote_error_prefix(error, "calibration text");
+	else if (needs_importance(p)) {
+		phase(p, "calibrating");
+		status = mote_calibrate_importance(&p->quantizer, p->source, &p->calibration, p->o->threads, p->o->progress,
+						   error);
+	}
+	return status;
+}
+
+/* ---- the mixture ---- */
+
+/* The calibration text again, so that nothing is chosen by what it will be measured on; the first chunks will do. */
+static enum mote_status measure_sensitivities(struct pipeline *p, struct mote_error *error)
+{
+	uint32_t tokens = tokens_for(p, (uint64_t)1 << 36, SENSITIVITY_TOKENS_MIN, SENSITIVITY_TOKENS_MAX);
+	struct mote_plan plan = p->calibration; /* shares its ids */
+
+	phase(p, "measuring sensitivities");
+	plan.first = plan.context / 8; /* more of what is computed is scored than when measuring for others to repeat */
+	plan.chunk_rows = plan.context - plan.first - 1;
+	plan.chunks = tokens / plan.context < plan.chunks ? tokens / plan.context : plan.chunks;
+	plan.chunks = plan.chunks ? plan.chunks : 1;
+	return mote_allocation_measure(&p->allocation, &p->quantizer, p->source, &plan, mixture_types, MIXTURE_TYPES,
+				       p->o->threads, p->o->progress, error);
+}
+
+/* Makes the chosen mixture the recipe: a rule for each matrix, the user's own behind them. */
+static enum mote_status adopt_mixture(struct pipeline *p, struct mote_error *error)
+{
+	uint32_t n = p->allocation.tensors;
+	struct mote_rule *rules = realloc(p->rules, (n + p->o->recipe.n_rules + 1u) * sizeof *rules);
+
+	if (!rules)
+		return no_memory(error);
+	p->rules = rules;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct mote_sensitivity *s = &p->allocation.tensor[i];
+
+		rules[i] = (struct mote_rule){ s->name, s->choice[s->chosen].type };
+	}
+	if (p->o->recipe.n_rules)
+		memcpy(rules + n, p->o->recipe.rules, p->o->recipe.n_rules * sizeof *rules);
+	p->recipe.rules = rules;
+	p->recipe.n_rules = n + p->o->recipe.n_rules;
+	p->result->predicted_kld = mote_allocation_kld(&p->allocation);
+	cJSON_Delete(p->sensitivity);
+	p->sensitivity = mote_allocation_to_json(&p->allocation, p->o->calibration, &p->calibration);
+	return p->sensitivity ? MOTE_OK : no_memory(error);
+}
+
+static uint64_t matrix_bytes(const struct pipeline *p)
+{
+	uint64_t bytes = mote_quantizer_bytes(&p->quantizer);
+
+	for (uint32_t i = 0; i < p->quantizer.tensors; i++)
+		if (mote_container_tensor(p->container, i)->rank == 1)
+			bytes -= mote_container_tensor(p->container, i)->bytes;
+	return bytes;
+}
+
+/* Bytes of the source's file that are not tensors: metadata, tokenizer, directory, padding. */
+static uint64_t overhead_bytes(const struct pipeline *p)
+{
+	uint64_t bytes = mote_container_file_bytes(p->container);
+
+	for (uint32_t i = 0; i < p->quantizer.tensors; i++)
+		bytes -= mote_container_tensor(p->container, i)->bytes;
+	return bytes + SECTION_BYTES;
+}
+
+/* target: of the predicted divergence, for MOTE_GOAL_KLD. */
+static enum mote_status choose_mixture(struct pipeline *p, double target, struct mote_error *error)
+{
+	const struct mote_pipeline_options *o = p->o;
+	uint64_t overhead = overhead_bytes(p), budget = o->budget_bytes;
+	enum mote_status status = MOTE_OK;
+
+	if (o->goal == MOTE_GOAL_KLD) {
+		mote_allocation_within_kld(&p->allocation, target);
+	} else if (o->goal == MOTE_GOAL_BYTES && budget < overhead) {
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+				      "a file of %llu bytes: tokenizer, metadata and receipt alone take %llu",
+				      (unsigned long long)budget, (unsigned long long)overhead);
+	} else {
+		if (o->goal == MOTE_GOAL_BITS)
+			budget = (uint64_t)(o->bits / 8 * (double)mote_quantizer_weights(&p->quantizer)) +
+				 p->allocation.other_bytes;
+		else
+			budget -= overhead;
+		status = mote_allocation_within_bytes(&p->allocation, budget, error);
+	}
+	return status == MOTE_OK ? adopt_mixture(p, error) : status;
+}
+
+/* ---- metadata ---- */
+
+static bool put_goal(const struct mote_pipeline_options *o, cJSON *recipe)
+{
+	switch (o->goal) {
+	case MOTE_GOAL_TYPE: return cJSON_AddStringToObject(recipe, "type", mote_type_name(o->recipe.type));
+	case MOTE_GOAL_BYTES: return cJSON_AddNumberToObject(recipe, "budget_bytes", (double)o->budget_bytes);
+	case MOTE_GOAL_BITS: return cJSON_AddNumberToObject(recipe, "bits", o->bits);
+	case MOTE_GOAL_KLD: return cJSON_AddNumberToObject(recipe, "max_kld", o->max_kld);
+	}
+	return false;
+}
+
+/* How the tensors were made: for the lineage and the receipt. The mixture itself is in the tensors' directory. */
+static enum mote_status make_recipe(struct pipeline *p, struct mote_error *error)
+{
+	const struct mote_recipe *user = &p->o->recipe;
+	cJSON *o = cJSON_CreateObject(), *rules = NULL, *rule;
+	bool ok = o && put_goal(p->o, o) && cJSON_AddStringToObject(o, "encoder", mote_encoder_name(p->recipe.encoder));
+
+	if (ok && user->n_rules)
+		ok = (rules = cJSON_AddArrayToObject(o, "rules")) != NULL;
+	for (uint32_t i = 0; ok && i < user->n_rules; i++) {
+		rule = cJSON_CreateObject();
+		ok = rule && cJSON_AddItemToArray(rules, rule) &&
+		     cJSON_AddStringToObject(rule, "pattern", user->rules[i].pattern) &&
+		     cJSON_AddStringToObject(rule, "type", mote_type_name(user->rules[i].type));
+	}
+	p->result->recipe = o;
+	return ok ? MOTE_OK : no_memory(error);
+}
+
+/* The source's metadata with this step appended to its lineage. */
+static enum mote_status put_metadata(struct pipeline *p, struct mote_error *error)
+{
+	cJSON *metadata = cJSON_Duplicate(mote_container_metadata(p->container), true);
+	cJSON *lineage = metadata ? cJSON_GetObjectItemCaseSensitive(metadata, "lineage") : NULL;
+	cJSON *step = cJSON_CreateObject(), *recipe = cJSON_Duplicate(p->result->recipe, true);
+	char hex[33];
+	bool ok;
+	enum mote_status status;
+
+	if (metadata && !cJSON_IsArray(lineage))
+		lineage = cJSON_AddArrayToObject(metadata, "lineage");
+	mote_hash_to_hex(mote_container_tensors_hash(p->container), hex);
+	ok = lineage && step && recipe && cJSON_AddItemToArray(lineage, step) &&
+	     cJSON_AddStringToObject(step, "step", "quantize") && cJSON_AddStringToObject(step, "tool", p->o->tool) &&
+	     cJSON_AddStringToObject(step, "source_tensors", hex) && cJSON_AddItemToObject(step, "recipe", recipe);
+	if (ok && p->calibration.chunks) {
+		mote_hash_to_hex(mote_text_hash(p->o->calibration), hex);
+		ok = cJSON_AddStringToObject(step, "calibration", hex) != NULL;
+	}
+	status = ok ? mote_writer_put_json(p->writer, MOTE_SECTION_METADATA, metadata, error) : no_memory(error);
+	cJSON_Delete(metadata);
+	return status;
+}
+
+/* ---- one attempt: encode, write, measure ---- */
+
+static enum mote_status encode(struct pipeline *p, struct mote_error *error)
+{
+	const struct mote_pipeline_options *o = p->o;
+	enum mote_status status = MOTE_OK;
+
+	if (p->calibration.chunks && p->recipe.encoder == MOTE_ENCODER_GPTQ) {
+		phase(p, "quantizing layers");
+		status = mote_calibrate_layers(&p->quantizer, p->source, &p->calibration, o->threads, o->progress, error);
+	}
+	phase(p, "writing");
+	if (status == MOTE_OK)
+		status = mote_quantizer_write(&p->quantizer, p->writer, o->progress, error);
+	if (status == MOTE_OK)
+		status = put_metadata(p, error);
+	if (status == MOTE_OK && p->sensitivity)
+		status = mote_writer_put_json(p->writer, MOTE_SECTION_SENSITIVITY, p->sensitivity, error);
+	return status == MOTE_OK ? mote_writer_finish(p->writer, error) : status;
+}
+
+static enum mote_status measure(struct pipeline *p, struct mote_error *error)
+{
+	const struct mote_pipeline_options *o = p->o;
+	struct mote_pipeline_result *r = p->result;
+	struct mote_prove_options options = { .plan = { .context_tokens = o->context_tokens }, .threads = o->threads,
+					      .validation = o->validation, .recipe = r->recipe, .tool = o->tool,
+					      .calibration = p->calibration.chunks ? o->calibration : NULL };
+	enum mote_status status;
+
+	phase(p, "measuring");
+	cJSON_Delete(r->receipts);
+	r->receipts = NULL;
+	status = mote_prove(mote_writer_temp_path(p->writer), p->source, &options, o->progress, &r->figures, &r->receipts,
+			    error);
+	r->measured = status == MOTE_OK;
+	if (status == MOTE_OK)
+		status = mote_writer_put_json(p->writer, MOTE_SECTION_RECEIPTS, r->receipts, error);
+	return status == MOTE_OK ? mote_writer_finish(p->writer, error) : status;
+}
+
+static enum mote_status attempt(struct pipeline *p, struct mote_error *error)
+{
+	struct stat written;
+	enum mote_status status;
+
+	mote_writer_discard(p->writer);
+	p->writer = NULL;
+	status = mote_writer_open(p->o->output, p->o->force, &p->writer, error);
+	if (status == MOTE_OK)
+		status = encode(p, error);
+	if (status == MOTE_OK && !p->o->no_validation)
+		status = measure(p, error);
+	if (status == MOTE_OK && stat(mote_writer_temp_path(p->writer), &written) == 0)
+		p->result->file_bytes = (uint64_t)written.st_size;
+	p->result->bits_per_weight = 8.0 * (double)matrix_bytes(p) / (double)mote_quantizer_weights(&p->quantizer);
+	return status;
+}
+
+/* The prediction adds up what simpler encoders cost one by one, so it is off by a factor, which the first attempt
+ * shows; the next aims closer to the limit. What misses it is followed by what had met it. */
+static enum mote_status attempt_kld(struct pipeline *p, struct mote_error *error)
+{
+	double limit = p->o->max_kld, target = limit, met = -1;
+	enum mote_status status = MOTE_OK;
+
+	for (int i = 0; i < KLD_ATTEMPTS && status == MOTE_OK; i++) {
+		double kld;
+
+		status = choose_mixture(p, target, error);
+		if (status == MOTE_OK)
+			status = attempt(p, error);
+		if (status != MOTE_OK)
+			break;
+		kld = p->result->figures.kld_mean.value;
+		if (kld <= limit && (kld > 0.85 * limit || target <= met))
+			return status;
+		met = kld <= limit && target > met ? target : met;
+		target *= kld > 0 ? 0.95 * limit / kld : 2;
+	}
+	if (status == MOTE_OK && met > 0 && p->result->figures.kld_mean.value > limit) {
+		status = choose_mixture(p, met, error);
+		if (status == MOTE_OK)
+			status = attempt(p, error);
+	}
+	return status;
+}
+
+static enum mote_status check_gates(const struct pipeline *p, struct mote_error *error)
+{
+	const struct mote_pipeline_options *o = p->o;
+	double kld = p->result->figures.kld_mean.value, ratio = p->result->figures.perplexity_ratio.value;
+
+	if (o->max_kld > 0 && !(kld <= o->max_kld))
+		return mote_error_set(error, MOTE_ERROR_QUALITY,
+				      "%s: KL divergence %.5f is more than the %g allowed; no file written", o->output, kld,
+				      o->max_kld);
+	if (o->max_ppl_ratio > 0 && !(ratio <= o->max_ppl_ratio))
+		return mote_error_set(error, MOTE_ERROR_QUALITY,
+				      "%s: perplexity ratio %.5f is more than the %g allowed; no file written", o->output, ratio,
+				      o->max_ppl_ratio);
+	return MOTE_OK;
+}
+
+/* ---- all of it ---- */
+
+static enum mote_status prepare(struct pipeline *p, struct mote_error *error)
+{
+	const struct mote_pipeline_options *o = p->o;
+	enum mote_status status = mote_model_open(o->input, MOTE_WEIGHTS_MAPPED, &p->source, error);
+
+	if (status != MOTE_OK)
+		return status;
+	p->container = p->source->container;
+	p->result->source_bytes = mote_container_file_bytes(p->container);
+	status = mote_recipe_check(&p->recipe, p->container, error);
+	if (status == MOTE_OK)
+		status = mote_quantizer_init(&p->quantizer, p->container, &p->recipe, o->threads, error);
+	if (status != MOTE_OK)
+		return status;
+	choose_encoder(p);
+	/* Before anything that takes time: the name to write to must be free. */
+	status = mote_writer_open(o->output, o->force, &p->writer, error);
+	if (status == MOTE_OK)
+		status = make_recipe(p, error);
+	if (status == MOTE_OK)
+		status = write_texts(p, error);
+	if (status == MOTE_OK)
+		status = refuse_overlap(o->calibration, o->validation, error);
+	if (status == MOTE_OK && needs_calibration(p))
+		status = plan_calibration(p, error);
+	if (status == MOTE_OK && o->goal != MOTE_GOAL_TYPE)
+		status = measure_sensitivities(p, error);
+	return status;
+}
+
+enum mote_status mote_pipeline_run(const struct mote_pipeline_options *options, struct mote_pipeline_result *result,
+				   struct mote_error *error)
+{
+	struct pipeline p = { .o = options, .result = result, .recipe = options->recipe };
+	enum mote_status status = prepare(&p, error);
+
+	if (status == MOTE_OK && options->goal == MOTE_GOAL_KLD) {
+		status = attempt_kld(&p, error);
+	} else if (status == MOTE_OK) {
+		if (options->goal != MOTE_GOAL_TYPE)
+			status = choose_mixture(&p, 0, error);
+		if (status == MOTE_OK)
+			status = attempt(&p, error);
+	}
+	if (status == MOTE_OK && !options->no_validation)
+		status = check_gates(&p, error);
+	if (status == MOTE_OK) {
+		status = mote_writer_commit(p.writer, error);
+		p.writer = NULL;
+	}
+	mote_writer_discard(p.writer);
+	cJSON_Delete(p.sensitivity);
+	mote_allocation_free(&p.allocation);
+	mote_plan_free(&p.calibration);
+	mote_quantizer_free(&p.quantizer);
+	mote_model_close(p.source);
+	free(p.rules);
+	return status;
+}

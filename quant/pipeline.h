@@ -1,0 +1,56 @@
+/* From a container to a quantized one with its receipt: the whole way, as mote-quantize goes it.
+ *
+ * open the source -> texts -> (sensitivities -> mixture) -> calibrate -> encode and write -> measure -> gates -> commit.
+ * Nothing appears under the output's name before the last step, and nothing is left behind when an earlier one fails.
+ */
+#ifndef MOTE_QUANT_PIPELINE_H
+#define MOTE_QUANT_PIPELINE_H
+
+#include "quant/allocate.h"
+#include "quant/prove.h"
+
+enum mote_goal {
+	MOTE_GOAL_TYPE,   /* recipe.type for every matrix */
+	MOTE_GOAL_BYTES,  /* the best mixture in a file of at most budget_bytes */
+	MOTE_GOAL_BITS,   /* the best mixture of at most `bits` a weight, matrices only */
+	MOTE_GOAL_KLD     /* the smallest mixture whose measured divergence is at most max_kld */
+};
+
+struct mote_pipeline_options {
+	const char *input, *output;
+	bool force;                          /* replace output */
+	struct mote_recipe recipe;           /* with a goal other than TYPE: type is ignored, rules are kept */
+	bool best_encoder;                   /* choose recipe.encoder */
+	enum mote_goal goal;
+	uint64_t budget_bytes;
+	double bits;
+	double max_kld, max_ppl_ratio;       /* gates; 0: none */
+	struct mote_text *calibration;       /* data NULL: the source writes one when the encoder wants it */
+	struct mote_text *validation;        /* data NULL: the source writes one */
+	bool no_validation;
+	uint32_t context_tokens;             /* of a chunk when measuring; 0: as mote_plan_init() */
+	uint64_t seed;                       /* at most 2^32 - 1 */
+	uint32_t threads;
+	const char *tool;                    /* "mote-quantize 0.1.0" */
+	void (*phase)(void *user, const char *label); /* what begins now; or NULL */
+	const struct mote_progress *progress;         /* of the phase; or NULL */
+};
+
+/* Zero-initialize; free with mote_pipeline_result_free(). */
+struct mote_pipeline_result {
+	cJSON *recipe;                       /* as in the lineage and the receipt */
+	cJSON *receipts;                     /* NULL without validation */
+	struct mote_figures figures;
+	bool measured;
+	uint64_t source_bytes, file_bytes;   /* of the files */
+	double bits_per_weight;              /* of matrices */
+	double predicted_kld;                /* of the mixture; 0 without one */
+};
+void mote_pipeline_result_free(struct mote_pipeline_result *r);
+
+/* MOTE_ERROR_QUALITY: a gate failed; the result is filled, and there is no file. MOTE_ERROR_UNSUPPORTED: the two texts
+ * share a passage, or the source is quantized; others as the steps'. */
+enum mote_status mote_pipeline_run(const struct mote_pipeline_options *options, struct mote_pipeline_result *result,
+				   struct mote_error *error);
+
+#endif
