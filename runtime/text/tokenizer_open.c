@@ -141,7 +141,7 @@ static enum mote_status check_texts(const struct mote_tokenizer *t, struct mote_
 static enum mote_status check_merges(const struct mote_tokenizer *t, struct mote_error *error)
 {
 	const uint8_t *bucket = t->part[PART_BUCKET], *merge = t->part[PART_MERGE];
-	uint32_t count = part_count(t, PART_MERGE), mask = (1u << t->id_bits) - 1, last = 0, next;
+	uint32_t count = part_count(t, PART_MERGE), mask, last = 0, next;
 	enum mote_status status;
 
 	if (t->model != MODEL_BPE)
@@ -163,6 +163,7 @@ static enum mote_status check_merges(const struct mote_tokenizer *t, struct mote
 	}
 	if (last != count)
 		return corrupt(error, "merges", last, count);
+	mask = (1u << t->id_bits) - 1;
 	for (uint32_t i = 0; i < count; i++)
 		if (((uint32_t)load64(merge + 8 * (size_t)i) & mask) >= t->n_ids)
 			return bad(error, "merge", i);
