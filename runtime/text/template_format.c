@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MAX_WIDTH 100000 /* of a field, and of a precision */
 
@@ -11,7 +12,8 @@ struct layout {
 	const struct jinja_text *fill;
 	char align;      /* < > = ^, or 0: as the type has it */
 	char sign;       /* + or space, or 0 */
-	bool alternate, zero;
+	bool alternate;
+	bool zero;       /* %: the flag; format: zeros fill up to the width, and are grouped */
 	char grouping;   /* , or _, or 0 */
 	int64_t width, precision; /* precision -1: none */
 	char type;       /* 0: none */
@@ -42,7 +44,8 @@ static void put_text_field(struct jinja_builder *b, const struct layout *l, cons
 }
 
 /* digits with separators between groups counted from the right; the part after the digits stays. */
-static const struct jinja_text *group(struct jinja *j, const struct layout *l, const char *s, size_t bytes, bool plain)
+static const struct jinja_text *group(struct jinja *j, const struct layout *l, size_t sign_bytes, const char *s,
+				      size_t bytes, bool plain)
 {
 	size_t digits = 0, each = l->type == 'x' || l->type == 'X' || l->type == 'o' || l->type == 'b' ? 4 : 3, n;
 	size_t padded;
@@ -53,13 +56,12 @@ static const struct jinja_text *group(struct jinja *j, const struct layout *l, c
 	if (l->grouping && each == 4)
 		digits = bytes;
 	mote_jinja_begin(&b, j);
-	n = digits;
 	if (l->grouping && l->zero && l->width > 0) { /* zeros are grouped too */
-		for (padded = digits; padded + (padded - 1) / each + (bytes - digits) < (size_t)l->width; padded++)
+		for (padded = digits; padded + (padded - 1) / each + (bytes - digits) + sign_bytes < (size_t)l->width; padded++)
 			;
-		for (; n < padded; n++) {
+		for (n = padded; n > digits; n--) {
 			mote_jinja_put(&b, "0", 1, plain);
-			if ((padded - 1 - (b.bytes ? n - digits : 0)) && (padded - (n - digits) - 1) % each == 0 && padded - (n - digits) > 1)
+			if ((n - 1) % each == 0)
 				mote_jinja_put(&b, &l->grouping, 1, plain);
 		}
 	}
@@ -78,7 +80,7 @@ static void put_number_field(struct jinja_builder *b, const struct layout *l, bo
 	char sign[8];
 
 	snprintf(sign, sizeof sign, "%s%s", negative ? "-" : l->sign == '+' ? "+" : l->sign == ' ' ? " " : "", prefix);
-	put_aligned(b, l, mote_jinja_text(b->j, sign, strlen(sign), plain), group(b->j, l, digits, bytes, plain),
+	put_aligned(b, l, mote_jinja_text(b->j, sign, strlen(sign), plain), group(b->j, l, strlen(sign), digits, bytes, plain),
 		    l->align ? l->align : '>');
 }
 
@@ -106,6 +108,34 @@ static void put_int(struct jinja_builder *b, const struct layout *l, struct jinj
 	put_number_field(b, l, i < 0, l->alternate && base != 10 ? prefix : "", digits + n, sizeof digits - n, v.plain);
 }
 
+/* No type, but a precision: like 'g', except that it never looks like an integer, for which one digit less fits. */
+static int like_float(const struct layout *l, double x, int64_t precision, char *text, size_t room)
+{
+	int n, exponent, digits = precision > 0 ? (int)precision : 1;
+	char *e;
+
+	n = snprintf(text, room, "%.*e", digits - 1, x);
+	e = strchr(text, 'e');
+	if (!isfinite(x) || !e)
+		return n;
+	exponent = (int)strtol(e + 1, NULL, 10);
+	if (exponent >= -4 && exponent < digits - 1) {
+		n = snprintf(text, room, l->alternate ? "%#.*g" : "%.*g", digits, x);
+		return strchr(text, '.') ? n : n + snprintf(text + n, room - (size_t)n, ".0");
+	}
+	if (l->alternate)
+		return strchr(text, '.') ? n : snprintf(text, room, "%#.*e", digits - 1, x);
+	if (strchr(text, '.')) {
+		char *end = e;
+
+		while (end[-1] == '0')
+			end--;
+		end -= end[-1] == '.';
+		memmove(end, e, strlen(e) + 1);
+	}
+	return (int)strlen(text);
+}
+
 static void put_float(struct jinja_builder *b, const struct layout *l, double x, bool plain)
 {
 	char format[16], repr[40], *text;
@@ -123,10 +153,8 @@ static void put_float(struct jinja_builder *b, const struct layout *l, double x,
 	text = mote_jinja_alloc(b->j, room);
 	snprintf(format, sizeof format, "%%%s.*%c", l->alternate ? "#" : "", type);
 	n = snprintf(text, room, format, (int)precision, fabs(value)); /* the format is built from a checked type */
-	if (l->type == 0 && !strpbrk(text, ".en")) { /* no type: like g, but never looks like an integer */
-		text[n++] = '.';
-		text[n++] = '0';
-	}
+	if (l->type == 0)
+		n = like_float(l, fabs(value), precision, text, room);
 	if (l->type == '%')
 		text[n++] = '%';
 	put_number_field(b, l, signbit(x) && !isnan(x), "", text, (size_t)n, plain);
@@ -350,10 +378,11 @@ static int64_t layout_size(struct jinja *j, const struct jinja_text *spec, size_
 	return n;
 }
 
-static struct layout parse_layout(struct jinja *j, const struct jinja_text *spec)
+static struct layout parse_layout(struct jinja *j, const struct jinja_text *spec, bool text)
 {
 	struct layout l = { .fill = mote_jinja_text(j, " ", 1, false), .precision = -1 };
 	size_t at = 0, length = 0;
+	bool filled = false;
 
 	if (spec->bytes)
 		mote_jinja_decode(spec->at, &length);
@@ -361,6 +390,7 @@ static struct layout parse_layout(struct jinja *j, const struct jinja_text *spec
 		l.fill = mote_jinja_slice(j, spec, 0, length);
 		l.align = spec->at[length];
 		at = length + 1;
+		filled = true;
 	} else if (spec->bytes && spec->at[0] && strchr("<>=^", spec->at[0])) {
 		l.align = spec->at[at++];
 	}
@@ -369,14 +399,10 @@ static struct layout parse_layout(struct jinja *j, const struct jinja_text *spec
 	if (at < spec->bytes && spec->at[at] == '#' && ++at)
 		l.alternate = true;
 	if (at < spec->bytes && spec->at[at] == '0' && ++at) {
-		l.zero = true;
-		if (!l.align) {
-			l.align = '=';
-			l.fill = mote_jinja_text(j, "0", 1, false);
-		} else {
-			l.zero = false;
-		}
+		l.align = l.align ? l.align : text ? '<' : '=';
+		l.fill = filled ? l.fill : mote_jinja_text(j, "0", 1, false);
 	}
+	l.zero = l.align == '=' && mote_jinja_text_is(l.fill, "0");
 	l.width = layout_size(j, spec, &at);
 	if (at < spec->bytes && (spec->at[at] == ',' || spec->at[at] == '_'))
 		l.grouping = spec->at[at++];
@@ -410,10 +436,8 @@ static void format_value(struct jinja_builder *b, struct jinja_value v, const st
 	}
 	if (v.kind != JINJA_STRING && !mote_jinja_is_number(v))
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "unsupported format string for %s", mote_jinja_type(v));
-	l = parse_layout(j, spec);
+	l = parse_layout(j, spec, v.kind == JINJA_STRING);
 	if (v.kind == JINJA_STRING) {
-		if (l.align == '=' && l.zero) /* a zero before the width fills strings on the right */
-			l.align = '<';
 		if ((l.type && l.type != 's') || l.sign || l.alternate || l.grouping || l.align == '=')
 			fail_code(j, &l, v);
 		put_text_field(b, &l, v.text);

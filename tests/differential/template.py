@@ -265,7 +265,115 @@ class Maker:
             "messages": [{"role": "user", "content": "Hi <|im_end|>"}, {"role": "assistant", "content": self.value()}],
         }
 
+    # ---- narrower kinds of cases: token soup, scopes, text and number functions ----
+
+    SOUP = ["{{", "}}", "{%", "%}", "{#", "#}", "{{-", "-}}", "{%-", "-%}", "{%+", "+%}", "{#-", "-#}", " ", "  ", "\n", "\n ", " \n", "\t", "\r\n",
+            " raw ", " endraw ", " if 1 ", " endif ", " set q = 1 ", " 1 ", " 'a' ", '"', "'", "a", "b", "(", ")", "[", "]", "{", "}", ",", "+", "-",
+            "1.5", "x.0", ".", "|upper", "else", "'\\n'", "{{ 1 }}", "{% if 1 %}", "{% endif %}", "{% raw %}", "{% endraw %}", "{# c #}", "\u3000", "\x0b"]
+
+    def make_soup(self):
+        return "".join(self.random.choice(self.SOUP) for _ in range(self.random.randint(1, 14)))
+
+    def make_tidy_soup(self):
+        pieces = ["{{ 'v' }}", "{{- 'v' }}", "{{ 'v' -}}", "{{- 'v' -}}"]
+        for inner in ("set q = 1", "if 1", "endif"):
+            pieces += ["{%" + left + " " + inner + " " + right + "%}" for left in ("", "-", "+") for right in ("", "-", "+")]
+        pieces += ["{#" + left + " c " + right + "#}" for left in ("", "-", "+") for right in ("", "-", "+")]
+        pieces += ["{%" + left + " raw " + "%} {{ r }} {%" + right + " endraw " + last + "%}" for left in ("", "-") for right in ("", "-") for last in ("", "-", "+")]
+        gaps = ["", " ", "\n", "  \n", "\n  ", " \n ", "t", "t\n", "\n t ", "\t", "\r\n", "\n\n"]
+        out, depth = "", 0
+        for _ in range(self.random.randint(1, 7)):
+            piece = self.random.choice(pieces)
+            if "endif" in piece:
+                if not depth:
+                    continue
+                depth -= 1
+            depth += "if 1" in piece
+            out += self.random.choice(gaps) + piece
+        return out + self.random.choice(gaps) + "{% endif %}" * depth + self.random.choice(gaps)
+
+    def make_scope(self, depth=0):
+        names = ["p", "q", "r", "n", "i"]
+        out = ""
+        for _ in range(self.random.randint(1, 4)):
+            name = self.random.choice(names)
+            pick = self.random.randint(0, 12 if depth < 4 else 4)
+            if pick <= 2:
+                out += "{{ %s }}," % name
+            elif pick <= 4:
+                out += "{%% set %s = %s %%}" % (name, self.random.choice(["1", "2", "'s'", "p", "q ~ 'x'", "r or 7", "(n or 0) ~ 1"]))
+            elif pick == 5:
+                out += "{%% for %s in %s %%}%s{%% endfor %%}" % (name, self.random.choice(["[1]", "[1, 2]", "p or [3]", "[]", "'ab'"]), self.make_scope(depth + 1))
+            elif pick == 6:
+                out += "{%% if %s %%}%s{%% else %%}%s{%% endif %%}" % (self.random.choice(names + ["loop is defined and loop.first"]),
+                                                                     self.make_scope(depth + 1), self.make_scope(depth + 1))
+            elif pick == 7:
+                out += "{%% macro f(%s) %%}%s{%% endmacro %%}" % (self.random.choice(["", "p", "p, q=p", "q=1, r=q"]), self.make_scope(depth + 1))
+            elif pick == 8:
+                out += "{{ f(" + self.random.choice(["", "1", "p", "1, 2"]) + ") if f is defined and f is not string and f is not number }}"
+            elif pick == 9:
+                out += "{%% with %s = %s %%}%s{%% endwith %%}" % (name, self.random.choice(names + ["5"]), self.make_scope(depth + 1))
+            elif pick == 10:
+                out += "{%% set %s %%}%s{%% endset %%}" % (name, self.make_scope(depth + 1))
+            elif pick == 11:
+                out += "{%% filter upper %%}%s{%% endfilter %%}" % self.make_scope(depth + 1)
+            else:
+                out += "{%% macro g(a) %%}<{{ caller(a) }}>{%% endmacro %%}{%% call(%s) g(%s) %%}%s{%% endcall %%}" % (
+                    "z", self.random.choice(names), self.make_scope(depth + 1))
+        return out
+
+    CHARACTERS = ["a", "B", "z", "0", "9", " ", " ", "\t", "\n", "\r", "\r\n", "\x0b", "\x1c", "\x85", "\xa0", "\u2028", "\u3000", "\u200b", "-", "_", "'", '"',
+                  "\\", "é", "É", "ß", "İ", "ı", "ǆ", "ǅ", "Σ", "σ", "ς", "ﬁ", "ŉ", "٣", "²", "½", "Ⅷ", "日", "ー", "😀", "\u0301", "\x7f", "\x00"[:0], "ª", "ά", "Ж", "ж",
+                  "K", "\ufeff", "\u00ad", "<", "&", ">", ".", ",", "%", "{", "}", "/", "(", "x", "=", "\U0001d7d8", "\ue000", "Ǳ", "ﬀ"]
+
+    def make_text_call(self):
+        method = self.random.choice("""upper() lower() title() capitalize() swapcase() strip() lstrip() rstrip() split() rsplit() splitlines()
+            splitlines(true) isalpha() isdigit() isdecimal() isnumeric() isalnum() isspace() isupper() islower() istitle() isascii() isprintable()
+            isidentifier() split(u) rsplit(u,1) split(none,1) rsplit(none,2) strip(u) lstrip(u) rstrip(u) find(u) rfind(u) count(u) replace(u,'<>')
+            replace(u,'',1) partition(u) rpartition(u) startswith(u) endswith(u) center(9) ljust(7,'·') zfill(6) expandtabs() expandtabs(3) join('abc')
+            removeprefix(u) removesuffix(u) find(u,1) rfind(u,0,3) count(u,-3) index(u) casefold()""".split())
+        filters = self.random.choice("""upper lower title capitalize trim trim(u) wordcount length reverse list string e urlencode striptags tojson
+            tojson(ensure_ascii=true) indent indent(2,true,true) truncate(5) truncate(6,true) truncate(5,false,u) center(10) replace(u,'_')
+            first last int float int(9) sort|join unique|join map('upper')|list min max batch(3)|list e|e forceescape|e select('upper')|list
+            groupby(0)|list default('z',true) format""".split())
+        return self.random.choice(["{{ t.%s }}" % method, "{{ [t.%s] }}" % method, "{{ t|%s }}" % filters, "{{ [t|%s] }}" % filters,
+                                   "{{ t[%d:%d] }}|{{ t[%d] }}|{{ t[::%d] }}|{{ [t] }}" % tuple(self.random.choice([-3, -1, 1, 2, 5]) for _ in range(4)),
+                                   "{{ (t|e).%s }}" % method.replace("casefold()", "lower()"), "{{ t is upper }}{{ t is lower }}{{ t == u }}{{ t < u }}{{ u in t }}"])
+
+    def number(self):
+        return self.random.choice([self.random.uniform(-10, 10), self.random.uniform(-1, 1) * 10 ** self.random.randint(-12, 25), self.random.randint(-99, 99),
+                                   float(self.random.randint(-999, 999)), self.random.randint(-9, 9) / 2, self.random.randint(-10 ** 12, 10 ** 12),
+                                   round(self.random.uniform(-100, 100), 2), self.random.randint(0, 9999) / 1000])
+
+    def make_number_call(self):
+        spec = "".join([self.random.choice(["", "<", ">", "^", "=", "*<", "0>"]), self.random.choice(["", "", "+", " ", "-"]), self.random.choice(["", "", "#"]),
+                        self.random.choice(["", "", "0"]), self.random.choice(["", "8", "12", "3"]), self.random.choice(["", "", ",", "_"]),
+                        self.random.choice(["", "", ".0", ".1", ".3", ".12"]), self.random.choice(["", "", "d", "f", "e", "g", "%", "x", "o", "b", "X", "s", "n", "G", "E"])])
+        percent = "%" + "".join([self.random.choice(["", "", "-", "+", " ", "0", "#", "-+"]), self.random.choice(["", "5", "10"]),
+                                 self.random.choice(["", "", ".0", ".2", ".5"]), self.random.choice("dfegsrxXoiGEF")])
+        operator = self.random.choice(["+", "-", "*", "/", "//", "%", "**", "<", "<=", "==", "!=", ">"])
+        return self.random.choice(["{{ '{:%s}'.format(t) }}" % spec, "{{ '%s' % t }}".replace("%s", percent), "{{ '%s' | format(t) }}".replace("%s", percent),
+                                   "{{ t %s (u|round(0) if '%s' == '**' else u) }}" % (operator, operator), "{{ t }}|{{ [t] }}|{{ t|tojson }}|{{ -t }}|{{ t|abs }}",
+                                   "{{ t|round }}|{{ t|round(%d) }}|{{ t|int }}|{{ t|float }}" % self.random.randint(-3, 6), "{{ t|string|float == t }}",
+                                   "{{ t|round(%d, '%s') }}" % (self.random.randint(0, 4), self.random.choice(["ceil", "floor", "common"])),
+                                   "{{ t|filesizeformat }} {{ t|filesizeformat(true) }}", "{{ [t, u, 0, true]|sort }}{{ [t, u]|sum }}{{ t in [u, t] }}"])
+
+    def narrow_case(self):
+        pick = self.random.random()
+        text = "".join(self.random.choice(self.CHARACTERS) for _ in range(self.random.randint(0, 8)))
+        if pick < 0.3:
+            return self.make_text_call(), {"t": text, "u": "".join(self.random.choice(self.CHARACTERS[:20] + list(text)) for _ in range(self.random.randint(0, 2)))}
+        if pick < 0.55:
+            return self.make_number_call(), {"t": self.number(), "u": self.number()}
+        if pick < 0.8:
+            return self.make_scope(), {name: self.random.choice(["P", 0, [4, 5]]) for name in self.random.sample(["p", "q", "r", "f"], 2)}
+        return self.make_soup() if pick < 0.9 else self.make_tidy_soup(), {"x": [1]}
+
     def case(self):
+        if self.random.random() < 0.5:
+            template, context = self.narrow_case()
+            options = {key: self.random.random() < 0.6 for key in ("trim_blocks", "lstrip_blocks", "keep_trailing_newline")}
+            return {"template": template, "context": context, **options}
         head = "{% set ns = namespace(v=1, w=0) %}{% set cy = cycler('p', 'q') %}{% set jo = joiner() %}" \
                "{% macro m(a=1, b=2) %}[{{ a }}|{{ b }}]{% endmacro %}" if self.random.random() < 0.95 else ""
         if self.random.random() < 0.5:
