@@ -190,8 +190,9 @@ static enum mote_status name_bad(const char *name, enum mote_type from, enum mot
 					      place, mantissa ? "NaN" : "infinite");
 		if ((narrow_bits(to, widen(from, bits)) & exponent_mask(to)) == exponent_mask(to))
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      "tensor \"%s\": element %zu%s is %g, beyond the range of %s; bf16 and f32 hold it",
-					      name, element, place, (double)widen(from, bits), mote_type_name(to));
+					      "tensor \"%s\": element %zu%s is %g, beyond the range of %s; %s", name, element,
+					      place, (double)widen(from, bits), mote_type_name(to),
+					      to == MOTE_F16 ? "bf16 and f32 hold it" : "f32 holds it");
 	}
 	return MOTE_OK;
 }

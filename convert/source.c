@@ -68,7 +68,7 @@ static enum mote_status open_file(const struct mote_source *s, const char *name,
 {
 	struct stat st;
 
-	*fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC);
+	*fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us waiting */
 	if (*fd < 0 && errno == ENOENT) {
 		if (!required)
 			return MOTE_OK;
