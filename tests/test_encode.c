@@ -1,0 +1,356 @@
+/* Encoders of blocks and matrices: against hand-made values, against plain rounding, at the edges of float, and the
+ * same bytes on any number of threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/half.h"
+#include "quant/encode_matrix.h"
+
+static uint64_t random_state;
+
+static double random_unit(void)
+{
+	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+	return (double)(random_state >> 11) * 0x1p-53;
+}
+
+static float random_normal(void)
+{
+	double sum = 0;
+
+	for (int i = 0; i < 12; i++)
+		sum += random_unit();
+	return (float)(sum - 6);
+}
+
+static double decode(enum mote_type type, const uint8_t *codebook, uint8_t quant, uint16_t scale)
+{
+	return (double)mote_f32_from_f16(scale) * ((type == MOTE_Q8 ? quant : codebook[quant]) - 128);
+}
+
+static double block_error(enum mote_type type, const uint8_t *codebook, const float *x, const double *weight,
+			  const uint8_t *quants, uint16_t scale)
+{
+	double error = 0;
+
+	for (int j = 0; j < 32; j++) {
+		double r = x[j] - decode(type, codebook, quants[j], scale);
+		error += (weight ? weight[j] : 1) * r * r;
+	}
+	return error;
+}
+
+static void test_round_known(void **state)
+{
+	float x[32];
+	uint8_t quants[32];
+	uint16_t scale;
+
+	(void)state;
+	for (int j = 0; j < 32; j++)
+		x[j] = (float)j - 16; /* the largest magnitude, -16, takes quant 0: the scale is 2 */
+	mote_encode_round(MOTE_Q4, x, quants, &scale);
+	assert_int_equal(scale, 0x4000);
+	assert_int_equal(quants[0], 0);
+	assert_int_equal(quants[1], 1);   /* -7.5 + 8.5 */
+	assert_int_equal(quants[16], 8);  /* 0 */
+	assert_int_equal(quants[17], 9);  /* 0.5 + 8.5 */
+	assert_int_equal(quants[31], 15); /* 7.5 + 8.5 = 16, held at 15 */
+
+	x[0] = 127;
+	for (int j = 1; j < 32; j++)
+		x[j] = (j % 2 ? 0.5f : 0.49999997f) * (j % 4 < 2 ? 1.0f : -1.0f);
+	mote_encode_round(MOTE_Q8, x, quants, &scale);
+	assert_int_equal(scale, 0x3c00);
+	assert_int_equal(quants[0], 255);
+	assert_int_equal(quants[1], 129); /* 0.5 goes away from zero */
+	assert_int_equal(quants[3], 127); /* so does -0.5 */
+	assert_int_equal(quants[2], 128); /* -0.49999997 does not */
+	assert_int_equal(quants[4], 128);
+}
+
+static void test_nearest(void **state)
+{
+	uint8_t uneven[16] = { 1, 1, 28, 30, 31, 90, 127, 129, 130, 130, 131, 180, 200, 201, 254, 255 };
+	const uint8_t *codebooks[] = { mote_codebook_linear, mote_codebook_normal, uneven };
+
+	(void)state;
+	for (int c = 0; c < 4; c++) {
+		struct mote_grid g;
+
+		mote_grid_init(&g, c == 3 ? MOTE_Q8 : MOTE_Q4, c == 3 ? NULL : codebooks[c]);
+		for (int i = 0; i < 40000; i++) {
+			double x = i < 1200 ? (i - 600) * 0.25 : (random_unit() - 0.5) * 300, least = INFINITY;
+
+			for (uint32_t k = 0; k < g.levels; k++)
+				least = fmin(least, fabs(g.value[k] - x));
+			assert_true(fabs(g.value[mote_grid_nearest(&g, x)] - x) == least);
+		}
+	}
+}
+
+/* The blocks that break encoders, then ordinary ones. */
+static void make_block(int kind, float *x)
+{
+	for (int j = 0; j < 32; j++)
+		switch (kind) {
+		case 0: x[j] = 0; break;
+		case 1: x[j] = 0.37f; break;
+		case 2: x[j] = -0.37f; break;
+		case 3: x[j] = j == 17 ? 1e6f : 1e-3f * random_normal(); break;
+		case 4: x[j] = 1e30f * random_normal(); break;                 /* scales overflow f16 */
+		case 5: x[j] = 3e38f * (j % 2 ? 1.0f : -1.0f); break;
+		case 6: x[j] = 1e-41f * (float)(j - 16); break;                /* subnormal */
+		case 7: x[j] = 1e-7f * random_normal(); break;                 /* scales that f16 holds badly or not */
+		case 8: x[j] = j == 0 ? -0.0f : 0.0f; break;
+		case 9: x[j] = j < 31 ? 0 : 5; break;
+		case 10: x[j] = 65504.0f * random_normal(); break;
+		default: x[j] = random_normal() * (kind % 3 == 0 ? random_normal() : 0.05f); break;
+		}
+}
+
+/* What encode.h promises for any finite block: nothing but numbers, an error that is bounded, and a search that is never
+ * worse than plain rounding. */
+static void test_edges_and_bounds(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < 3000; kind++)
+		for (int q4 = 0; q4 < 2; q4++) {
+			enum mote_type type = q4 ? MOTE_Q4 : MOTE_Q8;
+			uint8_t plain[32], best[32];
+			uint16_t plain_scale, best_scale;
+			double wide[32], weight[32], largest = 0, plain_error, found;
+			struct mote_grid g;
+			float x[32];
+
+			make_block(kind, x);
+			mote_grid_init(&g, type, mote_codebook_linear);
+			for (int j = 0; j < 32; j++) {
+				wide[j] = x[j];
+				weight[j] = random_unit() * random_unit();
+				largest = fmax(largest, fabs(wide[j]));
+			}
+			mote_encode_round(type, x, plain, &plain_scale);
+			assert_true((plain_scale & 0x7fff) < 0x7c00);
+			for (int j = 0; j < 32; j++) {
+				/* Half a step, twice that at q4's short side; the scale's own rounding (2^-11, or 2^-25 where f16
+				 * is subnormal) times the quant; and what saturates. */
+				double end = q4 ? 8 : 127, step = largest / end;
+				double bound = step * (q4 ? 1 : 0.5) + largest * 0x1p-11 + 0x1p-25 * end + 1e-12 * largest;
+
+				if (step < 65504)
+					assert_true(fabs(wide[j] - decode(type, mote_codebook_linear, plain[j], plain_scale)) <= bound);
+			}
+			plain_error = block_error(type, mote_codebook_linear, x, NULL, plain, plain_scale);
+			found = mote_encode_search(&g, wide, NULL, best, &best_scale);
+			assert_true((best_scale & 0x7fff) < 0x7c00);
+			assert_true(found <= plain_error);
+			assert_true(fabs(found - block_error(type, mote_codebook_linear, x, NULL, best, best_scale)) <=
+				    1e-9 * found);
+
+			plain_error = block_error(type, mote_codebook_linear, x, weight, plain, plain_scale);
+			found = mote_encode_search(&g, wide, weight, best, &best_scale);
+			assert_true(found <= plain_error * (1 + 1e-12));
+
+			mote_grid_init(&g, type, mote_codebook_normal);
+			found = mote_encode_search(&g, wide, weight, best, &best_scale);
+			assert_true(isfinite(found) && (best_scale & 0x7fff) < 0x7c00);
+		}
+}
+
+/* The search against every scale that f16 has near the right size. */
+static void test_search_is_near_the_best(void **state)
+{
+	double total = 0, total_best = 0;
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		struct mote_grid g;
+		double wide[32], best = INFINITY;
+		uint8_t quants[32];
+		uint16_t scale;
+
+		mote_grid_init(&g, MOTE_Q4, i % 2 ? mote_codebook_normal : mote_codebook_linear);
+		for (int j = 0; j < 32; j++)
+			wide[j] = random_normal();
+		total += mote_encode_search(&g, wide, NULL, quants, &scale);
+		for (uint32_t half = 1; half < 0x4400; half++)
+			for (int sign = 0; sign < 2; sign++) {
+				double s = mote_f32_from_f16((uint16_t)(half | (sign ? 0x8000u : 0))), error = 0;
+
+				for (int j = 0; j < 32; j++) {
+					double r = wide[j] - s * g.value[mote_grid_nearest(&g, wide[j] / s)];
+					error += r * r;
+				}
+				best = fmin(best, error);
+			}
+		total_best += best;
+	}
+	assert_true(total <= 1.03 * total_best);
+}
+
+/* ---- matrices ---- */
+
+struct fixture {
+	struct mote_matrix source;
+	float *data;
+	uint32_t rows, cols;
+};
+
+static void make_matrix(struct fixture *f, uint32_t rows, uint32_t cols)
+{
+	uint64_t bytes;
+	float *row_major = malloc((size_t)16 * cols * sizeof *row_major);
+
+	*f = (struct fixture){ .rows = rows, .cols = cols };
+	assert_int_equal(mote_matrix_init(&f->source, MOTE_F32, rows, cols, NULL, NULL, &bytes, NULL), MOTE_OK);
+	f->data = aligned_alloc(64, (size_t)bytes);
+	f->source.data = (const uint8_t *)f->data;
+	for (uint32_t p = 0; p < f->source.panels; p++) {
+		uint32_t n = rows - p * 16 < 16 ? rows - p * 16 : 16;
+
+		for (uint32_t i = 0; i < 16 * cols; i++)
+			row_major[i] = random_normal() * 0.05f;
+		mote_panel_pack_floats(&f->source, row_major, n, f->data + p * f->source.panel_bytes / 4);
+	}
+	free(row_major);
+}
+
+static void encode_matrix(const struct fixture *f, enum mote_type type, enum mote_encoder encoder, uint32_t threads,
+			  void **out, uint64_t *bytes, uint8_t codebook[16])
+{
+	struct mote_encode_job job = { .name = "w", .source = &f->source, .type = type, .encoder = encoder };
+	struct mote_pool *pool;
+
+	assert_int_equal(mote_pool_open(threads, &pool, NULL), MOTE_OK);
+	*bytes = mote_encoded_bytes(&job);
+	*out = aligned_alloc(64, (size_t)*bytes);
+	memset(*out, 0xaa, (size_t)*bytes);
+	assert_int_equal(mote_encode_matrix(pool, &job, *out, codebook, NULL, 0, 0, NULL), MOTE_OK);
+	mote_pool_close(pool);
+}
+
+static double matrix_error(const struct fixture *f, enum mote_type type, const void *data, const uint8_t *codebook)
+{
+	struct mote_matrix m;
+	uint64_t bytes;
+	float *a = malloc(f->cols * sizeof *a), *b = malloc(f->cols * sizeof *b);
+	double error = 0;
+
+	mote_matrix_init(&m, type, f->rows, f->cols, data, codebook, &bytes, NULL);
+	for (uint32_t r = 0; r < f->rows; r++) {
+		mote_matrix_decode_row(&f->source, r, a);
+		mote_matrix_decode_row(&m, r, b);
+		for (uint32_t j = 0; j < f->cols; j++)
+			error += ((double)a[j] - b[j]) * ((double)a[j] - b[j]);
+	}
+	free(a);
+	free(b);
+	return error;
+}
+
+/* Rows and columns that fill neither panels nor blocks; each encoder at least as good as the one before, and the
+ * same bytes from 1, 2 and 5 threads. */
+static void test_matrices(void **state)
+{
+	struct fixture f;
+	double errors[4];
+
+	(void)state;
+	make_matrix(&f, 75, 172);
+	for (int encoder = 0; encoder < 4; encoder++) {
+		void *one, *other;
+		uint8_t codebook[16], again[16];
+		uint64_t bytes;
+
+		encode_matrix(&f, MOTE_Q4, (enum mote_encoder)encoder, 1, &one, &bytes, codebook);
+		errors[encoder] = matrix_error(&f, MOTE_Q4, one, codebook);
+		for (uint32_t threads = 2; threads <= 5; threads += 3) {
+			encode_matrix(&f, MOTE_Q4, (enum mote_encoder)encoder, threads, &other, &bytes, again);
+			assert_memory_equal(one, other, bytes);
+			assert_memory_equal(codebook, again, 16);
+			free(other);
+		}
+		free(one);
+		encode_matrix(&f, MOTE_Q8, (enum mote_encoder)encoder, 2, &one, &bytes, codebook);
+		assert_true(matrix_error(&f, MOTE_Q8, one, codebook) < errors[encoder] / 200); /* 4 bits: 256 times in theory */
+		free(one);
+	}
+	assert_true(errors[1] < 0.95 * errors[0]);
+	assert_true(errors[2] < 0.97 * errors[1]);
+	assert_true(errors[3] < 1.01 * errors[2]); /* normal weights: there is nothing more to learn */
+	free(f.data);
+}
+
+/* The fixed codebook is where learning from normal weights ends. */
+static void test_normal_codebook(void **state)
+{
+	struct fixture f;
+	uint8_t codebook[16];
+	uint64_t bytes;
+	void *out;
+
+	(void)state;
+	make_matrix(&f, 512, 512);
+	encode_matrix(&f, MOTE_Q4, MOTE_ENCODER_LEARNED, 2, &out, &bytes, codebook);
+	for (int k = 0; k < 16; k++)
+		assert_in_range(codebook[k] + 8, mote_codebook_normal[k] + 4, mote_codebook_normal[k] + 12);
+	free(out);
+	free(f.data);
+}
+
+static void test_refuses_bad_weights(void **state)
+{
+	const float bad[] = { NAN, INFINITY, -INFINITY, 1e6f };
+	struct mote_pool *pool;
+	struct fixture f;
+	uint8_t codebook[16];
+
+	(void)state;
+	assert_int_equal(mote_pool_open(2, &pool, NULL), MOTE_OK);
+	make_matrix(&f, 20, 40);
+	for (int i = 0; i < 4; i++)
+		for (int f16 = 0; f16 < 2; f16++) {
+			struct mote_encode_job job = { .name = "w.x", .source = &f.source, .type = f16 ? MOTE_F16 : MOTE_Q4,
+						       .encoder = MOTE_ENCODER_SEARCH };
+			void *out = aligned_alloc(64, (size_t)mote_encoded_bytes(&job));
+			float before = f.data[40 * 16 + 7 * 16 + 2]; /* panel 1: row 18, column 7 */
+			struct mote_error error = { 0 };
+			enum mote_status status;
+
+			f.data[40 * 16 + 7 * 16 + 2] = bad[i];
+			status = mote_encode_matrix(pool, &job, out, codebook, NULL, 0, 0, &error);
+			f.data[40 * 16 + 7 * 16 + 2] = before;
+			free(out);
+			if (i == 3 && !f16) { /* large, but a number that a block can hold */
+				assert_int_equal(status, MOTE_OK);
+				continue;
+			}
+			assert_int_equal(status, MOTE_ERROR_UNSUPPORTED);
+			assert_non_null(strstr(error.message, "w.x"));
+			assert_non_null(strstr(error.message, "[18, 7]"));
+		}
+	free(f.data);
+	mote_pool_close(pool);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_known),
+		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_edges_and_bounds),
+		cmocka_unit_test(test_search_is_near_the_best),
+		cmocka_unit_test(test_matrices),
+		cmocka_unit_test(test_normal_codebook),
+		cmocka_unit_test(test_refuses_bad_weights),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,367 @@
+/* Second-order encoding and the sums it stands on, against plain double-precision linear algebra. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/half.h"
+#include "quant/encode_matrix.h"
+#include "quant/gptq.h"
+#include "quant/moments.h"
+
+enum { COLS = 80, N = 96, ROWS = 16, TOKENS = 400 };
+
+static uint64_t random_state = 7;
+
+static double random_normal(void)
+{
+	double sum = 0;
+
+	for (int i = 0; i < 12; i++) {
+		random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+		sum += (double)(random_state >> 11) * 0x1p-53;
+	}
+	return sum - 6;
+}
+
+/* Inputs with strong correlations, as activations have them: 12 directions and a little noise. */
+static void make_inputs(float *x, size_t stride, uint32_t tokens, uint32_t cols)
+{
+	static double direction[12][256];
+
+	for (int d = 0; d < 12; d++)
+		for (uint32_t j = 0; j < cols; j++)
+			direction[d][j] = random_normal();
+	for (uint32_t t = 0; t < tokens; t++)
+		for (uint32_t j = 0; j < stride; j++)
+			x[t * stride + j] = j < cols ? (float)(0.2 * random_normal()) : NAN; /* padding is never used */
+	for (uint32_t t = 0; t < tokens; t++)
+		for (int d = 0; d < 12; d++) {
+			double amount = random_normal();
+			for (uint32_t j = 0; j < cols; j++)
+				x[t * stride + j] += (float)(amount * direction[d][j]);
+		}
+}
+
+static void test_moments(void **state)
+{
+	const struct { uint32_t a_cols, b_cols, rows; } shapes[] = { { 1, 1, 1 }, { 80, 80, 33 }, { 67, 130, 20 }, { 130, 17, 5 } };
+
+	(void)state;
+	for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+		uint32_t a_cols = shapes[s].a_cols, b_cols = shapes[s].b_cols, rows = shapes[s].rows;
+		size_t a_stride = (a_cols + 15) / 16 * 16, b_stride = (b_cols + 15) / 16 * 16;
+		float *a = malloc(rows * a_stride * sizeof *a), *b = malloc(rows * b_stride * sizeof *b);
+		double *sum[3];
+
+		make_inputs(a, a_stride, rows, a_cols);
+		make_inputs(b, b_stride, rows, b_cols);
+		for (int k = 0; k < 3; k++) {
+			struct mote_pool *pool;
+
+			sum[k] = calloc((size_t)a_cols * b_cols, sizeof(double));
+			assert_int_equal(mote_pool_open(k == 2 ? 5 : (uint32_t)k + 1, &pool, NULL), MOTE_OK);
+			mote_moments_add(pool, a, a_stride, a_cols, b, b_stride, b_cols, rows, false, sum[k]);
+			mote_moments_add(pool, a, a_stride, a_cols, b, b_stride, b_cols, rows, false, sum[k]);
+			mote_pool_close(pool);
+		}
+		for (uint32_t i = 0; i < a_cols; i++)
+			for (uint32_t j = 0; j < b_cols; j++) {
+				double expected = 0;
+
+				for (uint32_t t = 0; t < rows; t++)
+					expected += 2.0 * a[t * a_stride + i] * b[t * b_stride + j];
+				assert_true(fabs(sum[0][i * b_cols + j] - expected) < 1e-3);
+			}
+		assert_memory_equal(sum[0], sum[1], (size_t)a_cols * b_cols * sizeof(double));
+		assert_memory_equal(sum[0], sum[2], (size_t)a_cols * b_cols * sizeof(double));
+		for (int k = 0; k < 3; k++)
+			free(sum[k]);
+		free(a);
+		free(b);
+	}
+}
+
+/* X: what the source sees; Y: what the quantized model sees; and the sums over them. */
+struct problem {
+	float x[TOKENS][COLS], y[TOKENS][COLS]; /* COLS is a multiple of 16 */
+	double h[COLS * COLS], cross[COLS * COLS];
+	float rows[ROWS * N], lost[ROWS * N];
+	struct mote_second_order s;
+};
+
+static struct problem *make_problem(double noise, bool cross)
+{
+	struct problem *p = calloc(1, sizeof *p);
+
+	make_inputs(&p->x[0][0], COLS, TOKENS, COLS);
+	for (int t = 0; t < TOKENS; t++)
+		for (int j = 0; j < COLS; j++)
+			p->y[t][j] = p->x[t][j] + (float)(noise * (random_normal() - 0.5 * p->x[t][(j + 1) % COLS]));
+	for (int i = 0; i < COLS; i++)
+		for (int j = 0; j < COLS; j++)
+			for (int t = 0; t < TOKENS; t++) {
+				p->h[i * COLS + j] += (double)p->y[t][i] * p->y[t][j];
+				p->cross[i * COLS + j] += ((double)p->x[t][i] - p->y[t][i]) * p->y[t][j];
+			}
+	for (int r = 0; r < ROWS; r++)
+		for (int j = 0; j < COLS; j++)
+			p->rows[r * N + j] = (float)(0.05 * random_normal());
+	assert_int_equal(mote_second_order_init(&p->s, COLS, p->h, cross ? p->cross : NULL, TOKENS, 0.01, NULL), MOTE_OK);
+	assert_int_equal(p->s.n, N);
+	return p;
+}
+
+static void free_problem(struct problem *p)
+{
+	mote_second_order_free(&p->s);
+	free(p);
+}
+
+/* Mean square of what the outputs w.x - q.y + lost are off by, over rows and tokens. */
+static double output_error(const struct problem *p, const struct mote_grid *g, const uint8_t *quants,
+			   const uint16_t *scales)
+{
+	double total = 0;
+
+	for (int r = 0; r < ROWS; r++)
+		for (int t = 0; t < TOKENS; t++) {
+			double off = 0;
+
+			for (int j = 0; j < COLS; j++)
+				off += (double)p->rows[r * N + j] * p->x[t][j] -
+				       (double)mote_f32_from_f16(scales[r * (N / 32) + j / 32]) *
+				       g->value[quants[r * N + j]] * p->y[t][j];
+			total += off * off;
+		}
+	return total / (ROWS * TOKENS);
+}
+
+static void encode(const struct problem *p, const struct mote_grid *g, const float *lost, uint8_t *quants,
+		   uint16_t *scales, double *error)
+{
+	void *scratch = aligned_alloc(64, mote_gptq_scratch_bytes(N));
+
+	*error = mote_gptq_encode(&p->s, g, p->rows, lost, ROWS, quants, scales, scratch);
+	free(scratch);
+}
+
+static void search(const struct problem *p, const struct mote_grid *g, uint8_t *quants, uint16_t *scales)
+{
+	for (int i = 0; i < ROWS * N / 32; i++) {
+		double x[32], weight[32];
+
+		for (int j = 0; j < 32; j++) {
+			int col = i * 32 % N + j;
+			x[j] = p->rows[i * 32 + j];
+			weight[j] = col < COLS ? p->h[col * COLS + col] : 0;
+		}
+		mote_encode_search(g, x, weight, quants + i * 32, scales + i);
+	}
+}
+
+/* Correlated inputs are where error feedback pays: far less output error than the weighted search, and a returned
+ * error that is what it says. */
+static void test_beats_search(void **state)
+{
+	struct problem *p = make_problem(0, false);
+	uint8_t quants[ROWS * N], searched[ROWS * N];
+	uint16_t scales[ROWS * N / 32], searched_scales[ROWS * N / 32];
+	double returned, expected = 0, found;
+	struct mote_grid g;
+
+	(void)state;
+	mote_grid_init(&g, MOTE_Q4, mote_codebook_normal);
+	encode(p, &g, NULL, quants, scales, &returned);
+	search(p, &g, searched, searched_scales);
+	found = output_error(p, &g, quants, scales);
+	assert_true(found < 0.5 * output_error(p, &g, searched, searched_scales));
+	for (int r = 0; r < ROWS; r++) {
+		double e[N];
+
+		for (int j = 0; j < N; j++)
+			e[j] = p->rows[r * N + j] -
+			       (double)mote_f32_from_f16(scales[r * (N / 32) + j / 32]) * g.value[quants[r * N + j]];
+		for (int i = 0; i < N; i++)
+			for (int j = 0; j < N; j++)
+				expected += e[i] * p->s.h[i * N + j] * e[j];
+	}
+	assert_true(fabs(returned - expected) < 1e-3 * expected);
+	free_problem(p);
+}
+
+/* No single change of a quant lowers the error: where the descent says it ends. */
+static void test_ends_at_a_minimum(void **state)
+{
+	struct problem *p = make_problem(0, false);
+	uint8_t quants[ROWS * N];
+	uint16_t scales[ROWS * N / 32];
+	struct mote_grid g;
+	double returned;
+	int better = 0;
+
+	(void)state;
+	mote_grid_init(&g, MOTE_Q4, mote_codebook_linear);
+	encode(p, &g, NULL, quants, scales, &returned);
+	for (int r = 0; r < ROWS; r++) {
+		double e[N], gradient[N];
+
+		for (int j = 0; j < N; j++)
+			e[j] = p->rows[r * N + j] -
+			       (double)mote_f32_from_f16(scales[r * (N / 32) + j / 32]) * g.value[quants[r * N + j]];
+		for (int i = 0; i < N; i++) {
+			gradient[i] = 0;
+			for (int j = 0; j < N; j++)
+				gradient[i] += p->s.h[i * N + j] * e[j];
+		}
+		for (int j = 0; j < COLS; j++)
+			for (int step = -1; step <= 1; step += 2) {
+				double scale = mote_f32_from_f16(scales[r * (N / 32) + j / 32]), d = step * scale;
+
+				if (quants[r * N + j] + step < 0 || quants[r * N + j] + step > 15)
+					continue;
+				better += d * (d * p->s.h[j * N + j] - 2 * gradient[j]) < -1e-7 * returned;
+			}
+	}
+	assert_true(better <= ROWS * COLS / 100); /* sweeps are few: nearly everywhere */
+	free_problem(p);
+}
+
+/* Gaussian elimination with pivoting: solves a z = b in place, a [n][n]. */
+static void solve(double *a, double *b, int n)
+{
+	for (int i = 0; i < n; i++) {
+		int pivot = i;
+
+		for (int k = i + 1; k < n; k++)
+			if (fabs(a[k * n + i]) > fabs(a[pivot * n + i]))
+				pivot = k;
+		for (int j = 0; j < n; j++) {
+			double swap = a[i * n + j];
+			a[i * n + j] = a[pivot * n + j];
+			a[pivot * n + j] = swap;
+		}
+		double swap = b[i];
+		b[i] = b[pivot];
+		b[pivot] = swap;
+		for (int k = i + 1; k < n; k++) {
+			double m = a[k * n + i] / a[i * n + i];
+
+			for (int j = i; j < n; j++)
+				a[k * n + j] -= m * a[i * n + j];
+			b[k] -= m * b[i];
+		}
+	}
+	for (int i = n; i-- > 0;) {
+		for (int j = i + 1; j < n; j++)
+			b[i] -= a[i * n + j] * b[j];
+		b[i] /= a[i * n + i];
+	}
+}
+
+/* The target is w + (w C + R) H^-1: at 8 bits the encoding is as good as the target itself, so its error against an
+ * independently solved target must be what 8 bits cost, and must not be that of w. */
+static void test_target(void **state)
+{
+	struct problem *p = make_problem(0.3, true);
+	uint8_t quants[ROWS * N];
+	uint16_t scales[ROWS * N / 32];
+	struct mote_grid g;
+	double returned, worst = 0, moved = 0;
+
+	(void)state;
+	mote_grid_init(&g, MOTE_Q8, NULL);
+	for (int r = 0; r < ROWS; r++)
+		for (int j = 0; j < COLS; j++)
+			p->lost[r * N + j] = (float)(0.5 * random_normal());
+	encode(p, &g, p->lost, quants, scales, &returned);
+	for (int r = 0; r < ROWS; r++) {
+		double *h = malloc(COLS * COLS * sizeof *h), b[COLS];
+
+		for (int i = 0; i < COLS * COLS; i++)
+			h[i] = p->s.h[i / COLS * N + i % COLS];
+		for (int j = 0; j < COLS; j++) {
+			b[j] = p->lost[r * N + j];
+			for (int i = 0; i < COLS; i++)
+				b[j] += p->rows[r * N + i] * p->cross[i * COLS + j] / TOKENS;
+		}
+		solve(h, b, COLS);
+		for (int j = 0; j < COLS; j++) {
+			double q = (double)mote_f32_from_f16(scales[r * (N / 32) + j / 32]) * g.value[quants[r * N + j]];
+			double scale = fabs((double)mote_f32_from_f16(scales[r * (N / 32) + j / 32]));
+
+			worst = fmax(worst, fabs(p->rows[r * N + j] + b[j] - q) / scale);
+			moved = fmax(moved, fabs(b[j]) / scale);
+		}
+		free(h);
+	}
+	assert_true(moved > 20);
+	assert_true(worst < 8); /* steps: feedback moves weights by a few */
+	free_problem(p);
+}
+
+/* With the correction, outputs come nearer to the source's although the inputs are off. */
+static void test_correction_helps(void **state)
+{
+	struct problem *with = make_problem(0.1, true);
+	uint8_t quants[ROWS * N];
+	uint16_t scales[ROWS * N / 32];
+	struct mote_grid g;
+	double returned, corrected, plain;
+	float *cross = with->s.cross;
+
+	(void)state;
+	mote_grid_init(&g, MOTE_Q4, mote_codebook_normal);
+	encode(with, &g, NULL, quants, scales, &returned);
+	corrected = output_error(with, &g, quants, scales);
+	with->s.cross = NULL;
+	encode(with, &g, NULL, quants, scales, &returned);
+	plain = output_error(with, &g, quants, scales);
+	with->s.cross = cross;
+	assert_true(corrected < 0.8 * plain);
+	free_problem(with);
+}
+
+/* Inputs that never occur, and none at all. */
+static void test_dead_inputs(void **state)
+{
+	struct problem *p = make_problem(0, true);
+	uint8_t quants[ROWS * N];
+	uint16_t scales[ROWS * N / 32];
+	struct mote_grid g;
+	double returned;
+
+	(void)state;
+	mote_grid_init(&g, MOTE_Q4, mote_codebook_normal);
+	for (int dead = COLS / 2; dead >= 0; dead -= COLS / 2) {
+		mote_second_order_free(&p->s);
+		for (int i = 0; i < COLS; i++)
+			for (int j = 0; j < COLS; j++)
+				if (i >= dead || j >= dead)
+					p->h[i * COLS + j] = p->cross[i * COLS + j] = 0;
+		assert_int_equal(mote_second_order_init(&p->s, COLS, p->h, p->cross, TOKENS, 0.05, NULL), MOTE_OK);
+		encode(p, &g, NULL, quants, scales, &returned);
+		assert_true(isfinite(returned));
+		for (int i = 0; i < ROWS * N / 32; i++)
+			assert_true((scales[i] & 0x7fff) < 0x7c00);
+	}
+	free_problem(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_moments),
+		cmocka_unit_test(test_beats_search),
+		cmocka_unit_test(test_ends_at_a_minimum),
+		cmocka_unit_test(test_target),
+		cmocka_unit_test(test_correction_helps),
+		cmocka_unit_test(test_dead_inputs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
