@@ -205,7 +205,7 @@ static enum mote_status add_normalizer(const struct place *p, const cJSON *item,
 	struct tokenizer_step step = {0};
 	enum mote_status status;
 	const char *a, *b;
-	bool left, right, regex;
+	bool left = false, right = false, regex = false;
 
 	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
 		if (!strcmp(type, plain[i].name))

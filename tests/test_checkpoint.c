@@ -79,7 +79,7 @@ static enum mote_status convert(const struct place *p, const struct mote_checkpo
 
 static struct mote_container *convert_and_open(const struct place *p, const struct mote_checkpoint_options *options)
 {
-	struct mote_container *c;
+	struct mote_container *c = NULL;
 	struct mote_error error;
 
 	if (convert(p, options, &error) || mote_container_open(p->file, &c, &error) || mote_container_verify(c, NULL, &error))
