@@ -297,7 +297,7 @@ static enum mote_status open_step(struct step *step, uint32_t index, struct mote
 		return check_charsmap(step, error);
 	case NORMALIZE_REPLACE_REGEX: case SPLIT_REGEX:
 		if (step->kind == SPLIT_REGEX && step->mode >= BEHAVIORS)
-			break;
+			return bad(error, "step", index);
 		return mote_tokenizer_regex_open(step->a, step->a_bytes, &step->regex, error);
 	case SPLIT_LITERAL:
 		good = step->a_bytes > 0 && step->mode < BEHAVIORS;
