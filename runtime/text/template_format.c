@@ -1,164 +1,7 @@
 /* Formatting: "..." % arguments and "...".format(...). */
 #include "runtime/text/template_internal.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #define MAX_WIDTH 100000 /* of a field, and of a precision */
-
-/* A field's layout, in Python's format mini-language; % formatting is mapped to it. */
-struct layout {
-	const struct jinja_text *fill;
-	char align;      /* < > = ^, or 0: as the type has it */
-	char sign;       /* + or space, or 0 */
-	bool alternate;
-	bool zero;       /* %: the flag; format: zeros fill up to the width, and are grouped */
-	char grouping;   /* , or _, or 0 */
-	int64_t width, precision; /* precision -1: none */
-	char type;       /* 0: none */
-};
-
-static void put_aligned(struct jinja_builder *b, const struct layout *l, const struct jinja_text *prefix,
-			const struct jinja_text *body, char align)
-{
-	size_t chars = mote_jinja_chars(b->j, prefix) + mote_jinja_chars(b->j, body), pad, left;
-
-	pad = l->width > 0 && (size_t)l->width > chars ? (size_t)l->width - chars : 0;
-	left = align == '<' ? 0 : align == '^' ? pad / 2 : pad;
-	if (align != '=')
-		mote_jinja_put_fill(b, l->fill, left);
-	mote_jinja_put_text(b, prefix);
-	if (align == '=')
-		mote_jinja_put_fill(b, l->fill, pad);
-	mote_jinja_put_text(b, body);
-	if (align != '=')
-		mote_jinja_put_fill(b, l->fill, pad - left);
-}
-
-static void put_text_field(struct jinja_builder *b, const struct layout *l, const struct jinja_text *t)
-{
-	if (l->precision >= 0)
-		t = mote_jinja_slice(b->j, t, 0, mote_jinja_byte_of(b->j, t, (size_t)l->precision));
-	put_aligned(b, l, mote_jinja_text(b->j, "", 0, false), t, l->align ? l->align : '<');
-}
-
-/* digits with separators between groups counted from the right; the part after the digits stays. */
-static const struct jinja_text *group(struct jinja *j, const struct layout *l, size_t sign_bytes, const char *s,
-				      size_t bytes, bool plain)
-{
-	size_t digits = 0, each = l->type == 'x' || l->type == 'X' || l->type == 'o' || l->type == 'b' ? 4 : 3, n;
-	size_t padded;
-	struct jinja_builder b;
-
-	while (digits < bytes && s[digits] != '.' && s[digits] != 'e' && s[digits] != 'E' && s[digits] != '%')
-		digits++;
-	if (l->grouping && each == 4)
-		digits = bytes;
-	mote_jinja_begin(&b, j);
-	if (l->grouping && l->zero && l->width > 0) { /* zeros are grouped too */
-		for (padded = digits; padded + (padded - 1) / each + (bytes - digits) + sign_bytes < (size_t)l->width; padded++)
-			;
-		for (n = padded; n > digits; n--) {
-			mote_jinja_put(&b, "0", 1, plain);
-			if ((n - 1) % each == 0)
-				mote_jinja_put(&b, &l->grouping, 1, plain);
-		}
-	}
-	for (size_t i = 0; i < digits; i++) {
-		mote_jinja_put(&b, s + i, 1, plain);
-		if (l->grouping && digits - i > 1 && (digits - i - 1) % each == 0)
-			mote_jinja_put(&b, &l->grouping, 1, plain);
-	}
-	mote_jinja_put(&b, s + digits, bytes - digits, plain);
-	return mote_jinja_end(&b);
-}
-
-static void put_number_field(struct jinja_builder *b, const struct layout *l, bool negative, const char *prefix,
-			     const char *digits, size_t bytes, bool plain)
-{
-	char sign[8];
-
-	snprintf(sign, sizeof sign, "%s%s", negative ? "-" : l->sign == '+' ? "+" : l->sign == ' ' ? " " : "", prefix);
-	put_aligned(b, l, mote_jinja_text(b->j, sign, strlen(sign), plain), group(b->j, l, strlen(sign), digits, bytes, plain),
-		    l->align ? l->align : '>');
-}
-
-static void put_int(struct jinja_builder *b, const struct layout *l, struct jinja_value v)
-{
-	static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
-	unsigned base = l->type == 'x' || l->type == 'X' ? 16 : l->type == 'o' ? 8 : l->type == 'b' ? 2 : 10;
-	char digits[80], prefix[3] = { '0', l->type, 0 };
-	size_t n = sizeof digits;
-	int64_t i = 0;
-	uint64_t u;
-
-	if (v.kind == JINJA_BIG) {
-		if (base != 10)
-			mote_jinja_fail(b->j, MOTE_ERROR_LIMIT, "integer beyond 64 bits");
-		put_number_field(b, l, v.text->at[0] == '-', "", v.text->at + (v.text->at[0] == '-'),
-				 v.text->bytes - (v.text->at[0] == '-'), v.plain);
-		return;
-	}
-	mote_jinja_integral(v, &i);
-	u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
-	do
-		digits[--n] = (l->type == 'X' ? upper : lower)[u % base];
-	while (u /= base);
-	put_number_field(b, l, i < 0, l->alternate && base != 10 ? prefix : "", digits + n, sizeof digits - n, v.plain);
-}
-
-/* No type, but a precision: like 'g', except that it never looks like an integer, for which one digit less fits. */
-static int like_float(const struct layout *l, double x, int64_t precision, char *text, size_t room)
-{
-	int n, exponent, digits = precision > 0 ? (int)precision : 1;
-	char *e;
-
-	n = snprintf(text, room, "%.*e", digits - 1, x);
-	e = strchr(text, 'e');
-	if (!isfinite(x) || !e)
-		return n;
-	exponent = (int)strtol(e + 1, NULL, 10);
-	if (exponent >= -4 && exponent < digits - 1) {
-		n = snprintf(text, room, l->alternate ? "%#.*g" : "%.*g", digits, x);
-		return strchr(text, '.') ? n : n + snprintf(text + n, room - (size_t)n, ".0");
-	}
-	if (l->alternate)
-		return strchr(text, '.') ? n : snprintf(text, room, "%#.*e", digits - 1, x);
-	if (strchr(text, '.')) {
-		char *end = e;
-
-		while (end[-1] == '0')
-			end--;
-		end -= end[-1] == '.';
-		memmove(end, e, strlen(e) + 1);
-	}
-	return (int)strlen(text);
-}
-
-static void put_float(struct jinja_builder *b, const struct layout *l, double x, bool plain)
-{
-	char format[16], repr[40], *text;
-	double value = l->type == '%' ? x * 100 : x;
-	int64_t precision = l->precision < 0 ? 6 : l->precision;
-	size_t room = (size_t)precision + 340;
-	char type = l->type == '%' || l->type == 0 ? (l->type ? 'f' : 'g') : l->type == 'n' ? 'g' : l->type;
-	int n;
-
-	if (l->type == 0 && l->precision < 0) {
-		mote_jinja_float_repr(fabs(x), repr);
-		put_number_field(b, l, signbit(x) && !isnan(x), "", repr, strlen(repr), plain);
-		return;
-	}
-	text = mote_jinja_alloc(b->j, room);
-	snprintf(format, sizeof format, "%%%s.*%c", l->alternate ? "#" : "", type);
-	n = snprintf(text, room, format, (int)precision, fabs(value)); /* the format is built from a checked type */
-	if (l->type == 0)
-		n = like_float(l, fabs(value), precision, text, room);
-	if (l->type == '%')
-		text[n++] = '%';
-	put_number_field(b, l, signbit(x) && !isnan(x), "", text, (size_t)n, plain);
-}
 
 /* ---- % ---- */
 
@@ -223,12 +66,12 @@ static struct jinja_value keyed_arg(struct percent *p)
 	return *found;
 }
 
-static void percent_number(struct percent *p, struct layout *l, struct jinja_value v, char type)
+static void percent_number(struct percent *p, struct jinja_layout *l, struct jinja_value v, char type)
 {
 	struct jinja *j = p->b.j;
 	bool is_int = type == 'd' || type == 'i' || type == 'u' || type == 'x' || type == 'X' || type == 'o';
 	struct jinja_builder zeros;
-	struct layout plain_layout = { .width = l->precision, .precision = -1, .type = type };
+	struct jinja_layout plain_layout = { .width = l->precision, .precision = -1, .type = type };
 
 	l->type = type == 'i' || type == 'u' ? 'd' : type;
 	if (v.kind == JINJA_UNDEFINED)
@@ -251,20 +94,20 @@ static void percent_number(struct percent *p, struct layout *l, struct jinja_val
 		mote_jinja_begin(&zeros, j);
 		plain_layout.fill = mote_jinja_text(j, "0", 1, false);
 		plain_layout.align = '>';
-		put_int(&zeros, &plain_layout, negative ? mote_jinja_negate(j, v, true) : v);
-		put_number_field(&p->b, l, negative, l->alternate && l->type != 'd' ? (char[3]){ '0', type, 0 } : "", zeros.at,
+		mote_jinja_put_int(&zeros, &plain_layout, negative ? mote_jinja_negate(j, v, true) : v);
+		mote_jinja_put_number_field(&p->b, l, negative, l->alternate && l->type != 'd' ? (char[3]){ '0', type, 0 } : "", zeros.at,
 				 zeros.bytes, v.plain);
 		return;
 	}
 	if (is_int)
-		put_int(&p->b, l, v);
+		mote_jinja_put_int(&p->b, l, v);
 	else
-		put_float(&p->b, l, mote_jinja_real(j, v), v.plain);
+		mote_jinja_put_float(&p->b, l, mote_jinja_real(j, v), v.plain);
 }
 
 static void percent_field(struct percent *p)
 {
-	struct layout l = { .align = 0, .precision = -1 };
+	struct jinja_layout l = { .align = 0, .precision = -1 };
 	struct jinja *j = p->b.j;
 	struct jinja_builder b;
 	struct jinja_value v = { .kind = JINJA_ABSENT };
@@ -333,7 +176,7 @@ static void percent_field(struct percent *p)
 	} else {
 		mote_jinja_fail(j, MOTE_ERROR_UNSUPPORTED, "format character 'a'");
 	}
-	put_text_field(&p->b, &l, mote_jinja_end(&b));
+	mote_jinja_put_text_field(&p->b, &l, mote_jinja_end(&b));
 }
 
 const struct jinja_text *mote_jinja_percent(struct jinja *j, const struct jinja_text *format, struct jinja_value args)
@@ -378,9 +221,9 @@ static int64_t layout_size(struct jinja *j, const struct jinja_text *spec, size_
 	return n;
 }
 
-static struct layout parse_layout(struct jinja *j, const struct jinja_text *spec, bool text)
+static struct jinja_layout parse_layout(struct jinja *j, const struct jinja_text *spec, bool text)
 {
-	struct layout l = { .fill = mote_jinja_text(j, " ", 1, false), .precision = -1 };
+	struct jinja_layout l = { .fill = mote_jinja_text(j, " ", 1, false), .precision = -1 };
 	size_t at = 0, length = 0;
 	bool filled = false;
 
@@ -418,7 +261,7 @@ static struct layout parse_layout(struct jinja *j, const struct jinja_text *spec
 	return l;
 }
 
-_Noreturn static void fail_code(struct jinja *j, const struct layout *l, struct jinja_value v)
+_Noreturn static void fail_code(struct jinja *j, const struct jinja_layout *l, struct jinja_value v)
 {
 	mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "format code '%c' does not fit %s", l->type >= 32 && l->type < 127 ? l->type : '?',
 			mote_jinja_type(v));
@@ -428,7 +271,7 @@ _Noreturn static void fail_code(struct jinja *j, const struct layout *l, struct 
 static void format_value(struct jinja_builder *b, struct jinja_value v, const struct jinja_text *spec)
 {
 	struct jinja *j = b->j;
-	struct layout l;
+	struct jinja_layout l;
 
 	if (!spec->bytes) {
 		mote_jinja_print(b, v);
@@ -440,18 +283,18 @@ static void format_value(struct jinja_builder *b, struct jinja_value v, const st
 	if (v.kind == JINJA_STRING) {
 		if ((l.type && l.type != 's') || l.sign || l.alternate || l.grouping || l.align == '=')
 			fail_code(j, &l, v);
-		put_text_field(b, &l, v.text);
+		mote_jinja_put_text_field(b, &l, v.text);
 	} else if (v.kind == JINJA_FLOAT || (l.type && strchr("eEfFgG%", l.type))) {
 		if (l.type && !strchr("eEfFgGn%", l.type))
 			fail_code(j, &l, v);
-		put_float(b, &l, mote_jinja_real(j, v), v.plain);
+		mote_jinja_put_float(b, &l, mote_jinja_real(j, v), v.plain);
 	} else {
 		if ((l.type && !strchr("bcdoxXn", l.type)) || l.precision >= 0 ||
 		    (l.grouping == ',' && l.type && l.type != 'd'))
 			fail_code(j, &l, v);
 		if (l.type == 'c')
 			mote_jinja_fail(j, MOTE_ERROR_UNSUPPORTED, "format code 'c'");
-		put_int(b, &l, v);
+		mote_jinja_put_int(b, &l, v);
 	}
 }
 

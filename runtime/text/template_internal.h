@@ -13,7 +13,7 @@
  *   template_filters.c     filters on sequences           template_filters_text.c, _number.c  on those
  *   template_tests.c       tests
  *   template_methods.c     methods of str                 template_objects.c     methods of the others
- *   template_format.c      % formatting, str.format
+ *   template_format.c      % formatting, str.format       template_layout.c      numbers and texts in fields
  *   template_unicode.c     what Python's str knows of characters
  *
  * Failure unwinds: parsing and rendering each have one setjmp, and mote_jinja_fail() jumps there. Everything
@@ -527,6 +527,25 @@ bool mote_jinja_mutates(struct jinja_value v, const struct jinja_text *name); /*
 
 #define MOTE_JINJA_STR_METHODS 44
 extern const struct jinja_builtin mote_jinja_str_methods[MOTE_JINJA_STR_METHODS];
+
+/* template_layout.c */
+/* A field's layout, in Python's format mini-language; % formatting is mapped to it. */
+struct jinja_layout {
+	const struct jinja_text *fill;
+	char align;      /* < > = ^, or 0: as the type has it */
+	char sign;       /* + or space, or 0 */
+	bool alternate;
+	bool zero;       /* %: the flag; format: zeros fill up to the width, and are grouped */
+	char grouping;   /* , or _, or 0 */
+	int64_t width, precision; /* precision -1: none */
+	char type;       /* 0: none */
+};
+void mote_jinja_put_text_field(struct jinja_builder *b, const struct jinja_layout *l, const struct jinja_text *t);
+/* digits: what stands behind sign and prefix */
+void mote_jinja_put_number_field(struct jinja_builder *b, const struct jinja_layout *l, bool negative, const char *prefix,
+				 const char *digits, size_t bytes, bool plain);
+void mote_jinja_put_int(struct jinja_builder *b, const struct jinja_layout *l, struct jinja_value v);
+void mote_jinja_put_float(struct jinja_builder *b, const struct jinja_layout *l, double x, bool plain);
 
 /* template_format.c */
 const struct jinja_text *mote_jinja_percent(struct jinja *j, const struct jinja_text *format, struct jinja_value args);
