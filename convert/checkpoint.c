@@ -17,7 +17,6 @@
 #include "convert/panel_pack.h"
 #include "format/writer.h"
 
-
 struct conversion {
 	const struct mote_checkpoint_options *options;
 	struct mote_source source;
@@ -219,7 +218,8 @@ static void *tensor_thread(void *user)
 static enum mote_status write_data(struct conversion *c, struct mote_error *error)
 {
 	pthread_t thread;
-	bool threaded = !c->options->one_thread && pthread_create(&thread, NULL, tensor_thread, c) == 0;
+	bool threaded = !c->options->one_thread && !c->options->vocab_only &&
+			pthread_create(&thread, NULL, tensor_thread, c) == 0;
 
 	compile_and_hash(c, error);
 	if (threaded)
@@ -290,13 +290,13 @@ enum mote_status mote_checkpoint_convert(const char *directory, const char *outp
 					 struct mote_checkpoint_report *report, struct mote_error *error)
 {
 	struct conversion c = { .options = options, .source = { .fd = -1 } };
-	struct mote_error own = { 0 };
+	struct mote_error own = { 0 }; /* the two threads compare errors, so there has to be one, and an empty one */
 	enum mote_status status;
 
-	if (!error) /* the two threads compare errors, so there has to be one */
-		error = &own;
-	status = convert(&c, directory, output, error);
-	if (!status && report)
+	status = convert(&c, directory, output, &own);
+	if (status)
+		mote_error_set(error, status, "%s", own.message);
+	else if (report)
 		fill_report(&c, report);
 	mote_writer_discard(c.writer);
 	free(c.rows);
