@@ -273,7 +273,8 @@ static void strip(const struct step *step, struct piece *in)
 		if (!mote_tokenizer_is_space(utf8_decode(in->text, &length)))
 			break;
 		in->text += length;
-		in->mark += in->mark ? length : 0;
+		if (in->mark)
+			in->mark += length;
 		in->bytes -= length;
 	}
 	while (step->mode & SIDE_RIGHT && in->bytes) {
