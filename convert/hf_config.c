@@ -141,8 +141,7 @@ static enum mote_status check_window(const cJSON *config, const struct mote_hf_c
 	return MOTE_OK;
 }
 
-static enum mote_status read_rope(const cJSON *config, uint32_t max_positions, struct mote_hf_rope *rope,
-				  struct mote_error *error)
+static enum mote_status read_rope(const cJSON *config, struct mote_hf_rope *rope, struct mote_error *error)
 {
 	const cJSON *scaling = mote_json_get(config, "rope_scaling"), *parameters = mote_json_get(config, "rope_parameters");
 	const char *where = "config.json: \"rope_scaling\"", *type, *old_type;
@@ -195,7 +194,7 @@ static enum mote_status read_rope(const cJSON *config, uint32_t max_positions, s
 					    error)) ||
 	    (status = mote_json_want_double(scaling, "high_freq_factor", 1e-3, 1e6, 4, where,
 					    &rope->high_freq_factor, error)) ||
-	    (status = mote_json_need_u32(scaling, "original_max_position_embeddings", 1, max_positions, where,
+	    (status = mote_json_need_u32(scaling, "original_max_position_embeddings", 1, MAX_POSITIONS, where,
 					 &rope->original_max_position_embeddings, error)))
 		return status;
 	if (rope->high_freq_factor <= rope->low_freq_factor)
@@ -220,7 +219,8 @@ static enum mote_status read_shape(const cJSON *config, struct mote_hf_config *c
 					 error)) ||
 	    (status = mote_json_need_u32(config, "vocab_size", 1, MOTE_MAX_ROWS, WHERE, &c->vocab_size, error)))
 		return status;
-	kv_default = mistral ? 8 : c->num_attention_heads;
+	/* MistralConfig: 8 unless it is said, as many as heads when null is said */
+	kv_default = mistral && !mote_json_get(config, "num_key_value_heads") ? 8 : c->num_attention_heads;
 	if ((status = mote_json_want_u32(config, "num_key_value_heads", 1, MAX_HEADS, kv_default, WHERE,
 					 &c->num_key_value_heads, error)) ||
 	    (status = mote_json_want_u32(config, "head_dim", 2, MAX_HEAD_DIM, 0, WHERE, &c->head_dim, error)) ||
@@ -257,7 +257,7 @@ enum mote_status mote_hf_config_read(const cJSON *config, struct mote_hf_config 
 	if ((status = read_architecture(config, &c.architecture, error)) ||
 	    (status = refuse_features(config, error)) || (status = read_shape(config, &c, error)) ||
 	    (status = check_window(config, &c, error)) ||
-	    (status = read_rope(config, c.max_position_embeddings, &c.rope, error)))
+	    (status = read_rope(config, &c.rope, error)))
 		return status;
 	*out = c;
 	return MOTE_OK;

@@ -82,9 +82,6 @@ static enum mote_status check_ids(const struct mote_hf_token_ids *ids, uint32_t 
 	if (ids->bos >= (int64_t)vocab)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "bos_token_id %d: the vocabulary has %u tokens", ids->bos,
 				      vocab);
-	if (ids->pad >= (int64_t)vocab)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "pad_token_id %d: the vocabulary has %u tokens", ids->pad,
-				      vocab);
 	for (uint32_t i = 0; i < ids->n_eos; i++)
 		if (ids->eos[i] >= (int64_t)vocab)
 			return mote_error_set(error, MOTE_ERROR_CORRUPT, "eos_token_id %d: the vocabulary has %u tokens",
@@ -103,6 +100,7 @@ static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadat
 	static const char *const names[4] = { "bos_text", "eos_text", "unk_text", "pad_text" };
 	cJSON *tokens = cJSON_AddObjectToObject(metadata, "tokens"), *eos;
 	const struct mote_hf_directory *d = in->directory;
+	const uint32_t vocab = in->config ? in->config->vocab_size : in->tokenizer_info->vocab_size;
 	struct mote_hf_token_ids ids;
 	const char *text[4];
 	int32_t by_text[4];
@@ -124,7 +122,9 @@ static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadat
 		ids.eos[ids.n_eos++] = by_text[1];
 	if (ids.pad < 0)
 		ids.pad = by_text[3];
-	status = check_ids(&ids, in->config ? in->config->vocab_size : in->tokenizer_info->vocab_size, error);
+	if (ids.pad >= (int64_t)vocab) /* often stale, and nothing here pads */
+		ids.pad = -1;
+	status = check_ids(&ids, vocab, error);
 	if (status)
 		return status;
 	ok = add_id(tokens, "bos", ids.bos) && (eos = cJSON_AddArrayToObject(tokens, "eos"));

@@ -491,7 +491,7 @@ static void test_metadata(void **state)
 	tiny_init(&t, "BF16");
 	tiny_save(&t, p->in);
 	tiny_write_text(p->in, "generation_config.json",
-			"{\"_from_model_config\":true,\"eos_token_id\":[2,0],\"temperature\":0.6,\"top_p\":0.95,\"do_sample\":true,"
+			"{\"_from_model_config\":true,\"pad_token_id\":37,\"eos_token_id\":[2,0],\"temperature\":0.6,\"top_p\":0.95,\"do_sample\":true,"
 			"\"transformers_version\":\"4.56.2\"}");
 	tiny_write_text(p->in, "tokenizer_config.json",
 			"{\"bos_token\":\"<s>\",\"eos_token\":{\"content\":\"</s>\"},\"pad_token\":null}");

@@ -87,6 +87,9 @@ static void test_three_spellings(void **state)
 	assert_string_equal(c.rope.type, "llama3");
 	assert_true(c.rope.factor == 8 && c.rope.low_freq_factor == 1 && c.rope.high_freq_factor == 4);
 	assert_int_equal(c.rope.original_max_position_embeddings, 8192);
+	/* a context that someone cut short leaves the frequencies as they are */
+	accept("{" LLAMA ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,"
+	       "\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,\"original_max_position_embeddings\":8192}}");
 }
 
 static void test_tolerates(void **state)
@@ -173,6 +176,12 @@ static void test_sliding_window(void **state)
 	accept("{" MISTRAL ",\"sliding_window\":4096,\"max_position_embeddings\":4096,\"head_dim\":32}");
 	accept("{" MISTRAL ",\"max_position_embeddings\":4096}"); /* MistralConfig's own window is 4096 */
 	accept("{" LLAMA ",\"max_position_embeddings\":8192}");
+	c = accept("{\"model_type\":\"mistral\",\"hidden_size\":64,\"num_hidden_layers\":1,\"num_attention_heads\":16,"
+		   "\"intermediate_size\":8,\"vocab_size\":8,\"sliding_window\":null}");
+	assert_int_equal(c.num_key_value_heads, 8);
+	c = accept("{\"model_type\":\"mistral\",\"hidden_size\":64,\"num_hidden_layers\":1,\"num_attention_heads\":16,"
+		   "\"intermediate_size\":8,\"vocab_size\":8,\"sliding_window\":null,\"num_key_value_heads\":null}");
+	assert_int_equal(c.num_key_value_heads, 16);
 	refuse("{" MISTRAL ",\"sliding_window\":4096,\"max_position_embeddings\":32768}", MOTE_ERROR_UNSUPPORTED, "sliding_window");
 	refuse("{" MISTRAL ",\"max_position_embeddings\":32768}", MOTE_ERROR_UNSUPPORTED, "sliding_window");
 	refuse("{" MISTRAL ",\"sliding_window\":\"all\"}", MOTE_ERROR_CORRUPT, "sliding_window");
