@@ -64,7 +64,8 @@ static void normalise(struct jinja *j, const char *text, size_t bytes, bool keep
 	j->source_bytes = n;
 }
 
-static void parse(struct mote_template *t, const char *text, size_t bytes, const struct mote_template_options *options)
+static void parse(struct mote_template *t, const char *text, size_t bytes,
+		  const struct mote_template_options *options)
 {
 	struct jinja *j = &t->parse;
 	struct jinja_parser *p;
@@ -72,7 +73,8 @@ static void parse(struct mote_template *t, const char *text, size_t bytes, const
 	struct jinja_tokens tokens = { 0 };
 
 	if (bytes > JINJA_MAX_SOURCE)
-		mote_jinja_fail_bare(j, MOTE_ERROR_LIMIT, "template of %zu bytes, at most %u are allowed", bytes, JINJA_MAX_SOURCE);
+		mote_jinja_fail_bare(j, MOTE_ERROR_LIMIT, "template of %zu bytes, at most %u are allowed",
+				     bytes, JINJA_MAX_SOURCE);
 	if (!valid_utf8(text, bytes))
 		mote_jinja_fail_bare(j, MOTE_ERROR_CORRUPT, "template is not valid UTF-8");
 	normalise(j, text, bytes, options->keep_trailing_newline);
@@ -121,7 +123,7 @@ void mote_template_close(struct mote_template *t)
 
 static struct jinja_value from_json(struct jinja *j, const cJSON *item, bool plain)
 {
-	struct jinja_value v = { .kind = JINJA_NONE };
+	struct jinja_value v = { .kind = JINJA_NONE }, key;
 	struct jinja_list *l;
 	const cJSON *child;
 
@@ -134,7 +136,8 @@ static struct jinja_value from_json(struct jinja *j, const cJSON *item, bool pla
 	} else if (cJSON_IsNumber(item)) { /* a tree that was built, not parsed: integral numbers are integers */
 		double x = item->valuedouble;
 
-		v = x > -1e15 && x < 1e15 && x == (double)(int64_t)x ? mote_jinja_int((int64_t)x) : mote_jinja_float(x);
+		v = x > -1e15 && x < 1e15 && x == (double)(int64_t)x ? mote_jinja_int((int64_t)x)
+								     : mote_jinja_float(x);
 	} else if (cJSON_IsString(item)) {
 		v = mote_jinja_string(mote_jinja_text(j, item->valuestring, strlen(item->valuestring), plain));
 	} else if (cJSON_IsArray(item)) {
@@ -144,9 +147,10 @@ static struct jinja_value from_json(struct jinja *j, const cJSON *item, bool pla
 		v = mote_jinja_list(l);
 	} else if (cJSON_IsObject(item)) {
 		v = mote_jinja_dict(mote_jinja_new_dict(j));
-		cJSON_ArrayForEach(child, item)
-			mote_jinja_set(j, v.dict, mote_jinja_string(mote_jinja_text(j, child->string, strlen(child->string), plain)),
-				       from_json(j, child, plain));
+		cJSON_ArrayForEach(child, item) {
+			key = mote_jinja_string(mote_jinja_text(j, child->string, strlen(child->string), plain));
+			mote_jinja_set(j, v.dict, key, from_json(j, child, plain));
+		}
 	}
 	v.plain = plain;
 	j->depth--;
@@ -161,7 +165,8 @@ static bool is_trusted(const char *const *trusted, const char *name)
 	return false;
 }
 
-static void bind_context(struct jinja *j, const struct mote_template *t, const cJSON *context, const char *const *trusted)
+static void bind_context(struct jinja *j, const struct mote_template *t, const cJSON *context,
+			 const char *const *trusted)
 {
 	const cJSON *item;
 

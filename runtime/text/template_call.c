@@ -9,7 +9,8 @@ static void add_keyword(struct jinja *j, struct jinja_args *args, const struct j
 {
 	mote_jinja_charge(j, 1 + args->n_keywords);
 	for (size_t i = 0; i < args->n_keywords; i++)
-		if (args->keywords[i].name->bytes == name->bytes && !memcmp(args->keywords[i].name->at, name->at, name->bytes))
+		if (args->keywords[i].name->bytes == name->bytes &&
+		    !memcmp(args->keywords[i].name->at, name->at, name->bytes))
 			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "multiple values for keyword argument");
 	args->keywords[args->n_keywords].name = name;
 	args->keywords[args->n_keywords++].value = v;
@@ -92,8 +93,8 @@ struct jinja_value mote_jinja_invoke(struct jinja *j, const struct jinja_builtin
 		return b->raw(j, b, args);
 	n = count_parameters(b->parameters);
 	if (args->count > (size_t)n + 1)
-		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%s '%s' takes at most %d arguments, got %zu", kind, b->name, n,
-				args->count - 1);
+		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%s '%s' takes at most %d arguments, got %zu", kind,
+				b->name, n, args->count - 1);
 	for (size_t i = 0; i < args->count; i++)
 		bound[i] = args->values[i];
 	for (size_t i = 0; i < args->n_keywords; i++) {
@@ -101,15 +102,16 @@ struct jinja_value mote_jinja_invoke(struct jinja *j, const struct jinja_builtin
 
 		at = b->positional ? -1 : parameter(b->parameters, name);
 		if (at < 0)
-			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%s '%s' has no keyword argument '%.*s'", kind, b->name,
-					(int)(name->bytes < 100 ? name->bytes : 100), name->at);
+			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%s '%s' has no keyword argument '%.*s'", kind,
+					b->name, (int)(name->bytes < 100 ? name->bytes : 100), name->at);
 		if (bound[at + 1].kind != JINJA_ABSENT)
 			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%s '%s' got an argument twice", kind, b->name);
 		bound[at + 1] = args->keywords[i].value;
 	}
 	for (int i = 1; i <= b->required; i++)
 		if (bound[i].kind == JINJA_ABSENT)
-			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%s '%s' needs %u argument(s)", kind, b->name, b->required);
+			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%s '%s' needs %u argument(s)", kind, b->name,
+					b->required);
 	return b->call(j, b, bound);
 }
 
@@ -204,7 +206,8 @@ static struct jinja_value make_dict(struct jinja *j, const struct jinja_builtin 
 	size_t n;
 
 	if (args->count > 2)
-		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%s expected at most 1 argument, got %zu", b->name, args->count - 1);
+		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%s expected at most 1 argument, got %zu", b->name,
+				args->count - 1);
 	if (args->count == 2 && args->values[1].kind == JINJA_DICT) {
 		v = mote_jinja_copy_dict(j, args->values[1].dict, args->values[1].plain);
 	} else if (args->count == 2) {

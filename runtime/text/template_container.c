@@ -222,8 +222,9 @@ struct jinja_value mote_jinja_copy_dict(struct jinja *j, const struct jinja_dict
 
 bool mote_jinja_iterable(struct jinja_value v)
 {
-	return v.kind == JINJA_GENERATOR || v.kind == JINJA_UNDEFINED || v.kind == JINJA_STRING || v.kind == JINJA_LIST ||
-	       v.kind == JINJA_TUPLE || v.kind == JINJA_DICT || v.kind == JINJA_VIEW || v.kind == JINJA_RANGE;
+	return v.kind == JINJA_GENERATOR || v.kind == JINJA_UNDEFINED || v.kind == JINJA_STRING ||
+	       v.kind == JINJA_LIST || v.kind == JINJA_TUPLE || v.kind == JINJA_DICT || v.kind == JINJA_VIEW ||
+	       v.kind == JINJA_RANGE;
 }
 
 struct jinja_iter mote_jinja_iterate(struct jinja *j, struct jinja_value v)
@@ -253,7 +254,9 @@ static struct jinja_value entry_of(struct jinja *j, const struct jinja_view *vie
 {
 	const struct jinja_entry *e = &view->dict->entries[i];
 
-	return view->of == JINJA_KEYS ? e->key : view->of == JINJA_VALUES ? e->value : mote_jinja_pair(j, e->key, e->value);
+	return view->of == JINJA_KEYS     ? e->key
+	       : view->of == JINJA_VALUES ? e->value
+					  : mote_jinja_pair(j, e->key, e->value);
 }
 
 bool mote_jinja_next(struct jinja *j, struct jinja_iter *it, struct jinja_value *out)

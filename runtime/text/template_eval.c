@@ -55,14 +55,17 @@ static void unpack(struct jinja *j, const struct jinja_expr *target, struct jinj
 
 	for (uint32_t i = 0; i < target->n_list; i++)
 		if (!mote_jinja_next(j, &it, &items[i]))
-			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "not enough values to unpack: %u expected, %u found", target->n_list, i);
+			mote_jinja_fail(j, MOTE_ERROR_CORRUPT,
+					"not enough values to unpack: %u expected, %u found", target->n_list,
+					i);
 	if (mote_jinja_next(j, &it, &more))
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "too many values to unpack: %u expected", target->n_list);
 	for (uint32_t i = 0; i < target->n_list; i++)
 		mote_jinja_assign(j, target->list[i], items[i], scope);
 }
 
-void mote_jinja_assign(struct jinja *j, const struct jinja_expr *target, struct jinja_value v, struct jinja_scope *scope)
+void mote_jinja_assign(struct jinja *j, const struct jinja_expr *target, struct jinja_value v,
+		       struct jinja_scope *scope)
 {
 	struct jinja_value owner;
 
@@ -247,7 +250,8 @@ static int64_t clamp(int64_t i, int64_t length, int64_t low, int64_t high)
 	return i < low ? low : i > high ? high : i;
 }
 
-static struct jinja_value slice_text(struct jinja *j, const struct jinja_text *t, int64_t start, int64_t step, int64_t count)
+static struct jinja_value slice_text(struct jinja *j, const struct jinja_text *t, int64_t start, int64_t step,
+				     int64_t count)
 {
 	bool ascii = mote_jinja_chars(j, t) == t->bytes;
 	struct jinja_builder b;
@@ -390,7 +394,8 @@ static struct jinja_value make_dict(struct jinja *j, const struct jinja_expr *e,
 }
 
 /* A filter or test applied to v; its arguments come from the expression. */
-static struct jinja_value apply(struct jinja *j, const struct jinja_expr *e, struct jinja_value v, struct jinja_scope *scope)
+static struct jinja_value apply(struct jinja *j, const struct jinja_expr *e, struct jinja_value v,
+				struct jinja_scope *scope)
 {
 	const char *kind = e->op == JINJA_FILTER ? "filter" : "test";
 	struct jinja_args args;
@@ -454,8 +459,9 @@ static struct jinja_value eval(struct jinja *j, const struct jinja_expr *e, stru
 			return mote_jinja_eval(j, e->b, scope);
 		if (e->c)
 			return mote_jinja_eval(j, e->c, scope);
-		return mote_jinja_undefined(j, "the inline if-expression evaluated to false and no else section was defined",
-					    NULL, JINJA_ABSENT);
+		return mote_jinja_undefined(
+			j, "the inline if-expression evaluated to false and no else section was defined", NULL,
+			JINJA_ABSENT);
 	case JINJA_ATTRIBUTE:
 		a = mote_jinja_eval(j, e->a, scope);
 		j->at = e->at;

@@ -150,8 +150,8 @@ struct jinja_value mote_jinja_loop_attribute(struct jinja *j, struct jinja_loop 
 }
 
 /* Returns what break or continue in the "else" part means for the loop around. */
-static enum flow run_loop(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope, struct jinja_value of,
-		     int64_t depth0)
+static enum flow run_loop(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope,
+			  struct jinja_value of, int64_t depth0)
 {
 	struct jinja_loop *l = mote_jinja_alloc(j, sizeof *l);
 	struct jinja_scope *inner = new_scope(j, scope, NULL);
@@ -211,14 +211,16 @@ static struct jinja_value take_keyword(struct jinja_args *args, const struct jin
 		if (key->bytes != name->bytes || memcmp(key->at, name->at, name->bytes))
 			continue;
 		v = args->keywords[i].value;
-		memmove(&args->keywords[i], &args->keywords[i + 1], (args->n_keywords - i - 1) * sizeof *args->keywords);
+		memmove(&args->keywords[i], &args->keywords[i + 1],
+			(args->n_keywords - i - 1) * sizeof *args->keywords);
 		args->n_keywords--;
 		break;
 	}
 	return v;
 }
 
-static void bind_rest(struct jinja *j, const struct jinja_macro *m, struct jinja_args *args, struct jinja_scope *scope)
+static void bind_rest(struct jinja *j, const struct jinja_macro *m, struct jinja_args *args,
+		      struct jinja_scope *scope)
 {
 	const struct jinja_signature *sig = &m->stmt->signature;
 	const char *name = m->name ? m->name->at : "caller";
@@ -246,7 +248,8 @@ static void bind_rest(struct jinja *j, const struct jinja_macro *m, struct jinja
 			mote_jinja_append(j, l, args->values[i]);
 		mote_jinja_bind(j, scope, JINJA_NAME_VARARGS, mote_jinja_tuple(l));
 	} else if (args->count > sig->count) {
-		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "macro '%s' takes not more than %u argument(s)", name, sig->count);
+		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "macro '%s' takes not more than %u argument(s)", name,
+				sig->count);
 	}
 }
 

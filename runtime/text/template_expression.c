@@ -58,7 +58,8 @@ void mote_jinja_push(struct jinja_parser *p, struct jinja_children *c, struct ji
 	c->at[c->count++] = e;
 }
 
-struct jinja_expr *mote_jinja_with_children(struct jinja_parser *p, struct jinja_expr *e, const struct jinja_children *c)
+struct jinja_expr *mote_jinja_with_children(struct jinja_parser *p, struct jinja_expr *e,
+					    const struct jinja_children *c)
 {
 	e->list = c->at;
 	e->n_list = c->count;
@@ -103,7 +104,8 @@ static struct jinja_call_args *parse_args(struct jinja_parser *p, struct jinja_e
 			p->t += 2;
 			value = mote_jinja_parse_expression(p, true);
 			if (!(keywords.count & (keywords.count - 1))) { /* 0, 1, 2, 4, ...: room for twice as many */
-				names = mote_jinja_alloc_array(p->j, keywords.count ? 2 * keywords.count : 1, sizeof *names);
+				names = mote_jinja_alloc_array(p->j, keywords.count ? 2 * keywords.count : 1,
+							       sizeof *names);
 				if (keywords.count)
 					memcpy(names, args->keyword_names, keywords.count * sizeof *names);
 				args->keyword_names = names;
@@ -111,7 +113,8 @@ static struct jinja_call_args *parse_args(struct jinja_parser *p, struct jinja_e
 			args->keyword_names[keywords.count] = token_text(p, name);
 			for (uint32_t i = 0; i < keywords.count; i++)
 				if (args->keyword_names[i]->bytes == name->end - name->at &&
-				    !memcmp(args->keyword_names[i]->at, p->j->source + name->at, name->end - name->at))
+				    !memcmp(args->keyword_names[i]->at, p->j->source + name->at,
+					    name->end - name->at))
 					mote_jinja_syntax(p, name, "keyword argument repeated");
 			mote_jinja_charge(p->j, keywords.count);
 			mote_jinja_push(p, &keywords, value);
@@ -390,7 +393,8 @@ static struct jinja_expr *parse_subscript(struct jinja_parser *p, struct jinja_e
 	if (open->type == JINJA_T_DOT) {
 		p->t++;
 		if (t->type == JINJA_T_INTEGER)
-			return mote_jinja_binary(p, JINJA_ITEM, open->at, node, constant(p, t->at, parse_number(p, t)));
+			return mote_jinja_binary(p, JINJA_ITEM, open->at, node,
+						 constant(p, t->at, parse_number(p, t)));
 		if (t->type != JINJA_T_NAME)
 			mote_jinja_syntax(p, t, "expected name or number");
 		e = mote_jinja_unary(p, JINJA_ATTRIBUTE, t->at, node);
@@ -481,10 +485,11 @@ struct jinja_expr *mote_jinja_parse_tuple(struct jinja_parser *p, bool simplifie
 	for (;;) {
 		if (items.count)
 			mote_jinja_expect(p, JINJA_T_COMMA);
-		if (p->t->type == JINJA_T_VARIABLE_END || p->t->type == JINJA_T_BLOCK_END || p->t->type == JINJA_T_RPAREN ||
-		    (end_name && mote_jinja_at_name(p, p->t, end_name)))
+		if (p->t->type == JINJA_T_VARIABLE_END || p->t->type == JINJA_T_BLOCK_END ||
+		    p->t->type == JINJA_T_RPAREN || (end_name && mote_jinja_at_name(p, p->t, end_name)))
 			break;
-		mote_jinja_push(p, &items, simplified ? parse_target(p) : mote_jinja_parse_expression(p, with_condition));
+		mote_jinja_push(p, &items,
+				simplified ? parse_target(p) : mote_jinja_parse_expression(p, with_condition));
 		if (p->t->type != JINJA_T_COMMA)
 			break;
 		is_tuple = true;

@@ -3,7 +3,8 @@
  */
 #include "runtime/text/template_internal.h"
 
-#define CALL(name) static struct jinja_value name(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
+#define CALL(name) \
+	static struct jinja_value name(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
 
 static bool given(struct jinja_value v)
 {
@@ -114,7 +115,9 @@ CALL(sort)
 	for (size_t i = 0; i < items->count; i++) {
 		key = mote_jinja_new_list(j, n);
 		for (size_t k = 0; k < n; k++)
-			mote_jinja_append(j, key, fold(j, follow(j, &paths[k], items->items[i]), mote_jinja_truth(j, args[2])));
+			mote_jinja_append(
+				j, key,
+				fold(j, follow(j, &paths[k], items->items[i]), mote_jinja_truth(j, args[2])));
 		keys[i] = mote_jinja_list(key);
 	}
 	return mote_jinja_list(sorted(j, items, keys, args[1]));
@@ -131,7 +134,8 @@ CALL(dictsort)
 		mote_jinja_fail_type(j, "dictsort needs a mapping", args[0]);
 	if (args[2].kind == JINJA_STRING && mote_jinja_text_is(args[2].text, "value"))
 		by_value = true;
-	else if (args[2].kind != JINJA_ABSENT && (args[2].kind != JINJA_STRING || !mote_jinja_text_is(args[2].text, "key")))
+	else if (args[2].kind != JINJA_ABSENT &&
+		 (args[2].kind != JINJA_STRING || !mote_jinja_text_is(args[2].text, "key")))
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "dictsort can sort by \"key\" or \"value\" only");
 	items = mote_jinja_new_list(j, args[0].dict->count);
 	keys = mote_jinja_alloc_array(j, args[0].dict->count, sizeof *keys);
@@ -232,7 +236,8 @@ static void run_items(struct jinja *j, struct jinja_generator *g)
 	if (v.kind == JINJA_UNDEFINED)
 		return;
 	if (v.kind != JINJA_DICT)
-		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "can only get item pairs from a mapping, not from %s", mote_jinja_type(v));
+		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "can only get item pairs from a mapping, not from %s",
+				mote_jinja_type(v));
 	for (uint32_t i = 0; i < v.dict->count; i++)
 		mote_jinja_append(j, &g->list, mote_jinja_pair(j, v.dict->entries[i].key, v.dict->entries[i].value));
 }
@@ -265,7 +270,8 @@ static void run_slice(struct jinja *j, struct jinja_generator *g)
 {
 	struct jinja_value *args = g->args.values;
 	struct jinja_list *items = mote_jinja_collect(j, args[0]), *column;
-	int64_t slices = mote_jinja_need_int(j, args[1], "number of slices"), length = (int64_t)items->count, extra, each;
+	int64_t slices = mote_jinja_need_int(j, args[1], "number of slices"), length = (int64_t)items->count,
+		extra, each;
 	size_t at = 0, end;
 
 	if (!slices)
@@ -333,7 +339,8 @@ static const struct jinja_value *keyword(const struct jinja_args *args, const ch
 
 static void run_map(struct jinja *j, struct jinja_generator *g)
 {
-	const struct jinja_value *attribute = keyword(&g->args, "attribute"), *fallback = keyword(&g->args, "default");
+	const struct jinja_value *attribute = keyword(&g->args, "attribute"),
+				 *fallback = keyword(&g->args, "default");
 	const struct jinja_builtin *f = NULL;
 	struct path path = { 0 };
 	struct jinja_iter it;
@@ -455,7 +462,8 @@ CALL(attr)
 	const struct jinja_text *name = mote_jinja_need_text(j, args[1], "attribute name");
 
 	(void)b;
-	if (args[0].kind == JINJA_DICT && !mote_jinja_find_method(args[0], name) && !mote_jinja_mutates(args[0], name))
+	if (args[0].kind == JINJA_DICT && !mote_jinja_find_method(args[0], name) &&
+	    !mote_jinja_mutates(args[0], name))
 		return mote_jinja_undefined(j, NULL, name, JINJA_DICT); /* a key is no attribute */
 	return mote_jinja_getattr(j, args[0], args[1]);
 }
@@ -509,7 +517,8 @@ static const struct jinja_builtin filters[] = {
 
 const struct jinja_builtin *mote_jinja_find_filter(const char *name, size_t bytes)
 {
-	const struct jinja_builtin *found = mote_jinja_lookup(filters, sizeof filters / sizeof filters[0], name, bytes);
+	const struct jinja_builtin *found =
+		mote_jinja_lookup(filters, sizeof filters / sizeof filters[0], name, bytes);
 
 	if (!found && bytes == 6 && !memcmp(name, "tojson", 6))
 		return &mote_jinja_tojson;

@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-#define CALL(name) static struct jinja_value name(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
+#define CALL(name) \
+	static struct jinja_value name(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
 
 CALL(abs_)
 {
@@ -76,7 +77,8 @@ CALL(float_)
 CALL(round_)
 {
 	int64_t precision = args[1].kind == JINJA_ABSENT ? 0 : mote_jinja_need_int(j, args[1], "precision");
-	const struct jinja_text *method = args[2].kind == JINJA_ABSENT ? NULL : mote_jinja_need_text(j, args[2], "method");
+	const struct jinja_text *method =
+		args[2].kind == JINJA_ABSENT ? NULL : mote_jinja_need_text(j, args[2], "method");
 	bool ceiling = method && mote_jinja_text_is(method, "ceil");
 	struct jinja_value unit, scaled;
 

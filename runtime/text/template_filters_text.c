@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-#define CALL(name) static struct jinja_value name(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
+#define CALL(name) \
+	static struct jinja_value name(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
 
 static bool given(struct jinja_value v)
 {
@@ -92,7 +93,8 @@ static struct jinja_value format(struct jinja *j, const struct jinja_builtin *b,
 
 	(void)b;
 	if (args->count > 1 && args->n_keywords)
-		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "format can't handle positional and keyword arguments at the same time");
+		mote_jinja_fail(j, MOTE_ERROR_CORRUPT,
+				"format can't handle positional and keyword arguments at the same time");
 	for (size_t i = 1; i < args->count; i++)
 		mote_jinja_append(j, l, args->values[i]);
 	for (size_t i = 0; i < args->n_keywords; i++)
@@ -135,7 +137,10 @@ CALL(indent)
 	mote_jinja_begin(&out, j);
 	for (size_t i = 0; i < lines->count; i++) {
 		if (i)
-			mote_jinja_put(&out, "\n", 1, lines->items[i - 1].text->bytes ? mote_jinja_plain_at(lines->items[i - 1].text, 0) : t->plain);
+			mote_jinja_put(&out, "\n", 1,
+				       lines->items[i - 1].text->bytes
+					       ? mote_jinja_plain_at(lines->items[i - 1].text, 0)
+					       : t->plain);
 		if (i ? blank || lines->items[i].text->bytes : each_first)
 			mote_jinja_put_text(&out, width);
 		mote_jinja_put_text(&out, lines->items[i].text);
@@ -155,12 +160,15 @@ CALL(title)
 	mote_jinja_charge(j, t->bytes >> 3);
 	while (at < t->bytes) {
 		code = mote_jinja_decode(t->at + at, &length);
-		mote_jinja_put_text(&out, mote_jinja_recase(j, mote_jinja_slice(j, t, at, at + length), JINJA_TO_UPPER));
+		mote_jinja_put_text(
+			&out, mote_jinja_recase(j, mote_jinja_slice(j, t, at, at + length), JINJA_TO_UPPER));
 		for (end = at += length; end < t->bytes; end += length) {
 			uint32_t next = mote_jinja_decode(t->at + end, &length);
-			bool separates = next == '-' || next == '(' || next == '{' || next == '[' || next == '<' || mote_jinja_is_space(next);
+			bool separates = next == '-' || next == '(' || next == '{' || next == '[' ||
+					 next == '<' || mote_jinja_is_space(next);
 
-			if (code == '-' || code == '(' || code == '{' || code == '[' || code == '<' || mote_jinja_is_space(code) || separates)
+			if (code == '-' || code == '(' || code == '{' || code == '[' || code == '<' ||
+			    mote_jinja_is_space(code) || separates)
 				break;
 		}
 		mote_jinja_put_text(&out, mote_jinja_recase(j, mote_jinja_slice(j, t, at, end), JINJA_TO_LOWER));
@@ -181,7 +189,8 @@ CALL(truncate)
 
 	(void)b;
 	if (length < end_chars || leeway < 0)
-		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "truncate: expected length >= %lld and leeway >= 0", (long long)end_chars);
+		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "truncate: expected length >= %lld and leeway >= 0",
+				(long long)end_chars);
 	n = mote_jinja_length(j, args[0]);
 	if (n < 0)
 		mote_jinja_fail_type(j, "truncate needs a string", args[0]);
@@ -224,8 +233,8 @@ static void put_quoted(struct jinja_builder *out, const struct jinja_text *t, bo
 		unsigned char c = (unsigned char)t->at[i];
 
 		mote_jinja_charge(out->j, 1);
-		if (c < 0x80 && ((c && strchr("_.-~", c)) || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
-				 (c == '/' && !query))) {
+		if (c < 0x80 && ((c && strchr("_.-~", c)) || (c >= '0' && c <= '9') ||
+				 ((c | 32) >= 'a' && (c | 32) <= 'z') || (c == '/' && !query))) {
 			mote_jinja_put_slice(out, t, i, i + 1);
 		} else if (c == ' ' && query) {
 			mote_jinja_put(out, "+", 1, mote_jinja_plain_at(t, i));
@@ -320,7 +329,8 @@ CALL(striptags)
 {
 	static const struct {
 		const char *entity, *text;
-	} entities[] = { { "&lt;", "<" }, { "&gt;", ">" }, { "&quot;", "\"" }, { "&#34;", "\"" }, { "&#39;", "'" }, { "&amp;", "&" } };
+	} entities[] = { { "&lt;", "<" },   { "&gt;", ">" },  { "&quot;", "\"" },
+			 { "&#34;", "\"" }, { "&#39;", "'" }, { "&amp;", "&" } };
 	const struct jinja_text *t = mote_jinja_str(j, args[0]);
 	struct jinja_builder out;
 	size_t i, k, length;
@@ -338,7 +348,8 @@ CALL(striptags)
 			mote_jinja_put(&out, " ", 1, mote_jinja_plain_at(t, i));
 		space = false;
 		for (k = 0; k < sizeof entities / sizeof entities[0]; k++)
-			if (t->bytes - i >= strlen(entities[k].entity) && !memcmp(t->at + i, entities[k].entity, strlen(entities[k].entity)))
+			if (t->bytes - i >= strlen(entities[k].entity) &&
+			    !memcmp(t->at + i, entities[k].entity, strlen(entities[k].entity)))
 				break;
 		if (k < sizeof entities / sizeof entities[0]) {
 			mote_jinja_put_string(&out, entities[k].text, mote_jinja_plain_at(t, i));

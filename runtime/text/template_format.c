@@ -77,10 +77,12 @@ static void percent_number(struct percent *p, struct jinja_layout *l, struct jin
 	if (v.kind == JINJA_UNDEFINED)
 		mote_jinja_fail_undefined(j, v);
 	if (!mote_jinja_is_number(v))
-		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%%%c format: a number is required, not %s", type, mote_jinja_type(v));
+		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%%%c format: a number is required, not %s", type,
+				mote_jinja_type(v));
 	if (is_int && v.kind == JINJA_FLOAT) {
 		if (l->type != 'd')
-			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%%%c format: an integer is required, not float", type);
+			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%%%c format: an integer is required, not float",
+					type);
 		v = mote_jinja_to_int(j, v.real);
 	}
 	if (l->zero && !l->align) {
@@ -95,8 +97,9 @@ static void percent_number(struct percent *p, struct jinja_layout *l, struct jin
 		plain_layout.fill = mote_jinja_text(j, "0", 1, false);
 		plain_layout.align = '>';
 		mote_jinja_put_int(&zeros, &plain_layout, negative ? mote_jinja_negate(j, v, true) : v);
-		mote_jinja_put_number_field(&p->b, l, negative, l->alternate && l->type != 'd' ? (char[3]){ '0', type, 0 } : "", zeros.at,
-				 zeros.bytes, v.plain);
+		mote_jinja_put_number_field(&p->b, l, negative,
+					    l->alternate && l->type != 'd' ? (char[3]){ '0', type, 0 } : "",
+					    zeros.at, zeros.bytes, v.plain);
 		return;
 	}
 	if (is_int)
@@ -146,7 +149,8 @@ static void percent_field(struct percent *p)
 		return;
 	}
 	if (!c || !strchr("diuoxXeEfFgGcrsa", c))
-		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "unsupported format character '%c'", c >= 32 && c < 127 ? c : '?');
+		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "unsupported format character '%c'",
+				c >= 32 && c < 127 ? c : '?');
 	if (v.kind == JINJA_ABSENT)
 		v = next_arg(p);
 	if (strchr("diuoxXeEfFgG", c)) {
@@ -263,8 +267,8 @@ static struct jinja_layout parse_layout(struct jinja *j, const struct jinja_text
 
 _Noreturn static void fail_code(struct jinja *j, const struct jinja_layout *l, struct jinja_value v)
 {
-	mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "format code '%c' does not fit %s", l->type >= 32 && l->type < 127 ? l->type : '?',
-			mote_jinja_type(v));
+	mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "format code '%c' does not fit %s",
+			l->type >= 32 && l->type < 127 ? l->type : '?', mote_jinja_type(v));
 }
 
 /* format(v, spec) */
@@ -285,12 +289,12 @@ static void format_value(struct jinja_builder *b, struct jinja_value v, const st
 			fail_code(j, &l, v);
 		mote_jinja_put_text_field(b, &l, v.text);
 	} else if (v.kind == JINJA_FLOAT || (l.type && strchr("eEfFgG%", l.type))) {
-		if (l.type && !strchr("eEfFgGn%", l.type))
+		if ((l.type && !strchr("eEfFgGn%", l.type)) || (l.grouping && l.type == 'n'))
 			fail_code(j, &l, v);
 		mote_jinja_put_float(b, &l, mote_jinja_real(j, v), v.plain);
 	} else {
 		if ((l.type && !strchr("bcdoxXn", l.type)) || l.precision >= 0 ||
-		    (l.grouping == ',' && l.type && l.type != 'd'))
+		    (l.grouping && l.type == 'n') || (l.grouping == ',' && l.type && l.type != 'd'))
 			fail_code(j, &l, v);
 		if (l.type == 'c')
 			mote_jinja_fail(j, MOTE_ERROR_UNSUPPORTED, "format code 'c'");
@@ -306,12 +310,16 @@ static struct jinja_value format_argument(struct format *f, const struct jinja_t
 
 	if (!name->bytes) {
 		if (f->automatic < 0)
-			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "cannot switch from manual field specification to automatic field numbering");
+			mote_jinja_fail(
+				j, MOTE_ERROR_CORRUPT,
+				"cannot switch from manual field specification to automatic field numbering");
 		i = f->automatic++;
-	} else if (name->at[0] >= '0' && name->at[0] <= '9' && mote_jinja_parse_int(j, name->at, name->bytes, 10, &index) &&
-		   index.kind == JINJA_INT) {
+	} else if (name->at[0] >= '0' && name->at[0] <= '9' &&
+		   mote_jinja_parse_int(j, name->at, name->bytes, 10, &index) && index.kind == JINJA_INT) {
 		if (f->automatic > 0)
-			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "cannot switch from automatic field numbering to manual field specification");
+			mote_jinja_fail(
+				j, MOTE_ERROR_CORRUPT,
+				"cannot switch from automatic field numbering to manual field specification");
 		f->automatic = -1;
 		i = index.integer;
 	} else {
@@ -342,7 +350,10 @@ static struct jinja_value format_field(struct format *f, const struct jinja_text
 		open = field->at[at];
 		if (open != '.' && open != '[')
 			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "only '.' or '[' may follow ']' in a format field");
-		for (from = ++at; at < field->bytes && (open == '[' ? field->at[at] != ']' : field->at[at] != '.' && field->at[at] != '['); at++)
+		for (from = ++at;
+		     at < field->bytes &&
+		     (open == '[' ? field->at[at] != ']' : field->at[at] != '.' && field->at[at] != '[');
+		     at++)
 			;
 		key = mote_jinja_string(mote_jinja_slice(j, field, from, at));
 		if (at == from || (open == '[' && at == field->bytes))
@@ -376,7 +387,8 @@ static void put_replacement(struct format *f, const struct jinja_text *t, unsign
 	v = format_field(f, mote_jinja_slice(j, t, 0, at));
 	if (at < t->bytes && t->at[at] == '!') {
 		end = at + 2;
-		if (end > t->bytes || (t->at[at + 1] != 'r' && t->at[at + 1] != 's') || (end < t->bytes && t->at[end] != ':'))
+		if (end > t->bytes || (t->at[at + 1] != 'r' && t->at[at + 1] != 's') ||
+		    (end < t->bytes && t->at[end] != ':'))
 			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "unknown conversion specifier in format string");
 		mote_jinja_begin(&converted, j);
 		if (t->at[at + 1] == 'r')

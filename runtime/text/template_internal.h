@@ -33,7 +33,7 @@
 #define JINJA_MAX_SOURCE (4u << 20)   /* bytes of a template */
 #define JINJA_MAX_NESTING 200u        /* of parentheses and blocks in a template, of lists when printed */
 #define JINJA_MAX_HEIGHT 400u         /* of an expression, chains included */
-#define JINJA_MAX_DEPTH 3000u         /* nodes under evaluation at once */
+#define JINJA_MAX_DEPTH 1500u         /* nodes under evaluation at once */
 #define JINJA_MAX_RANGE 100000        /* Jinja2's sandbox */
 
 struct jinja;
@@ -347,8 +347,10 @@ size_t mote_jinja_chars(struct jinja *j, const struct jinja_text *t);
 size_t mote_jinja_byte_of(struct jinja *j, const struct jinja_text *t, size_t chars); /* offset of a code point */
 bool mote_jinja_text_is(const struct jinja_text *t, const char *s);
 /* Offset of needle in t[from..to), or SIZE_MAX. Linear time. */
-size_t mote_jinja_find(struct jinja *j, const struct jinja_text *t, size_t from, size_t to, const struct jinja_text *needle);
-size_t mote_jinja_find_last(struct jinja *j, const struct jinja_text *t, size_t from, size_t to, const struct jinja_text *needle);
+size_t mote_jinja_find(struct jinja *j, const struct jinja_text *t, size_t from, size_t to,
+		       const struct jinja_text *needle);
+size_t mote_jinja_find_last(struct jinja *j, const struct jinja_text *t, size_t from, size_t to,
+			    const struct jinja_text *needle);
 
 /* template_unicode.c: code is a valid code point */
 uint32_t mote_jinja_decode(const char *s, size_t *length); /* s: valid UTF-8 */
@@ -357,21 +359,62 @@ bool mote_jinja_is_space(uint32_t code);
 bool mote_jinja_is_line_break(uint32_t code);
 bool mote_jinja_is_printable(uint32_t code);
 bool mote_jinja_is_word(uint32_t code);   /* \w */
-enum jinja_class { JINJA_ALPHA, JINJA_ALNUM, JINJA_DIGIT, JINJA_DECIMAL, JINJA_NUMERIC, JINJA_LOWER, JINJA_UPPER, JINJA_TITLE, JINJA_CASED };
+enum jinja_class {
+	JINJA_ALPHA,
+	JINJA_ALNUM,
+	JINJA_DIGIT,
+	JINJA_DECIMAL,
+	JINJA_NUMERIC,
+	JINJA_LOWER,
+	JINJA_UPPER,
+	JINJA_TITLE,
+	JINJA_CASED
+};
 bool mote_jinja_is(uint32_t code, enum jinja_class what);
 enum jinja_case { JINJA_TO_UPPER, JINJA_TO_LOWER, JINJA_CAPITALIZE, JINJA_TITLECASE, JINJA_SWAP, JINJA_FOLD };
 const struct jinja_text *mote_jinja_recase(struct jinja *j, const struct jinja_text *t, enum jinja_case how);
 /* Offsets of t without the white space (chars NULL) or the characters at its ends. */
-void mote_jinja_strip(struct jinja *j, const struct jinja_text *t, const struct jinja_text *chars, bool left, bool right, size_t *from, size_t *to);
+void mote_jinja_strip(struct jinja *j, const struct jinja_text *t, const struct jinja_text *chars, bool left,
+		      bool right, size_t *from, size_t *to);
 
 /* template_lex.c */
 enum jinja_token_type {
-	JINJA_T_EOF, JINJA_T_DATA, JINJA_T_VARIABLE_BEGIN, JINJA_T_VARIABLE_END, JINJA_T_BLOCK_BEGIN, JINJA_T_BLOCK_END,
-	JINJA_T_NAME, JINJA_T_STRING, JINJA_T_INTEGER, JINJA_T_FLOAT,
-	JINJA_T_ADD, JINJA_T_SUB, JINJA_T_DIV, JINJA_T_FLOORDIV, JINJA_T_MUL, JINJA_T_MOD, JINJA_T_POW, JINJA_T_TILDE,
-	JINJA_T_LBRACKET, JINJA_T_RBRACKET, JINJA_T_LPAREN, JINJA_T_RPAREN, JINJA_T_LBRACE, JINJA_T_RBRACE,
-	JINJA_T_EQ, JINJA_T_NE, JINJA_T_GT, JINJA_T_GE, JINJA_T_LT, JINJA_T_LE, JINJA_T_ASSIGN, JINJA_T_DOT,
-	JINJA_T_COLON, JINJA_T_PIPE, JINJA_T_COMMA, JINJA_T_SEMICOLON
+	JINJA_T_EOF,
+	JINJA_T_DATA,
+	JINJA_T_VARIABLE_BEGIN,
+	JINJA_T_VARIABLE_END,
+	JINJA_T_BLOCK_BEGIN,
+	JINJA_T_BLOCK_END,
+	JINJA_T_NAME,
+	JINJA_T_STRING,
+	JINJA_T_INTEGER,
+	JINJA_T_FLOAT,
+	JINJA_T_ADD,
+	JINJA_T_SUB,
+	JINJA_T_DIV,
+	JINJA_T_FLOORDIV,
+	JINJA_T_MUL,
+	JINJA_T_MOD,
+	JINJA_T_POW,
+	JINJA_T_TILDE,
+	JINJA_T_LBRACKET,
+	JINJA_T_RBRACKET,
+	JINJA_T_LPAREN,
+	JINJA_T_RPAREN,
+	JINJA_T_LBRACE,
+	JINJA_T_RBRACE,
+	JINJA_T_EQ,
+	JINJA_T_NE,
+	JINJA_T_GT,
+	JINJA_T_GE,
+	JINJA_T_LT,
+	JINJA_T_LE,
+	JINJA_T_ASSIGN,
+	JINJA_T_DOT,
+	JINJA_T_COLON,
+	JINJA_T_PIPE,
+	JINJA_T_COMMA,
+	JINJA_T_SEMICOLON
 };
 struct jinja_token {
 	uint8_t type;
@@ -401,7 +444,8 @@ struct jinja_parser {
 };
 struct jinja_stmt *mote_jinja_parse(struct jinja_parser *p);
 struct jinja_expr *mote_jinja_parse_expression(struct jinja_parser *p, bool with_condition);
-struct jinja_expr *mote_jinja_parse_tuple(struct jinja_parser *p, bool simplified, bool with_condition, const char *end_name, bool parenthesised);
+struct jinja_expr *mote_jinja_parse_tuple(struct jinja_parser *p, bool simplified, bool with_condition,
+					  const char *end_name, bool parenthesised);
 struct jinja_expr *mote_jinja_parse_filters(struct jinja_parser *p, struct jinja_expr *node, bool inline_first);
 /* A list of children that grows while it is parsed. */
 struct jinja_children {
@@ -409,8 +453,10 @@ struct jinja_children {
 	uint32_t count, capacity;
 };
 void mote_jinja_push(struct jinja_parser *p, struct jinja_children *c, struct jinja_expr *e);
-struct jinja_expr *mote_jinja_with_children(struct jinja_parser *p, struct jinja_expr *e, const struct jinja_children *c);
-void mote_jinja_grow(struct jinja_parser *p, struct jinja_expr *e, const struct jinja_expr *child); /* height, checked */
+struct jinja_expr *mote_jinja_with_children(struct jinja_parser *p, struct jinja_expr *e,
+					    const struct jinja_children *c);
+/* Makes e higher than its child, within bounds. */
+void mote_jinja_grow(struct jinja_parser *p, struct jinja_expr *e, const struct jinja_expr *child);
 struct jinja_expr *mote_jinja_unary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a);
 struct jinja_expr *mote_jinja_binary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a,
 				     struct jinja_expr *b);
@@ -435,9 +481,10 @@ struct jinja_value mote_jinja_int(int64_t i);
 struct jinja_value mote_jinja_float(double f);
 struct jinja_value mote_jinja_string(const struct jinja_text *t);
 struct jinja_value mote_jinja_literal(struct jinja *j, const char *s);
-struct jinja_value mote_jinja_undefined(struct jinja *j, const char *hint, const struct jinja_text *name, enum jinja_kind owner);
+struct jinja_value mote_jinja_undefined(struct jinja *j, const char *hint, const struct jinja_text *name,
+					enum jinja_kind owner);
 _Noreturn void mote_jinja_fail_undefined(struct jinja *j, struct jinja_value v);
-_Noreturn void mote_jinja_fail_type(struct jinja *j, const char *what, struct jinja_value v); /* what: "... %s" is appended the type */
+_Noreturn void mote_jinja_fail_type(struct jinja *j, const char *what, struct jinja_value v); /* "what, not TYPE" */
 const char *mote_jinja_type(struct jinja_value v);            /* as Python calls it */
 bool mote_jinja_truth(struct jinja *j, struct jinja_value v);
 bool mote_jinja_same(struct jinja_value a, struct jinja_value b); /* Python's "is" */
@@ -461,7 +508,8 @@ struct jinja_value mote_jinja_pair(struct jinja *j, struct jinja_value a, struct
 struct jinja_dict *mote_jinja_new_dict(struct jinja *j);
 struct jinja_value mote_jinja_dict(struct jinja_dict *d);
 bool mote_jinja_hash(struct jinja *j, struct jinja_value v, uint64_t *hash); /* false: unhashable */
-const struct jinja_value *mote_jinja_get(struct jinja *j, const struct jinja_dict *d, struct jinja_value key); /* or NULL */
+const struct jinja_value *mote_jinja_get(struct jinja *j, const struct jinja_dict *d,
+					 struct jinja_value key); /* or NULL */
 void mote_jinja_set(struct jinja *j, struct jinja_dict *d, struct jinja_value key, struct jinja_value value);
 struct jinja_value mote_jinja_copy_dict(struct jinja *j, const struct jinja_dict *d, bool plain);
 
@@ -469,19 +517,23 @@ bool mote_jinja_iterable(struct jinja_value v);
 struct jinja_iter mote_jinja_iterate(struct jinja *j, struct jinja_value v); /* fails when it is not */
 bool mote_jinja_next(struct jinja *j, struct jinja_iter *it, struct jinja_value *out);
 struct jinja_list *mote_jinja_collect(struct jinja *j, struct jinja_value v);  /* list(v) */
-struct jinja_value mote_jinja_generator(struct jinja *j, const char *type, void (*run)(struct jinja *, struct jinja_generator *),
+struct jinja_value mote_jinja_generator(struct jinja *j, const char *type,
+					void (*run)(struct jinja *, struct jinja_generator *),
 					const struct jinja_builtin *b, const struct jinja_args *args);
 struct jinja_value mote_jinja_list_generator(struct jinja *j, const char *type, const struct jinja_list *l);
 /* Stable; less(user, a, b) says whether a goes before b. */
-void mote_jinja_sort(struct jinja *j, size_t *order, size_t count, bool (*less)(struct jinja *j, void *user, size_t a, size_t b), void *user);
+void mote_jinja_sort(struct jinja *j, size_t *order, size_t count,
+		     bool (*less)(struct jinja *j, void *user, size_t a, size_t b), void *user);
 
 /* template_number.c */
-struct jinja_value mote_jinja_arithmetic(struct jinja *j, enum jinja_op op, struct jinja_value a, struct jinja_value b);
+struct jinja_value mote_jinja_arithmetic(struct jinja *j, enum jinja_op op, struct jinja_value a,
+					 struct jinja_value b);
 struct jinja_value mote_jinja_negate(struct jinja *j, struct jinja_value v, bool negative);
 int mote_jinja_compare_numbers(struct jinja_value a, struct jinja_value b); /* -1 0 1; 2: not ordered */
 double mote_jinja_real(struct jinja *j, struct jinja_value v);              /* of a number */
 size_t mote_jinja_float_repr(double x, char out[40]);
-bool mote_jinja_parse_int(struct jinja *j, const char *s, size_t bytes, int base, struct jinja_value *out); /* as int(str, base) */
+/* As Python's int(str, base); base 0: as a literal. */
+bool mote_jinja_parse_int(struct jinja *j, const char *s, size_t bytes, int base, struct jinja_value *out);
 bool mote_jinja_parse_float(struct jinja *j, const char *s, size_t bytes, double *out); /* as Python's float(str) */
 struct jinja_value mote_jinja_to_int(struct jinja *j, double x);             /* truncated; fails for inf and nan */
 struct jinja_value mote_jinja_round(struct jinja *j, struct jinja_value v, int64_t digits);
@@ -500,19 +552,24 @@ struct jinja_value mote_jinja_eval(struct jinja *j, const struct jinja_expr *e, 
 struct jinja_value mote_jinja_getattr(struct jinja *j, struct jinja_value v, struct jinja_value name);
 struct jinja_value mote_jinja_getitem(struct jinja *j, struct jinja_value v, struct jinja_value key);
 void mote_jinja_bind(struct jinja *j, struct jinja_scope *scope, uint32_t name, struct jinja_value v);
-void mote_jinja_assign(struct jinja *j, const struct jinja_expr *target, struct jinja_value v, struct jinja_scope *scope);
-struct jinja_value mote_jinja_apply_filter(struct jinja *j, const struct jinja_expr *e, struct jinja_value v, struct jinja_scope *scope);
+void mote_jinja_assign(struct jinja *j, const struct jinja_expr *target, struct jinja_value v,
+		       struct jinja_scope *scope);
+struct jinja_value mote_jinja_apply_filter(struct jinja *j, const struct jinja_expr *e, struct jinja_value v,
+					   struct jinja_scope *scope);
 
 /* template_exec.c */
 void mote_jinja_run(struct jinja *j, const struct jinja_stmt *s);
 struct jinja_value mote_jinja_call_macro(struct jinja *j, const struct jinja_macro *m, const struct jinja_args *args);
-struct jinja_value mote_jinja_loop_attribute(struct jinja *j, struct jinja_loop *l, const struct jinja_text *name); /* ABSENT: none */
+struct jinja_value mote_jinja_loop_attribute(struct jinja *j, struct jinja_loop *l,
+					     const struct jinja_text *name); /* ABSENT: none */
 const struct jinja_text *mote_jinja_recurse(struct jinja *j, struct jinja_loop *l, struct jinja_value of);
 
 /* template_call.c */
 struct jinja_value mote_jinja_call(struct jinja *j, struct jinja_value callee, const struct jinja_args *args);
-struct jinja_value mote_jinja_invoke(struct jinja *j, const struct jinja_builtin *b, const char *kind, const struct jinja_args *args);
-void mote_jinja_eval_args(struct jinja *j, const struct jinja_call_args *from, struct jinja_scope *scope, struct jinja_value first, struct jinja_args *out);
+struct jinja_value mote_jinja_invoke(struct jinja *j, const struct jinja_builtin *b, const char *kind,
+				     const struct jinja_args *args);
+void mote_jinja_eval_args(struct jinja *j, const struct jinja_call_args *from, struct jinja_scope *scope,
+			  struct jinja_value first, struct jinja_args *out);
 struct jinja_value mote_jinja_bound(struct jinja *j, const struct jinja_builtin *b, struct jinja_value self);
 struct jinja_value mote_jinja_global(struct jinja *j, const struct jinja_text *name); /* ABSENT: none */
 
@@ -522,7 +579,8 @@ const struct jinja_builtin *mote_jinja_find_text_filter(const char *name, size_t
 const struct jinja_builtin *mote_jinja_find_number_filter(const char *name, size_t bytes);
 const struct jinja_builtin *mote_jinja_find_test(const char *name, size_t bytes);
 const struct jinja_builtin *mote_jinja_find_method(struct jinja_value v, const struct jinja_text *name);
-const struct jinja_builtin *mote_jinja_lookup(const struct jinja_builtin *table, size_t count, const char *name, size_t bytes);
+const struct jinja_builtin *mote_jinja_lookup(const struct jinja_builtin *table, size_t count, const char *name,
+					      size_t bytes);
 bool mote_jinja_mutates(struct jinja_value v, const struct jinja_text *name); /* a method the sandbox forbids */
 
 #define MOTE_JINJA_STR_METHODS 44
@@ -542,13 +600,14 @@ struct jinja_layout {
 };
 void mote_jinja_put_text_field(struct jinja_builder *b, const struct jinja_layout *l, const struct jinja_text *t);
 /* digits: what stands behind sign and prefix */
-void mote_jinja_put_number_field(struct jinja_builder *b, const struct jinja_layout *l, bool negative, const char *prefix,
-				 const char *digits, size_t bytes, bool plain);
+void mote_jinja_put_number_field(struct jinja_builder *b, const struct jinja_layout *l, bool negative,
+				 const char *prefix, const char *digits, size_t bytes, bool plain);
 void mote_jinja_put_int(struct jinja_builder *b, const struct jinja_layout *l, struct jinja_value v);
 void mote_jinja_put_float(struct jinja_builder *b, const struct jinja_layout *l, double x, bool plain);
 
 /* template_format.c */
-const struct jinja_text *mote_jinja_percent(struct jinja *j, const struct jinja_text *format, struct jinja_value args);
+const struct jinja_text *mote_jinja_percent(struct jinja *j, const struct jinja_text *format,
+					    struct jinja_value args);
 struct jinja_value mote_jinja_format(struct jinja *j, const struct jinja_builtin *b, const struct jinja_args *args);
 
 #endif

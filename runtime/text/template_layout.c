@@ -43,7 +43,8 @@ static const struct jinja_text *group(struct jinja *j, const struct jinja_layout
 		digits = bytes;
 	mote_jinja_begin(&b, j);
 	if (l->grouping && l->zero && l->width > 0) { /* zeros are grouped too */
-		for (padded = digits; padded + (padded - 1) / each + (bytes - digits) + sign_bytes < (size_t)l->width; padded++)
+		for (padded = digits;
+		     padded + (padded - 1) / each + (bytes - digits) + sign_bytes < (size_t)l->width; padded++)
 			;
 		for (n = padded; n > digits; n--) {
 			mote_jinja_put(&b, "0", 1, plain);
@@ -60,14 +61,19 @@ static const struct jinja_text *group(struct jinja *j, const struct jinja_layout
 	return mote_jinja_end(&b);
 }
 
-void mote_jinja_put_number_field(struct jinja_builder *b, const struct jinja_layout *l, bool negative, const char *prefix,
-			     const char *digits, size_t bytes, bool plain)
+void mote_jinja_put_number_field(struct jinja_builder *b, const struct jinja_layout *l, bool negative,
+				 const char *prefix, const char *digits, size_t bytes, bool plain)
 {
 	char sign[8];
 
-	snprintf(sign, sizeof sign, "%s%s", negative ? "-" : l->sign == '+' ? "+" : l->sign == ' ' ? " " : "", prefix);
-	put_aligned(b, l, mote_jinja_text(b->j, sign, strlen(sign), plain), group(b->j, l, strlen(sign), digits, bytes, plain),
-		    l->align ? l->align : '>');
+	snprintf(sign, sizeof sign, "%s%s",
+		 negative         ? "-"
+		 : l->sign == '+' ? "+"
+		 : l->sign == ' ' ? " "
+				  : "",
+		 prefix);
+	put_aligned(b, l, mote_jinja_text(b->j, sign, strlen(sign), plain),
+		    group(b->j, l, strlen(sign), digits, bytes, plain), l->align ? l->align : '>');
 }
 
 void mote_jinja_put_int(struct jinja_builder *b, const struct jinja_layout *l, struct jinja_value v)
@@ -91,7 +97,8 @@ void mote_jinja_put_int(struct jinja_builder *b, const struct jinja_layout *l, s
 	do
 		digits[--n] = (l->type == 'X' ? upper : lower)[u % base];
 	while (u /= base);
-	mote_jinja_put_number_field(b, l, i < 0, l->alternate && base != 10 ? prefix : "", digits + n, sizeof digits - n, v.plain);
+	mote_jinja_put_number_field(b, l, i < 0, l->alternate && base != 10 ? prefix : "", digits + n,
+				    sizeof digits - n, v.plain);
 }
 
 /* No type, but a precision: like 'g', except that it never looks like an integer, for which one digit less fits. */

@@ -165,7 +165,8 @@ static size_t digits(const struct lexer *l, size_t at, const char *allowed)
 	for (;;) {
 		if (end < l->bytes && l->s[end] && strchr(allowed, l->s[end]))
 			end++;
-		else if (end > at && end + 1 < l->bytes && l->s[end] == '_' && l->s[end + 1] && strchr(allowed, l->s[end + 1]))
+		else if (end > at && end + 1 < l->bytes && l->s[end] == '_' && l->s[end + 1] &&
+			 strchr(allowed, l->s[end + 1]))
 			end += 2;
 		else
 			return end;
@@ -203,7 +204,10 @@ static bool number(struct lexer *l)
 	end = whole;
 	if (s[at] == '0') {
 		char base = at + 1 < l->bytes ? (char)(s[at + 1] | 32) : 0;
-		const char *allowed = base == 'x' ? "0123456789abcdefABCDEF" : base == 'o' ? "01234567" : base == 'b' ? "01" : NULL;
+		const char *allowed = base == 'x'   ? "0123456789abcdefABCDEF"
+				      : base == 'o' ? "01234567"
+				      : base == 'b' ? "01"
+						    : NULL;
 		size_t from = at + 2;
 
 		if (allowed && from < l->bytes && s[from] == '_')
@@ -388,7 +392,8 @@ static size_t hex_escape(struct jinja *j, struct jinja_builder *b, size_t at, si
 
 	for (size_t i = 0; i < count; i++) {
 		if (at + i >= end || hex_digit(j->source[at + i]) < 0)
-			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "truncated escape in a string: %zu hexadecimal digits expected", count);
+			mote_jinja_fail(j, MOTE_ERROR_CORRUPT,
+					"truncated escape in a string: %zu hexadecimal digits expected", count);
 		code = code << 4 | (uint32_t)hex_digit(j->source[at + i]);
 	}
 	if (code > 0x10ffff)

@@ -36,12 +36,17 @@ static struct jinja_value part(const struct call *c, size_t from, size_t to)
 
 /* ---- case, stripping, padding ---- */
 
-static struct jinja_value upper(const struct call *c) { return mote_jinja_string(mote_jinja_recase(c->j, c->t, JINJA_TO_UPPER)); }
-static struct jinja_value lower(const struct call *c) { return mote_jinja_string(mote_jinja_recase(c->j, c->t, JINJA_TO_LOWER)); }
-static struct jinja_value title(const struct call *c) { return mote_jinja_string(mote_jinja_recase(c->j, c->t, JINJA_TITLECASE)); }
-static struct jinja_value capitalize(const struct call *c) { return mote_jinja_string(mote_jinja_recase(c->j, c->t, JINJA_CAPITALIZE)); }
-static struct jinja_value swapcase(const struct call *c) { return mote_jinja_string(mote_jinja_recase(c->j, c->t, JINJA_SWAP)); }
-static struct jinja_value casefold(const struct call *c) { return mote_jinja_string(mote_jinja_recase(c->j, c->t, JINJA_FOLD)); }
+static struct jinja_value recase(const struct call *c, enum jinja_case how)
+{
+	return mote_jinja_string(mote_jinja_recase(c->j, c->t, how));
+}
+
+static struct jinja_value upper(const struct call *c) { return recase(c, JINJA_TO_UPPER); }
+static struct jinja_value lower(const struct call *c) { return recase(c, JINJA_TO_LOWER); }
+static struct jinja_value title(const struct call *c) { return recase(c, JINJA_TITLECASE); }
+static struct jinja_value capitalize(const struct call *c) { return recase(c, JINJA_CAPITALIZE); }
+static struct jinja_value swapcase(const struct call *c) { return recase(c, JINJA_SWAP); }
+static struct jinja_value casefold(const struct call *c) { return recase(c, JINJA_FOLD); }
 
 static struct jinja_value strip_sides(const struct call *c, bool left, bool right)
 {
@@ -57,12 +62,14 @@ static struct jinja_value rstrip(const struct call *c) { return strip_sides(c, f
 
 static struct jinja_value pad(const struct call *c, int where) /* -1: text left, 0: centre, 1: right */
 {
-	const struct jinja_text *fill = c->args[1].kind == JINJA_ABSENT ? mote_jinja_text(c->j, " ", 1, false) : text_arg(c, 1);
+	const struct jinja_text *fill =
+		c->args[1].kind == JINJA_ABSENT ? mote_jinja_text(c->j, " ", 1, false) : text_arg(c, 1);
 	int64_t width = int_arg(c, 0, 0), length = (int64_t)mote_jinja_chars(c->j, c->t), left;
 	struct jinja_builder b;
 
 	if (mote_jinja_chars(c->j, fill) != 1)
-		mote_jinja_fail(c->j, MOTE_ERROR_CORRUPT, "%s: the fill character must be exactly one character long", c->name);
+		mote_jinja_fail(c->j, MOTE_ERROR_CORRUPT,
+				"%s: the fill character must be exactly one character long", c->name);
 	if (width <= length)
 		return mote_jinja_string(c->t);
 	width -= length;
@@ -142,7 +149,8 @@ static struct jinja_value position(const struct call *c, bool last, bool must)
 	size_t from, to, at = SIZE_MAX;
 
 	if (bounds(c, 1, &from, &to))
-		at = last ? mote_jinja_find_last(c->j, c->t, from, to, needle) : mote_jinja_find(c->j, c->t, from, to, needle);
+		at = last ? mote_jinja_find_last(c->j, c->t, from, to, needle)
+			  : mote_jinja_find(c->j, c->t, from, to, needle);
 	if (at == SIZE_MAX && must)
 		mote_jinja_fail(c->j, MOTE_ERROR_CORRUPT, "substring not found");
 	if (at == SIZE_MAX)
@@ -205,7 +213,9 @@ static struct jinja_value removeprefix(const struct call *c)
 
 static struct jinja_value removesuffix(const struct call *c)
 {
-	return part(c, 0, c->t->bytes - (affix_matches(c, c->args[0], 0, c->t->bytes, true) ? text_arg(c, 0)->bytes : 0));
+	return part(c, 0,
+		    c->t->bytes -
+			    (affix_matches(c, c->args[0], 0, c->t->bytes, true) ? text_arg(c, 0)->bytes : 0));
 }
 
 /* ---- splitting and joining ---- */
@@ -484,14 +494,15 @@ static const struct {
 	struct jinja_value (*call)(const struct call *c);
 	bool escapes; /* of Markup: the second argument becomes part of the text */
 } str_calls[] = {
-	{ capitalize, false }, { casefold, false }, { center, true }, { count, false }, { endswith, false }, { expandtabs, false },
-	{ find, false }, { index_of, false }, { isalnum_, false }, { isalpha_, false }, { isascii_, false },
-	{ isdecimal_, false }, { isdigit_, false }, { isidentifier, false }, { islower_, false }, { isnumeric_, false }, { isprintable, false },
-	{ isspace_, false }, { istitle, false }, { isupper_, false }, { join, false }, { ljust, true }, { lower, false }, { lstrip, false },
-	{ partition, false }, { removeprefix, false }, { removesuffix, false }, { replace, true }, { rfind, false },
-	{ rindex_of, false }, { rjust, true }, { rpartition, false }, { rsplit, false }, { rstrip, false },
-	{ split, false }, { splitlines, false }, { startswith, false }, { strip, false }, { swapcase, false },
-	{ title, false }, { upper, false }, { zfill, false },
+	{ capitalize, false }, { casefold, false }, { center, true }, { count, false }, { endswith, false },
+	{ expandtabs, false }, { find, false }, { index_of, false }, { isalnum_, false }, { isalpha_, false },
+	{ isascii_, false }, { isdecimal_, false }, { isdigit_, false }, { isidentifier, false },
+	{ islower_, false }, { isnumeric_, false }, { isprintable, false }, { isspace_, false },
+	{ istitle, false }, { isupper_, false }, { join, false }, { ljust, true }, { lower, false },
+	{ lstrip, false }, { partition, false }, { removeprefix, false }, { removesuffix, false },
+	{ replace, true }, { rfind, false }, { rindex_of, false }, { rjust, true }, { rpartition, false },
+	{ rsplit, false }, { rstrip, false }, { split, false }, { splitlines, false }, { startswith, false },
+	{ strip, false }, { swapcase, false }, { title, false }, { upper, false }, { zfill, false },
 };
 
 static struct jinja_value as_markup(struct jinja *j, struct jinja_value v)
@@ -524,22 +535,25 @@ static struct jinja_value str_method(struct jinja *j, const struct jinja_builtin
 	{ .name = method_name, .call = str_method, .parameters = parameter_names, .required = needed, \
 	  .positional = no_keywords, .detail = index }
 const struct jinja_builtin mote_jinja_str_methods[MOTE_JINJA_STR_METHODS] = { /* in the order of str_calls */
-	STR(0, "capitalize", "", 0, true), STR(1, "casefold", "", 0, true), STR(2, "center", "width fillchar", 1, true),
-	STR(3, "count", "sub start end", 1, true), STR(4, "endswith", "suffix start end", 1, true),
-	STR(5, "expandtabs", "tabsize", 0, false), STR(6, "find", "sub start end", 1, true),
-	STR(7, "index", "sub start end", 1, true), STR(8, "isalnum", "", 0, true), STR(9, "isalpha", "", 0, true),
-	STR(10, "isascii", "", 0, true), STR(11, "isdecimal", "", 0, true), STR(12, "isdigit", "", 0, true),
-	STR(13, "isidentifier", "", 0, true), STR(14, "islower", "", 0, true), STR(15, "isnumeric", "", 0, true),
-	STR(16, "isprintable", "", 0, true), STR(17, "isspace", "", 0, true), STR(18, "istitle", "", 0, true),
-	STR(19, "isupper", "", 0, true), STR(20, "join", "iterable", 1, true), STR(21, "ljust", "width fillchar", 1, true),
-	STR(22, "lower", "", 0, true), STR(23, "lstrip", "chars", 0, true), STR(24, "partition", "sep", 1, true),
-	STR(25, "removeprefix", "prefix", 1, true), STR(26, "removesuffix", "suffix", 1, true),
-	STR(27, "replace", "old new count", 2, true), STR(28, "rfind", "sub start end", 1, true),
-	STR(29, "rindex", "sub start end", 1, true), STR(30, "rjust", "width fillchar", 1, true),
-	STR(31, "rpartition", "sep", 1, true), STR(32, "rsplit", "sep maxsplit", 0, false),
-	STR(33, "rstrip", "chars", 0, true), STR(34, "split", "sep maxsplit", 0, false),
-	STR(35, "splitlines", "keepends", 0, false), STR(36, "startswith", "prefix start end", 1, true),
-	STR(37, "strip", "chars", 0, true), STR(38, "swapcase", "", 0, true), STR(39, "title", "", 0, true),
-	STR(40, "upper", "", 0, true), STR(41, "zfill", "width", 1, true),
-	{ .name = "format", .raw = mote_jinja_format }, { .name = "format_map", .raw = mote_jinja_format, .detail = 1 },
+	STR(0, "capitalize", "", 0, true), STR(1, "casefold", "", 0, true),
+	STR(2, "center", "width fillchar", 1, true), STR(3, "count", "sub start end", 1, true),
+	STR(4, "endswith", "suffix start end", 1, true), STR(5, "expandtabs", "tabsize", 0, false),
+	STR(6, "find", "sub start end", 1, true), STR(7, "index", "sub start end", 1, true),
+	STR(8, "isalnum", "", 0, true), STR(9, "isalpha", "", 0, true), STR(10, "isascii", "", 0, true),
+	STR(11, "isdecimal", "", 0, true), STR(12, "isdigit", "", 0, true),
+	STR(13, "isidentifier", "", 0, true), STR(14, "islower", "", 0, true),
+	STR(15, "isnumeric", "", 0, true), STR(16, "isprintable", "", 0, true),
+	STR(17, "isspace", "", 0, true), STR(18, "istitle", "", 0, true), STR(19, "isupper", "", 0, true),
+	STR(20, "join", "iterable", 1, true), STR(21, "ljust", "width fillchar", 1, true),
+	STR(22, "lower", "", 0, true), STR(23, "lstrip", "chars", 0, true),
+	STR(24, "partition", "sep", 1, true), STR(25, "removeprefix", "prefix", 1, true),
+	STR(26, "removesuffix", "suffix", 1, true), STR(27, "replace", "old new count", 2, true),
+	STR(28, "rfind", "sub start end", 1, true), STR(29, "rindex", "sub start end", 1, true),
+	STR(30, "rjust", "width fillchar", 1, true), STR(31, "rpartition", "sep", 1, true),
+	STR(32, "rsplit", "sep maxsplit", 0, false), STR(33, "rstrip", "chars", 0, true),
+	STR(34, "split", "sep maxsplit", 0, false), STR(35, "splitlines", "keepends", 0, false),
+	STR(36, "startswith", "prefix start end", 1, true), STR(37, "strip", "chars", 0, true),
+	STR(38, "swapcase", "", 0, true), STR(39, "title", "", 0, true), STR(40, "upper", "", 0, true),
+	STR(41, "zfill", "width", 1, true), { .name = "format", .raw = mote_jinja_format },
+	{ .name = "format_map", .raw = mote_jinja_format, .detail = 1 },
 };

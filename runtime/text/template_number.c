@@ -17,8 +17,8 @@ _Noreturn static void fail_operands(struct jinja *j, enum jinja_op op, struct ji
 		mote_jinja_fail_undefined(j, a);
 	if (b.kind == JINJA_UNDEFINED)
 		mote_jinja_fail_undefined(j, b);
-	mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "unsupported operand types for %s: '%s' and '%s'", signs[op - JINJA_ADD],
-			mote_jinja_type(a), mote_jinja_type(b));
+	mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "unsupported operand types for %s: '%s' and '%s'",
+			signs[op - JINJA_ADD], mote_jinja_type(a), mote_jinja_type(b));
 }
 
 _Noreturn static void fail_big(struct jinja *j)
@@ -74,7 +74,8 @@ static double float_power(struct jinja *j, double a, double b)
 	if (a == 0 && b < 0)
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "0.0 cannot be raised to a negative power");
 	if (a < 0 && isfinite(a) && isfinite(b) && b != floor(b))
-		mote_jinja_fail(j, MOTE_ERROR_UNSUPPORTED, "complex number: negative base with a fractional exponent");
+		mote_jinja_fail(j, MOTE_ERROR_UNSUPPORTED,
+				"complex number: negative base with a fractional exponent");
 	x = pow(a, b);
 	if (isinf(x) && isfinite(a) && isfinite(b))
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "result too large for a float");
@@ -171,7 +172,8 @@ static struct jinja_value float_arithmetic(struct jinja *j, enum jinja_op op, do
 struct jinja_value mote_jinja_to_int(struct jinja *j, double x)
 {
 	if (isnan(x) || isinf(x))
-		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "cannot convert float %s to integer", isnan(x) ? "NaN" : "infinity");
+		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "cannot convert float %s to integer",
+				isnan(x) ? "NaN" : "infinity");
 	if (x >= 9223372036854775808.0 || x < -9223372036854775808.0)
 		fail_big(j);
 	return mote_jinja_int((int64_t)x);
@@ -234,7 +236,8 @@ static bool is_sequence(struct jinja_value v)
 	return v.kind == JINJA_STRING || v.kind == JINJA_LIST || v.kind == JINJA_TUPLE;
 }
 
-struct jinja_value mote_jinja_arithmetic(struct jinja *j, enum jinja_op op, struct jinja_value a, struct jinja_value b)
+struct jinja_value mote_jinja_arithmetic(struct jinja *j, enum jinja_op op, struct jinja_value a,
+					 struct jinja_value b)
 {
 	struct jinja_value v;
 	int64_t x, y;
@@ -276,7 +279,10 @@ struct jinja_value mote_jinja_negate(struct jinja *j, struct jinja_value v, bool
 	else if (mote_jinja_is_number(v))
 		fail_big(j);
 	else
-		mote_jinja_fail_type(j, negative ? "operand of unary - must be a number" : "operand of unary + must be a number", v);
+		mote_jinja_fail_type(j,
+				     negative ? "operand of unary - must be a number"
+					      : "operand of unary + must be a number",
+				     v);
 	result.plain = v.plain;
 	return result;
 }
@@ -368,8 +374,8 @@ size_t mote_jinja_float_repr(double x, char out[40])
 		if (digits[i] >= '0' && digits[i] <= '9')
 			digits[n++] = digits[i];
 	if (exponent < -4 || exponent >= 16)
-		return (size_t)snprintf(out, 40, "%s%c%s%.*se%c%02d", sign, digits[0], n > 1 ? "." : "", (int)n - 1, digits + 1,
-					exponent < 0 ? '-' : '+', abs(exponent));
+		return (size_t)snprintf(out, 40, "%s%c%s%.*se%c%02d", sign, digits[0], n > 1 ? "." : "",
+					(int)n - 1, digits + 1, exponent < 0 ? '-' : '+', abs(exponent));
 	if (exponent < 0)
 		return (size_t)snprintf(out, 40, "%s0.%.*s%.*s", sign, -exponent - 1, "0000", (int)n, digits);
 	if ((int)n <= exponent + 1)
@@ -462,7 +468,8 @@ bool mote_jinja_parse_int(struct jinja *j, const char *s, size_t bytes, int base
 		if (digit_value(s[i]) >= base)
 			return false;
 		overflow = overflow || __builtin_mul_overflow(value, base, &value) ||
-			   __builtin_sub_overflow(value, digit_value(s[i]), &value); /* downwards: has room for the minimum */
+			   __builtin_sub_overflow(value, digit_value(s[i]),
+						  &value); /* downwards: has room for the minimum */
 	}
 	if (!overflow && !negative && value == INT64_MIN)
 		overflow = true;
@@ -480,7 +487,8 @@ static bool valid_float(const char *s, size_t bytes, char *copy)
 		if (s[i] >= '0' && s[i] <= '9') {
 			digits++;
 		} else if (s[i] == '_') {
-			if (!i || i + 1 >= bytes || s[i - 1] < '0' || s[i - 1] > '9' || s[i + 1] < '0' || s[i + 1] > '9')
+			if (!i || i + 1 >= bytes || s[i - 1] < '0' || s[i - 1] > '9' || s[i + 1] < '0' ||
+			    s[i + 1] > '9')
 				return false;
 			continue;
 		} else if (s[i] == '.' && !point && !exponent) {

@@ -61,7 +61,8 @@ static struct jinja_value is_integer(struct jinja *j, const struct jinja_builtin
 
 	(void)j;
 	(void)b;
-	return mote_jinja_bool(x - x == 0 && (x >= 4503599627370496.0 || x <= -4503599627370496.0 || x == (double)(int64_t)x));
+	return mote_jinja_bool(
+		x - x == 0 && (x >= 4503599627370496.0 || x <= -4503599627370496.0 || x == (double)(int64_t)x));
 }
 
 static struct jinja_value bit_length(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
@@ -108,7 +109,8 @@ static const struct jinja_builtin cycler_methods[] = {
 
 #define COUNT(table) (sizeof table / sizeof table[0])
 
-const struct jinja_builtin *mote_jinja_lookup(const struct jinja_builtin *table, size_t n, const char *name, size_t bytes)
+const struct jinja_builtin *mote_jinja_lookup(const struct jinja_builtin *table, size_t n, const char *name,
+					      size_t bytes)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strlen(table[i].name) == bytes && !memcmp(table[i].name, name, bytes))
@@ -120,7 +122,8 @@ const struct jinja_builtin *mote_jinja_find_method(struct jinja_value v, const s
 {
 	switch (v.kind) {
 	case JINJA_STRING:
-		return mote_jinja_lookup(mote_jinja_str_methods, COUNT(mote_jinja_str_methods), name->at, name->bytes);
+		return mote_jinja_lookup(mote_jinja_str_methods, COUNT(mote_jinja_str_methods), name->at,
+					 name->bytes);
 	case JINJA_LIST:
 		return mote_jinja_lookup(list_methods, COUNT(list_methods), name->at, name->bytes);
 	case JINJA_TUPLE:

@@ -56,7 +56,8 @@ static struct jinja_expr *parse_sum(struct jinja_parser *p)
 
 	while (p->t->type == JINJA_T_ADD || p->t->type == JINJA_T_SUB) {
 		t = p->t++;
-		left = mote_jinja_binary(p, t->type == JINJA_T_ADD ? JINJA_ADD : JINJA_SUB, t->at, left, parse_concat(p));
+		left = mote_jinja_binary(p, t->type == JINJA_T_ADD ? JINJA_ADD : JINJA_SUB, t->at, left,
+					 parse_concat(p));
 	}
 	return left;
 }
@@ -99,7 +100,9 @@ static struct jinja_expr *parse_comparison(struct jinja_parser *p)
 		operand->compare = (uint8_t)how;
 		mote_jinja_push(p, &operands, operand);
 	}
-	return operands.count ? mote_jinja_with_children(p, mote_jinja_new_expr(p, JINJA_COMPARE, at), &operands) : first;
+	return operands.count
+		       ? mote_jinja_with_children(p, mote_jinja_new_expr(p, JINJA_COMPARE, at), &operands)
+		       : first;
 }
 
 static struct jinja_expr *parse_not(struct jinja_parser *p)

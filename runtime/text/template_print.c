@@ -31,7 +31,11 @@ static void put_repr_text(struct jinja_builder *b, const struct jinja_text *t)
 		else if (code == '\n' || code == '\r' || code == '\t')
 			snprintf(out, sizeof out, "\\%c", code == '\n' ? 'n' : code == '\r' ? 'r' : 't');
 		else
-			snprintf(out, sizeof out, code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x", code);
+			snprintf(out, sizeof out,
+				 code < 0x100     ? "\\x%02x"
+				 : code < 0x10000 ? "\\u%04x"
+						  : "\\U%08x",
+				 code);
 		mote_jinja_put_string(b, out, plain);
 	}
 	mote_jinja_put_slice(b, t, run, t->bytes);
@@ -98,7 +102,8 @@ static void put_range(struct jinja_builder *b, const struct jinja_range *r)
 	if (r->step == 1)
 		snprintf(out, sizeof out, "range(%lld, %lld)", (long long)r->start, (long long)r->stop);
 	else
-		snprintf(out, sizeof out, "range(%lld, %lld, %lld)", (long long)r->start, (long long)r->stop, (long long)r->step);
+		snprintf(out, sizeof out, "range(%lld, %lld, %lld)", (long long)r->start, (long long)r->stop,
+			 (long long)r->step);
 	mote_jinja_put_string(b, out, false);
 }
 
@@ -135,11 +140,13 @@ static void put_object(struct jinja_builder *b, struct jinja_value v)
 		break;
 	case JINJA_LOOP:
 		mote_jinja_loop_attribute(b->j, v.loop, mote_jinja_text(b->j, "length", 6, false));
-		snprintf(out, sizeof out, "<LoopContext %lld/%lld>", (long long)v.loop->index0 + 1, (long long)v.loop->length);
+		snprintf(out, sizeof out, "<LoopContext %lld/%lld>", (long long)v.loop->index0 + 1,
+			 (long long)v.loop->length);
 		mote_jinja_put_string(b, out, false);
 		break;
 	default: /* Python prints an address as well, which no two runs agree on */
-		snprintf(out, sizeof out, "<%s object>", v.kind == JINJA_GENERATOR ? v.generator->type : mote_jinja_type(v));
+		snprintf(out, sizeof out, "<%s object>",
+			 v.kind == JINJA_GENERATOR ? v.generator->type : mote_jinja_type(v));
 		mote_jinja_put_string(b, out, false);
 		break;
 	}
@@ -262,7 +269,8 @@ static void dump_text(struct dump *d, const struct jinja_text *t)
 		else if (code < 0x10000)
 			snprintf(out, sizeof out, "\\u%04x", code);
 		else
-			snprintf(out, sizeof out, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + (code & 0x3ff));
+			snprintf(out, sizeof out, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10),
+				 0xdc00 + (code & 0x3ff));
 		mote_jinja_put_string(&d->b, out, mote_jinja_plain_at(t, i));
 	}
 	mote_jinja_put_slice(&d->b, t, run, t->bytes);
@@ -376,7 +384,8 @@ static void dump(struct dump *d, struct jinja_value v, size_t level)
 	else if (v.kind == JINJA_DICT)
 		dump_dict(d, v, level);
 	else
-		mote_jinja_fail(d->b.j, MOTE_ERROR_CORRUPT, "object of type %s is not JSON serializable", mote_jinja_type(v));
+		mote_jinja_fail(d->b.j, MOTE_ERROR_CORRUPT, "object of type %s is not JSON serializable",
+				mote_jinja_type(v));
 	d->b.j->depth--;
 }
 

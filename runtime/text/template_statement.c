@@ -58,9 +58,10 @@ bool mote_jinja_skip(struct jinja_parser *p, enum jinja_token_type type)
 void mote_jinja_expect(struct jinja_parser *p, enum jinja_token_type type)
 {
 	static const char *const names[] = {
-		"end of template", "template text", "'{{'", "'}}'", "'{%'", "'%}'", "a name", "a string", "an integer", "a float",
-		"'+'", "'-'", "'/'", "'//'", "'*'", "'%'", "'**'", "'~'", "'['", "']'", "'('", "')'", "'{'", "'}'", "'=='", "'!='",
-		"'>'", "'>='", "'<'", "'<='", "'='", "'.'", "':'", "'|'", "','", "';'"
+		"end of template", "template text", "'{{'", "'}}'", "'{%'", "'%}'", "a name", "a string",
+		"an integer", "a float", "'+'", "'-'", "'/'", "'//'", "'*'", "'%'", "'**'", "'~'", "'['",
+		"']'", "'('", "')'", "'{'", "'}'", "'=='", "'!='", "'>'", "'>='", "'<'", "'<='", "'='", "'.'",
+		"':'", "'|'", "','", "';'"
 	};
 	char found[64];
 
@@ -199,8 +200,9 @@ static uint32_t parse_plain_name(struct jinja_parser *p)
 
 	mote_jinja_expect(p, JINJA_T_NAME);
 	name = mote_jinja_intern(p, p->j->source + t->at, t->end - t->at);
-	if (mote_jinja_at_name(p, t, "true") || mote_jinja_at_name(p, t, "false") || mote_jinja_at_name(p, t, "none") ||
-	    mote_jinja_at_name(p, t, "True") || mote_jinja_at_name(p, t, "False") || mote_jinja_at_name(p, t, "None"))
+	if (mote_jinja_at_name(p, t, "true") || mote_jinja_at_name(p, t, "false") ||
+	    mote_jinja_at_name(p, t, "none") || mote_jinja_at_name(p, t, "True") ||
+	    mote_jinja_at_name(p, t, "False") || mote_jinja_at_name(p, t, "None"))
 		mote_jinja_syntax(p, t, "can't assign to a constant");
 	mote_jinja_note_name(p, name, false);
 	return name;
@@ -490,7 +492,8 @@ static struct jinja_stmt *parse_statement(struct jinja_parser *p)
 			mote_jinja_fail(p->j, MOTE_ERROR_UNSUPPORTED, "tag '%s' is not supported", left_out[i]);
 	mote_jinja_describe(p, p->t, found);
 	if (p->innermost)
-		mote_jinja_syntax(p, p->t, "unknown tag %s; looking for %s to close '%s'", found, p->waiting_for, p->innermost);
+		mote_jinja_syntax(p, p->t, "unknown tag %s; looking for %s to close '%s'", found,
+				  p->waiting_for, p->innermost);
 	mote_jinja_syntax(p, p->t, "unknown tag %s", found);
 }
 
@@ -526,7 +529,8 @@ static struct jinja_stmt *parse_statements(struct jinja_parser *p, const char *c
 		if (p->unknown) {
 			p->j->at = p->unknown->at;
 			mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT, "no %s named '%s'",
-					p->unknown->op == JINJA_FILTER ? "filter" : "test", p->unknown->value.text->at);
+					p->unknown->op == JINJA_FILTER ? "filter" : "test",
+					p->unknown->value.text->at);
 		}
 		while (*link)
 			link = &(*link)->next;

@@ -1,10 +1,26 @@
 /* Tests: what stands behind "is", and what select and reject take. */
 #include "runtime/text/template_internal.h"
 
-#define CALL(name) static struct jinja_value name(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
+#define CALL(name) \
+	static struct jinja_value name(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
 
-enum kind_test { IS_DEFINED, IS_UNDEFINED, IS_NONE, IS_BOOLEAN, IS_TRUE, IS_FALSE, IS_INTEGER, IS_FLOAT, IS_NUMBER, IS_STRING,
-		 IS_MAPPING, IS_SEQUENCE, IS_ITERABLE, IS_CALLABLE, IS_ESCAPED };
+enum kind_test {
+	IS_DEFINED,
+	IS_UNDEFINED,
+	IS_NONE,
+	IS_BOOLEAN,
+	IS_TRUE,
+	IS_FALSE,
+	IS_INTEGER,
+	IS_FLOAT,
+	IS_NUMBER,
+	IS_STRING,
+	IS_MAPPING,
+	IS_SEQUENCE,
+	IS_ITERABLE,
+	IS_CALLABLE,
+	IS_ESCAPED
+};
 
 CALL(is_kind)
 {
@@ -85,7 +101,8 @@ CALL(is_name)
 }
 
 #define KIND(test_name, which) { .name = test_name, .call = is_kind, .parameters = "", .detail = which }
-#define COMPARE(test_name, how) { .name = test_name, .call = compare, .parameters = "other", .required = 1, .detail = how, .positional = true }
+#define COMPARE(test_name, how) \
+	{ .name = test_name, .call = compare, .parameters = "other", .required = 1, .detail = how, .positional = true }
 
 const struct jinja_builtin *mote_jinja_find_test(const char *name, size_t bytes)
 {

@@ -123,7 +123,8 @@ bool mote_jinja_is(uint32_t code, enum jinja_class what)
 	case JINJA_TITLE:
 		return c == UTF8PROC_CATEGORY_LT;
 	case JINJA_CASED:
-		return mote_jinja_is(code, JINJA_LOWER) || mote_jinja_is(code, JINJA_UPPER) || c == UTF8PROC_CATEGORY_LT;
+		return mote_jinja_is(code, JINJA_LOWER) || mote_jinja_is(code, JINJA_UPPER) ||
+		       c == UTF8PROC_CATEGORY_LT;
 	}
 	return false;
 }

@@ -59,9 +59,11 @@ struct jinja_value mote_jinja_undefined(struct jinja *j, const char *hint, const
 
 static const char *type_name(enum jinja_kind kind)
 {
-	static const char *const names[] = { "nothing", "Undefined", "NoneType", "bool", "int", "int", "float", "str", "list",
-					     "tuple", "dict", "dict view", "range", "generator", "Namespace", "Macro",
-					     "function", "LoopContext", "Cycler", "Joiner" };
+	static const char *const names[] = {
+		"nothing", "Undefined", "NoneType", "bool", "int", "int", "float", "str", "list", "tuple",
+		"dict", "dict view", "range", "generator", "Namespace", "Macro", "function", "LoopContext",
+		"Cycler", "Joiner"
+	};
 
 	return names[kind];
 }
@@ -69,7 +71,9 @@ static const char *type_name(enum jinja_kind kind)
 const char *mote_jinja_type(struct jinja_value v)
 {
 	if (v.kind == JINJA_VIEW)
-		return v.view->of == JINJA_KEYS ? "dict_keys" : v.view->of == JINJA_VALUES ? "dict_values" : "dict_items";
+		return v.view->of == JINJA_KEYS     ? "dict_keys"
+		       : v.view->of == JINJA_VALUES ? "dict_values"
+						    : "dict_items";
 	return type_name(v.kind);
 }
 
@@ -84,7 +88,8 @@ _Noreturn void mote_jinja_fail_undefined(struct jinja *j, struct jinja_value v)
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "%s object has no such element", type_name(u->owner));
 	if (u->owner == JINJA_ABSENT)
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "'%.*s' is undefined", bytes, u->name->at);
-	mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "'%s object' has no attribute '%.*s'", type_name(u->owner), bytes, u->name->at);
+	mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "'%s object' has no attribute '%.*s'", type_name(u->owner),
+			bytes, u->name->at);
 }
 
 _Noreturn void mote_jinja_fail_type(struct jinja *j, const char *what, struct jinja_value v)
@@ -288,7 +293,8 @@ static bool holds(int order, enum jinja_compare how)
 	}
 }
 
-static bool order_lists(struct jinja *j, const struct jinja_list *a, const struct jinja_list *b, enum jinja_compare how)
+static bool order_lists(struct jinja *j, const struct jinja_list *a, const struct jinja_list *b,
+			enum jinja_compare how)
 {
 	bool result;
 
@@ -311,7 +317,8 @@ static bool order_views(struct jinja *j, struct jinja_value a, struct jinja_valu
 
 	if (how == JINJA_GT || how == JINJA_GE)
 		return order_views(j, b, a, how == JINJA_GT ? JINJA_LT : JINJA_LE);
-	if (a.view->dict->count > b.view->dict->count || (how == JINJA_LT && a.view->dict->count == b.view->dict->count))
+	if (a.view->dict->count > b.view->dict->count ||
+	    (how == JINJA_LT && a.view->dict->count == b.view->dict->count))
 		return false;
 	for (it = mote_jinja_iterate(j, a); mote_jinja_next(j, &it, &v);)
 		if (!mote_jinja_contains(j, b, v))
