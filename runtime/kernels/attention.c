@@ -12,6 +12,10 @@
 /* Query rows at a time: their scores, 24 KiB, stay in the first-level cache beside the keys. */
 enum { BLOCK_ROWS = 24 };
 
+/* With few query rows attention is as fast as the cache comes from memory: values are then asked for while
+ * softmax runs, which needs none. */
+enum { FEW_ROWS = 8, VALUES_AHEAD = 8 };
+
 uint32_t mote_attention_segments(uint32_t position)
 {
 	return position / MOTE_SEGMENT_POSITIONS + 1;
@@ -25,6 +29,15 @@ size_t mote_attention_part_floats(uint32_t head_dim)
 static uint32_t min_u32(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
+}
+
+/* The first panels of values from this position on. Prefetching beyond the cache's end does no harm. */
+static void prefetch_values(const struct mote_kv *kv, uint32_t position)
+{
+	const uint8_t *v = kv->v + (size_t)(position / 16) * kv->v_panel_bytes;
+
+	for (size_t i = 0; i < VALUES_AHEAD * kv->v_panel_bytes; i += 64)
+		__builtin_prefetch(v + i, 0, 2);
 }
 
 /* Query rows [first, first + n) of a, n <= BLOCK_ROWS; positions from begin. */
@@ -48,6 +61,8 @@ static void segment_block(const struct mote_kernels *k, const struct mote_attent
 		return;
 	k->multiply[kv->k.type](&kv->k, begin / 16, (last - begin + 15) / 16, a->q, a->row + first, n, s,
 				MOTE_SEGMENT_POSITIONS);
+	if (n <= FEW_ROWS)
+		prefetch_values(kv, begin);
 	for (uint32_t r = 0; r < n; r++)
 		if (end[r] > begin)
 			part[r * stride + 1] = k->softmax(s + (size_t)r * MOTE_SEGMENT_POSITIONS, end[r] - begin, a->scale,
@@ -88,7 +103,11 @@ void mote_attention_merge(const struct mote_kernels *k, float *state, const floa
 void mote_attention_finish(const float *state, uint32_t head_dim, float *out)
 {
 	float inverse = 1.0f / state[1];
+	uint32_t d = 0;
 
-	for (uint32_t d = 0; d < head_dim; d++)
+	for (; d + 16 <= head_dim; d += 16) /* a constant count lets compilers take vectors */
+		for (uint32_t i = 0; i < 16; i++)
+			out[d + i] = state[MOTE_PART_VALUES + d + i] * inverse;
+	for (; d < head_dim; d++)
 		out[d] = state[MOTE_PART_VALUES + d] * inverse;
 }

@@ -212,7 +212,7 @@ TARGET static float softmax(float *s, uint32_t n, float scale, float *max)
 
 TARGET static void merge(float *state, const float *part, uint32_t n)
 {
-	float m, a, b;
+	float m;
 	__m256 va, vb;
 
 	if (part[1] == 0)
@@ -223,12 +223,10 @@ TARGET static void merge(float *state, const float *part, uint32_t n)
 		return;
 	}
 	m = part[0] > state[0] ? part[0] : state[0];
-	a = mote_exact_expf(state[0] - m);
-	b = mote_exact_expf(part[0] - m);
+	va = exp_ps(_mm256_set1_ps(state[0] - m));
+	vb = exp_ps(_mm256_set1_ps(part[0] - m));
 	state[0] = m;
-	state[1] = mote_exact_fmaf(state[1], a, part[1] * b);
-	va = _mm256_set1_ps(a);
-	vb = _mm256_set1_ps(b);
+	state[1] = _mm256_cvtss_f32(_mm256_fmadd_ps(_mm256_set1_ps(state[1]), va, _mm256_mul_ps(_mm256_set1_ps(part[1]), vb)));
 	for (uint32_t i = MOTE_PART_VALUES, end = MOTE_PART_VALUES + n; i < end; i += 8) {
 		__m256 o = _mm256_mul_ps(load_part(part + i, end - i), vb);
 		store_part(state + i, end - i, _mm256_fmadd_ps(load_part(state + i, end - i), va, o));

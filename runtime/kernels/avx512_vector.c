@@ -168,7 +168,7 @@ TARGET static float softmax(float *s, uint32_t n, float scale, float *max)
 
 TARGET static void merge(float *state, const float *part, uint32_t n)
 {
-	float m, a, b;
+	float m;
 	__m512 va, vb;
 
 	if (part[1] == 0)
@@ -179,12 +179,10 @@ TARGET static void merge(float *state, const float *part, uint32_t n)
 		return;
 	}
 	m = part[0] > state[0] ? part[0] : state[0];
-	a = mote_exact_expf(state[0] - m);
-	b = mote_exact_expf(part[0] - m);
+	va = exp_ps(_mm512_set1_ps(state[0] - m));
+	vb = exp_ps(_mm512_set1_ps(part[0] - m));
 	state[0] = m;
-	state[1] = mote_exact_fmaf(state[1], a, part[1] * b);
-	va = _mm512_set1_ps(a);
-	vb = _mm512_set1_ps(b);
+	state[1] = _mm512_cvtss_f32(_mm512_fmadd_ps(_mm512_set1_ps(state[1]), va, _mm512_mul_ps(_mm512_set1_ps(part[1]), vb)));
 	for (uint32_t i = MOTE_PART_VALUES; i < MOTE_PART_VALUES + n; i += 16) {
 		__mmask16 live = tail_mask(MOTE_PART_VALUES + n - i);
 		__m512 o = _mm512_mul_ps(_mm512_maskz_loadu_ps(live, part + i), vb);
@@ -192,8 +190,9 @@ TARGET static void merge(float *state, const float *part, uint32_t n)
 	}
 }
 
-/* Values of T query rows x 16 * C dimensions in registers while the positions go by. */
-enum { MIX_CELLS = 24 };
+/* Values of T query rows x 16 * C dimensions in registers while the positions go by. Those some panels ahead are
+ * prefetched: at depth the cache comes from memory, in pieces too short for the hardware's prefetcher. */
+enum { MIX_CELLS = 24, AHEAD_PANELS = 4 };
 
 INLINE void mix_floats(const uint8_t *v, size_t v_bytes, uint32_t n, const float *p, size_t p_stride, float *o,
 		       size_t o_stride, const int T, const int C, const enum mote_type type)
@@ -204,13 +203,17 @@ INLINE void mix_floats(const uint8_t *v, size_t v_bytes, uint32_t n, const float
 		UNROLL for (int c = 0; c < C; c++)
 			acc[r * C + c] = _mm512_load_ps(o + (size_t)r * o_stride + (size_t)c * 16);
 	/* A panel of values is 16 rows without a gap, and so are panels: positions follow each other. */
-	for (uint32_t i = 0; i < n; i++, v += v_bytes)
+	for (uint32_t i = 0; i < n; i++, v += v_bytes) {
+		_mm_prefetch((const char *)v + AHEAD_PANELS * 16 * v_bytes, _MM_HINT_T1);
+		if (C * (type == MOTE_F32 ? 4 : 2) > 4)
+			_mm_prefetch((const char *)v + AHEAD_PANELS * 16 * v_bytes + 64, _MM_HINT_T1);
 		UNROLL for (int c = 0; c < C; c++) {
 			__m512 value = type == MOTE_F32 ? _mm512_load_ps(v + (size_t)c * 64)
 				: _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)(v + (size_t)c * 32)));
 			UNROLL for (int r = 0; r < T; r++)
 				acc[r * C + c] = _mm512_fmadd_ps(_mm512_set1_ps(p[(size_t)r * p_stride + i]), value, acc[r * C + c]);
 		}
+	}
 	UNROLL for (int r = 0; r < T; r++)
 		UNROLL for (int c = 0; c < C; c++)
 			_mm512_store_ps(o + (size_t)r * o_stride + (size_t)c * 16, acc[r * C + c]);
@@ -264,6 +267,7 @@ TARGET static void mix_f16(const struct mote_kv *kv, uint32_t begin, uint32_t en
 INLINE void mix_quants(const struct mote_kv *kv, uint32_t begin, uint32_t end, uint32_t block, const float *p,
 		       size_t p_stride, float *o, size_t o_stride, const int T, const int B)
 {
+	const uint8_t *next = kv->next_k ? kv->next_k : kv->v;
 	__m512 acc[MIX_CELLS];
 
 	UNROLL for (int i = 0; i < T * B * 2; i++)
@@ -286,6 +290,8 @@ INLINE void mix_quants(const struct mote_kv *kv, uint32_t begin, uint32_t end, u
 		for (uint32_t i = from; i < to; i++) {
 			const uint8_t *v = panel + kv->v_quants_offset + (size_t)i * kv->v_cols + (size_t)block * 32;
 
+			_mm_prefetch((const char *)v + AHEAD_PANELS * kv->v_panel_bytes, _MM_HINT_T1);
+			_mm_prefetch((const char *)next + (first + i) * (kv->k.panel_bytes / 16), _MM_HINT_T1);
 			UNROLL for (int c = 0; c < 2 * B; c++) {
 				const __m128i *bytes = (const __m128i *)(const void *)(v + (size_t)c * 16);
 				__m512 value = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_load_si128(bytes)));

@@ -62,6 +62,8 @@ struct mote_kv {
 	uint32_t v_cols;        /* head_dim rounded up to 16 (f32, f16) or 32 (q8) */
 	size_t v_quants_offset; /* q8: from a panel's start to its values */
 	size_t v_panel_bytes;
+	/* NULL, or keys that the caller will ask for next: fetched towards the core while values are mixed. */
+	const uint8_t *next_k;
 };
 
 /* Bytes (a multiple of 64) for this many positions; 0 when the numbers make no sense. */

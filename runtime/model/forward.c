@@ -175,9 +175,10 @@ static void project(struct pass *p, const struct mote_layer *layer, uint32_t ind
 	barrier(p);
 }
 
-/* softmax(q K^T / sqrt(head_dim)) V over one segment of positions, for the query heads of one KV head. */
+/* softmax(q K^T / sqrt(head_dim)) V over one segment of positions, for the query heads of one KV head.
+ * next_k: NULL, or the keys that this thread will read after these. */
 static void attend_segment(struct pass *p, const struct mote_block *b, uint32_t layer, uint32_t kv_head,
-			   uint32_t segment, float *part)
+			   uint32_t segment, const uint8_t *next_k, float *part)
 {
 	struct mote_session *s = p->s;
 	struct mote_kv kv = mote_session_kv(s, b->sequence, segment, layer, kv_head);
@@ -185,6 +186,7 @@ static void attend_segment(struct pass *p, const struct mote_block *b, uint32_t 
 				   .rows = b->rows, .group = s->group,
 				   .position = b->position - segment * MOTE_SEGMENT_POSITIONS, .scale = s->score_scale};
 
+	kv.next_k = next_k;
 	mote_attention_segment(p->k, &a, 0, part);
 }
 
@@ -211,9 +213,14 @@ static const struct mote_activations *attend_few(struct pass *p, uint32_t layer,
 	for (const struct mote_block *b = s->block; b < s->block + s->blocks; b++) {
 		uint32_t pieces = b->segments * kv_heads, n = b->rows * s->group;
 
-		for (; i < before + pieces; i = claim(p)) /* piece: segment * kv_heads + kv_head */
-			attend_segment(p, b, layer, (i - before) % kv_heads, (i - before) / kv_heads,
-				       s->parts + (b->first_part + (size_t)(i - before) * n) * s->part_floats);
+		for (; i < before + pieces; i = claim(p)) { /* piece: segment * kv_heads + kv_head */
+			uint32_t piece = i - before, next = piece + p->threads; /* most likely */
+			const uint8_t *next_k = next >= pieces ? NULL :
+				mote_session_kv(s, b->sequence, next / kv_heads, layer, next % kv_heads).k_data;
+
+			attend_segment(p, b, layer, piece % kv_heads, piece / kv_heads, next_k,
+				       s->parts + (b->first_part + (size_t)piece * n) * s->part_floats);
+		}
 		before += pieces;
 	}
 	barrier(p);
@@ -246,7 +253,7 @@ static const struct mote_activations *attend_many(struct pass *p, uint32_t layer
 
 		mote_attention_clear(p->own->state, n, p->config->head_dim);
 		for (uint32_t segment = 0; segment < b->segments; segment++) {
-			attend_segment(p, b, layer, kv_head, segment, p->own->part);
+			attend_segment(p, b, layer, kv_head, segment, NULL, p->own->part);
 			mote_attention_merge(p->k, p->own->state, p->own->part, n, p->config->head_dim);
 		}
 		finish_attention(p, b, kv_head, p->own->state, &s->attended);
