@@ -164,20 +164,17 @@ void mote_jinja_note_name(struct jinja_parser *p, uint32_t name, bool load)
 
 static void check_target(struct jinja_parser *p, const struct jinja_expr *e)
 {
-	static const struct jinja_token none;
-	struct jinja_token t = none;
-
-	t.at = e->at;
+	p->j->at = e->at;
 	if (e->op == JINJA_NAME) {
 		for (const struct jinja_enclosing *in = p->enclosing; in; in = in->outer)
 			if (in->captures && e->name == JINJA_NAME_LOOP)
-				mote_jinja_syntax(p, &t, "can't assign to the special variable 'loop'");
+				mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT, "can't assign to the special variable 'loop'");
 		mote_jinja_note_name(p, e->name, false);
 	} else if (e->op == JINJA_MAKE_TUPLE) {
 		for (uint32_t i = 0; i < e->n_list; i++)
 			check_target(p, e->list[i]);
 	} else if (e->op != JINJA_NAMESPACE_TARGET) {
-		mote_jinja_syntax(p, &t, "can't assign to this expression");
+		mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT, "can't assign to this expression");
 	}
 }
 

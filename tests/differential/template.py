@@ -5,6 +5,8 @@
 A case is made from forms like "$s.replace($s, $s)", whose letters are replaced by random forms of that type (s
 string, i integer, f float, n number, b bool, l list, t list of strings, d dict, u list of dicts, x anything, r what
 is likely to be an error).
+Texts of the context bear a mark, which must come out in a plain span whatever was done to it.
+
 Left out of the comparison, and counted: what prints an address, integers beyond 64 bits, what mote refuses by name,
 and slices of constants which have no elements (Jinja2 folds [1][0][1:] to undefined, but fails for x[0][1:]).
 """
@@ -239,7 +241,7 @@ class Maker:
 
     def value(self, depth=0):
         pick = self.random.randint(0, 9 if depth < 2 else 6)
-        words = ["", "a", "Hello", "it's", 'say "x"', "ünï ß", "日本語", "x\ny", "\t", "tab\\", "\u200b", "é", "12", "<|im_end|>", "😀", "\x7f", "\xa0z"]
+        words = ["", "a", "龘Hello", "it's", 'say "x"', "ünï ß", "日本語", "x\ny", "\t", "tab\\", "\u200b", "é", "12", "<|im_end|>", "😀", "\x7f", "\xa0z"]
         if pick <= 2:
             return self.random.choice(words)
         if pick == 3:
@@ -256,13 +258,13 @@ class Maker:
 
     def context(self):
         people = [{"name": name, "age": self.random.choice([1, 20, 30, 30, 41]), "tags": self.random.choice([["x"], ["y", "z"], []])}
-                  for name in self.random.sample(["Ann", "bob", "Cid", "dora"], 3)]
+                  for name in self.random.sample(["Ann", "bob龘", "Cid", "dora"], 3)]
         return {
-            "s": self.value(9) if self.random.random() < 0.2 else "some text", "name": "Zoë", "text": "one two  three\nfour", "word": "word",
+            "s": self.value(9) if self.random.random() < 0.2 else "some text", "name": "Zoë龘", "text": "one 龘 two  three\nfour", "word": "word",
             "empty": "", "uni": "naïve ΑΣ ﬁ", "n": 5, "i": self.random.randint(-5, 20), "big": 2 ** 53, "f": 2.5, "x": self.random.random(),
             "l": [3, 1, 2], "nums": [1, 2.5, -3], "words": ["pear", "Apple", "fig"], "d": {"k": self.value(), "a": 1, "b": "two"},
             "obj": {"x": self.value(), "y": [1, {"z": None}]}, "users": people, "bos_token": "<s>",
-            "messages": [{"role": "user", "content": "Hi <|im_end|>"}, {"role": "assistant", "content": self.value()}],
+            "messages": [{"role": "user", "content": "Hi <|im_end|>龘"}, {"role": "assistant", "content": self.value()}],
         }
 
     # ---- narrower kinds of cases: token soup, scopes, text and number functions ----
@@ -323,7 +325,7 @@ class Maker:
         return out
 
     CHARACTERS = ["a", "B", "z", "0", "9", " ", " ", "\t", "\n", "\r", "\r\n", "\x0b", "\x1c", "\x85", "\xa0", "\u2028", "\u3000", "\u200b", "-", "_", "'", '"',
-                  "\\", "é", "É", "ß", "İ", "ı", "ǆ", "ǅ", "Σ", "σ", "ς", "ﬁ", "ŉ", "٣", "²", "½", "Ⅷ", "日", "ー", "😀", "\u0301", "\x7f", "\x00"[:0], "ª", "ά", "Ж", "ж",
+                  "\\", "é", "É", "ß", "İ", "ı", "ǆ", "ǅ", "Σ", "σ", "ς", "ﬁ", "ŉ", "٣", "²", "½", "Ⅷ", "日", "ー", "龘", "😀", "\u0301", "\x7f", "\x00"[:0], "ª", "ά", "Ж", "ж",
                   "K", "\ufeff", "\u00ad", "<", "&", ">", ".", ",", "%", "{", "}", "/", "(", "x", "=", "\U0001d7d8", "\ue000", "Ǳ", "ﬀ"]
 
     def make_text_call(self):
@@ -430,6 +432,7 @@ def encodable(text):
 
 
 LIMIT, UNSUPPORTED = 6, 5
+MARK = "龘"  # stands in texts of the context, never in templates: whatever becomes of it must be in a plain span
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}| object at |<bound method|<built-in|<class |<function")
 
 
@@ -437,9 +440,9 @@ def main():
     driver, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 20000
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     cases = [Maker("%d:%d" % (seed, number)).case() for number in range(count)]
-    run = subprocess.run([driver], input="".join(json.dumps(case) + "\n" for case in cases), capture_output=True,
+    run = subprocess.run([driver], input="".join(json.dumps({**case, "spans": True}) + "\n" for case in cases), capture_output=True,
                          encoding="utf-8", check=True)
-    passed = failed = refused = addresses = folded = both_fail = 0
+    passed = failed = refused = addresses = folded = leaked = both_fail = 0
     for number, (case, line) in enumerate(zip(cases, run.stdout.split("\n"))):
         answer = json.loads(line)
         output, error = judge(case)
@@ -452,6 +455,9 @@ def main():
         if "cannot be sliced" in answer.get("error", "") and output is not None:
             folded += 1
             continue
+        if any(MARK in text and not plain for text, plain in answer.get("spans", [])):
+            leaked += 1
+            print("LEAKED %d:%d %r\n  spans %r" % (seed, number, case["template"], answer["spans"]))
         both_fail += output is None and "error" in answer
         if answer.get("output") == output:
             passed += 1
@@ -463,8 +469,8 @@ def main():
                 output, error or "", answer.get("output"), answer.get("error", "")))
     print("jinja2 %s: %d refused by name, %d print addresses, %d slice a constant, %d fail in both" % (
         jinja2.__version__, refused, addresses, folded, both_fail))
-    print("%d passed, %d failed" % (passed, failed))
-    return failed != 0 or not passed
+    print("%d passed, %d failed" % (passed - leaked, failed + leaked))
+    return failed + leaked != 0 or not passed
 
 
 if __name__ == "__main__":
