@@ -1,0 +1,113 @@
+/* The thread pool: every item claimed once, barriers that order memory, more threads than cores, many short runs;
+ * and the choice of a kernel table by name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/pool.h"
+
+enum { PHASES = 40, ITEMS = 57 };
+
+struct shared {
+	struct mote_pool *pool;
+	uint32_t claimed[PHASES][ITEMS];  /* who took an item how often: not atomic, so a double claim shows */
+	uint32_t previous[MOTE_MAX_THREADS];
+	uint32_t wrong[MOTE_MAX_THREADS];
+	uint32_t ran[MOTE_MAX_THREADS];
+};
+
+static void work(void *user, uint32_t thread, uint32_t threads)
+{
+	struct shared *s = user;
+
+	s->ran[thread]++;
+	for (uint32_t phase = 0; phase < PHASES; phase++) {
+		for (uint32_t i; (i = mote_pool_claim(s->pool)) < ITEMS; )
+			s->claimed[phase][i]++;
+		s->previous[thread] = phase + 1;
+		mote_pool_barrier(s->pool);
+		/* What every thread wrote before the barrier is seen after it, and nobody is a phase ahead. */
+		for (uint32_t t = 0; t < threads; t++)
+			s->wrong[thread] += s->previous[t] != phase + 1;
+		mote_pool_barrier(s->pool);
+	}
+}
+
+static void test_phases(void **unused)
+{
+	static const uint32_t counts[] = { 1, 2, 3, 5, 16 };
+
+	(void)unused;
+	for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+		struct shared *s = calloc(1, sizeof *s);
+
+		assert_int_equal(mote_pool_open(counts[c], &s->pool, NULL), MOTE_OK);
+		assert_int_equal(mote_pool_threads(s->pool), counts[c]);
+		for (uint32_t run = 1; run <= 8; run++) {
+			memset(s->previous, 0, sizeof s->previous);
+			mote_pool_run(s->pool, work, s);
+			for (uint32_t t = 0; t < counts[c]; t++) {
+				assert_int_equal(s->ran[t], run);
+				assert_int_equal(s->wrong[t], 0);
+			}
+			for (uint32_t phase = 0; phase < PHASES; phase++)
+				for (uint32_t i = 0; i < ITEMS; i++)
+					assert_int_equal(s->claimed[phase][i], run);
+		}
+		mote_pool_close(s->pool);
+		free(s);
+	}
+}
+
+static void test_limits(void **unused)
+{
+	struct mote_pool *p;
+	struct mote_error error = { .code = MOTE_OK };
+
+	(void)unused;
+	assert_int_equal(mote_pool_open(0, &p, &error), MOTE_ERROR_ARGUMENT);
+	assert_null(p);
+	assert_int_equal(mote_pool_open(MOTE_MAX_THREADS + 1, &p, NULL), MOTE_ERROR_ARGUMENT);
+	assert_null(p);
+	mote_pool_close(NULL);
+	assert_true(mote_pool_physical_cores() >= 1 && mote_pool_physical_cores() <= MOTE_MAX_THREADS);
+}
+
+static void test_select(void **unused)
+{
+	struct mote_kernels list[MOTE_MAX_TABLES], k;
+	struct mote_error error = { .code = MOTE_OK };
+	uint32_t n = mote_kernels_list(list);
+
+	(void)unused;
+	assert_string_equal(list[0].name, "scalar");
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(mote_kernels_select(list[i].name, &k, NULL), MOTE_OK);
+		assert_string_equal(k.name, list[i].name);
+		setenv("MOTE_ISA", list[i].name, 1);
+		assert_int_equal(mote_kernels_select(NULL, &k, NULL), MOTE_OK);
+		assert_string_equal(k.name, list[i].name);
+	}
+	setenv("MOTE_ISA", "avx9", 1);
+	assert_int_equal(mote_kernels_select(NULL, &k, &error), MOTE_ERROR_ARGUMENT);
+	assert_non_null(strstr(error.message, "avx9"));
+	assert_non_null(strstr(error.message, "scalar"));
+	unsetenv("MOTE_ISA");
+	assert_int_equal(mote_kernels_select("", &k, NULL), MOTE_OK);
+	assert_string_equal(k.name, list[n - 1].name);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_phases), cmocka_unit_test(test_limits), cmocka_unit_test(test_select)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
