@@ -82,13 +82,14 @@ static const struct mote_activations *normalize(struct pass *p, const float *wei
 	return y;
 }
 
-/* A product of n rows, shared out. Few rows: each thread's first piece is large, so that weights stream in long
- * runs, and the rest are small, so that all threads end together. Many rows: pieces of four panels, which kernels
+/* A product of n rows, shared out. Few rows: each thread's first piece is nearly its share, so that weights stream in
+ * one long run, and the small rest evens out when the threads end. Many rows: pieces of four panels, which kernels
  * take together, and a tile. */
 static void multiply(struct pass *p, const struct mote_matmul *job, uint32_t n)
 {
 	uint32_t fours = quotient_up(job->w->panels, 4), tiles = quotient_up(n, MOTE_TILE_ROWS);
-	uint32_t large = n <= MOTE_FEW_ROWS ? fours * 5 / 8 / p->threads : 0, small = fours - large * p->threads;
+	uint32_t tail = least(fours / 16, 4 * p->threads);
+	uint32_t large = n <= MOTE_FEW_ROWS ? (fours - tail) / p->threads : 0, small = fours - large * p->threads;
 
 	for (uint32_t i = claim(p); i < p->threads + small * tiles; i = claim(p)) {
 		bool first = i < p->threads;
