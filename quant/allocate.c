@@ -59,7 +59,6 @@ static enum mote_status measure_choice(struct measuring *m, const struct mote_te
 	void *data = aligned_alloc(64, (size_t)bytes);
 	enum mote_status status;
 
-	choice->bytes = bytes;
 	if (!data)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory", t->name);
 	status = mote_encode_matrix(m->q->pool, &job, data, codebook, NULL, 0, 0, error);
@@ -82,10 +81,19 @@ static bool has_rule(const struct mote_recipe *recipe, const char *name)
 	return false;
 }
 
-/* The choices of each matrix, not yet measured. */
-static void list_choices(struct mote_allocation *a, const struct mote_quantizer *q, const enum mote_type *types,
-			 uint32_t n_types)
+static void add_choice(struct mote_sensitivity *s, const struct mote_tensor *t, enum mote_type type)
 {
+	struct mote_encode_job job = { .source = &t->matrix, .type = type };
+
+	s->choice[s->choices++] = (struct mote_choice){ .type = type, .bytes = mote_encoded_bytes(&job) };
+}
+
+enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mote_quantizer *q,
+				      const enum mote_type *types, uint32_t n_types, struct mote_error *error)
+{
+	*a = (struct mote_allocation){ .tensor = calloc(q->tensors + 1u, sizeof *a->tensor) };
+	if (!a->tensor)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for sensitivities");
 	for (uint32_t i = 0; i < q->tensors; i++) {
 		const struct mote_tensor *t = mote_container_tensor(q->source, i);
 		struct mote_sensitivity *s = &a->tensor[a->tensors];
@@ -96,31 +104,27 @@ static void list_choices(struct mote_allocation *a, const struct mote_quantizer 
 		}
 		*s = (struct mote_sensitivity){ .name = t->name, .tensor = i, .weights = (uint64_t)t->rows * t->cols };
 		if (has_rule(q->recipe, t->name))
-			s->choice[s->choices++].type = mote_recipe_type(q->recipe, t);
+			add_choice(s, t, mote_recipe_type(q->recipe, t));
 		else
 			for (uint32_t k = 0; k < n_types; k++)
-				s->choice[s->choices++].type = types[k];
+				add_choice(s, t, types[k]);
 		a->tensors++;
 	}
+	return MOTE_OK;
 }
 
 enum mote_status mote_allocation_measure(struct mote_allocation *a, const struct mote_quantizer *q,
-					 const struct mote_model *source, const struct mote_plan *plan,
-					 const enum mote_type *types, uint32_t n_types, uint32_t threads,
+					 const struct mote_model *source, const struct mote_plan *plan, uint32_t threads,
 					 const struct mote_progress *progress, struct mote_error *error)
 {
 	struct measuring m = { .q = q, .plan = plan, .model = *source, .threads = threads, .progress = progress };
 	struct mote_logits *live = NULL;
 	enum mote_status status = MOTE_OK;
 
-	a->tensor = calloc(q->tensors + 1u, sizeof *a->tensor);
 	m.model.layer = malloc(source->config.layers * sizeof *m.model.layer); /* the matrices that are replaced are a copy's */
-	if (!a->tensor || !m.model.layer) {
-		free(m.model.layer);
+	if (!m.model.layer)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for sensitivities");
-	}
 	memcpy(m.model.layer, source->layer, source->config.layers * sizeof *m.model.layer);
-	list_choices(a, q, types, n_types);
 	for (uint32_t i = 0; i < a->tensors; i++)
 		m.total += a->tensor[i].choices;
 	status = mote_logits_from_model(source, plan, threads, NULL, &live, error);

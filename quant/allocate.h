@@ -36,12 +36,16 @@ struct mote_allocation {
 };
 void mote_allocation_free(struct mote_allocation *a);
 
-/* Measures every matrix of q's source at each of the types; one that a rule of q's recipe names has that type alone.
- * Encodes by MOTE_ENCODER_WEIGHTED with q's importance, which ranks tensors as well as the slower encoders do.
- * plan: text to measure on, never the validation text. MOTE_ERROR_INTERRUPTED and what measuring may return. */
+/* Lists every matrix of q's source with these types (ascending in bytes); one that a rule of q's recipe names has that
+ * type alone. MOTE_ERROR_MEMORY. */
+enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mote_quantizer *q,
+				      const enum mote_type *types, uint32_t n_types, struct mote_error *error);
+
+/* Measures each matrix at each of its types. Encodes by MOTE_ENCODER_WEIGHTED with q's importance, which ranks tensors
+ * as the slower encoders do. plan: text to measure on, never the validation text.
+ * MOTE_ERROR_INTERRUPTED and what measuring may return. */
 enum mote_status mote_allocation_measure(struct mote_allocation *a, const struct mote_quantizer *q,
-					 const struct mote_model *source, const struct mote_plan *plan,
-					 const enum mote_type *types, uint32_t n_types, uint32_t threads,
+					 const struct mote_model *source, const struct mote_plan *plan, uint32_t threads,
 					 const struct mote_progress *progress, struct mote_error *error);
 
 /* Chooses the mixture with the least predicted divergence within `bytes` of tensor data.

@@ -13,7 +13,7 @@ enum {
 	CALIBRATION_TOKENS_MIN = 4096,  /* of any text */
 	CALIBRATION_TOKENS_MAX = 16384,
 	SENSITIVITY_TOKENS_MIN = 512,
-	SENSITIVITY_TOKENS_MAX = 4096,
+	SENSITIVITY_TOKENS_MAX = 2048,
 	KLD_ATTEMPTS = 3
 };
 
@@ -174,8 +174,8 @@ static enum mote_status measure_sensitivities(struct pipeline *p, struct mote_er
 	plan.chunk_rows = plan.context - plan.first - 1;
 	plan.chunks = tokens / plan.context < plan.chunks ? tokens / plan.context : plan.chunks;
 	plan.chunks = plan.chunks ? plan.chunks : 1;
-	return mote_allocation_measure(&p->allocation, &p->quantizer, p->source, &plan, mixture_types, MIXTURE_TYPES,
-				       p->o->threads, p->o->progress, error);
+	return mote_allocation_measure(&p->allocation, &p->quantizer, p->source, &plan, p->o->threads,
+				       p->o->progress, error);
 }
 
 /* Makes the chosen mixture the recipe: a rule for each matrix, the user's own behind them. */
@@ -243,7 +243,7 @@ static enum mote_status choose_mixture(struct pipeline *p, double target, struct
 			budget -= overhead;
 		status = mote_allocation_within_bytes(&p->allocation, budget, error);
 	}
-	return status == MOTE_OK ? adopt_mixture(p, error) : status;
+	return status;
 }
 
 /* ---- metadata ---- */
@@ -374,6 +374,8 @@ static enum mote_status attempt_kld(struct pipeline *p, struct mote_error *error
 
 		status = choose_mixture(p, target, error);
 		if (status == MOTE_OK)
+			status = adopt_mixture(p, error);
+		if (status == MOTE_OK)
 			status = attempt(p, error);
 		if (status != MOTE_OK)
 			break;
@@ -385,6 +387,8 @@ static enum mote_status attempt_kld(struct pipeline *p, struct mote_error *error
 	}
 	if (status == MOTE_OK && met > 0 && p->result->figures.kld_mean.value > limit) {
 		status = choose_mixture(p, met, error);
+		if (status == MOTE_OK)
+			status = adopt_mixture(p, error);
 		if (status == MOTE_OK)
 			status = attempt(p, error);
 	}
@@ -424,8 +428,12 @@ static enum mote_status prepare(struct pipeline *p, struct mote_error *error)
 	if (status != MOTE_OK)
 		return status;
 	choose_encoder(p);
-	/* Before anything that takes time: the name to write to must be free. */
+	/* Before anything that takes time: the name to write to must be free, and a budget must be one. */
 	status = mote_writer_open(o->output, o->force, &p->writer, error);
+	if (status == MOTE_OK && o->goal != MOTE_GOAL_TYPE)
+		status = mote_allocation_init(&p->allocation, &p->quantizer, mixture_types, MIXTURE_TYPES, error);
+	if (status == MOTE_OK && o->goal != MOTE_GOAL_TYPE)
+		status = choose_mixture(p, 0, error);
 	if (status == MOTE_OK)
 		status = make_recipe(p, error);
 	if (status == MOTE_OK)
@@ -450,6 +458,8 @@ enum mote_status mote_pipeline_run(const struct mote_pipeline_options *options, 
 	} else if (status == MOTE_OK) {
 		if (options->goal != MOTE_GOAL_TYPE)
 			status = choose_mixture(&p, 0, error);
+		if (status == MOTE_OK && options->goal != MOTE_GOAL_TYPE)
+			status = adopt_mixture(&p, error);
 		if (status == MOTE_OK)
 			status = attempt(&p, error);
 	}

@@ -1,0 +1,96 @@
+# mote-quantize on the fixture: types and sizes, the same bytes on any number of threads, receipts that can be repeated,
+# gates, goals, refusals, and nothing left behind.
+set -eu
+B=$MOTE_BUILD
+F=tests/fixtures/adder
+D=$(mktemp -d)
+trap 'rm -rf "$D"' EXIT
+fail() { echo "FAIL: $*"; exit 1; }
+expect() { # exit code, words of the message, command...
+	code=$1 words=$2
+	shift 2
+	got=0
+	"$@" >"$D/stdout" 2>"$D/stderr" || got=$?
+	[ "$got" = "$code" ] || fail "$* exited with $got, expected $code: $(cat "$D/stderr")"
+	grep -q -- "$words" "$D/stderr" || fail "$*: no \"$words\" in: $(cat "$D/stderr")"
+}
+number() { sed 's/.*"'"$1"'":\([^,}]*\).*/\1/'; } # of a JSON object on one line
+less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }'; }
+type_of() { # file, tensor
+	"$B/mote-inspect" "$1" --json | tr '{' '\n' | grep "\"name\":\"$2\"" | sed 's/.*"type":"\([^"]*\)".*/\1/'
+}
+quantize() { "$B/mote-quantize" "$D/f.mote" "$@" 2>/dev/null; }
+
+"$B/mote-convert" $F -o "$D/f.mote" >/dev/null 2>&1
+head -c 6000 $F/calibration.txt >"$D/calibration"
+head -c 6000 $F/heldout.txt >"$D/heldout"
+
+# Types: what --type says, the vocabulary at q8 under q4, rules, the last one winning.
+quantize -o "$D/q4.mote" --type q4 --encoder round --no-validate
+[ "$(type_of "$D/q4.mote" model.embed_tokens.weight)" = q8 ] || fail "embedding under q4"
+[ "$(type_of "$D/q4.mote" model.layers.0.mlp.up_proj.weight)" = q4 ] || fail "up_proj under q4"
+quantize -o "$D/rules.mote" --type q4 --encoder round --no-validate --tensor '*=q4' --tensor '*.0.*=q8' --tensor '*up*=f16'
+[ "$(type_of "$D/rules.mote" model.embed_tokens.weight)" = q4 ] || fail "*=q4 is the embedding too"
+[ "$(type_of "$D/rules.mote" model.layers.0.mlp.down_proj.weight)" = q8 ] || fail "rule for layer 0"
+[ "$(type_of "$D/rules.mote" model.layers.0.mlp.up_proj.weight)" = f16 ] || fail "the last rule wins"
+
+# The same bytes on 1 and 3 threads (tests/test_encode.c has the other encoders).
+for encoder in round learned gptq; do
+	for t in 1 3; do
+		quantize -o "$D/$encoder.$t" --type q4 --encoder $encoder --calibrate "$D/calibration" --no-validate -t $t
+	done
+	cmp "$D/$encoder.1" "$D/$encoder.3" || fail "$encoder: 1 and 3 threads differ"
+done
+
+# Each better than plain rounding, on text that none has seen; the receipt repeats.
+for encoder in round weighted gptq; do
+	quantize -o "$D/$encoder.mote" --type q4 --encoder $encoder --calibrate "$D/calibration" --validate "$D/heldout" \
+		-c 200 --json >"$D/$encoder.json"
+	number kld_mean <"$D/$encoder.json" >"$D/$encoder.kld"
+done
+less "$(cat "$D/weighted.kld")" "$(cat "$D/round.kld")" || fail "weighted is no better than rounding"
+less "$(cat "$D/gptq.kld")" "$(awk '{ print $1 / 2 }' "$D/round.kld")" || fail "gptq is no better than half of rounding"
+"$B/mote-perplexity" "$D/gptq.mote" --check --reference "$D/f.mote" -f "$D/heldout" >/dev/null 2>&1 ||
+	fail "the receipt does not repeat"
+"$B/mote-inspect" "$D/gptq.mote" --verify >/dev/null || fail "mote-inspect --verify"
+
+# Gates leave no file, and say by how much.
+expect 4 'KL divergence .* no file' "$B/mote-quantize" "$D/f.mote" -o "$D/gate.mote" --type q4 --encoder round \
+	--validate "$D/heldout" -c 200 --max-kld 0.0000001
+expect 4 'perplexity ratio .* no file' "$B/mote-quantize" "$D/f.mote" -o "$D/gate.mote" --type q4 --encoder round \
+	--validate "$D/heldout" -c 200 --max-ppl-ratio 0.5
+
+# A goal: the file fits, the table of sensitivities is in it.
+quantize -o "$D/bits.mote" --bits 6 --calibrate "$D/calibration" --validate "$D/heldout" -c 200 --json >"$D/bits.json"
+less "$(number bits_per_weight <"$D/bits.json")" 6.0001 || fail "--bits 6 takes $(number bits_per_weight <"$D/bits.json")"
+less 5.5 "$(number bits_per_weight <"$D/bits.json")" || fail "--bits 6 wastes bits"
+"$B/mote-inspect" "$D/bits.mote" --json | grep -q '"tensor":"model.layers.0.mlp.up_proj.weight","type":"q4"' ||
+	fail "no sensitivities"
+quantize -o "$D/size.mote" --budget 620kB --encoder search --calibrate "$D/calibration" --no-validate
+[ "$(wc -c <"$D/size.mote")" -le 620000 ] || fail "--budget 620kB: $(wc -c <"$D/size.mote") bytes"
+
+# Refusals, each with its reason.
+expect 2 'what shall it become' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote"
+expect 2 'OUT.mote is missing' "$B/mote-quantize" "$D/f.mote" --type q8
+expect 2 'expected q4, q8' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q5_k
+expect 2 'expected round' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q8 --encoder best
+expect 2 'matches no matrix' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q8 --tensor 'foo=q4'
+expect 2 'PATTERN=TYPE' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q8 --tensor foo
+expect 2 'expected a size' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --budget 80XB
+expect 2 'contradict' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --budget 80MB --bits 5
+expect 2 'smallest types take' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --bits 3
+expect 2 'exists' "$B/mote-quantize" "$D/f.mote" -o "$D/q4.mote" --type q8
+expect 3 'quantized\|q4 already' "$B/mote-quantize" "$D/q4.mote" -o "$D/x.mote" --type q8
+expect 3 'must not be measured on' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 --calibrate $F/heldout.txt \
+	--validate "$D/heldout"
+"$B/mote-quantize" "$D/q4.mote" -o "$D/again.mote" --type q8 --requantize --no-validate 2>/dev/null || fail "--requantize"
+
+# Interrupted at any moment: 130, and nothing left.
+for delay in 0.05 0.3 0.8; do
+	"$B/mote-quantize" "$D/f.mote" -o "$D/stop.mote" --type q4 -t 1 2>/dev/null &
+	sleep $delay
+	got=0
+	kill -INT $! 2>/dev/null && { wait $! || got=$?; [ "$got" = 130 ] || fail "interrupted after $delay s: exit $got"; }
+done
+left=$(ls -A "$D" | grep -c -e gate -e stop -e x.mote -e tmp || true)
+[ "$left" = 0 ] || fail "left behind: $(ls -A "$D")"
