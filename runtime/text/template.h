@@ -1,6 +1,10 @@
-/* Chat templates: a bounded interpreter of the Jinja2 that transformers' chat templates use, with transformers'
- * environment (trim_blocks, lstrip_blocks, loop controls, raise_exception, strftime_now, tojson).
- * Steps, output, depth and memory are capped: a hostile template gets an error, not a machine.
+/* Chat templates: a bounded interpreter of the Jinja2 (3.1.6) that transformers' chat templates use, with transformers'
+ * environment (immutable sandbox, trim_blocks, lstrip_blocks, loop controls, generation tag, raise_exception,
+ * strftime_now, tojson). Steps, output, depth and memory are capped: a hostile template gets an error, not a machine.
+ *
+ * Left out, and refused by name: the tags block, extends, include, import, from and autoescape; the filters pprint,
+ * random, urlize and wordwrap; complex numbers, surrogates, \N{name} in strings. Integers have 64 bits: a longer one
+ * may be passed on and compared, but not calculated with. What Python prints with an address prints without one.
  */
 #ifndef MOTE_RUNTIME_TEMPLATE_H
 #define MOTE_RUNTIME_TEMPLATE_H
@@ -27,9 +31,9 @@ enum mote_status mote_template_open(const char *text, size_t bytes, const struct
 void mote_template_close(struct mote_template *t); /* NULL is fine */
 
 struct mote_template_limits {
-	uint64_t steps;        /* evaluated nodes; 0: default */
-	size_t output_bytes;   /* 0: default */
-	size_t memory_bytes;   /* values and strings; 0: default */
+	uint64_t steps;        /* evaluated nodes, processed bytes in part; 0: 20 million, some 1-2 s */
+	size_t output_bytes;   /* 0: 16 MiB */
+	size_t memory_bytes;   /* values and strings; 0: 256 MiB */
 	int64_t now;           /* seconds since 1970 for strftime_now, local time not applied */
 };
 
@@ -43,8 +47,10 @@ void mote_rendered_free(struct mote_rendered *r);
 
 /* Renders with the members of the context object as variables (messages, tools, add_generation_prompt,
  * bos_token, ...). trusted: names of top-level variables whose text counts as the template's own (bos_token,
- * eos_token ...), NULL-terminated, or NULL. raise_exception() gives MOTE_ERROR_ARGUMENT with its message;
- * other errors name line and column. */
+ * eos_token ...), NULL-terminated, or NULL. Thread-safe on one template.
+ * MOTE_ERROR_ARGUMENT: the template itself refused, by raise_exception(), with its message. Other errors name line and
+ * column: MOTE_ERROR_CORRUPT: the template does with this context what Jinja2 refuses (an undefined variable's
+ * attribute, text plus number); MOTE_ERROR_UNSUPPORTED: something left out; MOTE_ERROR_LIMIT: a cap reached. */
 enum mote_status mote_template_render(const struct mote_template *t, const cJSON *context,
 				      const char *const *trusted, const struct mote_template_limits *limits,
 				      struct mote_rendered *out, struct mote_error *error);

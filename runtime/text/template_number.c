@@ -352,6 +352,22 @@ int mote_jinja_compare_numbers(struct jinja_value a, struct jinja_value b)
 
 /* ---- text ---- */
 
+/* Writes x with so many digits behind the first; whether it reads back as x. Where doubles get denser below x, the
+ * nearest decimal may be one too low to read back although the next one does. */
+static bool shortest(char digits[40], double x, int precision)
+{
+	char *last;
+
+	snprintf(digits, 40, "%.*e", precision, x);
+	if (strtod(digits, NULL) == x)
+		return true;
+	last = strchr(digits, 'e') - 1;
+	if (*last == '9')
+		return false;
+	++*last;
+	return strtod(digits, NULL) == x;
+}
+
 size_t mote_jinja_float_repr(double x, char out[40])
 {
 	char digits[40], sign[2] = "";
@@ -364,11 +380,8 @@ size_t mote_jinja_float_repr(double x, char out[40])
 		return (size_t)snprintf(out, 40, "%sinf", x < 0 ? "-" : "");
 	if (signbit(x))
 		sign[0] = '-';
-	for (int precision = 0; precision < 17; precision++) { /* the shortest that reads back */
-		snprintf(digits, sizeof digits, "%.*e", precision, fabs(x));
-		if (strtod(digits, NULL) == fabs(x))
-			break;
-	}
+	for (int precision = 0; precision < 17 && !shortest(digits, fabs(x), precision); precision++)
+		;
 	exponent = (int)strtol(strchr(digits, 'e') + 1, NULL, 10);
 	for (size_t i = 0; digits[i] != 'e'; i++)
 		if (digits[i] >= '0' && digits[i] <= '9')
@@ -553,11 +566,31 @@ struct jinja_value mote_jinja_number(struct jinja *j, const char *json, bool pla
 	return v;
 }
 
+/* x >= 0 to a multiple of 10^zeros, by its exact decimal digits. */
+static double round_to_ten(double x, size_t zeros)
+{
+	char digits[400];
+	size_t n = (size_t)snprintf(digits + 1, sizeof digits - 1, "%.0f", floor(x)), cut;
+	bool up, rest = x != floor(x);
+
+	digits[0] = '0'; /* for a carry */
+	if (zeros > n)
+		return 0;
+	cut = ++n - zeros;
+	for (size_t i = cut + 1; i < n; i++)
+		rest = rest || digits[i] != '0';
+	up = digits[cut] > '5' || (digits[cut] == '5' && (rest || (digits[cut - 1] - '0') % 2));
+	memset(digits + cut, '0', zeros);
+	for (size_t i = cut; up && i--; up = digits[i] == '0')
+		digits[i] = digits[i] == '9' ? '0' : (char)(digits[i] + 1);
+	return strtod(digits, NULL);
+}
+
 /* round(): to the nearest, an exact half to the even digit. */
 struct jinja_value mote_jinja_round(struct jinja *j, struct jinja_value v, int64_t digits)
 {
 	char text[400];
-	double x, unit;
+	double x;
 	int64_t i, step, low;
 
 	if (mote_jinja_integral(v, &i)) {
@@ -585,6 +618,5 @@ struct jinja_value mote_jinja_round(struct jinja *j, struct jinja_value v, int64
 		snprintf(text, sizeof text, "%.*f", (int)digits, x);
 		return mote_jinja_float(strtod(text, NULL));
 	}
-	unit = pow(10, (double)-digits);
-	return mote_jinja_float(nearbyint(x / unit) * unit);
+	return mote_jinja_float(copysign(round_to_ten(fabs(x), (size_t)-digits), x));
 }

@@ -433,7 +433,7 @@ def encodable(text):
 
 LIMIT, UNSUPPORTED = 6, 5
 MARK = "龘"  # stands in texts of the context, never in templates: whatever becomes of it must be in a plain span
-ADDRESS = re.compile(r"0x[0-9a-f]{6,}| object at |<bound method|<built-in|<class |<function")
+ADDRESS = re.compile(r"0x[0-9a-f]{6,}| object at |<bound method|<built-in|<class |<function|'0', 'x', '7'")
 
 
 def main():
