@@ -24,7 +24,7 @@ struct mote_template_options {
 };
 struct mote_template_options mote_template_options_default(void);
 
-/* Parses; text is borrowed until close. MOTE_ERROR_CORRUPT: syntax error with line and column;
+/* Parses; text is copied. MOTE_ERROR_CORRUPT: syntax error with line and column;
  * MOTE_ERROR_UNSUPPORTED: a construct left out, by name; MOTE_ERROR_LIMIT: too large or too deep. */
 enum mote_status mote_template_open(const char *text, size_t bytes, const struct mote_template_options *options,
 				    struct mote_template **out, struct mote_error *error);
