@@ -2,10 +2,12 @@
 #include "quant/logits_file.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 #include <zstd.h>
 
 #include "quant/logits.h"
@@ -26,11 +28,17 @@ struct header {
 	struct mote_hash128 ids, tensors;
 	uint8_t codebook[16];                         /* q4; else zeros */
 	uint64_t head_bytes, head_compressed;
+	uint64_t check;                               /* XXH3-64 of all before it */
 };
 
 static enum mote_status no_memory(struct mote_error *error)
 {
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for saved logits");
+}
+
+static uint64_t checksum(const struct header *h)
+{
+	return XXH3_64bits(h, offsetof(struct header, check));
 }
 
 static void fill_header(struct header *h, const struct mote_matrix *head, const struct mote_plan *p,
@@ -94,6 +102,7 @@ static enum mote_status write_head(struct saver *s, struct header *h, struct mot
 	packed = ZSTD_compress2(s->zstd, buffer, bound, s->head->data, h->head_bytes);
 	ok = !ZSTD_isError(packed);
 	h->head_compressed = packed;
+	h->check = checksum(h);
 	ok = ok && fwrite(h, sizeof *h, 1, s->file) == 1 && fwrite(buffer, 1, packed, s->file) == packed;
 	free(buffer);
 	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_IO, "%s", strerror(errno));
@@ -283,15 +292,19 @@ static enum mote_status check_header(const char *path, const struct header *h, c
 {
 	if (memcmp(h->magic, magic, sizeof magic) != 0)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: not a file of saved logits", path);
-	if (h->version != VERSION || h->portion_rows > portion_rows)
+	if (h->version != VERSION)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: saved by another version (%llu; this program reads %d)",
 				      path, (unsigned long long)h->version, VERSION);
+	if (h->check != checksum(h))
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: its header is damaged", path);
 	if (h->context != p->context || h->first != p->first || h->chunk_rows != p->chunk_rows || h->chunks != p->chunks ||
-	    h->vocab != p->vocab || h->ids.low != p->ids_hash.low || h->ids.high != p->ids_hash.high ||
-	    h->portion_rows != portion_rows)
+	    h->vocab != p->vocab || h->ids.low != p->ids_hash.low || h->ids.high != p->ids_hash.high)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: saved for other tokens: %llu chunks of %llu (here %u of %u); "
 				      "text, context, rule and tokenizer must be the same", path,
 				      (unsigned long long)h->chunks, (unsigned long long)h->context, p->chunks, p->context);
+	if (h->portion_rows != portion_rows)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: saved in portions of %llu rows; this program reads %u", path,
+				      (unsigned long long)h->portion_rows, portion_rows);
 	return MOTE_OK;
 }
 
