@@ -4,9 +4,9 @@
  * small (TRLM: 2.3 KB a row instead of 197 KB), and reading it multiplies them again with the kernels that a
  * forward pass uses. So nothing is rounded, and the figures are those of a run of the reference, bit for bit.
  *
- * Layout, little-endian: struct header of logits_file.c, with a checksum of its own; the head's panels as one zstd frame; then for each portion of rows
- * u32 compressed bytes and a zstd frame of the states, f32 [rows][cols] as four planes of bytes (all lowest bytes
- * first), which compresses better. Frames carry zstd's checksum. The file ends with the last frame.
+ * Layout, little-endian: struct header of logits_file.c, with a checksum of its own; the head's panels as one zstd
+ * frame; then for each portion of rows u32 compressed bytes and a zstd frame of the states, f32 [rows][cols] as four
+ * planes of bytes (all lowest bytes first), which compresses better. Frames carry zstd's checksum.
  */
 #ifndef MOTE_QUANT_LOGITS_FILE_H
 #define MOTE_QUANT_LOGITS_FILE_H
