@@ -396,7 +396,7 @@ static struct jinja_value map(struct jinja *j, const struct jinja_builtin *b, co
 
 static struct jinja_value select_(struct jinja *j, const struct jinja_builtin *b, const struct jinja_args *args)
 {
-	return mote_jinja_generator(j, b->name, run_select, b, args);
+	return mote_jinja_generator(j, "select_or_reject", run_select, b, args);
 }
 
 /* ---- elements ---- */

@@ -144,9 +144,21 @@ static void put_object(struct jinja_builder *b, struct jinja_value v)
 			 (long long)v.loop->length);
 		mote_jinja_put_string(b, out, false);
 		break;
-	default: /* Python prints an address as well, which no two runs agree on */
-		snprintf(out, sizeof out, "<%s object>",
-			 v.kind == JINJA_GENERATOR ? v.generator->type : mote_jinja_type(v));
+	case JINJA_GENERATOR: /* Python prints addresses, which no two runs agree on */
+		snprintf(out, sizeof out, v.generator->builtin ? "<generator object %s at 0x0>" : "<%s object at 0x0>",
+			 v.generator->type);
+		mote_jinja_put_string(b, out, false);
+		break;
+	case JINJA_FUNCTION:
+		if (v.function->self.kind == JINJA_ABSENT)
+			snprintf(out, sizeof out, "<function %s at 0x0>", v.function->builtin->name);
+		else
+			snprintf(out, sizeof out, "<built-in method %s of %s object at 0x0>", v.function->builtin->name,
+				 mote_jinja_type(v.function->self));
+		mote_jinja_put_string(b, out, false);
+		break;
+	default:
+		snprintf(out, sizeof out, "<jinja2.utils.%s object at 0x0>", mote_jinja_type(v));
 		mote_jinja_put_string(b, out, false);
 		break;
 	}
