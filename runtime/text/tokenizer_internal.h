@@ -30,6 +30,7 @@ struct mote_tokenizer {
 	enum tokenizer_model model;
 	uint32_t model_flags;
 	uint32_t unk;                       /* or NONE */
+	uint32_t longest_text;              /* of a token, bytes */
 	const uint8_t *part[PARTS];
 	uint32_t part_bytes[PARTS];
 	const char *prefix, *suffix;        /* BPE's continuing_subword_prefix, end_of_word_suffix */

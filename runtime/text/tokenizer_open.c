@@ -112,11 +112,12 @@ static enum mote_status open_header(struct mote_tokenizer *t, const uint8_t *sec
 }
 
 /* Texts are valid UTF-8 each: the whole is, and none begins inside a character. */
-static enum mote_status check_texts(const struct mote_tokenizer *t, struct mote_error *error)
+static enum mote_status check_texts(struct mote_tokenizer *t, struct mote_error *error)
 {
 	const uint8_t *base = t->part[PART_TEXT_BASE], *offset = t->part[PART_TEXT_OFFSET], *text = t->part[PART_TEXT];
-	uint32_t bytes = t->part_bytes[PART_TEXT], last = 0;
+	uint32_t bytes = t->part_bytes[PART_TEXT], last = 0, longest = 0;
 	enum mote_status status;
+	size_t valid;
 
 	status = need_count(t, PART_TEXT_BASE, t->n_ids / 16 + 1, error);
 	if (status == MOTE_OK)
@@ -129,13 +130,14 @@ static enum mote_status check_texts(const struct mote_tokenizer *t, struct mote_
 		if (begin < last || begin - last > MOTE_TOKENIZER_MAX_TOKEN_BYTES || begin > bytes ||
 		    (begin < bytes && (text[begin] & 0xc0) == 0x80))
 			return bad(error, "text of id", id);
+		longest = begin - last > longest ? (uint32_t)begin - last : longest;
 		last = (uint32_t)begin;
 	}
+	t->longest_text = longest;
 	if (last != bytes || load16(offset) || load32(base))
 		return corrupt(error, "bytes of all texts", last, bytes);
-	if (mote_tokenizer_utf8_valid((const char *)text, bytes) != bytes)
-		return bad(error, "UTF-8 of the texts at byte", mote_tokenizer_utf8_valid((const char *)text, bytes));
-	return MOTE_OK;
+	valid = mote_tokenizer_utf8_valid((const char *)text, bytes);
+	return valid == bytes ? MOTE_OK : bad(error, "UTF-8 of the texts at byte", valid);
 }
 
 static enum mote_status check_merges(const struct mote_tokenizer *t, struct mote_error *error)
@@ -373,13 +375,9 @@ static enum mote_status open_steps(struct mote_tokenizer *t, struct mote_error *
 static enum mote_status open_decoder(struct mote_tokenizer *t, struct mote_error *error)
 {
 	uint32_t end = t->stage_begin[STAGE_DECODE + 1], strips = 0;
-	size_t token = 0, held = 0, bytes, most = MOTE_DETOKENIZER_PIECE;
+	size_t token = t->longest_text, held = 0, most = MOTE_DETOKENIZER_PIECE;
 
 	t->decode_joins = t->decode_holds = end;
-	for (uint32_t id = 0; id < t->n_ids; id++) {
-		token_text(t, id, &bytes);
-		token = bytes > token ? bytes : token;
-	}
 	for (uint32_t i = t->stage_begin[STAGE_DECODE]; i < end; i++) {
 		const struct step *step = &t->step[i];
 		bool joined = t->decode_joins < i, after_hold = t->decode_holds < i, good = true;

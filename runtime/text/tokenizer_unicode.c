@@ -54,19 +54,31 @@ size_t mote_tokenizer_utf8_step(const char *text, size_t bytes, size_t *bad)
 
 size_t mote_tokenizer_utf8_valid(const char *text, size_t bytes)
 {
+	const uint8_t *p = (const uint8_t *)text;
 	size_t at = 0, bad, step;
+	uint64_t eight;
 
 	while (at < bytes) {
-		uint64_t eight;
-
-		while (bytes - at >= 8) {
+		while (bytes - at >= 8) { /* ASCII in strides */
 			memcpy(&eight, text + at, 8);
-			if (eight & UINT64_C(0x8080808080808080))
+			eight &= UINT64_C(0x8080808080808080);
+			if (eight) {
+				at += (size_t)__builtin_ctzll(eight) / 8;
 				break;
+			}
 			at += 8;
 		}
 		if (at == bytes)
 			break;
+		if (p[at] < 0x80) {
+			at++;
+			continue;
+		}
+		/* Two bytes are most of what is left in a byte-level vocabulary. */
+		if (p[at] >= 0xc2 && p[at] < 0xe0 && bytes - at >= 2 && (p[at + 1] & 0xc0) == 0x80) {
+			at += 2;
+			continue;
+		}
 		step = mote_tokenizer_utf8_step(text + at, bytes - at, &bad);
 		if (!step)
 			break;
