@@ -8,14 +8,14 @@
 
 #include "runtime/text/tokenizer_internal.h"
 
-#define CACHE_MOST_IDS 11u
+#define CACHE_MOST_IDS 3u
 #define CACHE_MOST_BYTES 16u
-#define CACHE_MAX_ENTRIES 65536u
+#define CACHE_MAX_ENTRIES 32768u
 
-struct cache_entry { /* one cache line */
+struct cache_entry {                /* half a cache line */
 	uint64_t low, high;         /* the word; with its length they say all */
-	uint8_t bytes, count;       /* bytes 0: free */
 	uint32_t id[CACHE_MOST_IDS];
+	uint8_t bytes, count;       /* bytes 0: free */
 };
 
 struct cache {
@@ -130,19 +130,24 @@ static void load_word(const char *text, size_t bytes, uint64_t *low, uint64_t *h
 	}
 }
 
-static void cached_word(struct run *r, const char *text, size_t bytes)
+static struct cache_entry *find_entry(const struct cache *cache, const char *text, size_t bytes, uint64_t *low, uint64_t *high)
 {
-	uint64_t low, high, hash, dropped = r->out->dropped_bytes;
-	size_t before = r->out->count, count;
-	struct cache_entry *entry;
+	uint64_t hash;
 
-	load_word(text, bytes, &low, &high);
-	hash = (low ^ (high << 29 | high >> 35) ^ bytes << 56) * UINT64_C(0x9e3779b97f4a7c15);
+	load_word(text, bytes, low, high);
+	hash = (*low ^ (*high << 29 | *high >> 35) ^ (uint64_t)bytes << 56) * UINT64_C(0x9e3779b97f4a7c15);
 	hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	entry = &r->cache->entry[hash >> r->cache->shift];
-	if (entry->low == low && entry->high == high && entry->bytes == bytes) {
-		if (r->out->capacity - before < CACHE_MOST_IDS &&
-		    !mote_tokenizer_ids_reserve(r->out, CACHE_MOST_IDS)) {
+	return (struct cache_entry *)(uintptr_t)&cache->entry[hash >> cache->shift];
+}
+
+static void cached_word(struct run *r, const struct word *word)
+{
+	uint64_t dropped = r->out->dropped_bytes;
+	size_t before = r->out->count, count;
+	struct cache_entry *entry = word->entry;
+
+	if (entry->low == word->low && entry->high == word->high && entry->bytes == word->bytes) {
+		if (r->out->capacity - before < CACHE_MOST_IDS && !mote_tokenizer_ids_reserve(r->out, CACHE_MOST_IDS)) {
 			mote_tokenizer_run_fail(r, MOTE_ERROR_MEMORY, "token ids");
 			return;
 		}
@@ -150,23 +155,57 @@ static void cached_word(struct run *r, const char *text, size_t bytes)
 		r->out->count = before + entry->count;
 		return;
 	}
-	model(r, text, bytes);
+	model(r, word->text, word->bytes);
 	count = r->out->count - before;
 	if (count > CACHE_MOST_IDS || r->status || r->out->dropped_bytes != dropped)
 		return;
-	entry->low = low;
-	entry->high = high;
-	entry->bytes = (uint8_t)bytes;
+	entry->low = word->low;
+	entry->high = word->high;
+	entry->bytes = (uint8_t)word->bytes;
 	entry->count = (uint8_t)count;
 	memcpy(entry->id, r->out->id + before, count * sizeof *entry->id);
 }
 
+static struct word make_word(const struct run *r, const char *text, size_t bytes)
+{
+	struct word word = {.text = text, .bytes = bytes};
+
+	word.entry = find_entry(r->cache, text, bytes, &word.low, &word.high);
+	return word;
+}
+
 static void one_word(struct run *r, const char *text, size_t bytes)
 {
-	if (r->cache && bytes <= CACHE_MOST_BYTES)
-		cached_word(r, text, bytes);
-	else
+	struct word word;
+
+	if (!r->cache || bytes > CACHE_MOST_BYTES) {
 		model(r, text, bytes);
+		return;
+	}
+	word = make_word(r, text, bytes);
+	cached_word(r, &word);
+}
+
+void mote_tokenizer_words_end(struct run *r)
+{
+	for (; r->queue_begin != r->queue_end; r->queue_begin++)
+		cached_word(r, &r->queue[r->queue_begin % WORD_QUEUE]);
+}
+
+void mote_tokenizer_word_soon(struct run *r, const char *text, size_t bytes)
+{
+	struct word *word;
+
+	if (!r->cache || bytes > CACHE_MOST_BYTES || r->t->cut_at_space) {
+		mote_tokenizer_words_end(r);
+		mote_tokenizer_word(r, text, bytes);
+		return;
+	}
+	if (r->queue_end - r->queue_begin == WORD_QUEUE)
+		cached_word(r, &r->queue[r->queue_begin++ % WORD_QUEUE]);
+	word = &r->queue[r->queue_end++ % WORD_QUEUE];
+	*word = make_word(r, text, bytes);
+	__builtin_prefetch(word->entry);
 }
 
 static bool is_meta(const char *p)

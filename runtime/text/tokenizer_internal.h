@@ -96,6 +96,15 @@ struct unit {
 };
 
 struct cache;
+struct cache_entry;
+
+struct word { /* on its way to the model, through the cache */
+	const char *text;
+	size_t bytes;
+	uint64_t low, high; /* its bytes */
+	struct cache_entry *entry;
+};
+#define WORD_QUEUE 8u
 
 /* One call of encode. */
 struct run {
@@ -112,6 +121,8 @@ struct run {
 	struct text buffer[MOTE_TOKENIZER_MAX_STEPS]; /* of splitting steps */
 	struct text mapped;
 	struct cache *cache;        /* or NULL */
+	struct word queue[WORD_QUEUE]; /* words whose cache entries are being fetched */
+	unsigned queue_begin, queue_end;
 	struct regex_scratch *regex;
 	struct bpe_scratch *bpe;
 	struct unigram_scratch *unigram;
@@ -157,6 +168,10 @@ size_t mote_tokenizer_pattern_next(enum tokenizer_pattern pattern, const char *t
 
 /* tokenizer_encode.c: one word for the model, through the cache. */
 void mote_tokenizer_word(struct run *r, const char *text, size_t bytes);
+/* The same, but not at once: the memory it needs is fetched while the next words are found. The text stays where it is
+ * until words_end(), which nothing else may come before. */
+void mote_tokenizer_word_soon(struct run *r, const char *text, size_t bytes);
+void mote_tokenizer_words_end(struct run *r);
 /* Models: ids of one word; text is what the vocabulary spells. Bytes without expression are counted in r->out. */
 /* The same for t->plain_bytes, of the bytes themselves. */
 void mote_tokenizer_bpe_bytes(struct run *r, const char *text, size_t bytes);

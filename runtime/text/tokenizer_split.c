@@ -125,6 +125,21 @@ static bool in_class(uint32_t c, uint32_t class)
 	}
 }
 
+/* The first place from at on where a number may be: eight bytes at a time while they hold neither digit nor non-ASCII. */
+static size_t skip_to_number(const char *text, size_t bytes, size_t at)
+{
+	const uint64_t high = UINT64_C(0x8080808080808080);
+
+	for (; bytes - at >= 8; at += 8) {
+		uint64_t eight = load64((const uint8_t *)text + at);
+		uint64_t digit = (eight ^ UINT64_C(0x3030303030303030)) + UINT64_C(0x7676767676767676); /* 0 to 9 stay below 80 */
+
+		if ((eight & high) || (digit & high) != high)
+			break;
+	}
+	return at;
+}
+
 /* Each character of the class is a match of its own. */
 static void split_class(struct splitter *s, const struct step *step)
 {
@@ -133,6 +148,11 @@ static void split_class(struct splitter *s, const struct step *step)
 
 	for (size_t at = 0; at < in->bytes && !s->run->status; at += length) {
 		length = 1;
+		if (step->number == SPLIT_NUMBER) {
+			at = skip_to_number(in->text, in->bytes, at);
+			if (at == in->bytes)
+				break;
+		}
 		if ((uint8_t)in->text[at] < 0x80 && mote_tokenizer_ascii_class[(uint8_t)in->text[at]] == CLASS_LETTER)
 			continue; /* in none of the classes, and most of all text */
 		if (!in_class(utf8_decode(in->text + at, &length), step->number))
@@ -156,13 +176,14 @@ static void split_pattern(struct splitter *s, const struct step *step)
 	for (; at < in->bytes && !s->run->status; at = end) {
 		end = mote_tokenizer_pattern_next(pattern, in->text, in->bytes, at);
 		if (last) { /* what feed() and pass() would do */
-			mote_tokenizer_word(s->run, in->text + at, end - at);
+			mote_tokenizer_word_soon(s->run, in->text + at, end - at);
 			continue;
 		}
 		/* The words pattern does not match spaces; the others match everything. */
 		feed(s, at, end, pattern != PATTERN_WORDS ||
 				 !mote_tokenizer_is_space(utf8_decode(in->text + at, &length)));
 	}
+	mote_tokenizer_words_end(s->run);
 }
 
 static void split_fixed(struct splitter *s, const struct step *step)
