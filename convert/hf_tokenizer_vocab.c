@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "convert/hf_tokenizer_build.h"
+#include "runtime/text/tokenizer_unicode.h"
 
 #define MODEL_KEY TOKENIZER_JSON ": model"
 
@@ -472,6 +473,16 @@ static enum mote_status write_merges(struct builder *b, const struct merge *merg
 	return status;
 }
 
+static bool has_all_bytes(const struct builder *b)
+{
+	char symbol[4];
+
+	for (unsigned byte = 0; byte < 256; byte++)
+		if (mote_hf_find_token(b, symbol, utf8_encode(mote_tokenizer_byte_to_char((uint8_t)byte), symbol)) < 0)
+			return false;
+	return true;
+}
+
 enum mote_status mote_hf_read_merges(struct builder *b)
 {
 	const cJSON *model = mote_json_get(b->json, "model"), *list = mote_json_get(model, "merges");
@@ -489,7 +500,7 @@ enum mote_status mote_hf_read_merges(struct builder *b)
 	if (status)
 		return status;
 	id = *unk ? mote_hf_find_token(b, unk, strlen(unk)) : -1;
-	if (*unk && id < 0)
+	if (*unk && id < 0 && !has_all_bytes(b)) /* with all bytes it is never asked for */
 		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": unk_token \"%.60s\" is not in the vocabulary", unk);
 	b->unk = id < 0 ? MOTE_TOKENIZER_NONE : (uint32_t)id;
 	for (const cJSON *item = list->child; item; item = item->next)

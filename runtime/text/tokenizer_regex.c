@@ -201,9 +201,10 @@ static void rewrite_escape(struct rewriter *w, bool in_class)
 	w->at += 2;
 }
 
+/* A class. One inside it only adds its members (BLOOM's pattern does that), unless it is negated. */
 static void rewrite_class(struct rewriter *w)
 {
-	bool first = true;
+	size_t depth = 0, first; /* where a ']' would be a member */
 
 	put(w, "[", 1);
 	w->at++;
@@ -211,22 +212,28 @@ static void rewrite_class(struct rewriter *w)
 		put(w, "^", 1);
 		w->at++;
 	}
-	for (; w->at < w->bytes; first = false) {
-		char c = w->in[w->at];
+	first = w->at;
+	while (w->at < w->bytes) {
+		char c = w->in[w->at], next = w->at + 1 < w->bytes ? w->in[w->at + 1] : 0;
 
 		if (c == '\\') {
 			rewrite_escape(w, true);
-			continue;
-		}
-		if (c == '[')
-			refuse(w, MOTE_ERROR_UNSUPPORTED, "a class in a class");
-		else if (c == '&' && w->at + 1 < w->bytes && w->in[w->at + 1] == '&')
+		} else if (c == '[' && (next == ':' || next == '^' || next == ']')) {
+			refuse(w, MOTE_ERROR_UNSUPPORTED, "a POSIX class, or a negated or empty class in a class");
+		} else if (c == '&' && next == '&') {
 			refuse(w, MOTE_ERROR_UNSUPPORTED, "&& in a class");
-		else
+		} else if (c == '[') {
+			depth++;
+			w->at++;
+		} else if (c == ']' && w->at > first && depth) {
+			depth--;
+			w->at++;
+		} else {
 			put(w, &c, 1);
-		w->at++;
-		if (c == ']' && !first)
-			return;
+			w->at++;
+			if (c == ']' && w->at - 1 > first)
+				return;
+		}
 	}
 }
 
