@@ -22,7 +22,7 @@ static enum tokenizer_phase phase_of(const struct added_token *added)
 /* By phase and pattern; of equal ones special tokens come first, as they do in the reference. */
 static int compare_added(const void *a, const void *b)
 {
-	const struct added_token *const *x = a, *const *y = b;
+	struct added_token *const *x = a, *const *y = b;
 	size_t x_bytes, y_bytes;
 	const char *x_text = pattern_of(*x, &x_bytes), *y_text = pattern_of(*y, &y_bytes);
 	int order;
@@ -56,9 +56,9 @@ static enum mote_status write_added_token(struct builder *b, const struct added_
 
 static enum mote_status write_added(struct builder *b)
 {
-	const struct added_token **sorted = malloc((b->n_added + 1) * sizeof *sorted);
+	struct added_token **sorted = malloc((b->n_added + 1) * sizeof *sorted);
 	enum mote_status status = MOTE_OK;
-	uint32_t kept = 0, never = 0;
+	uint32_t kept = 0;
 
 	if (!sorted)
 		return mote_error_set(b->error, MOTE_ERROR_MEMORY, TOKENIZER_JSON ": out of memory");
@@ -70,21 +70,16 @@ static enum mote_status write_added(struct builder *b)
 		const char *text = pattern_of(sorted[i], &bytes);
 		const char *last = kept ? pattern_of(sorted[kept - 1], &last_bytes) : NULL;
 
-		if (last && phase_of(sorted[i]) == phase_of(sorted[kept - 1]) && bytes == last_bytes && !memcmp(text, last, bytes)) {
-			never++;
+		sorted[i]->looked_for = !last || phase_of(sorted[i]) != phase_of(sorted[kept - 1]) || bytes != last_bytes ||
+					memcmp(text, last, bytes);
+		if (!sorted[i]->looked_for)
 			continue;
-		}
 		sorted[kept++] = sorted[i];
 		status = write_added_token(b, sorted[i], phase_of(sorted[i]));
 	}
-	for (uint32_t i = 0; i < b->n_added && never && !status; i++) { /* those that another one hides */
-		uint32_t j = 0;
-
-		while (j < kept && sorted[j] != &b->added[i])
-			j++;
-		if (j == kept)
+	for (uint32_t i = 0; i < b->n_added && !status; i++)
+		if (!b->added[i].looked_for)
 			status = write_added_token(b, &b->added[i], PHASE_NEVER);
-	}
 	free(sorted);
 	return status;
 }

@@ -20,6 +20,7 @@ struct token {
 	const char *text;      /* borrowed from a JSON tree; NULL: no token has this id */
 	uint32_t bytes;
 	bool in_model;
+	uint32_t added;        /* index in added[] + 1; 0: not an added token */
 };
 
 struct added_token {
@@ -27,6 +28,7 @@ struct added_token {
 	uint32_t id;
 	bool special, single_word, lstrip, rstrip, normalized;
 	bool in_model;
+	bool looked_for;       /* no other token has the same pattern and comes first */
 	char *pattern;         /* normalized content; NULL: the content itself */
 	size_t pattern_bytes;
 };
@@ -41,7 +43,7 @@ struct builder {
 
 	struct token *token;               /* [n_ids] */
 	uint32_t n_ids, ids_room;
-	uint32_t *slot, slot_mask;         /* model tokens by text: id + 1, 0 free */
+	uint32_t *slot, slot_mask;         /* all tokens by text: id + 1, 0 free */
 	struct added_token *added;
 	uint32_t n_added;
 

@@ -83,16 +83,40 @@ static uint32_t find_slot(const struct builder *b, const char *text, size_t byte
 	return slot;
 }
 
-int64_t mote_hf_find_token(const struct builder *b, const char *text, size_t bytes)
+static void index_token(struct builder *b, uint32_t id)
 {
-	return (int64_t)b->slot[find_slot(b, text, bytes)] - 1;
+	b->slot[find_slot(b, b->token[id].text, b->token[id].bytes)] = id + 1;
 }
 
+int64_t mote_hf_find_any(const struct builder *b, const char *text)
+{
+	return (int64_t)b->slot[find_slot(b, text, strlen(text))] - 1;
+}
+
+int64_t mote_hf_find_token(const struct builder *b, const char *text, size_t bytes)
+{
+	int64_t id = (int64_t)b->slot[find_slot(b, text, bytes)] - 1;
+
+	return id >= 0 && b->token[id].in_model ? id : -1;
+}
+
+static uint32_t members(const cJSON *list)
+{
+	uint32_t count = 0;
+
+	for (const cJSON *item = list ? list->child : NULL; item; item = item->next)
+		count++;
+	return count;
+}
+
+/* Of the model's tokens; with room for those which the two lists of added tokens may bring. */
 static enum mote_status index_tokens(struct builder *b)
 {
+	uint64_t most = (uint64_t)b->n_ids + members(mote_json_get(b->json, "added_tokens")) +
+			members(mote_json_get(b->config, "added_tokens_decoder"));
 	uint32_t slots = 64;
 
-	while (slots < 2 * b->n_ids)
+	while (slots < 2 * most)
 		slots *= 2;
 	b->slot = calloc(slots, sizeof *b->slot);
 	b->slot_mask = slots - 1;
@@ -100,7 +124,7 @@ static enum mote_status index_tokens(struct builder *b)
 		return out_of_memory(b);
 	for (uint32_t id = 0; id < b->n_ids; id++)
 		if (b->token[id].in_model) /* of two with one text (Unigram allows it) the later wins */
-			b->slot[find_slot(b, b->token[id].text, b->token[id].bytes)] = id + 1;
+			index_token(b, id);
 	return MOTE_OK;
 }
 
@@ -209,27 +233,26 @@ enum mote_status mote_hf_read_vocab(struct builder *b)
 
 static struct added_token *find_added(const struct builder *b, const char *content)
 {
-	for (uint32_t i = 0; i < b->n_added; i++)
-		if (!strcmp(b->added[i].content, content))
-			return &b->added[i];
-	return NULL;
-}
+	int64_t id = mote_hf_find_any(b, content);
 
-int64_t mote_hf_find_any(const struct builder *b, const char *text)
-{
-	const struct added_token *added = find_added(b, text);
-
-	return added ? (int64_t)added->id : mote_hf_find_token(b, text, strlen(text));
+	return id >= 0 && b->token[id].added ? &b->added[b->token[id].added - 1] : NULL;
 }
 
 static enum mote_status add_token(struct builder *b, const struct added_token *added)
 {
 	struct added_token *grown, *copy;
 	int64_t id = mote_hf_find_token(b, added->content, strlen(added->content));
+	enum mote_status status = MOTE_OK;
 
 	if (id >= 0 && id != (int64_t)added->id)
 		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, TOKENIZER_JSON ": added token \"%.60s\" has id %u, the vocabulary gives it %lld",
 				      added->content, added->id, (long long)id);
+	if (id < 0)
+		status = set_token(b, added->id, added->content, false);
+	if (status)
+		return status;
+	if (id < 0)
+		index_token(b, added->id);
 	grown = realloc(b->added, (b->n_added + 1) * sizeof *grown);
 	if (!grown)
 		return out_of_memory(b);
@@ -237,7 +260,8 @@ static enum mote_status add_token(struct builder *b, const struct added_token *a
 	copy = &grown[b->n_added++];
 	*copy = *added;
 	copy->in_model = id >= 0;
-	return id >= 0 ? MOTE_OK : set_token(b, added->id, added->content, false);
+	b->token[added->id].added = b->n_added;
+	return MOTE_OK;
 }
 
 static enum mote_status read_flags(struct builder *b, const cJSON *item, const char *where, struct added_token *added)
