@@ -19,7 +19,7 @@
 
 INLINE __mmask16 tail_mask(uint32_t n)
 {
-	return n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1);
+	return (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1u);
 }
 
 /* The tree of kernels.h: + 8, + 4, + 2, + 1. */
