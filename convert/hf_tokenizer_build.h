@@ -9,6 +9,7 @@
 #include "runtime/text/tokenizer_section.h"
 
 #define TOKENIZER_JSON "tokenizer.json"
+#define MODEL_KEY TOKENIZER_JSON ": model"
 
 struct bytes { /* growing; zero-initialize */
 	uint8_t *data;
@@ -51,16 +52,21 @@ struct builder {
 };
 
 /* hf_tokenizer_vocab.c */
+enum mote_status mote_hf_out_of_memory(struct builder *b);
 enum mote_status mote_hf_read_vocab(struct builder *b);   /* model and its tokens */
 enum mote_status mote_hf_read_added(struct builder *b);   /* then added tokens; then holes are refused */
-enum mote_status mote_hf_read_merges(struct builder *b);
-enum mote_status mote_hf_write_vocab(struct builder *b);  /* texts and trie */
 int64_t mote_hf_find_token(const struct builder *b, const char *text, size_t bytes); /* of the model; -1: none */
 /* The id of a model or added token; -1: none. */
 int64_t mote_hf_find_any(const struct builder *b, const char *text);
 
+/* hf_tokenizer_tables.c */
+enum mote_status mote_hf_read_merges(struct builder *b);
+enum mote_status mote_hf_write_vocab(struct builder *b);  /* texts and trie */
+
 /* hf_tokenizer_steps.c */
 enum mote_status mote_hf_read_steps(struct builder *b);
+
+/* hf_tokenizer_post.c */
 enum mote_status mote_hf_read_post_processor(struct builder *b);
 
 #endif

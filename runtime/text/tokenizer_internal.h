@@ -78,6 +78,8 @@ static inline bool id_is_special(const struct mote_tokenizer *t, uint32_t id)
 	return t->special[id / 64] >> (id % 64) & 1;
 }
 
+/* tokenizer_tables.c: the last part of opening. */
+enum mote_status mote_tokenizer_build(struct mote_tokenizer *t, struct mote_error *error);
 /* The id of the token that is exactly this character, or -1. */
 int32_t mote_tokenizer_char_id(const struct mote_tokenizer *t, uint32_t c);
 

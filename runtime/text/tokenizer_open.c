@@ -206,6 +206,30 @@ static enum mote_status check_trie(const struct mote_tokenizer *t, struct mote_e
 	return end == nodes ? MOTE_OK : corrupt(error, "trie nodes", end, nodes);
 }
 
+/* Unigram's scores; the unknown token's is the lowest less the reference's penalty. */
+static enum mote_status open_scores(struct mote_tokenizer *t, struct mote_error *error)
+{
+	double lowest = 1e30, score;
+	enum mote_status status;
+
+	if (t->model != MODEL_UNIGRAM)
+		return t->part_bytes[PART_SCORE] ? corrupt(error, "bytes of scores of a model without",
+							   t->part_bytes[PART_SCORE], 0) : MOTE_OK;
+	status = need_count(t, PART_SCORE, t->n_ids, error);
+	for (uint32_t i = 0; i < part_count(t, PART_TRIE_ID) && status == MOTE_OK; i++) {
+		uint32_t id = load32(t->part[PART_TRIE_ID] + 4 * (size_t)i);
+
+		if (id == MOTE_TOKENIZER_NONE)
+			continue;
+		memcpy(&score, t->part[PART_SCORE] + 8 * (size_t)id, 8);
+		if (!(score > -1e30 && score < 1e30))
+			return bad(error, "score of id", id);
+		lowest = score < lowest ? score : lowest;
+	}
+	t->unk_score = lowest - 10.0;
+	return status;
+}
+
 static int compare_patterns(const struct mote_tokenizer *t, const struct tokenizer_added *a,
 			    const struct tokenizer_added *b)
 {
@@ -422,141 +446,6 @@ static enum mote_status open_decoder(struct mote_tokenizer *t, struct mote_error
 	return MOTE_OK;
 }
 
-/* ---- what is built */
-
-static uint32_t far_slot(const struct mote_tokenizer *t, uint32_t c)
-{
-	uint32_t slot = c * 0x9e3779b1u >> 12 & t->far_mask;
-
-	while (t->far_char[slot] && t->far_char[slot] != c + 1)
-		slot = (slot + 1) & t->far_mask;
-	return slot;
-}
-
-int32_t mote_tokenizer_char_id(const struct mote_tokenizer *t, uint32_t c)
-{
-	uint32_t slot;
-
-	if (c < 512)
-		return t->char_id[c];
-	slot = far_slot(t, c);
-	return t->far_char[slot] ? t->far_id[slot] : -1;
-}
-
-static void set_char(struct mote_tokenizer *t, uint32_t c, uint32_t id)
-{
-	uint32_t slot;
-
-	if (c < 512) {
-		t->char_id[c] = (int32_t)id;
-		return;
-	}
-	slot = far_slot(t, c);
-	t->far_char[slot] = c + 1;
-	t->far_id[slot] = (int32_t)id;
-}
-
-/* The models' own tokens of one character, and of one byte. */
-static enum mote_status build_chars(struct mote_tokenizer *t, const uint64_t *foreign, struct mote_error *error)
-{
-	uint32_t count = 0, slots = 64;
-	size_t bytes, length;
-
-	memset(t->char_id, 0xff, sizeof t->char_id);
-	memset(t->byte_id, 0xff, sizeof t->byte_id);
-	for (uint32_t id = 0; id < t->n_ids; id++) {
-		const char *text = token_text(t, id, &bytes);
-
-		count += bytes > 1 && bytes <= 4 && utf8_length(text[0]) == bytes;
-	}
-	while (slots < 2 * count)
-		slots *= 2;
-	t->far_char = calloc(slots, sizeof *t->far_char);
-	t->far_id = calloc(slots, sizeof *t->far_id);
-	t->far_mask = slots - 1;
-	if (!t->far_char || !t->far_id)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a tokenizer");
-	for (uint32_t id = 0; id < t->n_ids; id++) {
-		const char *text = token_text(t, id, &bytes);
-
-		if (foreign[id / 64] >> (id % 64) & 1)
-			continue;
-		if (bytes && bytes <= 4 && utf8_length(text[0]) == bytes)
-			set_char(t, utf8_decode(text, &length), id);
-		if (t->model_flags & MODEL_BYTE_FALLBACK && bytes == 6 && text[0] == '<') {
-			static const char hex[] = "0123456789ABCDEF";
-			const char *high = memchr(hex, text[3], 16), *low = memchr(hex, text[4], 16);
-
-			if (high && low && !memcmp(text, "<0x", 3) && text[5] == '>')
-				t->byte_id[(high - hex) * 16 + (low - hex)] = (int32_t)id;
-		}
-	}
-	return MOTE_OK;
-}
-
-/* True when U+2581 is a token and in every token comes only at the start (or behind another of its kind). */
-static bool can_cut_at_space(const struct mote_tokenizer *t)
-{
-	size_t bytes;
-
-	if (t->model != MODEL_BPE || t->byte_level || t->prefix_bytes || t->suffix_bytes ||
-	    t->model_flags & MODEL_IGNORE_MERGES || mote_tokenizer_char_id(t, 0x2581) < 0)
-		return false;
-	for (uint32_t id = 0; id < t->n_ids; id++) {
-		const char *text = token_text(t, id, &bytes), *stop = text + bytes;
-		bool may = true;
-
-		for (; text < stop; text += utf8_length(*text)) {
-			bool meta = stop - text >= 3 && !memcmp(text, "\xe2\x96\x81", 3);
-
-			if (meta && !may)
-				return false;
-			may = meta;
-		}
-	}
-	return true;
-}
-
-static enum mote_status build(struct mote_tokenizer *t, struct mote_error *error)
-{
-	uint64_t *foreign = calloc(t->n_ids / 64 + 1, sizeof *foreign); /* ids that the model does not know */
-	uint32_t nodes = part_count(t, PART_TRIE_ID);
-	enum mote_status status;
-	double lowest = 1e30, score;
-
-	if (!foreign)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a tokenizer");
-	for (uint32_t i = 0; i < part_count(t, PART_ADDED); i++)
-		if (t->added[i].flags & ADDED_NOT_IN_MODEL)
-			foreign[t->added[i].id / 64] |= UINT64_C(1) << (t->added[i].id % 64);
-	status = build_chars(t, foreign, error);
-	free(foreign);
-	if (status)
-		return status;
-	t->cut_at_space = can_cut_at_space(t);
-	for (unsigned byte = 0; byte < 256; byte++)
-		t->symbol[byte] = mote_tokenizer_char_id(t, mote_tokenizer_byte_to_char((uint8_t)byte));
-	t->plain_bytes = t->byte_level && t->model == MODEL_BPE && !t->prefix_bytes && !t->suffix_bytes &&
-			 t->unk == MOTE_TOKENIZER_NONE && !(t->model_flags & (MODEL_IGNORE_MERGES | MODEL_BYTE_FALLBACK));
-	if (t->model == MODEL_UNIGRAM) {
-		status = need_count(t, PART_SCORE, t->n_ids, error);
-		for (uint32_t i = 0; i < nodes && status == MOTE_OK; i++) {
-			uint32_t id = load32(t->part[PART_TRIE_ID] + 4 * (size_t)i);
-
-			if (id == MOTE_TOKENIZER_NONE)
-				continue;
-			memcpy(&score, t->part[PART_SCORE] + 8 * (size_t)id, 8);
-			if (!(score > -1e30 && score < 1e30))
-				return bad(error, "score of id", id);
-			lowest = score < lowest ? score : lowest;
-		}
-		t->unk_score = lowest - 10.0; /* the reference's penalty */
-	} else if (t->part_bytes[PART_SCORE]) {
-		return corrupt(error, "bytes of scores of a model without", t->part_bytes[PART_SCORE], 0);
-	}
-	return status;
-}
-
 static enum mote_status check_around(const struct mote_tokenizer *t, enum tokenizer_part part, struct mote_error *error)
 {
 	for (uint32_t i = 0; i < part_count(t, part); i++)
@@ -582,6 +471,8 @@ enum mote_status mote_tokenizer_open(const void *section, size_t bytes, struct m
 	if (status == MOTE_OK)
 		status = check_trie(t, error);
 	if (status == MOTE_OK)
+		status = open_scores(t, error);
+	if (status == MOTE_OK)
 		status = open_added(t, error);
 	if (status == MOTE_OK)
 		status = open_steps(t, error);
@@ -592,7 +483,7 @@ enum mote_status mote_tokenizer_open(const void *section, size_t bytes, struct m
 	if (status == MOTE_OK)
 		status = check_around(t, PART_AFTER, error);
 	if (status == MOTE_OK)
-		status = build(t, error);
+		status = mote_tokenizer_build(t, error);
 	if (status) {
 		mote_tokenizer_close(t);
 		return status;
