@@ -37,7 +37,8 @@ static int compare_added(const void *a, const void *b)
 	return order ? order : (*x > *y) - (*x < *y); /* addresses in one array: the order of the file */
 }
 
-static enum mote_status write_added_token(struct builder *b, const struct added_token *added, enum tokenizer_phase phase)
+static enum mote_status write_added_token(struct builder *b, const struct added_token *added,
+					  enum tokenizer_phase phase)
 {
 	struct tokenizer_added record = {.id = added->id};
 	size_t bytes;
@@ -70,8 +71,8 @@ static enum mote_status write_added(struct builder *b)
 		const char *text = pattern_of(sorted[i], &bytes);
 		const char *last = kept ? pattern_of(sorted[kept - 1], &last_bytes) : NULL;
 
-		sorted[i]->looked_for = !last || phase_of(sorted[i]) != phase_of(sorted[kept - 1]) || bytes != last_bytes ||
-					memcmp(text, last, bytes);
+		sorted[i]->looked_for = !last || phase_of(sorted[i]) != phase_of(sorted[kept - 1]) ||
+					bytes != last_bytes || memcmp(text, last, bytes);
 		if (!sorted[i]->looked_for)
 			continue;
 		sorted[kept++] = sorted[i];
@@ -114,7 +115,8 @@ static enum mote_status write_section(struct builder *b, struct bytes *out)
 		total += (b->part[i].size + 7) / 8 * 8;
 	}
 	if (status == MOTE_OK && total > UINT32_MAX)
-		status = mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, TOKENIZER_JSON ": larger than 4 GiB when compiled");
+		status = mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED,
+					TOKENIZER_JSON ": larger than 4 GiB when compiled");
 	put32(header, 0, MOTE_TOKENIZER_MAGIC);
 	put32(header, 4, MOTE_TOKENIZER_VERSION);
 	put32(header, 8, total);
@@ -149,9 +151,11 @@ static enum mote_status normalize_patterns(struct builder *b, const struct mote_
 		if (status)
 			return status;
 		if (!added->pattern_bytes || added->pattern_bytes > MOTE_TOKENIZER_MAX_TOKEN_BYTES)
-			return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED,
-					      TOKENIZER_JSON ": added token \"%.60s\" normalizes to %zu bytes (1 to %u are supported)",
-					      added->content, added->pattern_bytes, MOTE_TOKENIZER_MAX_TOKEN_BYTES);
+			return mote_error_set(
+				b->error, MOTE_ERROR_UNSUPPORTED,
+				TOKENIZER_JSON
+				": added token \"%.60s\" normalizes to %zu bytes (1 to %u are supported)",
+				added->content, added->pattern_bytes, MOTE_TOKENIZER_MAX_TOKEN_BYTES);
 	}
 	return MOTE_OK;
 }

@@ -18,24 +18,27 @@ static enum mote_status put_around(struct builder *b, bool before, uint32_t at, 
 	enum mote_status status = mote_hf_bytes_add(part, &id, 4, b->error);
 
 	if (status == MOTE_OK && before) {
-		memmove(part->data + 4 * ((size_t)at + 1), part->data + 4 * (size_t)at, part->size - 4 * ((size_t)at + 1));
+		memmove(part->data + 4 * ((size_t)at + 1), part->data + 4 * (size_t)at,
+			part->size - 4 * ((size_t)at + 1));
 		memcpy(part->data + 4 * (size_t)at, &id, 4);
 	}
 	return status;
 }
 
-static enum mote_status put_template_token(struct builder *b, const cJSON *tokens, const char *name, bool before, uint32_t *at)
+static enum mote_status put_template_token(struct builder *b, const cJSON *tokens, const char *name, bool before,
+					   uint32_t *at)
 {
 	const cJSON *ids = mote_json_get(mote_json_get(tokens, name), "ids");
 	enum mote_status status = MOTE_OK;
 	int64_t id;
 
 	if (!cJSON_IsArray(ids))
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, WHERE ": special token \"%.60s\" has no ids", name);
+		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, WHERE ": special token \"%.60s\" has no ids",
+				      name);
 	for (const cJSON *item = ids->child; item && !status; item = item->next) {
 		if (!mote_json_integer(item, &id) || id < 0 || id >= (int64_t)b->n_ids)
-			return mote_error_set(b->error, MOTE_ERROR_CORRUPT, WHERE ": special token \"%.60s\": an id that no token has",
-					      name);
+			return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+					      WHERE ": special token \"%.60s\": an id that no token has", name);
 		status = put_around(b, before, (*at)++, (uint32_t)id);
 	}
 	return status;
@@ -98,7 +101,8 @@ static enum mote_status read_processor(struct builder *b, const cJSON *item, int
 	}
 	list = mote_json_get(item, "processors");
 	if (strcmp(type, "Sequence") || !cJSON_IsArray(list) || depth == MAX_NESTING)
-		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, WHERE ": type \"%.60s\" is not supported", type);
+		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, WHERE ": type \"%.60s\" is not supported",
+				      type);
 	for (item = list->child; item && !status; item = item->next)
 		status = read_processor(b, item, depth + 1);
 	return status;
@@ -117,7 +121,8 @@ static int64_t named_id(const struct builder *b, const char *key)
 /* These classes of transformers build the post-processor themselves, from add_bos_token and add_eos_token. */
 static bool class_builds_processor(const struct builder *b)
 {
-	static const char *const names[] = {"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer"};
+	static const char *const names[] = {"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer",
+					    "CohereTokenizer"};
 	const cJSON *class = mote_json_get(b->config, "tokenizer_class");
 
 	for (size_t i = 0; cJSON_IsString(class) && i < sizeof names / sizeof *names; i++) {
@@ -132,7 +137,8 @@ static bool class_builds_processor(const struct builder *b)
 
 enum mote_status mote_hf_read_post_processor(struct builder *b)
 {
-	const cJSON *bos = mote_json_get(b->config, "add_bos_token"), *eos = mote_json_get(b->config, "add_eos_token");
+	const cJSON *bos = mote_json_get(b->config, "add_bos_token"),
+		    *eos = mote_json_get(b->config, "add_eos_token");
 	int64_t bos_id = named_id(b, "bos_token"), eos_id = named_id(b, "eos_token");
 	enum mote_status status = read_processor(b, mote_json_get(b->json, "post_processor"), 0);
 

@@ -20,7 +20,8 @@ struct place {
 
 static enum mote_status unsupported(const struct place *p, const char *what, const char *name)
 {
-	return mote_error_set(p->b->error, MOTE_ERROR_UNSUPPORTED, "%s: %s \"%.60s\" is not supported", p->name, what, name);
+	return mote_error_set(p->b->error, MOTE_ERROR_UNSUPPORTED, "%s: %s \"%.60s\" is not supported", p->name,
+			      what, name);
 }
 
 static enum mote_status wrong(const struct place *p, const char *what)
@@ -33,8 +34,9 @@ static enum mote_status add_string(const struct place *p, const char *text, size
 	struct bytes *strings = &p->b->part[PART_STRINGS];
 
 	if (bytes > MOTE_TOKENIZER_MAX_ARGUMENT_BYTES || strings->size > UINT32_MAX / 4)
-		return mote_error_set(p->b->error, MOTE_ERROR_UNSUPPORTED, "%s: an argument of %zu bytes, at most %u are supported",
-				      p->name, bytes, MOTE_TOKENIZER_MAX_ARGUMENT_BYTES);
+		return mote_error_set(p->b->error, MOTE_ERROR_UNSUPPORTED,
+				      "%s: an argument of %zu bytes, at most %u are supported", p->name, bytes,
+				      MOTE_TOKENIZER_MAX_ARGUMENT_BYTES);
 	*at = (uint32_t)strings->size;
 	return mote_hf_bytes_add(strings, text, bytes, p->b->error);
 }
@@ -55,7 +57,8 @@ static enum mote_status add_step(const struct place *p, struct tokenizer_step st
 	if (status)
 		return status;
 	if (p->b->part[PART_STEPS].size / sizeof step >= MOTE_TOKENIZER_MAX_STEPS)
-		return mote_error_set(p->b->error, MOTE_ERROR_UNSUPPORTED, "%s: more than %u steps", p->name, MOTE_TOKENIZER_MAX_STEPS);
+		return mote_error_set(p->b->error, MOTE_ERROR_UNSUPPORTED, "%s: more than %u steps", p->name,
+				      MOTE_TOKENIZER_MAX_STEPS);
 	return mote_hf_bytes_add(&p->b->part[PART_STEPS], &step, sizeof step, p->b->error);
 }
 
@@ -64,7 +67,8 @@ static enum mote_status add_kind(const struct place *p, enum tokenizer_step_kind
 	return add_step(p, (struct tokenizer_step){.kind = (uint8_t)kind}, NULL, NULL);
 }
 
-static enum mote_status get_bool(const struct place *p, const cJSON *item, const char *key, bool fallback, bool *value)
+static enum mote_status get_bool(const struct place *p, const cJSON *item, const char *key, bool fallback,
+				 bool *value)
 {
 	return mote_json_want_bool(item, key, fallback, p->name, value, p->b->error);
 }
@@ -83,9 +87,11 @@ static enum mote_status get_pattern(const struct place *p, const cJSON *item, co
 	return **text ? MOTE_OK : wrong(p, "an empty \"pattern\"");
 }
 
-static enum mote_status get_behavior(const struct place *p, const cJSON *item, const char *fallback, uint8_t *behavior)
+static enum mote_status get_behavior(const struct place *p, const cJSON *item, const char *fallback,
+				     uint8_t *behavior)
 {
-	static const char *const names[BEHAVIORS] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"};
+	static const char *const names[BEHAVIORS] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext",
+						     "Contiguous"};
 	const char *name;
 	enum mote_status status = fallback
 		? mote_json_want_string(item, "behavior", fallback, p->name, &name, p->b->error)
@@ -101,7 +107,8 @@ static enum mote_status get_behavior(const struct place *p, const cJSON *item, c
 
 /* ---- the Metaspace family: its spellings by age */
 
-static enum mote_status get_metaspace(const struct place *p, const cJSON *item, const char **replacement, uint8_t *scheme)
+static enum mote_status get_metaspace(const struct place *p, const cJSON *item, const char **replacement,
+				      uint8_t *scheme)
 {
 	static const char *const names[SCHEMES] = {"always", "first", "never"};
 	const cJSON *named = mote_json_get(item, "prepend_scheme"), *prefix = mote_json_get(item, "add_prefix_space");
@@ -110,8 +117,8 @@ static enum mote_status get_metaspace(const struct place *p, const cJSON *item, 
 
 	status = mote_json_want_string(item, "replacement", "\xe2\x96\x81", p->name, replacement, p->b->error);
 	if (status == MOTE_OK)
-		status = mote_json_want_string(item, "prepend_scheme", cJSON_IsFalse(prefix) ? "never" : "always", p->name, &name,
-					       p->b->error);
+		status = mote_json_want_string(item, "prepend_scheme", cJSON_IsFalse(prefix) ? "never" : "always",
+					       p->name, &name, p->b->error);
 	if (status)
 		return status;
 	if (!**replacement || utf8_length(**replacement) != strlen(*replacement))
@@ -189,7 +196,9 @@ static enum mote_status add_bert_normalizer(const struct place *p, const cJSON *
 	if (status == MOTE_OK && accents)
 		status = add_kind(p, NORMALIZE_NFD);
 	if (status == MOTE_OK && accents)
-		status = add_step(p, (struct tokenizer_step){.kind = NORMALIZE_REMOVE_MARKS, .mode = MARKS_NONSPACING}, NULL, NULL);
+		status = add_step(p,
+				  (struct tokenizer_step){.kind = NORMALIZE_REMOVE_MARKS, .mode = MARKS_NONSPACING},
+				  NULL, NULL);
 	if (status == MOTE_OK && lowercase)
 		status = add_kind(p, NORMALIZE_LOWERCASE);
 	return status;
@@ -239,9 +248,11 @@ static enum mote_status add_normalizer(const struct place *p, const cJSON *item,
 
 /* ---- pre-tokenizers */
 
-static enum mote_status add_split(const struct place *p, enum tokenizer_step_kind kind, uint32_t number, uint8_t behavior)
+static enum mote_status add_split(const struct place *p, enum tokenizer_step_kind kind, uint32_t number,
+				  uint8_t behavior)
 {
-	return add_step(p, (struct tokenizer_step){.kind = (uint8_t)kind, .mode = behavior, .number = number}, NULL, NULL);
+	return add_step(p, (struct tokenizer_step){.kind = (uint8_t)kind, .mode = behavior, .number = number}, NULL,
+			NULL);
 }
 
 /* The patterns that the runtime has written out. */
@@ -313,7 +324,8 @@ static enum mote_status add_metaspace(const struct place *p, const cJSON *item)
 	if (status == MOTE_OK)
 		status = add_step(p, step, replacement, NULL);
 	if (status == MOTE_OK && split)
-		status = add_step(p, (struct tokenizer_step){.kind = SPLIT_LITERAL, .mode = BEHAVIOR_MERGED_WITH_NEXT},
+		status = add_step(p,
+				  (struct tokenizer_step){.kind = SPLIT_LITERAL, .mode = BEHAVIOR_MERGED_WITH_NEXT},
 				  replacement, NULL);
 	return status;
 }
@@ -335,15 +347,20 @@ static enum mote_status add_pre_tokenizer(const struct place *p, const cJSON *it
 	if (!strcmp(type, "Digits")) {
 		status = get_bool(p, item, "individual_digits", false, &each);
 		return status ? status
-			      : add_split(p, SPLIT_CLASS, SPLIT_NUMBER, each ? BEHAVIOR_ISOLATED : BEHAVIOR_CONTIGUOUS);
+			      : add_split(p, SPLIT_CLASS, SPLIT_NUMBER,
+					  each ? BEHAVIOR_ISOLATED : BEHAVIOR_CONTIGUOUS);
 	}
 	if (!strcmp(type, "Punctuation")) {
 		status = get_behavior(p, item, "Isolated", &behavior);
 		return status ? status : add_split(p, SPLIT_CLASS, SPLIT_PUNCTUATION, behavior);
 	}
 	if (!strcmp(type, "Whitespace"))
-		return add_step(p, (struct tokenizer_step){.kind = SPLIT_PATTERN, .mode = BEHAVIOR_REMOVED, .flags = STEP_INVERT,
-							   .number = PATTERN_WORDS}, NULL, NULL);
+		return add_step(p,
+				(struct tokenizer_step){.kind = SPLIT_PATTERN,
+							.mode = BEHAVIOR_REMOVED,
+							.flags = STEP_INVERT,
+							.number = PATTERN_WORDS},
+				NULL, NULL);
 	if (!strcmp(type, "WhitespaceSplit"))
 		return add_split(p, SPLIT_CLASS, SPLIT_SPACE, BEHAVIOR_REMOVED);
 	if (!strcmp(type, "BertPreTokenizer")) {
@@ -353,7 +370,9 @@ static enum mote_status add_pre_tokenizer(const struct place *p, const cJSON *it
 	if (!strcmp(type, "CharDelimiterSplit")) {
 		status = mote_json_need_string(item, "delimiter", p->name, &text, p->b->error);
 		return status ? status
-			      : add_step(p, (struct tokenizer_step){.kind = SPLIT_LITERAL, .mode = BEHAVIOR_REMOVED}, text, NULL);
+			      : add_step(p,
+					 (struct tokenizer_step){.kind = SPLIT_LITERAL, .mode = BEHAVIOR_REMOVED},
+					 text, NULL);
 	}
 	if (!strcmp(type, "FixedLength")) {
 		status = mote_json_want_u32(item, "length", 1, UINT32_MAX, 5, p->name, &length, p->b->error);

@@ -51,25 +51,31 @@ static enum mote_status read_merge(struct builder *b, const cJSON *item, uint32_
 	int64_t a, c, result;
 
 	if (!split_merge(item, &left, &left_bytes, &right))
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": merges[%u] is neither \"a b\" nor [\"a\", \"b\"]", rank);
+		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+				      MODEL_KEY ": merges[%u] is neither \"a b\" nor [\"a\", \"b\"]", rank);
 	right_bytes = strlen(right);
 	a = mote_hf_find_token(b, left, left_bytes);
 	c = mote_hf_find_token(b, right, right_bytes);
 	if (a < 0 || c < 0)
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": merges[%u]: \"%.60s\" is not in the vocabulary",
-				      rank, a < 0 ? left : right);
+		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+				      MODEL_KEY ": merges[%u]: \"%.60s\" is not in the vocabulary", rank,
+				      a < 0 ? left : right);
 	for (const char *p = b->prefix; *p; p++) /* the reference counts characters and skips bytes */
 		affix += ((uint8_t)*p & 0xc0) != 0x80;
 	if (affix > right_bytes)
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": merges[%u]: \"%.60s\" is shorter than "
-				      "continuing_subword_prefix", rank, right);
+		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+				      MODEL_KEY ": merges[%u]: \"%.60s\" is shorter than "
+						"continuing_subword_prefix",
+				      rank, right);
 	memcpy(joined, left, left_bytes);
 	memcpy(joined + left_bytes, right + affix, right_bytes - affix);
 	result = mote_hf_find_token(b, joined, left_bytes + right_bytes - affix);
 	if (result < 0)
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": merges[%u]: \"%.*s\" is not in the vocabulary", rank,
+		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+				      MODEL_KEY ": merges[%u]: \"%.*s\" is not in the vocabulary", rank,
 				      (int)(left_bytes + right_bytes - affix), joined);
-	*merge = (struct merge){.key = merge_key((uint32_t)a, (uint32_t)c, b->id_bits), .rank = rank, .result = (uint32_t)result};
+	*merge = (struct merge){
+		.key = merge_key((uint32_t)a, (uint32_t)c, b->id_bits), .rank = rank, .result = (uint32_t)result};
 	return MOTE_OK;
 }
 
@@ -93,7 +99,8 @@ static enum mote_status write_merges(struct builder *b, const struct merge *merg
 	for (uint64_t bucket = 0; bucket <= UINT64_C(1) << b->bucket_bits && !status; bucket++) {
 		status = mote_hf_bytes_add(&b->part[PART_BUCKET], &kept, 4, b->error);
 		for (; at < count && merge[at].key >> rest_bits == bucket && !status; at++) {
-			uint64_t entry = (merge[at].key & ((UINT64_C(1) << rest_bits) - 1)) << MOTE_TOKENIZER_RANK_BITS;
+			uint64_t entry = (merge[at].key & ((UINT64_C(1) << rest_bits) - 1))
+					 << MOTE_TOKENIZER_RANK_BITS;
 
 			if (at + 1 < count && merge[at + 1].key == merge[at].key)
 				continue; /* of a pair that is listed twice the later rank counts */
@@ -109,9 +116,12 @@ static bool has_all_bytes(const struct builder *b)
 {
 	char symbol[4];
 
-	for (unsigned byte = 0; byte < 256; byte++)
-		if (mote_hf_find_token(b, symbol, utf8_encode(mote_tokenizer_byte_to_char((uint8_t)byte), symbol)) < 0)
+	for (unsigned byte = 0; byte < 256; byte++) {
+		size_t bytes = utf8_encode(mote_tokenizer_byte_to_char((uint8_t)byte), symbol);
+
+		if (mote_hf_find_token(b, symbol, bytes) < 0)
 			return false;
+	}
 	return true;
 }
 
@@ -133,12 +143,14 @@ enum mote_status mote_hf_read_merges(struct builder *b)
 		return status;
 	id = *unk ? mote_hf_find_token(b, unk, strlen(unk)) : -1;
 	if (*unk && id < 0 && !has_all_bytes(b)) /* with all bytes it is never asked for */
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": unk_token \"%.60s\" is not in the vocabulary", unk);
+		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+				      MODEL_KEY ": unk_token \"%.60s\" is not in the vocabulary", unk);
 	b->unk = id < 0 ? MOTE_TOKENIZER_NONE : (uint32_t)id;
 	for (const cJSON *item = list->child; item; item = item->next)
 		count++;
 	if (count > MOTE_TOKENIZER_MAX_MERGES)
-		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, MODEL_KEY ": %u merges, at most %u are supported", count,
+		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED,
+				      MODEL_KEY ": %u merges, at most %u are supported", count,
 				      MOTE_TOKENIZER_MAX_MERGES);
 	size_table(b, count);
 	merge = malloc((count + 1) * sizeof *merge);
@@ -176,7 +188,8 @@ static enum mote_status write_texts(struct builder *b)
 		offset = (uint16_t)(at - base);
 		status = mote_hf_bytes_add(&b->part[PART_TEXT_OFFSET], &offset, 2, b->error);
 		if (status == MOTE_OK && id < b->n_ids)
-			status = mote_hf_bytes_add(&b->part[PART_TEXT], b->token[id].text, b->token[id].bytes, b->error);
+			status = mote_hf_bytes_add(&b->part[PART_TEXT], b->token[id].text, b->token[id].bytes,
+						   b->error);
 	}
 	return status;
 }
@@ -220,7 +233,8 @@ static enum mote_status write_nodes(struct builder *b, const struct token **sort
 
 			while (high < node.high && (uint8_t)sorted[high]->text[node.depth] == label)
 				high++;
-			nodes[n_nodes++] = (struct trie_node){.low = low, .high = high, .depth = node.depth + 1, .label = label};
+			nodes[n_nodes++] = (struct trie_node){
+				.low = low, .high = high, .depth = node.depth + 1, .label = label};
 			low = high;
 		}
 	}
@@ -257,7 +271,8 @@ enum mote_status mote_hf_write_vocab(struct builder *b)
 	enum mote_status status = write_texts(b);
 	double none = 0;
 
-	if (status == MOTE_OK && (b->model == MODEL_UNIGRAM || b->flags & MODEL_IGNORE_MERGES || *b->prefix || *b->suffix))
+	if (status == MOTE_OK &&
+	    (b->model == MODEL_UNIGRAM || b->flags & MODEL_IGNORE_MERGES || *b->prefix || *b->suffix))
 		status = write_trie(b);
 	while (status == MOTE_OK && b->model == MODEL_UNIGRAM && b->part[PART_SCORE].size < 8 * (size_t)b->n_ids)
 		status = mote_hf_bytes_add(&b->part[PART_SCORE], &none, 8, b->error); /* added tokens have no score */

@@ -34,10 +34,12 @@ static enum mote_status set_token(struct builder *b, int64_t id, const char *tex
 	uint32_t room;
 
 	if (id < 0 || id >= (int64_t)MOTE_TOKENIZER_MAX_IDS)
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": token \"%.60s\" has id %lld, allowed are 0 to %u",
-				      text, (long long)id, MOTE_TOKENIZER_MAX_IDS - 1);
+		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+				      MODEL_KEY ": token \"%.60s\" has id %lld, allowed are 0 to %u", text,
+				      (long long)id, MOTE_TOKENIZER_MAX_IDS - 1);
 	if (bytes > MOTE_TOKENIZER_MAX_TOKEN_BYTES)
-		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, MODEL_KEY ": token %lld has %zu bytes, at most %u are supported",
+		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED,
+				      MODEL_KEY ": token %lld has %zu bytes, at most %u are supported",
 				      (long long)id, bytes, MOTE_TOKENIZER_MAX_TOKEN_BYTES);
 	if (id >= (int64_t)b->ids_room) {
 		struct token *grown;
@@ -51,8 +53,9 @@ static enum mote_status set_token(struct builder *b, int64_t id, const char *tex
 		b->ids_room = room;
 	}
 	if (b->token[id].text)
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, TOKENIZER_JSON ": id %lld is both \"%.60s\" and \"%.60s\"",
-				      (long long)id, b->token[id].text, text);
+		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+				      TOKENIZER_JSON ": id %lld is both \"%.60s\" and \"%.60s\"", (long long)id,
+				      b->token[id].text, text);
 	b->token[id] = (struct token){.text = text, .bytes = (uint32_t)bytes, .in_model = in_model};
 	b->n_ids = (uint32_t)id >= b->n_ids ? (uint32_t)id + 1 : b->n_ids;
 	return MOTE_OK;
@@ -135,13 +138,14 @@ static enum mote_status read_bpe(struct builder *b, const cJSON *model)
 	int64_t id;
 
 	if (cJSON_IsNumber(dropout) && dropout->valuedouble != 0)
-		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, MODEL_KEY ": dropout (a random tokenizer) is not supported");
+		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED,
+				      MODEL_KEY ": dropout (a random tokenizer) is not supported");
 	if (!cJSON_IsObject(vocab))
 		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": \"vocab\" is not an object");
 	for (const cJSON *item = vocab->child; item; item = item->next) {
 		if (!mote_json_integer(item, &id))
-			return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": the id of token \"%.60s\" is no integer",
-					      item->string);
+			return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+					      MODEL_KEY ": the id of token \"%.60s\" is no integer", item->string);
 		status = set_token(b, id, item->string, true);
 		if (status)
 			return status;
@@ -152,7 +156,8 @@ static enum mote_status read_bpe(struct builder *b, const cJSON *model)
 	if (status == MOTE_OK)
 		status = mote_json_want_bool(model, "ignore_merges", false, MODEL_KEY, &ignore_merges, b->error);
 	if (status == MOTE_OK)
-		status = mote_json_want_string(model, "continuing_subword_prefix", "", MODEL_KEY, &b->prefix, b->error);
+		status = mote_json_want_string(model, "continuing_subword_prefix", "", MODEL_KEY, &b->prefix,
+					       b->error);
 	if (status == MOTE_OK)
 		status = mote_json_want_string(model, "end_of_word_suffix", "", MODEL_KEY, &b->suffix, b->error);
 	if (status)
@@ -179,8 +184,8 @@ static enum mote_status read_unigram(struct builder *b, const cJSON *model)
 		const cJSON *piece = cJSON_IsArray(item) ? item->child : NULL, *score = piece ? piece->next : NULL;
 
 		if (!cJSON_IsString(piece) || !cJSON_IsNumber(score) || score->next)
-			return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": vocab[%lld] is not [piece, score]",
-					      (long long)id);
+			return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+					      MODEL_KEY ": vocab[%lld] is not [piece, score]", (long long)id);
 		status = set_token(b, id, piece->valuestring, true);
 		if (status == MOTE_OK)
 			status = mote_hf_bytes_add(&b->part[PART_SCORE], &score->valuedouble, 8, b->error);
@@ -191,10 +196,11 @@ static enum mote_status read_unigram(struct builder *b, const cJSON *model)
 	if (status)
 		return status;
 	if (!mote_json_integer(mote_json_get(model, "unk_id"), &id))
-		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, MODEL_KEY ": Unigram without \"unk_id\" is not supported");
+		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED,
+				      MODEL_KEY ": Unigram without \"unk_id\" is not supported");
 	if (id < 0 || id >= (int64_t)b->n_ids)
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": unk_id is %lld, ids go to %u", (long long)id,
-				      b->n_ids - 1);
+		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": unk_id is %lld, ids go to %u",
+				      (long long)id, b->n_ids - 1);
 	b->unk = (uint32_t)id;
 	b->model = MODEL_UNIGRAM;
 	b->flags = byte_fallback ? MODEL_BYTE_FALLBACK : 0;
@@ -210,8 +216,8 @@ enum mote_status mote_hf_read_vocab(struct builder *b)
 	if (!cJSON_IsObject(model))
 		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, TOKENIZER_JSON ": \"model\" is not an object");
 	/* Files of the first versions do not name the type. */
-	status = mote_json_want_string(model, "type", mote_json_get(model, "merges") ? "BPE" : "Unigram", MODEL_KEY, &type,
-				       b->error);
+	status = mote_json_want_string(model, "type", mote_json_get(model, "merges") ? "BPE" : "Unigram", MODEL_KEY,
+				       &type, b->error);
 	if (status)
 		return status;
 	b->unk = MOTE_TOKENIZER_NONE;
@@ -242,7 +248,9 @@ static enum mote_status add_token(struct builder *b, const struct added_token *a
 	enum mote_status status = MOTE_OK;
 
 	if (id >= 0 && id != (int64_t)added->id)
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, TOKENIZER_JSON ": added token \"%.60s\" has id %u, the vocabulary gives it %lld",
+		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+				      TOKENIZER_JSON
+				      ": added token \"%.60s\" has id %u, the vocabulary gives it %lld",
 				      added->content, added->id, (long long)id);
 	if (id < 0)
 		status = set_token(b, added->id, added->content, false);
@@ -274,10 +282,12 @@ static enum mote_status read_flags(struct builder *b, const cJSON *item, const c
 	if (status == MOTE_OK)
 		status = mote_json_want_bool(item, "rstrip", false, where, &added->rstrip, b->error);
 	if (status == MOTE_OK)
-		status = mote_json_want_bool(item, "normalized", !added->special, where, &added->normalized, b->error);
+		status = mote_json_want_bool(item, "normalized", !added->special, where, &added->normalized,
+					     b->error);
 	if (status == MOTE_OK && strlen(added->content) > MOTE_TOKENIZER_MAX_TOKEN_BYTES)
-		status = mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, "%s: a token of %zu bytes, at most %u are supported",
-					where, strlen(added->content), MOTE_TOKENIZER_MAX_TOKEN_BYTES);
+		status = mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED,
+					"%s: a token of %zu bytes, at most %u are supported", where,
+					strlen(added->content), MOTE_TOKENIZER_MAX_TOKEN_BYTES);
 	return status;
 }
 
@@ -299,7 +309,8 @@ static enum mote_status read_config_tokens(struct builder *b)
 			return status;
 		id = strtoll(item->string, &end, 10);
 		if (*end || id < 0 || id >= (int64_t)MOTE_TOKENIZER_MAX_IDS)
-			return mote_error_set(b->error, MOTE_ERROR_CORRUPT, "%s: \"%.60s\" is no id", where, item->string);
+			return mote_error_set(b->error, MOTE_ERROR_CORRUPT, "%s: \"%.60s\" is no id", where,
+					      item->string);
 		added.id = (uint32_t)id;
 		old = find_added(b, added.content);
 		if (!old && !*added.content)
@@ -309,8 +320,9 @@ static enum mote_status read_config_tokens(struct builder *b)
 			continue;
 		}
 		if (old->id != added.id)
-			return mote_error_set(b->error, MOTE_ERROR_CORRUPT, "%s: \"%.60s\" has id %u, in " TOKENIZER_JSON " it has %u",
-					      where, added.content, added.id, old->id);
+			return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+					      "%s: \"%.60s\" has id %u, in " TOKENIZER_JSON " it has %u", where,
+					      added.content, added.id, old->id);
 		old->normalized = old->normalized && (old->special || added.normalized);
 		old->special |= added.special;
 		old->single_word = added.single_word;
@@ -339,8 +351,8 @@ static enum mote_status add_named(struct builder *b, const cJSON *item)
 
 static enum mote_status read_named(struct builder *b)
 {
-	static const char *const names[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
-					    "mask_token"};
+	static const char *const names[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+					    "pad_token", "cls_token", "mask_token"};
 	const cJSON *more = mote_json_get(b->config, "additional_special_tokens");
 	enum mote_status status = MOTE_OK;
 
@@ -363,8 +375,10 @@ static enum mote_status check_holes(struct builder *b)
 			holes++;
 		}
 	if (holes)
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, TOKENIZER_JSON ": the vocabulary has a hole: no token has id %u "
-				      "(%u of the ids 0 to %u are missing)", first, holes, b->n_ids - 1);
+		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
+				      TOKENIZER_JSON ": the vocabulary has a hole: no token has id %u "
+						     "(%u of the ids 0 to %u are missing)",
+				      first, holes, b->n_ids - 1);
 	return MOTE_OK;
 }
 
@@ -378,8 +392,8 @@ enum mote_status mote_hf_read_added(struct builder *b)
 
 		status = read_flags(b, item, TOKENIZER_JSON ": added_tokens", &added);
 		if (status == MOTE_OK)
-			status = mote_json_need_u32(item, "id", 0, MOTE_TOKENIZER_MAX_IDS - 1, TOKENIZER_JSON ": added_tokens",
-						    &added.id, b->error);
+			status = mote_json_need_u32(item, "id", 0, MOTE_TOKENIZER_MAX_IDS - 1,
+						    TOKENIZER_JSON ": added_tokens", &added.id, b->error);
 		if (status == MOTE_OK && *added.content && !find_added(b, added.content))
 			status = add_token(b, &added);
 	}

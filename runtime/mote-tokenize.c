@@ -23,14 +23,17 @@ static const char usage[] =
 	"      --decode                the input is ids, as a JSON list or separated by spaces; prints their text\n"
 	"      --skip-special          with --decode: leaves special tokens out\n"
 	"\n"
-	"      --messages FILE.json    renders the model's chat template with these messages (a list, or an object\n"
-	"                              with \"messages\" and further variables), prints the text, which parts of it are\n"
+	"      --messages FILE.json    renders the model's chat template with these messages (a list, or an "
+	"object\n"
+	"                              with \"messages\" and further variables), prints the text, which parts of "
+	"it are\n"
 	"                              messages, and the ids: text of messages never becomes a control token\n"
 	"      --tools FILE.json       with --messages: a list of tools\n"
 	"      --template-context FILE.json\n"
 	"                              with --messages: an object of further variables; they override all others\n"
 	"      --no-generation-prompt  with --messages: does not ask for an answer\n"
-	"      --diff chatml           with --messages: compares the ids with those of plain ChatML, token by token\n"
+	"      --diff chatml           with --messages: compares the ids with those of plain ChatML, token by "
+	"token\n"
 	"\n"
 	"      --json                  prints one JSON object\n"
 	"      --help                  prints this text\n"
@@ -102,7 +105,8 @@ static enum mote_status finish_output(struct tool *t)
 static void warn_dropped(const struct mote_ids *ids)
 {
 	if (ids->dropped_bytes)
-		fprintf(stderr, "mote-tokenize: warning: %llu bytes have no token in this vocabulary and were dropped\n",
+		fprintf(stderr,
+			"mote-tokenize: warning: %llu bytes have no token in this vocabulary and were dropped\n",
 			(unsigned long long)ids->dropped_bytes);
 }
 
@@ -163,12 +167,14 @@ static enum mote_status parse_ids(struct tool *t, const char *text, size_t bytes
 			continue;
 		}
 		if (text[at] < '0' || text[at] > '9')
-			return mote_error_set(&t->error, MOTE_ERROR_CORRUPT, "byte %zu of the input: found '%c', expected a token id",
-					      at, text[at]);
+			return mote_error_set(&t->error, MOTE_ERROR_CORRUPT,
+					      "byte %zu of the input: found '%c', expected a token id", at,
+					      text[at]);
 		for (; at < bytes && text[at] >= '0' && text[at] <= '9' && id <= most; at++)
 			id = id * 10 + (uint64_t)(text[at] - '0');
 		if (id > most)
-			return mote_error_set(&t->error, MOTE_ERROR_CORRUPT, "byte %zu of the input: token id %llu, the highest is %u", at,
+			return mote_error_set(&t->error, MOTE_ERROR_CORRUPT,
+					      "byte %zu of the input: token id %llu, the highest is %u", at,
 					      (unsigned long long)id, most);
 		(*ids)[(*count)++] = (int32_t)id;
 	}
@@ -183,7 +189,8 @@ static enum mote_status decode(struct tool *t, const char *input, size_t input_b
 	enum mote_status status = parse_ids(t, input, input_bytes, &ids, &count);
 
 	if (status == MOTE_OK)
-		status = mote_tokenizer_decode(t->tokenizer, ids, count, t->options.skip_special, &text, &bytes, &t->error);
+		status = mote_tokenizer_decode(t->tokenizer, ids, count, t->options.skip_special, &text, &bytes,
+					       &t->error);
 	if (status == MOTE_OK && t->options.json) {
 		fputs("{\"text\":", stdout);
 		print_json_text(text, bytes);
@@ -254,8 +261,10 @@ static enum mote_status read_conversation(struct tool *t, struct conversation *c
 		c->messages = cJSON_IsObject(root) ? cJSON_DetachItemFromObjectCaseSensitive(root, "messages") : root;
 		c->context = cJSON_CreateObject();
 		if (!cJSON_IsArray(c->messages))
-			status = mote_error_set(&t->error, MOTE_ERROR_CORRUPT, "%s: expected a list of messages, or an object with "
-						"\"messages\"", o->messages);
+			status = mote_error_set(&t->error, MOTE_ERROR_CORRUPT,
+						"%s: expected a list of messages, or an object with "
+						"\"messages\"",
+						o->messages);
 		else if (!c->context || (root != c->messages && !merge_variables(c->context, root)) ||
 			 !merge_variables(c->context, variables))
 			status = mote_error_set(&t->error, MOTE_ERROR_MEMORY, "out of memory");
@@ -266,9 +275,11 @@ static enum mote_status read_conversation(struct tool *t, struct conversation *c
 	if (status)
 		return status;
 	c->request = (struct mote_chat_request){
-		.messages = c->messages, .tools = cJSON_IsArray(c->tools) ? c->tools : mote_json_get(c->context, "tools"),
-		.context = c->context, .no_generation_prompt = o->no_generation_prompt, .now = (int64_t)time(NULL)
-	};
+		.messages = c->messages,
+		.tools = cJSON_IsArray(c->tools) ? c->tools : mote_json_get(c->context, "tools"),
+		.context = c->context,
+		.no_generation_prompt = o->no_generation_prompt,
+		.now = (int64_t)time(NULL)};
 	if (!cJSON_IsArray(c->request.tools))
 		c->request.tools = NULL;
 	return MOTE_OK;
@@ -279,7 +290,8 @@ static void print_rendered(const struct mote_rendered *r, const struct mote_ids 
 	fwrite(r->text, 1, r->bytes, stdout);
 	puts(r->bytes && r->text[r->bytes - 1] == '\n' ? "" : "\n");
 	for (size_t i = 0; i < r->n_spans; i++) {
-		printf("%8zu %8zu  %s  ", r->spans[i].begin, r->spans[i].end, r->spans[i].plain ? "message " : "template");
+		printf("%8zu %8zu  %s  ", r->spans[i].begin, r->spans[i].end,
+		       r->spans[i].plain ? "message " : "template");
 		print_json_text(r->text + r->spans[i].begin, r->spans[i].end - r->spans[i].begin);
 		putchar('\n');
 	}
@@ -326,7 +338,8 @@ static enum mote_status chatml_ids(struct tool *t, const struct mote_chat_reques
 		mote_error_set(&t->error, status, "out of memory");
 	}
 	if (status == MOTE_OK)
-		status = mote_tokenizer_encode_spans(t->tokenizer, rendered.text, rendered.spans, rendered.n_spans, 0, ids, &t->error);
+		status = mote_tokenizer_encode_spans(t->tokenizer, rendered.text, rendered.spans, rendered.n_spans,
+						     0, ids, &t->error);
 	mote_rendered_free(&rendered);
 	cJSON_Delete(metadata);
 	cJSON_Delete(item);
@@ -352,7 +365,8 @@ static void print_edits_json(struct tool *t, const struct mote_edit *edits, size
 	puts("]}");
 }
 
-static enum mote_status diff_chatml(struct tool *t, const struct mote_chat_request *request, const struct mote_ids *ids)
+static enum mote_status diff_chatml(struct tool *t, const struct mote_chat_request *request,
+				    const struct mote_ids *ids)
 {
 	static const char *const leads[] = {"  ", "- ", "+ "};
 	struct mote_ids plain = {0};
@@ -387,7 +401,8 @@ static enum mote_status messages(struct tool *t)
 	if (status == MOTE_OK)
 		status = mote_chat_render(mote_container_metadata(t->container), &c.request, &rendered, &t->error);
 	if (status == MOTE_OK)
-		status = mote_tokenizer_encode_spans(t->tokenizer, rendered.text, rendered.spans, rendered.n_spans, 0, &ids, &t->error);
+		status = mote_tokenizer_encode_spans(t->tokenizer, rendered.text, rendered.spans, rendered.n_spans,
+						     0, &ids, &t->error);
 	if (status == MOTE_OK && t->options.diff)
 		status = diff_chatml(t, &c.request, &ids);
 	else if (status == MOTE_OK && t->options.json)
@@ -442,22 +457,41 @@ static int usage_error(const char *message, const char *what)
 	return 2;
 }
 
-enum { ADD_SPECIAL = 256, PLAIN, SHOW, DECODE, SKIP_SPECIAL, MESSAGES, TOOLS, CONTEXT, NO_GENERATION_PROMPT, DIFF, JSON,
-       HELP, VERSION };
+enum {
+	ADD_SPECIAL = 256,
+	PLAIN,
+	SHOW,
+	DECODE,
+	SKIP_SPECIAL,
+	MESSAGES,
+	TOOLS,
+	CONTEXT,
+	NO_GENERATION_PROMPT,
+	DIFF,
+	JSON,
+	HELP,
+	VERSION
+};
 
 /* -1: go on; else the exit code. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	static const struct option list[] = {
-		{"file", required_argument, NULL, 'f'}, {"prompt", required_argument, NULL, 'p'},
-		{"add-special", no_argument, NULL, ADD_SPECIAL}, {"plain", no_argument, NULL, PLAIN},
-		{"show", no_argument, NULL, SHOW}, {"decode", no_argument, NULL, DECODE},
-		{"skip-special", no_argument, NULL, SKIP_SPECIAL}, {"messages", required_argument, NULL, MESSAGES},
-		{"tools", required_argument, NULL, TOOLS}, {"template-context", required_argument, NULL, CONTEXT},
-		{"no-generation-prompt", no_argument, NULL, NO_GENERATION_PROMPT}, {"diff", required_argument, NULL, DIFF},
-		{"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP}, {"version", no_argument, NULL, VERSION},
-		{0}
-	};
+	static const struct option list[] = {{"file", required_argument, NULL, 'f'},
+					     {"prompt", required_argument, NULL, 'p'},
+					     {"add-special", no_argument, NULL, ADD_SPECIAL},
+					     {"plain", no_argument, NULL, PLAIN},
+					     {"show", no_argument, NULL, SHOW},
+					     {"decode", no_argument, NULL, DECODE},
+					     {"skip-special", no_argument, NULL, SKIP_SPECIAL},
+					     {"messages", required_argument, NULL, MESSAGES},
+					     {"tools", required_argument, NULL, TOOLS},
+					     {"template-context", required_argument, NULL, CONTEXT},
+					     {"no-generation-prompt", no_argument, NULL, NO_GENERATION_PROMPT},
+					     {"diff", required_argument, NULL, DIFF},
+					     {"json", no_argument, NULL, JSON},
+					     {"help", no_argument, NULL, HELP},
+					     {"version", no_argument, NULL, VERSION},
+					     {0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "f:p:", list, NULL)) != -1) {
@@ -496,7 +530,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 	if (!!o->file + !!o->prompt + !!o->messages > 1)
 		return usage_error("only one of -f, -p and --messages can be the input", "");
 	if (!o->messages && (o->tools || o->context || o->diff || o->no_generation_prompt))
-		return usage_error("--tools, --template-context, --no-generation-prompt and --diff need --messages", "");
+		return usage_error("--tools, --template-context, --no-generation-prompt and --diff need --messages",
+				   "");
 	if (o->diff && strcmp(o->diff, "chatml"))
 		return usage_error("--diff knows only chatml, not ", o->diff);
 	return -1;

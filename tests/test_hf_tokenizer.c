@@ -17,33 +17,48 @@ static void refused(const char *json, const char *config, enum mote_status statu
 	if (tiny_open(&tiny, json, config))
 		fail_msg("accepted: %s", json);
 	if (tiny.error.code != status || !strstr(tiny.error.message, named))
-		fail_msg("%s: code %d, \"%s\", expected code %d and \"%s\"", json, tiny.error.code, tiny.error.message, status, named);
+		fail_msg("%s: code %d, \"%s\", expected code %d and \"%s\"", json, tiny.error.code,
+			 tiny.error.message, status, named);
 	assert_null(tiny.section);
 	tiny_close(&tiny);
 }
 
 static void test_refused_by_name(void **state)
 {
-	static const struct { const char *json, *named; } cases[] = {
-		{"{\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}," MODEL "}", "pre_tokenizer: type \"UnicodeScripts\""},
-		{"{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Shout\"}]}," MODEL "}", "normalizer: type \"Shout\""},
+	static const struct { const char *json, *named;
+	} cases[] = {
+		{"{\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}," MODEL "}",
+		 "pre_tokenizer: type \"UnicodeScripts\""},
+		{"{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Shout\"}]}," MODEL "}",
+		 "normalizer: type \"Shout\""},
 		{"{\"decoder\":{\"type\":\"CTC\"}," MODEL "}", "decoder: type \"CTC\""},
 		{"{\"decoder\":{\"type\":\"BPEDecoder\"}," MODEL "}", "decoder: type \"BPEDecoder\""},
 		{"{\"decoder\":{\"type\":\"WordPiece\"}," MODEL "}", "decoder: type \"WordPiece\""},
-		{"{\"decoder\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a+\"},\"content\":\"\"}," MODEL "}", "Replace by Regex \"a+\""},
+		{"{\"decoder\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a+\"},\"content\":\"\"}," MODEL "}",
+		 "Replace by Regex \"a+\""},
 		{"{\"post_processor\":{\"type\":\"Postman\"}," MODEL "}", "post_processor: type \"Postman\""},
 		{"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "type \"WordPiece\""},
 		{"{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0}}}", "type \"WordLevel\""},
 		{"{\"model\":{\"type\":\"BPE\",\"dropout\":0.1,\"vocab\":{\"a\":0},\"merges\":[]}}", "dropout"},
 		{"{\"model\":{\"type\":\"Unigram\",\"unk_id\":null,\"vocab\":[[\"a\",0]]}}", "unk_id"},
-		{"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Torn\"}," MODEL "}", "behavior \"Torn\""},
-		{"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"behavior\":\"Isolated\"}," MODEL "}", "&&"},
-		{"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a{2}+\"},\"behavior\":\"Isolated\"}," MODEL "}", "interval"},
-		{"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a\"},\"behavior\":\"Isolated\"}," MODEL "}", "parenthes"},
-		{"{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"last\"}," MODEL "}", "prepend_scheme \"last\""},
-		{"{\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\"a\",\"start\":0,\"stop\":1}]},"
-		 MODEL "}", "cannot be streamed"}
-	};
+		{"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Torn\"}"
+		 "," MODEL "}",
+		 "behavior \"Torn\""},
+		{"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},\"behavior\":"
+		 "\"Isolated\"}," MODEL "}",
+		 "&&"},
+		{"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a{2}+\"},\"behavior\":"
+		 "\"Isolated\"}," MODEL "}",
+		 "interval"},
+		{"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a\"},\"behavior\":\"Isolated\"}"
+		 "," MODEL "}",
+		 "parenthes"},
+		{"{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"last\"}"
+		 "," MODEL "}",
+		 "prepend_scheme \"last\""},
+		{"{\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"Strip\","
+		 "\"content\":\"a\",\"start\":0,\"stop\":1}]}," MODEL "}",
+		 "cannot be streamed"}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -52,47 +67,60 @@ static void test_refused_by_name(void **state)
 
 static void test_corrupt(void **state)
 {
-	static const struct { const char *json, *named; } cases[] = {
+	static const struct { const char *json, *named;
+	} cases[] = {
 		{"{", "line 1"},
 		{"{}", "\"model\""},
 		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}", "empty"},
-		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":2},\"merges\":[]}}", "hole: no token has id 1"},
-		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}", "id 0 is both \"a\" and \"b\""},
+		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":2},\"merges\":[]}}",
+		 "hole: no token has id 1"},
+		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}",
+		 "id 0 is both \"a\" and \"b\""},
 		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "id -1"},
 		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1.5},\"merges\":[]}}", "no integer"},
 		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4000000},\"merges\":[]}}", "id 4000000"},
 		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a c\"]}}", "merges[0]: \"c\""},
 		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a a\"]}}", "merges[0]: \"aa\""},
 		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[[\"a\"]]}}", "merges[0]"},
-		{"{\"model\":{\"type\":\"BPE\",\"unk_token\":\"u\",\"vocab\":{\"a\":0},\"merges\":[]}}", "unk_token \"u\""},
+		{"{\"model\":{\"type\":\"BPE\",\"unk_token\":\"u\",\"vocab\":{\"a\":0},\"merges\":[]}}",
+		 "unk_token \"u\""},
 		{"{\"model\":{\"type\":\"Unigram\",\"unk_id\":5,\"vocab\":[[\"a\",0]]}}", "unk_id is 5"},
 		{"{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\"]]}}", "vocab[0]"},
-		{"{\"added_tokens\":[{\"id\":1,\"content\":\"a\"}]," MODEL "}", "\"a\" has id 1, the vocabulary gives it 0"},
+		{"{\"added_tokens\":[{\"id\":1,\"content\":\"a\"}]," MODEL "}",
+		 "\"a\" has id 1, the vocabulary gives it 0"},
 		{"{\"added_tokens\":[{\"id\":9,\"content\":\"x\"}]," MODEL "}", "hole: no token has id 3"},
 		{"{\"added_tokens\":[{\"id\":1,\"content\":\"x\"}]," MODEL "}", "id 1 is both"},
 		{"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"!!\"}," MODEL "}", "base64"},
-		{"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"/////w==\"}," MODEL "}", "charsmap"},
-		{"{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}}],\"special_tokens\":{}}," MODEL "}",
+		{"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"/////w==\"}," MODEL "}",
+		 "charsmap"},
+		{"{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}"
+		 "}],\"special_tokens\":{}}," MODEL "}",
 		 "\"x\" has no ids"},
-		{"{\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"x\",7],\"sep\":[\"a\",0]}," MODEL "}", "\"cls\""}
-	};
+		{"{\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"x\",7],\"sep\":[\"a\",0]}," MODEL "}",
+		 "\"cls\""}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		refused(cases[i].json, NULL, MOTE_ERROR_CORRUPT, cases[i].named);
-	refused("{" MODEL "}", "{\"added_tokens_decoder\":{\"7\":{\"content\":\"x\"}}}", MOTE_ERROR_CORRUPT, "hole: no token has id 3");
-	refused("{" MODEL "}", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"x\"}}}", MOTE_ERROR_CORRUPT, "\"x\" is no id");
+	refused("{" MODEL "}", "{\"added_tokens_decoder\":{\"7\":{\"content\":\"x\"}}}", MOTE_ERROR_CORRUPT,
+		"hole: no token has id 3");
+	refused("{" MODEL "}", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"x\"}}}", MOTE_ERROR_CORRUPT,
+		"\"x\" is no id");
 }
 
 static void test_config(void **state)
 {
 	struct tiny_tokenizer tiny;
-	static const char json[] = "{\"added_tokens\":[{\"id\":3,\"content\":\"<x>\",\"special\":true,\"normalized\":false}]," MODEL "}";
+	static const char json[] =
+		"{\"added_tokens\":[{\"id\":3,\"content\":\"<x>\",\"special\":true,\"normalized\":false}]," MODEL
+		"}";
 	struct mote_ids ids = {0};
 
 	(void)state;
-	assert_true(tiny_open(&tiny, json, "{\"added_tokens_decoder\":{\"3\":{\"content\":\"<x>\",\"special\":true,\"rstrip\":true},"
-					   "\"4\":{\"content\":\"<y>\",\"special\":false}},\"eos_token\":\"ab\",\"pad_token\":\"[none]\"}"));
+	assert_true(tiny_open(
+		&tiny, json,
+		"{\"added_tokens_decoder\":{\"3\":{\"content\":\"<x>\",\"special\":true,\"rstrip\":true},"
+		"\"4\":{\"content\":\"<y>\",\"special\":false}},\"eos_token\":\"ab\",\"pad_token\":\"[none]\"}"));
 	assert_int_equal(tiny.info.vocab_size, 5);
 	assert_int_equal(tiny.info.added_tokens, 3);
 	assert_true(mote_tokenizer_is_special(tiny.t, 2));
@@ -111,7 +139,10 @@ static void test_same_bytes(void **state)
 	(void)state;
 	assert_true(tiny_open(&a, "{" MODEL "}", NULL));
 	assert_true(tiny_open(&b, "{" MODEL "}", NULL));
-	assert_true(tiny_open(&c, "{\"model\":{\"merges\":[[\"a\",\"b\"]],\"vocab\":{\"ab\":2,\"b\":1,\"a\":0},\"type\":\"BPE\"}}", NULL));
+	assert_true(tiny_open(
+		&c,
+		"{\"model\":{\"merges\":[[\"a\",\"b\"]],\"vocab\":{\"ab\":2,\"b\":1,\"a\":0},\"type\":\"BPE\"}}",
+		NULL));
 	assert_int_equal(a.section_bytes, b.section_bytes);
 	assert_memory_equal(a.section, b.section, a.section_bytes);
 	assert_int_equal(a.section_bytes, c.section_bytes);
@@ -140,14 +171,20 @@ static void normalizes(const char *normalizer, const char *input, const char *wa
 /* Expected texts are Unicode's own examples (UAX 15) and what the components' definitions say. */
 static void test_normalizers(void **state)
 {
-	static const char marks[] = "a\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316"
-				    "\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316";
-	static const char ordered[] = "\u00e1\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316"
-				      "\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301";
+	static const char marks[] =
+		"a\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316"
+		"\u0301\u0316"
+		"\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316\u0301\u0316";
+	static const char ordered[] =
+		"\u00e1\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316\u0316"
+		"\u0316\u0316"
+		"\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301";
 
 	(void)state;
-	normalizes("{\"type\":\"NFC\"}", "D\u0307\u0323 \u212b \u1100\u1161\u11a8 \u0958 \ufb01", "\u1e0c\u0307 \u00c5 \uac01 \u0915\u093c \ufb01");
-	normalizes("{\"type\":\"NFC\"}", "\u09c7\u09be \u0b47\u0300\u0b3e", "\u09cb \u0b47\u0300\u0b3e"); /* starters compose when adjacent only */
+	normalizes("{\"type\":\"NFC\"}", "D\u0307\u0323 \u212b \u1100\u1161\u11a8 \u0958 \ufb01",
+		   "\u1e0c\u0307 \u00c5 \uac01 \u0915\u093c \ufb01");
+	normalizes("{\"type\":\"NFC\"}", "\u09c7\u09be \u0b47\u0300\u0b3e",
+		   "\u09cb \u0b47\u0300\u0b3e"); /* starters compose when adjacent only */
 	normalizes("{\"type\":\"NFD\"}", "\u1e0a\u0323 \u00c5 \uac01", "D\u0323\u0307 A\u030a \u1100\u1161\u11a8");
 	normalizes("{\"type\":\"NFKC\"}", "\ufb01 \u00bd \u2460 \uff21 \u00a0x \ufdfa", "fi 1\u2044" "2 1 A  x "
 		   "\u0635\u0644\u0649 \u0627\u0644\u0644\u0647 \u0639\u0644\u064a\u0647 \u0648\u0633\u0644\u0645");
@@ -159,12 +196,17 @@ static void test_normalizers(void **state)
 	normalizes("{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}", " \u2003\xc2\x85", "");
 	normalizes("{\"type\":\"Prepend\",\"prepend\":\"__\"}", "a", "__a");
 	normalizes("{\"type\":\"Replace\",\"pattern\":{\"String\":\"aa\"},\"content\":\"b\"}", "aaaaa.", "bba.");
-	normalizes("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\s+|x?y\"},\"content\":\"-\"}", "a \xc2\x85\u3000" "b\u180e xy", "a-b\u180e--");
+	normalizes("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\s+|x?y\"},\"content\":\"-\"}",
+		   "a \xc2\x85\u3000"
+		   "b\u180e xy",
+		   "a-b\u180e--");
 	normalizes("{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x*\"},\"content\":\"-\"}", "axé", "-a-é-");
 	normalizes("{\"type\":\"Nmt\"}", "a\x01\u200b" "b\u2581\ufeff\tc", "a b   c");
 	normalizes("{\"type\":\"ByteLevel\"}", "é\n", "Ã©Ċ");
 	normalizes("{\"type\":\"BertNormalizer\"}", "\x07É漢\u00adx\t", "e 漢 x ");
-	normalizes("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Strip\"},{\"type\":\"Prepend\",\"prepend\":\"_\"}]}", "  ", "");
+	normalizes("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Strip\"},{\"type\":\"Prepend\",\"prepend\":"
+		   "\"_\"}]}",
+		   "  ", "");
 }
 
 /* A charsmap of one key, "A" (and "AB", which never counts: the shortest key decides), made by hand:
@@ -189,16 +231,18 @@ static void test_precompiled(void **state)
 			json[used++] = digits[three >> shift & 63];
 	}
 	strcpy(json + used, "\"}");
-	normalizes(json, "ABA\u0301C", "x\u00e9Bx\u00e9C");          /* A with its accent is one cluster, and the key begins it */
-	normalizes(json, "A\u0301\u0301\u0301", "x\u00e9\u0301\u0301\u0301"); /* a cluster of six bytes and more: character by character */
+	normalizes(json, "ABA\u0301C",
+		   "x\u00e9Bx\u00e9C"); /* A with its accent is one cluster, and the key begins it */
+	normalizes(json, "A\u0301\u0301\u0301",
+		   "x\u00e9\u0301\u0301\u0301"); /* a cluster of six bytes and more: character by character */
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused_by_name), cmocka_unit_test(test_corrupt), cmocka_unit_test(test_config),
-		cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_normalizers), cmocka_unit_test(test_precompiled)
-	};
+		cmocka_unit_test(test_refused_by_name), cmocka_unit_test(test_corrupt),
+		cmocka_unit_test(test_config),		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_normalizers),	cmocka_unit_test(test_precompiled)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

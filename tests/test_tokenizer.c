@@ -11,7 +11,8 @@
 #include "tests/tiny_tokenizer.h"
 
 #define BYTE_LEVEL "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
-#define SPECIAL(id, text, flags) "{\"id\":" #id ",\"content\":\"" text "\",\"special\":true,\"normalized\":false" flags "}"
+#define SPECIAL(id, text, flags)                                                                                   \
+	"{\"id\":" #id ",\"content\":\"" text "\",\"special\":true,\"normalized\":false" flags "}"
 
 /* Ids as text: "1 2 3". */
 static const char *encoded(const struct tiny_tokenizer *tiny, const char *text, size_t bytes, unsigned flags)
@@ -63,9 +64,11 @@ static void test_goldens(void **state)
 			size_t used = 0;
 
 			for (const cJSON *id = item->child->next->child; id; id = id->next)
-				used += (size_t)snprintf(want + used, sizeof want - used, "%s%d", used ? " " : "", id->valueint);
+				used += (size_t)snprintf(want + used, sizeof want - used, "%s%d", used ? " " : "",
+							 id->valueint);
 			if (strcmp(got, want))
-				fail_msg("%s: \"%s\": %s, expected %s", mote_json_get(kind, "name")->valuestring, input, got, want);
+				fail_msg("%s: \"%s\": %s, expected %s", mote_json_get(kind, "name")->valuestring,
+					 input, got, want);
 		}
 		tiny_close(&tiny);
 		free(json);
@@ -82,7 +85,8 @@ static void expect_pieces(enum tokenizer_pattern pattern, const char *text, cons
 
 	for (size_t at = 0; at < bytes; at = end) {
 		end = mote_tokenizer_pattern_next(pattern, text, bytes, at);
-		snprintf(out + strlen(out), sizeof out - strlen(out), "%s%.*s", at ? "|" : "", (int)(end - at), text + at);
+		snprintf(out + strlen(out), sizeof out - strlen(out), "%s%.*s", at ? "|" : "", (int)(end - at),
+			 text + at);
 	}
 	assert_string_equal(out, pieces);
 }
@@ -107,8 +111,12 @@ static void test_digits(void **state)
 	struct tiny_json j;
 
 	(void)state;
-	open_or_fail(&tiny, tiny_byte_level(&j, "12", "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\","
-					    "\"individual_digits\":true}," BYTE_LEVEL "]}", "", ""), NULL);
+	open_or_fail(&tiny,
+		     tiny_byte_level(&j, "12",
+				     "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\","
+				     "\"individual_digits\":true}," BYTE_LEVEL "]}",
+				     "", ""),
+		     NULL);
 	expect(&tiny, "12", "49 50");
 	expect(&tiny, "a  1", "97 32 32 49");
 	tiny_close(&tiny);
@@ -123,7 +131,8 @@ static void test_dropped_bytes(void **state)
 	struct tiny_tokenizer tiny;
 	struct mote_ids ids = {0};
 	static const char json[] =
-		"{\"pre_tokenizer\":" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\\u0120\":3},"
+		"{\"pre_tokenizer\":" BYTE_LEVEL
+		",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\\u0120\":3},"
 		"\"merges\":[\"a b\"]}}";
 
 	(void)state;
@@ -141,9 +150,21 @@ static void test_added_tokens(void **state)
 {
 	struct tiny_tokenizer tiny;
 	struct tiny_json j;
-	static const char added[] = SPECIAL(256, "<a>", "") "," SPECIAL(257, "<a>b", "") "," SPECIAL(258, "[w]", ",\"single_word\":true")
-		"," SPECIAL(259, "[l]", ",\"lstrip\":true") "," SPECIAL(260, "[r]", ",\"rstrip\":true") ","
-		"{\"id\":261,\"content\":\"hi\",\"special\":false,\"normalized\":true}";
+	static const char added[] = SPECIAL(256, "<a>", "") "," SPECIAL(257, "<a>b", "") "," SPECIAL(
+		258, "[w]",
+		",\"single_word\":true") "," SPECIAL(259, "[l]",
+						     ",\"lstrip\":true") "," SPECIAL(260, "[r]",
+										     ",\"rstrip\":true") ","
+													 "{\"id\":"
+													 "261,"
+													 "\"content"
+													 "\":"
+													 "\"hi\","
+													 "\"special"
+													 "\":false,"
+													 "\"normali"
+													 "zed\":"
+													 "true}";
 
 	(void)state;
 	open_or_fail(&tiny, tiny_byte_level(&j, "", BYTE_LEVEL, added, ""), NULL);
@@ -161,8 +182,8 @@ static void test_added_tokens(void **state)
 	tiny_close(&tiny);
 }
 
-static void expect_spans(const struct tiny_tokenizer *tiny, const char *text, const struct mote_text_span *spans, size_t n,
-			 const char *want)
+static void expect_spans(const struct tiny_tokenizer *tiny, const char *text, const struct mote_text_span *spans,
+			 size_t n, const char *want)
 {
 	struct mote_ids ids = {0};
 	char out[512] = "";
@@ -188,16 +209,23 @@ static void test_spans(void **state)
 	expect_spans(&tiny, "<a><a>", across, 3, "60 97 62 60 97 62");
 	tiny_close(&tiny);
 	/* The same through a normalizer, whose pattern is "\u2581<a>" */
-	open_or_fail(&tiny, "{\"added_tokens\":[{\"id\":4,\"content\":\"<a>\",\"normalized\":true,\"special\":true}],\"normalizer\":"
-			    "{\"type\":\"Prepend\",\"prepend\":\"_\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"_\":0,\"<\":1,\"a\":2,\">\":3},"
-			    "\"merges\":[]}}", NULL);
+	open_or_fail(&tiny,
+		     "{\"added_tokens\":[{\"id\":4,\"content\":\"<a>\",\"normalized\":true,\"special\":true}],"
+		     "\"normalizer\":"
+		     "{\"type\":\"Prepend\",\"prepend\":\"_\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"_\":0,\"<"
+		     "\":1,\"a\":2,\">\":3},"
+		     "\"merges\":[]}}",
+		     NULL);
 	expect_spans(&tiny, "<a>", (struct mote_text_span[]){{0, 3, false}}, 1, "4");
 	expect_spans(&tiny, "<a>", (struct mote_text_span[]){{0, 3, true}}, 1, "0 1 2 3");
 	expect_spans(&tiny, "<a>", (struct mote_text_span[]){{0, 2, false}, {2, 3, true}}, 2, "0 1 2 3");
 	tiny_close(&tiny);
 	/* A vocabulary whose model could spell a special token itself */
-	open_or_fail(&tiny, "{\"added_tokens\":[{\"id\":3,\"content\":\"<>\",\"special\":true}],\"model\":{\"type\":\"Unigram\",\"unk_id\":0,"
-			    "\"vocab\":[[\"?\",-9],[\"<\",-2],[\">\",-2],[\"<>\",0]]}}", NULL);
+	open_or_fail(&tiny,
+		     "{\"added_tokens\":[{\"id\":3,\"content\":\"<>\",\"special\":true}],\"model\":{\"type\":"
+		     "\"Unigram\",\"unk_id\":0,"
+		     "\"vocab\":[[\"?\",-9],[\"<\",-2],[\">\",-2],[\"<>\",0]]}}",
+		     NULL);
 	expect_spans(&tiny, "<><>", (struct mote_text_span[]){{0, 2, false}, {2, 4, true}}, 2, "3 1 2");
 	tiny_close(&tiny);
 }
@@ -205,24 +233,33 @@ static void test_spans(void **state)
 static void test_special_around(void **state)
 {
 	struct tiny_tokenizer tiny;
-	static const char model[] = "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"<s>\":1,\"</s>\":2},\"merges\":[]}}";
+	static const char model[] =
+		"\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"<s>\":1,\"</s>\":2},\"merges\":[]}}";
 	char json[1024];
 
 	(void)state;
-	snprintf(json, sizeof json, "{\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},"
-		 "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\"}},{\"Sequence\":{\"id\":\"A\"}},"
-		 "{\"SpecialToken\":{\"id\":\"</s>\"}}],\"special_tokens\":{\"<s>\":{\"ids\":[1]},\"</s>\":{\"ids\":[2,2]}}}]},%s", model);
+	snprintf(json, sizeof json,
+		 "{\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},"
+		 "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\"}},{\"Sequence\":{"
+		 "\"id\":\"A\"}},"
+		 "{\"SpecialToken\":{\"id\":\"</s>\"}}],\"special_tokens\":{\"<s>\":{\"ids\":[1]},\"</"
+		 "s>\":{\"ids\":[2,2]}}}]},%s",
+		 model);
 	open_or_fail(&tiny, json, NULL);
 	assert_string_equal(encoded(&tiny, "aa", 2, MOTE_ENCODE_ADD_SPECIAL), "1 0 0 2 2");
 	assert_string_equal(encoded(&tiny, "", 0, MOTE_ENCODE_ADD_SPECIAL), "1 2 2");
 	tiny_close(&tiny);
-	snprintf(json, sizeof json, "{\"post_processor\":{\"type\":\"RobertaProcessing\",\"cls\":[\"<s>\",1],\"sep\":[\"</s>\",2]},%s", model);
+	snprintf(json, sizeof json,
+		 "{\"post_processor\":{\"type\":\"RobertaProcessing\",\"cls\":[\"<s>\",1],\"sep\":[\"</s>\",2]},%s",
+		 model);
 	open_or_fail(&tiny, json, NULL);
 	assert_true(tiny.info.adds_bos && tiny.info.adds_eos);
 	assert_string_equal(encoded(&tiny, "a", 1, MOTE_ENCODE_ADD_SPECIAL), "1 0 2");
 	tiny_close(&tiny);
-	open_or_fail(&tiny, json, "{\"tokenizer_class\":\"LlamaTokenizerFast\",\"bos_token\":\"<s>\",\"eos_token\":{\"content\":\"</s>\"},"
-				  "\"add_bos_token\":false,\"add_eos_token\":true}");
+	open_or_fail(&tiny, json,
+		     "{\"tokenizer_class\":\"LlamaTokenizerFast\",\"bos_token\":\"<s>\",\"eos_token\":{\"content\":"
+		     "\"</s>\"},"
+		     "\"add_bos_token\":false,\"add_eos_token\":true}");
 	assert_string_equal(encoded(&tiny, "a", 1, MOTE_ENCODE_ADD_SPECIAL), "0 2");
 	assert_true(mote_tokenizer_is_special(tiny.t, 1)); /* named by the configuration */
 	tiny_close(&tiny);
@@ -291,7 +328,8 @@ static void test_merges(void **state)
 		for (uint32_t i = 0; i < LETTERS; i++)
 			snprintf(token[i], sizeof token[i], "%c", 'a' + (int)i);
 		for (int tries = 0; n < LETTERS + RULES && tries < 1000; tries++) {
-			uint32_t left = (uint32_t)(random_step(&random) % n), right = (uint32_t)(random_step(&random) % n);
+			uint32_t left = (uint32_t)(random_step(&random) % n),
+				 right = (uint32_t)(random_step(&random) % n);
 			bool is_new = strlen(token[left]) + strlen(token[right]) < 12;
 			char joined[64];
 
@@ -307,11 +345,13 @@ static void test_merges(void **state)
 			tiny_put(&j, "%s\"%s\":%u", i ? "," : "", token[i], i);
 		tiny_put(&j, "},\"merges\":[");
 		for (uint32_t i = LETTERS; i < n; i++)
-			tiny_put(&j, "%s\"%s %s\"", i > LETTERS ? "," : "", token[rule[i - LETTERS].left], token[rule[i - LETTERS].right]);
+			tiny_put(&j, "%s\"%s %s\"", i > LETTERS ? "," : "", token[rule[i - LETTERS].left],
+				 token[rule[i - LETTERS].right]);
 		tiny_put(&j, "]}}");
 		open_or_fail(&tiny, j.text, NULL);
 		for (int word = 0; word < 40; word++) {
-			size_t length = 1 + random_step(&random) % (word % 2 ? 40 : 300), letters = 1 + random_step(&random) % LETTERS;
+			size_t length = 1 + random_step(&random) % (word % 2 ? 40 : 300),
+			       letters = 1 + random_step(&random) % LETTERS;
 			uint32_t id[300];
 			char text[300];
 			struct mote_ids ids = {0};
@@ -331,7 +371,8 @@ static void test_merges(void **state)
 
 /* ---- decoding */
 
-static void expect_text(const struct tiny_tokenizer *tiny, const int32_t *ids, size_t count, bool skip, const char *want)
+static void expect_text(const struct tiny_tokenizer *tiny, const int32_t *ids, size_t count, bool skip,
+			const char *want)
 {
 	struct mote_detokenizer d = {0};
 	char *text, streamed[1024] = "";
@@ -377,10 +418,12 @@ static void test_decode_bytes(void **state)
 static void test_decode_fallback(void **state)
 {
 	struct tiny_tokenizer tiny;
-	static const char json[] =
-		"{\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"\u2581\"},\"content\":\" \"},"
-		"{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]},"
-		"\"model\":{\"type\":\"BPE\",\"vocab\":{\"<0xE2>\":0,\"<0x82>\":1,\"<0xAC>\":2,\"\u2581\":3,\"a\u2581b\":4},\"merges\":[]}}";
+	static const char json[] = "{\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\","
+				   "\"pattern\":{\"String\":\"\u2581\"},\"content\":\" \"},"
+				   "{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},{\"type\":\"Strip\","
+				   "\"content\":\" \",\"start\":1,\"stop\":0}]},"
+				   "\"model\":{\"type\":\"BPE\",\"vocab\":{\"<0xE2>\":0,\"<0x82>\":1,\"<0xAC>\":2,"
+				   "\"\u2581\":3,\"a\u2581b\":4},\"merges\":[]}}";
 	struct mote_detokenizer d = {.started = true};
 	size_t bytes;
 
@@ -390,22 +433,29 @@ static void test_decode_fallback(void **state)
 	expect_text(&tiny, IDS(4, 0, 1, 2, 0, 1, 2, 4), false, "a b€€a b");
 	/* One bad byte spoils the whole run: so the reference has it. */
 	expect_text(&tiny, IDS(0, 1, 2, 1, 4), false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "a b");
-	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 3, false, &bytes), " "); /* goes on with an earlier text */
+	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 3, false, &bytes),
+			    " "); /* goes on with an earlier text */
 	tiny_close(&tiny);
 }
 
 static void test_decode_others(void **state)
 {
 	struct tiny_tokenizer tiny;
-	static const char model[] = "\"model\":{\"type\":\"BPE\",\"vocab\":{\"\u2581a\":0,\"\u2581\":1,\"b\":2},\"merges\":[]}}";
+	static const char model[] =
+		"\"model\":{\"type\":\"BPE\",\"vocab\":{\"\u2581a\":0,\"\u2581\":1,\"b\":2},\"merges\":[]}}";
 	char json[512];
 
 	(void)state;
-	snprintf(json, sizeof json, "{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"always\"},%s", model);
+	snprintf(
+		json, sizeof json,
+		"{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"always\"},%s",
+		model);
 	open_or_fail(&tiny, json, NULL);
 	expect_text(&tiny, IDS(0, 0, 1, 2), false, "a a b");
 	tiny_close(&tiny);
-	snprintf(json, sizeof json, "{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"never\"},%s", model);
+	snprintf(json, sizeof json,
+		 "{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"never\"},%s",
+		 model);
 	open_or_fail(&tiny, json, NULL);
 	expect_text(&tiny, IDS(0, 2), false, " ab");
 	tiny_close(&tiny);
@@ -413,7 +463,8 @@ static void test_decode_others(void **state)
 	open_or_fail(&tiny, json, NULL);
 	expect_text(&tiny, IDS(2, 0, 2), false, "b \u2581a b");
 	tiny_close(&tiny);
-	snprintf(json, sizeof json, "{\"decoder\":{\"type\":\"Strip\",\"content\":\"b\",\"start\":1,\"stop\":1},%s", model);
+	snprintf(json, sizeof json, "{\"decoder\":{\"type\":\"Strip\",\"content\":\"b\",\"start\":1,\"stop\":1},%s",
+		 model);
 	open_or_fail(&tiny, json, NULL);
 	expect_text(&tiny, IDS(2, 0, 2), false, "\u2581a");
 	tiny_close(&tiny);
@@ -437,7 +488,8 @@ static void test_long_words(void **state)
 
 		for (size_t i = 0; i < bytes; i++)
 			text[i] = units[u][i % length];
-		assert_int_equal(mote_tokenizer_encode(tiny.t, text, bytes / length * length, 0, &ids, NULL), MOTE_OK);
+		assert_int_equal(mote_tokenizer_encode(tiny.t, text, bytes / length * length, 0, &ids, NULL),
+				 MOTE_OK);
 		assert_int_equal(ids.count, bytes / length * length / (u == 0 || u == 5 ? 2 : 1));
 		mote_ids_free(&ids);
 	}
@@ -448,12 +500,13 @@ static void test_long_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_goldens), cmocka_unit_test(test_patterns), cmocka_unit_test(test_digits),
-		cmocka_unit_test(test_dropped_bytes), cmocka_unit_test(test_added_tokens), cmocka_unit_test(test_spans),
-		cmocka_unit_test(test_special_around), cmocka_unit_test(test_ill_formed), cmocka_unit_test(test_merges),
-		cmocka_unit_test(test_decode_bytes), cmocka_unit_test(test_decode_fallback), cmocka_unit_test(test_decode_others),
-		cmocka_unit_test(test_long_words)
-	};
+		cmocka_unit_test(test_goldens),		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_digits),		cmocka_unit_test(test_dropped_bytes),
+		cmocka_unit_test(test_added_tokens),	cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_special_around),	cmocka_unit_test(test_ill_formed),
+		cmocka_unit_test(test_merges),		cmocka_unit_test(test_decode_bytes),
+		cmocka_unit_test(test_decode_fallback), cmocka_unit_test(test_decode_others),
+		cmocka_unit_test(test_long_words)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,14 +62,17 @@ static inline void tiny_put_symbol(struct tiny_json *j, unsigned byte)
 
 /* Byte-level BPE with all 256 symbols, in the order of bytes, then "merges" (pairs of letters, "" for none), a
  * pre-tokenizer and a list of added tokens from id 256 + merges on. */
-static inline const char *tiny_byte_level(struct tiny_json *j, const char *merges, const char *pre_tokenizer, const char *added,
-					  const char *model)
+static inline const char *tiny_byte_level(struct tiny_json *j, const char *merges, const char *pre_tokenizer,
+					  const char *added, const char *model)
 {
 	size_t count = strlen(merges) / 2;
 
 	j->used = 0;
-	tiny_put(j, "{\"added_tokens\":[%s],\"normalizer\":null,\"pre_tokenizer\":%s,\"decoder\":{\"type\":\"ByteLevel\"},"
-		    "\"model\":{\"type\":\"BPE\",%s\"vocab\":{", added, pre_tokenizer, model);
+	tiny_put(j,
+		 "{\"added_tokens\":[%s],\"normalizer\":null,\"pre_tokenizer\":%s,\"decoder\":{\"type\":"
+		 "\"ByteLevel\"},"
+		 "\"model\":{\"type\":\"BPE\",%s\"vocab\":{",
+		 added, pre_tokenizer, model);
 	for (unsigned b = 0; b < 256; b++) {
 		tiny_put(j, b ? ",\"" : "\"");
 		tiny_put_symbol(j, b);

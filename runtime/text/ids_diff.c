@@ -28,13 +28,15 @@ enum mote_status mote_ids_diff(const struct mote_ids *a, const struct mote_ids *
 	rows = a_end - begin;
 	columns = b_end - begin;
 	if (rows >= MOST_CELLS || columns >= MOST_CELLS || (uint64_t)(rows + 1) * (columns + 1) > MOST_CELLS)
-		return mote_error_set(error, MOTE_ERROR_LIMIT, "comparing %zu with %zu ids is too much", rows, columns);
+		return mote_error_set(error, MOTE_ERROR_LIMIT, "comparing %zu with %zu ids is too much", rows,
+				      columns);
 	length = calloc((rows + 1) * (columns + 1), sizeof *length);
 	out = malloc((a->count + b->count + 1) * sizeof *out);
 	if (!length || !out) {
 		free(length);
 		free(out);
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory to compare %zu with %zu ids", rows, columns);
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory to compare %zu with %zu ids", rows,
+				      columns);
 	}
 #define LENGTH(r, c) length[(r) * (columns + 1) + (c)]
 	for (i = rows; i-- > 0;)

@@ -67,8 +67,8 @@ enum mote_status mote_tokenizer_decode(const struct mote_tokenizer *t, const int
 #define MOTE_DETOKENIZER_PIECE 16384
 struct mote_detokenizer {
 	const struct mote_tokenizer *t;
-	bool started;          /* a token was shown; set it beforehand when the text continues an earlier one, so that the
-	                        * first token keeps its leading space */
+	bool started; /* a token was shown; set it beforehand when the text continues an earlier one, so that the
+		       * first token keeps its leading space */
 	uint32_t n_run;
 	uint32_t stripped;     /* characters taken off the beginning of the text */
 	bool began;            /* nothing more will be taken off */

@@ -33,7 +33,8 @@ static uint32_t lower_bound(const struct mote_tokenizer *t, uint32_t low, uint32
 }
 
 /* The longest pattern at in->text[at], or NONE. It ends before the first byte that is plain. */
-static uint32_t longest_at(const struct mote_tokenizer *t, enum tokenizer_phase phase, const struct piece *in, size_t at)
+static uint32_t longest_at(const struct mote_tokenizer *t, enum tokenizer_phase phase, const struct piece *in,
+			   size_t at)
 {
 	uint32_t low = t->phase_begin[phase], high = t->phase_begin[phase + 1], best = MOTE_TOKENIZER_NONE;
 

@@ -29,7 +29,9 @@ static int byte_of(const char *text, size_t bytes)
 		return -1;
 	for (int i = 3; i < 5; i++) {
 		char c = text[i];
-		int digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+		int digit = c >= '0' && c <= '9'		     ? c - '0'
+			    : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+								     : -1;
 
 		if (digit < 0)
 			return -1;
@@ -97,9 +99,11 @@ static void bytes_to_text(struct mote_detokenizer *d, uint32_t index, const char
 }
 
 /* Of each token: up to "number" such characters from its start and "mode" from its end. */
-static void strip_token(struct mote_detokenizer *d, const struct step *step, uint32_t index, const char *text, size_t bytes)
+static void strip_token(struct mote_detokenizer *d, const struct step *step, uint32_t index, const char *text,
+			size_t bytes)
 {
-	for (uint32_t i = 0; i < step->number && bytes >= step->a_bytes && !memcmp(text, step->a, step->a_bytes); i++) {
+	for (uint32_t i = 0; i < step->number && bytes >= step->a_bytes && !memcmp(text, step->a, step->a_bytes);
+	     i++) {
 		text += step->a_bytes;
 		bytes -= step->a_bytes;
 	}
@@ -112,7 +116,8 @@ static void strip_token(struct mote_detokenizer *d, const struct step *step, uin
 }
 
 /* Of the whole text, at its beginning. */
-static void strip_text(struct mote_detokenizer *d, const struct step *step, uint32_t index, const char *text, size_t bytes)
+static void strip_text(struct mote_detokenizer *d, const struct step *step, uint32_t index, const char *text,
+		       size_t bytes)
 {
 	while (!d->began && bytes) {
 		if (d->stripped == step->number || bytes < step->a_bytes || memcmp(text, step->a, step->a_bytes)) {
@@ -126,7 +131,8 @@ static void strip_text(struct mote_detokenizer *d, const struct step *step, uint
 	pass(d, index + 1, text, bytes);
 }
 
-static void replace(struct mote_detokenizer *d, const struct step *step, uint32_t index, const char *text, size_t bytes)
+static void replace(struct mote_detokenizer *d, const struct step *step, uint32_t index, const char *text,
+		    size_t bytes)
 {
 	char out[MOTE_DETOKENIZER_PIECE];
 	const char *with = step->b, *end = text + bytes, *found;

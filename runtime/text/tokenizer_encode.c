@@ -130,7 +130,8 @@ static void load_word(const char *text, size_t bytes, uint64_t *low, uint64_t *h
 	}
 }
 
-static struct cache_entry *find_entry(const struct cache *cache, const char *text, size_t bytes, uint64_t *low, uint64_t *high)
+static struct cache_entry *find_entry(const struct cache *cache, const char *text, size_t bytes, uint64_t *low,
+				      uint64_t *high)
 {
 	uint64_t hash;
 
@@ -147,7 +148,8 @@ static void cached_word(struct run *r, const struct word *word)
 	struct cache_entry *entry = word->entry;
 
 	if (entry->low == word->low && entry->high == word->high && entry->bytes == word->bytes) {
-		if (r->out->capacity - before < CACHE_MOST_IDS && !mote_tokenizer_ids_reserve(r->out, CACHE_MOST_IDS)) {
+		if (r->out->capacity - before < CACHE_MOST_IDS &&
+		    !mote_tokenizer_ids_reserve(r->out, CACHE_MOST_IDS)) {
 			mote_tokenizer_run_fail(r, MOTE_ERROR_MEMORY, "token ids");
 			return;
 		}

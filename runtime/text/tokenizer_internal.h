@@ -41,7 +41,7 @@ struct mote_tokenizer {
 	bool byte_level;                    /* the last splitting step maps bytes: left to the model's door */
 	bool plain_bytes;                   /* and the model needs no more than a symbol for each byte */
 	int32_t symbol[256];                /* the model's token for a byte's character; -1: none */
-	uint32_t decode_joins;              /* the decoding step from which on the text is one, not a list of tokens */
+	uint32_t decode_joins; /* the decoding step from which on the text is one, not a list of tokens */
 	uint32_t decode_holds;              /* the one that holds bytes back; else the stage's end */
 	bool first_matters;                 /* a Metaspace step wants to know where the text begins */
 
@@ -156,7 +156,8 @@ struct piece {
 /* tokenizer_normalize.c: all normalizer steps; out points into r's buffers or to the input. */
 void mote_tokenizer_normalize(struct run *r, const struct piece *in, struct piece *out);
 /* tokenizer_added.c: the next added token of a phase at or after *at: stores its id and [begin, end), which lstrip
- * and rstrip have widened; moves *at behind the match itself. False when there is none. taken: the end of the last match. */
+ * and rstrip have widened; moves *at behind the match itself. False when there is none. taken: the end of the last
+ * match. */
 struct added_match {
 	uint32_t id;
 	size_t begin, end;
@@ -170,8 +171,8 @@ size_t mote_tokenizer_pattern_next(enum tokenizer_pattern pattern, const char *t
 
 /* tokenizer_encode.c: one word for the model, through the cache. */
 void mote_tokenizer_word(struct run *r, const char *text, size_t bytes);
-/* The same, but not at once: the memory it needs is fetched while the next words are found. The text stays where it is
- * until words_end(), which nothing else may come before. */
+/* The same, but not at once: the memory it needs is fetched while the next words are found. The text stays where it
+ * is until words_end(), which nothing else may come before. */
 void mote_tokenizer_word_soon(struct run *r, const char *text, size_t bytes);
 void mote_tokenizer_words_end(struct run *r);
 /* Models: ids of one word; text is what the vocabulary spells. Bytes without expression are counted in r->out. */

@@ -114,7 +114,8 @@ static enum mote_status open_header(struct mote_tokenizer *t, const uint8_t *sec
 /* Texts are valid UTF-8 each: the whole is, and none begins inside a character. */
 static enum mote_status check_texts(struct mote_tokenizer *t, struct mote_error *error)
 {
-	const uint8_t *base = t->part[PART_TEXT_BASE], *offset = t->part[PART_TEXT_OFFSET], *text = t->part[PART_TEXT];
+	const uint8_t *base = t->part[PART_TEXT_BASE], *offset = t->part[PART_TEXT_OFFSET],
+		      *text = t->part[PART_TEXT];
 	uint32_t bytes = t->part_bytes[PART_TEXT], last = 0, longest = 0;
 	enum mote_status status;
 	size_t valid;
@@ -174,7 +175,8 @@ static enum mote_status check_merges(const struct mote_tokenizer *t, struct mote
 
 static enum mote_status check_trie(const struct mote_tokenizer *t, struct mote_error *error)
 {
-	const uint8_t *first = t->part[PART_TRIE_FIRST], *label = t->part[PART_TRIE_LABEL], *id = t->part[PART_TRIE_ID];
+	const uint8_t *first = t->part[PART_TRIE_FIRST], *label = t->part[PART_TRIE_LABEL],
+		      *id = t->part[PART_TRIE_ID];
 	uint32_t nodes = part_count(t, PART_TRIE_ID), end;
 	bool wanted = t->model == MODEL_UNIGRAM || t->model_flags & MODEL_IGNORE_MERGES || t->prefix_bytes ||
 		      t->suffix_bytes;
@@ -446,7 +448,8 @@ static enum mote_status open_decoder(struct mote_tokenizer *t, struct mote_error
 	return MOTE_OK;
 }
 
-static enum mote_status check_around(const struct mote_tokenizer *t, enum tokenizer_part part, struct mote_error *error)
+static enum mote_status check_around(const struct mote_tokenizer *t, enum tokenizer_part part,
+				     struct mote_error *error)
 {
 	for (uint32_t i = 0; i < part_count(t, part); i++)
 		if (load32(t->part[part] + 4 * (size_t)i) >= t->n_ids)

@@ -28,20 +28,21 @@
 #define MOTE_TOKENIZER_MAX_ARGUMENT_BYTES (16u << 20)
 
 enum tokenizer_part {
-	PART_TEXT_BASE,   /* u32 [ids / 16 + 1] */
-	PART_TEXT_OFFSET, /* u16 [ids + 1]; id's text begins at base[id / 16] + offset[id] and ends where the next begins */
-	PART_TEXT,        /* bytes */
-	PART_BUCKET,      /* BPE: u32 [2^bucket bits + 1]; a bucket's merges: [bucket[i], bucket[i + 1]) */
-	PART_MERGE,       /* BPE: u64 [merges]; see merge_key() */
-	PART_SCORE,       /* Unigram: f64 [ids] */
+	PART_TEXT_BASE,	  /* u32 [ids / 16 + 1] */
+	PART_TEXT_OFFSET, /* u16 [ids + 1]; id's text begins at base[id / 16] + offset[id] and ends where the next
+			     begins */
+	PART_TEXT,	  /* bytes */
+	PART_BUCKET,	  /* BPE: u32 [2^bucket bits + 1]; a bucket's merges: [bucket[i], bucket[i + 1]) */
+	PART_MERGE,	  /* BPE: u64 [merges]; see merge_key() */
+	PART_SCORE,	  /* Unigram: f64 [ids] */
 	PART_TRIE_FIRST,  /* u32 [nodes + 1]; node's children: [first[node], first[node + 1]); node 0 is the root */
-	PART_TRIE_ID,     /* u32 [nodes]; the token that ends here, or NONE */
+	PART_TRIE_ID,	  /* u32 [nodes]; the token that ends here, or NONE */
 	PART_TRIE_LABEL,  /* u8 [nodes]; the byte that leads here */
-	PART_ADDED,       /* struct tokenizer_added [] */
-	PART_STEPS,       /* struct tokenizer_step [] */
-	PART_STRINGS,     /* bytes: patterns of added tokens and arguments of steps */
-	PART_BEFORE,      /* u32 []: what the post-processor puts before a text */
-	PART_AFTER,       /* u32 []: and after it */
+	PART_ADDED,	  /* struct tokenizer_added [] */
+	PART_STEPS,	  /* struct tokenizer_step [] */
+	PART_STRINGS,	  /* bytes: patterns of added tokens and arguments of steps */
+	PART_BEFORE,	  /* u32 []: what the post-processor puts before a text */
+	PART_AFTER,	  /* u32 []: and after it */
 	PARTS
 };
 
@@ -133,11 +134,11 @@ enum tokenizer_pattern {
 enum tokenizer_scheme { SCHEME_ALWAYS, SCHEME_FIRST, SCHEME_NEVER, SCHEMES };
 enum { STEP_INVERT = 1 };
 
-/* The merge table. A pair of ids is 2 * id bits wide; a permutation of that many bits spreads it, its top bits are the
- * pair's bucket, and only the others are stored, above rank and result:
- *   entry = (key without the bucket bits) << (RANK_BITS + id bits) | rank << id bits | result
- * So an entry is eight bytes, a bucket holds one or two of them, and looking up a pair that does not merge (most do
- * not) costs no more than one that does. This is the permutation: three rounds of a Feistel network. */
+/* The merge table. A pair of ids is 2 * id bits wide; a permutation of that many bits spreads it, its top bits are
+ * the pair's bucket, and only the others are stored, above rank and result: entry = (key without the bucket bits)
+ * << (RANK_BITS + id bits) | rank << id bits | result So an entry is eight bytes, a bucket holds one or two of
+ * them, and looking up a pair that does not merge (most do not) costs no more than one that does. This is the
+ * permutation: three rounds of a Feistel network. */
 static inline uint64_t merge_key(uint32_t left, uint32_t right, uint32_t id_bits)
 {
 	left ^= right * 0x9e3779b1u >> (32 - id_bits);

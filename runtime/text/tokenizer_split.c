@@ -125,14 +125,16 @@ static bool in_class(uint32_t c, uint32_t class)
 	}
 }
 
-/* The first place from at on where a number may be: eight bytes at a time while they hold neither digit nor non-ASCII. */
+/* The first place from at on where a number may be: eight bytes at a time while they hold neither digit nor
+ * non-ASCII. */
 static size_t skip_to_number(const char *text, size_t bytes, size_t at)
 {
 	const uint64_t high = UINT64_C(0x8080808080808080);
 
 	for (; bytes - at >= 8; at += 8) {
 		uint64_t eight = load64((const uint8_t *)text + at);
-		uint64_t digit = (eight ^ UINT64_C(0x3030303030303030)) + UINT64_C(0x7676767676767676); /* 0 to 9 stay below 80 */
+		uint64_t digit = (eight ^ UINT64_C(0x3030303030303030)) +
+				 UINT64_C(0x7676767676767676); /* 0 to 9 stay below 80 */
 
 		if ((eight & high) || (digit & high) != high)
 			break;

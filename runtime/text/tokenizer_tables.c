@@ -121,6 +121,7 @@ enum mote_status mote_tokenizer_build(struct mote_tokenizer *t, struct mote_erro
 	for (unsigned byte = 0; byte < 256; byte++)
 		t->symbol[byte] = mote_tokenizer_char_id(t, mote_tokenizer_byte_to_char((uint8_t)byte));
 	t->plain_bytes = t->byte_level && t->model == MODEL_BPE && !t->prefix_bytes && !t->suffix_bytes &&
-			 t->unk == MOTE_TOKENIZER_NONE && !(t->model_flags & (MODEL_IGNORE_MERGES | MODEL_BYTE_FALLBACK));
+			 t->unk == MOTE_TOKENIZER_NONE &&
+			 !(t->model_flags & (MODEL_IGNORE_MERGES | MODEL_BYTE_FALLBACK));
 	return MOTE_OK;
 }
