@@ -54,34 +54,44 @@ TESTS := $(TEST_SOURCES:tests/%.c=$(B)/%)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(B)/%)
 
+# What is being made, in a line each; V=1 shows the commands, -s nothing.
+ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
+say = @
+else ifeq ($(V),)
+say = @echo "  $(1)  $(2)";
+endif
+
 all: $(TOOLS) $(B)/libmote.a
+
+libraries:
+	@$(PKG_CONFIG) --exists $(PACKAGES) || { echo "libraries are missing: run make deps" >&2; exit 1; }
 
 $(B)/libmote.a: $(LIB_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)$(AR) rcs $@ $^
 
 # clang with both sanitizers takes minutes over the intrinsics, which no fuzzer reaches (their test has guard pages).
 $(B)/runtime/kernels/avx%.o: CONFIG_fuzz := -O1 -g
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c | libraries
 	@mkdir -p $(@D)
-	$(COMPILE) -c $< -o $@
+	$(call say,CC,$<)$(COMPILE) -c $< -o $@
 
 define tool_rule
 $(B)/$(basename $(notdir $(1))): $(B)/$(1:.c=.o) $(B)/format/console.o $(B)/libmote.a
-	$$(LINK) $$^ $$(LIBRARIES) -o $$@
+	$$(call say,LD,$$@)$$(LINK) $$^ $$(LIBRARIES) -o $$@
 endef
 $(foreach source,$(TOOL_SOURCES),$(eval $(call tool_rule,$(source))))
 
 $(B)/test_%: $(B)/tests/test_%.o $(B)/format/console.o $(B)/libmote.a
-	$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
+	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
 
 # A driver feeds a room with lines from a script of tests/differential or tests/conformance.
 $(B)/drive_%: $(B)/tests/drive_%.o $(B)/libmote.a
-	$(LINK) $^ $(LIBRARIES) -o $@
+	$(call say,LD,$@)$(LINK) $^ $(LIBRARIES) -o $@
 
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/libmote.a
-	$(LINK) -fsanitize=fuzzer $^ $(LIBRARIES) -o $@
+	$(call say,LD,$@)$(LINK) -fsanitize=fuzzer $^ $(LIBRARIES) -o $@
 
 # demo and check install what is missing first, then start over so that pkg-config is there.
 demo: deps
@@ -156,7 +166,7 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all demo check check-run neon-check conformance differential fuzz fuzz-run deps deps-test install clean
+.PHONY: all demo check check-run neon-check conformance differential fuzz fuzz-run deps deps-test install clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
 	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(B)/format/console.d
