@@ -25,7 +25,7 @@
 #include "quant/encode.h"
 #include "quant/lanes.h"
 
-#define MOTE_GPTQ_DAMPING 0.05     /* of the mean of H's diagonal, added to it; 0.02 to 0.2 make no difference */
+#define MOTE_GPTQ_DAMPING 0.02     /* of the mean of H's diagonal, added to it */
 #define MOTE_GPTQ_SWEEPS 8u        /* most passes of step 3 */
 
 /* What the encoder needs to know about one input: n = columns rounded up to 32.
