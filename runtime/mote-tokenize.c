@@ -19,6 +19,8 @@ static const char usage[] =
 	"  -p, --prompt TEXT           text from the command line\n"
 	"      --add-special           with the tokens that the tokenizer puts around a text (bos, eos)\n"
 	"      --plain                 text like \"<|im_end|>\" is ordinary text, not a control token\n"
+	"      --no-cache              encodes every word anew: the same ids, more slowly\n"
+	"      --time                  prints to standard error how long opening and encoding took\n"
 	"      --show                  one line for each token: its id and its text\n"
 	"      --decode                the input is ids, as a JSON list or separated by spaces; prints their text\n"
 	"      --skip-special          with --decode: leaves special tokens out\n"
@@ -46,7 +48,7 @@ static const char usage[] =
 
 struct options {
 	const char *model, *file, *prompt, *messages, *tools, *context, *diff;
-	bool decode, skip_special, plain, add_special, show, json, no_generation_prompt;
+	bool decode, skip_special, plain, add_special, no_cache, time, show, json, no_generation_prompt;
 };
 
 struct tool {
@@ -54,32 +56,49 @@ struct tool {
 	struct mote_container *container;
 	struct mote_tokenizer *tokenizer;
 	struct mote_error error;
+	double open_seconds;
 };
 
 /* ---- output; a text may hold any character, U+0000 too, which a cJSON string could not */
 
 static void print_json_text(const char *text, size_t bytes)
 {
+	size_t plain = 0;
+
 	putchar('"');
 	for (size_t i = 0; i < bytes; i++) {
 		unsigned char c = (unsigned char)text[i];
 
+		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+			continue;
+		fwrite(text + plain, 1, i - plain, stdout);
+		plain = i + 1;
 		if (c == '"' || c == '\\')
 			printf("\\%c", c);
 		else if (c == '\n')
 			fputs("\\n", stdout);
-		else if (c < 0x20 || c == 0x7f)
-			printf("\\u%04x", c);
 		else
-			putchar(c);
+			printf("\\u%04x", c);
 	}
+	fwrite(text + plain, 1, bytes - plain, stdout);
 	putchar('"');
 }
 
-static void print_ids(const struct mote_ids *ids, const char *between)
+/* Hundreds of thousands of them for a book: printf would take longer than encoding it. */
+static void print_ids(const struct mote_ids *ids, char between)
 {
-	for (size_t i = 0; i < ids->count; i++)
-		printf("%s%d", i ? between : "", (int)ids->id[i]);
+	for (size_t i = 0; i < ids->count; i++) {
+		uint32_t id = (uint32_t)ids->id[i];
+		char digits[12];
+		size_t at = sizeof digits;
+
+		do
+			digits[--at] = (char)('0' + id % 10);
+		while (id /= 10);
+		if (i)
+			digits[--at] = between;
+		fwrite(digits + at, 1, sizeof digits - at, stdout);
+	}
 }
 
 static void print_token(struct tool *t, const char *lead, int32_t id)
@@ -127,20 +146,26 @@ static enum mote_status read_input(struct tool *t, char **data, size_t *bytes)
 static enum mote_status encode(struct tool *t, const char *text, size_t bytes)
 {
 	const struct options *o = &t->options;
-	unsigned flags = (o->plain ? MOTE_ENCODE_PLAIN : 0) | (o->add_special ? MOTE_ENCODE_ADD_SPECIAL : 0);
+	unsigned flags = (o->plain ? MOTE_ENCODE_PLAIN : 0) | (o->add_special ? MOTE_ENCODE_ADD_SPECIAL : 0) |
+			 (o->no_cache ? MOTE_ENCODE_NO_CACHE : 0);
 	struct mote_ids ids = {0};
+	double started = mote_console_seconds(), seconds;
 	enum mote_status status = mote_tokenizer_encode(t->tokenizer, text, bytes, flags, &ids, &t->error);
 
+	seconds = mote_console_seconds() - started;
+	if (o->time)
+		fprintf(stderr, "opened in %.2f ms; %zu bytes to %zu ids in %.2f ms, %.1f MB/s\n", 1e3 * t->open_seconds,
+			bytes, ids.count, 1e3 * seconds, (double)bytes / 1e6 / seconds);
 	if (status == MOTE_OK && o->json) {
 		fputs("{\"ids\":[", stdout);
-		print_ids(&ids, ",");
+		print_ids(&ids, ',');
 		printf("],\"dropped_bytes\":%llu}\n", (unsigned long long)ids.dropped_bytes);
 	} else if (status == MOTE_OK) {
 		if (o->show)
 			for (size_t i = 0; i < ids.count; i++)
 				print_token(t, "", ids.id[i]);
 		else
-			print_ids(&ids, " ");
+			print_ids(&ids, ' ');
 		if (!o->show)
 			putchar('\n');
 		warn_dropped(&ids);
@@ -296,7 +321,7 @@ static void print_rendered(const struct mote_rendered *r, const struct mote_ids 
 		putchar('\n');
 	}
 	putchar('\n');
-	print_ids(ids, " ");
+	print_ids(ids, ' ');
 	putchar('\n');
 	warn_dropped(ids);
 }
@@ -310,7 +335,7 @@ static void print_rendered_json(const struct mote_rendered *r, const struct mote
 		printf("%s{\"begin\":%zu,\"end\":%zu,\"plain\":%s}", i ? "," : "", r->spans[i].begin, r->spans[i].end,
 		       r->spans[i].plain ? "true" : "false");
 	fputs("],\"ids\":[", stdout);
-	print_ids(ids, ",");
+	print_ids(ids, ',');
 	printf("],\"dropped_bytes\":%llu}\n", (unsigned long long)ids->dropped_bytes);
 }
 
@@ -421,6 +446,7 @@ static enum mote_status open_model(struct tool *t)
 {
 	enum mote_status status = mote_container_open(t->options.model, &t->container, &t->error);
 	const void *section;
+	double started;
 	size_t bytes;
 
 	if (status)
@@ -428,7 +454,9 @@ static enum mote_status open_model(struct tool *t)
 	section = mote_container_section(t->container, MOTE_SECTION_TOKENIZER, &bytes);
 	if (!section)
 		return mote_error_set(&t->error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer", t->options.model);
+	started = mote_console_seconds();
 	status = mote_tokenizer_open(section, bytes, &t->tokenizer, &t->error);
+	t->open_seconds = mote_console_seconds() - started;
 	if (status)
 		mote_error_prefix(&t->error, "%s", t->options.model);
 	return status;
@@ -458,40 +486,33 @@ static int usage_error(const char *message, const char *what)
 }
 
 enum {
-	ADD_SPECIAL = 256,
-	PLAIN,
-	SHOW,
-	DECODE,
-	SKIP_SPECIAL,
-	MESSAGES,
-	TOOLS,
-	CONTEXT,
-	NO_GENERATION_PROMPT,
-	DIFF,
-	JSON,
-	HELP,
-	VERSION
+	ADD_SPECIAL = 256, PLAIN, NO_CACHE, TIME, SHOW, DECODE, SKIP_SPECIAL, MESSAGES, TOOLS, CONTEXT,
+	NO_GENERATION_PROMPT, DIFF, JSON, HELP, VERSION
 };
 
 /* -1: go on; else the exit code. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	static const struct option list[] = {{"file", required_argument, NULL, 'f'},
-					     {"prompt", required_argument, NULL, 'p'},
-					     {"add-special", no_argument, NULL, ADD_SPECIAL},
-					     {"plain", no_argument, NULL, PLAIN},
-					     {"show", no_argument, NULL, SHOW},
-					     {"decode", no_argument, NULL, DECODE},
-					     {"skip-special", no_argument, NULL, SKIP_SPECIAL},
-					     {"messages", required_argument, NULL, MESSAGES},
-					     {"tools", required_argument, NULL, TOOLS},
-					     {"template-context", required_argument, NULL, CONTEXT},
-					     {"no-generation-prompt", no_argument, NULL, NO_GENERATION_PROMPT},
-					     {"diff", required_argument, NULL, DIFF},
-					     {"json", no_argument, NULL, JSON},
-					     {"help", no_argument, NULL, HELP},
-					     {"version", no_argument, NULL, VERSION},
-					     {0}};
+	static const struct option list[] = {
+		{"file", required_argument, NULL, 'f'},
+		{"prompt", required_argument, NULL, 'p'},
+		{"add-special", no_argument, NULL, ADD_SPECIAL},
+		{"plain", no_argument, NULL, PLAIN},
+		{"no-cache", no_argument, NULL, NO_CACHE},
+		{"time", no_argument, NULL, TIME},
+		{"show", no_argument, NULL, SHOW},
+		{"decode", no_argument, NULL, DECODE},
+		{"skip-special", no_argument, NULL, SKIP_SPECIAL},
+		{"messages", required_argument, NULL, MESSAGES},
+		{"tools", required_argument, NULL, TOOLS},
+		{"template-context", required_argument, NULL, CONTEXT},
+		{"no-generation-prompt", no_argument, NULL, NO_GENERATION_PROMPT},
+		{"diff", required_argument, NULL, DIFF},
+		{"json", no_argument, NULL, JSON},
+		{"help", no_argument, NULL, HELP},
+		{"version", no_argument, NULL, VERSION},
+		{0}
+	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "f:p:", list, NULL)) != -1) {
@@ -499,6 +520,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'f': o->file = optarg; break;
 		case 'p': o->prompt = optarg; break;
 		case ADD_SPECIAL: o->add_special = true; break;
+		case NO_CACHE: o->no_cache = true; break;
+		case TIME: o->time = true; break;
 		case PLAIN: o->plain = true; break;
 		case SHOW: o->show = true; break;
 		case DECODE: o->decode = true; break;
