@@ -1,9 +1,10 @@
 #include "runtime/text/sampler.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "runtime/kernels/exact.h"
+#include "runtime/kernels/kernels.h"
 
 struct candidate {
 	float weight; /* exp((logit - max) / temperature), 1 for the first */
@@ -12,9 +13,10 @@ struct candidate {
 
 struct mote_sampler {
 	struct mote_sampler_options options;
+	struct mote_kernels kernels; /* for softmax: its exponential is the same on every machine */
 	uint64_t random;
 	uint32_t vocab;
-	float *weight;               /* [vocab] by id */
+	float *weight;               /* [vocab] by id, 64-byte aligned */
 	struct candidate *candidate; /* [vocab] */
 };
 
@@ -36,6 +38,7 @@ static bool within(float x, float low, float high)
 enum mote_status mote_sampler_open(const struct mote_sampler_options *options, uint32_t vocab,
 				   struct mote_sampler **out, struct mote_error *error)
 {
+	enum mote_status status;
 	struct mote_sampler *s;
 
 	*out = NULL;
@@ -51,12 +54,16 @@ enum mote_status mote_sampler_open(const struct mote_sampler_options *options, u
 		s->options = *options;
 		s->random = options->seed;
 		s->vocab = vocab;
-		s->weight = malloc(vocab * sizeof *s->weight);
+		s->weight = aligned_alloc(64, ((size_t)vocab * sizeof *s->weight + 63) / 64 * 64);
 		s->candidate = malloc(vocab * sizeof *s->candidate);
 	}
 	if (!s || !s->weight || !s->candidate) {
 		mote_sampler_close(s);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory to sample from %u tokens", vocab);
+	}
+	if ((status = mote_kernels_select(NULL, &s->kernels, error))) {
+		mote_sampler_close(s);
+		return status;
 	}
 	*out = s;
 	return MOTE_OK;
@@ -109,8 +116,8 @@ static uint32_t cut(const struct mote_sampler *s, uint32_t n, bool complete, dou
 /* Orders as many of the best candidates as the options need (none when they keep all: then the order is that of the
  * ids) and returns how many stay. Sorting the whole vocabulary
  * would take longer than a forward pass of a small model: those above a threshold are collected and sorted, and the
- * threshold falls until they suffice. The result does not depend on the thresholds. */
-static uint32_t select_candidates(struct mote_sampler *s)
+ * threshold falls until they suffice. The result does not depend on the thresholds. all: the sum of all weights. */
+static uint32_t select_candidates(struct mote_sampler *s, double all)
 {
 	float threshold = 1.0f / 256;
 
@@ -122,7 +129,7 @@ static uint32_t select_candidates(struct mote_sampler *s)
 	for (;; threshold = threshold > 1e-12f ? threshold / 256 : 0) {
 		bool complete = threshold == 0;
 		uint32_t n = 0, kept, wanted = s->options.top_k;
-		double total = 0;
+		double total = wanted ? 0 : all;
 
 		for (uint32_t i = 0; i < s->vocab; i++)
 			if (s->weight[i] >= threshold)
@@ -135,9 +142,6 @@ static uint32_t select_candidates(struct mote_sampler *s)
 			complete = true;
 			for (uint32_t i = 0; i < n; i++)
 				total += (double)s->candidate[i].weight;
-		} else {
-			for (uint32_t i = 0; i < s->vocab; i++)
-				total += (double)s->weight[i];
 		}
 		kept = cut(s, n, complete, total);
 		if (kept)
@@ -148,18 +152,20 @@ static uint32_t select_candidates(struct mote_sampler *s)
 int32_t mote_sampler_next(struct mote_sampler *s, const float *logits)
 {
 	int32_t best = mote_sampler_argmax(logits, s->vocab);
-	float max = logits[best];
-	double sum = 0, target;
+	double all, sum = 0, target;
+	float scale, max;
 	uint32_t kept;
 
-	/* No temperature, or logits (NaN, infinity) of which no distribution can be made. */
-	if (s->options.temperature == 0 || !(max - max == 0))
+	if (s->options.temperature == 0)
 		return best;
-	for (uint32_t i = 0; i < s->vocab; i++) {
-		float x = (logits[i] - max) / s->options.temperature;
-		s->weight[i] = x == x ? mote_exact_expf(x) : 0;
-	}
-	kept = select_candidates(s);
+	scale = 1 / s->options.temperature;
+	max = logits[best] * scale;
+	if (!(max - max == 0)) /* NaN or infinite: no distribution can be made of it */
+		return best;
+	for (uint32_t i = 0; i < s->vocab; i++)
+		s->weight[i] = logits[i] == logits[i] ? logits[i] : -INFINITY;
+	all = (double)s->kernels.softmax(s->weight, s->vocab, scale, &max);
+	kept = select_candidates(s, all);
 	for (uint32_t i = 0; i < kept; i++)
 		sum += (double)s->candidate[i].weight;
 	target = (double)(random_next(&s->random) >> 11) * 0x1p-53 * sum;

@@ -76,6 +76,9 @@ stable "$work/out" >"$work/seed1"
 expect 0 "$run" "$m" --raw -p "A" --temp 2 --top-p 1 -n 40 --seed 1 -t 1 --json
 stable "$work/out" >"$work/other"
 same "$work/seed1" "$work/other" "the same seed"
+MOTE_ISA=scalar "$run" "$m" --raw -p "A" --temp 2 --top-p 1 -n 40 --seed 1 --json >"$work/out" 2>/dev/null
+stable "$work/out" | sed 's/"isa":"[a-z0-9]*"//' >"$work/other"
+same "$work/seed1" "$work/other" "the same seed with the scalar kernels"
 expect 0 "$run" "$m" --raw -p "A" --temp 2 --top-p 1 -n 40 --seed 2 --json
 stable "$work/out" >"$work/other"
 if cmp -s "$work/seed1" "$work/other"; then bad "seeds 1 and 2 give the same text"; else ok; fi
