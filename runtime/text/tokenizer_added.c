@@ -71,21 +71,24 @@ static bool stands_alone(const struct piece *in, size_t begin, size_t end)
 	return end == in->bytes || !mote_tokenizer_is_word(utf8_decode(in->text + end, &length));
 }
 
+/* Spaces beside the match go with it. Not beyond what the last match took on the left; on the right a match that lies
+ * in the spaces which the last one took begins where those end, or a text of spaces would take quadratic time. */
 static void widen(const struct piece *in, uint32_t flags, size_t taken, struct added_match *match)
 {
 	size_t length;
 
 	if (flags & ADDED_LSTRIP) {
-		size_t begin = match->begin;
-
-		while (begin > 0 && mote_tokenizer_is_space(char_before(in->text, begin)))
-			for (begin--; ((uint8_t)in->text[begin] & 0xc0) == 0x80; begin--)
+		while (match->begin > taken && mote_tokenizer_is_space(char_before(in->text, match->begin)))
+			for (match->begin--; ((uint8_t)in->text[match->begin] & 0xc0) == 0x80; match->begin--)
 				;
-		match->begin = begin > taken ? begin : taken;
+		match->begin = match->begin > taken ? match->begin : taken;
 	}
-	if (flags & ADDED_RSTRIP)
-		while (match->end < in->bytes && mote_tokenizer_is_space(utf8_decode(in->text + match->end, &length)))
+	if (flags & ADDED_RSTRIP) {
+		match->end = match->end > taken ? match->end : taken;
+		while (match->end < in->bytes &&
+		       mote_tokenizer_is_space(utf8_decode(in->text + match->end, &length)))
 			match->end += length;
+	}
 }
 
 bool mote_tokenizer_added_next(const struct mote_tokenizer *t, enum tokenizer_phase phase, const struct piece *in,
