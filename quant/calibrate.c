@@ -54,7 +54,7 @@ static bool bind(struct observer *o, struct mote_model *m)
 	return true;
 }
 
-static enum mote_status run_chunks(const struct mote_model *m, const struct mote_plan *text, struct mote_session *s,
+static enum mote_status run_chunks(const struct mote_plan *text, struct mote_session *s,
 				   const struct mote_progress *progress, struct mote_error *error)
 {
 	uint32_t *position = malloc(text->context * sizeof *position);
@@ -62,7 +62,6 @@ static enum mote_status run_chunks(const struct mote_model *m, const struct mote
 	enum mote_status status = MOTE_OK;
 	const float *logits;
 
-	(void)m;
 	if (!position || !want)
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for calibration");
 	for (uint32_t r = 0; r < text->context && status == MOTE_OK; r++) {
@@ -99,7 +98,7 @@ enum mote_status mote_calibrate_importance(struct mote_quantizer *q, const struc
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for calibration");
 	if (status == MOTE_OK) {
 		mote_session_set_tap(s, &tap);
-		status = run_chunks(&m, text, s, progress, error);
+		status = run_chunks(text, s, progress, error);
 	}
 	for (uint32_t i = 0; i < q->tensors && status == MOTE_OK; i++)
 		for (uint32_t j = 0; o.seen[i] && j < mote_container_tensor(q->source, i)->cols; j++)
