@@ -278,7 +278,8 @@ static enum mote_status encode_group(struct calibration *c, uint32_t layer, enum
 	enum mote_status status = add_moments(c, i, error);
 
 	if (status == MOTE_OK)
-		status = mote_second_order_init(&s, c->width[i], c->h, c->cross, c->tokens, MOTE_GPTQ_DAMPING, error);
+		status = mote_second_order_init(&s, c->width[i], c->h, c->cross, c->tokens, MOTE_GPTQ_DAMPING,
+						MOTE_GPTQ_TARGET_DAMPING, error);
 	for (int m = 0; m < MATRICES && groups[i].name[m] && status == MOTE_OK; m++) {
 		char name[128];
 
@@ -319,7 +320,7 @@ static enum mote_status encode_layer(struct calibration *c, uint32_t layer, floa
 		status = add_moments(c, HEAD, error);
 		if (status == MOTE_OK)
 			status = mote_second_order_init(&s, c->width[HEAD], c->h, c->cross, c->tokens, MOTE_GPTQ_DAMPING,
-							error);
+							MOTE_GPTQ_TARGET_DAMPING, error);
 		if (status == MOTE_OK)
 			status = encode_tensor(c, "lm_head.weight", &s, NULL, &head, error);
 		mote_second_order_free(&s);

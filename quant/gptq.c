@@ -53,20 +53,43 @@ MOTE_WIDEST static void factor(double *a, double *d, uint32_t n, double floor)
 	}
 }
 
+/* U and D of the mean of h_sum over the tokens, with `damp` added to its diagonal; and that matrix itself, unless h is
+ * NULL. a: [n][n] scratch. */
+static void damped_factor(const double *h_sum, uint32_t cols, uint32_t n, uint64_t tokens, double mean, double damp,
+			  double *a, float *h, float *u, double *d)
+{
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t j = 0; j <= i; j++) {
+			double value = i < cols ? h_sum[(size_t)i * cols + j] / (double)tokens : 0;
+
+			if (i == j)
+				value = i < cols ? value + damp : mean;
+			a[(size_t)j * n + i] = value;
+			if (h)
+				h[(size_t)i * n + j] = h[(size_t)j * n + i] = (float)value;
+		}
+	factor(a, d, n, damp * 1e-6);
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t j = i; j < n; j++)
+			u[(size_t)i * n + j] = (float)a[(size_t)i * n + j];
+}
+
 enum mote_status mote_second_order_init(struct mote_second_order *s, uint32_t cols, const double *h_sum,
 					const double *cross_sum, uint64_t tokens, double damping,
-					struct mote_error *error)
+					double target_damping, struct mote_error *error)
 {
 	uint32_t n = (cols + BLOCK - 1) / BLOCK * BLOCK;
 	size_t elements = (size_t)n * n;
-	double *a = calloc(elements, sizeof *a), mean = 0, damp;
+	double *a = malloc(elements * sizeof *a), mean = 0;
 
 	*s = (struct mote_second_order){ .n = n };
 	s->h = calloc(elements, sizeof *s->h);
 	s->u = calloc(elements, sizeof *s->u);
 	s->d = calloc(n, sizeof *s->d);
+	s->target_u = calloc(elements, sizeof *s->target_u);
+	s->target_d = calloc(n, sizeof *s->target_d);
 	s->cross = cross_sum ? calloc(elements, sizeof *s->cross) : NULL;
-	if (!a || !s->h || !s->u || !s->d || (cross_sum && !s->cross)) {
+	if (!a || !s->h || !s->u || !s->d || !s->target_u || !s->target_d || (cross_sum && !s->cross)) {
 		free(a);
 		mote_second_order_free(s);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a %u x %u Hessian", n, n);
@@ -76,19 +99,8 @@ enum mote_status mote_second_order_init(struct mote_second_order *s, uint32_t co
 	mean /= cols;
 	if (!(mean > 0))
 		mean = 1; /* the input is always zero: any positive H will do */
-	damp = mean * damping;
-	for (uint32_t i = 0; i < n; i++)
-		for (uint32_t j = 0; j <= i; j++) {
-			double value = i < cols ? h_sum[(size_t)i * cols + j] / (double)tokens : 0;
-
-			if (i == j)
-				value = i < cols ? value + damp : mean;
-			a[(size_t)j * n + i] = value;
-			s->h[(size_t)i * n + j] = s->h[(size_t)j * n + i] = (float)value;
-		}
-	factor(a, s->d, n, damp * 1e-6);
-	for (size_t i = 0; i < elements; i++)
-		s->u[i] = (float)a[i];
+	damped_factor(h_sum, cols, n, tokens, mean, mean * damping, a, s->h, s->u, s->d);
+	damped_factor(h_sum, cols, n, tokens, mean, mean * target_damping, a, NULL, s->target_u, s->target_d);
 	if (cross_sum)
 		for (uint32_t i = 0; i < cols; i++)
 			for (uint32_t j = 0; j < cols; j++)
@@ -102,6 +114,8 @@ void mote_second_order_free(struct mote_second_order *s)
 	free(s->h);
 	free(s->u);
 	free(s->d);
+	free(s->target_u);
+	free(s->target_d);
 	free(s->cross);
 	*s = (struct mote_second_order){ 0 };
 }
@@ -149,10 +163,10 @@ MOTE_WIDEST static void add_block(mote_lanes *sum, const float *m, size_t stride
 
 /* ---- step 1: the target ---- */
 
-/* x = b H^-1 in place, by U^T, D and U; blocks keep what is touched repeatedly in the cache. */
+/* x = b H^-1 in place, by the target's U^T, D and U; blocks keep what is touched repeatedly in the cache. */
 static void solve(const struct work *w, mote_lanes *x)
 {
-	const float *u = w->s->u;
+	const float *u = w->s->target_u;
 	uint32_t n = w->n;
 
 	for (uint32_t o = 0; o < n; o += BLOCK) {
@@ -166,7 +180,7 @@ static void solve(const struct work *w, mote_lanes *x)
 		add_block(x + o + BLOCK, u + (size_t)o * n + o + BLOCK, n, solved, n - o - BLOCK);
 	}
 	for (uint32_t i = 0; i < n; i++)
-		x[i] /= (float)w->s->d[i];
+		x[i] /= (float)w->s->target_d[i];
 	for (uint32_t i = n; i-- > 0;) {
 		mote_lanes rest = { 0 };
 

@@ -25,7 +25,10 @@
 #include "quant/encode.h"
 #include "quant/lanes.h"
 
-#define MOTE_GPTQ_DAMPING 0.02     /* of the mean of H's diagonal, added to it */
+/* Added to H's diagonal, as shares of its mean. The target's is the larger: what a matrix makes good for those before
+ * it must hold for inputs too that the calibration text does not have. */
+#define MOTE_GPTQ_DAMPING 0.05
+#define MOTE_GPTQ_TARGET_DAMPING 0.3
 #define MOTE_GPTQ_SWEEPS 8u        /* most passes of step 3 */
 
 /* What the encoder needs to know about one input: n = columns rounded up to 32.
@@ -35,6 +38,8 @@ struct mote_second_order {
 	float *h;      /* [n][n] H with damping; padding columns have a unit of their own */
 	float *u;      /* [n][n] U, rows beyond the diagonal */
 	double *d;     /* [n] D, positive */
+	float *target_u;  /* the same of H with the target's damping */
+	double *target_d;
 	float *cross;  /* [n][n] C transposed: row j holds C's column j; or NULL: t = w */
 };
 
@@ -42,7 +47,7 @@ struct mote_second_order {
  * is sum (x - x^) x^^T. MOTE_ERROR_MEMORY. */
 enum mote_status mote_second_order_init(struct mote_second_order *s, uint32_t cols, const double *h_sum,
 					const double *cross_sum, uint64_t tokens, double damping,
-					struct mote_error *error);
+					double target_damping, struct mote_error *error);
 void mote_second_order_free(struct mote_second_order *s);
 
 /* Floats of scratch for one call of mote_gptq_encode(). */

@@ -111,7 +111,7 @@ static struct problem *make_problem(double noise, bool cross)
 	for (int r = 0; r < ROWS; r++)
 		for (int j = 0; j < COLS; j++)
 			p->rows[r * N + j] = (float)(0.05 * random_normal());
-	assert_int_equal(mote_second_order_init(&p->s, COLS, p->h, cross ? p->cross : NULL, TOKENS, 0.01, NULL), MOTE_OK);
+	assert_int_equal(mote_second_order_init(&p->s, COLS, p->h, cross ? p->cross : NULL, TOKENS, 0.01, 0.01, NULL), MOTE_OK);
 	assert_int_equal(p->s.n, N);
 	return p;
 }
@@ -343,7 +343,7 @@ static void test_dead_inputs(void **state)
 			for (int j = 0; j < COLS; j++)
 				if (i >= dead || j >= dead)
 					p->h[i * COLS + j] = p->cross[i * COLS + j] = 0;
-		assert_int_equal(mote_second_order_init(&p->s, COLS, p->h, p->cross, TOKENS, 0.05, NULL), MOTE_OK);
+		assert_int_equal(mote_second_order_init(&p->s, COLS, p->h, p->cross, TOKENS, 0.05, 1.0, NULL), MOTE_OK);
 		encode(p, &g, NULL, quants, scales, &returned);
 		assert_true(isfinite(returned));
 		for (int i = 0; i < ROWS * N / 32; i++)
