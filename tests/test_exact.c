@@ -132,7 +132,7 @@ static void test_fmaf(void **unused)
 		int64_t a = (int64_t)(random_u64() >> 40) - 0x800000, b = (int64_t)(random_u64() >> 40) - 0x800000;
 		int64_t c = (int64_t)(random_u64() >> 40) - 0x800000;
 		int shift = (int)(random_u64() % 38);
-		__int128 exact = (__int128)a * b + ((__int128)c << shift);
+		__int128 exact = (__int128)a * b + (__int128)c * ((__int128)1 << shift);
 		float want = (float)exact; /* converted with one rounding */
 		float got = mote_exact_fmaf((float)a, (float)b, (float)c * (float)((int64_t)1 << shift));
 
