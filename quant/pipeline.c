@@ -12,7 +12,7 @@ enum {
 	VALIDATION_TOKENS = 8192,       /* of text that the source writes itself */
 	CALIBRATION_TOKENS_MIN = 4096,  /* of any text */
 	CALIBRATION_TOKENS_MAX = 16384,
-	SENSITIVITY_TOKENS_MIN = 512,
+	SENSITIVITY_TOKENS_MIN = 256,
 	SENSITIVITY_TOKENS_MAX = 2048,
 	KLD_ATTEMPTS = 3
 };
@@ -166,10 +166,12 @@ static enum mote_status plan_calibration(struct pipeline *p, struct mote_error *
 /* The calibration text again, so that nothing is chosen by what it will be measured on; the first chunks will do. */
 static enum mote_status measure_sensitivities(struct pipeline *p, struct mote_error *error)
 {
-	uint32_t tokens = tokens_for(p, (uint64_t)1 << 36, SENSITIVITY_TOKENS_MIN, SENSITIVITY_TOKENS_MAX);
+	uint32_t tokens = tokens_for(p, (uint64_t)1 << 35, SENSITIVITY_TOKENS_MIN, SENSITIVITY_TOKENS_MAX);
 	struct mote_plan plan = p->calibration; /* shares its ids */
 
 	phase(p, "measuring sensitivities");
+	if (tokens < plan.context)
+		plan.context = tokens; /* of the one chunk that is left then */
 	plan.first = plan.context / 8; /* more of what is computed is scored than when measuring for others to repeat */
 	plan.chunk_rows = plan.context - plan.first - 1;
 	plan.chunks = tokens / plan.context < plan.chunks ? tokens / plan.context : plan.chunks;
