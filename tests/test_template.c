@@ -174,8 +174,8 @@ static const struct example methods[] = {
 	  "['a', 'b'] ['a', 'b', 'c'] ['a b', 'c'] ('a', '.', 'b') axb ['l1', 'l2']", NULL },
 	{ "{{ 'stra\303\237e'.upper() }} {{ '\316\221\316\243'.lower() }} {{ \"they're \307\206\".title() }} "
 	  "{{ 'aB'.swapcase() }} {{ '\303\251'.isalpha() }} {{ '\302\262'.isdigit() }} {{ '12'.isdecimal() }} "
-	  "{{ 'a_1'.isidentifier() }}",
-	  "STRASSE \316\261\317\202 They'Re \307\205 Ab True True True True", NULL },
+	  "{{ 'a_1'.isidentifier() }} {{ 'd\314\201'.isidentifier() }} {{ '1a'.isidentifier() }}",
+	  "STRASSE \316\261\317\202 They'Re \307\205 Ab True True True True True False", NULL },
 	{ "{{ 'abc'.find('c') }} {{ 'abcabc'.rfind('b') }} {{ 'aaa'.count('a') }} {{ 'ab'.startswith(('x', 'a')) }} "
 	  "{{ 'abc'.endswith('c', 0, 3) }} {{ '-7'.zfill(4) }} {{ 'ab'.removeprefix('a') }} "
 	  "{{ 'a\tb'.expandtabs(4) }} {{ ','.join(['a', 'b']) }}",

@@ -359,6 +359,8 @@ bool mote_jinja_is_space(uint32_t code);
 bool mote_jinja_is_line_break(uint32_t code);
 bool mote_jinja_is_printable(uint32_t code);
 bool mote_jinja_is_word(uint32_t code);   /* \w */
+/* May stand in a Python identifier, or begin one: Unicode's XID_Continue, XID_Start (UAX 31). */
+bool mote_jinja_is_identifier(uint32_t code, bool first);
 enum jinja_class {
 	JINJA_ALPHA, JINJA_ALNUM, JINJA_DIGIT, JINJA_DECIMAL, JINJA_NUMERIC, JINJA_LOWER, JINJA_UPPER,
 	JINJA_TITLE, JINJA_CASED

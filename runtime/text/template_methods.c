@@ -482,7 +482,7 @@ static struct jinja_value isidentifier(const struct call *c)
 
 	for (size_t i = 0; i < c->t->bytes; i += length) {
 		code = mote_jinja_decode(c->t->at + i, &length);
-		if (!mote_jinja_is_word(code) || (!i && code != '_' && !mote_jinja_is(code, JINJA_ALPHA)))
+		if (!mote_jinja_is_identifier(code, i == 0))
 			return mote_jinja_bool(false);
 	}
 	return mote_jinja_bool(c->t->bytes != 0);

@@ -137,6 +137,25 @@ bool mote_jinja_is_word(uint32_t code)
 	return mote_jinja_is(code, JINJA_ALNUM);
 }
 
+/* XID_Start and XID_Continue are defined by categories, a few characters of Unicode's Other_ID_Start and
+ * Other_ID_Continue, and less those whose compatibility form (NFKC) would not be an identifier. */
+bool mote_jinja_is_identifier(uint32_t code, bool first)
+{
+	utf8proc_category_t c = category(code);
+
+	if (code == 0x37a || code == 0x2e2f || (code >= 0xfc5e && code <= 0xfc63) || code == 0xfdfa || code == 0xfdfb ||
+	    (code >= 0xfe70 && code <= 0xfe7e && !(code & 1)))
+		return false;
+	if (code == 0xe33 || code == 0xeb3 || code == 0xff9e || code == 0xff9f)
+		return !first;
+	if (code == '_' || is_letter(c) || c == UTF8PROC_CATEGORY_NL || code == 0x1885 || code == 0x1886 ||
+	    code == 0x2118 || code == 0x212e)
+		return true;
+	return !first && (c == UTF8PROC_CATEGORY_MN || c == UTF8PROC_CATEGORY_MC || c == UTF8PROC_CATEGORY_ND ||
+			  c == UTF8PROC_CATEGORY_PC || code == 0xb7 || code == 0x387 ||
+			  (code >= 0x1369 && code <= 0x1371) || code == 0x19da);
+}
+
 /* Characters whose upper or title case is more than one (Unicode's SpecialCasing.txt, unconditional part, without
  * the polytonic Greek rows). */
 static const struct {
