@@ -6,20 +6,68 @@
 
 #include "format/half.h"
 
-/* What fills the place of a weight that does not exist: the quant of value zero, and for q4 the
- * index that has value zero in the linear codebook. */
-#define Q8_PADDING 128u
-#define Q4_PADDING 8u
+enum { GROUPS = 8, LINE = 64, MOST_PIECES = 3 };
 
 const uint8_t mote_codebook_linear[16] = {
 	120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 132, 133, 134, 135
 };
 
+const uint8_t mote_codebook_linear3[16] = { 124, 125, 126, 127, 128, 129, 130, 131 };
+
+/* Where the bits of a group's quants are: in these lines of the block, lowest bits first. One of no bits ends the list. */
+struct piece {
+	uint8_t line, shift, bits;
+};
+
+typedef struct piece group_layout[MOST_PIECES];
+
+static const group_layout q8_groups[GROUPS] = {
+	{ { 0, 0, 8 } }, { { 1, 0, 8 } }, { { 2, 0, 8 } }, { { 3, 0, 8 } },
+	{ { 4, 0, 8 } }, { { 5, 0, 8 } }, { { 6, 0, 8 } }, { { 7, 0, 8 } },
+};
+
+static const group_layout q6_groups[GROUPS] = {
+	{ { 0, 0, 6 } }, { { 1, 0, 6 } }, { { 2, 0, 6 } }, { { 3, 0, 6 } }, { { 4, 0, 6 } }, { { 5, 0, 6 } },
+	{ { 0, 6, 2 }, { 1, 6, 2 }, { 2, 6, 2 } },
+	{ { 3, 6, 2 }, { 4, 6, 2 }, { 5, 6, 2 } },
+};
+
+static const group_layout q5_groups[GROUPS] = {
+	{ { 0, 0, 5 } }, { { 1, 0, 5 } }, { { 2, 0, 5 } }, { { 3, 0, 5 } }, { { 4, 0, 5 } },
+	{ { 0, 5, 3 }, { 3, 5, 2 } },
+	{ { 1, 5, 3 }, { 4, 5, 2 } },
+	{ { 2, 5, 3 }, { 3, 7, 1 }, { 4, 7, 1 } },
+};
+
+static const group_layout q4_groups[GROUPS] = {
+	{ { 0, 0, 4 } }, { { 0, 4, 4 } }, { { 1, 0, 4 } }, { { 1, 4, 4 } },
+	{ { 2, 0, 4 } }, { { 2, 4, 4 } }, { { 3, 0, 4 } }, { { 3, 4, 4 } },
+};
+
+static const group_layout q3_groups[GROUPS] = {
+	{ { 0, 0, 3 } }, { { 0, 3, 3 } }, { { 1, 0, 3 } }, { { 1, 3, 3 } }, { { 2, 0, 3 } }, { { 2, 3, 3 } },
+	{ { 0, 6, 2 }, { 2, 6, 1 } },
+	{ { 1, 6, 2 }, { 2, 7, 1 } },
+};
+
+static const group_layout *groups_of(enum mote_type type)
+{
+	switch (type) {
+	case MOTE_Q8: return q8_groups;
+	case MOTE_Q6: return q6_groups;
+	case MOTE_Q5: return q5_groups;
+	case MOTE_Q4: return q4_groups;
+	case MOTE_Q3: return q3_groups;
+	default: return NULL;
+	}
+}
+
 static const struct {
 	enum mote_type type;
 	char name[8];
 } types[] = {
-	{ MOTE_F32, "f32" }, { MOTE_F16, "f16" }, { MOTE_BF16, "bf16" }, { MOTE_Q8, "q8" }, { MOTE_Q4, "q4" }
+	{ MOTE_F32, "f32" }, { MOTE_F16, "f16" }, { MOTE_BF16, "bf16" }, { MOTE_Q8, "q8" }, { MOTE_Q6, "q6" },
+	{ MOTE_Q5, "q5" }, { MOTE_Q4, "q4" }, { MOTE_Q3, "q3" }
 };
 
 const char *mote_type_name(enum mote_type type)
@@ -40,9 +88,9 @@ bool mote_type_from_name(const char *name, enum mote_type *type)
 	return false;
 }
 
-bool mote_type_is_quantized(enum mote_type type)
+const uint8_t *mote_type_linear_codebook(enum mote_type type)
 {
-	return type == MOTE_Q8 || type == MOTE_Q4;
+	return type == MOTE_Q4 ? mote_codebook_linear : type == MOTE_Q3 ? mote_codebook_linear3 : NULL;
 }
 
 static size_t round_up_64(size_t bytes)
@@ -79,12 +127,12 @@ enum mote_status mote_matrix_init(struct mote_matrix *m, enum mote_type type, ui
 		elements = (size_t)m->cols * MOTE_PANEL_ROWS * 2;
 		break;
 	case MOTE_Q8:
-		scales = (size_t)m->blocks * MOTE_PANEL_ROWS * 2;
-		elements = (size_t)m->blocks * MOTE_PANEL_ROWS * MOTE_BLOCK_COLS;
-		break;
+	case MOTE_Q6:
+	case MOTE_Q5:
 	case MOTE_Q4:
+	case MOTE_Q3:
 		scales = (size_t)m->blocks * MOTE_PANEL_ROWS * 2;
-		elements = (size_t)m->blocks * MOTE_PANEL_ROWS * MOTE_BLOCK_COLS / 2;
+		elements = (size_t)m->blocks * mote_type_bits(type) * LINE;
 		break;
 	default:
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "unknown tensor type %u", (unsigned)type);
@@ -96,21 +144,43 @@ enum mote_status mote_matrix_init(struct mote_matrix *m, enum mote_type type, ui
 	return MOTE_OK;
 }
 
-/* Where a column of a row lies behind the quants' start. */
-static size_t q8_place(uint32_t row, uint32_t col)
+/* The quant of row `lane` and column col of a block; lines: the block's. */
+static uint32_t get_quant(const group_layout *groups, const uint8_t *lines, uint32_t lane, uint32_t col)
 {
-	return ((size_t)(col / 4) * MOTE_PANEL_ROWS + row) * 4 + col % 4;
+	const struct piece *piece = groups[col / 4];
+	uint32_t quant = 0, at = 0;
+
+	for (uint32_t i = 0; i < MOST_PIECES && piece[i].bits; i++) {
+		uint32_t byte = lines[piece[i].line * LINE + lane * 4 + col % 4];
+		quant |= (byte >> piece[i].shift & ((1u << piece[i].bits) - 1)) << at;
+		at += piece[i].bits;
+	}
+	return quant;
 }
 
-/* The byte; columns 8g..8g+3 are its low nibble, 8g+4..8g+7 the high one. */
-static size_t q4_place(uint32_t row, uint32_t col)
+void mote_block_unpack(enum mote_type type, const uint8_t *lines, uint8_t quants[512])
 {
-	return ((size_t)(col / 8) * MOTE_PANEL_ROWS + row) * 4 + col % 4;
+	const group_layout *groups = groups_of(type);
+
+	for (uint32_t i = 0; i < GROUPS * LINE; i++)
+		quants[i] = (uint8_t)get_quant(groups, lines, i % LINE / 4, i / LINE * 4 + i % 4);
 }
 
-static uint32_t q4_shift(uint32_t col)
+/* The inverse; lines are zero. */
+static void pack_block(const group_layout *groups, const uint8_t quants[restrict GROUPS * LINE], uint8_t *restrict lines)
 {
-	return col & 4u;
+	for (uint32_t group = 0; group < GROUPS; group++) {
+		uint32_t at = 0;
+
+		for (const struct piece *piece = groups[group]; piece < groups[group] + MOST_PIECES; piece++) {
+			const uint8_t *from = quants + group * LINE;
+			uint8_t *line = lines + piece->line * LINE;
+
+			for (uint32_t i = 0; i < LINE && piece->bits; i++)
+				line[i] |= (uint8_t)((from[i] >> at & ((1u << piece->bits) - 1)) << piece->shift);
+			at += piece->bits;
+		}
+	}
 }
 
 static uint16_t load_u16(const uint8_t *p)
@@ -120,36 +190,39 @@ static uint16_t load_u16(const uint8_t *p)
 	return x;
 }
 
+static void decode_quants(const struct mote_matrix *m, const uint8_t *panel, uint32_t lane, float *out)
+{
+	const group_layout *groups = groups_of(m->type);
+	const size_t block_bytes = (size_t)mote_type_bits(m->type) * LINE;
+
+	for (uint32_t col = 0; col < m->cols; col++) {
+		uint32_t block = col / MOTE_BLOCK_COLS;
+		const uint8_t *lines = panel + m->quants_offset + block * block_bytes;
+		uint32_t quant = get_quant(groups, lines, lane, col % MOTE_BLOCK_COLS);
+		float scale = mote_f32_from_f16(load_u16(panel + ((size_t)block * MOTE_PANEL_ROWS + lane) * 2));
+
+		out[col] = scale * (float)mote_quant_value(m->type, m->codebook, quant); /* 11 bits times 8: exact */
+	}
+}
+
 void mote_matrix_decode_row(const struct mote_matrix *m, uint32_t row, float *out)
 {
 	const uint8_t *panel = m->data + (size_t)(row / MOTE_PANEL_ROWS) * m->panel_bytes;
-	const uint8_t *quants = panel + m->quants_offset;
 	uint32_t lane = row % MOTE_PANEL_ROWS;
 
+	if (mote_type_is_quantized(m->type)) {
+		decode_quants(m, panel, lane, out);
+		return;
+	}
 	for (uint32_t col = 0; col < m->cols; col++) {
 		size_t element = (size_t)col * MOTE_PANEL_ROWS + lane;
-		float scale = 0;
-		int value = 0;
 
-		switch (m->type) {
-		case MOTE_F32:
+		if (m->type == MOTE_F32)
 			memcpy(out + col, panel + element * 4, 4);
-			continue;
-		case MOTE_F16:
+		else if (m->type == MOTE_F16)
 			out[col] = mote_f32_from_f16(load_u16(panel + element * 2));
-			continue;
-		case MOTE_BF16:
+		else
 			out[col] = mote_f32_from_bf16(load_u16(panel + element * 2));
-			continue;
-		case MOTE_Q8:
-			value = quants[q8_place(lane, col)] - 128;
-			break;
-		case MOTE_Q4:
-			value = m->codebook[quants[q4_place(lane, col)] >> q4_shift(col) & 15] - 128;
-			break;
-		}
-		scale = mote_f32_from_f16(load_u16(panel + ((size_t)(col / MOTE_BLOCK_COLS) * MOTE_PANEL_ROWS + lane) * 2));
-		out[col] = scale * (float)value; /* 11 bits times 8: exact */
 	}
 }
 
@@ -176,26 +249,24 @@ void mote_panel_pack_floats(const struct mote_matrix *m, const float *rows, uint
 void mote_panel_pack_quants(const struct mote_matrix *m, const uint8_t *quants, const uint16_t *scales,
 			    uint32_t n_rows, void *out)
 {
-	uint8_t *panel = out, *packed = panel + m->quants_offset;
-	uint32_t padded = m->blocks * MOTE_BLOCK_COLS;
-	bool q8 = m->type == MOTE_Q8;
+	const group_layout *groups = groups_of(m->type);
+	const size_t block_bytes = (size_t)mote_type_bits(m->type) * LINE, padded = (size_t)m->blocks * MOTE_BLOCK_COLS;
+	uint8_t *panel = out;
 
-	memset(panel, 0, m->quants_offset);
-	memset(packed, q8 ? Q8_PADDING : Q4_PADDING << 4 | Q4_PADDING, m->panel_bytes - m->quants_offset);
-	for (uint32_t lane = 0; lane < n_rows; lane++) {
-		for (uint32_t block = 0; block < m->blocks; block++)
-			memcpy(panel + ((size_t)block * MOTE_PANEL_ROWS + lane) * 2,
-			       scales + (size_t)lane * m->blocks + block, 2);
-		for (uint32_t col = 0; col < m->cols; col++) {
-			uint8_t q = quants[(size_t)lane * padded + col];
-			uint8_t *byte;
+	memset(panel, 0, m->panel_bytes);
+	for (uint32_t block = 0; block < m->blocks; block++) {
+		uint32_t begin = block * MOTE_BLOCK_COLS;
+		uint32_t n = m->cols - begin < MOTE_BLOCK_COLS ? m->cols - begin : MOTE_BLOCK_COLS;
+		uint8_t places[GROUPS * LINE];
 
-			if (q8) {
-				packed[q8_place(lane, col)] = q;
-				continue;
-			}
-			byte = packed + q4_place(lane, col);
-			*byte = (uint8_t)((*byte & 0xf0u >> q4_shift(col)) | (q & 15u) << q4_shift(col));
+		memset(places, (int)mote_type_levels(m->type) / 2, sizeof places);
+		for (uint32_t lane = 0; lane < n_rows; lane++) {
+			const uint8_t *row = quants + lane * padded + begin;
+
+			memcpy(panel + ((size_t)block * MOTE_PANEL_ROWS + lane) * 2, scales + (size_t)lane * m->blocks + block, 2);
+			for (uint32_t col = 0; col < n; col++)
+				places[col / 4 * LINE + lane * 4 + col % 4] = row[col];
 		}
+		pack_block(groups, places, panel + m->quants_offset + block * block_bytes);
 	}
 }

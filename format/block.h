@@ -6,19 +6,29 @@
  * of a vector register is row r and no kernel ever sums across lanes.
  *
  *   f32 f16 bf16   panel: [cols][16] elements, padded to a multiple of 64 bytes
- *   q8             panel: scales [blocks][16] f16, padded to a multiple of 64 bytes, then
- *                  quants [blocks][8 groups][16 rows][4 columns] u8;
- *                  weight = scale * (u - 128)
- *   q4             panel: scales like q8, then quants [blocks][4 groups][16 rows][4 columns] u8;
- *                  low nibble: column 8*group + c, high nibble: column 8*group + 4 + c;
- *                  weight = scale * (codebook[nibble] - 128), codebook: the tensor's 16 u8
+ *   quantized      panel: scales [blocks][16] f16, padded to a multiple of 64 bytes, then
+ *                  quants [blocks][bits] lines of 64 bytes, [16 rows][4 columns] u8
+ *
+ *   q8 q6 q5       weight = scale * (quant - 128, - 32, - 16)
+ *   q4 q3          weight = scale * (codebook[quant] - 128), codebook: the tensor's 16 or 8 u8
  *
  * where a block is 32 columns, blocks = ceil(cols / 32), scales are f16, and everything is little
- * endian. Rows beyond the last and columns beyond cols are padding. It is written thus: float
- * elements and scales of padding rows are zero, quants of padding rows and columns are 128 (q8)
- * or index 8 (q4), bytes between scales and quants and behind the elements are zero. Readers do
- * not look at it: whoever multiplies has activations of zero in padding columns and drops the
- * sums of padding rows. decode_row() never returns padding.
+ * endian. A block has 8 groups of 4 columns and as many lines as its type has bits. Groups lie in as
+ * many whole fields as a line's bytes have, and the bits left on top of the lines make up the last groups:
+ *
+ *   q8   group g: line g
+ *   q6   group g < 6: bits 0-5 of line g; group 6: bits 6-7 of lines 0, 1, 2, lowest first; group 7: of lines 3, 4, 5
+ *   q5   group g < 5: bits 0-4 of line g; group 5: bits 5-7 of line 0 and 5-6 of line 3; group 6: bits 5-7 of line 1
+ *        and 5-6 of line 4; group 7: bits 5-7 of line 2 and bit 7 of lines 3 and 4
+ *   q4   group g: the low (g even) or high nibble of line g / 2
+ *   q3   group g < 6: bits 0-2 (g even) or 3-5 of line g / 2; group 6: bits 6-7 of line 0 and bit 6 of line 2;
+ *        group 7: bits 6-7 of line 1 and bit 7 of line 2
+ *
+ * Rows beyond the last and columns beyond cols are padding. It is written thus: float elements and
+ * scales of padding rows are zero, quants of padding rows and columns are half of the levels (128 for q8,
+ * index 8 for q4), bytes between scales and quants and behind the elements are zero. Readers do not
+ * look at it: whoever multiplies has activations of zero in padding columns and drops the sums of
+ * padding rows. decode_row() never returns padding.
  */
 #ifndef MOTE_FORMAT_BLOCK_H
 #define MOTE_FORMAT_BLOCK_H
@@ -40,13 +50,16 @@ enum mote_type {
 	MOTE_F16 = 2,
 	MOTE_BF16 = 3,
 	MOTE_Q8 = 16,
-	MOTE_Q4 = 17
+	MOTE_Q4 = 17,
+	MOTE_Q6 = 18,
+	MOTE_Q5 = 19,
+	MOTE_Q3 = 20
 };
 
 /* A view of a matrix; borrows its data and codebook. Made by mote_matrix_init(). */
 struct mote_matrix {
 	const uint8_t *data;     /* [panels][panel_bytes], 64-byte aligned */
-	const uint8_t *codebook; /* q4: [16] value + 128; else NULL */
+	const uint8_t *codebook; /* [16] value + 128 for types that have one; else NULL */
 	enum mote_type type;
 	uint32_t rows, cols;     /* logical shape, both at least 1 */
 	uint32_t panels;         /* ceil(rows / 16) */
@@ -59,7 +72,38 @@ struct mote_matrix {
 const char *mote_type_name(enum mote_type type);
 /* False when the name is no type's. */
 bool mote_type_from_name(const char *name, enum mote_type *type);
-bool mote_type_is_quantized(enum mote_type type);
+
+/* Bits of a quant, and with it lines of 64 bytes that a block takes; 0 for float types. Kernels want it at
+ * compile time. */
+static inline uint32_t mote_type_bits(enum mote_type type)
+{
+	return type == MOTE_Q8 ? 8 : type == MOTE_Q6 ? 6 : type == MOTE_Q5 ? 5 : type == MOTE_Q4 ? 4 : type == MOTE_Q3 ? 3 : 0;
+}
+
+static inline bool mote_type_is_quantized(enum mote_type type)
+{
+	return mote_type_bits(type) != 0;
+}
+
+/* Quants are 0..levels - 1. The one in the middle, levels / 2, has the value zero, in a codebook the linear one. */
+static inline uint32_t mote_type_levels(enum mote_type type)
+{
+	return 1u << mote_type_bits(type);
+}
+
+static inline bool mote_type_has_codebook(enum mote_type type)
+{
+	return type == MOTE_Q4 || type == MOTE_Q3;
+}
+
+/* The codebook of plain rounding, [16]: q4: -8..7, each + 128; q3: -4..3, then zeros. NULL for types without. */
+const uint8_t *mote_type_linear_codebook(enum mote_type type);
+
+/* What a quant is worth, in units of its block's scale. codebook: of types that have one. */
+static inline int32_t mote_quant_value(enum mote_type type, const uint8_t *codebook, uint32_t quant)
+{
+	return mote_type_has_codebook(type) ? codebook[quant] - 128 : (int32_t)quant - (int32_t)(mote_type_levels(type) / 2);
+}
 
 /* Fills m for data that holds a matrix of this type and shape (data and codebook may be NULL
  * for planning) and stores the bytes it takes, panels and all.
@@ -75,14 +119,16 @@ void mote_matrix_decode_row(const struct mote_matrix *m, uint32_t row, float *ou
  *   rows  [n_rows][cols] row-major f32, n_rows 1..16; out [m->panel_bytes], wholly written */
 void mote_panel_pack_floats(const struct mote_matrix *m, const float *rows, uint32_t n_rows, void *out);
 
+/* Takes a block apart: [bits][16 rows][4 columns] lines to quants [8 groups][16 rows][4 columns]. */
+void mote_block_unpack(enum mote_type type, const uint8_t *lines, uint8_t quants[512]);
+
 /* Packs one panel of quants.
- *   quants [n_rows][blocks*32] row-major: q8: u = q + 128; q4: codebook index 0..15 (columns
- *          beyond cols are not read)
+ *   quants [n_rows][blocks*32] row-major: 0..levels - 1 (columns beyond cols are not read)
  *   scales [n_rows][blocks] f16 bits; out [m->panel_bytes], wholly written */
 void mote_panel_pack_quants(const struct mote_matrix *m, const uint8_t *quants, const uint16_t *scales,
 			    uint32_t n_rows, void *out);
 
-/* The codebook of plain rounding: -8..7, each value + 128. */
-extern const uint8_t mote_codebook_linear[16];
+/* mote_type_linear_codebook() of q4 and of q3. */
+extern const uint8_t mote_codebook_linear[16], mote_codebook_linear3[16];
 
 #endif

@@ -34,7 +34,6 @@ static enum mote_status check_tensor(struct mote_cursor *cursor, const uint8_t *
 				     const struct mote_layout_tensor *entry, uint64_t end, uint64_t limit,
 				     struct mote_tensor *t)
 {
-	static const uint8_t no_codebook[16];
 	const uint8_t *record = cursor->data + cursor->at - sizeof *entry;
 	uint64_t expected_offset, bytes = 0;
 	struct mote_cursor padding;
@@ -48,9 +47,11 @@ static enum mote_status check_tensor(struct mote_cursor *cursor, const uint8_t *
 	if (entry->zero != 0)
 		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\": reserved field: found %u, expected 0",
 					t->name, entry->zero);
-	if (t->type != MOTE_Q4 && memcmp(entry->codebook, no_codebook, sizeof no_codebook) != 0)
-		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\" of type %s has a codebook", t->name,
-					mote_type_name(t->type));
+	for (uint32_t i = mote_type_has_codebook(t->type) ? mote_type_levels(t->type) : 0; i < sizeof entry->codebook; i++)
+		if (entry->codebook[i] != 0)
+			return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
+						"tensor \"%s\" of type %s: byte %u of its codebook: found %u, expected 0", t->name,
+						mote_type_name(t->type), i, entry->codebook[i]);
 	if (t->rank == 1) {
 		if (t->type != MOTE_F32 || t->cols != 1 || t->rows < 1 || t->rows > MOTE_MAX_ROWS)
 			return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
@@ -59,7 +60,7 @@ static enum mote_status check_tensor(struct mote_cursor *cursor, const uint8_t *
 		bytes = (uint64_t)t->rows * 4;
 	} else if (t->rank == 2) {
 		struct mote_error why = { 0 };
-		const uint8_t *codebook = t->type == MOTE_Q4 ?
+		const uint8_t *codebook = mote_type_has_codebook(t->type) ?
 			record + offsetof(struct mote_layout_tensor, codebook) : NULL;
 
 		if (mote_matrix_init(&t->matrix, t->type, t->rows, t->cols, NULL, codebook, &bytes, &why) != MOTE_OK)

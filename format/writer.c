@@ -206,8 +206,8 @@ enum mote_status mote_writer_add_tensor(struct mote_writer *w, const char *name,
 	t.rows = (uint32_t)rows;
 	t.cols = (uint32_t)cols;
 	t.name_bytes = (uint32_t)strlen(name);
-	if (type == MOTE_Q4)
-		memcpy(t.codebook, codebook ? codebook : mote_codebook_linear, sizeof t.codebook);
+	if (mote_type_has_codebook(type))
+		memcpy(t.codebook, codebook ? codebook : mote_type_linear_codebook(type), mote_type_levels(type));
 	if (!mote_checked_round_up(w->data_end, MOTE_LAYOUT_ALIGNMENT, &t.offset) ||
 	    !mote_checked_add(t.offset, t.bytes, &end) || end > INT64_MAX)
 		return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: more tensor data than a file can hold", w->target);
@@ -235,9 +235,9 @@ enum mote_status mote_writer_add_tensor(struct mote_writer *w, const char *name,
 enum mote_status mote_writer_set_codebook(struct mote_writer *w, uint32_t tensor, const uint8_t *codebook,
 					  struct mote_error *error)
 {
-	if (tensor >= w->n_tensors || w->tensors[tensor].type != MOTE_Q4)
+	if (tensor >= w->n_tensors || !mote_type_has_codebook((enum mote_type)w->tensors[tensor].type))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: tensor %u takes no codebook", w->target, tensor);
-	memcpy(w->tensors[tensor].codebook, codebook, sizeof w->tensors[tensor].codebook);
+	memcpy(w->tensors[tensor].codebook, codebook, mote_type_levels((enum mote_type)w->tensors[tensor].type));
 	w->finished = false;
 	return MOTE_OK;
 }

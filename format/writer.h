@@ -22,7 +22,8 @@ struct mote_writer;
 enum mote_status mote_writer_open(const char *path, bool force, struct mote_writer **out,
 				  struct mote_error *error);
 
-/* Plans a tensor. rank 1: type must be MOTE_F32 and cols 1. codebook: [16], q4 only, copied; NULL: the linear one.
+/* Plans a tensor. rank 1: type must be MOTE_F32 and cols 1. codebook: for types that have one, an entry
+ * for each level, copied; NULL: the linear one.
  * MOTE_ERROR_CORRUPT: a name or shape that no container can have (two equal names are found by finish).
  * MOTE_ERROR_ARGUMENT: rank, type and cols do not agree. */
 enum mote_status mote_writer_add_tensor(struct mote_writer *w, const char *name, uint32_t rank,

@@ -52,13 +52,14 @@ static inline struct mote_matrix random_matrix(struct random_model *r, enum mote
 	static const uint8_t codebook[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
 	struct mote_matrix m;
 	uint32_t blocks = (cols + 31) / 32;
+	float step = mote_type_has_codebook(type) ? 64 : (float)mote_type_levels(type) / 4;
 	uint8_t *data, *quants = calloc(16, (size_t)blocks * 32);
 	uint16_t *scales = calloc(16, blocks * sizeof *scales);
 	float *floats = calloc(16, cols * sizeof *floats);
 	uint64_t bytes;
 
 	if (!quants || !scales || !floats ||
-	    mote_matrix_init(&m, type, rows, cols, NULL, type == MOTE_Q4 ? codebook : NULL, &bytes, NULL))
+	    mote_matrix_init(&m, type, rows, cols, NULL, mote_type_has_codebook(type) ? codebook : NULL, &bytes, NULL))
 		abort();
 	data = random_model_take(r, bytes);
 	for (uint32_t panel = 0; panel < m.panels; panel++) {
@@ -67,12 +68,12 @@ static inline struct mote_matrix random_matrix(struct random_model *r, enum mote
 		for (size_t i = 0; i < (size_t)n * cols; i++)
 			floats[i] = random_normal(&r->state) * deviation;
 		for (size_t i = 0; i < (size_t)n * blocks; i++)
-			scales[i] = mote_f16_from_f32(deviation / 64 * (1 + 0.3f * random_normal(&r->state)));
+			scales[i] = mote_f16_from_f32(deviation / step * (1 + 0.3f * random_normal(&r->state)));
 		for (size_t i = 0; i < (size_t)n * blocks * 32; i++)
-			quants[i] = (uint8_t)(type == MOTE_Q4 ? random_bits(&r->state) & 15 : random_bits(&r->state) & 255);
+			quants[i] = (uint8_t)(random_bits(&r->state) % mote_type_levels(type));
 		for (size_t row = 0; row < n; row++) /* padding columns weigh nothing */
 			for (size_t i = cols; i < (size_t)blocks * 32; i++)
-				quants[row * blocks * 32 + i] = type == MOTE_Q4 ? 8 : 128;
+				quants[row * blocks * 32 + i] = (uint8_t)(mote_type_levels(type) / 2);
 		if (mote_type_is_quantized(type))
 			mote_panel_pack_quants(&m, quants, scales, n, data + panel * m.panel_bytes);
 		else

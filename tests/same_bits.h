@@ -113,6 +113,8 @@ static const struct same_bits_case same_bits_cases[] = {
 	{&wide_config, {MOTE_Q4, MOTE_Q8, MOTE_Q4, MOTE_Q4}, MOTE_KV_Q8, MOTE_KV_Q8, 70},
 	{&wide_config, {MOTE_Q8, MOTE_Q4, MOTE_Q4, MOTE_Q8}, MOTE_KV_Q8, MOTE_KV_Q8, TOKENS},
 	{&odd_config, {MOTE_Q4, MOTE_Q4, MOTE_Q8, MOTE_Q8}, MOTE_KV_Q8, MOTE_KV_F16, 270},
+	{&wide_config, {MOTE_Q6, MOTE_Q5, MOTE_Q3, MOTE_Q6}, MOTE_KV_F16, MOTE_KV_Q8, 270},
+	{&odd_config, {MOTE_Q5, MOTE_Q3, MOTE_Q6, MOTE_Q5}, MOTE_KV_Q8, MOTE_KV_F16, 70},
 	{&odd_config, {MOTE_F32, MOTE_F32, MOTE_F16, MOTE_F32}, MOTE_KV_F32, MOTE_KV_Q8, 270},
 	{&wide_config, {MOTE_BF16, MOTE_F16, MOTE_BF16, MOTE_F16}, MOTE_KV_F16, MOTE_KV_F32, 80},
 };

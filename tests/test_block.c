@@ -86,23 +86,34 @@ static void test_float_to_half(void **state)
 
 static void test_types(void **state)
 {
-	static const enum mote_type all[] = { MOTE_F32, MOTE_F16, MOTE_BF16, MOTE_Q8, MOTE_Q4 };
-	static const char *const names[] = { "f32", "f16", "bf16", "q8", "q4" };
+	static const struct { enum mote_type type; const char *name; uint32_t number, bits; bool codebook; } all[] = {
+		{ MOTE_F32, "f32", 1, 0, false },  { MOTE_F16, "f16", 2, 0, false }, { MOTE_BF16, "bf16", 3, 0, false },
+		{ MOTE_Q8, "q8", 16, 8, false },   { MOTE_Q4, "q4", 17, 4, true },   { MOTE_Q6, "q6", 18, 6, false },
+		{ MOTE_Q5, "q5", 19, 5, false },   { MOTE_Q3, "q3", 20, 3, true },
+	};
 	enum mote_type type;
 
 	(void)state;
-	for (int i = 0; i < 5; i++) {
-		assert_string_equal(mote_type_name(all[i]), names[i]);
-		assert_true(mote_type_from_name(names[i], &type));
-		assert_int_equal(type, all[i]);
-		assert_int_equal(mote_type_is_quantized(type), i >= 3);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		assert_int_equal(all[i].type, all[i].number);
+		assert_string_equal(mote_type_name(all[i].type), all[i].name);
+		assert_true(mote_type_from_name(all[i].name, &type));
+		assert_int_equal(type, all[i].type);
+		assert_int_equal(mote_type_bits(type), all[i].bits);
+		assert_int_equal(mote_type_is_quantized(type), all[i].bits != 0);
+		assert_int_equal(mote_type_has_codebook(type), all[i].codebook);
+		assert_int_equal(mote_type_linear_codebook(type) != NULL, all[i].codebook);
+		for (int q = 0; all[i].bits && q < 1 << all[i].bits; q++)
+			assert_int_equal(mote_quant_value(type, mote_type_linear_codebook(type), (uint32_t)q),
+					 q - (1 << (all[i].bits - 1)));
 	}
 	assert_null(mote_type_name((enum mote_type)0));
-	assert_null(mote_type_name((enum mote_type)18));
+	assert_null(mote_type_name((enum mote_type)15));
+	assert_null(mote_type_name((enum mote_type)21));
 	assert_false(mote_type_from_name("q", &type));
 	assert_false(mote_type_from_name("", &type));
 	for (int i = 0; i < 16; i++)
-		assert_int_equal(mote_codebook_linear[i] - 128, i - 8);
+		assert_int_equal(mote_codebook_linear3[i], i < 8 ? 124 + i : 0);
 }
 
 /* Sizes worked out by hand from the specification. */
@@ -114,6 +125,9 @@ static void test_sizes(void **state)
 		{ MOTE_BF16, 48, 576, 18432, 0, 55296 },	{ MOTE_Q8, 1, 1, 576, 64, 576 },
 		{ MOTE_Q8, 1, 33, 1088, 64, 1088 },	{ MOTE_Q8, 1, 65, 1664, 128, 1664 },
 		{ MOTE_Q4, 1, 1, 320, 64, 320 },	{ MOTE_Q4, 64, 172, 1728, 192, 6912 },
+		{ MOTE_Q6, 1, 1, 448, 64, 448 },	{ MOTE_Q6, 17, 65, 1280, 128, 2560 },
+		{ MOTE_Q5, 1, 1, 384, 64, 384 },	{ MOTE_Q5, 17, 65, 1088, 128, 2176 },
+		{ MOTE_Q3, 1, 1, 256, 64, 256 },	{ MOTE_Q3, 17, 65, 704, 128, 1408 },
 		{ MOTE_Q8, 49154, 576, 9792, 576, (uint64_t)3073 * 9792 },
 		{ MOTE_F32, 16777216, 131072, (size_t)131072 * 64, 0, (uint64_t)1048576 * 131072 * 64 },
 	};
@@ -142,7 +156,7 @@ static void test_places(void **state)
 	struct mote_matrix m;
 	uint64_t bytes;
 	uint8_t *data;
-	float out[40];
+	float out[64];
 	uint8_t codebook[16] = { 1, 2, 3, 4, 5, 6, 7, 128, 129, 130, 131, 140, 150, 160, 170, 255 };
 
 	(void)state;
@@ -172,6 +186,32 @@ static void test_places(void **state)
 		assert_true(out[i] == (i == 37 ? -254.0f : i == 33 ? -2.0f : 0.0f));
 	free(data);
 
+	/* q6: column 5 of block 1 is column 1 of group 1: byte 1*64 + 1*4 + 1 of the block. Its upper two bits are bits 2
+	 * and 3 of the same column of group 6, which is column 25 of the block. */
+	mote_matrix_init(&m, MOTE_Q6, 20, 64, NULL, NULL, &bytes, NULL);
+	assert_int_equal(bytes, 2 * 832);
+	data = calloc(1, bytes);
+	m.data = data;
+	memcpy(data + 832 + (1 * 16 + 1) * 2, "\x00\x38", 2); /* 0.5 */
+	data[832 + 64 + 384 + 1 * 64 + 1 * 4 + 1] = 0xa3;
+	mote_matrix_decode_row(&m, 17, out);
+	for (int i = 32; i < 64; i++)
+		assert_true(out[i] == (i == 37 ? 1.5f : i == 57 ? -12.0f : -16.0f));
+	free(data);
+
+	/* q3: group 1 is bits 3 to 5 of line 0; bits 6 and 7 are the low ones of group 6. */
+	mote_matrix_init(&m, MOTE_Q3, 20, 64, NULL, codebook, &bytes, NULL);
+	assert_int_equal(bytes, 2 * 448);
+	data = malloc(bytes);
+	m.data = data;
+	memset(data, 0xff, bytes); /* codebook[7] is zero */
+	memcpy(data + 448 + (1 * 16 + 1) * 2, "\x00\xc0", 2); /* -2 */
+	data[448 + 64 + 192 + 1 * 4 + 1] = 0xaf; /* 10 101 111 */
+	mote_matrix_decode_row(&m, 17, out);
+	for (int i = 32; i < 64; i++) /* index 5: 6 - 128; index 4 + 2: 7 - 128 */
+		assert_true(out[i] == (i == 37 ? 244.0f : i == 57 ? 242.0f : 0.0f));
+	free(data);
+
 	/* f32: element 37*16 + 1 of panel 1. */
 	mote_matrix_init(&m, MOTE_F32, 20, 40, NULL, NULL, &bytes, NULL);
 	data = calloc(1, bytes);
@@ -194,6 +234,33 @@ static void test_places(void **state)
 	mote_matrix_decode_row(&m, 17, out);
 	assert_true(out[37] == 1.0f && out[36] == 0.0f);
 	free(data);
+}
+
+/* q6, q5 and q3: each group's bits one by one, in the order that the specification gives them: line * 8 + bit. */
+static void test_group_bits(void **state)
+{
+	static const struct { enum mote_type type; uint8_t bits[8][6]; } layouts[] = {
+		{ MOTE_Q6, { { 0, 1, 2, 3, 4, 5 }, { 8, 9, 10, 11, 12, 13 }, { 16, 17, 18, 19, 20, 21 },
+			     { 24, 25, 26, 27, 28, 29 }, { 32, 33, 34, 35, 36, 37 }, { 40, 41, 42, 43, 44, 45 },
+			     { 6, 7, 14, 15, 22, 23 }, { 30, 31, 38, 39, 46, 47 } } },
+		{ MOTE_Q5, { { 0, 1, 2, 3, 4 }, { 8, 9, 10, 11, 12 }, { 16, 17, 18, 19, 20 }, { 24, 25, 26, 27, 28 },
+			     { 32, 33, 34, 35, 36 }, { 5, 6, 7, 29, 30 }, { 13, 14, 15, 37, 38 }, { 21, 22, 23, 31, 39 } } },
+		{ MOTE_Q3, { { 0, 1, 2 }, { 3, 4, 5 }, { 8, 9, 10 }, { 11, 12, 13 }, { 16, 17, 18 }, { 19, 20, 21 },
+			     { 6, 7, 22 }, { 14, 15, 23 } } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+		for (uint32_t col = 0; col < 32; col++)
+			for (uint32_t bit = 0; bit < mote_type_bits(layouts[i].type); bit++) {
+				uint32_t lane = (col * 5 + bit) % 16, place = layouts[i].bits[col / 4][bit];
+				uint8_t lines[6 * 64] = { 0 }, quants[512];
+
+				lines[place / 8 * 64 + lane * 4 + col % 4] = (uint8_t)(1u << place % 8);
+				mote_block_unpack(layouts[i].type, lines, quants);
+				for (uint32_t j = 0; j < 512; j++)
+					assert_int_equal(quants[j], j == col / 4 * 64 + lane * 4 + col % 4 ? 1u << bit : 0);
+			}
 }
 
 static uint32_t random_u32(uint64_t *seed)
@@ -260,7 +327,7 @@ static void test_quants_round_trip(void **state)
 	uint64_t seed = 9;
 
 	(void)state;
-	for (int q8 = 0; q8 < 2; q8++)
+	for (enum mote_type type = MOTE_Q8; type <= MOTE_Q3; type++)
 		for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
 			uint32_t rows = shapes[i].rows, cols = shapes[i].cols, padded;
 			uint8_t codebook[16], *quants, *data;
@@ -271,7 +338,7 @@ static void test_quants_round_trip(void **state)
 
 			for (int j = 0; j < 16; j++)
 				codebook[j] = (uint8_t)random_u32(&seed);
-			mote_matrix_init(&m, q8 ? MOTE_Q8 : MOTE_Q4, rows, cols, NULL, codebook, &bytes, NULL);
+			mote_matrix_init(&m, type, rows, cols, NULL, codebook, &bytes, NULL);
 			padded = m.blocks * 32;
 			quants = malloc((size_t)rows * padded);
 			scales = malloc((size_t)rows * m.blocks * 2);
@@ -279,7 +346,7 @@ static void test_quants_round_trip(void **state)
 			memset(data, 0xaa, bytes);
 			m.data = data;
 			for (uint32_t j = 0; j < rows * padded; j++)
-				quants[j] = (uint8_t)(random_u32(&seed) & (q8 ? 255 : 15));
+				quants[j] = (uint8_t)(random_u32(&seed) % mote_type_levels(type));
 			for (uint32_t j = 0; j < rows * m.blocks; j++)
 				scales[j] = (uint16_t)(random_u32(&seed) % 0x7c00);
 			for (uint32_t p = 0; p < m.panels; p++)
@@ -290,13 +357,13 @@ static void test_quants_round_trip(void **state)
 				for (uint32_t c = 0; c < cols; c++) {
 					uint8_t q = quants[r * padded + c];
 					float scale = mote_f32_from_f16(scales[r * m.blocks + c / 32]);
-					assert_true(out[c] == scale * (float)((q8 ? q : codebook[q]) - 128));
+					assert_true(out[c] == scale * (float)mote_quant_value(type, codebook, q));
 				}
 			}
 			/* Padding is what the specification says, seen by decoding a wider, taller matrix. */
 			m.cols = padded;
 			m.rows = m.panels * 16;
-			m.codebook = mote_codebook_linear;
+			m.codebook = mote_type_linear_codebook(type);
 			out = realloc(out, padded * 4);
 			for (uint32_t r = 0; r < m.rows; r++) {
 				mote_matrix_decode_row(&m, r, out);
@@ -319,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_half_to_float),	  cmocka_unit_test(test_float_to_half),
 		cmocka_unit_test(test_types),		  cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_places),		  cmocka_unit_test(test_floats_round_trip),
+		cmocka_unit_test(test_group_bits),
 		cmocka_unit_test(test_quants_round_trip),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,7 +124,8 @@ static uint16_t random_f16(void)
 	return (h & 0x7c00) >= 0x5400 ? (uint16_t)(h & 0xb3ff) : h; /* below 64; subnormals included */
 }
 
-static const enum mote_type all_types[] = { MOTE_F32, MOTE_F16, MOTE_BF16, MOTE_Q8, MOTE_Q4 };
+static const enum mote_type all_types[] = { MOTE_F32, MOTE_F16, MOTE_BF16, MOTE_Q8, MOTE_Q6, MOTE_Q5, MOTE_Q4,
+						  MOTE_Q3 };
 enum { N_TYPES = sizeof all_types / sizeof *all_types };
 
 /* Panels with every byte random or adversarial: padding included, as readers must not rely on it. */
@@ -637,16 +638,17 @@ static void test_attention(const struct mote_kernels *list, uint32_t n, uint32_t
  * = 1,556,480 < 2^24, so it is exact in int32 and in float; blocks are added in float, so cols does not matter to it. */
 static void test_worst_accumulators(const struct mote_kernels *list, uint32_t n, uint32_t index)
 {
-	enum mote_type type = index % 2 ? MOTE_Q4 : MOTE_Q8;
+	enum mote_type type = all_types[3 + index / 4];
 	uint32_t cols = MOTE_MAX_COLS;
 	struct mote_matrix m;
 	uint8_t codebook[16];
 	uint64_t bytes;
 	struct guarded data;
 	struct guarded_activations a = activations_new(1, cols, true);
-	uint8_t u = index & 2 ? 255 : 0;
-	int8_t q = index & 4 ? 127 : -127;
+	uint8_t u = index & 1 ? 255 : 0;
+	int8_t q = index & 2 ? 127 : -127;
 	float out[16], want = 0;
+	int32_t value;
 
 	snprintf(shape, sizeof shape, "%s, u %d, q %d", mote_type_name(type), u, q);
 	memset(codebook, u, sizeof codebook);
@@ -661,8 +663,9 @@ static void test_worst_accumulators(const struct mote_kernels *list, uint32_t n,
 		a.a.scale[b] = 0.5f;
 		a.a.bias[b] = -128 * 32 * q;
 	}
+	value = mote_quant_value(type, codebook, u & (mote_type_levels(type) - 1));
 	for (size_t b = 0; b < cols / 32; b++) /* in double every step but the rounding to float is exact */
-		want = (float)((double)want + 0.5 * 32 * (u - 128) * q);
+		want = (float)((double)want + 0.5 * 32 * value * q);
 	for (uint32_t t = 0; t < n; t++) {
 		list[t].multiply[type](&m, 0, 1, &a.a, 0, 1, out, 16);
 		for (int i = 0; i < 16; i++)
@@ -697,12 +700,12 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
-	run(list, n, "multiply", test_multiply, 600);
+	run(list, n, "multiply", test_multiply, 960);
 	run(list, n, "matmul", test_matmul, 90);
 	run(list, n, "quantize", test_quantize, 600);
 	run(list, n, "vectors", test_vectors, 600);
 	run(list, n, "attention", test_attention, 144);
-	run(list, n, "worst accumulators", test_worst_accumulators, 8);
+	run(list, n, "worst accumulators", test_worst_accumulators, 4 * 5);
 	if (print_digest)
 		printf("%016llx\n", (unsigned long long)digest);
 	else

@@ -372,8 +372,11 @@ static void test_stamp(void **state)
 	memset(data, 5, sizeof data);
 	must(mote_writer_open(target, false, &w, &error), &error);
 	must(mote_writer_add_tensor(w, "m", 2, MOTE_Q4, 2, 2, NULL, &error), &error);
+	must(mote_writer_add_tensor(w, "n", 2, MOTE_Q3, 2, 2, NULL, &error), &error);
 	must(mote_writer_write(w, data, sizeof data, &error), &error);
+	must(mote_writer_write(w, data, 256, &error), &error);
 	must(mote_writer_set_codebook(w, 0, codebook, &error), &error);
+	must(mote_writer_set_codebook(w, 1, codebook, &error), &error); /* the first 8 */
 	must(mote_writer_put_section(w, MOTE_SECTION_TOKENIZER, "tok", 3, &error), &error);
 	put_metadata(w, "{\"n\":12345678901234567890}");
 	must(mote_writer_finish(w, &error), &error);
@@ -393,6 +396,7 @@ static void test_stamp(void **state)
 		again = mote_container_tensors_hash(c);
 		assert_true(again.low == hash.low && again.high == hash.high);
 		assert_memory_equal(mote_container_tensor(c, 0)->matrix.codebook, codebook, 16);
+		assert_memory_equal(mote_container_tensor(c, 1)->matrix.codebook, codebook, 8);
 		assert_memory_equal(mote_container_tensor(c, 0)->matrix.data, data, sizeof data);
 		assert_memory_equal(mote_container_section(c, MOTE_SECTION_TOKENIZER, &bytes), "tok", 3);
 		assert_string_equal(mote_json_get(mote_container_metadata(c), "n")->valuestring, "12345678901234567890");

@@ -5,8 +5,8 @@
  * last bit, so every table gives the same bits, and a row's result never depends on how many other rows,
  * panels or threads took part. The rules that make this so:
  *
- *  - Quantized product: per row and block of 32 columns, isum = sum (u - 128) * a exactly in int32;
- *    then acc = fma((float)isum, wscale * xscale, acc), blocks ascending, from acc = +0.
+ *  - Quantized product: per row and block of 32 columns, isum = sum value * a exactly in int32 (value: what
+ *    mote_quant_value() says, a: the activation's quant); then acc = fma((float)isum, wscale * xscale, acc), blocks ascending, from acc = +0.
  *  - Float product: acc = fma(w, x, acc), columns ascending, from acc = +0.
  *  - Sums over a vector: 16 lanes, lane j takes elements j, j + 16, ... ascending from +0; then the tree
  *    a[j] += a[j + 8], then + 4, + 2, + 1.
@@ -34,7 +34,8 @@ struct mote_activations {
 	float *x;        /* [rows][stride], or NULL */
 	int8_t *q;       /* [rows][stride], or NULL: no quantized matrix reads this */
 	float *scale;    /* [rows][stride/32] */
-	int32_t *bias;   /* [rows][stride/32]: -128 * sum of the block's q, which undoes the +128 in weights */
+	int32_t *bias;   /* [rows][stride/32]: -128 * sum of the block's q: undoes the +128 in weights, a quarter
+			  * and an eighth of it the +32 of q6 and the +16 of q5 */
 	uint32_t rows, cols;
 	size_t stride;   /* cols rounded up to a multiple of 64 */
 };

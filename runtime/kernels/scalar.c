@@ -61,65 +61,34 @@ static void multiply_float(const struct mote_matrix *w, uint32_t panel, uint32_t
 	}
 }
 
-/* Unpacks a block of 32 columns to u8 [8 groups][16 rows][4 columns]: all that differs between the
- * quantized types. */
-static void unpack_q8(const struct mote_matrix *w, const uint8_t *quants, uint8_t u[512])
-{
-	(void)w;
-	memcpy(u, quants, 512);
-}
-
-static void unpack_q4(const struct mote_matrix *w, const uint8_t *quants, uint8_t u[512])
-{
-	for (uint32_t g = 0; g < 4; g++)
-		for (uint32_t i = 0; i < 64; i++) {
-			uint8_t pair = quants[g * 64 + i];
-			u[(2 * g) * 64 + i] = w->codebook[pair & 15];
-			u[(2 * g + 1) * 64 + i] = w->codebook[pair >> 4];
-		}
-}
-
-typedef void unpack_fn(const struct mote_matrix *w, const uint8_t *quants, uint8_t u[512]);
-
 static void multiply_quants(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
 			    const struct mote_activations *x, uint32_t row, uint32_t n_rows, float *out,
-			    size_t out_stride, unpack_fn *unpack, size_t block_bytes)
+			    size_t out_stride)
 {
 	for (uint32_t p = 0; p < n_panels; p++) {
 		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
 		for (uint32_t r = 0; r < n_rows; r++)
 			memset(out + r * out_stride + (size_t)p * LANES, 0, LANES * sizeof *out);
 		for (uint32_t b = 0; b < w->blocks; b++) {
-			uint8_t u[512];
-			unpack(w, data + w->quants_offset + b * block_bytes, u);
+			uint8_t quants[512];
+			int32_t value[512]; /* [8 groups][16 rows][4 columns] */
+			mote_block_unpack(w->type, data + w->quants_offset + (size_t)b * 64 * mote_type_bits(w->type), quants);
+			for (uint32_t i = 0; i < 512; i++)
+				value[i] = mote_quant_value(w->type, w->codebook, quants[i]);
 			for (uint32_t r = 0; r < n_rows; r++) {
 				size_t at = (size_t)(row + r) * (x->stride / 32) + b;
 				const int8_t *q = x->q + (size_t)(row + r) * x->stride + (size_t)b * 32;
 				float *acc = out + r * out_stride + (size_t)p * LANES;
 				for (uint32_t lane = 0; lane < LANES; lane++) {
 					float ws = mote_f32_from_f16(load_u16(data + ((size_t)b * LANES + lane) * 2));
-					int32_t isum = x->bias[at];
+					int32_t isum = 0;
 					for (uint32_t c = 0; c < 32; c++)
-						isum += u[(c / 4) * 64 + lane * 4 + c % 4] * q[c];
+						isum += value[(c / 4) * 64 + lane * 4 + c % 4] * q[c];
 					acc[lane] = mote_exact_fmaf((float)isum, ws * x->scale[at], acc[lane]);
 				}
 			}
 		}
 	}
-}
-
-static void multiply_q8(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			const struct mote_activations *x, uint32_t row, uint32_t n_rows, float *out,
-			size_t out_stride)
-{
-	multiply_quants(w, panel, n_panels, x, row, n_rows, out, out_stride, unpack_q8, 512);
-}
-
-static void multiply_q4(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			const struct mote_activations *x, uint32_t row, uint32_t n_rows, float *out,
-			size_t out_stride)
-{
-	multiply_quants(w, panel, n_panels, x, row, n_rows, out, out_stride, unpack_q4, 256);
 }
 
 /* ---- vectors ---- */
@@ -335,8 +304,11 @@ void mote_kernels_init_scalar(struct mote_kernels *k)
 	k->multiply[MOTE_F32] = multiply_float;
 	k->multiply[MOTE_F16] = multiply_float;
 	k->multiply[MOTE_BF16] = multiply_float;
-	k->multiply[MOTE_Q8] = multiply_q8;
-	k->multiply[MOTE_Q4] = multiply_q4;
+	k->multiply[MOTE_Q8] = multiply_quants;
+	k->multiply[MOTE_Q6] = multiply_quants;
+	k->multiply[MOTE_Q5] = multiply_quants;
+	k->multiply[MOTE_Q4] = multiply_quants;
+	k->multiply[MOTE_Q3] = multiply_quants;
 	k->mix[MOTE_F32] = mix;
 	k->mix[MOTE_F16] = mix;
 	k->mix[MOTE_Q8] = mix;

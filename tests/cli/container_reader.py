@@ -7,7 +7,15 @@ It does not compare checksums. Prints what mote-inspect --dump prints, for compa
 import struct
 import sys
 
-TYPES = {1: "f32", 2: "f16", 3: "bf16", 16: "q8", 17: "q4"}
+TYPES = {1: "f32", 2: "f16", 3: "bf16", 16: "q8", 17: "q4", 18: "q6", 19: "q5", 20: "q3"}
+BITS = {"q8": 8, "q6": 6, "q5": 5, "q4": 4, "q3": 3}
+CODEBOOK_ENTRIES = {"q4": 16, "q3": 8}
+# (line, first bit, bits) of the last groups; those before them lie in whole fields.
+LAST_GROUPS = {
+    "q6": {6: ((0, 6, 2), (1, 6, 2), (2, 6, 2)), 7: ((3, 6, 2), (4, 6, 2), (5, 6, 2))},
+    "q5": {5: ((0, 5, 3), (3, 5, 2)), 6: ((1, 5, 3), (4, 5, 2)), 7: ((2, 5, 3), (3, 7, 1), (4, 7, 1))},
+    "q3": {6: ((0, 6, 2), (2, 6, 1)), 7: ((1, 6, 2), (2, 7, 1))},
+}
 
 
 def need(condition, what):
@@ -54,6 +62,7 @@ class Container:
             kind, rank, rows, cols, name_bytes, zero = struct.unpack_from("<IIIIII", directory, at + 48)
             name = directory[names:names + name_bytes].decode("utf-8")
             need(directory[names + name_bytes] == 0 and zero == 0, "name")
+            need(not any(codebook[CODEBOOK_ENTRIES.get(TYPES[kind], 0):]), "codebook")
             names += name_bytes + 1
             need(offset == round64(end), "tensor offset")
             need(not any(self.data[end:offset]), "padding")
@@ -69,8 +78,9 @@ class Container:
             return
         blocks = (cols + 31) // 32
         q = round64(32 * blocks)
-        panel_bytes = {"f32": 64 * cols, "f16": round64(32 * cols), "bf16": round64(32 * cols),
-                       "q8": q + 512 * blocks, "q4": q + 256 * blocks}[kind]
+        panel_bytes = {"f32": 64 * cols, "f16": round64(32 * cols), "bf16": round64(32 * cols)}.get(kind)
+        if kind in BITS:
+            panel_bytes = q + 64 * BITS[kind] * blocks
         need(len(data) == (rows + 15) // 16 * panel_bytes, "matrix size")
         for r in range(rows):
             panel, lane = r // 16 * panel_bytes, r % 16
@@ -85,12 +95,15 @@ class Container:
                     value = struct.unpack("<f", b"\0\0" + data[at:at + 2])[0]
                 else:
                     scale = struct.unpack_from("<e", data, panel + (16 * (c // 32) + lane) * 2)[0]
-                    if kind == "q8":
-                        u = data[panel + q + c // 4 * 64 + 4 * lane + c % 4]
-                    else:
-                        byte = data[panel + q + c // 8 * 64 + 4 * lane + c % 4]
-                        u = codebook[byte & 15 if c % 8 < 4 else byte >> 4]
-                    value = scale * (u - 128)
+                    group, bits = c % 32 // 4, BITS[kind]
+                    fields = 8 // bits
+                    pieces = LAST_GROUPS.get(kind, {}).get(group, ((group // fields, group % fields * bits, bits),))
+                    quant = shift = 0
+                    for line, first, n in pieces:
+                        byte = data[panel + q + (c // 32 * bits + line) * 64 + 4 * lane + c % 4]
+                        quant |= (byte >> first & (1 << n) - 1) << shift
+                        shift += n
+                    value = scale * (codebook[quant] - 128 if kind in CODEBOOK_ENTRIES else quant - (1 << bits - 1))
                 row.append(value)
             yield row
 
