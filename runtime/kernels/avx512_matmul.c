@@ -39,20 +39,56 @@ struct tile {
 	size_t ahead; /* bytes from a panel to the one to prefetch; 0: none */
 };
 
-/* ---- quantized: q8 and q4 differ in how 8 columns of a block are unpacked, and in nothing else ---- */
+/* ---- quantized: types differ in how groups are unpacked, see block.h, and in nothing else ---- */
 
-TILE void unpack_q8(const uint8_t *block, int pair, __m512i w[2])
+TILE __m512i load_line(const uint8_t *lines, int line)
 {
-	w[0] = _mm512_load_si512(block + pair * 128);
-	w[1] = _mm512_load_si512(block + pair * 128 + 64);
+	return _mm512_load_si512(lines + line * 64);
 }
 
-TILE void unpack_q4(const uint8_t *block, int pair, __m512i codebook, __m512i w[2])
+/* Bits of every byte of v: shifted to the right, then masked. */
+TILE __m512i field(__m512i v, const uint8_t shift, const char mask)
 {
-	__m512i nibble = _mm512_set1_epi8(15), both = _mm512_load_si512(block + pair * 64);
+	return _mm512_and_si512(shift ? _mm512_srli_epi16(v, shift) : v, _mm512_set1_epi8(mask));
+}
 
-	w[0] = _mm512_shuffle_epi8(codebook, _mm512_and_si512(both, nibble));
-	w[1] = _mm512_shuffle_epi8(codebook, _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble));
+/* u | field() */
+TILE __m512i add_field(__m512i u, __m512i v, const uint8_t shift, const char mask)
+{
+	return _mm512_ternarylogic_epi64(u, _mm512_srli_epi16(v, shift), _mm512_set1_epi8(mask), 0xf8);
+}
+
+/* What a group's quants are in dot products: u8 for all 16 rows x 4 columns. */
+TILE __m512i unpack(const uint8_t *lines, const int group, __m512i codebook, const enum mote_type type)
+{
+	__m512i u;
+
+	if (type == MOTE_Q8)
+		return load_line(lines, group);
+	if (type == MOTE_Q6) {
+		int first = group == 6 ? 0 : 3;
+
+		if (group < 6)
+			return field(load_line(lines, group), 0, 63);
+		u = field(load_line(lines, first), 6, 3);
+		u = add_field(u, load_line(lines, first + 1), 4, 3 << 2);
+		return add_field(u, load_line(lines, first + 2), 2, 3 << 4);
+	}
+	if (type == MOTE_Q5) {
+		if (group < 5)
+			return field(load_line(lines, group), 0, 31);
+		u = field(load_line(lines, group - 5), 5, 7);
+		if (group < 7)
+			return add_field(u, load_line(lines, group - 2), 2, 3 << 3);
+		return add_field(add_field(u, load_line(lines, 3), 4, 1 << 3), load_line(lines, 4), 3, 1 << 4);
+	}
+	if (type == MOTE_Q4)
+		u = field(load_line(lines, group / 2), (uint8_t)(group % 2 * 4), 15);
+	else if (group < 6)
+		u = field(load_line(lines, group / 2), (uint8_t)(group % 2 * 3), 7);
+	else
+		u = add_field(field(load_line(lines, group - 6), 6, 3), load_line(lines, 2), group == 6 ? 4 : 5, 1 << 2);
+	return _mm512_shuffle_epi8(codebook, u);
 }
 
 /* Four activations in every lane. The empty asm keeps clang from folding the load into vpdpbusd: with a
@@ -71,14 +107,15 @@ TILE __m512i broadcast_quad(const int8_t *q)
 TILE void tile_quants(const struct tile *t, const int T, const int P, const enum mote_type type)
 {
 	const struct mote_matrix *w = t->w;
-	const size_t block_bytes = type == MOTE_Q4 ? 256 : 512, q_stride = t->a->stride, s_stride = q_stride / 32;
+	const int bits = (int)mote_type_bits(type);
+	const size_t q_stride = t->a->stride, s_stride = q_stride / 32;
 	const int8_t *q = t->a->q + t->row * q_stride;
 	const float *scale = t->a->scale + t->row * s_stride;
 	const int32_t *bias = t->a->bias + t->row * s_stride;
 	__m512i codebook = _mm512_setzero_si512();
 	__m512 acc[TILE_CELLS];
 
-	if (type == MOTE_Q4)
+	if (mote_type_has_codebook(type))
 		codebook = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)w->codebook));
 	UNROLL for (int i = 0; i < T * P; i++)
 		acc[i] = _mm512_setzero_ps();
@@ -86,21 +123,15 @@ TILE void tile_quants(const struct tile *t, const int T, const int P, const enum
 		__m512i isum[TILE_CELLS];
 
 		UNROLL for (int i = 0; i < T * P; i++)
-			isum[i] = _mm512_set1_epi32(bias[(size_t)(i / P) * s_stride + b]);
+			isum[i] = _mm512_srai_epi32(_mm512_set1_epi32(bias[(size_t)(i / P) * s_stride + b]),
+						    mote_bias_shift(type));
 		UNROLL for (int pair = 0; pair < 4; pair++)
 			UNROLL for (int p = 0; p < P; p++) {
-				const uint8_t *block = t->panel + (size_t)p * w->panel_bytes + w->quants_offset + b * block_bytes;
-				__m512i u[2];
+				const uint8_t *lines = t->panel + (size_t)p * w->panel_bytes + w->quants_offset + b * 64 * (size_t)bits;
+				__m512i u[2] = { unpack(lines, 2 * pair, codebook, type), unpack(lines, 2 * pair + 1, codebook, type) };
 
-				if (T < TILE_ROWS) {
-					_mm_prefetch((const char *)block + pair * (type == MOTE_Q4 ? 64 : 128) + t->ahead, _MM_HINT_T1);
-					if (type == MOTE_Q8)
-						_mm_prefetch((const char *)block + pair * 128 + 64 + t->ahead, _MM_HINT_T1);
-				}
-				if (type == MOTE_Q4)
-					unpack_q4(block, pair, codebook, u);
-				else
-					unpack_q8(block, pair, u);
+				for (int line = pair * bits / 4; line < (pair + 1) * bits / 4 && T < TILE_ROWS; line++)
+					_mm_prefetch((const char *)lines + line * 64 + t->ahead, _MM_HINT_T1);
 				UNROLL for (int r = 0; r < T; r++) {
 					const int8_t *quads = q + (size_t)r * q_stride + b * 32 + (size_t)pair * 8;
 					__m512i sum = _mm512_dpbusd_epi32(isum[r * P + p], u[0], broadcast_quad(quads));
@@ -156,7 +187,7 @@ TILE void tile_floats(const struct tile *t, const int T, const int P, const enum
 
 TILE void tile_any(const struct tile *t, const int T, const int P, const enum mote_type type)
 {
-	if (type == MOTE_Q8 || type == MOTE_Q4)
+	if (mote_type_is_quantized(type))
 		tile_quants(t, T, P, type);
 	else
 		tile_floats(t, T, P, type);
@@ -205,40 +236,14 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 	}
 }
 
-TARGET static void multiply_f32(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-				const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-				size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_F32);
-}
-
-TARGET static void multiply_f16(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-				const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-				size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_F16);
-}
-
-TARGET static void multiply_bf16(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-				 const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-				 size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_BF16);
-}
-
-TARGET static void multiply_q8(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			       const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			       size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q8);
-}
-
-TARGET static void multiply_q4(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			       const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			       size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q4);
-}
+TARGET MOTE_DEFINE_MULTIPLY(multiply_f32, multiply, MOTE_F32)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_f16, multiply, MOTE_F16)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_bf16, multiply, MOTE_BF16)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q8, multiply, MOTE_Q8)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q6, multiply, MOTE_Q6)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q5, multiply, MOTE_Q5)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q4, multiply, MOTE_Q4)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q3, multiply, MOTE_Q3)
 
 void mote_kernels_init_avx512_matmul(struct mote_kernels *k)
 {
@@ -246,7 +251,10 @@ void mote_kernels_init_avx512_matmul(struct mote_kernels *k)
 	k->multiply[MOTE_F16] = multiply_f16;
 	k->multiply[MOTE_BF16] = multiply_bf16;
 	k->multiply[MOTE_Q8] = multiply_q8;
+	k->multiply[MOTE_Q6] = multiply_q6;
+	k->multiply[MOTE_Q5] = multiply_q5;
 	k->multiply[MOTE_Q4] = multiply_q4;
+	k->multiply[MOTE_Q3] = multiply_q3;
 }
 
 #endif

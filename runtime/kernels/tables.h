@@ -10,6 +10,21 @@
 /* Where the values begin in a part of attention: 64-byte aligned, after maximum and sum. */
 #define MOTE_PART_VALUES 16u
 
+/* How far to the right the activations' bias (for quants + 128) is shifted to be that of quants + 32 and + 16: exact,
+ * as it is a multiple of 128. */
+static inline uint8_t mote_bias_shift(enum mote_type type)
+{
+	return mote_type_has_codebook(type) ? 0 : (uint8_t)(8 - mote_type_bits(type));
+}
+
+/* Defines a table's entry for one type: multiply() with the type, and what else follows, as constants. */
+#define MOTE_DEFINE_MULTIPLY(name, multiply, ...)                                                                    \
+	static void name(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,                              \
+			 const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out, size_t out_stride) \
+	{                                                                                                             \
+		multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, __VA_ARGS__);                           \
+	}
+
 /* Each overrides the slots that it does better than the table that was filled before it. The machine must be
  * able to run it: dispatch.c asks. */
 void mote_kernels_init_scalar(struct mote_kernels *k);

@@ -70,7 +70,8 @@ static double best_time(struct work *w, int repeats)
 int main(int argc, char **argv)
 {
 	static const uint8_t codebook[16] = { 0, 20, 40, 60, 80, 100, 110, 120, 130, 140, 150, 170, 190, 210, 230, 255 };
-	static const enum mote_type types[] = { MOTE_Q8, MOTE_Q4, MOTE_F16 };
+	static const enum mote_type types[] = { MOTE_Q8, MOTE_Q6, MOTE_Q5, MOTE_Q4, MOTE_Q3, MOTE_F16 };
+	enum { TYPES = sizeof types / sizeof *types };
 	static const uint32_t shapes[][2] = { { 3072, 576 }, { 576, 1536 }, { 960, 576 } };
 	uint32_t threads = argc > 1 ? (uint32_t)atoi(argv[1]) : 1;
 	struct mote_kernels k;
@@ -83,7 +84,7 @@ int main(int argc, char **argv)
 	mote_limits_bandwidth(pool, (size_t)144 << 20, true, 7, &bandwidth, NULL);
 	printf("%s, %u threads: int8 %.0f Gop/s, f32 %.0f Gop/s, read %.1f GB/s\n", k.name, threads, int8 * 1e-9,
 	       mote_limits_f32(pool, &k) * 1e-9, bandwidth * 1e-9);
-	for (int t = 0; t < 3; t++)
+	for (int t = 0; t < TYPES; t++)
 		for (int s = 0; s < 3; s++) {
 			struct mote_matrix w;
 			struct mote_activations a;
@@ -100,7 +101,7 @@ int main(int argc, char **argv)
 			printf("gemm %-4s %4u x %4u: %5.0f Gop/s, %2.0f %%\n", mote_type_name(types[t]), shapes[s][0],
 			       shapes[s][1], rate * 1e-9, 100 * rate / int8);
 		}
-	for (int t = 0; t < 3; t++)
+	for (int t = 0; t < TYPES; t++)
 		for (int s = 0; s < 2; s++) {
 			struct mote_matrix w;
 			struct mote_activations a;
