@@ -8,19 +8,10 @@
  */
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <string.h>
-
-#include "runtime/kernels/tables.h"
+#include "runtime/kernels/avx2_quants.h"
 
 #define TARGET __attribute__((target("avx2,fma,f16c")))
-#define TILE TARGET static inline __attribute__((always_inline))
-
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 8")
-#endif
+#define TILE AVX2
 
 /* The tile of 4 rows takes 14 of the 16 registers. Left alone, gcc unrolls and reorders until it spills, and loads
  * weights again for each row; this and the empty asm in in_register() cost nothing and made it 1.5 times as fast. */
@@ -41,11 +32,6 @@ struct wide_activations {
 struct wide_weights {
 	_Alignas(32) uint8_t even[512], odd[512];
 };
-
-TILE __m256i load_256(const void *p)
-{
-	return _mm256_load_si256(p);
-}
 
 TILE __m256i in_register(__m256i v)
 {
@@ -70,43 +56,12 @@ TILE __m256i broadcast_pair(const int16_t *pairs, int group)
 	return _mm256_set1_epi32(two);
 }
 
-/* Half a group pair of a block: columns of groups 2 * pair and 2 * pair + 1 for rows 8 * half ... + 7. */
-TILE void unpack(const uint8_t *block, int pair, int half, __m256i codebook, const enum mote_type type,
-		 __m256i u[2])
-{
-	__m256i nibble = _mm256_set1_epi8(15), both;
-
-	if (type == MOTE_Q8) {
-		u[0] = load_256(block + pair * 128 + half * 32);
-		u[1] = load_256(block + pair * 128 + 64 + half * 32);
-		return;
-	}
-	both = load_256(block + pair * 64 + half * 32);
-	u[0] = _mm256_shuffle_epi8(codebook, _mm256_and_si256(both, nibble));
-	u[1] = _mm256_shuffle_epi8(codebook, _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble));
-}
-
-TILE __m256i load_codebook(const struct mote_matrix *w, const enum mote_type type)
-{
-	if (type == MOTE_Q8)
-		return _mm256_setzero_si256();
-	return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)w->codebook));
-}
-
-/* acc = fma((float)isum, wscale * xscale, acc) */
-TILE __m256 finish_block(__m256i isum, const uint8_t *scales, float xscale, __m256 acc)
-{
-	__m256 ws = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)scales));
-
-	return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(ws, _mm256_set1_ps(xscale)), acc);
-}
-
 /* One row times P panels: decode. What is `ahead` bytes on, the next P panels, is prefetched into the second-level
  * cache: see avx512_matmul.c. Weights are read once, so they are widened in registers. */
 TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
 		     size_t row, float *out, size_t ahead, const int P, const enum mote_type type)
 {
-	const size_t block_bytes = type == MOTE_Q4 ? 256 : 512;
+	const size_t block_bytes = 64 * mote_type_bits(type);
 	const int8_t *q = a->q + row * a->stride;
 	const float *scale = a->scale + row * (a->stride / 32);
 	const int32_t *bias = a->bias + row * (a->stride / 32);
@@ -121,21 +76,18 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 		widen_activations(q + b * 32, &x);
 		for (int p = 0; p < P; p++) {
 			const uint8_t *data = panel + (size_t)p * w->panel_bytes;
-			__m256i isum[2] = { _mm256_set1_epi32(bias[b]), _mm256_set1_epi32(bias[b]) };
+			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
+			__m256i isum[2] = { first_sum(bias + b, type), first_sum(bias + b, type) };
 
 			for (size_t line = 0; line < block_bytes && P == ROW_PANELS; line += 64)
-				_mm_prefetch((const char *)data + w->quants_offset + b * block_bytes + line + ahead, _MM_HINT_T1);
-			UNROLL for (int pair = 0; pair < 4; pair++)
+				_mm_prefetch((const char *)lines + line + ahead, _MM_HINT_T1);
+			UNROLL for (int g = 0; g < 8; g++)
 				UNROLL for (int half = 0; half < 2; half++) {
-					__m256i u[2];
+					__m256i u = unpack(lines, g, half, codebook, type);
+					__m256i even = _mm256_madd_epi16(_mm256_and_si256(u, low), broadcast_pair(x.even, g));
+					__m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(u, 8), broadcast_pair(x.odd, g));
 
-					unpack(data + w->quants_offset + b * block_bytes, pair, half, codebook, type, u);
-					UNROLL for (int g = 0; g < 2; g++) {
-						__m256i even = _mm256_and_si256(u[g], low), odd = _mm256_srli_epi16(u[g], 8);
-						even = _mm256_madd_epi16(even, broadcast_pair(x.even, 2 * pair + g));
-						odd = _mm256_madd_epi16(odd, broadcast_pair(x.odd, 2 * pair + g));
-						isum[half] = _mm256_add_epi32(isum[half], _mm256_add_epi32(even, odd));
-					}
+					isum[half] = _mm256_add_epi32(isum[half], _mm256_add_epi32(even, odd));
 				}
 			UNROLL for (int half = 0; half < 2; half++)
 				acc[2 * p + half] = finish_block(isum[half], data + b * 32 + half * 16, scale[b], acc[2 * p + half]);
@@ -145,33 +97,30 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 		_mm256_storeu_ps(out + i * 8, acc[i]);
 }
 
-TILE void widen_weights(const uint8_t *block, __m256i codebook, const enum mote_type type,
+TILE void widen_weights(const uint8_t *lines, __m256i codebook, const enum mote_type type,
 			struct wide_weights *wide)
 {
 	const __m256i low = _mm256_set1_epi16(255);
 
-	UNROLL for (int pair = 0; pair < 4; pair++)
+	UNROLL for (int g = 0; g < 8; g++)
 		UNROLL for (int half = 0; half < 2; half++) {
-			__m256i u[2];
+			__m256i u = unpack(lines, g, half, codebook, type);
+			size_t at = (size_t)g * 64 + (size_t)half * 32;
 
-			unpack(block, pair, half, codebook, type, u);
-			UNROLL for (int g = 0; g < 2; g++) {
-				size_t at = (size_t)(2 * pair + g) * 64 + (size_t)half * 32;
-				_mm256_store_si256((__m256i *)(void *)(wide->even + at), _mm256_and_si256(u[g], low));
-				_mm256_store_si256((__m256i *)(void *)(wide->odd + at), _mm256_srli_epi16(u[g], 8));
-			}
+			_mm256_store_si256((__m256i *)(void *)(wide->even + at), _mm256_and_si256(u, low));
+			_mm256_store_si256((__m256i *)(void *)(wide->odd + at), _mm256_srli_epi16(u, 8));
 		}
 }
 
 /* T rows of a block times one panel's block, added to acc[T][16]. */
 TILE void tile_block(const struct wide_weights *wide, const uint8_t *scales, const struct wide_activations *x,
 		     const float *scale, const int32_t *bias, size_t s_stride, float *acc, size_t acc_stride,
-		     const int T)
+		     const int T, const enum mote_type type)
 {
 	__m256i isum[TILE_ROWS][2];
 
 	UNROLL for (int r = 0; r < T; r++)
-		isum[r][0] = isum[r][1] = _mm256_set1_epi32(bias[(size_t)r * s_stride]);
+		isum[r][0] = isum[r][1] = first_sum(bias + (size_t)r * s_stride, type);
 	ROLLED for (int g = 0; g < 8; g++) {
 		__m256i even[2], odd[2];
 
@@ -203,7 +152,7 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 		       size_t row, uint32_t n_rows, float *out, size_t out_stride, const int P,
 		       const enum mote_type type)
 {
-	const size_t block_bytes = type == MOTE_Q4 ? 256 : 512, s_stride = a->stride / 32;
+	const size_t block_bytes = 64 * mote_type_bits(type), s_stride = a->stride / 32;
 	const __m256i codebook = load_codebook(w, type);
 	_Alignas(32) float acc[CHUNK_ROWS * TILE_PANELS * LANES];
 	const size_t acc_stride = (size_t)P * LANES;
@@ -227,9 +176,10 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 				const uint8_t *scales = panel + (size_t)p * w->panel_bytes + b * 32;
 				float *sums = acc + r * acc_stride + (size_t)p * LANES;
 				if (step == TILE_ROWS)
-					tile_block(&wide[p], scales, x, a->scale + at, a->bias + at, s_stride, sums, acc_stride, TILE_ROWS);
+					tile_block(&wide[p], scales, x, a->scale + at, a->bias + at, s_stride, sums, acc_stride, TILE_ROWS,
+						   type);
 				else
-					tile_block(&wide[p], scales, x, a->scale + at, a->bias + at, s_stride, sums, acc_stride, 1);
+					tile_block(&wide[p], scales, x, a->scale + at, a->bias + at, s_stride, sums, acc_stride, 1, type);
 			}
 		}
 	}
@@ -327,40 +277,14 @@ TILE void multiply_floats(const struct mote_matrix *w, uint32_t panel, uint32_t 
 	}
 }
 
-TARGET static void multiply_f32(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-				const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-				size_t out_stride)
-{
-	multiply_floats(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_F32);
-}
-
-TARGET static void multiply_f16(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-				const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-				size_t out_stride)
-{
-	multiply_floats(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_F16);
-}
-
-TARGET static void multiply_bf16(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-				 const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-				 size_t out_stride)
-{
-	multiply_floats(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_BF16);
-}
-
-TARGET static void multiply_q8(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			       const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			       size_t out_stride)
-{
-	multiply_quants(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q8);
-}
-
-TARGET static void multiply_q4(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			       const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			       size_t out_stride)
-{
-	multiply_quants(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q4);
-}
+TARGET MOTE_DEFINE_MULTIPLY(multiply_f32, multiply_floats, MOTE_F32)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_f16, multiply_floats, MOTE_F16)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_bf16, multiply_floats, MOTE_BF16)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q8, multiply_quants, MOTE_Q8)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q6, multiply_quants, MOTE_Q6)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q5, multiply_quants, MOTE_Q5)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q4, multiply_quants, MOTE_Q4)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q3, multiply_quants, MOTE_Q3)
 
 void mote_kernels_init_avx2_matmul(struct mote_kernels *k)
 {
@@ -368,7 +292,10 @@ void mote_kernels_init_avx2_matmul(struct mote_kernels *k)
 	k->multiply[MOTE_F16] = multiply_f16;
 	k->multiply[MOTE_BF16] = multiply_bf16;
 	k->multiply[MOTE_Q8] = multiply_q8;
+	k->multiply[MOTE_Q6] = multiply_q6;
+	k->multiply[MOTE_Q5] = multiply_q5;
 	k->multiply[MOTE_Q4] = multiply_q4;
+	k->multiply[MOTE_Q3] = multiply_q3;
 }
 
 #endif

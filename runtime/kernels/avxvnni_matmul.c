@@ -2,26 +2,12 @@
  * vpdpbusd, which adds the four products of a quad to each of 8 rows. The rest is AVX2's table. */
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <string.h>
-
-#include "runtime/kernels/tables.h"
+#include "runtime/kernels/avx2_quants.h"
 
 #define TARGET __attribute__((target("avx2,fma,f16c,avxvnni")))
 #define TILE TARGET static inline __attribute__((always_inline))
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 8")
-#endif
-
 enum { LANES = 16, ROW_PANELS = 4, TILE_ROWS = 4, CHUNK_ROWS = 64 };
-
-TILE __m256i load_256(const void *p)
-{
-	return _mm256_load_si256(p);
-}
 
 TILE __m256i broadcast_quad(const int8_t *q)
 {
@@ -31,36 +17,12 @@ TILE __m256i broadcast_quad(const int8_t *q)
 	return _mm256_set1_epi32(four);
 }
 
-/* Rows 8 * half ... + 7 of groups 2 * pair and 2 * pair + 1 of a q4 block. */
-TILE void unpack_q4(const uint8_t *block, int pair, int half, __m256i codebook, __m256i u[2])
-{
-	__m256i nibble = _mm256_set1_epi8(15), both = load_256(block + pair * 64 + half * 32);
-
-	u[0] = _mm256_shuffle_epi8(codebook, _mm256_and_si256(both, nibble));
-	u[1] = _mm256_shuffle_epi8(codebook, _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble));
-}
-
-TILE __m256i load_codebook(const struct mote_matrix *w, const enum mote_type type)
-{
-	if (type == MOTE_Q8)
-		return _mm256_setzero_si256();
-	return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)w->codebook));
-}
-
-/* acc = fma((float)isum, wscale * xscale, acc) */
-TILE __m256 finish_block(__m256i isum, const uint8_t *scales, float xscale, __m256 acc)
-{
-	__m256 ws = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)scales));
-
-	return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(ws, _mm256_set1_ps(xscale)), acc);
-}
-
 /* One row times P panels: decode. What is `ahead` bytes on, the next P panels, is prefetched into the second-level
  * cache: see avx512_matmul.c. */
 TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
 		     size_t row, float *out, size_t ahead, const int P, const enum mote_type type)
 {
-	const size_t block_bytes = type == MOTE_Q4 ? 256 : 512;
+	const size_t block_bytes = 64 * mote_type_bits(type);
 	const float *scale = a->scale + row * (a->stride / 32);
 	const int32_t *bias = a->bias + row * (a->stride / 32);
 	const __m256i codebook = load_codebook(w, type);
@@ -73,24 +35,15 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 
 		for (int p = 0; p < P; p++) {
 			const uint8_t *data = panel + (size_t)p * w->panel_bytes;
-			const uint8_t *block = data + w->quants_offset + b * block_bytes;
-			__m256i isum[2] = { _mm256_set1_epi32(bias[b]), _mm256_set1_epi32(bias[b]) };
+			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
+			__m256i isum[2] = { first_sum(bias + b, type), first_sum(bias + b, type) };
 
 			for (size_t line = 0; line < block_bytes && P == ROW_PANELS; line += 64)
-				_mm_prefetch((const char *)block + line + ahead, _MM_HINT_T1);
-			UNROLL for (int pair = 0; pair < 4; pair++)
-				UNROLL for (int half = 0; half < 2; half++) {
-					__m256i u[2];
-
-					if (type == MOTE_Q4) {
-						unpack_q4(block, pair, half, codebook, u);
-					} else {
-						u[0] = load_256(block + pair * 128 + half * 32);
-						u[1] = load_256(block + pair * 128 + 64 + half * 32);
-					}
-					isum[half] = _mm256_dpbusd_avx_epi32(isum[half], u[0], broadcast_quad(q + pair * 8));
-					isum[half] = _mm256_dpbusd_avx_epi32(isum[half], u[1], broadcast_quad(q + pair * 8 + 4));
-				}
+				_mm_prefetch((const char *)lines + line + ahead, _MM_HINT_T1);
+			UNROLL for (int g = 0; g < 8; g++)
+				UNROLL for (int half = 0; half < 2; half++)
+					isum[half] = _mm256_dpbusd_avx_epi32(isum[half], unpack(lines, g, half, codebook, type),
+									     broadcast_quad(q + g * 4));
 			UNROLL for (int half = 0; half < 2; half++)
 				acc[2 * p + half] = finish_block(isum[half], data + b * 32 + half * 16, scale[b], acc[2 * p + half]);
 		}
@@ -101,12 +54,13 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 
 /* T rows of a block times one panel's block of bytes, [8 groups][16 rows][4 columns], added to acc[T][16]. */
 TILE void tile_block(const uint8_t *u, const uint8_t *scales, const int8_t *q, size_t q_stride,
-		     const float *scale, const int32_t *bias, size_t s_stride, float *acc, const int T)
+		     const float *scale, const int32_t *bias, size_t s_stride, float *acc, const int T,
+		     const enum mote_type type)
 {
 	__m256i isum[TILE_ROWS][2];
 
 	UNROLL for (int r = 0; r < T; r++)
-		isum[r][0] = isum[r][1] = _mm256_set1_epi32(bias[(size_t)r * s_stride]);
+		isum[r][0] = isum[r][1] = first_sum(bias + (size_t)r * s_stride, type);
 	UNROLL for (int g = 0; g < 8; g++) {
 		__m256i low = load_256(u + g * 64), high = load_256(u + g * 64 + 32);
 
@@ -125,29 +79,26 @@ TILE void tile_block(const uint8_t *u, const uint8_t *scales, const int8_t *q, s
 		}
 }
 
-/* Up to CHUNK_ROWS rows times one panel: prefill. Blocks are the outer loop, so that each block of q4 is unpacked
+/* Up to CHUNK_ROWS rows times one panel: prefill. Blocks are the outer loop, so that each block is unpacked
  * once; the sums of all rows wait in acc. */
 TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
 		       size_t row, uint32_t n_rows, float *out, size_t out_stride, const enum mote_type type)
 {
-	const size_t block_bytes = type == MOTE_Q4 ? 256 : 512, s_stride = a->stride / 32;
+	const size_t block_bytes = 64 * mote_type_bits(type), s_stride = a->stride / 32;
 	const __m256i codebook = load_codebook(w, type);
 	_Alignas(32) float acc[CHUNK_ROWS * LANES];
 
 	memset(acc, 0, n_rows * LANES * sizeof *acc);
 	for (size_t b = 0; b < w->blocks; b++) {
-		const uint8_t *block = panel + w->quants_offset + b * block_bytes, *u = block;
+		const uint8_t *lines = panel + w->quants_offset + b * block_bytes, *u = lines;
 		_Alignas(32) uint8_t bytes[512];
 		uint32_t step;
 
-		if (type == MOTE_Q4) {
-			UNROLL for (int i = 0; i < 8; i++) {
-				__m256i pair[2];
-
-				unpack_q4(block, i / 2, i % 2, codebook, pair);
-				_mm256_store_si256((__m256i *)(void *)(bytes + i / 2 * 128 + i % 2 * 32), pair[0]);
-				_mm256_store_si256((__m256i *)(void *)(bytes + i / 2 * 128 + 64 + i % 2 * 32), pair[1]);
-			}
+		if (type != MOTE_Q8) {
+			UNROLL for (int g = 0; g < 8; g++)
+				UNROLL for (int half = 0; half < 2; half++)
+					_mm256_store_si256((__m256i *)(void *)(bytes + g * 64 + half * 32),
+							   unpack(lines, g, half, codebook, type));
 			u = bytes;
 		}
 		for (uint32_t r = 0; r < n_rows; r += step) {
@@ -157,9 +108,10 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 			step = n_rows - r >= TILE_ROWS ? TILE_ROWS : 1;
 			if (step == TILE_ROWS)
 				tile_block(u, panel + b * 32, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES,
-					   TILE_ROWS);
+					   TILE_ROWS, type);
 			else
-				tile_block(u, panel + b * 32, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES, 1);
+				tile_block(u, panel + b * 32, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES, 1,
+					   type);
 		}
 	}
 	for (uint32_t r = 0; r < n_rows; r++)
@@ -189,24 +141,19 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 	}
 }
 
-TARGET static void multiply_q8(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			       const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			       size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q8);
-}
-
-TARGET static void multiply_q4(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			       const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			       size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q4);
-}
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q8, multiply, MOTE_Q8)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q6, multiply, MOTE_Q6)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q5, multiply, MOTE_Q5)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q4, multiply, MOTE_Q4)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q3, multiply, MOTE_Q3)
 
 void mote_kernels_init_avxvnni_matmul(struct mote_kernels *k)
 {
 	k->multiply[MOTE_Q8] = multiply_q8;
+	k->multiply[MOTE_Q6] = multiply_q6;
+	k->multiply[MOTE_Q5] = multiply_q5;
 	k->multiply[MOTE_Q4] = multiply_q4;
+	k->multiply[MOTE_Q3] = multiply_q3;
 }
 
 #endif

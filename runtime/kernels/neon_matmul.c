@@ -1,6 +1,6 @@
 /* Matrix products for AArch64. A panel's 16 rows are four registers of 4 lanes; each 16-byte load is 4 rows x 4
- * columns, which is what one sdot adds up. Products are signed here: flipping the top bit of u (or of the codebook)
- * is subtracting 128, so the activations' bias is not needed. smmla (i8mm) wants 8 columns a row and is not used.
+ * columns, which is what one sdot adds up. Products are signed here: the quant of value zero is
+ * subtracted when a group is unpacked (or 128 from the codebook), so the activations' bias is not needed. smmla (i8mm) wants 8 columns a row and is not used.
  *
  * Two tables: "neon" for every AArch64 machine, and "dotprod" for those with sdot (Cortex-A76, Apple M1, Graviton 2).
  */
@@ -32,21 +32,61 @@ TILE int32x4_t dot_plain(int32x4_t acc, int8x16_t w, int8x16_t a)
 	return vaddq_s32(acc, vpaddq_s32(low, high));
 }
 
-/* Unpacks 4 rows of groups 2 * pair and 2 * pair + 1. */
-TILE void unpack(const uint8_t *block, int pair, int quarter, uint8x16_t codebook, const enum mote_type type,
-		 int8x16_t w[2])
+/* Rows 4 * quarter to 4 * quarter + 3 of a line of a block. */
+TILE uint8x16_t load_line(const uint8_t *lines, int line, int quarter)
 {
-	const uint8x16_t top = vdupq_n_u8(0x80);
-	uint8x16_t both;
+	return vld1q_u8(lines + line * 64 + quarter * 16);
+}
+
+/* Bits of every byte of v: shifted to the right, then masked. */
+TILE uint8x16_t field(uint8x16_t v, const int8_t shift, const uint8_t mask)
+{
+	return vandq_u8(vshlq_u8(v, vdupq_n_s8((int8_t)-shift)), vdupq_n_u8(mask));
+}
+
+TILE uint8x16_t add_field(uint8x16_t u, uint8x16_t v, const int8_t shift, const uint8_t mask)
+{
+	return vorrq_u8(u, field(v, shift, mask));
+}
+
+/* A group's quants, of types without a codebook less the one of value zero: 4 rows x 4 columns. */
+TILE int8x16_t unpack(const uint8_t *lines, const int group, const int quarter, uint8x16_t codebook,
+		      const enum mote_type type)
+{
+	const uint8x16_t zero = vdupq_n_u8((uint8_t)(mote_type_levels(type) / 2));
+	uint8x16_t u;
 
 	if (type == MOTE_Q8) {
-		w[0] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(block + pair * 128 + quarter * 16), top));
-		w[1] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(block + pair * 128 + 64 + quarter * 16), top));
-		return;
+		u = load_line(lines, group, quarter);
+	} else if (type == MOTE_Q6 && group < 6) {
+		u = field(load_line(lines, group, quarter), 0, 63);
+	} else if (type == MOTE_Q6) {
+		int first = group == 6 ? 0 : 3;
+
+		u = field(load_line(lines, first, quarter), 6, 3);
+		u = add_field(u, load_line(lines, first + 1, quarter), 4, 3 << 2);
+		u = add_field(u, load_line(lines, first + 2, quarter), 2, 3 << 4);
+	} else if (type == MOTE_Q5 && group < 5) {
+		u = field(load_line(lines, group, quarter), 0, 31);
+	} else if (type == MOTE_Q5) {
+		u = field(load_line(lines, group - 5, quarter), 5, 7);
+		if (group < 7) {
+			u = add_field(u, load_line(lines, group - 2, quarter), 2, 3 << 3);
+		} else {
+			u = add_field(u, load_line(lines, 3, quarter), 4, 1 << 3);
+			u = add_field(u, load_line(lines, 4, quarter), 3, 1 << 4);
+		}
+	} else if (type == MOTE_Q4) {
+		u = field(load_line(lines, group / 2, quarter), (int8_t)(group % 2 * 4), 15);
+	} else if (group < 6) {
+		u = field(load_line(lines, group / 2, quarter), (int8_t)(group % 2 * 3), 7);
+	} else {
+		u = field(load_line(lines, group - 6, quarter), 6, 3);
+		u = add_field(u, load_line(lines, 2, quarter), group == 6 ? 4 : 5, 1 << 2);
 	}
-	both = vld1q_u8(block + pair * 64 + quarter * 16);
-	w[0] = vreinterpretq_s8_u8(vqtbl1q_u8(codebook, vandq_u8(both, vdupq_n_u8(15))));
-	w[1] = vreinterpretq_s8_u8(vqtbl1q_u8(codebook, vshrq_n_u8(both, 4)));
+	if (mote_type_has_codebook(type))
+		return vreinterpretq_s8_u8(vqtbl1q_u8(codebook, u));
+	return vreinterpretq_s8_u8(vsubq_u8(u, zero));
 }
 
 TILE int8x16_t broadcast_quad(const int8_t *q)
@@ -70,33 +110,29 @@ TILE void tile_quants(const struct mote_matrix *w, const uint8_t *panel, const s
 		      size_t row, float *out, size_t out_stride, const int T, const enum mote_type type,
 		      dot_fn *dot)
 {
-	const size_t block_bytes = type == MOTE_Q4 ? 256 : 512, s_stride = a->stride / 32;
+	const size_t block_bytes = 64 * mote_type_bits(type), s_stride = a->stride / 32;
 	const float *scale = a->scale + row * s_stride;
 	uint8x16_t codebook = vdupq_n_u8(0);
 	float32x4_t acc[TILE_ROWS * 4];
 
-	if (type == MOTE_Q4)
+	if (mote_type_has_codebook(type))
 		codebook = veorq_u8(vld1q_u8(w->codebook), vdupq_n_u8(0x80));
 	for (int i = 0; i < T * 4; i++)
 		acc[i] = vdupq_n_f32(0);
 	for (size_t b = 0; b < w->blocks; b++) {
-		const uint8_t *block = panel + w->quants_offset + b * block_bytes;
+		const uint8_t *lines = panel + w->quants_offset + b * block_bytes;
 		const int8_t *q = a->q + row * a->stride + b * 32;
 		int32x4_t isum[TILE_ROWS][4];
 
 		UNROLL for (int r = 0; r < T; r++)
 			UNROLL for (int i = 0; i < 4; i++)
 				isum[r][i] = vdupq_n_s32(0);
-		for (int pair = 0; pair < 4; pair++)
+		UNROLL for (int g = 0; g < 8; g++)
 			UNROLL for (int i = 0; i < 4; i++) {
-				int8x16_t v[2];
+				int8x16_t v = unpack(lines, g, i, codebook, type);
 
-				unpack(block, pair, i, codebook, type, v);
-				UNROLL for (int r = 0; r < T; r++) {
-					const int8_t *quads = q + (size_t)r * a->stride + pair * 8;
-					isum[r][i] = dot(isum[r][i], v[0], broadcast_quad(quads));
-					isum[r][i] = dot(isum[r][i], v[1], broadcast_quad(quads + 4));
-				}
+				UNROLL for (int r = 0; r < T; r++)
+					isum[r][i] = dot(isum[r][i], v, broadcast_quad(q + (size_t)r * a->stride + g * 4));
 			}
 		UNROLL for (int i = 0; i < 4; i++) {
 			float32x4_t ws = load_scales(panel + b * 32 + i * 8);
@@ -150,7 +186,7 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 		   const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out, size_t out_stride,
 		   const enum mote_type type, dot_fn *dot)
 {
-	const bool quantized = type == MOTE_Q8 || type == MOTE_Q4;
+	const bool quantized = mote_type_is_quantized(type);
 
 	for (uint32_t p = 0; p < n_panels; p++) {
 		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
@@ -170,40 +206,14 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 	}
 }
 
-static void multiply_f32(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			 const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			 size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_F32, dot_plain);
-}
-
-static void multiply_f16(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			 const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			 size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_F16, dot_plain);
-}
-
-static void multiply_bf16(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			  const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			  size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_BF16, dot_plain);
-}
-
-static void multiply_q8(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q8, dot_plain);
-}
-
-static void multiply_q4(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q4, dot_plain);
-}
+MOTE_DEFINE_MULTIPLY(multiply_f32, multiply, MOTE_F32, dot_plain)
+MOTE_DEFINE_MULTIPLY(multiply_f16, multiply, MOTE_F16, dot_plain)
+MOTE_DEFINE_MULTIPLY(multiply_bf16, multiply, MOTE_BF16, dot_plain)
+MOTE_DEFINE_MULTIPLY(multiply_q8, multiply, MOTE_Q8, dot_plain)
+MOTE_DEFINE_MULTIPLY(multiply_q6, multiply, MOTE_Q6, dot_plain)
+MOTE_DEFINE_MULTIPLY(multiply_q5, multiply, MOTE_Q5, dot_plain)
+MOTE_DEFINE_MULTIPLY(multiply_q4, multiply, MOTE_Q4, dot_plain)
+MOTE_DEFINE_MULTIPLY(multiply_q3, multiply, MOTE_Q3, dot_plain)
 
 void mote_kernels_init_neon_matmul(struct mote_kernels *k)
 {
@@ -211,7 +221,10 @@ void mote_kernels_init_neon_matmul(struct mote_kernels *k)
 	k->multiply[MOTE_F16] = multiply_f16;
 	k->multiply[MOTE_BF16] = multiply_bf16;
 	k->multiply[MOTE_Q8] = multiply_q8;
+	k->multiply[MOTE_Q6] = multiply_q6;
+	k->multiply[MOTE_Q5] = multiply_q5;
 	k->multiply[MOTE_Q4] = multiply_q4;
+	k->multiply[MOTE_Q3] = multiply_q3;
 }
 
 /* clang before 16 declares vdotq_s32 only when the whole file is compiled for it. */
@@ -222,24 +235,19 @@ DOTPROD TILE int32x4_t dot_sdot(int32x4_t acc, int8x16_t w, int8x16_t a)
 	return vdotq_s32(acc, w, a);
 }
 
-DOTPROD static void multiply_q8_dotprod(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-					const struct mote_activations *a, uint32_t row, uint32_t n_rows,
-					float *out, size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q8, dot_sdot);
-}
-
-DOTPROD static void multiply_q4_dotprod(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-					const struct mote_activations *a, uint32_t row, uint32_t n_rows,
-					float *out, size_t out_stride)
-{
-	multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, MOTE_Q4, dot_sdot);
-}
+DOTPROD MOTE_DEFINE_MULTIPLY(multiply_q8_dotprod, multiply, MOTE_Q8, dot_sdot)
+DOTPROD MOTE_DEFINE_MULTIPLY(multiply_q6_dotprod, multiply, MOTE_Q6, dot_sdot)
+DOTPROD MOTE_DEFINE_MULTIPLY(multiply_q5_dotprod, multiply, MOTE_Q5, dot_sdot)
+DOTPROD MOTE_DEFINE_MULTIPLY(multiply_q4_dotprod, multiply, MOTE_Q4, dot_sdot)
+DOTPROD MOTE_DEFINE_MULTIPLY(multiply_q3_dotprod, multiply, MOTE_Q3, dot_sdot)
 
 void mote_kernels_init_dotprod_matmul(struct mote_kernels *k)
 {
 	k->multiply[MOTE_Q8] = multiply_q8_dotprod;
+	k->multiply[MOTE_Q6] = multiply_q6_dotprod;
+	k->multiply[MOTE_Q5] = multiply_q5_dotprod;
 	k->multiply[MOTE_Q4] = multiply_q4_dotprod;
+	k->multiply[MOTE_Q3] = multiply_q3_dotprod;
 }
 
 #else
