@@ -11,7 +11,7 @@
 #include "quant/quantize.h"
 #include "quant/validate.h"
 
-#define MOTE_ALLOCATE_TYPES 4u
+#define MOTE_ALLOCATE_TYPES 5u
 
 struct mote_choice {
 	enum mote_type type;

@@ -268,7 +268,7 @@ static enum mote_status encode_tensor(struct calibration *c, const char *name, c
 	status = mote_encode_matrix(c->q->pool, &job, e->data, e->codebook, NULL, 0, 0, error);
 	if (status == MOTE_OK)
 		status = mote_matrix_init(matrix, job.type, t->rows, t->cols, e->data,
-					  job.type == MOTE_Q4 ? e->codebook : NULL, &bytes, error);
+					  mote_type_has_codebook(job.type) ? e->codebook : NULL, &bytes, error);
 	return status;
 }
 

@@ -8,6 +8,9 @@
 
 #define BLOCK MOTE_BLOCK_COLS
 #define F16_MAX 65504.0
+#define SCAN_WITHIN 4.0
+#define SCAN_BEYOND 3.0
+#define SCAN_STEPS 14u
 
 static const char encoder_names[][12] = { "round", "search", "weighted", "learned", "gptq" };
 
@@ -28,9 +31,10 @@ bool mote_encoder_from_name(const char *name, enum mote_encoder *encoder)
 
 void mote_grid_init(struct mote_grid *g, enum mote_type type, const uint8_t *codebook)
 {
-	g->levels = type == MOTE_Q8 ? 256 : 16;
+	g->type = type;
+	g->levels = mote_type_levels(type);
 	for (uint32_t i = 0; i < g->levels; i++)
-		g->value[i] = (type == MOTE_Q8 ? (int)i : codebook[i]) - 128;
+		g->value[i] = mote_quant_value(type, codebook, i);
 	g->low = g->value[0];
 	g->high = g->value[g->levels - 1];
 	for (uint32_t i = 0, best = 0; i < 512; i++) {
@@ -41,6 +45,7 @@ void mote_grid_init(struct mote_grid *g, enum mote_type type, const uint8_t *cod
 		g->nearest[i] = (uint8_t)best;
 	}
 	g->zero = mote_grid_nearest(g, 0);
+	g->linear = g->high - g->low == g->levels - 1; /* ascending whole numbers */
 }
 
 /* The f16 that stands for a scale: infinity is no scale. */
@@ -61,14 +66,15 @@ static int round_away(float y)
 
 void mote_encode_round(enum mote_type type, const float *x, uint8_t *quants, uint16_t *scale)
 {
-	float largest = 0, magnitude = 0, d, inverse;
+	float half = (float)(mote_type_levels(type) / 2), largest = 0, magnitude = 0, d, inverse;
+	int last = (int)mote_type_levels(type) - 1;
 
 	for (uint32_t j = 0; j < BLOCK; j++)
 		if (fabsf(x[j]) > magnitude) {
 			magnitude = fabsf(x[j]);
 			largest = x[j];
 		}
-	d = type == MOTE_Q8 ? magnitude / 127 : largest / -8;
+	d = type == MOTE_Q8 ? magnitude / 127 : largest / -half;
 	*scale = scale_to_f16(d);
 	if (fabsf(d) > (float)F16_MAX)
 		d = mote_f32_from_f16(*scale); /* the only departure: ggml stores infinity */
@@ -82,8 +88,8 @@ void mote_encode_round(enum mote_type type, const float *x, uint8_t *quants, uin
 			y = y > 127 ? 127 : y < -127 ? -127 : y;
 			quants[j] = (uint8_t)(round_away(y) + 128);
 		} else {
-			y = y > 8 ? 8 : y < -8 ? -8 : y;
-			quants[j] = (uint8_t)((int)(y + 8.5f) > 15 ? 15 : (int)(y + 8.5f));
+			y = y > half ? half : y < -half ? -half : y;
+			quants[j] = (uint8_t)((int)(y + half + 0.5f) > last ? last : (int)(y + half + 0.5f));
 		}
 	}
 }
@@ -128,17 +134,16 @@ static double try_scale(struct search *s, uint16_t half)
  * xc^2/cc is the one to pursue. Returns its refitted scale. */
 static double scan_scales(const struct search *s, double largest)
 {
-	/* Where the block's largest weight may land, as a share of the grid's end: 8 bits hardly ever gain from
-	 * clipping, 4 bits often do. */
-	double from = s->g->levels == 256 ? 0.975 : 0.68, to = s->g->levels == 256 ? 1.012 : 1.24;
-	unsigned steps = s->g->levels == 256 ? 13 : 20;
+	/* Where the block's largest weight may land, as a share of the grid's end: some steps of the grid within it or
+	 * beyond. 8 bits hardly ever gain from clipping, 4 and 3 bits often do. */
+	double from = 1 - SCAN_WITHIN / s->g->levels, to = 1 + SCAN_BEYOND / s->g->levels;
 	double best = 0, best_scale = 0;
 
 	for (unsigned side = 0; side < 2; side++) {
 		double end = side ? s->g->high : s->g->low;
 
-		for (unsigned step = 0; step < steps; step++) {
-			double inverse = end * (from + (to - from) * step / (steps - 1)) / largest;
+		for (unsigned step = 0; step < SCAN_STEPS; step++) {
+			double inverse = end * (from + (to - from) * step / (SCAN_STEPS - 1)) / largest;
 			double xc = 0, cc = 0;
 
 			for (uint32_t j = 0; j < BLOCK; j++) {
@@ -159,7 +164,6 @@ static double scan_scales(const struct search *s, double largest)
 /* Plain rounding's own result as a candidate, so that a search is never worse. */
 static void try_round(struct search *s)
 {
-	enum mote_type type = s->g->levels == 256 ? MOTE_Q8 : MOTE_Q4;
 	float x[BLOCK];
 	uint8_t quants[BLOCK];
 	uint16_t half;
@@ -167,7 +171,7 @@ static void try_round(struct search *s)
 
 	for (uint32_t j = 0; j < BLOCK; j++)
 		x[j] = (float)s->x[j];
-	mote_encode_round(type, x, quants, &half);
+	mote_encode_round(s->g->type, x, quants, &half);
 	scale = mote_f32_from_f16(half);
 	for (uint32_t j = 0; j < BLOCK; j++) {
 		double r = s->x[j] - scale * s->g->value[quants[j]];
@@ -201,7 +205,7 @@ double mote_encode_search(const struct mote_grid *g, const double *x, const doub
 	refit = scan_scales(&s, largest);
 	for (unsigned i = 0; i < 3 && refit != 0; i++)
 		refit = try_scale(&s, scale_to_f16(refit));
-	if (g->levels == 256 || g->value[0] == -8)
+	if (g->linear)
 		try_round(&s);
 	return s.error;
 }

@@ -5,7 +5,7 @@
  * order: the same bytes on any CPU. What sees more than one block (Hessians, codebooks) is in gptq.h, codebook.h.
  *
  * Edge cases, for all of them: no NaN comes out of finite weights. A block whose scale would round to zero in
- * f16 becomes a block of zeros (error at most its largest magnitude, below 2^-17 for q8, 2^-21 for q4). A
+ * f16 becomes a block of zeros (error at most its largest magnitude, below 2^-17 for q8, 2^-21 and less for the others). A
  * scale beyond f16's range is held at 65504, so weights beyond 65504 times the largest quant saturate.
  */
 #ifndef MOTE_QUANT_ENCODE_H
@@ -15,7 +15,7 @@
 
 /* From fast and plain to slow and good; docs/quantization.md says what each gains. */
 enum mote_encoder {
-	MOTE_ENCODER_ROUND,    /* what ggml's Q8_0 and Q4_0 do, quant for quant */
+	MOTE_ENCODER_ROUND,    /* what ggml's Q8_0, Q5_0 and Q4_0 do, quant for quant */
 	MOTE_ENCODER_SEARCH,   /* the scale with the least squared error */
 	MOTE_ENCODER_WEIGHTED, /* the scale with the least expected output error; fixed non-uniform codebook */
 	MOTE_ENCODER_LEARNED,  /* the same with a codebook learned for each tensor */
@@ -28,14 +28,16 @@ bool mote_encoder_from_name(const char *name, enum mote_encoder *encoder);
 
 /* The values that a block of a quantized type can hold at scale 1, ready for looking up the nearest. */
 struct mote_grid {
+	enum mote_type type;
 	double value[256];    /* of each quant; ascending */
 	double low, high;     /* the first and the last */
-	uint32_t levels;      /* 16 or 256 */
+	uint32_t levels;
+	bool linear;          /* one step between any two neighbours */
 	uint8_t zero;         /* the quant whose value is nearest to 0 */
 	uint8_t nearest[512]; /* the quant nearest to any x with floor(2 x) + 256 == index */
 };
 
-/* codebook: [16] ascending for q4, ignored for q8. */
+/* codebook: [levels] ascending for types that have one, else ignored. */
 void mote_grid_init(struct mote_grid *g, enum mote_type type, const uint8_t *codebook);
 
 /* The quant whose value is nearest to x; x beyond the grid gives its end. x must not be NaN.
@@ -47,12 +49,13 @@ static inline uint8_t mote_grid_nearest(const struct mote_grid *g, double x)
 	return g->nearest[(int)(2 * x + 256)];
 }
 
-/* Plain rounding, bit for bit as ggml's reference does it (q4: the linear codebook). x[32] finite. */
+/* Plain rounding, bit for bit as ggml's reference does it (types with a codebook: the linear one): the largest weight
+ * becomes the first quant, or with 8 bits its magnitude 127 steps. x[32] finite. */
 void mote_encode_round(enum mote_type type, const float *x, uint8_t *quants, uint16_t *scale);
 
 /* The scale and quants with the least error sum of weight[j] * (x[j] - decoded[j])^2 that a search over scales of
  * both signs with a closed-form refit finds; returns that error. Never worse than the block of zeros; with
- * the linear codebook and with q8 never worse than mote_encode_round().
+ * a linear grid never worse than mote_encode_round().
  *   x [32] finite   weight [32] at least 0, or NULL: all 1 */
 double mote_encode_search(const struct mote_grid *g, const double *x, const double *weight, uint8_t *quants,
 			  uint16_t *scale);

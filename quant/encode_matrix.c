@@ -16,9 +16,13 @@ enum {
 	CODEBOOK_ROUNDS = 8
 };
 
-const uint8_t mote_codebook_normal[16] = {
-	1, 28, 47, 63, 76, 89, 101, 114, 128, 142, 155, 167, 180, 195, 212, 234
-};
+static const uint8_t normal4[16] = { 1, 28, 47, 63, 76, 89, 101, 114, 128, 142, 155, 167, 180, 195, 212, 234 };
+static const uint8_t normal3[16] = { 1, 47, 80, 106, 130, 155, 184, 223 };
+
+const uint8_t *mote_type_normal_codebook(enum mote_type type)
+{
+	return type == MOTE_Q4 ? normal4 : type == MOTE_Q3 ? normal3 : NULL;
+}
 
 /* A thread's memory for one panel. */
 struct scratch {
@@ -235,7 +239,7 @@ static void codebook_from_means(const struct means *means, uint32_t n, const str
 {
 	double value[16], largest = 0;
 
-	for (uint32_t k = 0; k < 16; k++) {
+	for (uint32_t k = 0; k < g->levels; k++) {
 		double sum = 0, weight = 0;
 
 		for (uint32_t i = 0; i < n; i++) {
@@ -245,8 +249,8 @@ static void codebook_from_means(const struct means *means, uint32_t n, const str
 		value[k] = weight > 0 ? sum / weight : g->value[k];
 		largest = fabs(value[k]) > largest ? fabs(value[k]) : largest;
 	}
-	qsort(value, 16, sizeof *value, compare_values);
-	for (uint32_t k = 0; k < 16 && largest > 0; k++)
+	qsort(value, g->levels, sizeof *value, compare_values);
+	for (uint32_t k = 0; k < g->levels && largest > 0; k++)
 		codebook[k] = (uint8_t)(int)(value[k] * 127 / largest + 128.5);
 }
 
@@ -262,7 +266,7 @@ static enum mote_status learn_codebook(struct run *run, uint8_t codebook[16], st
 		status = run_panels(run, stride, error);
 		if (status == MOTE_OK)
 			codebook_from_means(run->means, run->panels, &run->grid, codebook);
-		mote_grid_init(&run->grid, MOTE_Q4, codebook);
+		mote_grid_init(&run->grid, run->job->type, codebook);
 	}
 	free(run->means);
 	run->means = NULL;
@@ -313,11 +317,13 @@ enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_en
 	if (status != MOTE_OK)
 		return status;
 	run.n = run.target.blocks * BLOCK;
-	memcpy(codebook, normal ? mote_codebook_normal : mote_codebook_linear, 16);
-	mote_grid_init(&run.grid, job->type, codebook);
+	if (mote_type_has_codebook(job->type))
+		memcpy(codebook, normal ? mote_type_normal_codebook(job->type) : mote_type_linear_codebook(job->type), 16);
+	if (mote_type_is_quantized(job->type))
+		mote_grid_init(&run.grid, job->type, codebook);
 	if (!take_scratch(&run, mote_pool_threads(pool), &memory) || !take_weight(&run))
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory for encoding", job->name);
-	if (status == MOTE_OK && job->type == MOTE_Q4 && job->encoder == MOTE_ENCODER_LEARNED)
+	if (status == MOTE_OK && mote_type_has_codebook(job->type) && job->encoder == MOTE_ENCODER_LEARNED)
 		status = learn_codebook(&run, codebook, error);
 	if (status == MOTE_OK)
 		status = run_panels(&run, 1, error);

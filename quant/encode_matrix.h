@@ -7,9 +7,9 @@
 #include "quant/gptq.h"
 #include "runtime/kernels/pool.h"
 
-/* The codebook of MOTE_ENCODER_WEIGHTED: where Lloyd's algorithm ends for blocks of 32 normally distributed
- * weights that each have their best scale (tests/test_encode.c repeats it). */
-extern const uint8_t mote_codebook_normal[16];
+/* The codebook of MOTE_ENCODER_WEIGHTED, [16]: where Lloyd's algorithm ends for blocks of 32 normally distributed
+ * weights that each have their best scale (tests/test_encode.c repeats it). NULL for types without a codebook. */
+const uint8_t *mote_type_normal_codebook(enum mote_type type);
 
 /* A matrix and how to encode it. */
 struct mote_encode_job {
@@ -25,7 +25,7 @@ struct mote_encode_job {
 /* Bytes that the encoded matrix takes. */
 uint64_t mote_encoded_bytes(const struct mote_encode_job *job);
 
-/* Encodes into out[mote_encoded_bytes()], 64-byte aligned, and stores the codebook (q4 only). progress counts weights
+/* Encodes into out[mote_encoded_bytes()], 64-byte aligned, and stores the codebook (types that have one). progress counts weights
  * from `done` on; its update is called on this thread only. The bytes do not depend on the number of threads.
  * MOTE_ERROR_UNSUPPORTED: a weight is NaN or infinite, or too large for f16; names tensor, row and column.
  * MOTE_ERROR_INTERRUPTED, MOTE_ERROR_MEMORY. */

@@ -26,7 +26,7 @@ struct header {
 	uint64_t vocab, cols, type;                   /* of the head matrix */
 	uint64_t context, first, chunk_rows, chunks, portion_rows;
 	struct mote_hash128 ids, tensors;
-	uint8_t codebook[16];                         /* q4; else zeros */
+	uint8_t codebook[16];                         /* zeros for a type without */
 	uint64_t head_bytes, head_compressed;
 	uint64_t check;                               /* XXH3-64 of all before it */
 };
@@ -49,7 +49,7 @@ static void fill_header(struct header *h, const struct mote_matrix *head, const 
 			      .chunks = p->chunks, .portion_rows = portion_rows, .ids = p->ids_hash,
 			      .tensors = tensors, .head_bytes = (uint64_t)head->panels * head->panel_bytes };
 	memcpy(h->magic, magic, sizeof magic);
-	if (head->type == MOTE_Q4)
+	if (head->codebook)
 		memcpy(h->codebook, head->codebook, sizeof h->codebook);
 }
 

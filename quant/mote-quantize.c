@@ -183,7 +183,7 @@ static enum mote_status take_option(struct command *c, int option, struct mote_e
 		c->have_type = true;
 		if (!mote_type_from_name(optarg, &c->options.recipe.type))
 			status = mote_error_set(error, MOTE_ERROR_ARGUMENT,
-						"--type %s: expected q4, q8, f16, bf16 or f32", optarg);
+						"--type %s: expected q3, q4, q5, q6, q8, f16, bf16 or f32", optarg);
 		break;
 	case OPT_TENSOR:
 		status = add_rule(c, optarg, error);

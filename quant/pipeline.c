@@ -14,7 +14,8 @@ enum {
 	CALIBRATION_TOKENS_MAX = 16384,
 	SENSITIVITY_TOKENS_MIN = 256,
 	SENSITIVITY_TOKENS_MAX = 2048,
-	KLD_ATTEMPTS = 3
+	KLD_ATTEMPTS = 3,
+	SECOND_ORDER_BITS = 6           /* above, a search leaves nothing that is worth a calibration */
 };
 
 /* So that the two texts of one run differ. */
@@ -22,7 +23,7 @@ enum {
 /* What receipts and the table of sensitivities may add to a file; a budget sets this aside. */
 #define SECTION_BYTES 24576u
 
-static const enum mote_type mixture_types[] = { MOTE_Q4, MOTE_Q8 };
+static const enum mote_type mixture_types[] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8 };
 enum { MIXTURE_TYPES = sizeof mixture_types / sizeof *mixture_types };
 
 struct pipeline {
@@ -59,37 +60,38 @@ void mote_pipeline_result_free(struct mote_pipeline_result *r)
 
 /* ---- what is needed ---- */
 
-static bool any_matrix_becomes(const struct pipeline *p, enum mote_type type, bool vocabulary_only)
+/* With quants of at most so many bits. */
+static bool any_matrix_becomes(const struct pipeline *p, uint32_t bits, bool vocabulary_only)
 {
 	for (uint32_t i = 0; i < p->quantizer.tensors; i++) {
 		const struct mote_tensor *t = mote_container_tensor(p->container, i);
+		uint32_t has = t->rank == 2 ? mote_type_bits(mote_recipe_type(&p->recipe, t)) : 0;
 
-		if (mote_recipe_type(&p->recipe, t) == type && (!vocabulary_only || mote_is_vocabulary_matrix(t->name)))
+		if (has > 0 && has <= bits && (!vocabulary_only || mote_is_vocabulary_matrix(t->name)))
 			return true;
 	}
 	return false;
 }
 
-/* The best encoder for what there is to encode: at 8 bits a search leaves nothing that is worth a calibration. */
+/* The best encoder for what there is to encode. */
 static void choose_encoder(struct pipeline *p)
 {
 	if (p->o->best_encoder)
-		p->recipe.encoder = p->o->goal != MOTE_GOAL_TYPE || any_matrix_becomes(p, MOTE_Q4, false) ?
+		p->recipe.encoder = p->o->goal != MOTE_GOAL_TYPE || any_matrix_becomes(p, SECOND_ORDER_BITS, false) ?
 				    MOTE_ENCODER_GPTQ : MOTE_ENCODER_SEARCH;
 }
 
 static bool needs_calibration(const struct pipeline *p)
 {
 	return p->o->goal != MOTE_GOAL_TYPE ||
-	       (p->recipe.encoder >= MOTE_ENCODER_WEIGHTED &&
-		(any_matrix_becomes(p, MOTE_Q4, false) || any_matrix_becomes(p, MOTE_Q8, false)));
+	       (p->recipe.encoder >= MOTE_ENCODER_WEIGHTED && any_matrix_becomes(p, 8, false));
 }
 
 /* Second order does without the first, but for a vocabulary matrix of 4 bits. */
 static bool needs_importance(const struct pipeline *p)
 {
 	return p->o->goal != MOTE_GOAL_TYPE || p->recipe.encoder != MOTE_ENCODER_GPTQ ||
-	       any_matrix_becomes(p, MOTE_Q4, true);
+	       any_matrix_becomes(p, 6, true);
 }
 
 /* Fewer tokens for larger models: each costs more, and more weights share what they say. */

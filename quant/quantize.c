@@ -89,7 +89,7 @@ static enum mote_status write_matrix(struct mote_quantizer *q, struct mote_write
 	enum mote_status status = MOTE_OK;
 
 	if (job.type == t->type && mote_type_is_quantized(t->type)) { /* as it is, not once more */
-		if (t->type == MOTE_Q4)
+		if (mote_type_has_codebook(t->type))
 			status = mote_writer_set_codebook(w, i, t->matrix.codebook, error);
 		return status == MOTE_OK ? mote_writer_write(w, t->matrix.data, t->bytes, error) : status;
 	}
@@ -99,7 +99,7 @@ static enum mote_status write_matrix(struct mote_quantizer *q, struct mote_write
 			return mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory", t->name);
 		status = mote_encode_matrix(q->pool, &job, e->data, e->codebook, progress, done, total, error);
 	}
-	if (status == MOTE_OK && job.type == MOTE_Q4)
+	if (status == MOTE_OK && mote_type_has_codebook(job.type))
 		status = mote_writer_set_codebook(w, i, e->codebook, error);
 	if (status == MOTE_OK)
 		status = mote_writer_write(w, e->data, mote_encoded_bytes(&job), error);
@@ -121,7 +121,7 @@ enum mote_status mote_quantizer_write(struct mote_quantizer *q, struct mote_writ
 		enum mote_type type = mote_recipe_type(q->recipe, t);
 
 		status = mote_writer_add_tensor(w, t->name, t->rank, type, t->rows, t->cols,
-						type == MOTE_Q4 ? mote_codebook_linear : NULL, error);
+						mote_type_linear_codebook(type), error);
 	}
 	for (uint32_t i = 0; i < q->tensors && status == MOTE_OK; i++) {
 		const struct mote_tensor *t = mote_container_tensor(q->source, i);

@@ -14,7 +14,7 @@
 /* A matrix that has been encoded; zero when it has not. */
 struct mote_encoded {
 	void *data;              /* owned, 64-byte aligned */
-	uint8_t codebook[16];    /* q4 */
+	uint8_t codebook[16];    /* of types that have one */
 };
 
 struct mote_quantizer {

@@ -15,7 +15,7 @@ enum mote_status mote_rule_parse(const char *text, char **pattern, enum mote_typ
 				      "tensor rule '%s': expected PATTERN=TYPE, as in '*.down_proj.weight=q8'", text);
 	if (!mote_type_from_name(equals + 1, type))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
-				      "tensor rule '%s': unknown type '%s' (expected q4, q8, f16, bf16 or f32)", text,
+				      "tensor rule '%s': unknown type '%s' (expected q3, q4, q5, q6, q8, f16, bf16 or f32)", text,
 				      equals + 1);
 	*pattern = strndup(text, (size_t)(equals - text));
 	return *pattern ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "tensor rule: out of memory");
@@ -38,7 +38,7 @@ enum mote_type mote_recipe_type(const struct mote_recipe *recipe, const struct m
 	for (uint32_t i = recipe->n_rules; i-- > 0;)
 		if (rule_matches(&recipe->rules[i], tensor))
 			return recipe->rules[i].type;
-	if (recipe->type == MOTE_Q4 && mote_is_vocabulary_matrix(tensor->name))
+	if (mote_type_is_quantized(recipe->type) && mote_is_vocabulary_matrix(tensor->name))
 		return MOTE_Q8;
 	return recipe->type;
 }

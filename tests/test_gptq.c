@@ -165,8 +165,8 @@ static void search(const struct problem *p, const struct mote_grid *g, uint8_t *
 }
 
 /* Correlated inputs are where error feedback pays: far less output error than the weighted search, and a returned
- * error that is what it says. */
-static void test_beats_search(void **state)
+ * error that is what it says. At every type. */
+static void beats_search(enum mote_type type)
 {
 	struct problem *p = make_problem(0, false);
 	uint8_t quants[ROWS * N], searched[ROWS * N];
@@ -174,8 +174,7 @@ static void test_beats_search(void **state)
 	double returned, expected = 0, found;
 	struct mote_grid g;
 
-	(void)state;
-	mote_grid_init(&g, MOTE_Q4, mote_codebook_normal);
+	mote_grid_init(&g, type, mote_type_normal_codebook(type));
 	encode(p, &g, NULL, quants, scales, &returned);
 	search(p, &g, searched, searched_scales);
 	found = output_error(p, &g, quants, scales);
@@ -192,6 +191,15 @@ static void test_beats_search(void **state)
 	}
 	assert_true(fabs(returned - expected) < 1e-3 * expected);
 	free_problem(p);
+}
+
+static void test_beats_search(void **state)
+{
+	static const enum mote_type types[] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8 };
+
+	(void)state;
+	for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+		beats_search(types[t]);
 }
 
 /* No single change of a quant lowers the error: where the descent says it ends. */
@@ -315,7 +323,7 @@ static void test_correction_helps(void **state)
 	float *cross = with->s.cross;
 
 	(void)state;
-	mote_grid_init(&g, MOTE_Q4, mote_codebook_normal);
+	mote_grid_init(&g, MOTE_Q4, mote_type_normal_codebook(MOTE_Q4));
 	encode(with, &g, NULL, quants, scales, &returned);
 	corrected = output_error(with, &g, quants, scales);
 	with->s.cross = NULL;
@@ -336,7 +344,7 @@ static void test_dead_inputs(void **state)
 	double returned;
 
 	(void)state;
-	mote_grid_init(&g, MOTE_Q4, mote_codebook_normal);
+	mote_grid_init(&g, MOTE_Q4, mote_type_normal_codebook(MOTE_Q4));
 	for (int dead = COLS / 2; dead >= 0; dead -= COLS / 2) {
 		mote_second_order_free(&p->s);
 		for (int i = 0; i < COLS; i++)
