@@ -261,7 +261,8 @@ static void cut(struct run *r, enum tokenizer_phase phase, const struct piece *i
 			part = part_of(in, taken, match.begin);
 			gap(r, phase, &part);
 		}
-		run_emit(r, match.id);
+		if (match.begin < match.end) /* not when the token before took these spaces with it */
+			run_emit(r, match.id);
 		taken = match.end;
 	}
 	if (taken < in->bytes && !r->status) {

@@ -27,8 +27,9 @@ struct regex_scratch {
 };
 
 static const char space_set[] = "\\x{9}-\\x{d}\\x{20}\\x{85}\\p{Z}";
-static const char word_set[] = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}"
-			       "\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}";
+#define WORD_SET "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
+static const char word_set_in_class[] = WORD_SET;
+static const char word_set[] = WORD_SET "\\xb2\\xb3\\xb9\\xbc-\\xbe"; /* Oniguruma's table for Latin-1 differs */
 
 struct rewriter {
 	const char *in;
@@ -136,7 +137,7 @@ static void rewrite_escape(struct rewriter *w, bool in_class)
 
 	switch (c) {
 	case 's': put_set(w, space_set, false, in_class); break;
-	case 'w': put_set(w, word_set, false, in_class); break;
+	case 'w': put_set(w, in_class ? word_set_in_class : word_set, false, in_class); break;
 	case 'h': put_set(w, "0-9a-fA-F", false, in_class); break;
 	case 'd': puts_to(w, "\\p{Nd}"); break;
 	case 'D': puts_to(w, "\\P{Nd}"); break;
@@ -160,8 +161,8 @@ static void rewrite_escape(struct rewriter *w, bool in_class)
 		put_hex(w, 2);
 		return;
 	case 'S':
-		if (in_class) /* differs for U+180E only, which no longer is a space */
-			puts_to(w, "\\S");
+		if (in_class) /* PCRE2 still takes U+180E for a space */
+			puts_to(w, "\\S\\x{180e}");
 		else
 			put_set(w, space_set, true, false);
 		break;
