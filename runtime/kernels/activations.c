@@ -51,11 +51,11 @@ void mote_activations_quantize(const struct mote_kernels *k, struct mote_activat
 			    a->bias + r * blocks);
 }
 
-/* Fills in everything but the pointers; returns the bytes of K and stores those of V. */
+/* Fills in everything but the pointers; returns the bytes of K and stores those of V without the scales of positions. */
 static size_t kv_plan(struct mote_kv *kv, enum mote_type k, enum mote_type v, uint32_t head_dim,
 		      uint32_t positions, size_t *v_bytes)
 {
-	uint64_t k_bytes;
+	uint64_t k_bytes, v_quants = 0;
 
 	memset(kv, 0, sizeof *kv);
 	if ((k != MOTE_F32 && k != MOTE_F16 && k != MOTE_Q8) || (v != MOTE_F32 && v != MOTE_F16 && v != MOTE_Q8) ||
@@ -63,15 +63,19 @@ static size_t kv_plan(struct mote_kv *kv, enum mote_type k, enum mote_type v, ui
 		return 0;
 	kv->v_type = v;
 	kv->head_dim = head_dim;
-	kv->v_cols = (uint32_t)round_up(head_dim, v == MOTE_Q8 ? 32 : 16);
+	kv->v_cols = (uint32_t)round_up(head_dim, 16);
+	*v_bytes = round_up(positions, 16) * kv->v_cols * (v == MOTE_F32 ? 4 : 2);
 	if (v == MOTE_Q8) {
-		kv->v_quants_offset = round_up((size_t)kv->v_cols / 32 * 32, 64);
-		kv->v_panel_bytes = kv->v_quants_offset + (size_t)16 * kv->v_cols;
-	} else {
-		kv->v_panel_bytes = (size_t)16 * kv->v_cols * (v == MOTE_F32 ? 4 : 2);
+		if (mote_matrix_init(&kv->v_quants, v, head_dim, positions, NULL, NULL, &v_quants, NULL) != MOTE_OK)
+			return 0;
+		*v_bytes = v_quants;
 	}
-	*v_bytes = kv->k.panels * kv->v_panel_bytes;
 	return k_bytes;
+}
+
+static size_t v_scale_bytes(const struct mote_kv *kv)
+{
+	return kv->v_type == MOTE_Q8 ? (size_t)kv->v_quants.blocks * 32 * sizeof(float) : 0;
 }
 
 size_t mote_kv_bytes(enum mote_type k, enum mote_type v, uint32_t head_dim, uint32_t positions)
@@ -79,7 +83,7 @@ size_t mote_kv_bytes(enum mote_type k, enum mote_type v, uint32_t head_dim, uint
 	struct mote_kv kv;
 	size_t v_bytes, k_bytes = kv_plan(&kv, k, v, head_dim, positions, &v_bytes);
 
-	return k_bytes ? k_bytes + v_bytes : 0;
+	return k_bytes ? k_bytes + v_bytes + v_scale_bytes(&kv) : 0;
 }
 
 void mote_kv_init(struct mote_kv *kv, enum mote_type k, enum mote_type v, uint32_t head_dim,
@@ -90,4 +94,8 @@ void mote_kv_init(struct mote_kv *kv, enum mote_type k, enum mote_type v, uint32
 	kv->k_data = memory;
 	kv->k.data = kv->k_data;
 	kv->v = kv->k_data + k_bytes;
+	if (v == MOTE_Q8) {
+		kv->v_quants.data = kv->v;
+		kv->v_scale = (float *)(void *)(kv->v + v_bytes);
+	}
 }

@@ -10,11 +10,11 @@
 #include "runtime/kernels/tables.h"
 
 /* Query rows at a time: their scores, 24 KiB, stay in the first-level cache beside the keys. */
-enum { BLOCK_ROWS = 24 };
+enum { BLOCK_ROWS = 24, SEGMENT_BLOCKS = MOTE_SEGMENT_POSITIONS / 32 };
 
-/* With few query rows attention is as fast as the cache comes from memory: values are then asked for while
- * softmax runs, which needs none. */
-enum { FEW_ROWS = 8, VALUES_AHEAD = 8 };
+/* With few query rows attention is as fast as the cache comes from memory. What is asked for next is then fetched
+ * meanwhile, some lines between one step of the arithmetic and the next, as more at once would be waited for. */
+enum { FEW_ROWS = 8, STEP_POSITIONS = 64 };
 
 uint32_t mote_attention_segments(uint32_t position)
 {
@@ -31,13 +31,95 @@ static uint32_t min_u32(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* The first panels of values from this position on. Prefetching beyond the cache's end does no harm. */
-static void prefetch_values(const struct mote_kv *kv, uint32_t position)
-{
-	const uint8_t *v = kv->v + (size_t)(position / 16) * kv->v_panel_bytes;
+/* A segment of some query rows of a, and what of the next one has been fetched. */
+struct segment {
+	const struct mote_kernels *k;
+	const struct mote_attention *a;
+	const struct mote_kv *kv;
+	uint32_t begin, last;        /* positions that any row sees */
+	uint32_t end[BLOCK_ROWS];    /* each row's; ascending */
+	uint32_t first, n;           /* query rows */
+	float *s;                    /* [n][MOTE_SEGMENT_POSITIONS]: scores, then weights */
+	float *part;
+	size_t stride;               /* of part */
+	size_t fetched, fetch_bytes; /* a step */
+};
 
-	for (size_t i = 0; i < VALUES_AHEAD * kv->v_panel_bytes; i += 64)
-		__builtin_prefetch(v + i, 0, 2);
+static void fetch(struct segment *g)
+{
+	size_t end = g->fetched + g->fetch_bytes;
+
+	for (; g->fetched < end; g->fetched += 64)
+		__builtin_prefetch(g->kv->next + g->fetched, 0, 2);
+}
+
+static void score(struct segment *g)
+{
+	uint32_t panels = (g->last - g->begin + 15) / 16, step = g->fetch_bytes ? STEP_POSITIONS / 16 : panels;
+
+	for (uint32_t p = 0; p < panels; p += step) {
+		fetch(g);
+		g->k->multiply[g->kv->k.type](&g->kv->k, g->begin / 16 + p, min_u32(step, panels - p), g->a->q,
+					      g->a->row + g->first, g->n, g->s + (size_t)p * 16, MOTE_SEGMENT_POSITIONS);
+	}
+}
+
+typedef float lanes __attribute__((vector_size(64), may_alias));
+
+/* Both on 64 bytes, and read to the end of the last 16. */
+static void scale_weights(float *weight, const float *scale, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i += 16)
+		*(lanes *)(void *)(weight + i) *= *(const lanes *)(const void *)(scale + i);
+}
+
+/* Weights of positions that a row does not see are zero; with the positions' scales they are quantized like any
+ * product's input. */
+static void mix_quants(struct segment *g)
+{
+	_Alignas(64) int8_t q[BLOCK_ROWS * MOTE_SEGMENT_POSITIONS];
+	float scale[BLOCK_ROWS * SEGMENT_BLOCKS];
+	int32_t bias[BLOCK_ROWS * SEGMENT_BLOCKS];
+	uint32_t seen = g->last - g->begin;
+	struct mote_activations weights = { .q = q, .scale = scale, .bias = bias, .rows = g->n, .cols = seen,
+					    .stride = MOTE_SEGMENT_POSITIONS };
+	struct mote_matrix v = g->kv->v_quants;
+	const float *position_scale = g->kv->v_scale + g->begin;
+
+	for (uint32_t r = 0; r < g->n; r++) {
+		float *s = g->s + (size_t)r * MOTE_SEGMENT_POSITIONS;
+		uint32_t own = g->end[r] - g->begin;
+
+		fetch(g);
+		scale_weights(s, position_scale, own);
+		memset(s + own, 0, (seen - own) * sizeof *s);
+		g->k->quantize(s, seen, q + (size_t)r * MOTE_SEGMENT_POSITIONS, scale + r * SEGMENT_BLOCKS,
+			       bias + r * SEGMENT_BLOCKS);
+	}
+	/* The columns of this segment; quants take 512 bytes a block, their scales 32. */
+	v.data += (size_t)(g->begin / 32) * 32;
+	v.quants_offset += (size_t)(g->begin / 32) * (512 - 32);
+	v.cols = seen;
+	v.blocks = (seen + 31) / 32;
+	g->k->multiply[MOTE_Q8](&v, 0, v.panels, &weights, 0, g->n, g->part + MOTE_PART_VALUES, g->stride);
+}
+
+static void mix_floats(struct segment *g)
+{
+	mote_mix_fn *mix = g->k->mix[g->kv->v_type];
+	uint32_t common = g->end[0], step = g->fetch_bytes ? STEP_POSITIONS : MOTE_SEGMENT_POSITIONS;
+
+	for (uint32_t r = 0; r < g->n; r++)
+		memset(g->part + r * g->stride + MOTE_PART_VALUES, 0, (g->stride - MOTE_PART_VALUES) * sizeof *g->part);
+	for (uint32_t at = g->begin; at < common; at += step) {
+		fetch(g);
+		mix(g->kv, at, min_u32(at + step, common), g->s + (at - g->begin), MOTE_SEGMENT_POSITIONS, g->n,
+		    g->part + MOTE_PART_VALUES, g->stride);
+	}
+	for (uint32_t r = 0; r < g->n; r++)
+		if (g->end[r] > common)
+			mix(g->kv, common, g->end[r], g->s + (size_t)r * MOTE_SEGMENT_POSITIONS + (common - g->begin),
+			    MOTE_SEGMENT_POSITIONS, 1, g->part + r * g->stride + MOTE_PART_VALUES, g->stride);
 }
 
 /* Query rows [first, first + n) of a, n <= BLOCK_ROWS; positions from begin. */
@@ -45,34 +127,32 @@ static void segment_block(const struct mote_kernels *k, const struct mote_attent
 			  uint32_t first, uint32_t n, float *part)
 {
 	_Alignas(64) float s[BLOCK_ROWS * MOTE_SEGMENT_POSITIONS];
-	const struct mote_kv *kv = a->kv;
-	size_t stride = mote_attention_part_floats(kv->head_dim);
-	uint32_t end[BLOCK_ROWS], common, last;
+	struct segment g = { .k = k, .a = a, .kv = a->kv, .begin = begin, .first = first, .n = n, .s = s, .part = part,
+			     .stride = mote_attention_part_floats(a->kv->head_dim) };
+	uint32_t steps = MOTE_SEGMENT_POSITIONS / STEP_POSITIONS * 2 + n;
 
-	/* Each row's positions of this segment end here; ascending. */
 	for (uint32_t r = 0; r < n; r++) {
 		uint32_t own = a->position + (first + r) / a->group + 1;
-		end[r] = own < begin ? begin : min_u32(own, begin + MOTE_SEGMENT_POSITIONS);
+		g.end[r] = own < begin ? begin : min_u32(own, begin + MOTE_SEGMENT_POSITIONS);
 	}
-	common = end[0];
-	last = end[n - 1];
-	memset(part, 0, n * stride * sizeof *part);
-	if (last == begin)
+	g.last = g.end[n - 1];
+	for (uint32_t r = 0; r < n; r++)
+		memset(part + r * g.stride, 0, MOTE_PART_VALUES * sizeof *part);
+	if (g.last == begin)
 		return;
-	k->multiply[kv->k.type](&kv->k, begin / 16, (last - begin + 15) / 16, a->q, a->row + first, n, s,
-				MOTE_SEGMENT_POSITIONS);
-	if (n <= FEW_ROWS)
-		prefetch_values(kv, begin);
-	for (uint32_t r = 0; r < n; r++)
-		if (end[r] > begin)
-			part[r * stride + 1] = k->softmax(s + (size_t)r * MOTE_SEGMENT_POSITIONS, end[r] - begin, a->scale,
-							  &part[r * stride]);
-	if (common > begin)
-		k->mix[kv->v_type](kv, begin, common, s, MOTE_SEGMENT_POSITIONS, n, part + MOTE_PART_VALUES, stride);
-	for (uint32_t r = 0; r < n; r++)
-		if (end[r] > common)
-			k->mix[kv->v_type](kv, common, end[r], s + (size_t)r * MOTE_SEGMENT_POSITIONS + (common - begin),
-					   MOTE_SEGMENT_POSITIONS, 1, part + r * stride + MOTE_PART_VALUES, stride);
+	if (n <= FEW_ROWS && a->kv->next)
+		g.fetch_bytes = (a->kv->next_bytes / steps + 63) / 64 * 64;
+	score(&g);
+	for (uint32_t r = 0; r < n; r++) {
+		fetch(&g);
+		if (g.end[r] > begin)
+			part[r * g.stride + 1] = k->softmax(s + (size_t)r * MOTE_SEGMENT_POSITIONS, g.end[r] - begin, a->scale,
+							    &part[r * g.stride]);
+	}
+	if (g.kv->v_type == MOTE_Q8)
+		mix_quants(&g);
+	else
+		mix_floats(&g);
 }
 
 void mote_attention_segment(const struct mote_kernels *k, const struct mote_attention *a, uint32_t segment,
@@ -102,12 +182,12 @@ void mote_attention_merge(const struct mote_kernels *k, float *state, const floa
 
 void mote_attention_finish(const float *state, uint32_t head_dim, float *out)
 {
-	float inverse = 1.0f / state[1];
-	uint32_t d = 0;
+	const float inverse = 1.0f / state[1];
+	lanes v;
 
-	for (; d + 16 <= head_dim; d += 16) /* a constant count lets compilers take vectors */
-		for (uint32_t i = 0; i < 16; i++)
-			out[d + i] = state[MOTE_PART_VALUES + d + i] * inverse;
-	for (; d < head_dim; d++)
-		out[d] = state[MOTE_PART_VALUES + d] * inverse;
+	for (uint32_t d = 0; d < head_dim; d += 16) {
+		memcpy(&v, state + MOTE_PART_VALUES + d, sizeof v); /* a part goes on to the end of the last 16 */
+		v *= inverse;
+		memcpy(out + d, &v, head_dim - d < 16 ? (head_dim - d) * sizeof *out : sizeof v);
+	}
 }

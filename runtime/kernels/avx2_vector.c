@@ -236,11 +236,7 @@ TARGET static void merge(float *state, const float *part, uint32_t n)
 /* 8 values from v on. */
 INLINE __m256 load_values(const void *v, const enum mote_type type)
 {
-	if (type == MOTE_F32)
-		return _mm256_load_ps(v);
-	if (type == MOTE_F16)
-		return _mm256_cvtph_ps(_mm_load_si128(v));
-	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(v)));
+	return type == MOTE_F32 ? _mm256_load_ps(v) : _mm256_cvtph_ps(_mm_load_si128(v));
 }
 
 /* n positions for T rows x 8 * C dimensions, which stay in registers: T * C <= 12. v: the first position's values;
@@ -248,7 +244,7 @@ INLINE __m256 load_values(const void *v, const enum mote_type type)
 INLINE void mix_tile(const uint8_t *v, size_t v_bytes, uint32_t n, const float *p, size_t p_stride, float *o,
 		     size_t o_stride, const int T, const int C, const enum mote_type type)
 {
-	const size_t element = type == MOTE_F32 ? 4 : type == MOTE_F16 ? 2 : 1;
+	const size_t element = type == MOTE_F32 ? 4 : 2;
 	__m256 acc[12];
 
 	UNROLL for (int i = 0; i < T * C; i++)
@@ -268,7 +264,6 @@ INLINE void mix_floats(const struct mote_kv *kv, uint32_t begin, uint32_t end, c
 		       uint32_t n_rows, float *o, size_t o_stride, const enum mote_type type)
 {
 	const size_t element = type == MOTE_F32 ? 4 : 2, v_bytes = kv->v_cols * element;
-	/* A panel of values is 16 rows without a gap, and so are panels: positions follow each other. */
 	const uint8_t *v = kv->v + (size_t)begin * v_bytes;
 	uint32_t rows, n = end - begin;
 
@@ -304,58 +299,10 @@ TARGET static void mix_f16(const struct mote_kv *kv, uint32_t begin, uint32_t en
 	mix_floats(kv, begin, end, p, p_stride, n_rows, o, o_stride, MOTE_F16);
 }
 
-/* ps[T][16] = p * scale of a panel's positions for one block of 32 dimensions. */
-INLINE void scale_weights(const uint8_t *scales, const float *p, size_t p_stride, uint32_t from, uint32_t to,
-			  float *ps, const int T)
-{
-	UNROLL for (uint32_t half = 0; half < 2; half++) {
-		__m256 s = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)(scales + half * 16)));
-		__m256i lane = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32((int)(half * 8)));
-		__m256i used = _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32((int)from), lane),
-						   _mm256_cmpgt_epi32(_mm256_set1_epi32((int)to), lane));
-
-		UNROLL for (int r = 0; r < T; r++)
-			_mm256_store_ps(ps + r * 16 + half * 8,
-					_mm256_mul_ps(_mm256_maskload_ps(p + (size_t)r * p_stride + half * 8, used), s));
-	}
-}
-
-TARGET static void mix_q8(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
-			  size_t p_stride, uint32_t n_rows, float *o, size_t o_stride)
-{
-	for (uint32_t position = begin; position < end; ) {
-		uint32_t first = position / 16 * 16, to = end - first < 16 ? end - first : 16, from = position - first;
-		const uint8_t *panel = kv->v + (size_t)(first / 16) * kv->v_panel_bytes;
-		const uint8_t *values = panel + kv->v_quants_offset + (size_t)from * kv->v_cols;
-		const float *pp = p + first - begin; /* where the panel's first position is, or would be */
-		uint32_t rows;
-
-		for (uint32_t r = 0; r < n_rows; r += rows) {
-			_Alignas(32) float ps[3 * 16];
-
-			rows = n_rows - r >= 3 ? 3 : 1;
-			for (uint32_t b = 0; b < kv->v_cols / 32; b++) {
-				const float *pr = pp + r * p_stride;
-				float *at = o + r * o_stride + b * 32;
-
-				if (rows == 3) {
-					scale_weights(panel + b * 32, pr, p_stride, from, to, ps, 3);
-					mix_tile(values + b * 32, kv->v_cols, to - from, ps + from, 16, at, o_stride, 3, 4, MOTE_Q8);
-				} else {
-					scale_weights(panel + b * 32, pr, p_stride, from, to, ps, 1);
-					mix_tile(values + b * 32, kv->v_cols, to - from, ps + from, 16, at, o_stride, 1, 4, MOTE_Q8);
-				}
-			}
-		}
-		position = first + to;
-	}
-}
-
 void mote_kernels_init_avx2_vector(struct mote_kernels *k)
 {
 	k->mix[MOTE_F32] = mix_f32;
 	k->mix[MOTE_F16] = mix_f16;
-	k->mix[MOTE_Q8] = mix_q8;
 	k->quantize = quantize;
 	k->norm = norm;
 	k->rope = rope;

@@ -190,9 +190,8 @@ TARGET static void merge(float *state, const float *part, uint32_t n)
 	}
 }
 
-/* Values of T query rows x 16 * C dimensions in registers while the positions go by. Those some panels ahead are
- * prefetched: at depth the cache comes from memory, in pieces too short for the hardware's prefetcher. */
-enum { MIX_CELLS = 24, AHEAD_PANELS = 4 };
+/* Values of T query rows x 16 * C dimensions in registers while the positions go by. */
+enum { MIX_CELLS = 24 };
 
 INLINE void mix_floats(const uint8_t *v, size_t v_bytes, uint32_t n, const float *p, size_t p_stride, float *o,
 		       size_t o_stride, const int T, const int C, const enum mote_type type)
@@ -202,18 +201,13 @@ INLINE void mix_floats(const uint8_t *v, size_t v_bytes, uint32_t n, const float
 	UNROLL for (int r = 0; r < T; r++)
 		UNROLL for (int c = 0; c < C; c++)
 			acc[r * C + c] = _mm512_load_ps(o + (size_t)r * o_stride + (size_t)c * 16);
-	/* A panel of values is 16 rows without a gap, and so are panels: positions follow each other. */
-	for (uint32_t i = 0; i < n; i++, v += v_bytes) {
-		_mm_prefetch((const char *)v + AHEAD_PANELS * 16 * v_bytes, _MM_HINT_T1);
-		if (C * (type == MOTE_F32 ? 4 : 2) > 4)
-			_mm_prefetch((const char *)v + AHEAD_PANELS * 16 * v_bytes + 64, _MM_HINT_T1);
+	for (uint32_t i = 0; i < n; i++, v += v_bytes)
 		UNROLL for (int c = 0; c < C; c++) {
 			__m512 value = type == MOTE_F32 ? _mm512_load_ps(v + (size_t)c * 64)
 				: _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)(v + (size_t)c * 32)));
 			UNROLL for (int r = 0; r < T; r++)
 				acc[r * C + c] = _mm512_fmadd_ps(_mm512_set1_ps(p[(size_t)r * p_stride + i]), value, acc[r * C + c]);
 		}
-	}
 	UNROLL for (int r = 0; r < T; r++)
 		UNROLL for (int c = 0; c < C; c++)
 			_mm512_store_ps(o + (size_t)r * o_stride + (size_t)c * 16, acc[r * C + c]);
@@ -261,70 +255,6 @@ TARGET static void mix_f16(const struct mote_kv *kv, uint32_t begin, uint32_t en
 			   size_t p_stride, uint32_t n_rows, float *o, size_t o_stride)
 {
 	mix_floats_rows(kv, begin, end, p, p_stride, n_rows, o, o_stride, MOTE_F16);
-}
-
-/* Positions [begin, end) for T rows x 32 * B dimensions from 32 * block on, panel after panel. */
-INLINE void mix_quants(const struct mote_kv *kv, uint32_t begin, uint32_t end, uint32_t block, const float *p,
-		       size_t p_stride, float *o, size_t o_stride, const int T, const int B)
-{
-	const uint8_t *next = kv->next_k ? kv->next_k : kv->v;
-	__m512 acc[MIX_CELLS];
-
-	UNROLL for (int i = 0; i < T * B * 2; i++)
-		acc[i] = _mm512_load_ps(o + (size_t)(i / (2 * B)) * o_stride + (size_t)(i % (2 * B)) * 16);
-	for (uint32_t first = begin / 16 * 16; first < end; first += 16) {
-		const uint8_t *panel = kv->v + (size_t)(first / 16) * kv->v_panel_bytes;
-		uint32_t from = first < begin ? begin - first : 0, to = end - first < 16 ? end - first : 16;
-		__mmask16 used = (__mmask16)((1u << to) - (1u << from));
-		const float *pp = p + (ptrdiff_t)first - (ptrdiff_t)begin; /* the panel's first position, if it is there */
-		_Alignas(64) float ps[MIX_CELLS / 2 * 16]; /* p * scale of [T][B][16 positions] */
-
-		UNROLL for (int b = 0; b < B; b++) {
-			const void *scales = panel + (block + (uint32_t)b) * 32;
-			__m512 s = _mm512_cvtph_ps(_mm256_load_si256(scales));
-
-			UNROLL for (int r = 0; r < T; r++)
-				_mm512_store_ps(ps + (r * B + b) * 16,
-						_mm512_mul_ps(_mm512_maskz_loadu_ps(used, pp + (size_t)r * p_stride), s));
-		}
-		for (uint32_t i = from; i < to; i++) {
-			const uint8_t *v = panel + kv->v_quants_offset + (size_t)i * kv->v_cols + (size_t)block * 32;
-
-			_mm_prefetch((const char *)v + AHEAD_PANELS * kv->v_panel_bytes, _MM_HINT_T1);
-			_mm_prefetch((const char *)next + (first + i) * (kv->k.panel_bytes / 16), _MM_HINT_T1);
-			UNROLL for (int c = 0; c < 2 * B; c++) {
-				const __m128i *bytes = (const __m128i *)(const void *)(v + (size_t)c * 16);
-				__m512 value = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_load_si128(bytes)));
-
-				UNROLL for (int r = 0; r < T; r++)
-					acc[r * 2 * B + c] = _mm512_fmadd_ps(_mm512_set1_ps(ps[(r * B + c / 2) * 16 + (int)i]), value,
-									     acc[r * 2 * B + c]);
-			}
-		}
-	}
-	UNROLL for (int i = 0; i < T * B * 2; i++)
-		_mm512_store_ps(o + (size_t)(i / (2 * B)) * o_stride + (size_t)(i % (2 * B)) * 16, acc[i]);
-}
-
-TARGET static void mix_q8(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
-			  size_t p_stride, uint32_t n_rows, float *o, size_t o_stride)
-{
-	const uint32_t blocks = kv->v_cols / 32;
-
-	for (uint32_t rows; n_rows > 0; n_rows -= rows, p += rows * p_stride, o += rows * o_stride) {
-		uint32_t b = 0;
-
-		rows = n_rows >= 6 ? 6 : n_rows >= 3 ? 3 : 1;
-		for (; b + 2 <= blocks; b += 2)
-			if (rows == 6)
-				mix_quants(kv, begin, end, b, p, p_stride, o + b * 32, o_stride, 6, 2);
-			else if (rows == 3)
-				mix_quants(kv, begin, end, b, p, p_stride, o + b * 32, o_stride, 3, 2);
-			else
-				mix_quants(kv, begin, end, b, p, p_stride, o + b * 32, o_stride, 1, 2);
-		for (uint32_t r = 0; r < rows && b < blocks; r++)
-			mix_quants(kv, begin, end, b, p + r * p_stride, p_stride, o + r * o_stride + b * 32, o_stride, 1, 1);
-	}
 }
 
 /* ---- storing into the cache ---- */
@@ -383,30 +313,55 @@ INLINE void store_key(const struct mote_kv *kv, uint8_t *panel, uint32_t lane, c
 	}
 }
 
-INLINE void store_value(const struct mote_kv *kv, uint8_t *panel, uint32_t lane, const float *v)
+/* One column of v_quants: in a line of 16 rows x 4 positions, every fourth byte. */
+INLINE void store_value_quants(const struct mote_kv *kv, uint32_t position, const float *v)
 {
-	const size_t at = (size_t)lane * kv->v_cols;
+	const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+	const uint32_t n = kv->head_dim, place = position % 4;
+	const __mmask64 column = 0x1111111111111111u << place;
+	uint8_t *panel = kv->v;
+	__m512i most = _mm512_setzero_si512();
+	__m512 inverse;
+	uint32_t bits;
+	float amax;
+
+	for (uint32_t d = 0; d < n; d += 16)
+		most = _mm512_max_epu32(most, _mm512_and_si512(_mm512_castps_si512(_mm512_maskz_loadu_ps(tail_mask(n - d), v + d)),
+							       magnitude));
+	bits = _mm512_reduce_max_epu32(most);
+	memcpy(&amax, &bits, sizeof amax);
+	inverse = _mm512_set1_ps(127.0f / amax);
+	kv->v_scale[position] = amax / 127.0f;
+	if (bits >= 0x7f800000u || amax < MOTE_TINY_AMAX) {
+		inverse = _mm512_setzero_ps();
+		kv->v_scale[position] = bits >= 0x7f800000u ? __builtin_nanf("") : 0;
+	}
+	for (uint32_t d = 0; d < n; d += 16, panel += kv->v_quants.panel_bytes) {
+		uint8_t *line = panel + kv->v_quants.quants_offset + (size_t)(position / 4) * 64;
+		__mmask16 live = tail_mask(n - d);
+		__m512 x = _mm512_maskz_loadu_ps(bits >= 0x7f800000u ? 0 : live, v + d);
+		__m512i u = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(x, inverse)), _mm512_set1_epi32(128));
+
+		/* Bytes behind the last dimension stay as they are. */
+		u = _mm512_sll_epi32(u, _mm_cvtsi32_si128((int)(8 * place)));
+		_mm512_mask_storeu_epi8(line, column & _mm512_movepi8_mask(_mm512_movm_epi32(live)), u);
+		if (position % 32 == 0)
+			_mm256_mask_storeu_epi16(panel + position, live, _mm256_set1_epi16(0x3c00));
+	}
+}
+
+INLINE void store_value_floats(const struct mote_kv *kv, uint32_t position, const float *v)
+{
+	const size_t at = (size_t)position * kv->v_cols;
 	const uint32_t n = kv->head_dim;
 
-	if (kv->v_type == MOTE_Q8) {
-		for (uint32_t d = 0; d < n; d += 32) {
-			uint8_t *quants = panel + kv->v_quants_offset + at + d;
-			__m128i q[2];
-			uint16_t scale = cache_quantize(v + d, n - d, q);
-
-			memcpy(panel + 2 * ((size_t)(d / 32) * 16 + lane), &scale, 2);
-			_mm_store_si128((__m128i *)(void *)quants, q[0]);
-			_mm_store_si128((__m128i *)(void *)(quants + 16), q[1]);
-		}
-		return;
-	}
 	for (uint32_t d = 0; d < kv->v_cols; d += 16) {
 		__m512 x = _mm512_maskz_loadu_ps(d < n ? tail_mask(n - d) : 0, v + (d < n ? d : 0));
 
 		if (kv->v_type == MOTE_F32)
-			_mm512_store_ps(panel + 4 * (at + d), x);
+			_mm512_store_ps(kv->v + 4 * (at + d), x);
 		else
-			_mm256_store_si256((__m256i *)(void *)(panel + 2 * (at + d)),
+			_mm256_store_si256((__m256i *)(void *)(kv->v + 2 * (at + d)),
 					   _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
 	}
 }
@@ -414,14 +369,16 @@ INLINE void store_value(const struct mote_kv *kv, uint8_t *panel, uint32_t lane,
 TARGET static void kv_store(const struct mote_kv *kv, uint32_t position, const float *k, const float *v)
 {
 	store_key(kv, kv->k_data + (size_t)(position / 16) * kv->k.panel_bytes, position % 16, k);
-	store_value(kv, kv->v + (size_t)(position / 16) * kv->v_panel_bytes, position % 16, v);
+	if (kv->v_type == MOTE_Q8)
+		store_value_quants(kv, position, v);
+	else
+		store_value_floats(kv, position, v);
 }
 
 void mote_kernels_init_avx512_vector(struct mote_kernels *k)
 {
 	k->mix[MOTE_F32] = mix_f32;
 	k->mix[MOTE_F16] = mix_f16;
-	k->mix[MOTE_Q8] = mix_q8;
 	k->quantize = quantize;
 	k->norm = norm;
 	k->rope = rope;

@@ -15,7 +15,7 @@
  *
  * The one thing left open is the sign and payload of a NaN.
  *
- * A new ISA needs: multiply for each type, quantize, norm, rope, swiglu, add, softmax, mix for each V type,
+ * A new ISA needs: multiply for each type, quantize, norm, rope, swiglu, add, softmax, mix for each float V type,
  * merge; any of them may be left to the table below. matmul.c and attention.c drive them and are shared.
  *
  * No function here can fail or allocates; all are thread-safe on disjoint outputs. None reads or writes
@@ -51,20 +51,22 @@ void mote_activations_init(struct mote_activations *a, uint32_t rows, uint32_t c
 /* Keys and values of one KV head of one layer of one sequence.
  *   k  a matrix whose rows are positions and whose columns are the head's dimensions: scores are one
  *      multiply() of K with the queries, 16 positions in 16 lanes. Type f32, f16 or q8.
- *   v  panels of 16 positions: f32, f16: [16][v_cols]; q8: scales [blocks][16] f16 padded to 64 bytes, then
- *      [16][v_cols] int8 (not +128: values are widened, not multiplied as bytes).
- *      Lanes are dimensions; padding dimensions hold zero. */
+ *   v  f32, f16: [positions][v_cols]; padding dimensions hold zero.
+ *      q8: the matrix v_quants, whose rows are dimensions and whose columns are positions, so that mixing values is
+ *      one multiply() as well. Its own scales are 1: a position's scale, one for the whole head, goes with the weight
+ *      that the position gets from softmax, and is kept apart in v_scale. */
 struct mote_kv {
 	struct mote_matrix k;
-	uint8_t *k_data;        /* k.data, writable */
-	uint8_t *v;             /* [panels][v_panel_bytes], 64-byte aligned */
-	enum mote_type v_type;  /* MOTE_F32, MOTE_F16 or MOTE_Q8 */
+	uint8_t *k_data;             /* k.data, writable */
+	enum mote_type v_type;       /* MOTE_F32, MOTE_F16 or MOTE_Q8 */
 	uint32_t head_dim;
-	uint32_t v_cols;        /* head_dim rounded up to 16 (f32, f16) or 32 (q8) */
-	size_t v_quants_offset; /* q8: from a panel's start to its values */
-	size_t v_panel_bytes;
-	/* NULL, or keys that the caller will ask for next: fetched towards the core while values are mixed. */
-	const uint8_t *next_k;
+	uint8_t *v;                  /* f32, f16: the values; q8: v_quants.data, writable; 64-byte aligned */
+	uint32_t v_cols;             /* f32, f16: head_dim rounded up to 16 */
+	struct mote_matrix v_quants; /* q8: [head_dim][positions] */
+	float *v_scale;              /* q8: [positions], 64-byte aligned */
+	/* NULL, or what the caller will ask for next: fetched towards the core meanwhile. */
+	const uint8_t *next;
+	size_t next_bytes;
 };
 
 /* Bytes (a multiple of 64) for this many positions; 0 when the numbers make no sense. */
@@ -81,9 +83,7 @@ typedef void mote_multiply_fn(const struct mote_matrix *w, uint32_t panel, uint3
 			      float *out, size_t out_stride);
 
 /* o[r][d] = fma(p[r][pos - begin], v[pos][d], o[r][d]) for pos in [begin, end) ascending, d < kv->v_cols;
- * for q8: fma(p * scale, (float)q, o).
- *   p  [n_rows][p_stride]: only end - begin of each row are used, the rest of a 16 group may be read when
- *      the group has a used one, groups being aligned to pos % 16 == 0
+ *   p  [n_rows][p_stride]: only end - begin of each row are read
  *   o  [n_rows][o_stride], read and written; both strides multiples of 16, o 64-byte aligned */
 typedef void mote_mix_fn(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
 			 size_t p_stride, uint32_t n_rows, float *o, size_t o_stride);
@@ -94,7 +94,7 @@ struct mote_kernels {
 	const char *name; /* "scalar"; "avx2", "avxvnni", "avx512"; "neon", "dotprod" */
 
 	mote_multiply_fn *multiply[MOTE_TYPE_SLOTS]; /* by enum mote_type */
-	mote_mix_fn *mix[MOTE_TYPE_SLOTS];           /* by v_type: f32, f16, q8 */
+	mote_mix_fn *mix[MOTE_TYPE_SLOTS];           /* by v_type: f32, f16 */
 
 	/* Quantizes x[cols] in blocks of 32. amax = max |x| of the block.
 	 *   amax < 2^-100:          all q = 0, scale = 0
@@ -129,9 +129,10 @@ struct mote_kernels {
 	 *   a = exp(state m - M), b = exp(part m - M), l = fma(state l, a, part l * b), o likewise. */
 	void (*merge)(float *state, const float *part, uint32_t n);
 
-	/* Writes one position's key and value (after RoPE), k and v [head_dim]. q8: scale = f16(amax / 127),
-	 * q = x * (1 / scale) to nearest even, clamped to +-127; a zero scale gives zeros, a scale that is
-	 * infinite or NaN gives zeros with a NaN scale. position < capacity. */
+	/* Writes one position's key and value (after RoPE), k and v [head_dim]. position < capacity.
+	 * Keys of q8, by blocks of 32: scale = f16(amax / 127), q = x * (1 / scale) to nearest even, clamped to
+	 * +-127; a zero scale gives zeros, a scale that is infinite or NaN gives zeros with a NaN scale.
+	 * Values of q8: scale and q as quantize() makes them of one block as long as the head. */
 	void (*kv_store)(const struct mote_kv *kv, uint32_t position, const float *k, const float *v);
 };
 

@@ -231,15 +231,6 @@ static void merge(float *state, const float *part, uint32_t n)
 /* 16 values from v on. */
 INLINE void load_values(const uint8_t *v, const enum mote_type type, float32x4_t out[4])
 {
-	if (type == MOTE_Q8) {
-		int8x16_t bytes = vld1q_s8((const int8_t *)v);
-		int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_s8(vget_high_s8(bytes));
-		out[0] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(low)));
-		out[1] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(low)));
-		out[2] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(high)));
-		out[3] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(high)));
-		return;
-	}
 	UNROLL for (int i = 0; i < 4; i++) {
 		if (type == MOTE_F32)
 			out[i] = vld1q_f32((const float *)(const void *)(v + i * 16));
@@ -283,7 +274,6 @@ INLINE void mix_rows(const uint8_t *v, size_t v_bytes, uint32_t n, const float *
 static void mix_f32(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p, size_t p_stride,
 		    uint32_t n_rows, float *o, size_t o_stride)
 {
-	/* A panel of values is 16 rows without a gap, and so are panels: positions follow each other. */
 	for (uint32_t c = 0; c < kv->v_cols; c += 16)
 		mix_rows(kv->v + ((size_t)begin * kv->v_cols + c) * 4, (size_t)kv->v_cols * 4, end - begin, p, p_stride,
 			 n_rows, o + c, o_stride, MOTE_F32);
@@ -297,38 +287,10 @@ static void mix_f16(const struct mote_kv *kv, uint32_t begin, uint32_t end, cons
 			 n_rows, o + c, o_stride, MOTE_F16);
 }
 
-static void mix_q8(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p, size_t p_stride,
-		   uint32_t n_rows, float *o, size_t o_stride)
-{
-	for (uint32_t position = begin; position < end; ) {
-		uint32_t first = position / 16 * 16, to = end - first < 16 ? end - first : 16, from = position - first;
-		const uint8_t *panel = kv->v + (size_t)(first / 16) * kv->v_panel_bytes;
-		const uint8_t *values = panel + kv->v_quants_offset + (size_t)from * kv->v_cols;
-
-		for (uint32_t r = 0; r < n_rows; r += 4) {
-			uint32_t rows = n_rows - r < 4 ? n_rows - r : 4;
-
-			for (uint32_t b = 0; b < kv->v_cols / 32; b++) {
-				const float16_t *scales = (const float16_t *)(const void *)(panel + b * 32);
-				float ps[4 * 16]; /* p * scale of the positions */
-
-				for (uint32_t i = 0; i < rows; i++)
-					for (uint32_t j = from; j < to; j++)
-						ps[i * 16 + j] = p[(r + i) * p_stride + position - begin + j - from] * (float)scales[j];
-				for (uint32_t c = b * 32; c < b * 32 + 32; c += 16)
-					mix_rows(values + c, kv->v_cols, to - from, ps + from, 16, rows, o + r * o_stride + c, o_stride,
-						 MOTE_Q8);
-			}
-		}
-		position = first + to;
-	}
-}
-
 void mote_kernels_init_neon_vector(struct mote_kernels *k)
 {
 	k->mix[MOTE_F32] = mix_f32;
 	k->mix[MOTE_F16] = mix_f16;
-	k->mix[MOTE_Q8] = mix_q8;
 	k->quantize = quantize;
 	k->norm = norm;
 	k->rope = rope;

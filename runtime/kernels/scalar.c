@@ -190,18 +190,11 @@ static float softmax(float *s, uint32_t n, float scale, float *max)
 	return sum_lanes(lane);
 }
 
-static float value(const struct mote_kv *kv, uint32_t position, uint32_t d, float *factor)
+static float value(const struct mote_kv *kv, uint32_t position, uint32_t d)
 {
-	const uint8_t *panel = kv->v + (size_t)(position / 16) * kv->v_panel_bytes;
-	size_t at = (size_t)(position % 16) * kv->v_cols + d;
+	size_t at = (size_t)position * kv->v_cols + d;
 
-	*factor = 1.0f;
-	if (kv->v_type == MOTE_F32)
-		return load_f32(panel + 4 * at);
-	if (kv->v_type == MOTE_F16)
-		return mote_f32_from_f16(load_u16(panel + 2 * at));
-	*factor = mote_f32_from_f16(load_u16(panel + 2 * ((size_t)(d / 32) * 16 + position % 16)));
-	return (float)(int8_t)panel[kv->v_quants_offset + at];
+	return kv->v_type == MOTE_F32 ? load_f32(kv->v + 4 * at) : mote_f32_from_f16(load_u16(kv->v + 2 * at));
 }
 
 static void mix(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p, size_t p_stride,
@@ -209,10 +202,8 @@ static void mix(const struct mote_kv *kv, uint32_t begin, uint32_t end, const fl
 {
 	for (uint32_t r = 0; r < n_rows; r++, p += p_stride, o += o_stride)
 		for (uint32_t position = begin; position < end; position++)
-			for (uint32_t d = 0; d < kv->v_cols; d++) {
-				float factor, v = value(kv, position, d, &factor);
-				o[d] = mote_exact_fmaf(p[position - begin] * factor, v, o[d]);
-			}
+			for (uint32_t d = 0; d < kv->v_cols; d++)
+				o[d] = mote_exact_fmaf(p[position - begin], value(kv, position, d), o[d]);
 }
 
 /* part: maximum, sum, then values from PART_VALUES on; a sum of 0 marks an empty part (a real one holds
@@ -267,35 +258,51 @@ static void store_float(uint8_t *at, enum mote_type type, size_t index, float x)
 	}
 }
 
-static void kv_store(const struct mote_kv *kv, uint32_t position, const float *k, const float *v)
+static void store_key(const struct mote_kv *kv, uint32_t position, const float *k)
 {
-	uint8_t *k_panel = kv->k_data + (size_t)(position / 16) * kv->k.panel_bytes;
-	uint8_t *v_panel = kv->v + (size_t)(position / 16) * kv->v_panel_bytes;
+	uint8_t *panel = kv->k_data + (size_t)(position / 16) * kv->k.panel_bytes;
 	uint32_t lane = position % 16, n = kv->head_dim;
 	uint16_t scale;
 	int8_t q[32];
 
-	if (kv->k.type == MOTE_Q8)
-		for (uint32_t d = 0; d < n; d += 32) {
-			uint8_t *quants = k_panel + kv->k.quants_offset + (size_t)d * 16;
-			cache_quantize(k + d, n - d < 32 ? n - d : 32, q, &scale);
-			memcpy(k_panel + 2 * ((size_t)(d / 32) * 16 + lane), &scale, 2);
-			for (uint32_t c = 0; c < 32; c++)
-				quants[(c / 4) * 64 + lane * 4 + c % 4] = (uint8_t)(q[c] + 128);
-		}
-	else
-		for (uint32_t d = 0; d < n; d++)
-			store_float(k_panel, kv->k.type, (size_t)d * 16 + lane, k[d]);
+	for (uint32_t d = 0; d < n && kv->k.type != MOTE_Q8; d++)
+		store_float(panel, kv->k.type, (size_t)d * 16 + lane, k[d]);
+	for (uint32_t d = 0; d < n && kv->k.type == MOTE_Q8; d += 32) {
+		uint8_t *quants = panel + kv->k.quants_offset + (size_t)d * 16;
 
+		cache_quantize(k + d, n - d < 32 ? n - d : 32, q, &scale);
+		memcpy(panel + 2 * ((size_t)(d / 32) * 16 + lane), &scale, 2);
+		for (uint32_t c = 0; c < 32; c++)
+			quants[(c / 4) * 64 + lane * 4 + c % 4] = (uint8_t)(q[c] + 128);
+	}
+}
+
+/* One column of v_quants. The first of a block writes the block's scales too, all 1. */
+static void store_value_quants(const struct mote_kv *kv, uint32_t position, const float *v)
+{
+	const struct mote_matrix *m = &kv->v_quants;
+	uint32_t bits = largest_bits(v, kv->head_dim);
+	float amax = mote_f32_from_bits(bits), scale = amax / 127.0f, inverse = 127.0f / amax;
+	bool zero = bits >= 0x7f800000u || amax < MOTE_TINY_AMAX;
+
+	kv->v_scale[position] = bits >= 0x7f800000u ? mote_f32_from_bits(0x7fc00000u) : zero ? 0 : scale;
+	for (uint32_t d = 0; d < kv->head_dim; d++) {
+		uint8_t *panel = kv->v + d / 16 * m->panel_bytes;
+		int32_t q = zero ? 0 : (int32_t)round_even(v[d] * inverse);
+
+		panel[m->quants_offset + (size_t)(position / 4) * 64 + d % 16 * 4 + position % 4] = (uint8_t)(q + 128);
+		if (position % 32 == 0)
+			memcpy(panel + position + d % 16 * 2, "\x00\x3c", 2); /* 32 bytes a block; 1.0 in f16 */
+	}
+}
+
+static void kv_store(const struct mote_kv *kv, uint32_t position, const float *k, const float *v)
+{
+	store_key(kv, position, k);
 	if (kv->v_type == MOTE_Q8)
-		for (uint32_t d = 0; d < n; d += 32) {
-			cache_quantize(v + d, n - d < 32 ? n - d : 32, q, &scale);
-			memcpy(v_panel + 2 * ((size_t)(d / 32) * 16 + lane), &scale, 2);
-			memcpy(v_panel + kv->v_quants_offset + (size_t)lane * kv->v_cols + d, q, 32);
-		}
-	else
-		for (uint32_t d = 0; d < kv->v_cols; d++)
-			store_float(v_panel, kv->v_type, (size_t)lane * kv->v_cols + d, d < n ? v[d] : 0.0f);
+		store_value_quants(kv, position, v);
+	for (uint32_t d = 0; d < kv->v_cols && kv->v_type != MOTE_Q8; d++)
+		store_float(kv->v, kv->v_type, (size_t)position * kv->v_cols + d, d < kv->head_dim ? v[d] : 0.0f);
 }
 
 void mote_kernels_init_scalar(struct mote_kernels *k)
@@ -311,7 +318,6 @@ void mote_kernels_init_scalar(struct mote_kernels *k)
 	k->multiply[MOTE_Q3] = multiply_quants;
 	k->mix[MOTE_F32] = mix;
 	k->mix[MOTE_F16] = mix;
-	k->mix[MOTE_Q8] = mix;
 	k->quantize = quantize;
 	k->norm = norm;
 	k->rope = rope;

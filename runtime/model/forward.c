@@ -177,9 +177,9 @@ static void project(struct pass *p, const struct mote_layer *layer, uint32_t ind
 }
 
 /* softmax(q K^T / sqrt(head_dim)) V over one segment of positions, for the query heads of one KV head.
- * next_k: NULL, or the keys that this thread will read after these. */
+ * next: NULL, or the part of the cache that this thread will read after this one. */
 static void attend_segment(struct pass *p, const struct mote_block *b, uint32_t layer, uint32_t kv_head,
-			   uint32_t segment, const uint8_t *next_k, float *part)
+			   uint32_t segment, const uint8_t *next, float *part)
 {
 	struct mote_session *s = p->s;
 	struct mote_kv kv = mote_session_kv(s, b->sequence, segment, layer, kv_head);
@@ -187,7 +187,8 @@ static void attend_segment(struct pass *p, const struct mote_block *b, uint32_t 
 				   .rows = b->rows, .group = s->group,
 				   .position = b->position - segment * MOTE_SEGMENT_POSITIONS, .scale = s->score_scale};
 
-	kv.next_k = next_k;
+	kv.next = next;
+	kv.next_bytes = s->head_bytes;
 	mote_attention_segment(p->k, &a, 0, part);
 }
 
@@ -216,10 +217,10 @@ static const struct mote_activations *attend_few(struct pass *p, uint32_t layer,
 
 		for (; i < before + pieces; i = claim(p)) { /* piece: segment * kv_heads + kv_head */
 			uint32_t piece = i - before, next = piece + p->threads; /* most likely */
-			const uint8_t *next_k = next >= pieces ? NULL :
+			const uint8_t *keys_values = next >= pieces ? NULL :
 				mote_session_kv(s, b->sequence, next / kv_heads, layer, next % kv_heads).k_data;
 
-			attend_segment(p, b, layer, piece % kv_heads, piece / kv_heads, next_k,
+			attend_segment(p, b, layer, piece % kv_heads, piece / kv_heads, keys_values,
 				       s->parts + (b->first_part + (size_t)piece * n) * s->part_floats);
 		}
 		before += pieces;
