@@ -144,10 +144,8 @@ __attribute__((target("avx2"))) static double int8_avx2(void)
 		acc[j] = _mm256_setzero_si256();
 	for (int i = 0; i < ROUNDS; i++)
 		UNROLL for (int j = 0; j < 12; j++) {
-			__m256i product = _mm256_madd_epi16(a, b);
-
-			KEEP_YMM(product);
-			acc[j] = _mm256_add_epi32(acc[j], product);
+			KEEP_YMM(a); /* else the product is computed once */
+			acc[j] = _mm256_add_epi32(acc[j], _mm256_madd_epi16(a, b));
 			KEEP_YMM(acc[j]);
 		}
 	return 12.0 * 16 * 2 * ROUNDS;
@@ -211,10 +209,8 @@ static double int8_neon(void)
 		acc[j] = vdupq_n_s32(0);
 	for (int i = 0; i < ROUNDS; i++)
 		UNROLL for (int j = 0; j < 12; j++) {
-			int16x8_t product = vmull_s8(a, b);
-
-			__asm__ volatile("" : "+w"(product));
-			acc[j] = vpadalq_s16(acc[j], product);
+			__asm__ volatile("" : "+w"(a)); /* else the product is computed once */
+			acc[j] = vpadalq_s16(acc[j], vmull_s8(a, b));
 			__asm__ volatile("" : "+w"(acc[j]));
 		}
 	return 12.0 * 8 * 2 * ROUNDS;
