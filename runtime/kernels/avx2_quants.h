@@ -90,12 +90,16 @@ AVX2 __m256i first_sum(const int32_t *bias, const enum mote_type type)
 	return _mm256_srai_epi32(_mm256_set1_epi32(*bias), mote_bias_shift(type));
 }
 
-/* acc = fma((float)isum, wscale * xscale, acc) */
-AVX2 __m256 finish_block(__m256i isum, const uint8_t *scales, float xscale, __m256 acc)
+/* The scales of 8 rows. */
+AVX2 __m256 load_scales(const uint8_t *scales)
 {
-	__m256 ws = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)scales));
+	return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)scales));
+}
 
-	return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(ws, _mm256_set1_ps(xscale)), acc);
+/* acc = fma((float)isum, wscale * xscale, acc) */
+AVX2 __m256 finish_block(__m256i isum, __m256 wscale, float xscale, __m256 acc)
+{
+	return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(wscale, _mm256_set1_ps(xscale)), acc);
 }
 
 #endif

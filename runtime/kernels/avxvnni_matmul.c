@@ -45,7 +45,8 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 					isum[half] = _mm256_dpbusd_avx_epi32(isum[half], unpack(lines, g, half, codebook, type),
 									     broadcast_quad(q + g * 4));
 			UNROLL for (int half = 0; half < 2; half++)
-				acc[2 * p + half] = finish_block(isum[half], data + b * 32 + half * 16, scale[b], acc[2 * p + half]);
+				acc[2 * p + half] = finish_block(isum[half], load_scales(data + b * 32 + half * 16), scale[b],
+								 acc[2 * p + half]);
 		}
 	}
 	for (int i = 0; i < P * 2; i++)
@@ -74,8 +75,8 @@ TILE void tile_block(const uint8_t *u, const uint8_t *scales, const int8_t *q, s
 	UNROLL for (int r = 0; r < T; r++)
 		UNROLL for (int half = 0; half < 2; half++) {
 			float *at = acc + r * LANES + half * 8;
-			_mm256_store_ps(at, finish_block(isum[r][half], scales + half * 16, scale[(size_t)r * s_stride],
-							 _mm256_load_ps(at)));
+			_mm256_store_ps(at, finish_block(isum[r][half], load_scales(scales + half * 16),
+							 scale[(size_t)r * s_stride], _mm256_load_ps(at)));
 		}
 }
 
