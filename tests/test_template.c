@@ -488,6 +488,28 @@ static void test_options(void **state)
 	mote_template_close(NULL);
 }
 
+/* A context that was built, not parsed, may hold anything. */
+static void test_ill_formed_text(void **state)
+{
+	static const char text[] = "{{ t|trim }}|{{ t[-1] }}|{{ t.split() }}|{{ d }}";
+	cJSON *context = cJSON_CreateObject();
+	struct mote_rendered r;
+	struct mote_template *t;
+
+	(void)state;
+	cJSON_AddStringToObject(context, "t", "\xff a\xe2\x82z\xed\xa0\x80 \xf0");
+	cJSON_AddStringToObject(cJSON_AddObjectToObject(context, "d"), "k\xf0\x9f\x98", "v\xc0");
+	assert_int_equal(mote_template_open(text, strlen(text), NULL, &t, NULL), MOTE_OK);
+	assert_int_equal(mote_template_render(t, context, NULL, NULL, &r, NULL), MOTE_OK);
+#define BAD "\xef\xbf\xbd"
+	assert_string_equal(r.text, BAD " a" BAD "z" BAD BAD BAD " " BAD "|" BAD "|['" BAD "', 'a" BAD "z" BAD BAD BAD "', '" BAD
+				    "']|{'k" BAD "': 'v" BAD "'}");
+	assert_true(r.spans[0].plain);
+	mote_rendered_free(&r);
+	mote_template_close(t);
+	cJSON_Delete(context);
+}
+
 int main(void)
 {
 	const struct CMUnitTest all[] = {
@@ -496,7 +518,7 @@ int main(void)
 		cmocka_unit_test(test_methods), cmocka_unit_test(test_questions),
 		cmocka_unit_test(test_errors), cmocka_unit_test(test_error_places), cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_limits), cmocka_unit_test(test_nesting), cmocka_unit_test(test_time),
-		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_options), cmocka_unit_test(test_ill_formed_text),
 	};
 
 	return cmocka_run_group_tests(all, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "runtime/text/template_internal.h"
+#include "runtime/text/tokenizer_unicode.h"
 
 #define DEFAULT_STEPS 20000000u
 #define DEFAULT_OUTPUT (16u << 20)
@@ -26,25 +27,6 @@ struct mote_template_options mote_template_options_default(void)
 }
 
 /* ---- opening ---- */
-
-static bool valid_utf8(const char *text, size_t bytes)
-{
-	const unsigned char *s = (const unsigned char *)text;
-	size_t n;
-
-	for (size_t i = 0; i < bytes; i += n) {
-		n = s[i] < 0x80 ? 1 : s[i] < 0xc2 ? 0 : s[i] < 0xe0 ? 2 : s[i] < 0xf0 ? 3 : s[i] < 0xf5 ? 4 : 0;
-		if (!n || n > bytes - i)
-			return false;
-		for (size_t k = 1; k < n; k++)
-			if ((s[i + k] & 0xc0) != 0x80)
-				return false;
-		if ((s[i] == 0xe0 && s[i + 1] < 0xa0) || (s[i] == 0xed && s[i + 1] > 0x9f) ||
-		    (s[i] == 0xf0 && s[i + 1] < 0x90) || (s[i] == 0xf4 && s[i + 1] > 0x8f))
-			return false;
-	}
-	return true;
-}
 
 /* Line ends become \n, and one at the end of the text goes unless it is to be kept. */
 static void normalise(struct jinja *j, const char *text, size_t bytes, bool keep_trailing_newline)
@@ -75,7 +57,7 @@ static void parse(struct mote_template *t, const char *text, size_t bytes,
 	if (bytes > JINJA_MAX_SOURCE)
 		mote_jinja_fail_bare(j, MOTE_ERROR_LIMIT, "template of %zu bytes, at most %u are allowed",
 				     bytes, JINJA_MAX_SOURCE);
-	if (!valid_utf8(text, bytes))
+	if (mote_tokenizer_utf8_valid(text, bytes) != bytes)
 		mote_jinja_fail_bare(j, MOTE_ERROR_CORRUPT, "template is not valid UTF-8");
 	normalise(j, text, bytes, options->keep_trailing_newline);
 	mote_jinja_lex(j, options, &tokens);
@@ -121,6 +103,29 @@ void mote_template_close(struct mote_template *t)
 
 /* ---- context ---- */
 
+/* A tree that was built, not parsed, may hold any bytes: ill-formed parts become U+FFFD, as in the tokenizer. */
+static struct jinja_value text_value(struct jinja *j, const char *text, bool plain)
+{
+	size_t bytes = strlen(text), valid = mote_tokenizer_utf8_valid(text, bytes), bad;
+	struct jinja_builder b;
+
+	if (valid == bytes)
+		return mote_jinja_string(mote_jinja_text(j, text, bytes, plain));
+	for (mote_jinja_begin(&b, j); bytes; valid = mote_tokenizer_utf8_valid(text, bytes)) {
+		mote_jinja_put(&b, text, valid, plain);
+		text += valid;
+		bytes -= valid;
+		if (!bytes)
+			break;
+		mote_tokenizer_utf8_step(text, bytes, &bad);
+		mote_jinja_put_string(&b, "\xef\xbf\xbd", plain);
+		bad = bad ? bad : bytes;
+		text += bad;
+		bytes -= bad;
+	}
+	return mote_jinja_string(mote_jinja_end(&b));
+}
+
 static struct jinja_value from_json(struct jinja *j, const cJSON *item, bool plain)
 {
 	struct jinja_value v = { .kind = JINJA_NONE }, key;
@@ -139,7 +144,7 @@ static struct jinja_value from_json(struct jinja *j, const cJSON *item, bool pla
 		v = x > -1e15 && x < 1e15 && x == (double)(int64_t)x ? mote_jinja_int((int64_t)x)
 								     : mote_jinja_float(x);
 	} else if (cJSON_IsString(item)) {
-		v = mote_jinja_string(mote_jinja_text(j, item->valuestring, strlen(item->valuestring), plain));
+		v = text_value(j, item->valuestring, plain);
 	} else if (cJSON_IsArray(item)) {
 		l = mote_jinja_new_list(j, 0);
 		cJSON_ArrayForEach(child, item)
@@ -148,7 +153,7 @@ static struct jinja_value from_json(struct jinja *j, const cJSON *item, bool pla
 	} else if (cJSON_IsObject(item)) {
 		v = mote_jinja_dict(mote_jinja_new_dict(j));
 		cJSON_ArrayForEach(child, item) {
-			key = mote_jinja_string(mote_jinja_text(j, child->string, strlen(child->string), plain));
+			key = text_value(j, child->string, plain);
 			mote_jinja_set(j, v.dict, key, from_json(j, child, plain));
 		}
 	}

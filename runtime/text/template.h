@@ -47,7 +47,8 @@ void mote_rendered_free(struct mote_rendered *r);
 
 /* Renders with the members of the context object as variables (messages, tools, add_generation_prompt,
  * bos_token, ...). trusted: names of top-level variables whose text counts as the template's own (bos_token,
- * eos_token ...), NULL-terminated, or NULL. Thread-safe on one template.
+ * eos_token ...), NULL-terminated, or NULL. Ill-formed UTF-8 in the context becomes U+FFFD. Thread-safe on one
+ * template.
  * MOTE_ERROR_ARGUMENT: the template itself refused, by raise_exception(), with its message. Other errors name line and
  * column: MOTE_ERROR_CORRUPT: the template does with this context what Jinja2 refuses (an undefined variable's
  * attribute, text plus number); MOTE_ERROR_UNSUPPORTED: something left out; MOTE_ERROR_LIMIT: a cap reached. */
