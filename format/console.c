@@ -19,8 +19,7 @@ static volatile sig_atomic_t interrupted;
 
 static void on_signal(int number)
 {
-	(void)number;
-	interrupted = 1;
+	interrupted = number;
 }
 
 void mote_console_catch_signals(void)
@@ -38,6 +37,15 @@ void mote_console_catch_signals(void)
 bool mote_console_interrupted(void)
 {
 	return interrupted != 0;
+}
+
+bool mote_console_resume(void)
+{
+	if (interrupted == SIGINT) {
+		interrupted = 0;
+		mote_console_catch_signals();
+	}
+	return interrupted == 0;
 }
 
 double mote_console_seconds(void)

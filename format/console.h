@@ -17,6 +17,9 @@ int mote_console_fail(const char *tool, const struct mote_error *error);
 /* From now on SIGINT, SIGTERM and SIGHUP set a flag instead of killing (a second one kills). */
 void mote_console_catch_signals(void);
 bool mote_console_interrupted(void);
+/* Forgets a SIGINT and catches the next one, for tools in which it ends a piece of work only. False when another
+ * signal came, which is for the tool as a whole. */
+bool mote_console_resume(void);
 
 /* A progress bar with rate and time left on standard error; silent when that is no terminal.
  * .update stops the operation when a signal came. */

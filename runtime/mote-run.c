@@ -19,7 +19,8 @@ static const char help[] =
 "usage: mote-run MODEL.mote [-p PROMPT] [options]\n"
 "\n"
 "Answers a prompt with a model, or chats with it when no prompt is given and standard\n"
-"input is a terminal; from a pipe, the prompt is read to its end. The prompt becomes the\n"
+"input is a terminal (/clear begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops\n"
+"an answer); from a pipe, the prompt is read to its end. The prompt becomes the\n"
 "user's message in the model's own chat template. The answer is written to standard output\n"
 "as it comes; what the model says between <think> and </think> is shown apart, dim on a\n"
 "terminal and under a heading otherwise. A line with the speed goes to standard error.\n"
@@ -65,17 +66,11 @@ struct arguments {
 	int64_t top_k;                       /* -1: not given */
 };
 
-struct top_logit {
-	int32_t id;
-	float logit;
-};
-
 /* One prompt and what came of it. */
 struct turn {
 	struct mote_ids prompt;
 	struct mote_answer answer;
-	struct top_logit *top;       /* [n_top] of the first step */
-	uint32_t n_top;
+	struct mote_logit *top;      /* [vocab] of the first step, or NULL */
 	size_t prompt_computed;      /* tokens that the cache did not hold */
 	double prompt_seconds, predict_seconds;
 };
@@ -242,23 +237,16 @@ static enum mote_status parse_arguments(int argc, char **argv, struct arguments 
 /* ---- opening ---- */
 
 /* What is not given comes from the model's generation settings, else from ours. */
-static void resolve_sampler(struct mote_sampler_options *o, int64_t given_top_k, bool seed_given, const cJSON *metadata)
+static void resolve_sampler(struct arguments *a, const cJSON *metadata)
 {
-	const cJSON *generation = mote_json_get(metadata, "generation");
-	const cJSON *temperature = mote_json_get(generation, "temperature"), *top_p = mote_json_get(generation, "top_p");
-	const cJSON *min_p = mote_json_get(generation, "min_p"), *top_k = mote_json_get(generation, "top_k");
+	struct mote_sampler_options recommended = mote_sampler_recommended(mote_json_get(metadata, "generation"));
+	struct mote_sampler_options *o = &a->sampler;
 
-	if (o->temperature < 0)
-		o->temperature = cJSON_IsNumber(temperature) ? (float)temperature->valuedouble : 0.6f;
-	if (o->top_p < 0)
-		o->top_p = cJSON_IsNumber(top_p) ? (float)top_p->valuedouble : 0.95f;
-	if (o->min_p < 0)
-		o->min_p = cJSON_IsNumber(min_p) ? (float)min_p->valuedouble : 0;
-	if (given_top_k >= 0)
-		o->top_k = (uint32_t)given_top_k;
-	else if (cJSON_IsNumber(top_k) && top_k->valuedouble >= 0 && top_k->valuedouble <= UINT32_MAX)
-		o->top_k = (uint32_t)top_k->valuedouble;
-	if (!seed_given && getrandom(&o->seed, sizeof o->seed, 0) == sizeof o->seed)
+	o->temperature = o->temperature < 0 ? recommended.temperature : o->temperature;
+	o->top_p = o->top_p < 0 ? recommended.top_p : o->top_p;
+	o->min_p = o->min_p < 0 ? recommended.min_p : o->min_p;
+	o->top_k = a->top_k < 0 ? recommended.top_k : (uint32_t)a->top_k;
+	if (!a->seed_given && getrandom(&o->seed, sizeof o->seed, 0) == sizeof o->seed)
 		o->seed >>= 32; /* short enough to be typed again */
 }
 
@@ -277,7 +265,7 @@ static enum mote_status open_run(struct run *r, struct arguments *a, struct mote
 	section = mote_container_section(r->model->container, MOTE_SECTION_TOKENIZER, &bytes);
 	if (!section)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: the file has no tokenizer", a->model);
-	resolve_sampler(&a->sampler, a->top_k, a->seed_given, mote_container_metadata(r->model->container));
+	resolve_sampler(a, mote_container_metadata(r->model->container));
 	if ((status = mote_tokenizer_open(section, bytes, &r->tokenizer, error)) ||
 	    (status = mote_session_open(r->model, &a->session, &r->session, error)) ||
 	    (status = mote_context_open(r->session, 0, BATCH_ROWS, &r->context, error)) ||
@@ -298,12 +286,18 @@ static void close_run(struct run *r)
 
 /* ---- showing ---- */
 
-/* A model's text cannot steer the terminal: control characters other than tab and newline are left out there. */
+/* A model's text cannot steer the terminal: control characters other than tab and newline are left out there,
+ * those of U+0080 to U+009F too. Pieces of text are whole characters. */
 static void print_text(const struct run *r, const char *text, size_t bytes)
 {
-	for (size_t i = 0; i < bytes; i++)
-		if (!r->terminal || ((unsigned char)text[i] >= 0x20 && text[i] != 0x7f) || text[i] == '\n' || text[i] == '\t')
-			putchar(text[i]);
+	const unsigned char *c = (const unsigned char *)text;
+
+	for (size_t i = 0; i < bytes; i++) {
+		if (r->terminal && c[i] == 0xc2 && c[i + 1] < 0xa0)
+			i++;
+		else if (!r->terminal || (c[i] >= 0x20 && c[i] != 0x7f) || c[i] == '\n' || c[i] == '\t')
+			putchar(c[i]);
+	}
 	fflush(stdout);
 }
 
@@ -358,28 +352,11 @@ static void print_speed(const struct run *r, const struct turn *turn)
 		(unsigned long long)r->arguments->sampler.seed, mote_finish_name(turn->answer.finish));
 }
 
-static void add_ids(cJSON *json, const char *key, const struct mote_ids *ids)
-{
-	cJSON *array = cJSON_AddArrayToObject(json, key);
-
-	for (size_t i = 0; i < ids->count; i++)
-		cJSON_AddItemToArray(array, cJSON_CreateNumber(ids->id[i]));
-}
-
 static enum mote_status print_json(const struct run *r, struct turn *turn, struct mote_error *error)
 {
-	cJSON *json = cJSON_CreateObject(), *timings, *logits;
-	char *reasoning = turn->answer.reasoning;
+	cJSON *json = mote_answer_json(&turn->answer, &turn->prompt), *timings, *logits;
 	enum mote_status status;
 
-	/* White space before </think> only separates. */
-	for (size_t n = turn->answer.reasoning_bytes; n && (reasoning[n - 1] == '\n' || reasoning[n - 1] == ' '); n--)
-		reasoning[n - 1] = 0;
-	cJSON_AddStringToObject(json, "text", turn->answer.text ? turn->answer.text : "");
-	cJSON_AddStringToObject(json, "reasoning", reasoning ? reasoning : "");
-	add_ids(json, "ids", &turn->answer.ids);
-	add_ids(json, "prompt_ids", &turn->prompt);
-	cJSON_AddStringToObject(json, "finish_reason", mote_finish_name(turn->answer.finish));
 	cJSON_AddNumberToObject(json, "seed", (double)r->arguments->sampler.seed);
 	timings = cJSON_AddObjectToObject(json, "timings");
 	cJSON_AddNumberToObject(timings, "load_ms", r->load_seconds * 1e3);
@@ -393,7 +370,7 @@ static enum mote_status print_json(const struct run *r, struct turn *turn, struc
 	cJSON_AddStringToObject(timings, "isa", mote_session_isa(r->session));
 	if (r->arguments->logits) {
 		logits = cJSON_AddArrayToObject(json, "logits");
-		for (uint32_t i = 0; i < turn->n_top; i++) {
+		for (uint32_t i = 0; i < r->arguments->logits && i < r->model->config.vocab; i++) {
 			cJSON *item = cJSON_CreateObject();
 
 			cJSON_AddNumberToObject(item, "id", turn->top[i].id);
@@ -413,27 +390,6 @@ static bool proceed(void)
 	return !mote_console_interrupted();
 }
 
-static int by_falling_logit(const void *left, const void *right)
-{
-	const struct top_logit *a = left, *b = right;
-
-	if (a->logit != b->logit)
-		return a->logit < b->logit ? 1 : -1;
-	return (a->id > b->id) - (a->id < b->id);
-}
-
-static bool keep_top_logits(struct turn *turn, const float *logits, uint32_t vocab, uint32_t wanted)
-{
-	turn->top = malloc(vocab * sizeof *turn->top);
-	if (!turn->top)
-		return false;
-	for (uint32_t i = 0; i < vocab; i++)
-		turn->top[i] = (struct top_logit){(int32_t)i, logits[i]};
-	qsort(turn->top, vocab, sizeof *turn->top, by_falling_logit);
-	turn->n_top = wanted < vocab ? wanted : vocab;
-	return true;
-}
-
 /* Answers the ids in turn->prompt. */
 static enum mote_status answer_turn(struct run *r, struct turn *turn, bool continues_text, struct mote_error *error)
 {
@@ -449,7 +405,7 @@ static enum mote_status answer_turn(struct run *r, struct turn *turn, bool conti
 				       &turn->prompt_computed, error)))
 		return status;
 	turn->prompt_seconds = mote_console_seconds() - started;
-	if (r->arguments->logits && !keep_top_logits(turn, job.logits, r->model->config.vocab, r->arguments->logits))
+	if (r->arguments->logits && !(turn->top = mote_sampler_sorted(job.logits, r->model->config.vocab)))
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %u logits", r->model->config.vocab);
 	started = mote_console_seconds();
 	status = mote_answer_generate(&job, &turn->answer, error);
@@ -518,36 +474,78 @@ static enum mote_status run_prompt(struct run *r, const char *prompt, size_t byt
 	return status;
 }
 
+/* Messages of a new conversation; NULL when out of memory. */
+static cJSON *new_chat(const struct run *r)
+{
+	cJSON *messages = cJSON_CreateArray();
+
+	if (!messages || !r->arguments->system || add_message(messages, "system", r->arguments->system))
+		return messages;
+	cJSON_Delete(messages);
+	return NULL;
+}
+
+/* The answer to the last of the messages joins them; one that cannot be answered, because it fills the context or was
+ * interrupted before its answer began, leaves them. */
+static enum mote_status chat_turn(struct run *r, cJSON *messages, struct mote_error *error)
+{
+	uint32_t context = mote_session_context(r->session);
+	struct turn turn = {0};
+	bool kept = false;
+	enum mote_status status = encode_chat(r, messages, &turn.prompt, error);
+
+	if (status == MOTE_OK && turn.prompt.count > context) {
+		fprintf(stderr, "[%zu tokens do not fit into the context of %u; /clear begins a new conversation]\n",
+			turn.prompt.count, context);
+	} else if (status == MOTE_OK && (status = answer_turn(r, &turn, false, error)) == MOTE_OK) {
+		print_speed(r, &turn);
+		kept = add_message(messages, "assistant", turn.answer.text ? turn.answer.text : "");
+		if (!kept)
+			status = mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
+	} else if (status == MOTE_ERROR_INTERRUPTED && mote_console_resume()) {
+		*error = (struct mote_error){0};
+		status = MOTE_OK;
+	}
+	if (!kept)
+		cJSON_DeleteItemFromArray(messages, cJSON_GetArraySize(messages) - 1);
+	if (turn.answer.finish == MOTE_FINISH_INTERRUPTED)
+		mote_console_resume();
+	free_turn(&turn);
+	return status;
+}
+
 /* Lines from the terminal until its end; the model sees all turns, but of its own answers not the reasoning. */
 static enum mote_status run_chat(struct run *r, struct mote_error *error)
 {
-	cJSON *messages = cJSON_CreateArray();
+	cJSON *messages = new_chat(r);
 	enum mote_status status = MOTE_OK;
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t bytes;
-	bool memory = !r->arguments->system || add_message(messages, "system", r->arguments->system);
 
 	if (!mote_chat_has_template(mote_container_metadata(r->model->container)))
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "the model has no chat template to chat with; use -p");
-	while (status == MOTE_OK && memory && !mote_console_interrupted()) {
-		struct turn turn = {0};
-
+	else
+		fputs("[/clear begins a new conversation, /exit ends; Ctrl-C stops an answer]\n", stderr);
+	while (status == MOTE_OK && messages && !mote_console_interrupted()) {
 		fputs("> ", stderr);
-		if ((bytes = getline(&line, &room, stdin)) < 0)
+		if ((bytes = getline(&line, &room, stdin)) < 0) {
+			fputc('\n', stderr);
 			break;
-		line[bytes - (bytes > 0 && line[bytes - 1] == '\n')] = 0;
-		if (!*line)
-			continue;
-		memory = add_message(messages, "user", line);
-		if (memory && (status = encode_chat(r, messages, &turn.prompt, error)) == MOTE_OK &&
-		    (status = answer_turn(r, &turn, false, error)) == MOTE_OK) {
-			print_speed(r, &turn);
-			memory = add_message(messages, "assistant", turn.answer.text ? turn.answer.text : "");
 		}
-		free_turn(&turn);
+		line[bytes - (bytes > 0 && line[bytes - 1] == '\n')] = 0;
+		if (!strcmp(line, "/exit") || !strcmp(line, "/bye") || !strcmp(line, "/quit"))
+			break;
+		if (!strcmp(line, "/clear")) {
+			cJSON_Delete(messages);
+			messages = new_chat(r);
+		} else if (*line) {
+			status = add_message(messages, "user", line)
+				? chat_turn(r, messages, error)
+				: mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
+		}
 	}
-	if (!memory)
+	if (!messages)
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
 	else if (status == MOTE_OK && mote_console_interrupted())
 		status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");

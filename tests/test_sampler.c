@@ -221,6 +221,26 @@ static void test_bad_options(void **state)
 	}
 }
 
+static void expect_recommended(const char *json, float temperature, uint32_t top_k, float top_p, float min_p)
+{
+	struct mote_sampler_options o;
+	cJSON *generation = NULL;
+
+	assert_int_equal(mote_json_parse(json, strlen(json), "generation", &generation, NULL), MOTE_OK);
+	o = mote_sampler_recommended(generation);
+	assert_true(o.temperature == temperature && o.top_k == top_k && o.top_p == top_p && o.min_p == min_p);
+	cJSON_Delete(generation);
+}
+
+static void test_recommended(void **state)
+{
+	(void)state;
+	expect_recommended("{}", 0.6f, 0, 0.95f, 0);
+	expect_recommended("{\"temperature\":0.25,\"top_k\":20,\"top_p\":0.5,\"min_p\":0.125}", 0.25f, 20, 0.5f, 0.125f);
+	expect_recommended("{\"temperature\":-1,\"top_k\":-1,\"top_p\":7,\"min_p\":1e300}", 0.6f, 0, 0.95f, 0);
+	expect_recommended("{\"temperature\":null,\"top_k\":1e30,\"top_p\":\"1\",\"min_p\":true}", 0.6f, 0, 0.95f, 0);
+}
+
 static void test_reasoning(void **state)
 {
 	enum { OPEN = 100, CLOSE = 101 };
@@ -260,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_greedy),
 		cmocka_unit_test(test_seed),
 		cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_recommended),
 		cmocka_unit_test(test_reasoning),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

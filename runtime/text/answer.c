@@ -144,6 +144,29 @@ void mote_answer_free(struct mote_answer *answer)
 	*answer = (struct mote_answer){0};
 }
 
+static void add_ids(cJSON *json, const char *key, const struct mote_ids *ids)
+{
+	cJSON *array = cJSON_AddArrayToObject(json, key);
+
+	for (size_t i = 0; i < ids->count; i++)
+		cJSON_AddItemToArray(array, cJSON_CreateNumber(ids->id[i]));
+}
+
+cJSON *mote_answer_json(struct mote_answer *answer, const struct mote_ids *prompt)
+{
+	cJSON *json = cJSON_CreateObject();
+	char *reasoning = answer->reasoning;
+
+	for (size_t n = answer->reasoning_bytes; n && (reasoning[n - 1] == '\n' || reasoning[n - 1] == ' '); n--)
+		reasoning[n - 1] = 0;
+	cJSON_AddStringToObject(json, "text", answer->text ? answer->text : "");
+	cJSON_AddStringToObject(json, "reasoning", reasoning ? reasoning : "");
+	add_ids(json, "ids", &answer->ids);
+	add_ids(json, "prompt_ids", prompt);
+	cJSON_AddStringToObject(json, "finish_reason", mote_finish_name(answer->finish));
+	return json;
+}
+
 const char *mote_finish_name(enum mote_finish finish)
 {
 	return finish == MOTE_FINISH_STOP ? "stop" : finish == MOTE_FINISH_LENGTH ? "length" : "interrupted";

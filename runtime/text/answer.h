@@ -4,6 +4,7 @@
 #ifndef MOTE_RUNTIME_ANSWER_H
 #define MOTE_RUNTIME_ANSWER_H
 
+#include "format/json.h"
 #include "runtime/text/context.h"
 #include "runtime/text/reasoning.h"
 #include "runtime/text/sampler.h"
@@ -44,6 +45,10 @@ struct mote_answer {
 enum mote_status mote_answer_generate(const struct mote_answer_job *job, struct mote_answer *answer,
 				      struct mote_error *error);
 void mote_answer_free(struct mote_answer *answer);
+
+/* A new object: text, reasoning, ids, prompt_ids, finish_reason. White space at the end of the reasoning, which only
+ * separates it from </think>, goes. What there is no memory for is missing; NULL without any. */
+cJSON *mote_answer_json(struct mote_answer *answer, const struct mote_ids *prompt);
 
 /* "stop", "length", "interrupted" */
 const char *mote_finish_name(enum mote_finish finish);

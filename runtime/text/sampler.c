@@ -35,6 +35,26 @@ static bool within(float x, float low, float high)
 	return x >= low && x <= high; /* false for NaN */
 }
 
+/* generation_config.json is not ours: what is out of range there is as if it were not given. */
+static float setting(const cJSON *generation, const char *key, float low, float high, float otherwise)
+{
+	const cJSON *item = mote_json_get(generation, key);
+
+	return cJSON_IsNumber(item) && within((float)item->valuedouble, low, high) ? (float)item->valuedouble : otherwise;
+}
+
+struct mote_sampler_options mote_sampler_recommended(const cJSON *generation)
+{
+	const cJSON *top_k = mote_json_get(generation, "top_k");
+	struct mote_sampler_options o = {.temperature = setting(generation, "temperature", 0, 100, 0.6f),
+					 .top_p = setting(generation, "top_p", 0, 1, 0.95f),
+					 .min_p = setting(generation, "min_p", 0, 1, 0)};
+
+	if (cJSON_IsNumber(top_k) && top_k->valuedouble >= 0 && top_k->valuedouble <= UINT32_MAX)
+		o.top_k = (uint32_t)top_k->valuedouble;
+	return o;
+}
+
 enum mote_status mote_sampler_open(const struct mote_sampler_options *options, uint32_t vocab,
 				   struct mote_sampler **out, struct mote_error *error)
 {
@@ -175,4 +195,24 @@ int32_t mote_sampler_next(struct mote_sampler *s, const float *logits)
 			return s->candidate[i].id;
 	}
 	return s->candidate[kept - 1].id;
+}
+
+static int by_falling_logit(const void *left, const void *right)
+{
+	const struct mote_logit *a = left, *b = right;
+
+	if (a->logit != b->logit)
+		return a->logit < b->logit ? 1 : -1;
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+struct mote_logit *mote_sampler_sorted(const float *logits, uint32_t vocab)
+{
+	struct mote_logit *sorted = malloc(vocab * sizeof *sorted);
+
+	for (uint32_t i = 0; sorted && i < vocab; i++)
+		sorted[i] = (struct mote_logit){(int32_t)i, logits[i]};
+	if (sorted)
+		qsort(sorted, vocab, sizeof *sorted, by_falling_logit);
+	return sorted;
 }

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "format/json.h"
 #include "format/status.h"
 
 struct mote_sampler_options {
@@ -19,6 +20,10 @@ struct mote_sampler_options {
 	float min_p;       /* keep those at least min_p times as probable as the first; 0: all */
 	uint64_t seed;
 };
+
+/* A model's own settings (the metadata's "generation", or NULL) where they are in range; else temperature 0.6,
+ * top-p 0.95 and nothing more. The seed is 0. */
+struct mote_sampler_options mote_sampler_recommended(const cJSON *generation);
 
 struct mote_sampler;
 
@@ -31,6 +36,13 @@ void mote_sampler_close(struct mote_sampler *s); /* NULL is fine */
 /* The next token for logits[vocab]; at least one candidate always remains. NaN is never chosen unless all are.
  * Advances the random state by one draw, none when greedy. */
 int32_t mote_sampler_next(struct mote_sampler *s, const float *logits);
+
+/* All logits, the largest first, the lowest id first among equals; the caller frees. NULL: out of memory. */
+struct mote_logit {
+	int32_t id;
+	float logit;
+};
+struct mote_logit *mote_sampler_sorted(const float *logits, uint32_t vocab);
 
 /* The id of the largest logit, the lowest id among equals: what temperature 0 chooses. */
 int32_t mote_sampler_argmax(const float *logits, uint32_t vocab);
