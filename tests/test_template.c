@@ -147,13 +147,13 @@ static const struct example filters[] = {
 	{ "{{ {'b': 1, 'a': [1, {'c': none}]} | tojson }} {{ {'b': 1, 'a': 2} | tojson(indent=2, sort_keys=true) }} "
 	  "{{ '\303\251<\"\n' | tojson }} {{ '\303\251' | tojson(ensure_ascii=true) }} {{ 1.0 | tojson }}",
 	  "{\"b\": 1, \"a\": [1, {\"c\": null}]} {\n  \"a\": 2,\n  \"b\": 1\n} \"\303\251<\\\"\\n\" \"\\u00e9\" 1.0", NULL },
-	{ "{{ '<a>' | e }} {{ ('<a>' | e) | e }} {{ ('<b>' | safe) + '<i>' }} {{ '<p>x &amp; y</p>' | striptags }} "
+	{ "{{ '<a>' | e }} {{ ('<a>' | e) | e }} {{ ('<b>' | safe) + '<i>' }} {{ '<p>x &amp; y</p> &ltz R&D' | striptags }} "
 	  "{{ 'a b/c?d=\303\251' | urlencode }}",
-	  "&lt;a&gt; &lt;a&gt; <b>&lt;i&gt; x & y a%20b/c%3Fd%3D%C3%A9", NULL },
+	  "&lt;a&gt; &lt;a&gt; <b>&lt;i&gt; x & y <z R&D a%20b/c%3Fd%3D%C3%A9", NULL },
 	{ "{{ '42' | int }} {{ 'x' | int(-1) }} {{ '0x1f' | int(base=16) }} {{ 3.99 | int }} {{ '2.5' | float }} "
-	  "{{ 2.5 | round }} {{ 3.5 | round }} {{ 2.675 | round(2) }} {{ 1234 | round(-2) }} {{ 2.1 | round(0, "
+	  "{{ 2.5 | round }} {{ 3.5 | round(none) }} {{ 2.675 | round(2) }} {{ 1234 | round(-2) }} {{ 2.1 | round(0, "
 	  "'ceil') }} {{ -3 | abs }}",
-	  "42 -1 31 3 2.5 2.0 4.0 2.67 1200 3.0 3", NULL },
+	  "42 -1 31 3 2.5 2.0 4 2.67 1200 3.0 3", NULL },
 	{ "{{ [1, 2, 3, 4, 5] | batch(2, 0) | list }} {{ [1, 2, 3] | slice(2) | list }} {{ [1, 'a', 1, "
 	  "'A'] | unique | list }} {{ 'abc' | reverse }} {{ [1, 2] | reverse | list }} {{ [1, 2] | sum }} {{ [3, "
 	  "1] | min }} {{ ['b', 'C'] | max }}",
@@ -313,6 +313,7 @@ static void test_error_places(void **state)
 	check_error("{{ raise_exception('No ' ~ x) }}", MOTE_ERROR_ARGUMENT, "the chat template refuses: No 1");
 	check_error("{% include 'x' %}", MOTE_ERROR_UNSUPPORTED, "line 1, column 4: tag 'include' is not supported");
 	check_error("{{ x | pprint }}", MOTE_ERROR_UNSUPPORTED, "line 1, column 8: filter 'pprint' is not supported");
+	check_error("{{ '&eacute;' | striptags }}", MOTE_ERROR_UNSUPPORTED, "line 1, column 17: striptags: the entity");
 	check_error("{{ [1].append(2) }}", MOTE_ERROR_CORRUPT, "line 1, column 14: access to attribute 'append' of 'list' object is unsafe");
 	check_error("\xff", MOTE_ERROR_CORRUPT, "template is not valid UTF-8");
 	/* in a condition, an unknown filter is an error only when it is reached */

@@ -76,7 +76,8 @@ CALL(float_)
 
 CALL(round_)
 {
-	int64_t precision = args[1].kind == JINJA_ABSENT ? 0 : mote_jinja_need_int(j, args[1], "precision");
+	bool whole = args[1].kind == JINJA_NONE; /* Python's round(x, None) is an integer */
+	int64_t precision = args[1].kind == JINJA_ABSENT || whole ? 0 : mote_jinja_need_int(j, args[1], "precision");
 	const struct jinja_text *method =
 		args[2].kind == JINJA_ABSENT ? NULL : mote_jinja_need_text(j, args[2], "method");
 	bool ceiling = method && mote_jinja_text_is(method, "ceil");
@@ -89,6 +90,10 @@ CALL(round_)
 		mote_jinja_fail_type(j, "round needs a number", args[0]);
 	if (!method || mote_jinja_text_is(method, "common")) {
 		scaled = mote_jinja_round(j, args[0], precision);
+		if (whole && scaled.kind == JINJA_FLOAT)
+			scaled = mote_jinja_to_int(j, scaled.real);
+	} else if (whole) {
+		mote_jinja_fail_type(j, "precision must be an integer", args[1]);
 	} else {
 		unit = mote_jinja_arithmetic(j, JINJA_POW, mote_jinja_int(10), mote_jinja_int(precision));
 		scaled = mote_jinja_arithmetic(j, JINJA_MUL, args[0], unit);

@@ -325,15 +325,39 @@ static const struct jinja_text *without(struct jinja *j, const struct jinja_text
 	return mote_jinja_end(&out);
 }
 
-CALL(striptags)
+/* An entity as Python's html.unescape() takes it, its bytes in *length, or NULL: '&' is ordinary text. Of its 2,231
+ * names these are known here, the others are refused. */
+static const char *entity_at(struct jinja *j, const char *at, size_t bytes, size_t *length)
 {
 	static const struct {
 		const char *entity, *text;
-	} entities[] = { { "&lt;", "<" },   { "&gt;", ">" },  { "&quot;", "\"" },
-			 { "&#34;", "\"" }, { "&#39;", "'" }, { "&amp;", "&" } };
+	} entities[] = { { "&lt;", "<" },  { "&gt;", ">" }, { "&quot;", "\"" }, { "&#34;", "\"" }, { "&#39;", "'" },
+			 { "&amp;", "&" }, { "&lt", "<" },  { "&gt", ">" },	{ "&quot", "\"" }, { "&amp", "&" } };
+	size_t end = 1;
+
+	while (end < bytes && ((at[end] | 32) >= 'a' && (at[end] | 32) <= 'z'))
+		end++;
+	*length = end < bytes && at[end] == ';' ? end + 1 : 0;
+	for (size_t k = 0; k < sizeof entities / sizeof entities[0]; k++) {
+		size_t n = strlen(entities[k].entity);
+
+		if (bytes >= n && !memcmp(at, entities[k].entity, n) && (!*length || *length == n)) {
+			*length = n;
+			return entities[k].text;
+		}
+	}
+	if (*length > 2 || (bytes > 2 && at[1] == '#' && ((at[2] >= '0' && at[2] <= '9') || (at[2] | 32) == 'x')))
+		mote_jinja_fail(j, MOTE_ERROR_UNSUPPORTED, "striptags: the entity %.*s is not supported",
+				(int)(bytes < 12 ? bytes : 12), at);
+	return NULL;
+}
+
+CALL(striptags)
+{
 	const struct jinja_text *t = mote_jinja_str(j, args[0]);
 	struct jinja_builder out;
-	size_t i, k, length;
+	const char *text;
+	size_t i, length, skip;
 	bool space = false;
 
 	(void)b;
@@ -347,13 +371,10 @@ CALL(striptags)
 		if (space)
 			mote_jinja_put(&out, " ", 1, mote_jinja_plain_at(t, i));
 		space = false;
-		for (k = 0; k < sizeof entities / sizeof entities[0]; k++)
-			if (t->bytes - i >= strlen(entities[k].entity) &&
-			    !memcmp(t->at + i, entities[k].entity, strlen(entities[k].entity)))
-				break;
-		if (k < sizeof entities / sizeof entities[0]) {
-			mote_jinja_put_string(&out, entities[k].text, mote_jinja_plain_at(t, i));
-			length = strlen(entities[k].entity);
+		text = t->at[i] == '&' ? entity_at(j, t->at + i, t->bytes - i, &skip) : NULL;
+		if (text) {
+			mote_jinja_put_string(&out, text, mote_jinja_plain_at(t, i));
+			length = skip;
 		} else {
 			mote_jinja_put_slice(&out, t, i, i + length);
 		}
