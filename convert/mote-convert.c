@@ -6,6 +6,7 @@
 
 #include "convert/checkpoint.h"
 #include "format/console.h"
+#include "runtime/text/template.h"
 
 static const char usage[] =
 	"Usage: mote-convert [OPTION]... DIR -o FILE.mote\n"
@@ -46,6 +47,24 @@ static void warn_inexpressible(const struct mote_hf_tokenizer_info *info)
 	for (uint32_t i = 0; i < info->n_inexpressible; i++)
 		fprintf(stderr, " %02X", info->inexpressible[i]);
 	fputc('\n', stderr);
+}
+
+/* A template that does not parse spoils nothing but the chat: better said now than at the first message. */
+static void warn_templates(const struct mote_container *written)
+{
+	const cJSON *list = mote_json_get(mote_container_metadata(written), "chat_templates");
+
+	for (const cJSON *item = list ? list->child : NULL; item; item = item->next) {
+		const char *text = mote_json_get(item, "template")->valuestring;
+		struct mote_error error = { 0 };
+		struct mote_template *t;
+
+		if (mote_template_open(text, strlen(text), NULL, &t, &error))
+			fprintf(stderr, "mote-convert: warning: chat template \"%s\": %s\n",
+				mote_json_get(item, "name")->valuestring, error.message);
+		else
+			mote_template_close(t);
+	}
 }
 
 static enum mote_status print_report(const struct arguments *a, const struct mote_checkpoint_report *r,
@@ -102,6 +121,8 @@ static int run(struct arguments *a)
 		warn_inexpressible(&report.tokenizer);
 		status = mote_container_open(a->output, &written, &error); /* as its reader sees it */
 	}
+	if (!status)
+		warn_templates(written);
 	if (!status)
 		status = print_report(a, &report, mote_container_file_bytes(written), mote_console_seconds() - started,
 				      &error);

@@ -3,8 +3,9 @@
  * strftime_now, tojson). Steps, output, depth and memory are capped: a hostile template gets an error, not a machine.
  *
  * Left out, and refused by name: the tags block, extends, include, import, from and autoescape; the filters pprint,
- * random, urlize and wordwrap; most entities in striptags; complex numbers, surrogates, \N{name} in strings. Integers have 64 bits: a longer one
- * may be passed on and compared, but not calculated with. What Python prints with an address prints with 0x0.
+ * random, urlize and wordwrap; most entities in striptags; complex numbers, surrogates, \N{name} in strings.
+ * Integers have 64 bits: a longer one may be passed on and compared, but not calculated with. What Python prints with
+ * an address prints with 0x0.
  */
 #ifndef MOTE_RUNTIME_TEMPLATE_H
 #define MOTE_RUNTIME_TEMPLATE_H

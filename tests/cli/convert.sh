@@ -63,6 +63,13 @@ check "--vocab-only holds no tensors" grep -q '"tensors":\[\]' <<-END
 	$("$inspect" --json "$dir/out/v.mote")
 END
 
+mkdir "$dir/broken"
+cp "$model/tokenizer.json" "$dir/broken"
+printf '{%% if %%}' >"$dir/broken/chat_template.jinja"
+run "$convert" --vocab-only -q "$dir/broken" -o "$dir/out/t.mote"
+check "a template that does not parse is only warned of" test "$code" -eq 0
+check "says where it does not parse" grep -q 'chat template "default": line 1, column 7' "$dir/stderr"
+
 # A checkpoint large enough to be interrupted: zeros in a sparse file.
 big=$dir/big
 mkdir "$big"
