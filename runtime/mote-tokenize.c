@@ -185,6 +185,7 @@ static enum mote_status parse_ids(struct tool *t, const char *text, size_t bytes
 	if (!*ids)
 		return mote_error_set(&t->error, MOTE_ERROR_MEMORY, "out of memory");
 	while (at < bytes) {
+		size_t begin = at;
 		uint64_t id = 0;
 
 		if (memchr(" \t\r\n,[]", text[at], 8)) {
@@ -195,12 +196,12 @@ static enum mote_status parse_ids(struct tool *t, const char *text, size_t bytes
 			return mote_error_set(&t->error, MOTE_ERROR_CORRUPT,
 					      "byte %zu of the input: found '%c', expected a token id", at,
 					      text[at]);
-		for (; at < bytes && text[at] >= '0' && text[at] <= '9' && id <= most; at++)
-			id = id * 10 + (uint64_t)(text[at] - '0');
+		for (; at < bytes && text[at] >= '0' && text[at] <= '9'; at++)
+			id = id > most ? id : id * 10 + (uint64_t)(text[at] - '0');
 		if (id > most)
 			return mote_error_set(&t->error, MOTE_ERROR_CORRUPT,
-					      "byte %zu of the input: token id %llu, the highest is %u", at,
-					      (unsigned long long)id, most);
+					      "byte %zu of the input: token id %.*s, the highest is %u", begin,
+					      (int)(at - begin < 40 ? at - begin : 40), text + begin, most);
 		(*ids)[(*count)++] = (int32_t)id;
 	}
 	return MOTE_OK;

@@ -90,7 +90,9 @@ expect 1 "$build/mote-tokenize" "$m" -f "$work/absent"
 expect 1 "$build/mote-tokenize" "$work/absent.mote" -p a
 expect 3 "$build/mote-tokenize" "$work/file" -p a
 expect 3 "$build/mote-tokenize" "$m" --decode -p '2 9'
-has "token id 9, the highest is 8"
+has "byte 2 of the input: token id 9, the highest is 8"
+expect 3 "$build/mote-tokenize" "$m" --decode -p '[99999999999999999999]'
+has "byte 1 of the input: token id 99999999999999999999, the"
 expect 3 "$build/mote-tokenize" "$m" --decode -p '2 x'
 echo '{"messages": 3}' >"$work/messages.json"
 expect 3 "$build/mote-tokenize" "$m" --messages "$work/messages.json"
