@@ -114,7 +114,7 @@ static void test_goldens(void **state)
 		free(json);
 		cJSON_Delete(tokenizer);
 	}
-	assert_int_equal(cases, 69 * 40);
+	assert_int_equal(cases, 70 * 40);
 	cJSON_Delete(root);
 }
 

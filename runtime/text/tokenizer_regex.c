@@ -36,6 +36,7 @@ struct rewriter {
 	size_t bytes, at;
 	char *out;
 	size_t used, room;
+	bool intersecting; /* in the second class of one: bounds the recursion */
 	enum mote_status status;
 	struct mote_error *error;
 };
@@ -202,14 +203,46 @@ static void rewrite_escape(struct rewriter *w, bool in_class)
 	w->at += 2;
 }
 
+static void rewrite_class(struct rewriter *w);
+
+/* At "&&[": what was written of the class from start on becomes a condition on the character that the second class
+ * takes. (Kimi's pattern excludes Han from the letters that way.) */
+static void rewrite_intersection(struct rewriter *w, size_t start)
+{
+	size_t bytes = w->used - start;
+	char *first = malloc(bytes);
+
+	if (!first) {
+		refuse(w, MOTE_ERROR_MEMORY, "out of memory");
+		return;
+	}
+	memcpy(first, w->out + start, bytes);
+	w->used = start;
+	puts_to(w, "(?:(?=");
+	put(w, first, bytes);
+	puts_to(w, "])");
+	free(first);
+	w->at += 2;
+	w->intersecting = true;
+	rewrite_class(w);
+	w->intersecting = false;
+	puts_to(w, ")");
+	if (w->at < w->bytes && w->in[w->at] == ']')
+		w->at++;
+	else
+		refuse(w, MOTE_ERROR_UNSUPPORTED, "more behind && in a class than one class");
+}
+
 /* A class. One inside it only adds its members (BLOOM's pattern does that), unless it is negated. */
 static void rewrite_class(struct rewriter *w)
 {
-	size_t depth = 0, first; /* where a ']' would be a member */
+	size_t depth = 0, start = w->used, first; /* where a ']' would be a member */
+	bool negated = false;
 
 	put(w, "[", 1);
 	w->at++;
 	if (w->at < w->bytes && w->in[w->at] == '^') {
+		negated = true;
 		put(w, "^", 1);
 		w->at++;
 	}
@@ -222,7 +255,11 @@ static void rewrite_class(struct rewriter *w)
 		} else if (c == '[' && (next == ':' || next == '^' || next == ']')) {
 			refuse(w, MOTE_ERROR_UNSUPPORTED, "a POSIX class, or a negated or empty class in a class");
 		} else if (c == '&' && next == '&') {
-			refuse(w, MOTE_ERROR_UNSUPPORTED, "&& in a class");
+			if (!negated && !depth && !w->intersecting && w->at > first && w->at + 2 < w->bytes && w->in[w->at + 2] == '[')
+				rewrite_intersection(w, start);
+			else
+				refuse(w, MOTE_ERROR_UNSUPPORTED, "&& in a class other than [..&&[..]]");
+			return;
 		} else if (c == '[') {
 			depth++;
 			w->at++;
