@@ -273,6 +273,49 @@ static void print_receipts(const struct mote_container *c)
 	}
 }
 
+/* The table of sensitivities, a line a tensor and a column a type; * is what was chosen. Rows come tensor by tensor. */
+static void print_sensitivity(const cJSON *sensitivity)
+{
+	const cJSON *row = mote_json_get(sensitivity, "rows");
+	const char *name = NULL;
+	int columns = 10;
+
+	printf("\nsensitivities\n");
+	for (const cJSON *item = sensitivity->child; item; item = item->next)
+		if (!cJSON_IsArray(item) && item->string) {
+			printf("  ");
+			pad(item->string, 15);
+			putchar(' ');
+			print_inline(item);
+			putchar('\n');
+		}
+	printf("  KL divergence with this tensor alone at a type; * chosen\n");
+	row = row ? row->child : NULL;
+	for (const cJSON *r = row; r; r = r->next)
+		if (text_of(r, "tensor") && width(text_of(r, "tensor")) > columns)
+			columns = width(text_of(r, "tensor"));
+	for (; row; row = row->next) {
+		const char *tensor = text_of(row, "tensor"), *type = text_of(row, "type");
+		const cJSON *kld = mote_json_get(row, "kld");
+		bool chosen = cJSON_IsTrue(mote_json_get(row, "chosen"));
+		char figure[32];
+
+		if (!tensor || !type || !cJSON_IsNumber(kld))
+			continue;
+		if (!name || strcmp(name, tensor) != 0) {
+			printf("%s  ", name ? "\n" : "");
+			pad(tensor, columns);
+		}
+		name = tensor;
+		snprintf(figure, sizeof figure, "%.2g%s", kld->valuedouble, chosen ? "*" : "");
+		printf("  ");
+		pad(type, 2);
+		printf(" %-8s", figure);
+	}
+	if (name)
+		putchar('\n');
+}
+
 static void print_text(const struct mote_container *c)
 {
 	const cJSON *sensitivity = mote_container_sensitivity(c);
@@ -291,10 +334,8 @@ static void print_text(const struct mote_container *c)
 	print_metadata(mote_container_metadata(c));
 	print_tensors(c);
 	print_receipts(c);
-	if (sensitivity) {
-		printf("\nsensitivities\n");
-		print_tree(sensitivity, 2);
-	}
+	if (sensitivity)
+		print_sensitivity(sensitivity);
 }
 
 /* What cJSON cannot allocate is missing from the object: then the whole answer is refused. */

@@ -3,74 +3,13 @@
 
 #include <fnmatch.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "quant/logits.h"
-#include "quant/prove.h"
 #include "quant/receipt.h"
 
 void mote_allocation_free(struct mote_allocation *a)
 {
 	free(a->tensor);
 	*a = (struct mote_allocation){ 0 };
-}
-
-/* ---- measuring ---- */
-
-struct measuring {
-	const struct mote_quantizer *q;
-	const struct mote_plan *plan;
-	struct mote_model model;      /* the source's, one matrix replaced at a time */
-	struct mote_logits *reference;
-	uint32_t threads;
-	const struct mote_progress *progress;
-	uint64_t done, total;
-};
-
-/* The divergence with this matrix (and the head, when that is tied to it) in place of the source's. */
-static enum mote_status measure_with(struct measuring *m, const char *name, const struct mote_matrix *matrix,
-				     double *kld, struct mote_error *error)
-{
-	struct mote_matrix *place = mote_model_matrix(&m->model, name), before = *place, head = m->model.head;
-	struct mote_figures figures;
-	enum mote_status status;
-
-	*place = *matrix;
-	if (place == &m->model.embedding && m->model.config.tied_embeddings)
-		m->model.head = *matrix;
-	status = mote_logits_rewind(m->reference, error);
-	if (status == MOTE_OK)
-		status = mote_measure(m->plan, &m->model, m->reference, m->threads, NULL, &figures, error);
-	*place = before;
-	m->model.head = place == &m->model.head ? before : head;
-	if (status == MOTE_OK)
-		*kld = figures.kld_mean.value > 0 ? figures.kld_mean.value : 0;
-	return status;
-}
-
-static enum mote_status measure_choice(struct measuring *m, const struct mote_tensor *t, const double *importance,
-				       struct mote_choice *choice, struct mote_error *error)
-{
-	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .type = choice->type,
-				       .encoder = MOTE_ENCODER_WEIGHTED, .importance = importance };
-	struct mote_matrix matrix;
-	uint8_t codebook[16];
-	uint64_t bytes = mote_encoded_bytes(&job);
-	void *data = aligned_alloc(64, (size_t)bytes);
-	enum mote_status status;
-
-	if (!data)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory", t->name);
-	status = mote_encode_matrix(m->q->pool, &job, data, codebook, NULL, 0, 0, error);
-	if (status == MOTE_OK)
-		status = mote_matrix_init(&matrix, choice->type, t->rows, t->cols, data, codebook, &bytes, error);
-	if (status == MOTE_OK)
-		status = measure_with(m, t->name, &matrix, &choice->kld, error);
-	free(data);
-	m->done++;
-	if (status == MOTE_OK && m->progress && !m->progress->update(m->progress->user, m->done, m->total))
-		status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
-	return status;
 }
 
 static bool has_rule(const struct mote_recipe *recipe, const char *name)
@@ -111,33 +50,6 @@ enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mo
 		a->tensors++;
 	}
 	return MOTE_OK;
-}
-
-enum mote_status mote_allocation_measure(struct mote_allocation *a, const struct mote_quantizer *q,
-					 const struct mote_model *source, const struct mote_plan *plan, uint32_t threads,
-					 const struct mote_progress *progress, struct mote_error *error)
-{
-	struct measuring m = { .q = q, .plan = plan, .model = *source, .threads = threads, .progress = progress };
-	struct mote_logits *live = NULL;
-	enum mote_status status = MOTE_OK;
-
-	m.model.layer = malloc(source->config.layers * sizeof *m.model.layer); /* the matrices that are replaced are a copy's */
-	if (!m.model.layer)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for sensitivities");
-	memcpy(m.model.layer, source->layer, source->config.layers * sizeof *m.model.layer);
-	for (uint32_t i = 0; i < a->tensors; i++)
-		m.total += a->tensor[i].choices;
-	status = mote_logits_from_model(source, plan, threads, NULL, &live, error);
-	if (status == MOTE_OK)
-		status = mote_logits_remember(live, NULL, &m.reference, error);
-	for (uint32_t i = 0; i < a->tensors && status == MOTE_OK; i++)
-		for (uint32_t k = 0; k < a->tensor[i].choices && status == MOTE_OK; k++)
-			status = measure_choice(&m, mote_container_tensor(q->source, a->tensor[i].tensor),
-						q->importance[a->tensor[i].tensor], &a->tensor[i].choice[k], error);
-	mote_logits_close(m.reference);
-	mote_logits_close(live);
-	free(m.model.layer);
-	return status;
 }
 
 /* ---- choosing ---- */
@@ -203,6 +115,31 @@ static void climb(struct mote_allocation *a, uint64_t bytes, double kld)
 	}
 }
 
+/* The same type everywhere, as far as rules leave a choice, when that fits and is predicted to be hardly worse: a mixture
+ * must gain more than predictions may be wrong by. */
+static void prefer_uniform(struct mote_allocation *a, uint64_t bytes)
+{
+	double limit = mote_allocation_kld(a) / (1 - MOTE_ALLOCATE_DOUBT);
+	uint32_t k, i;
+
+	for (k = MOTE_ALLOCATE_TYPES; k-- > 0;) {
+		uint64_t sum = a->other_bytes;
+		double kld = 0;
+
+		for (i = 0; i < a->tensors; i++) {
+			const struct mote_choice *c = &a->tensor[i].choice[k < a->tensor[i].choices ? k : 0];
+
+			sum += c->bytes;
+			kld += c->kld;
+		}
+		if (sum > bytes || kld > limit)
+			continue;
+		for (i = 0; i < a->tensors; i++)
+			a->tensor[i].chosen = k < a->tensor[i].choices ? k : 0;
+		return;
+	}
+}
+
 enum mote_status mote_allocation_within_bytes(struct mote_allocation *a, uint64_t bytes, struct mote_error *error)
 {
 	uint64_t least;
@@ -215,6 +152,7 @@ enum mote_status mote_allocation_within_bytes(struct mote_allocation *a, uint64_
 				      "the budget leaves %llu bytes for tensors; the smallest types take %llu",
 				      (unsigned long long)bytes, (unsigned long long)least);
 	climb(a, bytes, 0);
+	prefer_uniform(a, bytes);
 	return MOTE_OK;
 }
 
@@ -248,6 +186,7 @@ cJSON *mote_allocation_to_json(const struct mote_allocation *a, const struct mot
 	     cJSON_AddStringToObject(o, "text_xxh3", hex) &&
 	     cJSON_AddNumberToObject(o, "tokens", (double)mote_plan_rows(plan)) &&
 	     cJSON_AddStringToObject(o, "encoder", mote_encoder_name(MOTE_ENCODER_WEIGHTED)) &&
+	     cJSON_AddStringToObject(o, "measured_type", mote_type_name(MOTE_ALLOCATE_MEASURED)) &&
 	     cJSON_AddNumberToObject(o, "predicted_kld", mote_allocation_kld(a)) &&
 	     (rows = cJSON_AddArrayToObject(o, "rows"));
 	for (uint32_t i = 0; ok && i < a->tensors; i++)

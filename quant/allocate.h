@@ -12,6 +12,8 @@
 #include "quant/validate.h"
 
 #define MOTE_ALLOCATE_TYPES 5u
+#define MOTE_ALLOCATE_MEASURED MOTE_Q4
+#define MOTE_ALLOCATE_DOUBT 0.07 /* share of a divergence that a prediction may be wrong by */
 
 struct mote_choice {
 	enum mote_type type;
@@ -41,14 +43,16 @@ void mote_allocation_free(struct mote_allocation *a);
 enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mote_quantizer *q,
 				      const enum mote_type *types, uint32_t n_types, struct mote_error *error);
 
-/* Measures each matrix at each of its types. Encodes by MOTE_ENCODER_WEIGHTED with q's importance, which ranks tensors
- * as the slower encoders do. plan: text to measure on, never the validation text.
- * MOTE_ERROR_INTERRUPTED and what measuring may return. */
+/* Measures each matrix at MOTE_ALLOCATE_MEASURED, encoded by MOTE_ENCODER_WEIGHTED with q's importance, and predicts the other
+ * types from their squared errors. Where the recipe's encoder is second order, each is multiplied by the share of
+ * such damage that it is known to leave. plan: text to measure on, never the validation text, in chunks of at most as many
+ * tokens as the vocabulary has. MOTE_ERROR_INTERRUPTED; MOTE_ERROR_CORRUPT: a logit is not a number; and encoding's. */
 enum mote_status mote_allocation_measure(struct mote_allocation *a, const struct mote_quantizer *q,
 					 const struct mote_model *source, const struct mote_plan *plan, uint32_t threads,
 					 const struct mote_progress *progress, struct mote_error *error);
 
-/* Chooses the mixture with the least predicted divergence within `bytes` of tensor data.
+/* Chooses the mixture with the least predicted divergence within `bytes` of tensor data; or one type for all, when that
+ * fits and is predicted to be hardly worse.
  * MOTE_ERROR_ARGUMENT: not even the smallest types fit; the message says what they take. */
 enum mote_status mote_allocation_within_bytes(struct mote_allocation *a, uint64_t bytes, struct mote_error *error);
 /* Chooses the smallest mixture whose predicted divergence is at most kld; the largest types if none is. */
@@ -58,7 +62,7 @@ void mote_allocation_within_kld(struct mote_allocation *a, double kld);
 uint64_t mote_allocation_bytes(const struct mote_allocation *a);
 double mote_allocation_kld(const struct mote_allocation *a);
 
-/* The object of MOTE_SECTION_SENSITIVITY: {"text", "tokens", "encoder", "rows":[{"tensor","type","bytes","kld","chosen"}]}.
+/* The object of MOTE_SECTION_SENSITIVITY: {"text", "tokens", "encoder", "measured_type", "rows":[{"tensor","type","bytes","kld","chosen"}]}.
  * NULL when memory is gone. */
 cJSON *mote_allocation_to_json(const struct mote_allocation *a, const struct mote_text *text,
 			       const struct mote_plan *plan);

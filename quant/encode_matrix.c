@@ -13,6 +13,7 @@
 
 enum {
 	CODEBOOK_PANELS = 64,    /* that a learned codebook looks at, spread over the matrix */
+	SAMPLE_PANELS = 16,      /* that mote_encode_error() looks at */
 	CODEBOOK_ROUNDS = 8
 };
 
@@ -48,6 +49,7 @@ struct run {
 	uint8_t *out;
 
 	struct means *means;         /* learning: [panels looked at]; else NULL */
+	double *squares;             /* estimating an error: [panels looked at]; else NULL */
 	uint32_t panels, stride;     /* looked at: 0, stride, 2 stride ... */
 
 	const struct mote_progress *progress;
@@ -120,13 +122,13 @@ static double *weight_of_block(const struct run *run, uint32_t block)
 	return run->weight ? run->weight + (size_t)block * BLOCK : NULL;
 }
 
-static void search_block(struct run *run, const float *x, uint32_t block, uint8_t *quants, uint16_t *scale)
+static double search_block(struct run *run, const float *x, uint32_t block, uint8_t *quants, uint16_t *scale)
 {
 	double wide[BLOCK];
 
 	for (uint32_t j = 0; j < BLOCK; j++)
 		wide[j] = x[j];
-	mote_encode_search(&run->grid, wide, weight_of_block(run, block), quants, scale);
+	return mote_encode_search(&run->grid, wide, weight_of_block(run, block), quants, scale);
 }
 
 static void encode_panel(struct run *run, uint32_t panel, uint32_t n_rows, struct scratch *s)
@@ -184,6 +186,16 @@ static void learn_panel(struct run *run, struct means *means, uint32_t n_rows, s
 	}
 }
 
+static double error_of_panel(struct run *run, uint32_t n_rows, struct scratch *s)
+{
+	uint32_t blocks = run->n / BLOCK;
+	double sum = 0;
+
+	for (uint32_t i = 0; i < n_rows * blocks; i++)
+		sum += search_block(run, s->rows + (size_t)i * BLOCK, i % blocks, s->quants, s->scales);
+	return sum;
+}
+
 static void run_thread(void *user, uint32_t thread, uint32_t threads)
 {
 	struct run *run = user;
@@ -203,6 +215,8 @@ static void run_thread(void *user, uint32_t thread, uint32_t threads)
 		}
 		if (run->means)
 			learn_panel(run, &run->means[item], n_rows, s);
+		else if (run->squares)
+			run->squares[item] = error_of_panel(run, n_rows, s);
 		else
 			encode_panel(run, panel, n_rows, s);
 		weights = (uint64_t)(atomic_fetch_add(&run->finished, 1) + 1) * ROWS * run->target.cols;
@@ -254,9 +268,14 @@ static void codebook_from_means(const struct means *means, uint32_t n, const str
 		codebook[k] = (uint8_t)(int)(value[k] * 127 / largest + 128.5);
 }
 
+static uint32_t stride_for(const struct run *run, uint32_t panels)
+{
+	return (run->target.panels + panels - 1) / panels;
+}
+
 static enum mote_status learn_codebook(struct run *run, uint8_t codebook[16], struct mote_error *error)
 {
-	uint32_t stride = (run->target.panels + CODEBOOK_PANELS - 1) / CODEBOOK_PANELS;
+	uint32_t stride = stride_for(run, CODEBOOK_PANELS);
 	enum mote_status status = MOTE_OK;
 
 	run->means = malloc(((size_t)run->target.panels / stride + 1) * sizeof *run->means);
@@ -303,32 +322,65 @@ static bool take_weight(struct run *run)
 	return true;
 }
 
+/* Everything that a run needs before it can go over panels; end_run() afterwards in any case. */
+static enum mote_status begin_run(struct run *run, uint8_t codebook[16], void **memory, struct mote_error *error)
+{
+	const struct mote_encode_job *job = run->job;
+	bool normal = job->encoder != MOTE_ENCODER_ROUND && job->encoder != MOTE_ENCODER_SEARCH;
+	uint64_t bytes;
+	enum mote_status status = mote_matrix_init(&run->target, job->type, job->source->rows, job->source->cols, NULL, NULL,
+						   &bytes, error);
+
+	if (status != MOTE_OK)
+		return status;
+	run->n = run->target.blocks * BLOCK;
+	if (mote_type_has_codebook(job->type))
+		memcpy(codebook, normal ? mote_type_normal_codebook(job->type) : mote_type_linear_codebook(job->type), 16);
+	if (mote_type_is_quantized(job->type))
+		mote_grid_init(&run->grid, job->type, codebook);
+	if (!take_scratch(run, mote_pool_threads(run->pool), memory) || !take_weight(run))
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory for encoding", job->name);
+	return status;
+}
+
+static void end_run(struct run *run, void *memory)
+{
+	free(run->weight);
+	free(run->scratch);
+	free(memory);
+}
+
 enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_encode_job *job, void *out,
 				    uint8_t codebook[16], const struct mote_progress *progress, uint64_t done,
 				    uint64_t total, struct mote_error *error)
 {
 	struct run run = { .pool = pool, .job = job, .out = out, .progress = progress, .done = done, .total = total };
-	bool normal = job->encoder != MOTE_ENCODER_ROUND && job->encoder != MOTE_ENCODER_SEARCH;
 	void *memory = NULL;
-	uint64_t bytes;
-	enum mote_status status = mote_matrix_init(&run.target, job->type, job->source->rows, job->source->cols, out,
-						   codebook, &bytes, error);
+	enum mote_status status = begin_run(&run, codebook, &memory, error);
 
-	if (status != MOTE_OK)
-		return status;
-	run.n = run.target.blocks * BLOCK;
-	if (mote_type_has_codebook(job->type))
-		memcpy(codebook, normal ? mote_type_normal_codebook(job->type) : mote_type_linear_codebook(job->type), 16);
-	if (mote_type_is_quantized(job->type))
-		mote_grid_init(&run.grid, job->type, codebook);
-	if (!take_scratch(&run, mote_pool_threads(pool), &memory) || !take_weight(&run))
-		status = mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory for encoding", job->name);
 	if (status == MOTE_OK && mote_type_has_codebook(job->type) && job->encoder == MOTE_ENCODER_LEARNED)
 		status = learn_codebook(&run, codebook, error);
 	if (status == MOTE_OK)
 		status = run_panels(&run, 1, error);
-	free(run.weight);
-	free(run.scratch);
-	free(memory);
+	end_run(&run, memory);
+	return status;
+}
+
+enum mote_status mote_encode_error(struct mote_pool *pool, const struct mote_encode_job *job, double *squares,
+				   struct mote_error *error)
+{
+	struct run run = { .pool = pool, .job = job };
+	double each[SAMPLE_PANELS];
+	uint8_t codebook[16];
+	void *memory = NULL;
+	enum mote_status status = begin_run(&run, codebook, &memory, error);
+
+	run.squares = each;
+	if (status == MOTE_OK)
+		status = run_panels(&run, stride_for(&run, SAMPLE_PANELS), error);
+	*squares = 0;
+	for (uint32_t i = 0; i < run.panels && status == MOTE_OK; i++)
+		*squares += each[i];
+	end_run(&run, memory);
 	return status;
 }

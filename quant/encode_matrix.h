@@ -33,6 +33,11 @@ enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_en
 				    uint8_t codebook[16], const struct mote_progress *progress, uint64_t done,
 				    uint64_t total, struct mote_error *error);
 
+/* What encoding costs: the sum of importance * (w - encoded)^2 over some rows, for any type the same rows. For the
+ * encoders from search to learned; learned as if it were weighted. MOTE_ERROR_MEMORY, MOTE_ERROR_UNSUPPORTED as above. */
+enum mote_status mote_encode_error(struct mote_pool *pool, const struct mote_encode_job *job, double *squares,
+				   struct mote_error *error);
+
 /* Decodes a panel: rows[16][stride], zero beyond the matrix' rows and columns. stride >= cols. */
 void mote_panel_unpack(const struct mote_matrix *m, uint32_t panel, float *rows, size_t stride);
 

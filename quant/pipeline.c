@@ -20,8 +20,9 @@ enum {
 
 /* So that the two texts of one run differ. */
 #define CALIBRATION_SEED_OFFSET ((uint64_t)1 << 32)
-/* What receipts and the table of sensitivities may add to a file; a budget sets this aside. */
-#define SECTION_BYTES 24576u
+/* What the receipt, and each row of the table of sensitivities, may add to a file: a budget sets this aside. */
+#define RECEIPT_BYTES 3072u
+#define SENSITIVITY_BYTES 24u
 
 static const enum mote_type mixture_types[] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8 };
 enum { MIXTURE_TYPES = sizeof mixture_types / sizeof *mixture_types };
@@ -35,6 +36,7 @@ struct pipeline {
 	const struct mote_container *container;
 	struct mote_quantizer quantizer;
 	struct mote_plan calibration;   /* chunks = 0: not needed */
+	struct mote_plan sensitive;     /* part of it, on which sensitivities are measured; shares its ids */
 	struct mote_allocation allocation;
 	cJSON *sensitivity;
 	struct mote_writer *writer;
@@ -169,15 +171,18 @@ static enum mote_status plan_calibration(struct pipeline *p, struct mote_error *
 static enum mote_status measure_sensitivities(struct pipeline *p, struct mote_error *error)
 {
 	uint32_t tokens = tokens_for(p, (uint64_t)1 << 35, SENSITIVITY_TOKENS_MIN, SENSITIVITY_TOKENS_MAX);
-	struct mote_plan plan = p->calibration; /* shares its ids */
+	struct mote_plan plan = p->calibration;
 
 	phase(p, "measuring sensitivities");
 	if (tokens < plan.context)
 		plan.context = tokens; /* of the one chunk that is left then */
+	if (plan.vocab < plan.context)
+		plan.context = plan.vocab; /* see mote_allocation_measure() */
 	plan.first = plan.context / 8; /* more of what is computed is scored than when measuring for others to repeat */
 	plan.chunk_rows = plan.context - plan.first - 1;
 	plan.chunks = tokens / plan.context < plan.chunks ? tokens / plan.context : plan.chunks;
 	plan.chunks = plan.chunks ? plan.chunks : 1;
+	p->sensitive = plan;
 	return mote_allocation_measure(&p->allocation, &p->quantizer, p->source, &plan, p->o->threads,
 				       p->o->progress, error);
 }
@@ -202,7 +207,7 @@ static enum mote_status adopt_mixture(struct pipeline *p, struct mote_error *err
 	p->recipe.n_rules = n + p->o->recipe.n_rules;
 	p->result->predicted_kld = mote_allocation_kld(&p->allocation);
 	cJSON_Delete(p->sensitivity);
-	p->sensitivity = mote_allocation_to_json(&p->allocation, p->o->calibration, &p->calibration);
+	p->sensitivity = mote_allocation_to_json(&p->allocation, p->o->calibration, &p->sensitive);
 	return p->sensitivity ? MOTE_OK : no_memory(error);
 }
 
@@ -223,7 +228,7 @@ static uint64_t overhead_bytes(const struct pipeline *p)
 
 	for (uint32_t i = 0; i < p->quantizer.tensors; i++)
 		bytes -= mote_container_tensor(p->container, i)->bytes;
-	return bytes + SECTION_BYTES;
+	return bytes + RECEIPT_BYTES + (uint64_t)p->allocation.tensors * MIXTURE_TYPES * SENSITIVITY_BYTES;
 }
 
 /* target: of the predicted divergence, for MOTE_GOAL_KLD. */

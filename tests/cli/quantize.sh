@@ -66,8 +66,9 @@ less "$(number bits_per_weight <"$D/bits.json")" 6.0001 || fail "--bits 6 takes 
 less 5.5 "$(number bits_per_weight <"$D/bits.json")" || fail "--bits 6 wastes bits"
 "$B/mote-inspect" "$D/bits.mote" --json | grep -q '"tensor":"model.layers.0.mlp.up_proj.weight","type":"q4"' ||
 	fail "no sensitivities"
-quantize -o "$D/size.mote" --budget 620kB --encoder search --calibrate "$D/calibration" --no-validate
-[ "$(wc -c <"$D/size.mote")" -le 620000 ] || fail "--budget 620kB: $(wc -c <"$D/size.mote") bytes"
+quantize -o "$D/size.mote" --budget 520kB --encoder search --calibrate "$D/calibration" --validate "$D/heldout" -c 200
+[ "$(wc -c <"$D/size.mote")" -le 520000 ] || fail "--budget 520kB: $(wc -c <"$D/size.mote") bytes"
+[ "$(wc -c <"$D/size.mote")" -ge 490000 ] || fail "--budget 520kB: only $(wc -c <"$D/size.mote") bytes"
 
 # Refusals, each with its reason.
 expect 2 'what shall it become' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote"
