@@ -27,6 +27,8 @@ ALPHABET.update({b: chr(256 + i) for i, b in enumerate(b for b in range(256) if 
 
 SPACE = r"\p{White_Space}"
 WORD = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}"
+# Outside of classes Oniguruma looks Latin-1 up in a table of its own, which has the powers and fractions too.
+WORD_ALONE = WORD + "²³¹¼½¾"
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
@@ -37,7 +39,6 @@ GPT4O = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}
 DEEPSEEK = r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 BLOOM = r" ?[^(\s|[.,!?…。，、।۔،])]+"
 WORDS = r"\w+|[^\w\s]+"
-TO_PYTHON = ((r"\s", SPACE), (r"\w", WORD), (r"\S", "[^" + SPACE + "]"))
 
 
 def python_pattern(pattern):
@@ -46,7 +47,7 @@ def python_pattern(pattern):
     while i < len(pattern):
         two = pattern[i:i + 2]
         if two in (r"\s", r"\w", r"\S"):
-            inner = SPACE if two != r"\w" else WORD
+            inner = SPACE if two != r"\w" else WORD if in_class else WORD_ALONE
             out += inner if in_class else ("[^" if two == r"\S" else "[") + inner + "]"
             i += 2
         elif two[0] == "\\":
@@ -149,7 +150,7 @@ CASES = [
     ("line anchors", [json_split(r"^[a-z]+|[0-9]+$"), BYTES],
      split(r"(?:(?<=\n)(?!\Z)|(?<!.|\n))[a-z]+|[0-9]+(?=\n|\Z)")),
     ("word boundary", [json_split(r"\b"), BYTES],
-     split(rf"(?<=[{WORD}])(?![{WORD}])|(?<![{WORD}])(?=[{WORD}])")),
+     split(rf"(?<=[{WORD_ALONE}])(?![{WORD_ALONE}])|(?<![{WORD_ALONE}])(?=[{WORD_ALONE}])")),
 ]
 for b in BEHAVIORS:
     CASES.append((f"Punctuation {b}", [{"type": "Punctuation", "behavior": b}, BYTES], split(PUNCTUATION, b)))
