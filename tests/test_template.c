@@ -150,10 +150,10 @@ static const struct example filters[] = {
 	{ "{{ '<a>' | e }} {{ ('<a>' | e) | e }} {{ ('<b>' | safe) + '<i>' }} {{ '<p>x &amp; y</p> &ltz R&D' | striptags }} "
 	  "{{ 'a b/c?d=\303\251' | urlencode }}",
 	  "&lt;a&gt; &lt;a&gt; <b>&lt;i&gt; x & y <z R&D a%20b/c%3Fd%3D%C3%A9", NULL },
-	{ "{{ '42' | int }} {{ 'x' | int(-1) }} {{ '0x1f' | int(base=16) }} {{ 3.99 | int }} {{ '2.5' | float }} "
+	{ "{{ '42' | int }} {{ 'x' | int(-1) }} {{ '0x1f' | int(base=16) }} {{ 3.99 | int }} {{ '\331\241\331\242' | int }} {{ '2.5' | float }} "
 	  "{{ 2.5 | round }} {{ 3.5 | round(none) }} {{ 2.675 | round(2) }} {{ 1234 | round(-2) }} {{ 2.1 | round(0, "
 	  "'ceil') }} {{ -3 | abs }}",
-	  "42 -1 31 3 2.5 2.0 4 2.67 1200 3.0 3", NULL },
+	  "42 -1 31 3 12 2.5 2.0 4 2.67 1200 3.0 3", NULL },
 	{ "{{ [1, 2, 3, 4, 5] | batch(2, 0) | list }} {{ [1, 2, 3] | slice(2) | list }} {{ [1, 'a', 1, "
 	  "'A'] | unique | list }} {{ 'abc' | reverse }} {{ [1, 2] | reverse | list }} {{ [1, 2] | sum }} {{ [3, "
 	  "1] | min }} {{ ['b', 'C'] | max }}",

@@ -24,8 +24,10 @@ static bool to_real(struct jinja *j, struct jinja_value v, double *x)
 {
 	if (v.kind == JINJA_UNDEFINED)
 		mote_jinja_fail_undefined(j, v);
-	if (v.kind == JINJA_STRING)
+	if (v.kind == JINJA_STRING) {
+		v.text = mote_jinja_ascii_digits(j, v.text);
 		return mote_jinja_parse_float(j, v.text->at, v.text->bytes, x);
+	}
 	if (!mote_jinja_is_number(v))
 		return false;
 	*x = mote_jinja_real(j, v);
@@ -44,6 +46,8 @@ CALL(int_)
 	double x;
 
 	(void)b;
+	if (v.kind == JINJA_STRING)
+		v.text = mote_jinja_ascii_digits(j, v.text);
 	if (v.kind == JINJA_STRING && (base == 0 || (base >= 2 && base <= 36)) &&
 	    mote_jinja_parse_int(j, v.text->at, v.text->bytes, (int)base, &v)) {
 		v.plain = is_plain(args[0]);

@@ -393,6 +393,7 @@ CALL(filesizeformat)
 
 	(void)b;
 	if (args[0].kind == JINJA_STRING) {
+		args[0].text = mote_jinja_ascii_digits(j, args[0].text);
 		if (!mote_jinja_parse_float(j, args[0].text->at, args[0].text->bytes, &bytes))
 			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "could not convert string to float");
 	} else if (mote_jinja_is_number(args[0])) {

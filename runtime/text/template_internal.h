@@ -358,6 +358,7 @@ size_t mote_jinja_encode(uint32_t code, char out[4]);
 bool mote_jinja_is_space(uint32_t code);
 bool mote_jinja_is_line_break(uint32_t code);
 bool mote_jinja_is_printable(uint32_t code);
+const struct jinja_text *mote_jinja_ascii_digits(struct jinja *j, const struct jinja_text *t); /* every script's */
 bool mote_jinja_is_word(uint32_t code);   /* \w */
 /* May stand in a Python identifier, or begin one: Unicode's XID_Continue, XID_Start (UAX 31). */
 bool mote_jinja_is_identifier(uint32_t code, bool first);

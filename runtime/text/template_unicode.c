@@ -129,6 +129,29 @@ bool mote_jinja_is(uint32_t code, enum jinja_class what)
 	return false;
 }
 
+/* Unicode gives each script's digits as a row, from zero on; only the mathematical ones have rows side by side. */
+const struct jinja_text *mote_jinja_ascii_digits(struct jinja *j, const struct jinja_text *t)
+{
+	struct jinja_builder b;
+	uint32_t code, zero;
+	size_t length;
+
+	if (mote_jinja_chars(j, t) == t->bytes)
+		return t;
+	mote_jinja_begin(&b, j);
+	for (size_t i = 0; i < t->bytes; i += length) {
+		code = mote_jinja_decode(t->at + i, &length);
+		if (category(code) != UTF8PROC_CATEGORY_ND) {
+			mote_jinja_put_slice(&b, t, i, i + length);
+			continue;
+		}
+		for (zero = code; category(zero - 1) == UTF8PROC_CATEGORY_ND; zero--)
+			;
+		mote_jinja_put_code(&b, '0' + (code - zero) % 10, mote_jinja_plain_at(t, i));
+	}
+	return mote_jinja_end(&b);
+}
+
 bool mote_jinja_is_word(uint32_t code)
 {
 	if (code < 0x80)
