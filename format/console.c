@@ -17,14 +17,17 @@ int mote_console_fail(const char *tool, const struct mote_error *error)
 /* Signals reach a process, not a caller: this flag cannot be anything but global. */
 static volatile sig_atomic_t interrupted;
 
+/* The first asks to clean up and end; a second, from an impatient user, must not spoil that; the third kills. */
 static void on_signal(int number)
 {
+	if (interrupted)
+		signal(number, SIG_DFL);
 	interrupted = number;
 }
 
 void mote_console_catch_signals(void)
 {
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, before;
+	struct sigaction action = { .sa_handler = on_signal }, before;
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);

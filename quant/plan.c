@@ -93,7 +93,7 @@ static enum mote_status lay_out(const struct mote_config *config, const struct m
 	chunks = count / p->context;
 	if (chunks < 2)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; a measurement with a context of "
-				      "%u takes at least %u, two chunks (a smaller context, -c, takes less)",
+				      "%u takes at least %u, two chunks",
 				      count, p->context, 2 * p->context);
 	if (o->max_chunks && chunks > o->max_chunks)
 		chunks = o->max_chunks;

@@ -11,74 +11,82 @@
 #include <string.h>
 
 #include "format/half.h"
+#include "quant/lanes.h"
 #include "runtime/kernels/exact.h"
 
-/* Two doubles: what every 64-bit machine has in a register. Four of them are the eight lanes. */
-typedef double pair __attribute__((vector_size(16)));
-typedef int64_t pair_bits __attribute__((vector_size(16)));
-typedef float floats2 __attribute__((vector_size(8)));
+/* The eight lanes. On machines with narrower registers the compiler makes several of each; MOTE_WIDEST functions are
+ * there once for each width, and the operations are the same. */
+typedef double lanes __attribute__((vector_size(64)));
+typedef int64_t lane_bits __attribute__((vector_size(64)));
+typedef float floats8 __attribute__((vector_size(32)));
 
-enum { LANES = 8, PAIRS = LANES / 2 };
+enum { LANES = 8 };
 
-struct lanes {
-	pair p[PAIRS];
+struct sums {
+	lanes y, x, difference; /* of exp(y), exp(x), exp(x) (x - y) */
 };
 
-/* exp(x) for x <= 0, relative error below 3e-16; what is below -708 counts as -708, nothing beside the
+/* *x = exp(*x) for *x <= 0, relative error below 3e-16; what is below -708 counts as -708, nothing beside the
  * maximum's 1. The scheme of mote_exact_exp(), without its branches. */
-static inline pair exp_pair(pair x)
+static inline __attribute__((always_inline)) void exp_lanes(lanes *x)
 {
-	const pair lowest = { -708.0, -708.0 }, magic = { 0x1.8p52, 0x1.8p52 };
-	pair_bits keep = x > lowest;
-	pair shifted, n, r, s, p, low, middle, high;
-
-	x = (pair)(((pair_bits)x & keep) | ((pair_bits)lowest & ~keep));
-	shifted = x * 0x1.71547652b82fep+0 + magic; /* the integer in the low bits */
-	n = shifted - magic;
-	r = (x - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33;
+	const lanes lowest = (lanes){ 0 } - 708.0, magic = (lanes){ 0 } + 0x1.8p52;
+	lane_bits keep = *x > lowest;
+	lanes clamped = (lanes)(((lane_bits)*x & keep) | ((lane_bits)lowest & ~keep));
+	lanes shifted = clamped * 0x1.71547652b82fep+0 + magic; /* the integer in the low bits */
+	lanes n = shifted - magic, r = (clamped - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33;
 	/* 1 + r + r^2/2 + ... + r^13/13!, in pairs of terms (Estrin): half the latency of Horner's rule. */
-	s = r * r;
-	low = (1.0 / 2 + r * (1.0 / 6)) + s * (1.0 / 24 + r * (1.0 / 120));
-	middle = (1.0 / 720 + r * (1.0 / 5040)) + s * (1.0 / 40320 + r * (1.0 / 362880));
-	high = (1.0 / 3628800 + r * (1.0 / 39916800)) + s * (1.0 / 479001600 + r * (1.0 / 6227020800));
-	p = 1.0 + (r + s * (low + s * s * (middle + s * s * high)));
-	return p * (pair)(((pair_bits)shifted + 1023) << 52);
+	lanes s = r * r;
+	lanes low = (1.0 / 2 + r * (1.0 / 6)) + s * (1.0 / 24 + r * (1.0 / 120));
+	lanes middle = (1.0 / 720 + r * (1.0 / 5040)) + s * (1.0 / 40320 + r * (1.0 / 362880));
+	lanes high = (1.0 / 3628800 + r * (1.0 / 39916800)) + s * (1.0 / 479001600 + r * (1.0 / 6227020800));
+	lanes p = 1.0 + (r + s * (low + s * s * (middle + s * s * high)));
+
+	*x = p * (lanes)(((lane_bits)shifted + 1023) << 52);
 }
 
-static inline pair load(const float *x)
+static inline __attribute__((always_inline)) void load(lanes *to, const float *x)
 {
-	floats2 f;
+	floats8 f;
 	memcpy(&f, x, sizeof f);
-	return __builtin_convertvector(f, pair);
+	*to = __builtin_convertvector(f, lanes);
 }
 
-/* Lanes 0..7 as ((0+4)+(2+6)) + ((1+5)+(3+7)). */
-static double total(const struct lanes *s)
+/* Adds n logits, a multiple of 8, from y (and x, or NULL) to the sums. */
+MOTE_WIDEST static void add_logits(struct sums *sums, const float *y, const float *x, uint32_t n, double my, double mx)
 {
-	pair t = (s->p[0] + s->p[2]) + (s->p[1] + s->p[3]);
-	return t[0] + t[1];
-}
+	struct sums s = *sums;
 
-/* Adds n <= 8 logits from y (and x, or NULL) to the sums. */
-static inline void add_lanes(const float *y, const float *x, double my, double mx, struct lanes *sy,
-			     struct lanes *sx, struct lanes *difference)
-{
-	for (int i = 0; i < PAIRS; i++) {
-		pair b = load(y + 2 * i) - my, a, e;
+	for (uint32_t i = 0; i < n; i += LANES) {
+		lanes a, b, e;
 
-		sy->p[i] += exp_pair(b);
-		if (x) {
-			a = load(x + 2 * i) - mx;
-			e = exp_pair(a);
-			sx->p[i] += e;
-			difference->p[i] += e * (a - b);
-		}
+		load(&b, y + i);
+		b -= my;
+		e = b;
+		exp_lanes(&e);
+		s.y += e;
+		if (!x)
+			continue;
+		load(&a, x + i);
+		a -= mx;
+		e = a;
+		exp_lanes(&e);
+		s.x += e;
+		s.difference += e * (a - b);
 	}
+	*sums = s;
+}
+
+static double total(const lanes *s)
+{
+	const lanes t = *s;
+
+	return ((t[0] + t[4]) + (t[2] + t[6])) + ((t[1] + t[5]) + (t[3] + t[7]));
 }
 
 /* The place of the largest logit, the first of equals; false when one is NaN or infinite. Sixteen maxima side by
  * side, as one alone would wait for itself at every step. */
-static bool find_largest(const float *x, uint32_t n, uint32_t *at)
+MOTE_WIDEST static bool find_largest(const float *x, uint32_t n, uint32_t *at)
 {
 	enum { WIDE = 16 };
 	float most[WIDE], largest;
@@ -106,7 +114,7 @@ static bool find_largest(const float *x, uint32_t n, uint32_t *at)
 bool mote_score_row(const float *model, const float *reference, uint32_t vocab, int32_t target,
 		    struct mote_score *out)
 {
-	struct lanes sy = { 0 }, sx = { 0 }, difference = { 0 };
+	struct sums sums = { 0 };
 	uint32_t top_y, top_x = 0, whole = vocab - vocab % LANES;
 	float last_y[LANES], last_x[LANES];
 	double my, mx, log_y, log_x;
@@ -116,23 +124,22 @@ bool mote_score_row(const float *model, const float *reference, uint32_t vocab, 
 		return false;
 	my = (double)model[top_y];
 	mx = reference ? (double)reference[top_x] : 0.0;
-	for (uint32_t i = 0; i < whole; i += LANES)
-		add_lanes(model + i, reference ? reference + i : NULL, my, mx, &sy, &sx, &difference);
+	add_logits(&sums, model, reference, whole, my, mx);
 	if (whole < vocab) { /* the last few, filled up with logits whose exp() is nothing */
 		for (uint32_t i = 0; i < LANES; i++) {
 			last_y[i] = whole + i < vocab ? model[whole + i] : -3e38f;
 			last_x[i] = whole + i < vocab && reference ? reference[whole + i] : -3e38f;
 		}
-		add_lanes(last_y, reference ? last_x : NULL, my, mx, &sy, &sx, &difference);
+		add_logits(&sums, last_y, reference ? last_x : NULL, LANES, my, mx);
 	}
-	log_y = mote_exact_log(total(&sy));
+	log_y = mote_exact_log(total(&sums.y));
 	out->nll = log_y - ((double)model[target] - my);
 	if (reference) {
-		double sum_x = total(&sx), kld;
+		double sum_x = total(&sums.x), kld;
 
 		log_x = mote_exact_log(sum_x);
 		out->reference_nll = log_x - ((double)reference[target] - mx);
-		kld = total(&difference) / sum_x - log_x + log_y;
+		kld = total(&sums.difference) / sum_x - log_x + log_y;
 		out->kld = kld > 0.0 ? kld : 0.0; /* rounding may leave -1e-16 */
 		out->top1_same = top_x == top_y;
 	}
