@@ -25,7 +25,7 @@ static const char usage[] =
 	"                         of the source beside the weights. The file is the same\n"
 	"      --json             print what was written as one JSON object\n"
 	"  -q, --quiet            no progress bar, no summary; warnings are printed all the same\n"
-	"      --help             print this text\n"
+	"  -h, --help             print this text\n"
 	"      --version          print the version\n"
 	"\n"
 	"What the file would not reproduce exactly is refused by name: an architecture other than Llama and\n"
@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 	struct arguments a = { .convert = { .tool = "mote-convert " MOTE_VERSION, .keep_types = true } };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "o:t:q", long_options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "o:t:qh", long_options, NULL)) != -1)
 		switch (c) {
 		case 'o': a.output = optarg; break;
 		case 't':
@@ -179,8 +179,9 @@ int main(int argc, char **argv)
 		case VOCAB_ONLY: a.convert.vocab_only = true; break;
 		case FORCE: a.convert.force = true; break;
 		case JSON: a.json = true; break;
-		case HELP: fputs(usage, stdout); return 0;
-		case VERSION: puts("mote-convert " MOTE_VERSION); return 0;
+		case HELP:
+		case 'h': return mote_console_print("mote-convert", usage);
+		case VERSION: return mote_console_print("mote-convert", "mote-convert " MOTE_VERSION "\n");
 		default: fputs("Try 'mote-convert --help'.\n", stderr); return 2;
 		}
 	if (optind + 1 != argc)

@@ -159,6 +159,23 @@ end:
 	return status;
 }
 
+enum mote_status mote_console_flush(struct mote_error *error)
+{
+	errno = 0; /* a write that failed earlier has lost its reason */
+	if (fflush(stdout) == EOF || ferror(stdout))
+		return mote_error_set(error, MOTE_ERROR_IO, "standard output: %s",
+				      errno ? strerror(errno) : "cannot be written");
+	return MOTE_OK;
+}
+
+int mote_console_print(const char *tool, const char *text)
+{
+	struct mote_error error = { 0 };
+
+	fputs(text, stdout);
+	return mote_console_flush(&error) ? mote_console_fail(tool, &error) : 0;
+}
+
 enum mote_status mote_console_print_json(const cJSON *json, struct mote_error *error)
 {
 	size_t bytes;
@@ -166,11 +183,8 @@ enum mote_status mote_console_print_json(const cJSON *json, struct mote_error *e
 
 	if (!text)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory while printing JSON");
-	if (fwrite(text, 1, bytes, stdout) != bytes || putchar('\n') == EOF || fflush(stdout) == EOF) {
-		mote_error_set(error, MOTE_ERROR_IO, "standard output: %s", strerror(errno));
-		free(text);
-		return MOTE_ERROR_IO;
-	}
+	fwrite(text, 1, bytes, stdout);
+	putchar('\n');
 	free(text);
-	return MOTE_OK;
+	return mote_console_flush(error);
 }

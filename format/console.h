@@ -39,6 +39,12 @@ void mote_console_progress_end(struct mote_console_bar *bar);
 enum mote_status mote_console_read_file(const char *path, size_t max_bytes, char **data, size_t *bytes,
 					struct mote_error *error);
 
+/* What was printed to standard output has arrived there, or MOTE_ERROR_IO. Every tool ends with it. */
+enum mote_status mote_console_flush(struct mote_error *error);
+
+/* --help, --version: prints the text to standard output; the exit code. */
+int mote_console_print(const char *tool, const char *text);
+
 /* Prints JSON to standard output, compact, with a newline. Numbers print so that they read back exactly.
  * MOTE_ERROR_IO when standard output fails. */
 enum mote_status mote_console_print_json(const cJSON *json, struct mote_error *error);

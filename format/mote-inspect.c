@@ -1,5 +1,4 @@
 /* mote-inspect: what is in a container, and whether it is whole. */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@ static const char usage[] =
 	"                         receipts speak of these tensors; exit 3 if anything does not match\n"
 	"      --template[=NAME]  print the chat template (the one called \"default\") and nothing else\n"
 	"      --dump=TENSOR      print a tensor's values as text, a line for each row, and nothing else\n"
-	"      --help             print this text\n"
+	"  -h, --help             print this text\n"
 	"      --version          print the version\n"
 	"\n"
 	"A file is checked whenever it is opened: structure, sizes, and the checksums of everything but\n"
@@ -503,8 +502,8 @@ static enum mote_status inspect(const struct options *o, struct mote_error *erro
 	if (status == MOTE_OK && o->verify && !o->json && !o->template_only && !o->dump)
 		printf("\nverified: all checksums match%s\n",
 		       mote_container_receipts(c) ? ", and every receipt speaks of these tensors" : "");
-	if (status == MOTE_OK && (fflush(stdout) == EOF || ferror(stdout)))
-		status = mote_error_set(error, MOTE_ERROR_IO, "standard output: %s", strerror(errno));
+	if (status == MOTE_OK)
+		status = mote_console_flush(error);
 	mote_container_close(c);
 	return status;
 }
@@ -522,7 +521,7 @@ int main(int argc, char **argv)
 	struct mote_error error = { 0 };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1)
 		switch (c) {
 		case JSON: o.json = true; break;
 		case VERIFY: o.verify = true; break;
@@ -531,8 +530,9 @@ int main(int argc, char **argv)
 			o.template_name = optarg ? optarg : "default";
 			break;
 		case DUMP: o.dump = optarg; break;
-		case HELP: fputs(usage, stdout); return 0;
-		case VERSION: puts("mote-inspect " MOTE_VERSION); return 0;
+		case HELP:
+		case 'h': return mote_console_print("mote-inspect", usage);
+		case VERSION: return mote_console_print("mote-inspect", "mote-inspect " MOTE_VERSION "\n");
 		default: fputs("Try 'mote-inspect --help'.\n", stderr); return 2;
 		}
 	if (optind + 1 != argc) {

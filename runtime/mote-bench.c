@@ -54,7 +54,7 @@ static const char help[] =
 "      --isa NAME          kernels to use (default: the best, or the environment's MOTE_ISA)\n"
 "      --mmap              use the file's pages instead of huge pages\n"
 "      --json              one JSON object\n"
-"      --help, --version\n"
+"  -h, --help, --version\n"
 "\n"
 "exit status: 0 done, 1 failed, 2 usage, 3 corrupt or refused file, 130 interrupted\n";
 
@@ -175,11 +175,11 @@ static enum mote_status parse_arguments(int argc, char **argv, struct arguments 
 	while ((option = getopt_long_only(argc, argv, "p:n:d:t:r:h", long_options, NULL)) != -1) {
 		if (option == OPTION_HELP || option == 'h') {
 			fputs(help, stdout);
-			return MOTE_OK;
+			return mote_console_flush(error);
 		}
 		if (option == OPTION_VERSION) {
 			puts(TOOL " " MOTE_VERSION);
-			return MOTE_OK;
+			return mote_console_flush(error);
 		}
 		if ((status = set_option(a, option, error)))
 			return status;
@@ -566,10 +566,12 @@ static enum mote_status run(struct arguments *a, int argc, char **argv, struct m
 	for (uint32_t i = 0; i < a->threads.count; i++)
 		if ((status = measure_threads(b, i, error)))
 			goto end;
-	if (a->json)
+	if (a->json) {
 		status = print_json(b, error);
-	else
+	} else {
 		print_table(b);
+		status = mote_console_flush(error);
+	}
 end:
 	mote_model_close(b->model);
 	free(b);

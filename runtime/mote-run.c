@@ -52,7 +52,7 @@ static const char help[] =
 "output\n"
 "      --json              one JSON object: text, reasoning, ids, prompt_ids, finish_reason, timings\n"
 "      --logits K          in it also the K largest logits of the first step\n"
-"      --help, --version\n"
+"  -h, --help, --version\n"
 "\n"
 "exit status: 0 done, 1 failed, 2 usage, 3 corrupt or refused file, 130 interrupted\n";
 
@@ -213,11 +213,11 @@ static enum mote_status parse_arguments(int argc, char **argv, struct arguments 
 	while ((option = getopt_long_only(argc, argv, "p:f:s:n:c:t:h", long_options, NULL)) != -1) {
 		if (option == OPTION_HELP || option == 'h') {
 			fputs(help, stdout);
-			return MOTE_OK;
+			return mote_console_flush(error);
 		}
 		if (option == OPTION_VERSION) {
 			puts(TOOL " " MOTE_VERSION);
-			return MOTE_OK;
+			return mote_console_flush(error);
 		}
 		if ((status = set_option(a, option, error)))
 			return status;
@@ -411,7 +411,7 @@ static enum mote_status answer_turn(struct run *r, struct turn *turn, bool conti
 	status = mote_answer_generate(&job, &turn->answer, error);
 	turn->predict_seconds = mote_console_seconds() - started;
 	show_end(r);
-	return status;
+	return status ? status : mote_console_flush(error);
 }
 
 static void free_turn(struct turn *turn)

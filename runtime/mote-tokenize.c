@@ -1,5 +1,4 @@
 /* mote-tokenize: text to token ids and back, and what a chat template makes of messages. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +37,7 @@ static const char usage[] =
 	"token\n"
 	"\n"
 	"      --json                  prints one JSON object\n"
-	"      --help                  prints this text\n"
+	"  -h, --help                  prints this text\n"
 	"      --version               prints the version\n"
 	"\n"
 	"Bytes which the vocabulary cannot express and the tokenizer drops are counted (dropped_bytes).\n"
@@ -112,13 +111,6 @@ static void print_token(struct tool *t, const char *lead, int32_t id)
 	print_json_text(text, bytes);
 	putchar('\n');
 	free(text);
-}
-
-static enum mote_status finish_output(struct tool *t)
-{
-	if (fflush(stdout) || ferror(stdout))
-		return mote_error_set(&t->error, MOTE_ERROR_IO, "standard output: %s", strerror(errno));
-	return MOTE_OK;
 }
 
 static void warn_dropped(const struct mote_ids *ids)
@@ -477,7 +469,7 @@ static enum mote_status work(struct tool *t)
 			status = t->options.decode ? decode(t, input, bytes) : encode(t, input, bytes);
 	}
 	free(input);
-	return status ? status : finish_output(t);
+	return status ? status : mote_console_flush(&t->error);
 }
 
 static int usage_error(const char *message, const char *what)
@@ -516,7 +508,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "f:p:", list, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "f:p:h", list, NULL)) != -1) {
 		switch (c) {
 		case 'f': o->file = optarg; break;
 		case 'p': o->prompt = optarg; break;
@@ -534,11 +526,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case DIFF: o->diff = optarg; break;
 		case JSON: o->json = true; break;
 		case HELP:
-			fputs(usage, stdout);
-			return fflush(stdout) ? 1 : 0;
+		case 'h':
+			return mote_console_print("mote-tokenize", usage);
 		case VERSION:
-			puts("mote-tokenize " MOTE_VERSION);
-			return fflush(stdout) ? 1 : 0;
+			return mote_console_print("mote-tokenize", "mote-tokenize " MOTE_VERSION "\n");
 		default:
 			fputs("Try 'mote-tokenize --help'.\n", stderr);
 			return 2;
