@@ -2,11 +2,21 @@
 #include "format/console.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Before main(): where a caller closed a standard stream, the next file that is opened would take its number, and what is
+ * printed would go into a model. A file that fails both ways stands in for it. */
+__attribute__((constructor)) static void hold_standard_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+			_exit(1);
+}
 
 int mote_console_fail(const char *tool, const struct mote_error *error)
 {

@@ -47,6 +47,16 @@ for where in /dev/full closed; do
 		lost $where "$build/mote-$tool" --version
 	done
 done
+# Closed streams keep their numbers: no file that the tool opens takes one.
+lost closed "$build/mote-bench" "$m" -r 1 -p 4 -n 2
+for tool in "tokenize $m" "perplexity $m -f -" "run $m -f -"; do
+	# shellcheck disable=SC2086
+	"$build"/mote-$tool <&- >"$work/out" 2>"$work/err"
+	got=$?
+	if [ $got -eq 1 ] && [ ! -s "$work/out" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "mote-$tool without standard input: $got"; cat "$work/err"; fi
+done
+"$build/mote-convert" tests/fixtures/adder -o "$work/silent.mote" <&- >&- 2>&-
+if cmp -s "$m" "$work/silent.mote"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "without any stream another file was written"; fi
 lost /dev/full "$build/mote-bench" "$m" -r 1 -p 4 -n 2
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
