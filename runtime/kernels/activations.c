@@ -99,3 +99,48 @@ void mote_kv_init(struct mote_kv *kv, enum mote_type k, enum mote_type v, uint32
 		kv->v_scale = (float *)(void *)(kv->v + v_bytes);
 	}
 }
+
+void mote_kv_move(struct mote_kv *kv, size_t bytes)
+{
+	kv->k_data += bytes;
+	kv->k.data = kv->k_data;
+	kv->v += bytes;
+	if (kv->v_type == MOTE_Q8) {
+		kv->v_quants.data = kv->v;
+		kv->v_scale += bytes / sizeof *kv->v_scale;
+	}
+}
+
+/* Prefetching beyond the cache's end does no harm. */
+static void fetch_lines(const uint8_t *at, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += 64)
+		__builtin_prefetch(at + i, 0, 2);
+}
+
+void mote_kv_fetch_for_store(const struct mote_kv *kv, uint32_t position)
+{
+	const uint8_t *k = kv->k_data + (size_t)(position / 16) * kv->k.panel_bytes;
+
+	for (size_t i = 0; i < kv->k.panel_bytes; i += 64) /* a lane of the panel: every line */
+		__builtin_prefetch(k + i, 1, 3);
+	if (kv->v_type != MOTE_Q8)
+		return; /* one position's values lie together */
+	__builtin_prefetch(kv->v_scale + position, 1, 3);
+	for (uint32_t p = 0; p < kv->v_quants.panels; p++)
+		__builtin_prefetch(kv->v + p * kv->v_quants.panel_bytes + kv->v_quants.quants_offset + position / 4 * 64, 1, 3);
+}
+
+void mote_kv_fetch(const struct mote_kv *kv, uint32_t n)
+{
+	fetch_lines(kv->k_data, (n + 15) / 16 * kv->k.panel_bytes);
+	if (kv->v_type == MOTE_Q8)
+		for (uint32_t p = 0; p < kv->v_quants.panels; p++) {
+			const uint8_t *panel = kv->v + p * kv->v_quants.panel_bytes;
+
+			fetch_lines(panel, (n + 31) / 32 * 32);
+			fetch_lines(panel + kv->v_quants.quants_offset, (n + 3) / 4 * 64);
+		}
+	else
+		fetch_lines(kv->v, (size_t)n * kv->v_cols * (kv->v_type == MOTE_F32 ? 4 : 2));
+}

@@ -14,7 +14,7 @@ enum { BLOCK_ROWS = 24, SEGMENT_BLOCKS = MOTE_SEGMENT_POSITIONS / 32 };
 
 /* With few query rows attention is as fast as the cache comes from memory. What is asked for next is then fetched
  * meanwhile, some lines between one step of the arithmetic and the next, as more at once would be waited for. */
-enum { FEW_ROWS = 8, STEP_POSITIONS = 64 };
+enum { FEW_ROWS = 8, STEP_POSITIONS = 32 };
 
 uint32_t mote_attention_segments(uint32_t position)
 {
@@ -101,7 +101,10 @@ static void mix_quants(struct segment *g)
 	v.quants_offset += (size_t)(g->begin / 32) * (512 - 32);
 	v.cols = seen;
 	v.blocks = (seen + 31) / 32;
-	g->k->multiply[MOTE_Q8](&v, 0, v.panels, &weights, 0, g->n, g->part + MOTE_PART_VALUES, g->stride);
+	for (uint32_t p = 0, step = g->fetch_bytes ? 1 : v.panels; p < v.panels; p += step) {
+		fetch(g);
+		g->k->multiply[MOTE_Q8](&v, p, step, &weights, 0, g->n, g->part + MOTE_PART_VALUES + (size_t)p * 16, g->stride);
+	}
 }
 
 static void mix_floats(struct segment *g)
@@ -129,7 +132,8 @@ static void segment_block(const struct mote_kernels *k, const struct mote_attent
 	_Alignas(64) float s[BLOCK_ROWS * MOTE_SEGMENT_POSITIONS];
 	struct segment g = { .k = k, .a = a, .kv = a->kv, .begin = begin, .first = first, .n = n, .s = s, .part = part,
 			     .stride = mote_attention_part_floats(a->kv->head_dim) };
-	uint32_t steps = MOTE_SEGMENT_POSITIONS / STEP_POSITIONS * 2 + n;
+	const uint32_t scans = MOTE_SEGMENT_POSITIONS / STEP_POSITIONS;
+	uint32_t steps = scans + n + (g.kv->v_type == MOTE_Q8 ? n + g.kv->v_quants.panels : scans);
 
 	for (uint32_t r = 0; r < n; r++) {
 		uint32_t own = a->position + (first + r) / a->group + 1;

@@ -74,6 +74,13 @@ size_t mote_kv_bytes(enum mote_type k, enum mote_type v, uint32_t head_dim, uint
 /* Carves a head's cache out of 64-byte-aligned memory of that size; it need not be cleared. */
 void mote_kv_init(struct mote_kv *kv, enum mote_type k, enum mote_type v, uint32_t head_dim,
 		  uint32_t positions, void *memory);
+/* The same cache, so many bytes further on in memory. */
+void mote_kv_move(struct mote_kv *kv, size_t bytes);
+
+/* Fetches the lines that kv_store() will write towards the core: meanwhile the key is computed. */
+void mote_kv_fetch_for_store(const struct mote_kv *kv, uint32_t position);
+/* Fetches positions [0, n) towards the core, to be read next. */
+void mote_kv_fetch(const struct mote_kv *kv, uint32_t n);
 
 /* out[r][16*p + lane] = row 16*(panel+p)+lane of w times row row+r of x; r < n_rows, p < n_panels.
  *   w    of the type that the slot names    x   x.x (float types) or x.q (quantized), x.cols == w.cols

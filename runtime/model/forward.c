@@ -12,8 +12,7 @@ struct pass {
 	const struct mote_config *config;
 	const struct mote_kernels *k;
 	struct mote_scratch *own;
-	uint32_t threads, rows;
-	bool leader; /* the calling thread */
+	uint32_t thread, threads, rows; /* thread 0 is the calling one */
 	bool few;
 };
 
@@ -39,13 +38,13 @@ static void barrier(struct pass *p)
 
 static void tap(struct pass *p, const struct mote_matrix *w, const struct mote_activations *x, uint32_t rows)
 {
-	if (p->leader && p->s->tap.input)
+	if (p->thread == 0 && p->s->tap.input)
 		p->s->tap.input(p->s->tap.user, w, x->x, x->stride, rows);
 }
 
 static void tap_residual(struct pass *p, uint32_t half)
 {
-	if (p->leader && p->s->tap.residual)
+	if (p->thread == 0 && p->s->tap.residual)
 		p->s->tap.residual(p->s->tap.user, half, p->s->x, p->s->hidden_stride, p->rows);
 }
 
@@ -82,24 +81,31 @@ static const struct mote_activations *normalize(struct pass *p, const float *wei
 	return y;
 }
 
-/* A product of n rows, shared out. Few rows: each thread's first piece is nearly its share, so that weights stream in
- * one long run, and the small rest evens out when the threads end. Many rows: pieces of four panels, which kernels
- * take together, and a tile. */
+/* Work on few rows is shared out beforehand, so that each thread's memory streams in one long run and no thread waits
+ * for the counter; all but a rest, a `part`th of the pieces and at most four a thread, which evens out at the end.
+ * Returns how many pieces a thread need not claim. */
+static uint32_t sure_share(const struct pass *p, uint32_t pieces, uint32_t part)
+{
+	uint32_t rest = least(quotient_up(pieces, part), 4 * p->threads);
+
+	return (pieces - rest) / p->threads;
+}
+
+/* A product of n rows, shared out in pieces of four panels, which kernels take together; many rows in tiles. */
 static void multiply(struct pass *p, const struct mote_matmul *job, uint32_t n)
 {
-	uint32_t fours = quotient_up(job->w->panels, 4), tiles = quotient_up(n, MOTE_TILE_ROWS);
-	uint32_t tail = least(fours / 16, 4 * p->threads);
-	uint32_t large = n <= MOTE_FEW_ROWS ? (fours - tail) / p->threads : 0, small = fours - large * p->threads;
+	bool few = n <= MOTE_FEW_ROWS;
+	uint32_t panels = job->w->panels, piece = 4, tiles = few ? 1 : quotient_up(n, MOTE_TILE_ROWS), at = 0;
 
-	for (uint32_t i = claim(p); i < p->threads + small * tiles; i = claim(p)) {
-		bool first = i < p->threads;
-		uint32_t rest = first ? 0 : i - p->threads, tile = rest % tiles;
-		uint32_t four = first ? i * large : p->threads * large + rest / tiles;
-		uint32_t end = first ? four + large : four + 1;
+	if (few) {
+		uint32_t share = sure_share(p, quotient_up(panels, piece), 16) * piece;
 
-		mote_matmul_run(p->k, job, four * 4, least(end * 4, job->w->panels), tile * MOTE_TILE_ROWS,
-				first ? n : least(n, (tile + 1) * MOTE_TILE_ROWS));
+		mote_matmul_run(p->k, job, p->thread * share, (p->thread + 1) * share, 0, n);
+		at = p->threads * share;
 	}
+	for (uint32_t i = claim(p), begin; (begin = at + i / tiles * piece) < panels; i = claim(p))
+		mote_matmul_run(p->k, job, begin, least(begin + piece, panels), i % tiles * MOTE_TILE_ROWS,
+				few ? n : least(n, (i % tiles + 1) * MOTE_TILE_ROWS));
 }
 
 /* A piece of q, k or v: heads [begin, end) of rows [row, row_end), which fill whole panels. */
@@ -127,9 +133,18 @@ static void project_queries(struct pass *p, const struct mote_layer *layer, cons
 
 			p->k->rope(s->q + r * s->q_stride + (size_t)head * dim, dim, s->cosine + rotation,
 				   s->sine + rotation, dim, 1, s->query.x + at * s->query.stride, s->query.stride);
-			if (s->k_type == MOTE_Q8)
+			if (s->first_kv.k.type == MOTE_Q8)
 				mote_activations_quantize(p->k, &s->query, at, at + 1);
 		}
+}
+
+/* The cache of the keys and values that a row stores. */
+static struct mote_kv kv_of_row(const struct pass *p, uint32_t row, uint32_t layer, uint32_t kv_head)
+{
+	const struct mote_session *s = p->s;
+
+	return mote_session_kv(s, s->batch->sequence ? s->batch->sequence[row] : 0,
+			       s->batch->position[row] / s->chunk_positions, layer, kv_head);
 }
 
 /* cache = rope(Wk x), Wv x */
@@ -140,39 +155,116 @@ static void project_keys_values(struct pass *p, const struct mote_layer *layer, 
 	struct mote_session *s = p->s;
 	uint32_t dim = p->config->head_dim;
 
+	for (uint32_t r = row; r < row_end && p->few; r++)
+		for (uint32_t head = begin; head < end; head++) {
+			struct mote_kv kv = kv_of_row(p, r, index, head);
+
+			mote_kv_fetch_for_store(&kv, s->batch->position[r] % s->chunk_positions);
+		}
 	project_heads(p, &layer->k, x, s->k, s->kv_stride, begin, end, row, row_end);
 	project_heads(p, &layer->v, x, s->v, s->kv_stride, begin, end, row, row_end);
 	for (uint32_t r = row; r < row_end; r++) {
-		uint32_t position = s->batch->position[r], sequence = s->batch->sequence ? s->batch->sequence[r] : 0;
+		uint32_t position = s->batch->position[r];
 		float *k = s->k + r * s->kv_stride, *v = s->v + r * s->kv_stride;
 		size_t rotation = (size_t)r * (dim / 2);
 
 		p->k->rope(k + (size_t)begin * dim, dim, s->cosine + rotation, s->sine + rotation, dim, end - begin,
 			   k + (size_t)begin * dim, dim);
 		for (uint32_t head = begin; head < end; head++) {
-			struct mote_kv kv = mote_session_kv(s, sequence, position / s->chunk_positions, index, head);
+			struct mote_kv kv = kv_of_row(p, r, index, head);
 
 			p->k->kv_store(&kv, position % s->chunk_positions, k + (size_t)head * dim, v + (size_t)head * dim);
 		}
 	}
 }
 
-/* q, k and v are one job. Keys and values, the longer pieces, are claimed first. */
+/* A piece of attention to few rows: one segment, so that threads share out even a single row's positions. */
+struct piece {
+	const struct mote_block *b;
+	uint32_t index, segment, kv_head; /* index: within the block */
+};
+
+static uint32_t block_pieces(const struct pass *p, const struct mote_block *b)
+{
+	return b->segments * p->config->kv_heads;
+}
+
+static uint32_t attention_pieces(const struct pass *p)
+{
+	uint32_t n = 0;
+
+	for (uint32_t b = 0; b < p->s->blocks; b++)
+		n += block_pieces(p, &p->s->block[b]);
+	return n;
+}
+
+/* Piece i of all blocks; false: there is none. */
+static bool find_piece(const struct pass *p, uint32_t i, struct piece *piece)
+{
+	for (const struct mote_block *b = p->s->block; b < p->s->block + p->s->blocks; b++) {
+		if (i < block_pieces(p, b)) {
+			*piece = (struct piece){.b = b, .index = i, .segment = i / p->config->kv_heads,
+						.kv_head = i % p->config->kv_heads};
+			return true;
+		}
+		i -= block_pieces(p, b);
+	}
+	return false;
+}
+
+/* What this thread will attend to first. */
+static void fetch_first_piece(struct pass *p, uint32_t layer)
+{
+	const uint32_t share = sure_share(p, attention_pieces(p), 6);
+	struct piece first;
+	struct mote_kv kv;
+
+	if (!find_piece(p, share ? p->thread * share : p->thread, &first))
+		return;
+	kv = mote_session_kv(p->s, first.b->sequence, first.segment, layer, first.kv_head);
+	mote_kv_fetch(&kv, least(first.b->position - first.segment * MOTE_SEGMENT_POSITIONS, MOTE_SEGMENT_POSITIONS));
+}
+
+/* The first piece that begins at this weight or later. */
+static uint32_t piece_at(uint32_t weight, uint32_t kv_pieces)
+{
+	return weight < 2 * kv_pieces ? quotient_up(weight, 2) : weight - kv_pieces;
+}
+
+/* q, k and v are one job: pieces [begin, end), each of as many heads as fill whole panels, those of keys and values
+ * before those of queries. */
+static void project_pieces(struct pass *p, const struct mote_layer *layer, uint32_t index,
+			   const struct mote_activations *x, uint32_t begin, uint32_t end, uint32_t row, uint32_t row_end)
+{
+	uint32_t span = p->s->span, heads = p->config->heads, kv_heads = p->config->kv_heads;
+	uint32_t kv_pieces = quotient_up(kv_heads, span);
+
+	if (begin < kv_pieces && begin < end)
+		project_keys_values(p, layer, index, x, begin * span, least(end * span, kv_heads), row, row_end);
+	begin = begin < kv_pieces ? kv_pieces : begin;
+	if (begin < end)
+		project_queries(p, layer, x, (begin - kv_pieces) * span, least((end - kv_pieces) * span, heads), row, row_end);
+}
+
+/* Shared out like any product. Few rows: a piece of keys and values, which is twice as long, counts as two. */
 static void project(struct pass *p, const struct mote_layer *layer, uint32_t index, const struct mote_activations *x)
 {
-	uint32_t span = p->s->span, tiles = quotient_up(p->rows, MOTE_TILE_ROWS);
+	uint32_t span = p->s->span, tiles = p->few ? 1 : quotient_up(p->rows, MOTE_TILE_ROWS), at = 0;
 	uint32_t kv_pieces = quotient_up(p->config->kv_heads, span), q_pieces = quotient_up(p->config->heads, span);
+	uint32_t pieces = kv_pieces + q_pieces;
 
-	for (uint32_t i = claim(p); i < (kv_pieces + q_pieces) * tiles; i = claim(p)) {
-		uint32_t piece = i / tiles, row = i % tiles * MOTE_TILE_ROWS, row_end = least(row + MOTE_TILE_ROWS, p->rows);
+	if (p->few) {
+		uint32_t share = sure_share(p, pieces + kv_pieces, 6);
 
-		if (piece < kv_pieces)
-			project_keys_values(p, layer, index, x, piece * span,
-					    least((piece + 1) * span, p->config->kv_heads), row, row_end);
-		else
-			project_queries(p, layer, x, (piece - kv_pieces) * span,
-					least((piece - kv_pieces + 1) * span, p->config->heads), row, row_end);
+		project_pieces(p, layer, index, x, piece_at(p->thread * share, kv_pieces),
+			       piece_at((p->thread + 1) * share, kv_pieces), 0, p->rows);
+		at = piece_at(p->threads * share, kv_pieces);
 	}
+	for (uint32_t i = claim(p), piece; (piece = at + i / tiles) < pieces; i = claim(p))
+		project_pieces(p, layer, index, x, piece, piece + 1, i % tiles * MOTE_TILE_ROWS,
+			       p->few ? p->rows : least((i % tiles + 1) * MOTE_TILE_ROWS, p->rows));
+	if (p->few)
+		fetch_first_piece(p, index);
 	barrier(p);
 }
 
@@ -204,26 +296,23 @@ static void finish_attention(struct pass *p, const struct mote_block *b, uint32_
 					      y->x + (b->row + r) * y->stride + (size_t)(kv_head * group + i) * dim);
 }
 
-/* Few rows: a piece is one segment, so that threads share out even a single row's positions; after the barrier
- * every thread merges the parts for itself. */
+/* Few rows: after the barrier every thread merges the parts of all pieces for itself. */
 static const struct mote_activations *attend_few(struct pass *p, uint32_t layer, bool quantized)
 {
 	struct mote_session *s = p->s;
 	struct mote_activations *y = &p->own->attended;
-	uint32_t kv_heads = p->config->kv_heads, i = claim(p), before = 0;
+	const uint32_t kv_heads = p->config->kv_heads, share = sure_share(p, attention_pieces(p), 6);
+	struct piece now, next;
 
-	for (const struct mote_block *b = s->block; b < s->block + s->blocks; b++) {
-		uint32_t pieces = b->segments * kv_heads, n = b->rows * s->group;
+	for (uint32_t n = 0;; n++) {
+		uint32_t i = n < share ? p->thread * share + n : p->threads * share + claim(p);
+		uint32_t then = n + 1 < share ? i + 1 : n + 1 == share ? p->threads * share + p->thread : i + p->threads;
 
-		for (; i < before + pieces; i = claim(p)) { /* piece: segment * kv_heads + kv_head */
-			uint32_t piece = i - before, next = piece + p->threads; /* most likely */
-			const uint8_t *keys_values = next >= pieces ? NULL :
-				mote_session_kv(s, b->sequence, next / kv_heads, layer, next % kv_heads).k_data;
-
-			attend_segment(p, b, layer, piece % kv_heads, piece / kv_heads, keys_values,
-				       s->parts + (b->first_part + (size_t)piece * n) * s->part_floats);
-		}
-		before += pieces;
+		if (!find_piece(p, i, &now))
+			break;
+		attend_segment(p, now.b, layer, now.kv_head, now.segment, !find_piece(p, then, &next) ? NULL :
+			       mote_session_kv(s, next.b->sequence, next.segment, layer, next.kv_head).k_data,
+			       s->parts + (now.b->first_part + (size_t)now.index * now.b->rows * s->group) * s->part_floats);
 	}
 	barrier(p);
 	for (const struct mote_block *b = s->block; b < s->block + s->blocks; b++)
@@ -332,7 +421,7 @@ static void forward_thread(void *user, uint32_t thread, uint32_t threads)
 {
 	struct mote_session *s = user;
 	struct pass p = {.s = s, .config = &s->model->config, .k = &s->kernels, .own = &s->scratch[thread],
-			 .threads = threads, .rows = s->batch->rows, .leader = thread == 0,
+			 .thread = thread, .threads = threads, .rows = s->batch->rows,
 			 .few = s->batch->rows <= MOTE_FEW_ROWS};
 
 	embed(&p);

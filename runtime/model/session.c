@@ -140,6 +140,7 @@ static void carve_workspace(struct mote_session *s, struct carve *c)
 static enum mote_status take_memory(struct mote_session *s, struct mote_error *error)
 {
 	const struct mote_config *config = &s->model->config;
+	enum mote_type k = kv_matrix_type(s->options.kv_k), v = kv_matrix_type(s->options.kv_v);
 	struct carve plan = {0}, region = {0};
 	size_t heads;
 
@@ -147,9 +148,7 @@ static enum mote_status take_memory(struct mote_session *s, struct mote_error *e
 	if (s->options.context_tokens < s->chunk_positions)
 		s->chunk_positions = s->options.context_tokens;
 	s->chunks = (s->options.context_tokens + s->chunk_positions - 1) / s->chunk_positions;
-	s->k_type = kv_matrix_type(s->options.kv_k);
-	s->v_type = kv_matrix_type(s->options.kv_v);
-	s->head_bytes = mote_kv_bytes(s->k_type, s->v_type, config->head_dim, s->chunk_positions);
+	s->head_bytes = mote_kv_bytes(k, v, config->head_dim, s->chunk_positions);
 	if (__builtin_mul_overflow((size_t)config->layers * config->kv_heads,
 				   (size_t)s->options.sequences * s->chunks, &heads) ||
 	    __builtin_mul_overflow(heads, s->head_bytes, &s->cache_bytes))
@@ -158,6 +157,7 @@ static enum mote_status take_memory(struct mote_session *s, struct mote_error *e
 	s->cache = mote_memory_map(s->cache_bytes);
 	if (!s->cache)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a KV cache of %zu bytes", s->cache_bytes);
+	mote_kv_init(&s->first_kv, k, v, config->head_dim, s->chunk_positions, s->cache);
 
 	s->group = config->heads / config->kv_heads;
 	s->span = MOTE_PANEL_ROWS / greatest_common_divisor(config->head_dim, MOTE_PANEL_ROWS);
@@ -213,10 +213,9 @@ struct mote_kv mote_session_kv(const struct mote_session *s, uint32_t sequence, 
 {
 	const struct mote_config *config = &s->model->config;
 	size_t index = (((size_t)sequence * s->chunks + chunk) * config->layers + layer) * config->kv_heads + kv_head;
-	struct mote_kv kv;
+	struct mote_kv kv = s->first_kv;
 
-	mote_kv_init(&kv, s->k_type, s->v_type, config->head_dim, s->chunk_positions,
-		     (uint8_t *)s->cache + index * s->head_bytes);
+	mote_kv_move(&kv, index * s->head_bytes);
 	return kv;
 }
 

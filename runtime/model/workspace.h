@@ -44,7 +44,7 @@ struct mote_session {
 	 * attention; memory is touched, and so taken, chunk by chunk as a text grows. */
 	void *cache;
 	size_t cache_bytes, head_bytes;
-	enum mote_type k_type, v_type;
+	struct mote_kv first_kv;           /* of the first head of the first chunk */
 	uint32_t chunk_positions, chunks;
 	uint32_t *filled;                  /* [sequences] positions that the cache holds */
 
