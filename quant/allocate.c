@@ -2,6 +2,7 @@
 #include "quant/allocate.h"
 
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "quant/receipt.h"
@@ -115,49 +116,62 @@ static void climb(struct mote_allocation *a, uint64_t bytes, double kld)
 	}
 }
 
-/* The same type everywhere, as far as rules leave a choice, when that fits and is predicted to be hardly worse: a mixture
- * must gain more than predictions may be wrong by. */
-static void prefer_uniform(struct mote_allocation *a, uint64_t bytes)
+/* What --type makes: choice k for all that no rule names, the vocabulary's matrices at the largest if it is apart. */
+static void choose_uniform(struct mote_allocation *a, uint32_t k, bool vocabulary_apart)
 {
-	double limit = mote_allocation_kld(a) / (1 - MOTE_ALLOCATE_DOUBT);
-	uint32_t k, i;
+	for (uint32_t i = 0; i < a->tensors; i++) {
+		struct mote_sensitivity *s = &a->tensor[i];
 
-	for (k = MOTE_ALLOCATE_TYPES; k-- > 0;) {
-		uint64_t sum = a->other_bytes;
-		double kld = 0;
-
-		for (i = 0; i < a->tensors; i++) {
-			const struct mote_choice *c = &a->tensor[i].choice[k < a->tensor[i].choices ? k : 0];
-
-			sum += c->bytes;
-			kld += c->kld;
-		}
-		if (sum > bytes || kld > limit)
-			continue;
-		for (i = 0; i < a->tensors; i++)
-			a->tensor[i].chosen = k < a->tensor[i].choices ? k : 0;
-		return;
+		if (vocabulary_apart && mote_is_vocabulary_matrix(s->name))
+			s->chosen = s->choices - 1;
+		else
+			s->chosen = k < s->choices ? k : 0;
 	}
 }
 
-enum mote_status mote_allocation_within_bytes(struct mote_allocation *a, uint64_t bytes, struct mote_error *error)
+/* The uniform choice of least predicted divergence that fits, or false. */
+static bool choose_best_uniform(struct mote_allocation *a, uint64_t bytes)
 {
+	uint32_t best = 2 * MOTE_ALLOCATE_TYPES;
+	double best_kld = 0;
+
+	for (uint32_t i = 0; i < 2 * MOTE_ALLOCATE_TYPES; i++) {
+		choose_uniform(a, i / 2, i % 2);
+		if (mote_allocation_bytes(a) <= bytes && (best == 2 * MOTE_ALLOCATE_TYPES || mote_allocation_kld(a) < best_kld)) {
+			best = i;
+			best_kld = mote_allocation_kld(a);
+		}
+	}
+	choose_uniform(a, best / 2, best % 2);
+	return best < 2 * MOTE_ALLOCATE_TYPES;
+}
+
+enum mote_status mote_allocation_within_bytes(struct mote_allocation *a, uint64_t bytes, uint64_t uniform_bytes,
+					      struct mote_error *error)
+{
+	bool fits = choose_best_uniform(a, uniform_bytes), mixture_fits;
+	double uniform_kld = mote_allocation_kld(a);
 	uint64_t least;
 
-	for (uint32_t i = 0; i < a->tensors; i++)
-		a->tensor[i].chosen = 0;
+	choose_uniform(a, 0, false);
 	least = mote_allocation_bytes(a);
-	if (least > bytes)
+	mixture_fits = least <= bytes;
+	if (!mixture_fits && !fits)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
 				      "the budget leaves %llu bytes for tensors; the smallest types take %llu",
 				      (unsigned long long)bytes, (unsigned long long)least);
-	climb(a, bytes, 0);
-	prefer_uniform(a, bytes);
+	if (mixture_fits)
+		climb(a, bytes, 0);
+	/* A mixture must be predicted to gain more than predictions may be wrong by. */
+	a->uniform = fits && (!mixture_fits || mote_allocation_kld(a) >= uniform_kld * (1 - MOTE_ALLOCATE_DOUBT));
+	if (a->uniform)
+		choose_best_uniform(a, uniform_bytes);
 	return MOTE_OK;
 }
 
 void mote_allocation_within_kld(struct mote_allocation *a, double kld)
 {
+	a->uniform = false;
 	climb(a, UINT64_MAX, kld);
 }
 
@@ -167,10 +181,12 @@ static bool add_row(cJSON *rows, const struct mote_sensitivity *s, uint32_t k)
 {
 	const struct mote_choice *c = &s->choice[k];
 	cJSON *row = cJSON_CreateObject();
+	char kld[24];
 
+	snprintf(kld, sizeof kld, "%.2e", c->kld); /* more digits would be noise, and take room in the file */
 	return row && cJSON_AddItemToArray(rows, row) && cJSON_AddStringToObject(row, "tensor", s->name) &&
 	       cJSON_AddStringToObject(row, "type", mote_type_name(c->type)) &&
-	       cJSON_AddNumberToObject(row, "bytes", (double)c->bytes) && cJSON_AddNumberToObject(row, "kld", c->kld) &&
+	       cJSON_AddNumberToObject(row, "bytes", (double)c->bytes) && cJSON_AddNumberToObject(row, "kld", strtod(kld, NULL)) &&
 	       cJSON_AddBoolToObject(row, "chosen", s->chosen == k);
 }
 

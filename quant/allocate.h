@@ -35,6 +35,7 @@ struct mote_allocation {
 	struct mote_sensitivity *tensor;
 	uint32_t tensors;
 	uint64_t other_bytes;   /* of vectors */
+	bool uniform;           /* what was chosen is what a type alone would give */
 };
 void mote_allocation_free(struct mote_allocation *a);
 
@@ -51,10 +52,11 @@ enum mote_status mote_allocation_measure(struct mote_allocation *a, const struct
 					 const struct mote_model *source, const struct mote_plan *plan, uint32_t threads,
 					 const struct mote_progress *progress, struct mote_error *error);
 
-/* Chooses the mixture with the least predicted divergence within `bytes` of tensor data; or one type for all, when that
- * fits and is predicted to be hardly worse.
+/* Chooses the mixture with the least predicted divergence within `bytes` of tensor data; or one type for all, or for all but
+ * the embedding and head, when that takes at most uniform_bytes and is predicted to be hardly worse.
  * MOTE_ERROR_ARGUMENT: not even the smallest types fit; the message says what they take. */
-enum mote_status mote_allocation_within_bytes(struct mote_allocation *a, uint64_t bytes, struct mote_error *error);
+enum mote_status mote_allocation_within_bytes(struct mote_allocation *a, uint64_t bytes, uint64_t uniform_bytes,
+					      struct mote_error *error);
 /* Chooses the smallest mixture whose predicted divergence is at most kld; the largest types if none is. */
 void mote_allocation_within_kld(struct mote_allocation *a, double kld);
 

@@ -20,9 +20,10 @@ enum {
 
 /* So that the two texts of one run differ. */
 #define CALIBRATION_SEED_OFFSET ((uint64_t)1 << 32)
-/* What the receipt, and each row of the table of sensitivities, may add to a file: a budget sets this aside. */
-#define RECEIPT_BYTES 3072u
-#define SENSITIVITY_BYTES 24u
+/* What a receipt with its step in the lineage, and each row of the table of sensitivities, add to a file: a budget sets
+ * this aside. Compressed, so the first is the least that it can be and the second a little more than usual. */
+#define RECEIPT_BYTES 1088u
+#define SENSITIVITY_BYTES 9u
 
 static const enum mote_type mixture_types[] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8 };
 enum { MIXTURE_TYPES = sizeof mixture_types / sizeof *mixture_types };
@@ -39,6 +40,7 @@ struct pipeline {
 	struct mote_plan sensitive;     /* part of it, on which sensitivities are measured; shares its ids */
 	struct mote_allocation allocation;
 	cJSON *sensitivity;
+	uint64_t excess_bytes;          /* that a file turned out to take beyond what was set aside */
 	struct mote_writer *writer;
 };
 
@@ -187,6 +189,27 @@ static enum mote_status measure_sensitivities(struct pipeline *p, struct mote_er
 				       p->o->progress, error);
 }
 
+/* What a uniform file has that is not tensors: the source's metadata, tokenizer, directory, padding; a receipt. */
+static uint64_t overhead_bytes(const struct pipeline *p)
+{
+	uint64_t bytes = mote_container_file_bytes(p->container);
+
+	for (uint32_t i = 0; i < p->quantizer.tensors; i++)
+		bytes -= mote_container_tensor(p->container, i)->bytes;
+	return bytes + RECEIPT_BYTES + p->excess_bytes;
+}
+
+/* And what a mixture's table of sensitivities takes. */
+static uint64_t table_bytes(const struct pipeline *p)
+{
+	return (uint64_t)p->allocation.tensors * MIXTURE_TYPES * SENSITIVITY_BYTES;
+}
+
+static uint64_t less(uint64_t bytes, uint64_t by)
+{
+	return bytes > by ? bytes - by : 0;
+}
+
 /* Makes the chosen mixture the recipe: a rule for each matrix, the user's own behind them. */
 static enum mote_status adopt_mixture(struct pipeline *p, struct mote_error *error)
 {
@@ -207,6 +230,10 @@ static enum mote_status adopt_mixture(struct pipeline *p, struct mote_error *err
 	p->recipe.n_rules = n + p->o->recipe.n_rules;
 	p->result->predicted_kld = mote_allocation_kld(&p->allocation);
 	cJSON_Delete(p->sensitivity);
+	p->sensitivity = NULL;
+	if (p->allocation.uniform && p->o->goal == MOTE_GOAL_BYTES &&
+	    mote_allocation_bytes(&p->allocation) + overhead_bytes(p) + table_bytes(p) > p->o->budget_bytes)
+		return MOTE_OK; /* one type for all needs no table, and the budget has no room for it */
 	p->sensitivity = mote_allocation_to_json(&p->allocation, p->o->calibration, &p->sensitive);
 	return p->sensitivity ? MOTE_OK : no_memory(error);
 }
@@ -221,38 +248,23 @@ static uint64_t matrix_bytes(const struct pipeline *p)
 	return bytes;
 }
 
-/* Bytes of the source's file that are not tensors: metadata, tokenizer, directory, padding. */
-static uint64_t overhead_bytes(const struct pipeline *p)
-{
-	uint64_t bytes = mote_container_file_bytes(p->container);
-
-	for (uint32_t i = 0; i < p->quantizer.tensors; i++)
-		bytes -= mote_container_tensor(p->container, i)->bytes;
-	return bytes + RECEIPT_BYTES + (uint64_t)p->allocation.tensors * MIXTURE_TYPES * SENSITIVITY_BYTES;
-}
-
 /* target: of the predicted divergence, for MOTE_GOAL_KLD. */
 static enum mote_status choose_mixture(struct pipeline *p, double target, struct mote_error *error)
 {
 	const struct mote_pipeline_options *o = p->o;
-	uint64_t overhead = overhead_bytes(p), budget = o->budget_bytes;
-	enum mote_status status = MOTE_OK;
+	uint64_t tensors;
 
-	if (o->goal == MOTE_GOAL_KLD) {
+	switch (o->goal) {
+	case MOTE_GOAL_KLD:
 		mote_allocation_within_kld(&p->allocation, target);
-	} else if (o->goal == MOTE_GOAL_BYTES && budget < overhead) {
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
-				      "a file of %llu bytes: tokenizer, metadata and receipt alone take %llu",
-				      (unsigned long long)budget, (unsigned long long)overhead);
-	} else {
-		if (o->goal == MOTE_GOAL_BITS)
-			budget = (uint64_t)(o->bits / 8 * (double)mote_quantizer_weights(&p->quantizer)) +
-				 p->allocation.other_bytes;
-		else
-			budget -= overhead;
-		status = mote_allocation_within_bytes(&p->allocation, budget, error);
+		return MOTE_OK;
+	case MOTE_GOAL_BITS:
+		tensors = (uint64_t)(o->bits / 8 * (double)mote_quantizer_weights(&p->quantizer)) + p->allocation.other_bytes;
+		return mote_allocation_within_bytes(&p->allocation, tensors, tensors, error);
+	default:
+		tensors = less(o->budget_bytes, overhead_bytes(p));
+		return mote_allocation_within_bytes(&p->allocation, less(tensors, table_bytes(p)), tensors, error);
 	}
-	return status;
 }
 
 /* ---- metadata ---- */
@@ -371,6 +383,25 @@ static enum mote_status attempt(struct pipeline *p, struct mote_error *error)
 	return status;
 }
 
+/* Encodes what is chosen within the budget. How far the last sections compress is known when they are written: should a
+ * file be some bytes too large, that much less is there to choose from. */
+static enum mote_status attempt_budget(struct pipeline *p, struct mote_error *error)
+{
+	enum mote_status status;
+
+	do {
+		status = choose_mixture(p, 0, error);
+		if (status == MOTE_OK)
+			status = adopt_mixture(p, error);
+		if (status == MOTE_OK)
+			status = attempt(p, error);
+		if (status != MOTE_OK || p->o->goal != MOTE_GOAL_BYTES)
+			return status;
+		p->excess_bytes += less(p->result->file_bytes, p->o->budget_bytes);
+	} while (p->result->file_bytes > p->o->budget_bytes);
+	return MOTE_OK;
+}
+
 /* The prediction adds up what simpler encoders cost one by one, so it is off by a factor, which the first attempt
  * shows; the next aims closer to the limit. What misses it is followed by what had met it. */
 static enum mote_status attempt_kld(struct pipeline *p, struct mote_error *error)
@@ -462,16 +493,12 @@ enum mote_status mote_pipeline_run(const struct mote_pipeline_options *options, 
 	struct pipeline p = { .o = options, .result = result, .recipe = options->recipe };
 	enum mote_status status = prepare(&p, error);
 
-	if (status == MOTE_OK && options->goal == MOTE_GOAL_KLD) {
+	if (status == MOTE_OK && options->goal == MOTE_GOAL_TYPE)
+		status = attempt(&p, error);
+	else if (status == MOTE_OK && options->goal == MOTE_GOAL_KLD)
 		status = attempt_kld(&p, error);
-	} else if (status == MOTE_OK) {
-		if (options->goal != MOTE_GOAL_TYPE)
-			status = choose_mixture(&p, 0, error);
-		if (status == MOTE_OK && options->goal != MOTE_GOAL_TYPE)
-			status = adopt_mixture(&p, error);
-		if (status == MOTE_OK)
-			status = attempt(&p, error);
-	}
+	else if (status == MOTE_OK)
+		status = attempt_budget(&p, error);
 	if (status == MOTE_OK && !options->no_validation)
 		status = check_gates(&p, error);
 	if (status == MOTE_OK) {

@@ -146,6 +146,7 @@ static void make_table(struct mote_allocation *a, struct mote_sensitivity *tenso
 		uint64_t bytes = 0;
 		double kld = 8;
 
+		tensor[i].name = i == 0 ? "model.embed_tokens.weight" : "other";
 		tensor[i].choices = 1 + random_below(TYPES);
 		for (uint32_t k = 0; k < tensor[i].choices; k++) {
 			bytes += 1 + random_below(50);
@@ -191,13 +192,13 @@ static void test_mixtures(void **state)
 		make_table(&a, tensor);
 		least = mote_allocation_bytes(&a);
 		budget = least + random_below(200);
-		assert_int_equal(mote_allocation_within_bytes(&a, budget, NULL), MOTE_OK);
+		assert_int_equal(mote_allocation_within_bytes(&a, budget, budget, NULL), MOTE_OK);
 		assert_true(mote_allocation_bytes(&a) <= budget);
 		found += mote_allocation_kld(&a);
 		best += best_of_all(&a, budget);
-		assert_int_equal(mote_allocation_within_bytes(&a, UINT64_MAX, NULL), MOTE_OK);
+		assert_int_equal(mote_allocation_within_bytes(&a, UINT64_MAX, UINT64_MAX, NULL), MOTE_OK);
 		assert_true(mote_allocation_kld(&a) <= best_of_all(&a, UINT64_MAX) / (1 - MOTE_ALLOCATE_DOUBT));
-		assert_int_equal(mote_allocation_within_bytes(&a, least - 1, &error), MOTE_ERROR_ARGUMENT);
+		assert_int_equal(mote_allocation_within_bytes(&a, least - 1, least - 1, &error), MOTE_ERROR_ARGUMENT);
 	}
 	assert_true(found <= 1.1 * best);
 }
@@ -213,16 +214,28 @@ static void test_prefers_uniform(void **state)
 		/* 30 bytes: b at its second and a at its third are better than both at their second, by little or by far. */
 		double last = gain ? 0.1 : 0.96;
 
-		tensor[0] = (struct mote_sensitivity){ .choices = 3, .choice = { { MOTE_Q3, 5, 3 }, { MOTE_Q4, 10, 1 },
+		tensor[0] = (struct mote_sensitivity){ .name = "a", .choices = 3, .choice = { { MOTE_Q3, 5, 3 }, { MOTE_Q4, 10, 1 },
 										 { MOTE_Q5, 15, last } } };
-		tensor[1] = (struct mote_sensitivity){ .choices = 3, .choice = { { MOTE_Q3, 5, 0.101 }, { MOTE_Q4, 10, 0.1 },
+		tensor[1] = (struct mote_sensitivity){ .name = "b", .choices = 3, .choice = { { MOTE_Q3, 5, 0.101 }, { MOTE_Q4, 10, 0.1 },
 										 { MOTE_Q5, 15, 0.099 } } };
-		tensor[2] = (struct mote_sensitivity){ .choices = 1, .choice = { { MOTE_Q8, 10, 0 } } };
-		assert_int_equal(mote_allocation_within_bytes(&a, 30, NULL), MOTE_OK);
+		tensor[2] = (struct mote_sensitivity){ .name = "c", .choices = 1, .choice = { { MOTE_Q8, 10, 0 } } };
+		assert_int_equal(mote_allocation_within_bytes(&a, 30, 30, NULL), MOTE_OK);
 		assert_int_equal(tensor[0].chosen, gain ? 2 : 1);
 		assert_int_equal(tensor[1].chosen, gain ? 0 : 1);
 		assert_int_equal(tensor[2].chosen, 0);
+		assert_int_equal(a.uniform, !gain);
 	}
+	/* It may have more room than a mixture with its table; and fit where no mixture does. */
+	assert_int_equal(mote_allocation_within_bytes(&a, 25, 30, NULL), MOTE_OK);
+	assert_true(a.uniform && tensor[0].chosen == 1 && tensor[1].chosen == 1);
+	assert_int_equal(mote_allocation_within_bytes(&a, 0, 20, NULL), MOTE_OK);
+	assert_true(a.uniform && tensor[0].chosen == 0 && tensor[1].chosen == 0);
+	/* The embedding apart, as --type has it. */
+	tensor[1].name = "model.embed_tokens.weight";
+	assert_int_equal(mote_allocation_within_bytes(&a, 0, 30, NULL), MOTE_OK);
+	assert_true(a.uniform && tensor[0].chosen == 1 && tensor[1].chosen == 1);
+	assert_int_equal(mote_allocation_within_bytes(&a, 0, 39, NULL), MOTE_OK);
+	assert_true(a.uniform && tensor[0].chosen == 1 && tensor[1].chosen == 2);
 }
 
 static void test_mixture_for_divergence(void **state)

@@ -68,7 +68,14 @@ less 5.5 "$(number bits_per_weight <"$D/bits.json")" || fail "--bits 6 wastes bi
 	fail "no sensitivities"
 quantize -o "$D/size.mote" --budget 520kB --encoder search --calibrate "$D/calibration" --validate "$D/heldout" -c 200
 [ "$(wc -c <"$D/size.mote")" -le 520000 ] || fail "--budget 520kB: $(wc -c <"$D/size.mote") bytes"
-[ "$(wc -c <"$D/size.mote")" -ge 490000 ] || fail "--budget 520kB: only $(wc -c <"$D/size.mote") bytes"
+[ "$(wc -c <"$D/size.mote")" -ge 505000 ] || fail "--budget 520kB: only $(wc -c <"$D/size.mote") bytes"
+# A type is a mixture too: the size of its own file is enough for the same tensors.
+set -- --calibrate "$D/calibration" --validate "$D/heldout" -c 200
+quantize -o "$D/type.mote" --type q3 --tensor '*=q3' "$@"
+quantize -o "$D/same.mote" --budget "$(wc -c <"$D/type.mote")" "$@" || fail "no mixture as small as --type q3"
+[ "$(wc -c <"$D/same.mote")" -le "$(wc -c <"$D/type.mote")" ] || fail "larger than --type q3"
+hash_of() { "$B/mote-inspect" "$1" --json | sed 's/.*"tensors_hash":"\([^"]*\)".*/\1/'; }
+[ "$(hash_of "$D/same.mote")" = "$(hash_of "$D/type.mote")" ] || fail "not the tensors of --type q3"
 
 # Refusals, each with its reason.
 expect 2 'what shall it become' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote"
