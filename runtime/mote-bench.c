@@ -44,6 +44,7 @@ static const char help[] =
 "Time to first token is that of a whole process, from its start to the first token after a\n"
 "prompt of 32 tokens; peak memory is that of a process which then reads 512 tokens more.\n"
 "\n"
+"  -m, --model FILE        the model (-m may be left out)\n"
 "  -p, --n-prompt N,...    prefill of N tokens (default 512; 0: none)\n"
 "  -n, --n-gen N,...       decode of N tokens (default 128; 0: none)\n"
 "  -d, --depth N,...       at these depths (default 0)\n"
@@ -128,6 +129,7 @@ enum option_code {
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPTION_HELP}, {"version", no_argument, NULL, OPTION_VERSION},
+	{"model", required_argument, NULL, 'm'},
 	{"n-prompt", required_argument, NULL, 'p'}, {"n-gen", required_argument, NULL, 'n'},
 	{"depth", required_argument, NULL, 'd'}, {"n-depth", required_argument, NULL, 'd'},
 	{"threads", required_argument, NULL, 't'}, {"repetitions", required_argument, NULL, 'r'},
@@ -145,6 +147,7 @@ static enum mote_status set_option(struct arguments *a, int option, struct mote_
 	struct list one;
 
 	switch (option) {
+	case 'm': a->model = optarg; return MOTE_OK;
 	case 'p': return need_list("-p", optarg, 0, 1u << 20, &a->prompts, error);
 	case 'n': return need_list("-n", optarg, 0, 1u << 20, &a->predicts, error);
 	case 'd': return need_list("-d", optarg, 0, 1u << 20, &a->depths, error);
@@ -172,21 +175,24 @@ static enum mote_status parse_arguments(int argc, char **argv, struct arguments 
 	int option;
 
 	*a = (struct arguments){.prompts = {{512}, 1}, .predicts = {{128}, 1}, .depths = {{0}, 1}, .repeats = 5};
-	while ((option = getopt_long_only(argc, argv, "p:n:d:t:r:h", long_options, NULL)) != -1) {
+	while ((option = getopt_long_only(argc, argv, "m:p:n:d:t:r:h", long_options, NULL)) != -1) {
 		if (option == OPTION_HELP || option == 'h') {
 			fputs(help, stdout);
+			a->model = NULL;
 			return mote_console_flush(error);
 		}
 		if (option == OPTION_VERSION) {
 			puts(TOOL " " MOTE_VERSION);
+			a->model = NULL;
 			return mote_console_flush(error);
 		}
 		if ((status = set_option(a, option, error)))
 			return status;
 	}
-	if (optind + 1 != argc)
+	if (!a->model && optind < argc)
+		a->model = argv[optind++];
+	if (!a->model || optind < argc)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected one model file; see --help");
-	a->model = argv[optind];
 	if (!a->threads.count)
 		a->threads = (struct list){{mote_pool_physical_cores()}, 1};
 	return MOTE_OK;

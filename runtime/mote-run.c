@@ -26,6 +26,7 @@ static const char help[] =
 "terminal and under a heading otherwise. A line with the speed goes to standard error.\n"
 "\n"
 "prompt\n"
+"  -m, --model FILE        the model (-m may be left out)\n"
 "  -p, --prompt TEXT       the prompt\n"
 "  -f, --file FILE         read the prompt from a file (- for standard input)\n"
 "  -s, --system TEXT       a system message before it\n"
@@ -50,7 +51,8 @@ static const char help[] =
 "                          into huge pages: starts sooner, decodes slower\n"
 "\n"
 "output\n"
-"      --json              one JSON object: text, reasoning, ids, prompt_ids, finish_reason, timings\n"
+"      --json              one JSON object: text, reasoning, ids, prompt_ids, finish_reason, seed,\n"
+"                          timings\n"
 "      --logits K          in it also the K largest logits of the first step\n"
 "  -h, --help, --version\n"
 "\n"
@@ -123,8 +125,10 @@ enum option_code {
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, OPTION_HELP}, {"version", no_argument, NULL, OPTION_VERSION},
+	{"model", required_argument, NULL, 'm'},
 	{"prompt", required_argument, NULL, 'p'}, {"file", required_argument, NULL, 'f'},
 	{"system", required_argument, NULL, 's'}, {"sys", required_argument, NULL, 's'},
+	{"system-prompt", required_argument, NULL, 's'},
 	{"raw", no_argument, NULL, OPTION_RAW}, {"hide-reasoning", no_argument, NULL, OPTION_HIDE},
 	{"predict", required_argument, NULL, 'n'}, {"n-predict", required_argument, NULL, 'n'},
 	{"ctx-size", required_argument, NULL, 'c'}, {"context", required_argument, NULL, 'c'},
@@ -146,6 +150,7 @@ static enum mote_status set_option(struct arguments *a, int option, struct mote_
 	double number = 0;
 
 	switch (option) {
+	case 'm': a->model = optarg; break;
 	case 'p': a->prompt = optarg; break;
 	case 'f': a->file = optarg; break;
 	case 's': a->system = optarg; break;
@@ -210,19 +215,23 @@ static enum mote_status parse_arguments(int argc, char **argv, struct arguments 
 	int option;
 
 	*a = (struct arguments){.top_k = -1, .sampler = {.temperature = -1, .top_p = -1, .min_p = -1}};
-	while ((option = getopt_long_only(argc, argv, "p:f:s:n:c:t:h", long_options, NULL)) != -1) {
+	while ((option = getopt_long_only(argc, argv, "m:p:f:s:n:c:t:h", long_options, NULL)) != -1) {
 		if (option == OPTION_HELP || option == 'h') {
 			fputs(help, stdout);
+			a->model = NULL;
 			return mote_console_flush(error);
 		}
 		if (option == OPTION_VERSION) {
 			puts(TOOL " " MOTE_VERSION);
+			a->model = NULL;
 			return mote_console_flush(error);
 		}
 		if ((status = set_option(a, option, error)))
 			return status;
 	}
-	if (optind + 1 != argc)
+	if (!a->model && optind < argc)
+		a->model = argv[optind++];
+	if (!a->model || optind < argc)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected one model file; see --help");
 	if (a->prompt && a->file)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "-p and -f exclude each other");
@@ -230,7 +239,6 @@ static enum mote_status parse_arguments(int argc, char **argv, struct arguments 
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--logits needs --json");
 	if (a->raw && a->system)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--raw knows no system message (-s)");
-	a->model = argv[optind];
 	return MOTE_OK;
 }
 

@@ -14,6 +14,7 @@ static const char usage[] =
 	"Turns text into the token ids which the model's own tokenizer gives, or ids into text. Without -f and -p\n"
 	"the input is standard input; it is taken as it is, with its last newline if it has one.\n"
 	"\n"
+	"  -m, --model FILE            the model (-m may be left out)\n"
 	"  -f, --file FILE             text from a file\n"
 	"  -p, --prompt TEXT           text from the command line\n"
 	"      --add-special           with the tokens that the tokenizer puts around a text (bos, eos)\n"
@@ -487,6 +488,7 @@ enum {
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option list[] = {
+		{"model", required_argument, NULL, 'm'},
 		{"file", required_argument, NULL, 'f'},
 		{"prompt", required_argument, NULL, 'p'},
 		{"add-special", no_argument, NULL, ADD_SPECIAL},
@@ -508,8 +510,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "f:p:h", list, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "m:f:p:h", list, NULL)) != -1) {
 		switch (c) {
+		case 'm': o->model = optarg; break;
 		case 'f': o->file = optarg; break;
 		case 'p': o->prompt = optarg; break;
 		case ADD_SPECIAL: o->add_special = true; break;
@@ -535,9 +538,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 			return 2;
 		}
 	}
-	if (optind == argc)
+	if (!o->model && optind < argc)
+		o->model = argv[optind++];
+	if (!o->model)
 		return usage_error("no model given", "");
-	o->model = argv[optind++];
 	if (optind < argc && !strcmp(argv[optind], "-") && !o->file && !o->prompt)
 		optind++;
 	if (optind < argc)

@@ -36,6 +36,14 @@ has "$work/err" 'tokens/s'
 expect 0 "$run" "$m" -p "$question" --temp 0 --hide-reasoning
 if grep -q 'ones:' "$work/out"; then bad "reasoning was shown"; else ok; fi
 
+# As llama.cpp's tools spell it.
+cp "$work/out" "$work/plain"
+expect 0 "$run" -m "$m" -p "$question" --temp 0 --hide-reasoning
+same "$work/plain" "$work/out" "-m"
+expect 2 "$run" -m "$m" "$m" -p "$question"
+expect 0 "$run" -m "$m" --help
+has "$work/out" '^usage: mote-run'
+
 # JSON: one object, and the same whatever computes it.
 expect 0 "$run" "$m" -p "$question" --temp 0 --json --logits 3
 for key in '"text":"[^"]*75' '"reasoning":"[^"]*ones' '"ids":\[' '"prompt_ids":\[' '"finish_reason":"stop"' '"timings":{' \
