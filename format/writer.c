@@ -162,6 +162,11 @@ enum mote_status mote_writer_open(const char *path, bool force, struct mote_writ
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "\"%s\" does not name a file", path);
 		goto fail;
 	}
+	if (strcmp(path, "-") == 0) { /* elsewhere this is standard output; a file of that name is hard to get rid of */
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT,
+					"-: a model cannot go to standard output; name a file (./- if need be)");
+		goto fail;
+	}
 	w->folder = !slash ? strdup(".") : slash == w->target ? strdup("/") :
 		strndup(w->target, (size_t)(slash - w->target));
 	if (!w->folder) {

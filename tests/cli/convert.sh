@@ -26,7 +26,7 @@ check "version" grep -qx 'mote-convert [0-9.]*' "$dir/stdout"
 
 for arguments in "" "$model" "-o $dir/out/a.mote" "$model $model -o $dir/out/a.mote" "--dtype q8 $model -o $dir/out/a.mote" \
 	"--dtype f8 $model -o $dir/out/a.mote" "-t 0 $model -o $dir/out/a.mote" "-t x $model -o $dir/out/a.mote" \
-	"--nonsense $model -o $dir/out/a.mote"; do
+	"--nonsense $model -o $dir/out/a.mote" "$model -o -"; do
 	run "$convert" $arguments
 	check "usage error: $arguments" test "$code" -eq 2 -a ! -s "$dir/stdout" -a -s "$dir/stderr"
 done
