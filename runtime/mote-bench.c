@@ -28,7 +28,7 @@ enum {
 extern char **environ;
 
 static const char help[] =
-"usage: mote-bench MODEL.mote [options]\n"
+"Usage: mote-bench [OPTION]... MODEL.mote\n"
 "\n"
 "Measures how fast a model reads a prompt (prefill) and writes an answer (decode), at the\n"
 "start of a text and at depth, and in the same run what the machine can do at most: the\n"
@@ -57,7 +57,7 @@ static const char help[] =
 "      --json              one JSON object\n"
 "  -h, --help, --version\n"
 "\n"
-"exit status: 0 done, 1 failed, 2 usage, 3 corrupt or refused file, 130 interrupted\n";
+"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 130 interrupted.\n";
 
 struct list {
 	uint32_t value[MAX_LIST], count;

@@ -16,7 +16,7 @@
 #define MAX_PROMPT_BYTES ((size_t)64 << 20)
 
 static const char help[] =
-"usage: mote-run MODEL.mote [-p PROMPT] [options]\n"
+"Usage: mote-run [OPTION]... MODEL.mote [-p PROMPT]\n"
 "\n"
 "Answers a prompt with a model, or chats with it when no prompt is given and standard\n"
 "input is a terminal (/clear begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops\n"
@@ -25,7 +25,7 @@ static const char help[] =
 "as it comes; what the model says between <think> and </think> is shown apart, dim on a\n"
 "terminal and under a heading otherwise. A line with the speed goes to standard error.\n"
 "\n"
-"prompt\n"
+"Prompt\n"
 "  -m, --model FILE        the model (-m may be left out)\n"
 "  -p, --prompt TEXT       the prompt\n"
 "  -f, --file FILE         read the prompt from a file (- for standard input)\n"
@@ -33,7 +33,7 @@ static const char help[] =
 "      --raw               take the prompt as it is, without a template: text to be continued\n"
 "      --hide-reasoning    do not show what is said between <think> and </think>\n"
 "\n"
-"generation\n"
+"Generation\n"
 "  -n, --predict N         at most N tokens (default: until the model ends or the context is full)\n"
 "  -c, --ctx-size N        context in tokens, prompt and answer together (default: the model's)\n"
 "      --temp T            temperature; 0 always takes the most probable token\n"
@@ -43,20 +43,20 @@ static const char help[] =
 "      --seed N            same seed, same answer, on every machine (default: a random one)\n"
 "  The model's own settings are the defaults of these; else temperature 0.6, top-p 0.95.\n"
 "\n"
-"machine\n"
+"Machine\n"
 "  -t, --threads N         threads (default: the physical cores)\n"
 "  -ctk, --cache-type-k T  type of the cached keys: f16 (default), q8 or f32\n"
 "  -ctv, --cache-type-v T  type of the cached values: f16 (default), q8 or f32\n"
 "      --mmap              use the file's pages where they lie instead of copying the weights\n"
 "                          into huge pages: starts sooner, decodes slower\n"
 "\n"
-"output\n"
+"Output\n"
 "      --json              one JSON object: text, reasoning, ids, prompt_ids, finish_reason, seed,\n"
 "                          timings\n"
 "      --logits K          in it also the K largest logits of the first step\n"
 "  -h, --help, --version\n"
 "\n"
-"exit status: 0 done, 1 failed, 2 usage, 3 corrupt or refused file, 130 interrupted\n";
+"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 130 interrupted.\n";
 
 struct arguments {
 	const char *model, *prompt, *file, *system;

@@ -42,7 +42,7 @@ expect 0 "$run" -m "$m" -p "$question" --temp 0 --hide-reasoning
 same "$work/plain" "$work/out" "-m"
 expect 2 "$run" -m "$m" "$m" -p "$question"
 expect 0 "$run" -m "$m" --help
-has "$work/out" '^usage: mote-run'
+has "$work/out" '^Usage: mote-run'
 
 # JSON: one object, and the same whatever computes it.
 expect 0 "$run" "$m" -p "$question" --temp 0 --json --logits 3
