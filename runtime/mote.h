@@ -8,7 +8,7 @@
  *   mote_sampler_next()        the next id, and mote_detokenizer_next() its text
  *
  * mote_context_set() and mote_answer_generate() do the last four for one answer. Each header says what its functions
- * take, return and own. Build with `pkg-config --cflags --libs mote`; tests/cli/install.sh has a small example.
+ * take, return and own. Build with `pkg-config --cflags --libs mote`; docs/ask.c is a whole program.
  */
 #ifndef MOTE_H
 #define MOTE_H
