@@ -41,8 +41,8 @@ COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(CONFIG_$(config)) $(INCLUDES) $(CFLAGS
 LINK = $(CC) $(CONFIG_$(config)) -pthread $(CFLAGS) $(LDFLAGS)
 INCLUDES := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 
-# A tool's main() is FLOOR/mote-NAME.c. Everything else on the floors is the library, except
-# console.c, which prints and therefore belongs to the tools.
+# A tool's main() is FLOOR/mote-NAME.c; runtime/NAME_*.c are its too. Everything else on the floors is the library,
+# except console.c, which prints and therefore belongs to the tools.
 FLOORS := format runtime/kernels runtime/model runtime/text convert quant
 TOOL_SOURCES := $(wildcard format/mote-*.c runtime/mote-*.c convert/mote-*.c quant/mote-*.c)
 TOOLS := $(TOOL_SOURCES:%.c=$(B)/%)
@@ -78,7 +78,8 @@ $(B)/%.o: %.c | libraries
 	$(call say,CC,$<)$(COMPILE) -c $< -o $@
 
 define tool_rule
-$(B)/$(basename $(notdir $(1))): $(B)/$(1:.c=.o) $(B)/format/console.o $(B)/libmote.a
+$(B)/$(basename $(notdir $(1))): $(patsubst %.c,$(B)/%.o,$(1) $(wildcard $(patsubst runtime/mote-%.c,runtime/%_*.c,$(1)))) \
+		$(B)/format/console.o $(B)/libmote.a
 	$$(call say,LD,$$@)$$(LINK) $$^ $$(LIBRARIES) -o $$@
 endef
 $(foreach source,$(TOOL_SOURCES),$(eval $(call tool_rule,$(source))))
@@ -169,4 +170,4 @@ clean:
 .PHONY: all demo check check-run neon-check conformance differential fuzz fuzz-run deps deps-test install clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
-	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(B)/format/console.d
+	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(B)/format/console.d $(wildcard $(B)/runtime/*.d)
