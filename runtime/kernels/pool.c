@@ -22,6 +22,7 @@
 /* Each hot word on cache lines of its own (pairs of lines are fetched together). */
 struct gate {
 	_Alignas(128) atomic_uint generation;
+	atomic_int opener;                     /* the core of the thread that opened it last */
 	_Alignas(128) atomic_uint sleepers;
 };
 
@@ -35,14 +36,15 @@ struct mote_pool {
 	struct gate start;                     /* opens when a run begins */
 	struct gate barrier;
 	_Alignas(128) atomic_uint arrived;     /* at the barrier */
-	_Alignas(128) atomic_uint next;        /* item to claim */
+	struct {
+		_Alignas(128) atomic_uint next;
+	} items[2];                            /* to claim: of phases after an even and an odd number of barriers */
 	_Alignas(128) atomic_uint misses;      /* waits in a row that ended asleep */
-	mote_pool_fn *fn;                      /* of the current run; NULL: workers end */
+	_Alignas(128) mote_pool_fn *fn;        /* of the current run; NULL: workers end */
 	void *user;
 	uint32_t threads, spins;
 	bool spread;                           /* each thread can have a core of its own */
 	cpu_set_t cores;                       /* that this process may use */
-	atomic_int opener;                     /* the core of the thread that opened a gate last */
 	uint32_t started;                      /* workers that exist */
 	struct worker *worker;
 };
@@ -65,12 +67,12 @@ static void pause_briefly(void)
 /* Kernels that wake a thread on its waker's core may leave both there, with other cores idle, for as long as they
  * keep handing over to each other. (Two threads on two idle cores: one process in three ran at half speed.) So who
  * wakes up beside its waker moves, and is free to be moved again. */
-static void leave_core_of_opener(struct mote_pool *p)
+static void leave_core_of_opener(struct mote_pool *p, struct gate *g)
 {
 	int here = sched_getcpu();
 	cpu_set_t others = p->cores;
 
-	if (!p->spread || here < 0 || here != atomic_load_explicit(&p->opener, memory_order_relaxed))
+	if (!p->spread || here < 0 || here != atomic_load_explicit(&g->opener, memory_order_relaxed))
 		return;
 	CPU_CLR((unsigned)here, &others);
 	if (sched_setaffinity(0, sizeof others, &others) == 0)
@@ -96,12 +98,12 @@ static void gate_wait(struct mote_pool *p, struct gate *g, unsigned seen)
 	while (atomic_load(&g->generation) == seen)
 		syscall(SYS_futex, &g->generation, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
 	atomic_fetch_sub(&g->sleepers, 1);
-	leave_core_of_opener(p);
+	leave_core_of_opener(p, g);
 }
 
-static void gate_open(struct mote_pool *p, struct gate *g)
+static void gate_open(struct gate *g)
 {
-	atomic_store_explicit(&p->opener, sched_getcpu(), memory_order_relaxed);
+	atomic_store_explicit(&g->opener, sched_getcpu(), memory_order_relaxed);
 	atomic_fetch_add(&g->generation, 1);
 	if (atomic_load(&g->sleepers) > 0)
 		syscall(SYS_futex, &g->generation, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
@@ -117,13 +119,16 @@ void mote_pool_barrier(struct mote_pool *p)
 	}
 	/* The last one: everybody else waits, so these stores race with nobody. */
 	atomic_store_explicit(&p->arrived, 0, memory_order_relaxed);
-	atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-	gate_open(p, &p->barrier);
+	gate_open(&p->barrier);
+	/* Not before, as whoever claimed last has that line. Nobody claims from it until two barriers on. */
+	atomic_store_explicit(&p->items[seen % 2].next, 0, memory_order_relaxed);
 }
 
 uint32_t mote_pool_claim(struct mote_pool *p)
 {
-	return atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
+	unsigned phase = atomic_load_explicit(&p->barrier.generation, memory_order_relaxed) % 2;
+
+	return atomic_fetch_add_explicit(&p->items[phase].next, 1, memory_order_relaxed);
 }
 
 static void *worker_main(void *user)
@@ -145,7 +150,7 @@ void mote_pool_run(struct mote_pool *p, mote_pool_fn *fn, void *user)
 {
 	p->fn = fn;
 	p->user = user;
-	gate_open(p, &p->start);
+	gate_open(&p->start);
 	fn(user, 0, p->threads);
 	mote_pool_barrier(p);
 }
@@ -192,7 +197,7 @@ void mote_pool_close(struct mote_pool *p)
 	if (!p)
 		return;
 	p->fn = NULL;
-	gate_open(p, &p->start);
+	gate_open(&p->start);
 	for (uint32_t i = 1; i <= p->started; i++)
 		pthread_join(p->worker[i].thread, NULL);
 	free(p->worker);

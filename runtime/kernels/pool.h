@@ -2,7 +2,7 @@
  *
  * One run() is one forward pass: every thread executes the same function and they meet at barriers. Waiting
  * spins for some microseconds, then sleeps on a futex, so that threads which share cores with others, or with
- * each other, do not burn the time that the one they wait for needs. Inside a phase work is claimed in items, so
+ * each other, do not burn the time that the one they wait for needs. What is claimed inside a phase evens out:
  * a thread whose core is taken holds up the rest by one item at most.
  * Nothing is allocated after open. One run at a time.
  */

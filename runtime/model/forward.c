@@ -1,4 +1,4 @@
-/* The forward pass of a Llama: every thread runs forward_thread() from top to bottom, claims pieces of each product
+/* The forward pass of a Llama: every thread runs forward_thread() from top to bottom, takes its share of each product
  * and of attention, and meets the others at barriers, where the data flow needs them: five a layer for few rows.
  *
  * No sum in here depends on how the work is cut (kernels.h), so neither do the logits. For few rows every thread
