@@ -8,7 +8,9 @@ is likely to be an error).
 Texts of the context bear a mark, which must come out in a plain span whatever was done to it.
 
 Left out of the comparison, and counted: what prints an address, integers beyond 64 bits, what mote refuses by name,
-and slices of constants which have no elements (Jinja2 folds [1][0][1:] to undefined, but fails for x[0][1:]).
+and slices of constants that fail (Jinja2 folds [1][0][1:] and ''['a':] to undefined, but fails for x[0][1:]).
+Markup is that of MarkupSafe 3, which pip installs beside Jinja2: of the arguments of its methods it escapes only those
+that become part of the text.
 """
 import datetime
 import json
@@ -21,6 +23,7 @@ import jinja2
 import jinja2.ext
 import jinja2.nodes
 import jinja2.sandbox
+import markupsafe
 
 FORMS = {
     "s": r"""
@@ -416,6 +419,21 @@ def environment(case):
     return env
 
 
+def as_markupsafe_3(name):
+    method = getattr(str, name)
+
+    def call(self, *args):
+        if name == "replace" and len(args) > 1:
+            args = (args[0], self.escape(args[1]), *args[2:])
+        return self.__class__(method(self, *args))
+
+    setattr(markupsafe.Markup, name, call)
+
+
+for method_name in ("replace", "strip", "lstrip", "rstrip", "casefold", "removeprefix", "removesuffix"):
+    as_markupsafe_3(method_name)
+
+
 def judge(case):
     try:
         return environment(case).from_string(case["template"]).render(**case["context"]), None
@@ -433,7 +451,7 @@ def encodable(text):
 
 LIMIT, UNSUPPORTED = 6, 5
 MARK = "龘"  # stands in texts of the context, never in templates: whatever becomes of it must be in a plain span
-ADDRESS = re.compile(r"0x[0-9a-f]{6,}| object at |<bound method|<built-in|<class |<function|'0', 'x', '7'")
+ADDRESS = re.compile(r"0x[0-9a-f]{6,}| object at |<bound method|<built-in|<class |<function|'0', 'x', '7'", re.IGNORECASE)
 
 
 def main():
@@ -452,7 +470,7 @@ def main():
         if output is not None and (ADDRESS.search(output) or not encodable(output)):
             addresses += 1
             continue
-        if "cannot be sliced" in answer.get("error", "") and output is not None:
+        if output is not None and ("cannot be sliced" in answer.get("error", "") or "slice index must be" in answer.get("error", "")):
             folded += 1
             continue
         if any(MARK in text and not plain for text, plain in answer.get("spans", [])):
