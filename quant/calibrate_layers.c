@@ -254,7 +254,7 @@ static enum mote_status encode_tensor(struct calibration *c, const char *name, c
 	const struct mote_tensor *t = mote_container_tensor(c->q->source, index);
 	struct mote_encode_job job = { .name = name, .source = &t->matrix, .type = mote_recipe_type(c->q->recipe, t),
 				       .encoder = s ? MOTE_ENCODER_GPTQ : MOTE_ENCODER_LEARNED, .second_order = s,
-				       .lost = lost, .importance = c->q->importance[index] };
+				       .lost = lost, .importance = mote_quantizer_importance(c->q, index) };
 	struct mote_encoded *e = &c->q->encoded[index];
 	enum mote_status status;
 	uint64_t bytes;

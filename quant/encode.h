@@ -40,11 +40,11 @@ struct mote_grid {
 /* codebook: [levels] ascending for types that have one, else ignored. */
 void mote_grid_init(struct mote_grid *g, enum mote_type type, const uint8_t *codebook);
 
-/* The quant whose value is nearest to x; x beyond the grid gives its end. x must not be NaN.
+/* The quant whose value is nearest to x; x beyond the grid gives its end, and NaN the lower one.
  * Values are integers, so half-integers are the only places where the nearest changes. */
 static inline uint8_t mote_grid_nearest(const struct mote_grid *g, double x)
 {
-	x = x < -128 ? -128 : x;
+	x = x > -128 ? x : -128; /* so, not the other way round, for NaN */
 	x = x > 127.5 ? 127.5 : x;
 	return g->nearest[(int)(2 * x + 256)];
 }

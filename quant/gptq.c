@@ -189,6 +189,14 @@ static void solve(const struct work *w, mote_lanes *x)
 	}
 }
 
+/* No scale reaches farther than 65504 * 128, and sums over squares of what no type can hold overflow. */
+static float held(float weight)
+{
+	const float most = 0x1p24f;
+
+	return weight > most ? most : weight < -most ? -most : weight;
+}
+
 static void set_target(struct work *w, const float *rows, const float *lost)
 {
 	mote_lanes *correction = w->gradient;
@@ -197,7 +205,7 @@ static void set_target(struct work *w, const float *rows, const float *lost)
 	memset(correction, 0, w->n * sizeof *correction);
 	for (uint32_t r = 0; r < w->n_rows; r++)
 		for (uint32_t j = 0; j < w->n; j++) {
-			w->target[j][r] = rows[(size_t)r * w->n + j];
+			w->target[j][r] = held(rows[(size_t)r * w->n + j]);
 			if (lost)
 				correction[j][r] = lost[(size_t)r * w->n + j];
 		}

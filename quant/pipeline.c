@@ -91,11 +91,11 @@ static bool needs_calibration(const struct pipeline *p)
 	       (p->recipe.encoder >= MOTE_ENCODER_WEIGHTED && any_matrix_becomes(p, 8, false));
 }
 
-/* Second order does without the first, but for a vocabulary matrix of 4 bits. */
+/* Second order does without, but for an embedding that it has not seen; see mote_quantizer_importance(). */
 static bool needs_importance(const struct pipeline *p)
 {
 	return p->o->goal != MOTE_GOAL_TYPE || p->recipe.encoder != MOTE_ENCODER_GPTQ ||
-	       any_matrix_becomes(p, 6, true);
+	       any_matrix_becomes(p, SECOND_ORDER_BITS, true);
 }
 
 /* Fewer tokens for larger models: each costs more, and more weights share what they say. */

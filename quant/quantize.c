@@ -38,6 +38,14 @@ uint32_t mote_quantizer_find(const struct mote_quantizer *q, const char *name)
 	return q->tensors;
 }
 
+const double *mote_quantizer_importance(const struct mote_quantizer *q, uint32_t i)
+{
+	bool light = q->recipe->encoder == MOTE_ENCODER_GPTQ &&
+		     mote_recipe_type(q->recipe, mote_container_tensor(q->source, i)) == MOTE_Q8;
+
+	return light ? NULL : q->importance[i];
+}
+
 /* Bytes of tensor i under the recipe. */
 static uint64_t tensor_bytes(const struct mote_quantizer *q, uint32_t i)
 {
@@ -79,21 +87,13 @@ static enum mote_encoder encoder_here(enum mote_encoder encoder)
 	return encoder == MOTE_ENCODER_GPTQ ? MOTE_ENCODER_LEARNED : encoder;
 }
 
-/* What second order has not seen is weighed up to 6 bits; above, it would gain nothing, and a type would give other bytes
- * than the mixture that consists of it. */
-static const double *importance_here(const struct mote_quantizer *q, uint32_t i, enum mote_type type)
-{
-	return q->recipe->encoder == MOTE_ENCODER_GPTQ && type == MOTE_Q8 ? NULL : q->importance[i];
-}
-
 static enum mote_status write_matrix(struct mote_quantizer *q, struct mote_writer *w, uint32_t i, uint64_t done,
 				     uint64_t total, const struct mote_progress *progress, struct mote_error *error)
 {
 	const struct mote_tensor *t = mote_container_tensor(q->source, i);
-	enum mote_type type = mote_recipe_type(q->recipe, t);
-	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .type = type,
+	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .type = mote_recipe_type(q->recipe, t),
 				       .encoder = encoder_here(q->recipe->encoder),
-				       .importance = importance_here(q, i, type) };
+				       .importance = mote_quantizer_importance(q, i) };
 	struct mote_encoded *e = &q->encoded[i];
 	enum mote_status status = MOTE_OK;
 

@@ -34,6 +34,10 @@ void mote_quantizer_free(struct mote_quantizer *q);
 /* The tensor's index by its name, or q->tensors. */
 uint32_t mote_quantizer_find(const struct mote_quantizer *q, const char *name);
 
+/* The importance that tensor i is encoded with, or NULL. Where second order encodes the rest, 8 bits go without: what that
+ * gains is not worth a calibration, and whether there was one must not change the bytes. */
+const double *mote_quantizer_importance(const struct mote_quantizer *q, uint32_t i);
+
 /* Allocates what encoding tensor i takes, rounded up for aligned_alloc(). NULL when memory is gone. */
 void *mote_quantizer_alloc(const struct mote_quantizer *q, uint32_t i);
 

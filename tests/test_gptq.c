@@ -360,6 +360,71 @@ static void test_dead_inputs(void **state)
 	free_problem(p);
 }
 
+static float edge(int kind, int j)
+{
+	switch (kind) {
+	case 0: return 0;
+	case 1: return 0.37f;
+	case 2: return -0.37f;
+	case 3: return j == 17 ? 1e6f : (float)(1e-3 * random_normal());
+	case 4: return (float)(1e30 * random_normal());         /* scales overflow f16 */
+	case 5: return 3e38f * (j % 2 ? 1.0f : -1.0f);
+	case 6: return 1e-41f * (float)(j - 16);                 /* subnormal */
+	case 7: return (float)(1e-7 * random_normal());          /* scales that f16 holds badly or not */
+	case 8: return j == 0 ? -0.0f : 0.0f;
+	case 9: return j < 31 ? 0 : 5;
+	case 10: return (float)(65504 * random_normal());
+	default: return (float)(0.05 * random_normal());
+	}
+}
+
+/* The error of one row under H, which is what second order lowers. */
+static double row_error(const struct problem *p, const struct mote_grid *g, int row, const uint8_t *quants,
+			const uint16_t *scales)
+{
+	double e[N], total = 0;
+
+	for (int j = 0; j < N; j++)
+		e[j] = p->rows[row * N + j] - (double)mote_f32_from_f16(scales[row * (N / 32) + j / 32]) * g->value[quants[row * N + j]];
+	for (int i = 0; i < N; i++)
+		for (int j = 0; j < N; j++)
+			total += e[i] * (double)p->s.h[i * N + j] * e[j];
+	return total;
+}
+
+/* Rows that break encoders, side by side: numbers come out, and no row's outputs are worse than plain rounding's. */
+static void test_edges(void **state)
+{
+	static const enum mote_type types[] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8 };
+
+	(void)state;
+	for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+		struct problem *p = make_problem(0, false);
+		uint8_t quants[ROWS * N], plain[ROWS * N];
+		uint16_t scales[ROWS * N / 32], plain_scales[ROWS * N / 32];
+		struct mote_grid g;
+		double returned;
+
+		for (int r = 0; r < ROWS; r++)
+			for (int j = 0; j < COLS; j++)
+				p->rows[r * N + j] = edge(r, j);
+		mote_grid_init(&g, types[t], mote_type_linear_codebook(types[t]));
+		memset(quants, 0xff, sizeof quants);
+		encode(p, &g, NULL, quants, scales, &returned);
+		assert_true(isfinite(returned));
+		for (int i = 0; i < ROWS * N; i++)
+			assert_true(quants[i] < g.levels && (scales[i / 32] & 0x7fff) < 0x7c00);
+		for (int i = 0; i < ROWS * N / 32; i++)
+			mote_encode_round(types[t], p->rows + i * 32, plain + i * 32, plain_scales + i);
+		for (int r = 0; r < ROWS; r++) {
+			double error = row_error(p, &g, r, quants, scales), rounded = row_error(p, &g, r, plain, plain_scales);
+
+			assert_true(error <= rounded * (1 + 1e-9));
+		}
+		free_problem(p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_target),
 		cmocka_unit_test(test_correction_helps),
 		cmocka_unit_test(test_dead_inputs),
+		cmocka_unit_test(test_edges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
