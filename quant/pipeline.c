@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "quant/calibrate.h"
+#include "quant/lineage.h"
 #include "quant/overlap.h"
 
 enum {
@@ -267,64 +268,18 @@ static enum mote_status choose_mixture(struct pipeline *p, double target, struct
 	}
 }
 
-/* ---- metadata ---- */
+/* ---- one attempt: encode, write, measure ---- */
 
-static bool put_goal(const struct mote_pipeline_options *o, cJSON *recipe)
-{
-	switch (o->goal) {
-	case MOTE_GOAL_TYPE: return cJSON_AddStringToObject(recipe, "type", mote_type_name(o->recipe.type));
-	case MOTE_GOAL_BYTES: return cJSON_AddNumberToObject(recipe, "budget_bytes", (double)o->budget_bytes);
-	case MOTE_GOAL_BITS: return cJSON_AddNumberToObject(recipe, "bits", o->bits);
-	case MOTE_GOAL_KLD: return cJSON_AddNumberToObject(recipe, "max_kld", o->max_kld);
-	}
-	return false;
-}
-
-/* How the tensors were made: for the lineage and the receipt. The mixture itself is in the tensors' directory. */
-static enum mote_status make_recipe(struct pipeline *p, struct mote_error *error)
-{
-	const struct mote_recipe *user = &p->o->recipe;
-	cJSON *o = cJSON_CreateObject(), *rules = NULL, *rule;
-	bool ok = o && put_goal(p->o, o) && cJSON_AddStringToObject(o, "encoder", mote_encoder_name(p->recipe.encoder));
-
-	if (ok && user->n_rules)
-		ok = (rules = cJSON_AddArrayToObject(o, "rules")) != NULL;
-	for (uint32_t i = 0; ok && i < user->n_rules; i++) {
-		rule = cJSON_CreateObject();
-		ok = rule && cJSON_AddItemToArray(rules, rule) &&
-		     cJSON_AddStringToObject(rule, "pattern", user->rules[i].pattern) &&
-		     cJSON_AddStringToObject(rule, "type", mote_type_name(user->rules[i].type));
-	}
-	p->result->recipe = o;
-	return ok ? MOTE_OK : no_memory(error);
-}
-
-/* The source's metadata with this step appended to its lineage. */
 static enum mote_status put_metadata(struct pipeline *p, struct mote_error *error)
 {
-	cJSON *metadata = cJSON_Duplicate(mote_container_metadata(p->container), true);
-	cJSON *lineage = metadata ? cJSON_GetObjectItemCaseSensitive(metadata, "lineage") : NULL;
-	cJSON *step = cJSON_CreateObject(), *recipe = cJSON_Duplicate(p->result->recipe, true);
-	char hex[33];
-	bool ok;
-	enum mote_status status;
+	cJSON *metadata = mote_lineage_metadata(p->container, p->o->tool, p->result->recipe,
+						p->calibration.chunks ? p->o->calibration : NULL);
+	enum mote_status status = metadata ? mote_writer_put_json(p->writer, MOTE_SECTION_METADATA, metadata, error) :
+					     no_memory(error);
 
-	if (metadata && !cJSON_IsArray(lineage))
-		lineage = cJSON_AddArrayToObject(metadata, "lineage");
-	mote_hash_to_hex(mote_container_tensors_hash(p->container), hex);
-	ok = lineage && step && recipe && cJSON_AddItemToArray(lineage, step) &&
-	     cJSON_AddStringToObject(step, "step", "quantize") && cJSON_AddStringToObject(step, "tool", p->o->tool) &&
-	     cJSON_AddStringToObject(step, "source_tensors", hex) && cJSON_AddItemToObject(step, "recipe", recipe);
-	if (ok && p->calibration.chunks) {
-		mote_hash_to_hex(mote_text_hash(p->o->calibration), hex);
-		ok = cJSON_AddStringToObject(step, "calibration", hex) != NULL;
-	}
-	status = ok ? mote_writer_put_json(p->writer, MOTE_SECTION_METADATA, metadata, error) : no_memory(error);
 	cJSON_Delete(metadata);
 	return status;
 }
-
-/* ---- one attempt: encode, write, measure ---- */
 
 static enum mote_status encode(struct pipeline *p, struct mote_error *error)
 {
@@ -474,8 +429,10 @@ static enum mote_status prepare(struct pipeline *p, struct mote_error *error)
 		status = mote_allocation_init(&p->allocation, &p->quantizer, mixture_types, MIXTURE_TYPES, error);
 	if (status == MOTE_OK && o->goal != MOTE_GOAL_TYPE)
 		status = choose_mixture(p, 0, error);
-	if (status == MOTE_OK)
-		status = make_recipe(p, error);
+	if (status == MOTE_OK) {
+		p->result->recipe = mote_lineage_recipe(o, p->recipe.encoder);
+		status = p->result->recipe ? MOTE_OK : no_memory(error);
+	}
 	if (status == MOTE_OK)
 		status = write_texts(p, error);
 	if (status == MOTE_OK)

@@ -12,7 +12,7 @@ struct mote_rule {
 
 /* Zero-initialize; rules are borrowed, patterns too. */
 struct mote_recipe {
-	enum mote_type type;            /* of every matrix; under q4 the embedding and the head stay q8 */
+	enum mote_type type;            /* of every matrix; the embedding and the head become q8 where it is less */
 	enum mote_encoder encoder;
 	const struct mote_rule *rules;  /* exceptions; of those that match, the last wins */
 	uint32_t n_rules;

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Size against quality: every type, with the vocabulary at q8 and everywhere, the mixture of each one's size, and mixtures
-# between. Asserts nothing; docs/quantization.md shows what it measured.
+# Size against quality: every type, with the vocabulary at q8 and everywhere, the mixture of each one's size, mixtures
+# between, and plain rounding. Asserts nothing; docs/quantization.md shows what it measured.
 #
 #   tests/bench/size_quality.sh MODEL.mote NAME -f TEXT [OPTION of mote-quantize]... >NAME.points
 #   tests/bench/size_quality.sh --table NAME.points       types and mixtures of their sizes, as Markdown
 #   tests/bench/size_quality.sh --draw NAME.points... >docs/quantization-curve.svg
 #
-# A point is: name, kind (type, everywhere, same, mixture), label, bytes, bits a weight, KL divergence, perplexity ratio,
+# A point is: name, kind (type, everywhere, same, mixture, rounded), label, bytes, bits a weight, KL divergence, perplexity ratio,
 # same top-1; the mean over SEEDS (0 1) of the calibration text. MOTE_BUILD says where the tools are.
 set -eu
 build=${MOTE_BUILD:-build/release}
@@ -40,8 +40,11 @@ measure() {
 			[ $type.$kind != q8.type ] || continue # the same as everywhere
 			rule=$([ $kind = type ] && echo '*.layers.*' || echo '*')
 			point $kind $type --type $type --tensor "$rule=$type" "$@"
-			point same $type.$kind --budget "$bytes" "$@"
+			point same "$type.$kind" --budget "$bytes" "$@"
 		done
+	done
+	for type in q3 q4 q5 q6 q8; do
+		point rounded $type --type $type --encoder round "$@"
 	done
 	for bits in 3.75 4 4.25 4.75 5 5.25 5.75 6 6.25 6.75 7 7.5 8; do
 		point mixture $bits --bits $bits "$@"
@@ -64,6 +67,8 @@ function dot(shape, p) {
 		printf "<circle class=\"type\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>\n", px(bits[p]), py(kld[p])
 	else if (shape == "everywhere")
 		printf "<rect class=\"type\" x=\"%.1f\" y=\"%.1f\" width=\"7\" height=\"7\"/>\n", px(bits[p]) - 3.5, py(kld[p]) - 3.5
+	else if (shape == "rounded")
+		printf "<path class=\"rounded\" d=\"M%.1f %.1fl7 7m0 -7l-7 7\"/>\n", px(bits[p]) - 3.5, py(kld[p]) - 3.5
 	else
 		printf "<circle class=\"mixture\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>\n", px(bits[p]), py(kld[p])
 }
@@ -76,10 +81,10 @@ function dot(shape, p) {
 	of[n] = $1; kind[n] = $2; label[n] = $3; bits[n] = $5; kld[n] = $6
 }
 END {
-	width = 236; height = 300; top = 40; low = 3e-6; high = 0.5
+	width = 236; height = 300; top = 40; low = 3e-6; high = 1
 	print "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " 66 + models * (width + 22) " 420\" font-family=\"system-ui,sans-serif\" font-size=\"11\">"
 	print "<style>text{fill:#57606a}.name{fill:#24292f;font-size:13px;font-weight:600}.grid{stroke:#8883}" \
-		".curve{fill:none;stroke:#0b7fa5;stroke-width:2}.mixture{fill:#0b7fa5}.type{fill:#d1622b}" \
+		".curve{fill:none;stroke:#0b7fa5;stroke-width:2}.mixture{fill:#0b7fa5}.type{fill:#d1622b}.rounded{fill:none;stroke:#8b949e;stroke-width:1.6}" \
 		"@media(prefers-color-scheme:dark){text{fill:#9198a1}.name{fill:#e6e7ea}.curve{stroke:#4cb9e0}.mixture{fill:#4cb9e0}.type{fill:#f0883e}}</style>"
 	for (m = 1; m <= models; m++) {
 		left = 60 + (m - 1) * (width + 22)
@@ -108,10 +113,10 @@ END {
 		for (i = 0; i < c; i++)
 			dot("mixture", order[i])
 		for (p = 1; p <= n; p++) {
-			if (of[p] != model[m] || (kind[p] != "type" && kind[p] != "everywhere"))
+			if (of[p] != model[m] || kind[p] == "same" || kind[p] == "mixture")
 				continue
 			dot(kind[p], p)
-			if (kind[p] == "type" || label[p] == "q8")
+			if (kind[p] == "rounded")
 				printf "<text x=\"%.1f\" y=\"%.1f\">%s</text>\n", px(bits[p]) + 7, py(kld[p]) - 5, label[p]
 		}
 	}
@@ -121,8 +126,9 @@ END {
 	printf "<text transform=\"rotate(-90)\" x=\"-%d\" y=\"12\" text-anchor=\"middle\">KL divergence, nats</text>\n", top + height / 2
 	y += 24
 	printf "<circle class=\"mixture\" cx=\"%d\" cy=\"%d\" r=\"2.5\"/><text x=\"%d\" y=\"%d\">mixtures (--bits, --budget)</text>\n", left + 5, y - 4, left + 14, y
-	printf "<circle class=\"type\" cx=\"%d\" cy=\"%d\" r=\"4\"/><text x=\"%d\" y=\"%d\">--type, embedding and head at q8</text>\n", left + 195, y - 4, left + 204, y
-	printf "<rect class=\"type\" x=\"%d\" y=\"%d\" width=\"7\" height=\"7\"/><text x=\"%d\" y=\"%d\">one type everywhere</text>\n", left + 405, y - 8, left + 417, y
+	printf "<circle class=\"type\" cx=\"%d\" cy=\"%d\" r=\"4\"/><text x=\"%d\" y=\"%d\">--type, embedding and head at q8</text>\n", left + 190, y - 4, left + 199, y
+	printf "<rect class=\"type\" x=\"%d\" y=\"%d\" width=\"7\" height=\"7\"/><text x=\"%d\" y=\"%d\">one type everywhere</text>\n", left + 400, y - 8, left + 412, y
+	printf "<path class=\"rounded\" d=\"M%d %dl7 7m0 -7l-7 7\"/><text x=\"%d\" y=\"%d\">--type, plain rounding</text>\n", left + 550, y - 8, left + 562, y
 	print "</svg>"
 }
 AWK
