@@ -148,9 +148,11 @@ static double decode_rate(const struct turn *turn)
 
 static void print_speed(const struct run *r, const struct turn *turn)
 {
-	fprintf(stderr, "\n[prompt %zu tokens, %.0f tokens/s; answer %zu tokens, %.1f tokens/s; load %.0f ms; seed %llu; %s]\n",
+	double decode = decode_rate(turn);
+
+	fprintf(stderr, "\n[prompt %zu tokens, %.0f tokens/s; answer %zu tokens, %.*f tokens/s; load %.0f ms; seed %llu; %s]\n",
 		turn->prompt.count, rate(turn->prompt_computed, turn->prompt_seconds), turn->answer.ids.count,
-		decode_rate(turn), r->load_seconds * 1e3,
+		decode < 1000 ? 1 : 0, decode, r->load_seconds * 1e3,
 		(unsigned long long)r->arguments->sampler.seed, mote_finish_name(turn->answer.finish));
 }
 
