@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
@@ -139,8 +140,12 @@ enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_
 	struct header header;
 	char *temporary = NULL;
 	size_t portion;
-	enum mote_status status = mote_logits_from_model(m, p, threads, isa, &source, error);
+	struct stat st;
+	enum mote_status status;
 
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* what takes its place below should not be a device's */
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: exists and is not a regular file", path);
+	status = mote_logits_from_model(m, p, threads, isa, &source, error);
 	if (status != MOTE_OK)
 		return status;
 	portion = (size_t)source->portion_rows * m->head.cols * sizeof(float);

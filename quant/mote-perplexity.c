@@ -47,7 +47,7 @@ static const char usage[] =
 	"      --check                  repeat each MODEL's receipt and compare every figure bit by bit;\n"
 	"                               takes the receipt's rule, and its text where that was generated\n"
 	"  -t, --threads=N              default: one for each core\n"
-	"      --help                   print this text\n"
+	"  -h, --help                   print this text\n"
 	"      --version                print the version\n"
 	"\n"
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 4 a receipt does\n"
@@ -152,7 +152,7 @@ static enum mote_status parse_options(int argc, char **argv, struct options *o, 
 	int c;
 
 	*o = (struct options){ .seed = 1, .max_tokens = DEFAULT_ANSWER_TOKENS };
-	while (status == MOTE_OK && (c = getopt_long(argc, argv, "f:c:t:", table, NULL)) != -1) {
+	while (status == MOTE_OK && (c = getopt_long(argc, argv, "f:c:ht:", table, NULL)) != -1) {
 		switch (c) {
 		case 'f': o->file = optarg; break;
 		case 'c': status = parse_u32("ctx-size", optarg, &o->plan.context_tokens, error); break;
@@ -172,8 +172,12 @@ static enum mote_status parse_options(int argc, char **argv, struct options *o, 
 		case REPORT: o->report = optarg; break;
 		case STAMP: o->stamp = true; break;
 		case CHECK: o->check = true; break;
-		case HELP: fputs(usage, stdout); *done = true; return MOTE_OK;
-		case VERSION: puts("mote-perplexity " MOTE_VERSION); *done = true; return MOTE_OK;
+		case HELP:
+		case 'h':
+		case VERSION:
+			fputs(c == VERSION ? "mote-perplexity " MOTE_VERSION "\n" : usage, stdout);
+			*done = true;
+			return mote_console_flush(error);
 		default: return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--help shows how to use this program");
 		}
 	}

@@ -51,7 +51,7 @@ static const char usage[] =
 "  -t, --threads N          default: this machine's physical cores\n"
 "      --json               print the result as one JSON object\n"
 "  -q, --quiet              print nothing but errors\n"
-"      --help, --version\n"
+"  -h, --help, --version\n"
 "\n"
 "Same input, options and seed give the same bytes, on any CPU and with any number of threads.\n"
 "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 4 quality gate failed,\n"
@@ -370,11 +370,10 @@ int main(int argc, char **argv)
 	enum mote_status status = MOTE_OK;
 	int option, exit_code;
 
-	while (status == MOTE_OK && (option = getopt_long(argc, argv, "c:fo:qt:", long_options, NULL)) != -1) {
-		if (option == OPT_HELP || option == OPT_VERSION) {
-			fputs(option == OPT_HELP ? usage : TOOL " " MOTE_VERSION "\n", stdout);
+	while (status == MOTE_OK && (option = getopt_long(argc, argv, "c:fho:qt:", long_options, NULL)) != -1) {
+		if (option == OPT_HELP || option == 'h' || option == OPT_VERSION) {
 			free_command(&c);
-			return 0;
+			return mote_console_print(TOOL, option == OPT_VERSION ? TOOL " " MOTE_VERSION "\n" : usage);
 		}
 		status = take_option(&c, option, &error);
 	}

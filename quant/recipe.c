@@ -60,14 +60,12 @@ enum mote_status mote_recipe_check(const struct mote_recipe *recipe, const struc
 	}
 	for (uint32_t t = 0; t < count && !recipe->requantize; t++) {
 		const struct mote_tensor *tensor = mote_container_tensor(c, t);
-		enum mote_type type = mote_recipe_type(recipe, tensor);
 
-		if (tensor->rank == 2 && mote_type_is_quantized(tensor->type) && type != tensor->type)
+		if (tensor->rank == 2 && mote_type_is_quantized(tensor->type) && mote_recipe_type(recipe, tensor) != tensor->type)
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      "%s: tensor '%s' is %s already; quantizing it to %s would add one error to "
+					      "%s: tensor '%s' is %s already; quantizing it again would add one error to "
 					      "another, so take the unquantized file, or say --requantize",
-					      mote_container_path(c), tensor->name, mote_type_name(tensor->type),
-					      mote_type_name(type));
+					      mote_container_path(c), tensor->name, mote_type_name(tensor->type));
 	}
 	return MOTE_OK;
 }

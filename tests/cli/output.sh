@@ -42,7 +42,7 @@ for where in /dev/full closed; do
 	lost $where "$build/mote-inspect" "$m" --template
 	lost $where "$build/mote-perplexity" "$m" -f "$work/text"
 	lost $where "$build/mote-convert" tests/fixtures/adder -o "$m" --force --json
-	for tool in run bench tokenize inspect convert; do
+	for tool in run bench tokenize inspect convert quantize perplexity; do
 		lost $where "$build/mote-$tool" --help
 		lost $where "$build/mote-$tool" --version
 	done

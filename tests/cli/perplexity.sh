@@ -48,6 +48,8 @@ for saved in f q; do # a float head and a quantized one
 	cmp "$D/plain" "$D/b" || fail "figures from saved logits differ"
 done
 "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --save-logits "$D/logits" >/dev/null
+mkfifo "$D/pipe"
+expect 2 'not a regular file' "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --save-logits "$D/pipe"
 measure --reference-logits "$D/logits" >"$D/b"
 cmp "$D/a" "$D/b" || fail "figures from saved reference logits differ"
 "$B/mote-perplexity" "$D/q.mote" "$D/f.mote" --reference "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --json >"$D/b"

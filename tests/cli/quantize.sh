@@ -91,6 +91,7 @@ expect 2 'contradict' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --budget 80M
 expect 2 'smallest types take' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --bits 3.4
 expect 2 'exists' "$B/mote-quantize" "$D/f.mote" -o "$D/q4.mote" --type q8
 expect 3 'quantized\|q4 already' "$B/mote-quantize" "$D/q4.mote" -o "$D/x.mote" --type q8
+expect 3 'quantizing it again' "$B/mote-quantize" "$D/q4.mote" -o "$D/x.mote" --bits 5
 expect 3 'must not be measured on' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 --calibrate $F/heldout.txt \
 	--validate "$D/heldout"
 "$B/mote-quantize" "$D/q4.mote" -o "$D/again.mote" --type q8 --requantize --no-validate 2>/dev/null || fail "--requantize"
