@@ -113,6 +113,9 @@ static void test_nearest(void **state)
 				least = fmin(least, fabs(g.value[k] - x));
 			assert_true(fabs(g.value[mote_grid_nearest(&g, x)] - x) == least);
 		}
+		assert_true(g.value[mote_grid_nearest(&g, INFINITY)] == g.high);
+		assert_true(g.value[mote_grid_nearest(&g, -INFINITY)] == g.low);
+		assert_int_equal(mote_grid_nearest(&g, NAN), mote_grid_nearest(&g, -INFINITY)); /* no place outside the table */
 	}
 }
 
