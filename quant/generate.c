@@ -8,7 +8,7 @@
 
 #include "quant/chorus.h"
 #include "quant/validate.h"
-#include "runtime/kernels/exact.h"
+#include "runtime/kernels/kernels.h"
 #include "runtime/text/chat.h"
 #include "runtime/text/tokenizer.h"
 
@@ -34,6 +34,8 @@ struct writer {
 	const cJSON *metadata;
 	struct mote_tokenizer *tokenizer;
 	struct mote_chorus *chorus;
+	struct mote_kernels kernels;
+	float *weight;           /* [vocab] of the token to draw */
 	uint32_t context, threads;
 	uint64_t seed;
 	struct mote_ids opening; /* what every document starts from */
@@ -60,18 +62,19 @@ static uint64_t random_next(uint64_t *state)
 }
 
 /* A token drawn at temperature 1 from the whole vocabulary. No sorting: the order of ids serves as well. */
-static int32_t draw(const float *logits, uint32_t vocab, uint64_t *random)
+static int32_t draw(const struct writer *w, const float *logits, uint64_t *random)
 {
-	float most = logits[0];
+	uint32_t vocab = w->model->config.vocab;
 	double sum = 0.0, target;
+	float most;
 
-	for (uint32_t i = 1; i < vocab; i++)
-		most = logits[i] > most ? logits[i] : most;
+	memcpy(w->weight, logits, vocab * sizeof *logits);
+	w->kernels.softmax(w->weight, vocab, 1.0f, &most);
 	for (uint32_t i = 0; i < vocab; i++)
-		sum += (double)mote_exact_expf(logits[i] - most);
+		sum += (double)w->weight[i];
 	target = (double)(random_next(random) >> 11) * 0x1p-53 * sum;
 	for (uint32_t i = 0; i < vocab; i++) {
-		target -= (double)mote_exact_expf(logits[i] - most);
+		target -= (double)w->weight[i];
 		if (target < 0.0)
 			return (int32_t)i;
 	}
@@ -158,6 +161,11 @@ static enum mote_status open_writer(struct writer *w, struct mote_error *error)
 			w->opening.count = w->opening.capacity = 1;
 		}
 	}
+	w->weight = aligned_alloc(64, ((size_t)c->vocab * sizeof *w->weight + 63) / 64 * 64);
+	if (!w->weight)
+		return no_memory(error);
+	if (status == MOTE_OK)
+		status = mote_kernels_select(NULL, &w->kernels, error);
 	return status == MOTE_OK ? mote_chorus_open(w->model, w->context, w->threads, &w->chorus, error) : status;
 }
 
@@ -169,6 +177,7 @@ static void close_writer(struct writer *w)
 		free(w->document[i].text);
 	}
 	free(w->document);
+	free(w->weight);
 	mote_ids_free(&w->opening);
 	mote_chorus_close(w->chorus);
 	mote_tokenizer_close(w->tokenizer);
@@ -290,7 +299,7 @@ static enum mote_status take(void *user, uint32_t voice, const float *logits, st
 	struct document *d = &w->document[w->sung[voice]];
 	enum phase before = d->phase;
 	struct mote_voice *v = &w->voice[voice];
-	enum mote_status status = take_token(w, d, draw(logits, w->model->config.vocab, &d->random), error);
+	enum mote_status status = take_token(w, d, draw(w, logits, &d->random), error);
 
 	*v = (struct mote_voice){ d->ids.id, (uint32_t)d->ids.count, d->phase == before ? v->run : 0 };
 	if (d->phase == PHASE_DONE)
