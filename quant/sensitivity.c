@@ -211,7 +211,7 @@ static enum mote_status measure_tensor(struct probe *p, struct mote_sensitivity 
 	const struct mote_tensor *t = mote_container_tensor(p->q->source, s->tensor);
 	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .encoder = MOTE_ENCODER_WEIGHTED,
 				       .importance = p->q->importance[s->tensor], .type = MOTE_ALLOCATE_MEASURED };
-	double measured = 0, unit = 0, squares = 0, share = share_left(p->q, s->name, p->source->config.tied_embeddings);
+	double measured = 0, unit = 0, squares, share = share_left(p->q, s->name, p->source->config.tied_embeddings);
 	enum mote_status status;
 
 	if (s->choices == 1) /* a rule leaves no choice */
@@ -221,7 +221,9 @@ static enum mote_status measure_tensor(struct probe *p, struct mote_sensitivity 
 		status = mote_encode_error(p->q->pool, &job, &unit, error);
 	for (uint32_t k = 0; k < s->choices && status == MOTE_OK; k++) {
 		job.type = s->choice[k].type;
-		status = mote_encode_error(p->q->pool, &job, &squares, error);
+		squares = unit;
+		if (job.type != MOTE_ALLOCATE_MEASURED)
+			status = mote_encode_error(p->q->pool, &job, &squares, error);
 		s->choice[k].kld = unit > 0 ? share * measured * squares / unit : 0;
 	}
 	return status;

@@ -41,8 +41,8 @@ static const char help[] =
 "\n"
 "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 130 interrupted.\n";
 
-static enum mote_status need_list(const char *option, const char *text, uint32_t min, uint32_t max, struct mote_bench_list *list,
-				  struct mote_error *error)
+static enum mote_status need_list(const char *option, const char *text, uint32_t min, uint32_t max,
+				  struct mote_bench_list *list, struct mote_error *error)
 {
 	list->count = 0;
 	for (const char *at = text;;) {
@@ -115,13 +115,8 @@ enum mote_status mote_bench_parse_arguments(int argc, char **argv, struct mote_b
 
 	*a = (struct mote_bench_arguments){.prompts = {{512}, 1}, .predicts = {{128}, 1}, .depths = {{0}, 1}, .repeats = 5};
 	while ((option = getopt_long_only(argc, argv, "m:p:n:d:t:r:h", long_options, NULL)) != -1) {
-		if (option == OPTION_HELP || option == 'h') {
-			fputs(help, stdout);
-			a->model = NULL;
-			return mote_console_flush(error);
-		}
-		if (option == OPTION_VERSION) {
-			puts(MOTE_BENCH " " MOTE_VERSION);
+		if (option == OPTION_HELP || option == 'h' || option == OPTION_VERSION) {
+			fputs(option == OPTION_VERSION ? MOTE_BENCH " " MOTE_VERSION "\n" : help, stdout);
 			a->model = NULL;
 			return mote_console_flush(error);
 		}

@@ -171,13 +171,8 @@ enum mote_status mote_run_parse_arguments(int argc, char **argv, struct mote_run
 
 	*a = (struct mote_run_arguments){.top_k = -1, .sampler = {.temperature = -1, .top_p = -1, .min_p = -1}};
 	while ((option = getopt_long_only(argc, argv, "m:p:f:s:n:c:t:h", long_options, NULL)) != -1) {
-		if (option == OPTION_HELP || option == 'h') {
-			fputs(help, stdout);
-			a->model = NULL;
-			return mote_console_flush(error);
-		}
-		if (option == OPTION_VERSION) {
-			puts(MOTE_RUN " " MOTE_VERSION);
+		if (option == OPTION_HELP || option == 'h' || option == OPTION_VERSION) {
+			fputs(option == OPTION_VERSION ? MOTE_RUN " " MOTE_VERSION "\n" : help, stdout);
 			a->model = NULL;
 			return mote_console_flush(error);
 		}

@@ -189,13 +189,14 @@ static uint32_t block_pieces(const struct pass *p, const struct mote_block *b)
 	return b->segments * p->config->kv_heads;
 }
 
-static uint32_t attention_pieces(const struct pass *p)
+/* Pieces that a thread need not claim: those from thread * attention_share() on. */
+static uint32_t attention_share(const struct pass *p)
 {
-	uint32_t n = 0;
+	uint32_t pieces = 0;
 
 	for (uint32_t b = 0; b < p->s->blocks; b++)
-		n += block_pieces(p, &p->s->block[b]);
-	return n;
+		pieces += block_pieces(p, &p->s->block[b]);
+	return sure_share(p, pieces, 6);
 }
 
 /* Piece i of all blocks; false: there is none. */
@@ -215,7 +216,7 @@ static bool find_piece(const struct pass *p, uint32_t i, struct piece *piece)
 /* What this thread will attend to first. */
 static void fetch_first_piece(struct pass *p, uint32_t layer)
 {
-	const uint32_t share = sure_share(p, attention_pieces(p), 6);
+	const uint32_t share = attention_share(p);
 	struct piece first;
 	struct mote_kv kv;
 
@@ -301,7 +302,7 @@ static const struct mote_activations *attend_few(struct pass *p, uint32_t layer,
 {
 	struct mote_session *s = p->s;
 	struct mote_activations *y = &p->own->attended;
-	const uint32_t kv_heads = p->config->kv_heads, share = sure_share(p, attention_pieces(p), 6);
+	const uint32_t kv_heads = p->config->kv_heads, share = attention_share(p);
 	struct piece now, next;
 
 	for (uint32_t n = 0;; n++) {
