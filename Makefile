@@ -42,12 +42,14 @@ LINK = $(CC) $(CONFIG_$(config)) -pthread $(CFLAGS) $(LDFLAGS)
 INCLUDES := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 
 # A tool's main() is FLOOR/mote-NAME.c; runtime/NAME_*.c are its too. Everything else on the floors is the library,
-# except console.c, which prints and therefore belongs to the tools.
-FLOORS := format runtime/kernels runtime/model runtime/text convert quant
+# except format/tool, which prints and therefore belongs to the tools.
 TOOL_SOURCES := $(wildcard format/mote-*.c runtime/mote-*.c convert/mote-*.c quant/mote-*.c)
 TOOLS := $(TOOL_SOURCES:%.c=$(B)/%)
 TOOLS := $(addprefix $(B)/,$(notdir $(TOOLS)))
-LIB_SOURCES := $(filter-out $(TOOL_SOURCES) format/console.c,$(wildcard $(addsuffix /*.c,$(FLOORS))))
+CONSOLE_SOURCES := $(wildcard format/tool/*.c)
+CONSOLE_OBJECTS := $(CONSOLE_SOURCES:%.c=$(B)/%.o)
+LIB_SOURCES := $(filter-out $(TOOL_SOURCES) $(CONSOLE_SOURCES) $(wildcard runtime/*.c), \
+	$(sort $(shell find format runtime convert quant -name '*.c')))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o)
 TEST_SOURCES := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SOURCES:tests/%.c=$(B)/%)
@@ -71,7 +73,7 @@ $(B)/libmote.a: $(LIB_OBJECTS)
 	$(call say,AR,$@)$(AR) rcs $@ $^
 
 # clang with both sanitizers takes minutes over the intrinsics, which no fuzzer reaches (their test has guard pages).
-$(B)/runtime/kernels/avx%.o: CONFIG_fuzz := -O1 -g
+$(B)/runtime/kernels/x86/%.o: CONFIG_fuzz := -O1 -g
 
 $(B)/%.o: %.c | libraries
 	@mkdir -p $(@D)
@@ -79,12 +81,12 @@ $(B)/%.o: %.c | libraries
 
 define tool_rule
 $(B)/$(basename $(notdir $(1))): $(patsubst %.c,$(B)/%.o,$(1) $(wildcard $(patsubst runtime/mote-%.c,runtime/%_*.c,$(1)))) \
-		$(B)/format/console.o $(B)/libmote.a
+		$(CONSOLE_OBJECTS) $(B)/libmote.a
 	$$(call say,LD,$$@)$$(LINK) $$^ $$(LIBRARIES) -o $$@
 endef
 $(foreach source,$(TOOL_SOURCES),$(eval $(call tool_rule,$(source))))
 
-$(B)/test_%: $(B)/tests/test_%.o $(B)/format/console.o $(B)/libmote.a
+$(B)/test_%: $(B)/tests/test_%.o $(CONSOLE_OBJECTS) $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
 
 # A driver feeds a room with lines from a script of tests/differential or tests/conformance.
@@ -114,15 +116,15 @@ differential: all $(B)/drive_template
 # The AArch64 kernels under emulation: every table against the scalar reference there, and the reference against
 # that of this machine by one hash. The room needs no library, so that a cross compiler is all it takes.
 NEON_CC ?= aarch64-linux-gnu-gcc
-NEON_SOURCES := tests/test_kernels.c $(wildcard runtime/kernels/*.c) format/block.c format/status.c
-build/neon/test_kernels: $(NEON_SOURCES) $(wildcard runtime/kernels/*.h format/*.h)
+NEON_SOURCES := tests/test_kernels.c $(wildcard runtime/kernels/*.c runtime/kernels/*/*.c) format/block.c format/status.c
+build/neon/test_kernels: $(NEON_SOURCES) $(wildcard runtime/kernels/*.h runtime/kernels/*/*.h format/*.h)
 	@mkdir -p $(@D)
 	$(NEON_CC) -O2 $(LANGUAGE) $(WARNINGS) -static $(NEON_SOURCES) -lm -o $@
 
 # And whole forward passes: every table, thread count and batch size there, and the same logits as here.
 FORWARD_BITS_SOURCES := tests/neon/forward_bits.c $(filter-out tests/%,$(NEON_SOURCES)) \
 	$(addprefix runtime/model/,session.c forward.c rope.c memory.c)
-FORWARD_BITS_HEADERS := $(wildcard runtime/*/*.h format/*.h tests/*.h)
+FORWARD_BITS_HEADERS := $(wildcard runtime/*/*.h runtime/*/*/*.h format/*.h tests/*.h)
 build/neon/forward_bits: $(FORWARD_BITS_SOURCES) $(FORWARD_BITS_HEADERS)
 	@mkdir -p $(@D)
 	$(NEON_CC) -O2 $(LANGUAGE) $(WARNINGS) -static $(FORWARD_BITS_SOURCES) -o $@
@@ -150,7 +152,7 @@ deps-test: deps
 
 # The library's header goes with all that it includes, by the paths by which they include each other.
 HEADERS = $(sort $(filter-out runtime/mote.h,$(filter %.h,$(shell $(COMPILE) -MM -MF - runtime/mote.h))))
-VERSION = $(shell sed -n 's/.*MOTE_VERSION "\(.*\)"/\1/p' format/console.h)
+VERSION = $(shell sed -n 's/.*MOTE_VERSION "\(.*\)"/\1/p' format/tool/console.h)
 ROOT = $(DESTDIR)$(PREFIX)
 
 install: all
@@ -170,4 +172,4 @@ clean:
 .PHONY: all demo check check-run neon-check conformance differential fuzz fuzz-run deps deps-test install clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
-	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(B)/format/console.d $(wildcard $(B)/runtime/*.d)
+	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(CONSOLE_OBJECTS:.o=.d) $(wildcard $(B)/runtime/*.d)

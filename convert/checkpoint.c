@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/hf_directory.h"
-#include "convert/hf_metadata.h"
-#include "convert/hf_weights.h"
-#include "convert/llama_tensors.h"
+#include "convert/hf/hf_directory.h"
+#include "convert/hf/hf_metadata.h"
+#include "convert/hf/hf_weights.h"
+#include "convert/checkpoint_tensors.h"
 #include "convert/panel_pack.h"
 #include "format/writer.h"
 

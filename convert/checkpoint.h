@@ -5,8 +5,8 @@
 #ifndef MOTE_CONVERT_CHECKPOINT_H
 #define MOTE_CONVERT_CHECKPOINT_H
 
-#include "convert/hf_config.h"
-#include "convert/hf_tokenizer.h"
+#include "convert/hf/hf_config.h"
+#include "convert/hf/hf_tokenizer.h"
 #include "format/container.h"
 
 struct mote_checkpoint_options {

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "convert/checkpoint.h"
-#include "format/console.h"
-#include "runtime/text/template.h"
+#include "format/tool/console.h"
+#include "runtime/template/template.h"
 
 static const char usage[] =
 	"Usage: mote-convert [OPTION]... DIR -o FILE.mote\n"

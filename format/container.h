@@ -19,7 +19,7 @@
 enum mote_section { /* numbers of the file format: never renumber */
 	MOTE_SECTION_TENSORS = 1,   /* tensor directory */
 	MOTE_SECTION_METADATA = 2,  /* zstd-compressed JSON object */
-	MOTE_SECTION_TOKENIZER = 3, /* compiled tokenizer; its layout belongs to runtime/text */
+	MOTE_SECTION_TOKENIZER = 3, /* compiled tokenizer; its layout belongs to runtime/tokenizer */
 	MOTE_SECTION_RECEIPTS = 4,  /* zstd-compressed JSON array; may be skipped */
 	MOTE_SECTION_SENSITIVITY = 5/* zstd-compressed JSON object; may be skipped */
 };

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/console.h"
+#include "format/tool/console.h"
 
 static const char usage[] =
 	"Usage: mote-inspect [OPTION]... FILE.mote\n"

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/console.h"
-#include "quant/logits_file.h"
-#include "quant/receipt.h"
-#include "quant/report.h"
-#include "runtime/text/tokenizer.h"
+#include "format/tool/console.h"
+#include "quant/measure/logits_file.h"
+#include "quant/receipt/receipt.h"
+#include "quant/receipt/report.h"
+#include "runtime/tokenizer/tokenizer.h"
 
 static const char tool[] = "mote-perplexity";
 

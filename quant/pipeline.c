@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "quant/calibrate.h"
-#include "quant/lineage.h"
-#include "quant/overlap.h"
+#include "quant/calibrate/calibrate.h"
+#include "quant/receipt/lineage.h"
+#include "quant/measure/shared_passage.h"
 
 enum {
 	VALIDATION_TOKENS = 8192,       /* of text that the source writes itself */

@@ -6,8 +6,8 @@
 #ifndef MOTE_QUANT_PIPELINE_H
 #define MOTE_QUANT_PIPELINE_H
 
-#include "quant/allocate.h"
-#include "quant/prove.h"
+#include "quant/calibrate/allocate.h"
+#include "quant/receipt/measure_file.h"
 
 enum mote_goal {
 	MOTE_GOAL_TYPE,   /* recipe.type for every matrix */

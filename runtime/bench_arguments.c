@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/console.h"
+#include "format/tool/console.h"
 #include "runtime/kernels/pool.h"
 
 static const char help[] =

@@ -6,13 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "format/console.h"
+#include "format/tool/console.h"
 #include "runtime/bench_arguments.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/limits.h"
 #include "runtime/kernels/pool.h"
 #include "runtime/model/cost.h"
-#include "runtime/text/tokenizer.h"
+#include "runtime/tokenizer/tokenizer.h"
 
 #define BATCH_ROWS 512u
 

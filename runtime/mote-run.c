@@ -5,10 +5,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "format/console.h"
+#include "format/tool/console.h"
 #include "runtime/run_arguments.h"
-#include "runtime/text/answer.h"
-#include "runtime/text/chat.h"
+#include "runtime/generate/answer.h"
+#include "runtime/chat/chat.h"
 
 #define BATCH_ROWS 512u
 #define MAX_PROMPT_BYTES ((size_t)64 << 20)

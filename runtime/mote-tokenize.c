@@ -4,10 +4,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "format/console.h"
-#include "runtime/text/chat.h"
-#include "runtime/text/ids_diff.h"
-#include "runtime/text/tokenizer.h"
+#include "format/tool/console.h"
+#include "runtime/chat/chat.h"
+#include "runtime/tokenizer/ids_diff.h"
+#include "runtime/tokenizer/tokenizer.h"
 
 static const char usage[] =
 	"Usage: mote-tokenize [OPTION]... MODEL.mote [-]\n"

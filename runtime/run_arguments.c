@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/console.h"
+#include "format/tool/console.h"
 
 static const char help[] =
 "Usage: mote-run [OPTION]... MODEL.mote [-p PROMPT]\n"

@@ -3,7 +3,7 @@
 #define MOTE_RUNTIME_RUN_ARGUMENTS_H
 
 #include "runtime/model/session.h"
-#include "runtime/text/sampler.h"
+#include "runtime/generate/sampler.h"
 
 #define MOTE_RUN "mote-run"
 

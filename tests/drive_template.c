@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "format/json.h"
-#include "runtime/text/template.h"
+#include "runtime/template/template.h"
 
 static bool flag(const cJSON *object, const char *key, bool fallback)
 {

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "format/console.h"
+#include "format/tool/console.h"
 #include "format/writer.h"
 #include "tests/container_seal.h"
 

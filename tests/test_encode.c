@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "format/half.h"
-#include "quant/encode_matrix.h"
+#include "quant/encode/encode_matrix.h"
 
 static const enum mote_type types[] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8 };
 enum { TYPES = sizeof types / sizeof *types };

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "format/half.h"
-#include "quant/encode_matrix.h"
-#include "quant/gptq.h"
-#include "quant/moments.h"
+#include "quant/encode/encode_matrix.h"
+#include "quant/encode/gptq.h"
+#include "quant/encode/second_moments.h"
 
 enum { COLS = 80, N = 96, ROWS = 16, TOKENS = 400 };
 

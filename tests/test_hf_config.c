@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "convert/hf_config.h"
+#include "convert/hf/hf_config.h"
 
 #define SHAPE "\"hidden_size\":576,\"num_hidden_layers\":30,\"num_attention_heads\":9,\"intermediate_size\":1536," \
 	      "\"vocab_size\":49154"

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/text/tokenizer_section.h"
+#include "runtime/tokenizer/tokenizer_section.h"
 #include "tests/tiny_tokenizer.h"
 
 #define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"

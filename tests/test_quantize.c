@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quant/allocate.h"
-#include "quant/overlap.h"
-#include "quant/recipe.h"
+#include "quant/calibrate/allocate.h"
+#include "quant/measure/shared_passage.h"
+#include "quant/encode/recipe.h"
 
 static uint64_t random_state = 3;
 

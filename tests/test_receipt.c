@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "format/writer.h"
-#include "quant/receipt.h"
+#include "quant/receipt/receipt.h"
 
 static char path[] = "/tmp/test_receipt_XXXXXX";
 

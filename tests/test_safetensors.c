@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "convert/safetensors.h"
+#include "convert/hf/safetensors.h"
 
 struct file {
 	uint8_t *bytes;

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "runtime/text/reasoning.h"
-#include "runtime/text/sampler.h"
+#include "runtime/chat/reasoning.h"
+#include "runtime/generate/sampler.h"
 
 enum { DRAWS = 100000 };
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/text/template.h"
+#include "runtime/template/template.h"
 
 struct example {
 	const char *template, *expected, *context; /* context: {} when NULL */

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "quant/logits.h"
-#include "quant/score.h"
+#include "quant/measure/logits.h"
+#include "quant/measure/score.h"
 
 static uint64_t random_state = 88172645463325252u;
 

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "format/console.h"
+#include "format/tool/console.h"
 #include "format/layout.h"
 #include "format/writer.h"
 

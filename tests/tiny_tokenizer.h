@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/hf_tokenizer.h"
-#include "runtime/text/tokenizer.h"
+#include "convert/hf/hf_tokenizer.h"
+#include "runtime/tokenizer/tokenizer.h"
 
 struct tiny_tokenizer {
 	struct mote_tokenizer *t;

@@ -4,23 +4,45 @@
 set -u
 passed=0 failed=0
 
-# allowed FOLDER -> the folders that its files may include
+# allowed FOLDER -> the folders that its files may include. Tools (mote-NAME.c and what is theirs alone) may include
+# format/tool besides what their folder may.
+generate="format runtime/kernels runtime/model runtime/tokenizer runtime/template runtime/chat runtime/generate"
+template="format runtime/tokenizer runtime/template runtime/template/value"
 allowed() {
 	case $1 in
 	format) echo "format" ;;
+	format/tool) echo "format format/tool" ;;
 	runtime/kernels) echo "format runtime/kernels" ;;
+	runtime/kernels/x86 | runtime/kernels/arm) echo "format runtime/kernels $1" ;;
 	runtime/model) echo "format runtime/kernels runtime/model" ;;
-	runtime/text) echo "format runtime/kernels runtime/model runtime/text" ;;
-	runtime) echo "format runtime/kernels runtime/model runtime/text runtime" ;;
-	convert) echo "format runtime/text convert" ;;
-	quant) echo "format runtime/kernels runtime/model runtime/text quant" ;;
+	runtime/tokenizer) echo "format runtime/tokenizer" ;;
+	runtime/template/value) echo "$template" ;;
+	runtime/template/parse) echo "$template runtime/template/parse" ;;
+	runtime/template/run) echo "$template runtime/template/parse runtime/template/run" ;;
+	runtime/template/library | runtime/template)
+		echo "$template runtime/template/parse runtime/template/run runtime/template/library" ;;
+	runtime/chat) echo "format runtime/tokenizer runtime/template runtime/chat" ;;
+	runtime/generate) echo "$generate" ;;
+	runtime/serve) echo "$generate runtime/serve" ;;
+	runtime) echo "$generate runtime/serve runtime" ;;
+	convert | convert/hf | convert/gguf)
+		echo "format runtime/kernels runtime/model runtime/tokenizer runtime/template convert convert/hf convert/gguf" ;;
+	quant/encode) echo "format runtime/kernels runtime/model quant/encode" ;;
+	quant/measure) echo "$generate quant/encode quant/measure" ;;
+	quant/receipt) echo "$generate quant/encode quant/measure quant/receipt quant" ;;
+	quant/calibrate) echo "$generate quant/encode quant/measure quant/receipt quant/calibrate quant" ;;
+	quant/eval | quant/train) echo "$generate quant/encode quant/measure quant/receipt quant/calibrate $1" ;;
+	quant) echo "$generate quant/encode quant/measure quant/receipt quant/calibrate quant/eval quant/train quant" ;;
 	esac
 }
 
-for folder in format runtime/kernels runtime/model runtime/text runtime convert quant; do
-	may=" $(allowed "$folder") "
+for folder in $(find format runtime convert quant -type d | sort); do
 	for file in "$folder"/*.c "$folder"/*.h; do
 		[ -f "$file" ] || continue
+		may=" $(allowed "$folder") "
+		case $file in
+		*/mote-*.c | */*_arguments.[ch]) may="$may format/tool " ;;
+		esac
 		bad=
 		for include in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file"); do
 			case $may in

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/console.h"
+#include "format/tool/console.h"
 #include "runtime/model/session.h"
-#include "runtime/text/answer.h"
+#include "runtime/generate/answer.h"
 
 static unsigned passed, failed;
 

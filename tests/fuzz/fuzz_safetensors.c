@@ -1,7 +1,7 @@
 /* Any bytes as a safetensors file: either refused with a message, or every tensor lies inside the file, in order. */
 #include <stdlib.h>
 
-#include "convert/safetensors.h"
+#include "convert/hf/safetensors.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

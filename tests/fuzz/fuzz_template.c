@@ -5,7 +5,7 @@
 
 #include <utf8proc.h>
 
-#include "runtime/text/template.h"
+#include "runtime/template/template.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/hf_tokenizer.h"
-#include "runtime/text/tokenizer.h"
+#include "convert/hf/hf_tokenizer.h"
+#include "runtime/tokenizer/tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,0 +1,224 @@
+/* The container's metadata: see hf_metadata.h. cJSON's Add functions accept a NULL object and return NULL, so that
+ * each builder checks its memory once, at its end. */
+#include "convert/hf/hf_metadata.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum mote_status no_memory(struct mote_error *error)
+{
+	return mote_error_set(error, MOTE_ERROR_MEMORY, "metadata: out of memory");
+}
+
+static bool add_model(cJSON *metadata, const struct mote_hf_config *c)
+{
+	cJSON *model = cJSON_AddObjectToObject(metadata, "model"), *rope;
+	bool ok = model && cJSON_AddNumberToObject(model, "hidden_size", c->hidden_size) &&
+		  cJSON_AddNumberToObject(model, "num_hidden_layers", c->num_hidden_layers) &&
+		  cJSON_AddNumberToObject(model, "num_attention_heads", c->num_attention_heads) &&
+		  cJSON_AddNumberToObject(model, "num_key_value_heads", c->num_key_value_heads) &&
+		  cJSON_AddNumberToObject(model, "head_dim", c->head_dim) &&
+		  cJSON_AddNumberToObject(model, "intermediate_size", c->intermediate_size) &&
+		  cJSON_AddNumberToObject(model, "vocab_size", c->vocab_size) &&
+		  cJSON_AddNumberToObject(model, "max_position_embeddings", c->max_position_embeddings) &&
+		  cJSON_AddNumberToObject(model, "rms_norm_eps", c->rms_norm_eps) &&
+		  cJSON_AddBoolToObject(model, "tie_word_embeddings", c->tie_word_embeddings) &&
+		  (rope = cJSON_AddObjectToObject(model, "rope")) &&
+		  cJSON_AddStringToObject(rope, "type", c->rope.type) &&
+		  cJSON_AddNumberToObject(rope, "theta", c->rope.theta);
+
+	if (ok && strcmp(c->rope.type, "default"))
+		ok = cJSON_AddNumberToObject(rope, "factor", c->rope.factor) != NULL;
+	if (ok && strcmp(c->rope.type, "llama3") == 0)
+		ok = cJSON_AddNumberToObject(rope, "low_freq_factor", c->rope.low_freq_factor) &&
+		     cJSON_AddNumberToObject(rope, "high_freq_factor", c->rope.high_freq_factor) &&
+		     cJSON_AddNumberToObject(rope, "original_max_position_embeddings",
+					     c->rope.original_max_position_embeddings);
+	return ok;
+}
+
+/* Special tokens by text, in the order of their ids. */
+static enum mote_status add_special(cJSON *tokens, const struct mote_tokenizer *t, struct mote_error *error)
+{
+	cJSON *special = cJSON_AddObjectToObject(tokens, "special");
+	uint32_t n = mote_tokenizer_vocab_size(t);
+
+	if (!special)
+		return no_memory(error);
+	for (uint32_t id = 0; id < n; id++) {
+		const char *text;
+		size_t bytes;
+		char *key;
+		bool ok;
+
+		if (!mote_tokenizer_is_special(t, (int32_t)id) || !(text = mote_tokenizer_token(t, (int32_t)id, &bytes)))
+			continue;
+		key = strndup(text, bytes);
+		ok = key && cJSON_AddNumberToObject(special, key, id);
+		free(key);
+		if (!ok)
+			return no_memory(error);
+	}
+	return MOTE_OK;
+}
+
+/* The id that a text without any tokens of its own begins with, when the tokenizer adds one. */
+static int32_t added_bos(const struct mote_hf_metadata_inputs *in)
+{
+	struct mote_ids ids = { 0 };
+	int32_t id = -1;
+
+	if (in->tokenizer_info->adds_bos &&
+	    mote_tokenizer_encode(in->tokenizer, "", 0, MOTE_ENCODE_ADD_SPECIAL, &ids, NULL) == MOTE_OK && ids.count)
+		id = ids.id[0];
+	mote_ids_free(&ids);
+	return id;
+}
+
+static enum mote_status check_ids(const struct mote_hf_token_ids *ids, uint32_t vocab, struct mote_error *error)
+{
+	if (ids->bos >= (int64_t)vocab)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "bos_token_id %d: the vocabulary has %u tokens", ids->bos,
+				      vocab);
+	for (uint32_t i = 0; i < ids->n_eos; i++)
+		if (ids->eos[i] >= (int64_t)vocab)
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "eos_token_id %d: the vocabulary has %u tokens",
+					      ids->eos[i], vocab);
+	return MOTE_OK;
+}
+
+static bool add_id(cJSON *object, const char *key, int32_t id)
+{
+	return (id < 0 ? cJSON_AddNullToObject(object, key) : cJSON_AddNumberToObject(object, key, id)) != NULL;
+}
+
+static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadata_inputs *in, struct mote_error *error)
+{
+	static const char *const keys[4] = { "bos_token", "eos_token", "unk_token", "pad_token" };
+	static const char *const names[4] = { "bos_text", "eos_text", "unk_text", "pad_text" };
+	cJSON *tokens = cJSON_AddObjectToObject(metadata, "tokens"), *eos;
+	const struct mote_hf_directory *d = in->directory;
+	const uint32_t vocab = in->config ? in->config->vocab_size : in->tokenizer_info->vocab_size;
+	struct mote_hf_token_ids ids;
+	const char *text[4];
+	int32_t by_text[4];
+	enum mote_status status;
+	bool ok;
+
+	status = mote_hf_token_ids_read(d->config, d->generation, &ids, error);
+	for (int i = 0; i < 4 && !status; i++) {
+		status = mote_hf_special_token(d, keys[i], &text[i], error);
+		if (!status)
+			by_text[i] = text[i] ? mote_tokenizer_find(in->tokenizer, text[i], strlen(text[i])) : -1;
+	}
+	if (status)
+		return status;
+	/* The model's own ids say what it was trained with; the tokenizer's words are the fallback. */
+	if (ids.bos < 0)
+		ids.bos = by_text[0] >= 0 ? by_text[0] : added_bos(in);
+	if (ids.n_eos == 0 && by_text[1] >= 0)
+		ids.eos[ids.n_eos++] = by_text[1];
+	if (ids.pad < 0)
+		ids.pad = by_text[3];
+	if (ids.pad >= (int64_t)vocab) /* often stale, and nothing here pads */
+		ids.pad = -1;
+	status = check_ids(&ids, vocab, error);
+	if (status)
+		return status;
+	ok = add_id(tokens, "bos", ids.bos) && (eos = cJSON_AddArrayToObject(tokens, "eos"));
+	for (uint32_t i = 0; ok && i < ids.n_eos; i++)
+		ok = cJSON_AddItemToArray(eos, cJSON_CreateNumber(ids.eos[i]));
+	ok = ok && add_id(tokens, "pad", ids.pad);
+	for (int i = 0; ok && i < 4; i++)
+		ok = !text[i] || cJSON_AddStringToObject(tokens, names[i], text[i]);
+	ok = ok && cJSON_AddBoolToObject(tokens, "add_bos", in->tokenizer_info->adds_bos) &&
+	     cJSON_AddBoolToObject(tokens, "add_eos", in->tokenizer_info->adds_eos);
+	return ok ? add_special(tokens, in->tokenizer, error) : no_memory(error);
+}
+
+/* generation_config.json without its token ids, which are in "tokens", and its version. */
+static bool add_generation(cJSON *metadata, const cJSON *given)
+{
+	cJSON *generation = cJSON_AddObjectToObject(metadata, "generation");
+	const cJSON *item;
+
+	if (!generation)
+		return false;
+	cJSON_ArrayForEach(item, given) {
+		size_t n = strlen(item->string);
+
+		if ((n >= 9 && strcmp(item->string + n - 9, "_token_id") == 0) ||
+		    strcmp(item->string, "transformers_version") == 0 || item->string[0] == '_')
+			continue;
+		if (!cJSON_AddItemToObject(generation, item->string, cJSON_Duplicate(item, true)))
+			return false;
+	}
+	return true;
+}
+
+static bool add_lineage(cJSON *metadata, const struct mote_hf_metadata_inputs *in)
+{
+	cJSON *lineage = cJSON_AddArrayToObject(metadata, "lineage"), *step = cJSON_CreateObject(), *source, *file;
+	char hash[33];
+	bool ok;
+
+	if (!lineage || !cJSON_AddItemToArray(lineage, step)) {
+		cJSON_Delete(step);
+		return false;
+	}
+	ok = cJSON_AddStringToObject(step, "step", "convert") && cJSON_AddStringToObject(step, "tool", in->tool);
+	if (ok && in->config)
+		ok = cJSON_AddStringToObject(step, "architecture", in->config->architecture) &&
+		     cJSON_AddStringToObject(step, "dtype", in->dtype);
+	ok = ok && (source = cJSON_AddArrayToObject(step, "source"));
+	for (uint32_t i = 0; ok && i < in->source->files; i++) {
+		const struct mote_source_file *f = &in->source->file[i];
+
+		/* as xxh128sum prints it */
+		snprintf(hash, sizeof hash, "%016" PRIx64 "%016" PRIx64, f->hash.high, f->hash.low);
+		file = cJSON_CreateObject();
+		ok = cJSON_AddItemToArray(source, file) && cJSON_AddStringToObject(file, "file", f->name) &&
+		     cJSON_AddNumberToObject(file, "bytes", (double)f->bytes) &&
+		     cJSON_AddStringToObject(file, "xxh3", hash);
+	}
+	return ok;
+}
+
+static enum mote_status build(cJSON *metadata, const struct mote_hf_metadata_inputs *in, struct mote_error *error)
+{
+	enum mote_status status;
+	cJSON *templates;
+
+	if (in->config && in->tokenizer_info->vocab_size > in->config->vocab_size)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT,
+				      "tokenizer.json has ids up to %u, but config.json's \"vocab_size\" is %u",
+				      in->tokenizer_info->vocab_size - 1, in->config->vocab_size);
+	if (!cJSON_AddStringToObject(metadata, "format", "mote") || !cJSON_AddStringToObject(metadata, "tool", in->tool))
+		return no_memory(error);
+	if (in->config && (!cJSON_AddStringToObject(metadata, "architecture", "llama") || !add_model(metadata, in->config)))
+		return no_memory(error);
+	status = add_tokens(metadata, in, error);
+	if (status)
+		return status;
+	templates = cJSON_Duplicate(in->directory->templates, true);
+	if (!cJSON_AddItemToObject(metadata, "chat_templates", templates) ||
+	    !add_generation(metadata, in->directory->generation) || !add_lineage(metadata, in))
+		return no_memory(error);
+	return MOTE_OK;
+}
+
+enum mote_status mote_hf_metadata_build(const struct mote_hf_metadata_inputs *in, cJSON **out,
+					struct mote_error *error)
+{
+	cJSON *metadata = cJSON_CreateObject();
+	enum mote_status status = build(metadata, in, error);
+
+	if (status) {
+		cJSON_Delete(metadata);
+		metadata = NULL;
+	}
+	*out = metadata;
+	return status;
+}

@@ -1,0 +1,40 @@
+/* Compiles a Hugging Face tokenizer.json into the container's tokenizer section, whose layout is in
+ * docs/tokenizer-section.md and whose reader is runtime/tokenizer/tokenizer.h.
+ *
+ * What the section cannot express exactly is refused by name, never approximated.
+ */
+#ifndef MOTE_CONVERT_HF_TOKENIZER_H
+#define MOTE_CONVERT_HF_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/status.h"
+
+/* What a converter wants to tell its user, and what it needs for the metadata. */
+struct mote_hf_tokenizer_info {
+	uint32_t vocab_size;          /* highest id + 1; a model's vocab_size may be larger, never smaller */
+	uint32_t added_tokens;
+	uint32_t special_tokens;      /* of the added tokens */
+	bool adds_bos, adds_eos;      /* the post-processor puts ids before / after a single text */
+	int32_t unk;                  /* -1: none */
+	/* Bytes that the vocabulary has no way to express and that are dropped when they are met (byte-level
+	 * vocabularies without a symbol for them); ascending. Warn of them. */
+	uint32_t n_inexpressible;
+	uint8_t inexpressible[256];
+};
+
+/* json     tokenizer.json
+ * config   tokenizer_config.json, or NULL: flags of added tokens, special tokens that tokenizer.json does not
+ *          declare, and add_bos_token / add_eos_token / add_prefix_space override tokenizer.json where
+ *          transformers lets them
+ * section  allocated with malloc, caller frees; NULL on error. Same input, same bytes.
+ * info     may be NULL
+ * MOTE_ERROR_CORRUPT: malformed, a hole in the vocabulary, a merge of unknown tokens, ... (names the key);
+ * MOTE_ERROR_UNSUPPORTED: a component that is left out, by name; MOTE_ERROR_MEMORY. */
+enum mote_status mote_hf_tokenizer_compile(const char *json, size_t bytes, const char *config, size_t config_bytes,
+					   uint8_t **section, size_t *section_bytes,
+					   struct mote_hf_tokenizer_info *info, struct mote_error *error);
+
+#endif

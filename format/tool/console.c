@@ -1,0 +1,200 @@
+/* What every tool's main() shares: see console.h. Linked into the tools, never into the library. */
+#include "format/tool/console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Before main(): where a caller closed a standard stream, the next file that is opened would take its number, and what is
+ * printed would go into a model. A file that fails both ways stands in for it. */
+__attribute__((constructor)) static void hold_standard_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+			_exit(1);
+}
+
+int mote_console_fail(const char *tool, const struct mote_error *error)
+{
+	fprintf(stderr, "%s: %s\n", tool, error->message);
+	return mote_status_exit_code(error->code);
+}
+
+/* Signals reach a process, not a caller: this flag cannot be anything but global. */
+static volatile sig_atomic_t interrupted;
+
+/* The first asks to clean up and end; a second, from an impatient user, must not spoil that; the third kills. */
+static void on_signal(int number)
+{
+	if (interrupted)
+		signal(number, SIG_DFL);
+	interrupted = number;
+}
+
+void mote_console_catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal }, before;
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	/* nohup ignores hang-ups on purpose */
+	if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
+}
+
+bool mote_console_interrupted(void)
+{
+	return interrupted != 0;
+}
+
+bool mote_console_resume(void)
+{
+	if (interrupted == SIGINT) {
+		interrupted = 0;
+		mote_console_catch_signals();
+	}
+	return interrupted == 0;
+}
+
+double mote_console_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void draw_bar(struct mote_console_bar *bar, double now, uint64_t done, uint64_t total)
+{
+	enum { WIDTH = 30 };
+	char filled[WIDTH + 1];
+	double elapsed = now - bar->started, share = total ? (double)done / (double)total : 1;
+	double rate = elapsed > 0 ? (double)done / elapsed : 0;
+	char unit[2] = "";
+
+	for (int i = 0; i < WIDTH; i++)
+		filled[i] = i < (int)(share * WIDTH) ? '#' : '.';
+	filled[WIDTH] = 0;
+	for (const char *next = "kMG"; rate >= 1000 && *next; next++) {
+		rate /= 1000;
+		unit[0] = *next;
+	}
+	fprintf(stderr, "\r\x1b[K%s [%s] %3d %%  %.*f %s/s", bar->label, filled, (int)(share * 100),
+		rate < 10 ? 1 : 0, rate, unit);
+	if (done > 0 && elapsed > 0.5)
+		fprintf(stderr, "  %.0f s left", elapsed / share - elapsed);
+	fflush(stderr);
+}
+
+static bool update_bar(void *user, uint64_t done, uint64_t total)
+{
+	struct mote_console_bar *bar = user;
+	double now;
+
+	if (bar->terminal && (now = mote_console_seconds()) - bar->shown >= 0.1) {
+		bar->shown = now;
+		bar->drawn = true;
+		draw_bar(bar, now, done, total);
+	}
+	return !mote_console_interrupted();
+}
+
+struct mote_progress mote_console_progress(struct mote_console_bar *bar, const char *label)
+{
+	double now = mote_console_seconds();
+
+	*bar = (struct mote_console_bar){ .label = label, .started = now, .shown = now,
+					  .terminal = isatty(STDERR_FILENO) };
+	return (struct mote_progress){ .update = update_bar, .user = bar };
+}
+
+void mote_console_progress_end(struct mote_console_bar *bar)
+{
+	if (bar->drawn)
+		fputs("\r\x1b[K", stderr);
+	bar->drawn = false;
+}
+
+enum mote_status mote_console_read_file(const char *path, size_t max_bytes, char **data, size_t *bytes,
+					struct mote_error *error)
+{
+	bool standard = strcmp(path, "-") == 0;
+	FILE *file = standard ? stdin : fopen(path, "rb");
+	char *buffer = NULL;
+	size_t used = 0, room = 0, got;
+	enum mote_status status = MOTE_OK;
+
+	*data = NULL;
+	*bytes = 0;
+	if (standard)
+		path = "standard input";
+	if (!file)
+		return mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
+	do {
+		if (room - used < 65536) { /* one byte of it is for the NUL */
+			size_t more = room ? room * 2 : 131072;
+			char *grown = realloc(buffer, more);
+
+			if (!grown) {
+				status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
+				goto end;
+			}
+			buffer = grown;
+			room = more;
+		}
+		got = fread(buffer + used, 1, room - used - 1, file);
+		used += got;
+		if (used > max_bytes) {
+			status = mote_error_set(error, MOTE_ERROR_LIMIT, "%s: larger than %zu bytes", path, max_bytes);
+			goto end;
+		}
+	} while (got > 0);
+	if (ferror(file)) {
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
+		goto end;
+	}
+	buffer[used] = 0;
+	*data = buffer;
+	*bytes = used;
+	buffer = NULL;
+end:
+	free(buffer);
+	if (!standard)
+		fclose(file);
+	return status;
+}
+
+enum mote_status mote_console_flush(struct mote_error *error)
+{
+	errno = 0; /* a write that failed earlier has lost its reason */
+	if (fflush(stdout) == EOF || ferror(stdout))
+		return mote_error_set(error, MOTE_ERROR_IO, "standard output: %s",
+				      errno ? strerror(errno) : "cannot be written");
+	return MOTE_OK;
+}
+
+int mote_console_print(const char *tool, const char *text)
+{
+	struct mote_error error = { 0 };
+
+	fputs(text, stdout);
+	return mote_console_flush(&error) ? mote_console_fail(tool, &error) : 0;
+}
+
+enum mote_status mote_console_print_json(const cJSON *json, struct mote_error *error)
+{
+	size_t bytes;
+	char *text = mote_json_print(json, &bytes);
+
+	if (!text)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory while printing JSON");
+	fwrite(text, 1, bytes, stdout);
+	putchar('\n');
+	free(text);
+	return mote_console_flush(error);
+}

@@ -1,0 +1,211 @@
+/* Encoders of single blocks: see encode.h. */
+#include "quant/encode/encode.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "format/half.h"
+
+#define BLOCK MOTE_BLOCK_COLS
+#define F16_MAX 65504.0
+#define SCAN_WITHIN 4.0
+#define SCAN_BEYOND 3.0
+#define SCAN_STEPS 14u
+
+static const char encoder_names[][12] = { "round", "search", "weighted", "learned", "gptq" };
+
+const char *mote_encoder_name(enum mote_encoder encoder)
+{
+	return (unsigned)encoder < sizeof encoder_names / sizeof *encoder_names ? encoder_names[encoder] : NULL;
+}
+
+bool mote_encoder_from_name(const char *name, enum mote_encoder *encoder)
+{
+	for (unsigned i = 0; i < sizeof encoder_names / sizeof *encoder_names; i++)
+		if (strcmp(encoder_names[i], name) == 0) {
+			*encoder = (enum mote_encoder)i;
+			return true;
+		}
+	return false;
+}
+
+void mote_grid_init(struct mote_grid *g, enum mote_type type, const uint8_t *codebook)
+{
+	g->type = type;
+	g->levels = mote_type_levels(type);
+	for (uint32_t i = 0; i < g->levels; i++)
+		g->value[i] = mote_quant_value(type, codebook, i);
+	g->low = g->value[0];
+	g->high = g->value[g->levels - 1];
+	for (uint32_t i = 0, best = 0; i < 512; i++) {
+		double x = i * 0.5 - 128 + 0.25; /* the middle of the half-integer interval */
+
+		while (best + 1 < g->levels && fabs(g->value[best + 1] - x) <= fabs(g->value[best] - x))
+			best++;
+		g->nearest[i] = (uint8_t)best;
+	}
+	g->zero = mote_grid_nearest(g, 0);
+	g->linear = g->high - g->low == g->levels - 1; /* ascending whole numbers */
+}
+
+/* The f16 that stands for a scale: infinity is no scale. */
+static uint16_t scale_to_f16(double scale)
+{
+	scale = scale > F16_MAX ? F16_MAX : scale < -F16_MAX ? -F16_MAX : scale;
+	return mote_f16_from_f32((float)scale);
+}
+
+/* Half away from zero, as roundf; adding 0.5 first would round 0.49999997 up. |y| <= 127. */
+static int round_away(float y)
+{
+	int whole = (int)y;
+	float rest = y - (float)whole; /* exact */
+
+	return rest >= 0.5f ? whole + 1 : rest <= -0.5f ? whole - 1 : whole;
+}
+
+void mote_encode_round(enum mote_type type, const float *x, uint8_t *quants, uint16_t *scale)
+{
+	float half = (float)(mote_type_levels(type) / 2), largest = 0, magnitude = 0, d, inverse;
+	int last = (int)mote_type_levels(type) - 1;
+
+	for (uint32_t j = 0; j < BLOCK; j++)
+		if (fabsf(x[j]) > magnitude) {
+			magnitude = fabsf(x[j]);
+			largest = x[j];
+		}
+	d = type == MOTE_Q8 ? magnitude / 127 : largest / -half;
+	*scale = scale_to_f16(d);
+	if (fabsf(d) > (float)F16_MAX)
+		d = mote_f32_from_f16(*scale); /* the only departure: ggml stores infinity */
+	inverse = d != 0 ? 1 / d : 0;
+	if (!(fabsf(inverse) <= 3e38f))
+		inverse = 0; /* a subnormal d, whose f16 is zero anyway */
+	for (uint32_t j = 0; j < BLOCK; j++) {
+		float y = x[j] * inverse;
+
+		if (type == MOTE_Q8) {
+			y = y > 127 ? 127 : y < -127 ? -127 : y;
+			quants[j] = (uint8_t)(round_away(y) + 128);
+		} else {
+			y = y > half ? half : y < -half ? -half : y;
+			quants[j] = (uint8_t)((int)(y + half + 0.5f) > last ? last : (int)(y + half + 0.5f));
+		}
+	}
+}
+
+/* The state of a search: the best so far. */
+struct search {
+	const struct mote_grid *g;
+	const double *x, *weight;
+	double error;
+	uint8_t *quants;
+	uint16_t *scale;
+};
+
+/* Encodes with exactly this f16 scale, takes the result if it is better, and returns the scale that would be best
+ * for the quants it chose. */
+static double try_scale(struct search *s, uint16_t half)
+{
+	double scale = mote_f32_from_f16(half), inverse = 1 / scale;
+	double error = 0, xc = 0, cc = 0;
+	uint8_t quants[BLOCK];
+
+	if (scale == 0)
+		return 0;
+	for (uint32_t j = 0; j < BLOCK; j++) {
+		uint8_t q = mote_grid_nearest(s->g, s->x[j] * inverse);
+		double c = s->g->value[q], r = s->x[j] - scale * c;
+
+		quants[j] = q;
+		error += s->weight[j] * r * r;
+		xc += s->weight[j] * s->x[j] * c;
+		cc += s->weight[j] * c * c;
+	}
+	if (error < s->error) {
+		s->error = error;
+		*s->scale = half;
+		memcpy(s->quants, quants, sizeof quants);
+	}
+	return cc > 0 ? xc / cc : 0;
+}
+
+/* With quants c fixed, the best scale is xc/cc and leaves the error xx - xc^2/cc: so the candidate with the largest
+ * xc^2/cc is the one to pursue. Returns its refitted scale. */
+static double scan_scales(const struct search *s, double largest)
+{
+	/* Where the block's largest weight may land, as a share of the grid's end: some steps of the grid within it or
+	 * beyond. 8 bits hardly ever gain from clipping, 4 and 3 bits often do. */
+	double from = 1 - SCAN_WITHIN / s->g->levels, to = 1 + SCAN_BEYOND / s->g->levels;
+	double best = 0, best_scale = 0;
+
+	for (unsigned side = 0; side < 2; side++) {
+		double end = side ? s->g->high : s->g->low;
+
+		for (unsigned step = 0; step < SCAN_STEPS; step++) {
+			double inverse = end * (from + (to - from) * step / (SCAN_STEPS - 1)) / largest;
+			double xc = 0, cc = 0;
+
+			for (uint32_t j = 0; j < BLOCK; j++) {
+				double c = s->g->value[mote_grid_nearest(s->g, s->x[j] * inverse)];
+
+				xc += s->weight[j] * s->x[j] * c;
+				cc += s->weight[j] * c * c;
+			}
+			if (cc > 0 && xc * xc > best * cc) {
+				best = xc * xc / cc;
+				best_scale = xc / cc;
+			}
+		}
+	}
+	return best_scale;
+}
+
+/* Plain rounding's own result as a candidate, so that a search is never worse. */
+static void try_round(struct search *s)
+{
+	float x[BLOCK];
+	uint8_t quants[BLOCK];
+	uint16_t half;
+	double scale, error = 0;
+
+	for (uint32_t j = 0; j < BLOCK; j++)
+		x[j] = (float)s->x[j];
+	mote_encode_round(s->g->type, x, quants, &half);
+	scale = mote_f32_from_f16(half);
+	for (uint32_t j = 0; j < BLOCK; j++) {
+		double r = s->x[j] - scale * s->g->value[quants[j]];
+
+		error += s->weight[j] * r * r;
+	}
+	if (error < s->error) {
+		s->error = error;
+		*s->scale = half;
+		memcpy(s->quants, quants, sizeof quants);
+	}
+}
+
+double mote_encode_search(const struct mote_grid *g, const double *x, const double *weight, uint8_t *quants,
+			  uint16_t *scale)
+{
+	static const double ones[BLOCK] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+					    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	struct search s = { .g = g, .x = x, .weight = weight ? weight : ones, .quants = quants, .scale = scale };
+	double largest = 0, refit;
+
+	for (uint32_t j = 0; j < BLOCK; j++) {
+		if (fabs(x[j]) > fabs(largest))
+			largest = x[j];
+		s.error += s.weight[j] * x[j] * x[j];
+	}
+	*scale = 0;
+	memset(quants, g->zero, BLOCK);
+	if (fabs(largest) < 0x1p-30) /* no scale that f16 can hold does better than zero */
+		return s.error;
+	refit = scan_scales(&s, largest);
+	for (unsigned i = 0; i < 3 && refit != 0; i++)
+		refit = try_scale(&s, scale_to_f16(refit));
+	if (g->linear)
+		try_round(&s);
+	return s.error;
+}

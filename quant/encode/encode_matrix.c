@@ -1,0 +1,386 @@
+/* Encodes whole matrices: see encode_matrix.h. */
+#include "quant/encode/encode_matrix.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/half.h"
+
+#define ROWS MOTE_PANEL_ROWS
+#define BLOCK MOTE_BLOCK_COLS
+
+enum {
+	CODEBOOK_PANELS = 64,    /* that a learned codebook looks at, spread over the matrix */
+	SAMPLE_PANELS = 16,      /* that mote_encode_error() looks at */
+	CODEBOOK_ROUNDS = 8
+};
+
+static const uint8_t normal4[16] = { 1, 28, 47, 63, 76, 89, 101, 114, 128, 142, 155, 167, 180, 195, 212, 234 };
+static const uint8_t normal3[16] = { 1, 47, 80, 106, 130, 155, 184, 223 };
+
+const uint8_t *mote_type_normal_codebook(enum mote_type type)
+{
+	return type == MOTE_Q4 ? normal4 : type == MOTE_Q3 ? normal3 : NULL;
+}
+
+/* A thread's memory for one panel. */
+struct scratch {
+	float *rows;       /* [16][n] */
+	uint8_t *quants;   /* [16][n] */
+	uint16_t *scales;  /* [16][n / 32] */
+	void *gptq;
+};
+
+/* What the codebook's values would be if each were the weighted mean of the weights that chose it. */
+struct means {
+	double sum[16], weight[16];
+};
+
+struct run {
+	struct mote_pool *pool;
+	const struct mote_encode_job *job;
+	struct mote_matrix target;
+	struct mote_grid grid;
+	double *weight;              /* [n] importance, zero beyond the columns; or NULL */
+	uint32_t n;                  /* columns rounded up to a block */
+	struct scratch *scratch;     /* [threads] */
+	uint8_t *out;
+
+	struct means *means;         /* learning: [panels looked at]; else NULL */
+	double *squares;             /* estimating an error: [panels looked at]; else NULL */
+	uint32_t panels, stride;     /* looked at: 0, stride, 2 stride ... */
+
+	const struct mote_progress *progress;
+	uint64_t done, total;
+	atomic_uint finished;        /* panels */
+	atomic_bool stop;
+	atomic_bool bad_found;       /* the one thread that set it owns what follows */
+	uint32_t bad_row, bad_col;
+	float bad;
+};
+
+uint64_t mote_encoded_bytes(const struct mote_encode_job *job)
+{
+	struct mote_matrix m;
+	uint64_t bytes = 0;
+
+	mote_matrix_init(&m, job->type, job->source->rows, job->source->cols, NULL, NULL, &bytes, NULL);
+	return bytes;
+}
+
+void mote_panel_unpack(const struct mote_matrix *m, uint32_t panel, float *rows, size_t stride)
+{
+	const uint8_t *data = m->data + (size_t)panel * m->panel_bytes;
+	uint32_t first = panel * ROWS, n_rows = m->rows - first < ROWS ? m->rows - first : ROWS;
+
+	memset(rows, 0, ROWS * stride * sizeof *rows);
+	if (mote_type_is_quantized(m->type)) {
+		for (uint32_t r = 0; r < n_rows; r++)
+			mote_matrix_decode_row(m, first + r, rows + r * stride);
+		return;
+	}
+	for (uint32_t j = 0; j < m->cols; j++)
+		for (uint32_t r = 0; r < n_rows; r++) {
+			size_t element = (size_t)j * ROWS + r;
+			uint16_t half;
+
+			if (m->type == MOTE_F32) {
+				memcpy(&rows[r * stride + j], data + element * 4, 4);
+				continue;
+			}
+			memcpy(&half, data + element * 2, 2);
+			rows[r * stride + j] = m->type == MOTE_F16 ? mote_f32_from_f16(half) : mote_f32_from_bf16(half);
+		}
+}
+
+/* Finite, and within f16 when that is what it becomes. */
+static bool check_rows(struct run *run, const float *rows, uint32_t first, uint32_t n_rows)
+{
+	/* 65520 is the first that rounds to infinity */
+	float most = run->target.type == MOTE_F16 ? 65520.0f : run->target.type == MOTE_BF16 ? 0x1.ffp127f : __builtin_inff();
+
+	for (uint32_t r = 0; r < n_rows; r++)
+		for (uint32_t j = 0; j < run->n; j++) {
+			float x = rows[(size_t)r * run->n + j];
+
+			if (fabsf(x) < most)
+				continue;
+			if (!atomic_exchange(&run->bad_found, true)) {
+				run->bad_row = first + r;
+				run->bad_col = j;
+				run->bad = x;
+			}
+			return false;
+		}
+	return true;
+}
+
+static double *weight_of_block(const struct run *run, uint32_t block)
+{
+	return run->weight ? run->weight + (size_t)block * BLOCK : NULL;
+}
+
+static double search_block(struct run *run, const float *x, uint32_t block, uint8_t *quants, uint16_t *scale)
+{
+	double wide[BLOCK];
+
+	for (uint32_t j = 0; j < BLOCK; j++)
+		wide[j] = x[j];
+	return mote_encode_search(&run->grid, wide, weight_of_block(run, block), quants, scale);
+}
+
+static void encode_panel(struct run *run, uint32_t panel, uint32_t n_rows, struct scratch *s)
+{
+	const struct mote_encode_job *job = run->job;
+	uint32_t blocks = run->n / BLOCK;
+	uint8_t *out = run->out + (size_t)panel * run->target.panel_bytes;
+
+	if (!mote_type_is_quantized(job->type)) {
+		if (run->n != run->target.cols) /* packing wants rows without padding */
+			for (uint32_t r = 1; r < n_rows; r++)
+				memmove(s->rows + (size_t)r * run->target.cols, s->rows + (size_t)r * run->n,
+					run->target.cols * sizeof *s->rows);
+		mote_panel_pack_floats(&run->target, s->rows, n_rows, out);
+		return;
+	}
+	if (job->encoder == MOTE_ENCODER_GPTQ) {
+		const float *lost = job->lost ? job->lost + (size_t)panel * ROWS * run->n : NULL;
+
+		mote_gptq_encode(job->second_order, &run->grid, s->rows, lost, n_rows, s->quants, s->scales, s->gptq);
+	} else {
+		for (uint32_t i = 0; i < n_rows * blocks; i++) {
+			const float *x = s->rows + (size_t)i * BLOCK;
+			uint8_t *quants = s->quants + (size_t)i * BLOCK;
+
+			if (job->encoder == MOTE_ENCODER_ROUND)
+				mote_encode_round(job->type, x, quants, &s->scales[i]);
+			else
+				search_block(run, x, i % blocks, quants, &s->scales[i]);
+		}
+	}
+	mote_panel_pack_quants(&run->target, s->quants, s->scales, n_rows, out);
+}
+
+/* One panel's share of a round of Lloyd's algorithm: weights in units of their block's scale, each counted by what an
+ * error there costs. */
+static void learn_panel(struct run *run, struct means *means, uint32_t n_rows, struct scratch *s)
+{
+	uint32_t blocks = run->n / BLOCK;
+
+	memset(means, 0, sizeof *means);
+	for (uint32_t i = 0; i < n_rows * blocks; i++) {
+		const double *weight = weight_of_block(run, i % blocks);
+		const float *x = s->rows + (size_t)i * BLOCK;
+		double scale;
+
+		search_block(run, x, i % blocks, s->quants, s->scales);
+		scale = mote_f32_from_f16(*s->scales);
+		for (uint32_t j = 0; j < BLOCK; j++) {
+			double w = weight ? weight[j] : 1;
+
+			means->sum[s->quants[j]] += w * scale * x[j];
+			means->weight[s->quants[j]] += w * scale * scale;
+		}
+	}
+}
+
+static double error_of_panel(struct run *run, uint32_t n_rows, struct scratch *s)
+{
+	uint32_t blocks = run->n / BLOCK;
+	double sum = 0;
+
+	for (uint32_t i = 0; i < n_rows * blocks; i++)
+		sum += search_block(run, s->rows + (size_t)i * BLOCK, i % blocks, s->quants, s->scales);
+	return sum;
+}
+
+static void run_thread(void *user, uint32_t thread, uint32_t threads)
+{
+	struct run *run = user;
+	struct scratch *s = &run->scratch[thread];
+	uint32_t item;
+
+	(void)threads;
+	while (!atomic_load(&run->stop) && (item = mote_pool_claim(run->pool)) < run->panels) {
+		uint32_t panel = item * run->stride, first = panel * ROWS;
+		uint32_t n_rows = run->target.rows - first < ROWS ? run->target.rows - first : ROWS;
+		uint64_t weights;
+
+		mote_panel_unpack(run->job->source, panel, s->rows, run->n);
+		if (!check_rows(run, s->rows, first, n_rows)) {
+			atomic_store(&run->stop, true);
+			break;
+		}
+		if (run->means)
+			learn_panel(run, &run->means[item], n_rows, s);
+		else if (run->squares)
+			run->squares[item] = error_of_panel(run, n_rows, s);
+		else
+			encode_panel(run, panel, n_rows, s);
+		weights = (uint64_t)(atomic_fetch_add(&run->finished, 1) + 1) * ROWS * run->target.cols;
+		if (thread == 0 && run->progress && !run->means &&
+		    !run->progress->update(run->progress->user, run->done + weights < run->total ? run->done + weights : run->total,
+					   run->total))
+			atomic_store(&run->stop, true);
+	}
+}
+
+/* Every `stride`-th panel through run_thread(). */
+static enum mote_status run_panels(struct run *run, uint32_t stride, struct mote_error *error)
+{
+	run->stride = stride;
+	run->panels = (run->target.panels + stride - 1) / stride;
+	atomic_store(&run->finished, 0);
+	mote_pool_run(run->pool, run_thread, run);
+	if (run->bad_found)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      "tensor '%s': weight [%u, %u] is %g, which %s cannot hold", run->job->name, run->bad_row,
+				      run->bad_col, (double)run->bad, mote_type_name(run->target.type));
+	return atomic_load(&run->stop) ? mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted") : MOTE_OK;
+}
+
+static int compare_values(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* New codebook: the means, stretched so that the largest is 127 away from zero, in whole numbers. */
+static void codebook_from_means(const struct means *means, uint32_t n, const struct mote_grid *g, uint8_t codebook[16])
+{
+	double value[16], largest = 0;
+
+	for (uint32_t k = 0; k < g->levels; k++) {
+		double sum = 0, weight = 0;
+
+		for (uint32_t i = 0; i < n; i++) {
+			sum += means[i].sum[k];
+			weight += means[i].weight[k];
+		}
+		value[k] = weight > 0 ? sum / weight : g->value[k];
+		largest = fabs(value[k]) > largest ? fabs(value[k]) : largest;
+	}
+	qsort(value, g->levels, sizeof *value, compare_values);
+	for (uint32_t k = 0; k < g->levels && largest > 0; k++)
+		codebook[k] = (uint8_t)(int)(value[k] * 127 / largest + 128.5);
+}
+
+static uint32_t stride_for(const struct run *run, uint32_t panels)
+{
+	return (run->target.panels + panels - 1) / panels;
+}
+
+static enum mote_status learn_codebook(struct run *run, uint8_t codebook[16], struct mote_error *error)
+{
+	uint32_t stride = stride_for(run, CODEBOOK_PANELS);
+	enum mote_status status = MOTE_OK;
+
+	run->means = malloc(((size_t)run->target.panels / stride + 1) * sizeof *run->means);
+	if (!run->means)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a codebook");
+	for (unsigned round = 0; round < CODEBOOK_ROUNDS && status == MOTE_OK; round++) {
+		status = run_panels(run, stride, error);
+		if (status == MOTE_OK)
+			codebook_from_means(run->means, run->panels, &run->grid, codebook);
+		mote_grid_init(&run->grid, run->job->type, codebook);
+	}
+	free(run->means);
+	run->means = NULL;
+	return status;
+}
+
+/* One allocation for all threads' scratch, each piece on 64 bytes; *memory is what to free. */
+static bool take_scratch(struct run *run, uint32_t threads, void **memory)
+{
+	size_t rows = (size_t)ROWS * run->n * sizeof(float), quants = (size_t)ROWS * run->n;
+	size_t scales = ((size_t)ROWS * run->n / BLOCK * sizeof(uint16_t) + 63) / 64 * 64;
+	size_t gptq = run->job->encoder == MOTE_ENCODER_GPTQ ? mote_gptq_scratch_bytes(run->n) : 0;
+	size_t each = rows + quants + scales + gptq;
+	uint8_t *at = *memory = aligned_alloc(64, each * threads);
+
+	run->scratch = calloc(threads, sizeof *run->scratch);
+	if (!at || !run->scratch)
+		return false;
+	for (uint32_t t = 0; t < threads; t++, at += each)
+		run->scratch[t] = (struct scratch){ .rows = (float *)(void *)at, .quants = at + rows,
+						    .scales = (uint16_t *)(void *)(at + rows + quants),
+						    .gptq = at + rows + quants + scales };
+	return true;
+}
+
+static bool take_weight(struct run *run)
+{
+	if (!run->job->importance)
+		return true;
+	run->weight = calloc(run->n, sizeof *run->weight);
+	if (!run->weight)
+		return false;
+	memcpy(run->weight, run->job->importance, run->target.cols * sizeof *run->weight);
+	return true;
+}
+
+/* Everything that a run needs before it can go over panels; end_run() afterwards in any case. */
+static enum mote_status begin_run(struct run *run, uint8_t codebook[16], void **memory, struct mote_error *error)
+{
+	const struct mote_encode_job *job = run->job;
+	bool normal = job->encoder != MOTE_ENCODER_ROUND && job->encoder != MOTE_ENCODER_SEARCH;
+	uint64_t bytes;
+	enum mote_status status = mote_matrix_init(&run->target, job->type, job->source->rows, job->source->cols, NULL, NULL,
+						   &bytes, error);
+
+	if (status != MOTE_OK)
+		return status;
+	run->n = run->target.blocks * BLOCK;
+	if (mote_type_has_codebook(job->type))
+		memcpy(codebook, normal ? mote_type_normal_codebook(job->type) : mote_type_linear_codebook(job->type), 16);
+	if (mote_type_is_quantized(job->type))
+		mote_grid_init(&run->grid, job->type, codebook);
+	if (!take_scratch(run, mote_pool_threads(run->pool), memory) || !take_weight(run))
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory for encoding", job->name);
+	return status;
+}
+
+static void end_run(struct run *run, void *memory)
+{
+	free(run->weight);
+	free(run->scratch);
+	free(memory);
+}
+
+enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_encode_job *job, void *out,
+				    uint8_t codebook[16], const struct mote_progress *progress, uint64_t done,
+				    uint64_t total, struct mote_error *error)
+{
+	struct run run = { .pool = pool, .job = job, .out = out, .progress = progress, .done = done, .total = total };
+	void *memory = NULL;
+	enum mote_status status = begin_run(&run, codebook, &memory, error);
+
+	if (status == MOTE_OK && mote_type_has_codebook(job->type) && job->encoder == MOTE_ENCODER_LEARNED)
+		status = learn_codebook(&run, codebook, error);
+	if (status == MOTE_OK)
+		status = run_panels(&run, 1, error);
+	end_run(&run, memory);
+	return status;
+}
+
+enum mote_status mote_encode_error(struct mote_pool *pool, const struct mote_encode_job *job, double *squares,
+				   struct mote_error *error)
+{
+	struct run run = { .pool = pool, .job = job };
+	double each[SAMPLE_PANELS];
+	uint8_t codebook[16];
+	void *memory = NULL;
+	enum mote_status status = begin_run(&run, codebook, &memory, error);
+
+	run.squares = each;
+	if (status == MOTE_OK)
+		status = run_panels(&run, stride_for(&run, SAMPLE_PANELS), error);
+	*squares = 0;
+	for (uint32_t i = 0; i < run.panels && status == MOTE_OK; i++)
+		*squares += each[i];
+	end_run(&run, memory);
+	return status;
+}

@@ -1,0 +1,52 @@
+/* Quantizing a container: every tensor by the recipe, into a writer.
+ *
+ * What a tensor becomes may be known long before its place in the file comes (second-order encoding goes layer
+ * after layer), so results can be kept; all others are encoded when they are written, one tensor in memory
+ * at a time.
+ */
+#ifndef MOTE_QUANT_QUANTIZE_H
+#define MOTE_QUANT_QUANTIZE_H
+
+#include "format/writer.h"
+#include "quant/encode/encode_matrix.h"
+#include "quant/encode/recipe.h"
+
+/* A matrix that has been encoded; zero when it has not. */
+struct mote_encoded {
+	void *data;              /* owned, 64-byte aligned */
+	uint8_t codebook[16];    /* of types that have one */
+};
+
+struct mote_quantizer {
+	const struct mote_container *source; /* borrowed */
+	const struct mote_recipe *recipe;    /* borrowed */
+	struct mote_pool *pool;              /* owned */
+	uint32_t tensors;
+	struct mote_encoded *encoded;        /* [tensors] */
+	double **importance;                 /* [tensors], each [cols] or NULL; owned */
+};
+
+/* MOTE_ERROR_MEMORY. Zero-initialize q before; free with mote_quantizer_free() also after an error. */
+enum mote_status mote_quantizer_init(struct mote_quantizer *q, const struct mote_container *source,
+				     const struct mote_recipe *recipe, uint32_t threads, struct mote_error *error);
+void mote_quantizer_free(struct mote_quantizer *q);
+
+/* The tensor's index by its name, or q->tensors. */
+uint32_t mote_quantizer_find(const struct mote_quantizer *q, const char *name);
+
+/* The importance that tensor i is encoded with, or NULL. Where second order encodes the rest, 8 bits go without: what that
+ * gains is not worth a calibration, and whether there was one must not change the bytes. */
+const double *mote_quantizer_importance(const struct mote_quantizer *q, uint32_t i);
+
+/* Allocates what encoding tensor i takes, rounded up for aligned_alloc(). NULL when memory is gone. */
+void *mote_quantizer_alloc(const struct mote_quantizer *q, uint32_t i);
+
+/* Bytes of all tensors under this recipe, and weights in matrices. */
+uint64_t mote_quantizer_bytes(const struct mote_quantizer *q);
+uint64_t mote_quantizer_weights(const struct mote_quantizer *q);
+
+/* Plans and writes all tensors, and copies the tokenizer. Statuses as mote_encode_matrix() and the writer. */
+enum mote_status mote_quantizer_write(struct mote_quantizer *q, struct mote_writer *w,
+				      const struct mote_progress *progress, struct mote_error *error);
+
+#endif

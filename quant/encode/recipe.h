@@ -1,0 +1,37 @@
+/* A recipe: which type each tensor becomes, by which encoder. */
+#ifndef MOTE_QUANT_RECIPE_H
+#define MOTE_QUANT_RECIPE_H
+
+#include "format/container.h"
+#include "quant/encode/encode.h"
+
+struct mote_rule {
+	const char *pattern; /* over tensor names: * any run of characters, ? any one, [abc] one of these */
+	enum mote_type type;
+};
+
+/* Zero-initialize; rules are borrowed, patterns too. */
+struct mote_recipe {
+	enum mote_type type;            /* of every matrix; the embedding and the head become q8 where it is less */
+	enum mote_encoder encoder;
+	const struct mote_rule *rules;  /* exceptions; of those that match, the last wins */
+	uint32_t n_rules;
+	bool requantize;                /* sources that are quantized already are decoded and encoded anew */
+};
+
+/* Parses "PATTERN=TYPE"; the pattern is copied into *pattern, which the caller frees.
+ * MOTE_ERROR_ARGUMENT: no '=', an empty pattern, or an unknown type. */
+enum mote_status mote_rule_parse(const char *text, char **pattern, enum mote_type *type, struct mote_error *error);
+
+/* The type that this tensor becomes. A vector is always f32. */
+enum mote_type mote_recipe_type(const struct mote_recipe *recipe, const struct mote_tensor *tensor);
+
+/* MOTE_ERROR_ARGUMENT: a rule matches no matrix of c. MOTE_ERROR_UNSUPPORTED: a matrix that is quantized already
+ * would have to change its type, and requantize is not set; the message names it. */
+enum mote_status mote_recipe_check(const struct mote_recipe *recipe, const struct mote_container *c,
+				   struct mote_error *error);
+
+/* True for the embedding and the output head: matrices whose rows are tokens. */
+bool mote_is_vocabulary_matrix(const char *name);
+
+#endif

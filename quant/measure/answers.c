@@ -1,0 +1,286 @@
+/* Behaviour of chat models: see answers.h. */
+#include "quant/measure/answers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/generate/side_by_side.h"
+#include "runtime/chat/chat.h"
+#include "runtime/chat/reasoning.h"
+#include "runtime/generate/sampler.h"
+
+static enum mote_status no_memory(struct mote_error *error)
+{
+	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for answers");
+}
+
+void mote_answers_free(struct mote_answers *a)
+{
+	for (uint32_t i = 0; i < a->n; i++)
+		free(a->item[i].id);
+	free(a->item);
+	*a = (struct mote_answers){ 0 };
+}
+
+/* ---- prompts ---- */
+
+/* The messages of a line: owned by the caller. */
+static enum mote_status read_messages(const char *line, size_t bytes, const char *name, cJSON **messages,
+				      struct mote_error *error)
+{
+	cJSON *object = NULL, *message = NULL;
+	const cJSON *given;
+	char *text;
+	enum mote_status status = MOTE_OK;
+
+	if (line[0] == '{')
+		status = mote_json_parse(line, bytes, name, &object, error);
+	if (status != MOTE_OK)
+		return status;
+	given = mote_json_get(object, "messages");
+	if (cJSON_IsArray(given)) {
+		*messages = cJSON_Duplicate(given, true);
+		cJSON_Delete(object);
+		return *messages ? MOTE_OK : no_memory(error);
+	}
+	given = mote_json_get(object, "prompt");
+	if (object && !cJSON_IsString(given)) {
+		cJSON_Delete(object);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected \"prompt\" or \"messages\"", name);
+	}
+	text = given ? strdup(given->valuestring) : strndup(line, bytes);
+	*messages = cJSON_CreateArray();
+	message = cJSON_CreateObject();
+	if (!text || !*messages || !message || !cJSON_AddStringToObject(message, "role", "user") ||
+	    !cJSON_AddStringToObject(message, "content", text) || !cJSON_AddItemToArray(*messages, message)) {
+		cJSON_Delete(message);
+		cJSON_Delete(*messages);
+		*messages = NULL;
+		status = no_memory(error);
+	}
+	free(text);
+	cJSON_Delete(object);
+	return status;
+}
+
+/* Without a template, a prompt is text to go on with: the messages' contents. */
+static enum mote_status encode_plainly(const struct mote_tokenizer *t, const cJSON *messages, struct mote_ids *ids,
+				       struct mote_error *error)
+{
+	enum mote_status status = MOTE_OK;
+
+	for (const cJSON *m = messages->child; m && status == MOTE_OK; m = m->next) {
+		const cJSON *content = mote_json_get(m, "content");
+		const char *text = cJSON_IsString(content) ? content->valuestring : "";
+
+		status = mote_tokenizer_encode(t, text, strlen(text), m == messages->child ? MOTE_ENCODE_ADD_SPECIAL : 0, ids,
+					       error);
+	}
+	return status;
+}
+
+static enum mote_status add_prompt(const struct mote_model *m, const struct mote_tokenizer *t, const cJSON *messages,
+				   struct mote_answers *out, struct mote_error *error)
+{
+	const cJSON *metadata = mote_container_metadata(m->container);
+	struct mote_chat_request request = { .messages = messages };
+	struct mote_rendered rendered = { 0 };
+	struct mote_ids ids = { 0 };
+	struct mote_dialogue *grown;
+	enum mote_status status;
+
+	if (mote_chat_has_template(metadata)) {
+		status = mote_chat_render(metadata, &request, &rendered, error);
+		if (status == MOTE_OK)
+			status = mote_tokenizer_encode_spans(t, rendered.text, rendered.spans, rendered.n_spans, 0, &ids, error);
+		mote_rendered_free(&rendered);
+	} else {
+		status = encode_plainly(t, messages, &ids, error);
+	}
+	if (status == MOTE_OK && (ids.count == 0 || ids.count >= m->config.max_positions))
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "a prompt of %zu tokens; this model takes 1 to %u", ids.count,
+					m->config.max_positions - 1);
+	if (status != MOTE_OK) {
+		mote_ids_free(&ids);
+		return status;
+	}
+	grown = realloc(out->item, (out->n + 1) * sizeof *grown);
+	if (!grown) {
+		mote_ids_free(&ids);
+		return no_memory(error);
+	}
+	out->item = grown;
+	out->item[out->n++] = (struct mote_dialogue){ ids.id, (uint32_t)ids.count, (uint32_t)ids.count };
+	return MOTE_OK;
+}
+
+enum mote_status mote_answers_read(const struct mote_model *m, const char *text, size_t bytes, const char *name,
+				   struct mote_answers *out, struct mote_error *error)
+{
+	struct mote_tokenizer *t = NULL;
+	size_t section_bytes = 0;
+	const void *section = mote_container_section(m->container, MOTE_SECTION_TOKENIZER, &section_bytes);
+	unsigned line = 1;
+	enum mote_status status;
+
+	*out = (struct mote_answers){ 0 };
+	if (!section)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer", mote_container_path(m->container));
+	status = mote_tokenizer_open(section, section_bytes, &t, error);
+	for (const char *at = text; status == MOTE_OK && at < text + bytes; line++) {
+		const char *end = memchr(at, '\n', (size_t)(text + bytes - at));
+		size_t length = (size_t)((end ? end : text + bytes) - at);
+		cJSON *messages = NULL;
+
+		while (length > 0 && (at[length - 1] == '\r' || at[length - 1] == ' '))
+			length--;
+		if (length > 0) {
+			status = read_messages(at, length, name, &messages, error);
+			if (status == MOTE_OK)
+				status = add_prompt(m, t, messages, out, error);
+			cJSON_Delete(messages);
+			if (status != MOTE_OK)
+				mote_error_prefix(error, "prompt of line %u", line);
+		}
+		at = end ? end + 1 : text + bytes;
+	}
+	mote_tokenizer_close(t);
+	if (status == MOTE_OK && out->n == 0)
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: holds no prompt", name);
+	if (status != MOTE_OK)
+		mote_answers_free(out);
+	return status;
+}
+
+/* ---- answers ---- */
+
+struct answering {
+	const struct mote_model *model;
+	struct mote_answers *answers;
+	struct mote_voice voice[MOTE_VOICES];
+	uint32_t answered[MOTE_VOICES];  /* the prompt of the voice, while it has ids */
+	uint32_t most_tokens, context, next, done;
+};
+
+static bool ends(const struct mote_config *c, int32_t id)
+{
+	for (uint32_t i = 0; i < c->n_eos; i++)
+		if (c->eos[i] == id)
+			return true;
+	return false;
+}
+
+static enum mote_status take(void *user, uint32_t voice, const float *logits, struct mote_error *error)
+{
+	struct answering *a = user;
+	struct mote_dialogue *d = &a->answers->item[a->answered[voice]];
+	int32_t id = mote_sampler_argmax(logits, a->model->config.vocab);
+
+	(void)error;
+	d->id[d->count++] = id;
+	a->voice[voice].count = d->count;
+	if (ends(&a->model->config, id) || d->count - d->prompt == a->most_tokens || d->count == a->context) {
+		a->voice[voice].count = 0;
+		a->done++;
+	}
+	return MOTE_OK;
+}
+
+/* Gives a silent voice the next prompt, with room for the answer behind it. */
+static enum mote_status begin(struct answering *a, uint32_t voice, struct mote_error *error)
+{
+	struct mote_dialogue *d = &a->answers->item[a->next];
+	int32_t *grown = realloc(d->id, ((size_t)d->prompt + a->most_tokens) * sizeof *grown);
+
+	if (!grown)
+		return no_memory(error);
+	d->id = grown;
+	a->answered[voice] = a->next++;
+	a->voice[voice] = (struct mote_voice){ d->id, d->prompt, 0 };
+	return MOTE_OK;
+}
+
+enum mote_status mote_answers_fill(struct mote_answers *answers, const struct mote_model *m, uint32_t most_tokens,
+				   uint32_t threads, const struct mote_progress *progress, struct mote_error *error)
+{
+	struct answering a = { .model = m, .answers = answers, .most_tokens = most_tokens };
+	struct mote_chorus *chorus;
+	uint64_t context = 0;
+	enum mote_status status;
+
+	for (uint32_t i = 0; i < answers->n; i++)
+		context = answers->item[i].prompt > context ? answers->item[i].prompt : context;
+	context += most_tokens;
+	a.context = context < m->config.max_positions ? (uint32_t)context : m->config.max_positions;
+	status = mote_chorus_open(m, a.context, threads, &chorus, error);
+	while (status == MOTE_OK && a.done < answers->n) {
+		for (uint32_t i = 0; i < MOTE_VOICES && a.next < answers->n && status == MOTE_OK; i++)
+			if (a.voice[i].count == 0)
+				status = begin(&a, i, error);
+		if (status == MOTE_OK)
+			status = mote_chorus_step(chorus, a.voice, take, &a, error);
+		if (status == MOTE_OK && progress && !progress->update(progress->user, a.done, answers->n))
+			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+	}
+	mote_chorus_close(chorus);
+	return status;
+}
+
+/* ---- comparison ---- */
+
+static int32_t special_id(const struct mote_model *m, const char *text)
+{
+	const cJSON *id = mote_json_get(mote_json_get(mote_json_get(mote_container_metadata(m->container), "tokens"), "special"),
+					text);
+	return cJSON_IsNumber(id) ? (int32_t)id->valuedouble : -1;
+}
+
+void mote_behaviour_compare(const struct mote_model *m, const struct mote_answers *model,
+			    const struct mote_answers *reference, struct mote_behaviour *out)
+{
+	int32_t open = special_id(m, "<think>"), close = special_id(m, "</think>");
+	uint64_t same_tokens = 0, reference_tokens = 0, tokens = 0;
+
+	*out = (struct mote_behaviour){ .prompts = model->n };
+	for (uint32_t i = 0; i < model->n; i++) {
+		const struct mote_dialogue *d = &model->item[i], *e = &reference->item[i];
+		const int32_t *a = d->id + d->prompt, *b = e->id + e->prompt;
+		uint32_t n_a = d->count - d->prompt, n_b = e->count - e->prompt, same = 0;
+		struct mote_reasoning r = mote_reasoning_start(open, close, d->id, d->prompt);
+		bool thinking = r.inside;
+
+		while (same < n_a && same < n_b && a[same] == b[same])
+			same++;
+		for (uint32_t t = 0; t < n_a; t++) {
+			mote_reasoning_next(&r, a[t]);
+			thinking = thinking || r.inside;
+		}
+		out->identical += same == n_a && same == n_b;
+		out->thinking += thinking;
+		out->closed += thinking && !r.inside;
+		out->ended += n_a > 0 && ends(&m->config, a[n_a - 1]);
+		same_tokens += same;
+		reference_tokens += n_b;
+		tokens += n_a;
+	}
+	out->mean_identical_tokens = (double)same_tokens / model->n;
+	out->identical_share = reference_tokens ? (double)same_tokens / (double)reference_tokens : 1.0;
+	out->mean_tokens = (double)tokens / model->n;
+}
+
+cJSON *mote_behaviour_to_json(const struct mote_behaviour *b)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	if (o && cJSON_AddNumberToObject(o, "prompts", b->prompts) &&
+	    cJSON_AddNumberToObject(o, "identical_answers", (double)b->identical / b->prompts) &&
+	    cJSON_AddNumberToObject(o, "mean_identical_tokens", b->mean_identical_tokens) &&
+	    cJSON_AddNumberToObject(o, "identical_token_share", b->identical_share) &&
+	    cJSON_AddNumberToObject(o, "mean_tokens", b->mean_tokens) &&
+	    cJSON_AddNumberToObject(o, "ended", (double)b->ended / b->prompts) &&
+	    (b->thinking ? cJSON_AddNumberToObject(o, "closed_thinking", (double)b->closed / b->thinking)
+			 : cJSON_AddNullToObject(o, "closed_thinking")))
+		return o;
+	cJSON_Delete(o);
+	return NULL;
+}

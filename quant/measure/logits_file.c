@@ -1,0 +1,397 @@
+/* Saved reference logits: see logits_file.h for the layout and the idea. */
+#include "quant/measure/logits_file.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+#include <zstd.h>
+
+#include "quant/measure/logits.h"
+#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/pool.h"
+
+static const char magic[8] = "MOTELOGI";
+
+enum { VERSION = 1, LEVEL = 3 };
+
+/* All fields are of 8 bytes, so that there is no padding; memcpy'd as it lies on a little-endian machine, which is
+ * all that mote runs on. */
+struct header {
+	char magic[8];
+	uint64_t version;
+	uint64_t vocab, cols, type;                   /* of the head matrix */
+	uint64_t context, first, chunk_rows, chunks, portion_rows;
+	struct mote_hash128 ids, tensors;
+	uint8_t codebook[16];                         /* zeros for a type without */
+	uint64_t head_bytes, head_compressed;
+	uint64_t check;                               /* XXH3-64 of all before it */
+};
+
+static enum mote_status no_memory(struct mote_error *error)
+{
+	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for saved logits");
+}
+
+static uint64_t checksum(const struct header *h)
+{
+	return XXH3_64bits(h, offsetof(struct header, check));
+}
+
+static void fill_header(struct header *h, const struct mote_matrix *head, const struct mote_plan *p,
+			uint32_t portion_rows, struct mote_hash128 tensors)
+{
+	*h = (struct header){ .version = VERSION, .vocab = head->rows, .cols = head->cols, .type = head->type,
+			      .context = p->context, .first = p->first, .chunk_rows = p->chunk_rows,
+			      .chunks = p->chunks, .portion_rows = portion_rows, .ids = p->ids_hash,
+			      .tensors = tensors, .head_bytes = (uint64_t)head->panels * head->panel_bytes };
+	memcpy(h->magic, magic, sizeof magic);
+	if (head->codebook)
+		memcpy(h->codebook, head->codebook, sizeof h->codebook);
+}
+
+/* ---- writing ---- */
+
+struct saver {
+	const struct mote_matrix *head;
+	FILE *file;
+	ZSTD_CCtx *zstd;
+	uint8_t *planes, *packed;  /* [portion bytes], [bound] */
+	size_t packed_bytes;
+	bool failed;
+};
+
+static bool write_frame(struct saver *s, const void *data, size_t bytes)
+{
+	size_t packed = ZSTD_compress2(s->zstd, s->packed, s->packed_bytes, data, bytes);
+	uint32_t size = (uint32_t)packed;
+
+	return !ZSTD_isError(packed) && packed <= UINT32_MAX && fwrite(&size, sizeof size, 1, s->file) == 1 &&
+	       fwrite(s->packed, 1, packed, s->file) == packed;
+}
+
+/* The head's input rows are the states that we are after. */
+static void on_input(void *user, const struct mote_matrix *weight, const float *x, size_t stride, uint32_t n)
+{
+	struct saver *s = user;
+	size_t count = (size_t)n * weight->cols, at = 0;
+
+	if (weight != s->head || n == 0)
+		return;
+	for (uint32_t r = 0; r < n; r++)
+		for (uint32_t c = 0; c < weight->cols; c++, at++) {
+			uint32_t bits;
+			memcpy(&bits, &x[r * stride + c], sizeof bits);
+			for (unsigned plane = 0; plane < 4; plane++)
+				s->planes[plane * count + at] = (uint8_t)(bits >> 8 * plane);
+		}
+	s->failed = s->failed || !write_frame(s, s->planes, 4 * count);
+}
+
+static enum mote_status write_head(struct saver *s, struct header *h, struct mote_error *error)
+{
+	size_t bound = ZSTD_compressBound(h->head_bytes), packed;
+	void *buffer = malloc(bound);
+	bool ok;
+
+	if (!buffer)
+		return no_memory(error);
+	packed = ZSTD_compress2(s->zstd, buffer, bound, s->head->data, h->head_bytes);
+	ok = !ZSTD_isError(packed);
+	h->head_compressed = packed;
+	h->check = checksum(h);
+	ok = ok && fwrite(h, sizeof *h, 1, s->file) == 1 && fwrite(buffer, 1, packed, s->file) == packed;
+	free(buffer);
+	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_IO, "%s", strerror(errno));
+}
+
+static enum mote_status write_rows(struct saver *s, struct mote_logits *source, const struct mote_progress *progress,
+				   struct mote_error *error)
+{
+	const uint64_t total = mote_plan_rows(source->plan);
+	enum mote_status status = MOTE_OK;
+	uint64_t done = 0;
+
+	while (status == MOTE_OK && done < total) {
+		const float *logits;
+		uint32_t rows;
+
+		status = mote_logits_next(source, &logits, &rows, error);
+		done += rows;
+		if (status == MOTE_OK && s->failed)
+			status = mote_error_set(error, MOTE_ERROR_IO, "%s", strerror(errno));
+		if (status == MOTE_OK && progress && !progress->update(progress->user, done, total))
+			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+	}
+	return status;
+}
+
+enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
+				  const char *isa, const struct mote_progress *progress, const char *path,
+				  struct mote_error *error)
+{
+	struct mote_tap tap = { .input = on_input };
+	struct saver s = { .head = &m->head };
+	struct mote_logits *source = NULL;
+	struct header header;
+	char *temporary = NULL;
+	size_t portion;
+	struct stat st;
+	enum mote_status status;
+
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* what takes its place below should not be a device's */
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: exists and is not a regular file", path);
+	status = mote_logits_from_model(m, p, threads, isa, &source, error);
+	if (status != MOTE_OK)
+		return status;
+	portion = (size_t)source->portion_rows * m->head.cols * sizeof(float);
+	s.packed_bytes = ZSTD_compressBound(portion);
+	s.planes = malloc(portion);
+	s.packed = malloc(s.packed_bytes);
+	s.zstd = ZSTD_createCCtx();
+	if (!s.planes || !s.packed || !s.zstd || asprintf(&temporary, "%s.part", path) < 0) {
+		temporary = NULL;
+		status = no_memory(error);
+		goto end;
+	}
+	ZSTD_CCtx_setParameter(s.zstd, ZSTD_c_compressionLevel, LEVEL);
+	ZSTD_CCtx_setParameter(s.zstd, ZSTD_c_checksumFlag, 1);
+	s.file = fopen(temporary, "wb");
+	if (!s.file) {
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", temporary, strerror(errno));
+		goto end;
+	}
+	tap.user = &s;
+	mote_session_set_tap(mote_logits_session(source), &tap);
+	fill_header(&header, s.head, p, source->portion_rows, mote_container_tensors_hash(m->container));
+	status = write_head(&s, &header, error);
+	if (status == MOTE_OK)
+		status = write_rows(&s, source, progress, error);
+	if (fclose(s.file) != 0 && status == MOTE_OK)
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s", strerror(errno));
+	if (status == MOTE_OK && rename(temporary, path) != 0)
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s", strerror(errno));
+	if (status != MOTE_OK) {
+		unlink(temporary);
+		mote_error_prefix(error, "%s", path);
+	}
+end:
+	mote_logits_close(source);
+	ZSTD_freeCCtx(s.zstd);
+	free(s.planes);
+	free(s.packed);
+	free(temporary);
+	return status;
+}
+
+/* ---- reading ---- */
+
+struct file_source {
+	struct mote_logits base;
+	char *path;
+	FILE *file;
+	long rows_at;                  /* place of the first portion */
+	struct mote_matrix head;
+	void *head_data;
+	uint8_t codebook[16];
+	struct mote_kernels kernels;
+	struct mote_pool *pool;
+	struct mote_activations states;
+	void *states_memory;
+	uint8_t *planes, *packed;
+	size_t packed_bytes;
+	float *logits;                 /* [portion_rows][vocab] */
+	uint32_t rows;                 /* of the portion at hand */
+};
+
+static void close_file(struct mote_logits *base)
+{
+	struct file_source *s = (struct file_source *)base;
+
+	if (s->file)
+		fclose(s->file);
+	mote_pool_close(s->pool);
+	free(s->path);
+	free(s->head_data);
+	free(s->states_memory);
+	free(s->planes);
+	free(s->packed);
+	free(s->logits);
+	free(s);
+}
+
+static enum mote_status rewind_file(struct mote_logits *base, struct mote_error *error)
+{
+	struct file_source *s = (struct file_source *)base;
+
+	if (fseek(s->file, s->rows_at, SEEK_SET) != 0)
+		return mote_error_set(error, MOTE_ERROR_IO, "%s: %s", s->path, strerror(errno));
+	return MOTE_OK;
+}
+
+/* Reads one frame of exactly `bytes` when unpacked. */
+static enum mote_status read_frame(struct file_source *s, uint64_t packed_bytes, void *packed, void *out, size_t bytes,
+				   struct mote_error *error)
+{
+	long place = ftell(s->file);
+	size_t got;
+
+	if (fread(packed, 1, packed_bytes, s->file) != packed_bytes)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: ends inside the frame at byte %ld", s->path, place);
+	got = ZSTD_decompress(out, bytes, packed, packed_bytes);
+	if (ZSTD_isError(got) || got != bytes)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: the frame at byte %ld is damaged", s->path, place);
+	return MOTE_OK;
+}
+
+static void multiply_portion(void *user, uint32_t thread, uint32_t threads)
+{
+	struct file_source *s = user;
+	struct mote_matmul job = { .w = &s->head, .x = &s->states, .epilogue = MOTE_STORE, .y = s->logits,
+				   .y_stride = s->head.rows };
+	uint32_t pieces = (s->head.panels + 15) / 16, piece;
+
+	(void)threads;
+	if (s->states.q) {
+		if (thread == 0)
+			mote_activations_quantize(&s->kernels, &s->states, 0, s->rows);
+		mote_pool_barrier(s->pool);
+	}
+	while ((piece = mote_pool_claim(s->pool)) < pieces) {
+		uint32_t end = piece * 16 + 16;
+		mote_matmul_run(&s->kernels, &job, piece * 16, end < s->head.panels ? end : s->head.panels, 0, s->rows);
+	}
+}
+
+static enum mote_status read_file(struct mote_logits *base, uint32_t rows, const float **logits,
+				  struct mote_error *error)
+{
+	struct file_source *s = (struct file_source *)base;
+	size_t count = (size_t)rows * s->head.cols;
+	uint32_t packed_bytes;
+	enum mote_status status;
+
+	if (fread(&packed_bytes, sizeof packed_bytes, 1, s->file) != 1 || packed_bytes > s->packed_bytes)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: no frame where that of row %llu belongs", s->path,
+				      (unsigned long long)base->row);
+	status = read_frame(s, packed_bytes, s->packed, s->planes, 4 * count, error);
+	if (status != MOTE_OK)
+		return status;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t bits = s->planes[i] | (uint32_t)s->planes[count + i] << 8 | (uint32_t)s->planes[2 * count + i] << 16 |
+				(uint32_t)s->planes[3 * count + i] << 24;
+		memcpy(&s->states.x[i / s->head.cols * s->states.stride + i % s->head.cols], &bits, sizeof bits);
+	}
+	s->rows = rows;
+	mote_pool_run(s->pool, multiply_portion, s);
+	*logits = s->logits;
+	return MOTE_OK;
+}
+
+static enum mote_status check_header(const char *path, const struct header *h, const struct mote_plan *p,
+				     uint32_t portion_rows, struct mote_error *error)
+{
+	if (memcmp(h->magic, magic, sizeof magic) != 0)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: not a file of saved logits", path);
+	if (h->version != VERSION)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: saved by another version (%llu; this program reads %d)",
+				      path, (unsigned long long)h->version, VERSION);
+	if (h->check != checksum(h))
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: its header is damaged", path);
+	if (h->context != p->context || h->first != p->first || h->chunk_rows != p->chunk_rows || h->chunks != p->chunks ||
+	    h->vocab != p->vocab || h->ids.low != p->ids_hash.low || h->ids.high != p->ids_hash.high)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: saved for other tokens: %llu chunks of %llu (here %u of %u); "
+				      "text, context, rule and tokenizer must be the same", path,
+				      (unsigned long long)h->chunks, (unsigned long long)h->context, p->chunks, p->context);
+	if (h->portion_rows != portion_rows)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: saved in portions of %llu rows; this program reads %u", path,
+				      (unsigned long long)h->portion_rows, portion_rows);
+	return MOTE_OK;
+}
+
+static enum mote_status read_head(struct file_source *s, const struct header *h, struct mote_error *error)
+{
+	uint64_t bytes = 0;
+	void *packed;
+	enum mote_status status;
+
+	memcpy(s->codebook, h->codebook, sizeof s->codebook);
+	status = mote_matrix_init(&s->head, (enum mote_type)h->type, h->vocab, h->cols, NULL, s->codebook, &bytes, error);
+	if (status != MOTE_OK)
+		return status;
+	if (bytes != h->head_bytes || h->head_compressed > ZSTD_compressBound(bytes))
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: the head takes %llu bytes, the header says %llu", s->path,
+				      (unsigned long long)bytes, (unsigned long long)h->head_bytes);
+	s->head_data = aligned_alloc(64, bytes); /* panels are multiples of 64 bytes */
+	packed = malloc(h->head_compressed);
+	status = s->head_data && packed ? read_frame(s, h->head_compressed, packed, s->head_data, bytes, error)
+					: no_memory(error);
+	free(packed);
+	s->head.data = s->head_data;
+	s->rows_at = ftell(s->file);
+	return status;
+}
+
+static enum mote_status take_memory(struct file_source *s, const struct header *h, struct mote_error *error)
+{
+	uint32_t rows = s->base.portion_rows, cols = (uint32_t)h->cols;
+	unsigned parts = MOTE_ACTIVATIONS_X | (mote_type_is_quantized(s->head.type) ? MOTE_ACTIVATIONS_Q : 0u);
+	size_t bytes = mote_activations_bytes(rows, cols, parts);
+
+	s->packed_bytes = ZSTD_compressBound((size_t)rows * cols * sizeof(float));
+	s->planes = malloc((size_t)rows * cols * sizeof(float));
+	s->packed = malloc(s->packed_bytes);
+	s->logits = malloc((size_t)rows * h->vocab * sizeof *s->logits);
+	s->states_memory = aligned_alloc(64, bytes);
+	if (!s->planes || !s->packed || !s->logits || !s->states_memory)
+		return no_memory(error);
+	memset(s->states_memory, 0, bytes); /* padding columns are read by quantize */
+	mote_activations_init(&s->states, rows, cols, parts, s->states_memory);
+	return MOTE_OK;
+}
+
+enum mote_status mote_logits_from_file(const char *path, const struct mote_plan *p, uint32_t threads, const char *isa,
+				       struct mote_logits **out, struct mote_hash128 *tensors,
+				       struct mote_error *error)
+{
+	struct file_source *s = calloc(1, sizeof *s);
+	struct header header;
+	enum mote_status status;
+
+	*out = NULL;
+	if (!s)
+		return no_memory(error);
+	s->base.read = read_file;
+	s->base.rewind = rewind_file;
+	s->base.close = close_file;
+	mote_logits_init(&s->base, p);
+	s->path = strdup(path);
+	s->file = fopen(path, "rb");
+	if (!s->path)
+		status = no_memory(error);
+	else if (!s->file)
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
+	else if (fread(&header, sizeof header, 1, s->file) != 1)
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: not a file of saved logits", path);
+	else
+		status = check_header(path, &header, p, s->base.portion_rows, error);
+	if (status == MOTE_OK)
+		status = read_head(s, &header, error);
+	if (status == MOTE_OK)
+		status = take_memory(s, &header, error);
+	if (status == MOTE_OK)
+		status = mote_kernels_select(isa, &s->kernels, error);
+	if (status == MOTE_OK)
+		status = mote_pool_open(threads ? threads : mote_pool_physical_cores(), &s->pool, error);
+	if (status != MOTE_OK) {
+		mote_logits_close(&s->base);
+		return status;
+	}
+	*tensors = header.tensors;
+	*out = &s->base;
+	return MOTE_OK;
+}

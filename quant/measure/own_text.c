@@ -1,0 +1,388 @@
+/* Text that a model writes itself: see mote_text_generate() in validate.h.
+ *
+ * Several documents grow side by side. Each draws from its own random state, so a document is the same in whatever
+ * company it was written.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/generate/side_by_side.h"
+#include "quant/measure/validate.h"
+#include "runtime/kernels/kernels.h"
+#include "runtime/chat/chat.h"
+#include "runtime/tokenizer/tokenizer.h"
+
+enum {
+	USER_TOKENS = 96,      /* longest turn of the user */
+	DOCUMENT_TOKENS = 512  /* longest document, prompt included */
+};
+
+enum phase { PHASE_USER, PHASE_ANSWER, PHASE_DONE };
+
+struct document {
+	enum phase phase;
+	struct mote_ids ids;  /* prompt, then what the model wrote */
+	size_t prompt;        /* how many of ids were given */
+	uint32_t written;     /* tokens drawn, both turns */
+	uint64_t random;
+	char *head;           /* text before the answer, owned */
+	char *text;           /* when done: the whole document, owned */
+};
+
+struct writer {
+	const struct mote_model *model;
+	const cJSON *metadata;
+	struct mote_tokenizer *tokenizer;
+	struct mote_chorus *chorus;
+	struct mote_kernels kernels;
+	float *weight;           /* [vocab] of the token to draw */
+	uint32_t context, threads;
+	uint64_t seed;
+	struct mote_ids opening; /* what every document starts from */
+	bool chat;
+	struct document *document;
+	size_t n_documents;
+	struct mote_voice voice[MOTE_VOICES];
+	size_t sung[MOTE_VOICES]; /* the document of the voice, while it has ids */
+};
+
+static enum mote_status no_memory(struct mote_error *error)
+{
+	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for generated text");
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014). */
+static uint64_t random_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+/* A token drawn at temperature 1 from the whole vocabulary. No sorting: the order of ids serves as well. */
+static int32_t draw(const struct writer *w, const float *logits, uint64_t *random)
+{
+	uint32_t vocab = w->model->config.vocab;
+	double sum = 0.0, target;
+	float most;
+
+	memcpy(w->weight, logits, vocab * sizeof *logits);
+	w->kernels.softmax(w->weight, vocab, 1.0f, &most);
+	for (uint32_t i = 0; i < vocab; i++)
+		sum += (double)w->weight[i];
+	target = (double)(random_next(random) >> 11) * 0x1p-53 * sum;
+	for (uint32_t i = 0; i < vocab; i++) {
+		target -= (double)w->weight[i];
+		if (target < 0.0)
+			return (int32_t)i;
+	}
+	return (int32_t)vocab - 1;
+}
+
+static bool is_end(const struct writer *w, int32_t id)
+{
+	const struct mote_config *c = &w->model->config;
+
+	for (uint32_t i = 0; i < c->n_eos; i++)
+		if (c->eos[i] == id)
+			return true;
+	return false;
+}
+
+static enum mote_status render_user(const struct writer *w, const char *content, struct mote_rendered *out,
+				    struct mote_error *error)
+{
+	cJSON *messages = cJSON_CreateArray(), *message = cJSON_CreateObject();
+	struct mote_chat_request request = { .messages = messages };
+	enum mote_status status;
+
+	if (!messages || !message || !cJSON_AddStringToObject(message, "role", "user") ||
+	    !cJSON_AddStringToObject(message, "content", content) || !cJSON_AddItemToArray(messages, message)) {
+		cJSON_Delete(message);
+		cJSON_Delete(messages);
+		return no_memory(error);
+	}
+	status = mote_chat_render(w->metadata, &request, out, error);
+	cJSON_Delete(messages);
+	return status;
+}
+
+/* The template's text up to where the user speaks. False when the template does not take a plain user message;
+ * then the model is treated like one without a template. */
+static bool find_opening(struct writer *w)
+{
+	static const char mark[] = "zqUserSpeaksHereqz";
+	struct mote_rendered rendered = { 0 };
+	struct mote_error ignored = { 0 };
+	bool found = false;
+
+	if (mote_chat_has_template(w->metadata) && render_user(w, mark, &rendered, &ignored) == MOTE_OK) {
+		const char *place = strstr(rendered.text, mark);
+		found = place && place != rendered.text &&
+			mote_tokenizer_encode(w->tokenizer, rendered.text, (size_t)(place - rendered.text), 0, &w->opening,
+					      &ignored) == MOTE_OK && w->opening.count > 0;
+	}
+	mote_rendered_free(&rendered);
+	return found;
+}
+
+static enum mote_status open_writer(struct writer *w, struct mote_error *error)
+{
+	const struct mote_config *c = &w->model->config;
+	size_t bytes = 0;
+	const void *section = mote_container_section(w->model->container, MOTE_SECTION_TOKENIZER, &bytes);
+	enum mote_status status;
+
+	if (!section)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer, so it cannot write a text",
+				      mote_container_path(w->model->container));
+	status = mote_tokenizer_open(section, bytes, &w->tokenizer, error);
+	if (status != MOTE_OK)
+		return status;
+	w->metadata = mote_container_metadata(w->model->container);
+	w->context = c->max_positions < DOCUMENT_TOKENS ? c->max_positions : DOCUMENT_TOKENS;
+	w->chat = find_opening(w) && w->opening.count + 2 < w->context;
+	if (!w->chat) {
+		w->opening.count = 0;
+		status = mote_tokenizer_encode(w->tokenizer, "", 0, MOTE_ENCODE_ADD_SPECIAL, &w->opening, error);
+		if (status == MOTE_OK && w->opening.count == 0) {
+			int32_t start = c->bos >= 0 ? c->bos : c->n_eos ? c->eos[0] : -1;
+
+			if (start < 0)
+				return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: no bos, no eos, no chat template: nothing "
+						      "to start a text from; give one (--validate FILE)",
+						      mote_container_path(w->model->container));
+			w->opening.id = malloc(sizeof *w->opening.id);
+			if (!w->opening.id)
+				return no_memory(error);
+			w->opening.id[0] = start;
+			w->opening.count = w->opening.capacity = 1;
+		}
+	}
+	w->weight = aligned_alloc(64, ((size_t)c->vocab * sizeof *w->weight + 63) / 64 * 64);
+	if (!w->weight)
+		return no_memory(error);
+	if (status == MOTE_OK)
+		status = mote_kernels_select(NULL, &w->kernels, error);
+	return status == MOTE_OK ? mote_chorus_open(w->model, w->context, w->threads, &w->chorus, error) : status;
+}
+
+static void close_writer(struct writer *w)
+{
+	for (size_t i = 0; i < w->n_documents; i++) {
+		mote_ids_free(&w->document[i].ids);
+		free(w->document[i].head);
+		free(w->document[i].text);
+	}
+	free(w->document);
+	free(w->weight);
+	mote_ids_free(&w->opening);
+	mote_chorus_close(w->chorus);
+	mote_tokenizer_close(w->tokenizer);
+}
+
+static enum mote_status append_id(struct mote_ids *ids, int32_t id, struct mote_error *error)
+{
+	if (ids->count == ids->capacity) {
+		size_t more = ids->capacity ? ids->capacity * 2 : 64;
+		int32_t *grown = realloc(ids->id, more * sizeof *grown);
+
+		if (!grown)
+			return no_memory(error);
+		ids->id = grown;
+		ids->capacity = more;
+	}
+	ids->id[ids->count++] = id;
+	return MOTE_OK;
+}
+
+static enum mote_status start_document(struct writer *w, uint32_t voice, struct mote_error *error)
+{
+	struct document *grown = realloc(w->document, (w->n_documents + 1) * sizeof *grown), *d;
+	enum mote_status status = MOTE_OK;
+
+	if (!grown)
+		return no_memory(error);
+	w->document = grown;
+	d = &w->document[w->n_documents];
+	*d = (struct document){ .phase = w->chat ? PHASE_USER : PHASE_ANSWER, .random = w->seed };
+	d->random = random_next(&d->random) + w->n_documents; /* far apart for seeds that are near */
+	d->random = random_next(&d->random);
+	w->sung[voice] = w->n_documents++;
+	for (size_t i = 0; i < w->opening.count && status == MOTE_OK; i++)
+		status = append_id(&d->ids, w->opening.id[i], error);
+	d->prompt = d->ids.count;
+	w->voice[voice] = (struct mote_voice){ d->ids.id, (uint32_t)d->ids.count, 0 };
+	return status;
+}
+
+/* Copies what the model wrote behind head. */
+static enum mote_status decode_written(const struct writer *w, const struct document *d, const char *head,
+				       const char *tail, char **text, struct mote_error *error)
+{
+	char *written = NULL;
+	size_t bytes = 0, head_bytes = strlen(head), tail_bytes = strlen(tail);
+	enum mote_status status = mote_tokenizer_decode(w->tokenizer, d->ids.id + d->prompt, d->ids.count - d->prompt,
+							false, &written, &bytes, error);
+
+	if (status != MOTE_OK)
+		return status;
+	bytes = strlen(written); /* a NUL that the model wrote ends its turn */
+	*text = malloc(head_bytes + bytes + tail_bytes + 1);
+	if (*text) {
+		memcpy(*text, head, head_bytes);
+		memcpy(*text + head_bytes, written, bytes);
+		memcpy(*text + head_bytes + bytes, tail, tail_bytes + 1);
+	}
+	free(written);
+	return *text ? MOTE_OK : no_memory(error);
+}
+
+/* The user has spoken: the template renders the turn, and the document starts over as the answer's prompt. */
+static enum mote_status begin_answer(struct writer *w, struct document *d, struct mote_error *error)
+{
+	struct mote_rendered rendered = { 0 };
+	char *said = NULL;
+	enum mote_status status = decode_written(w, d, "", "", &said, error);
+
+	if (status == MOTE_OK)
+		status = render_user(w, said, &rendered, error);
+	if (status == MOTE_OK) {
+		d->ids.count = 0;
+		status = mote_tokenizer_encode_spans(w->tokenizer, rendered.text, rendered.spans, rendered.n_spans, 0, &d->ids,
+						     error);
+	}
+	if (status == MOTE_OK) {
+		d->prompt = d->ids.count;
+		d->phase = PHASE_ANSWER;
+		d->head = rendered.text;
+		rendered.text = NULL;
+		if (d->ids.count + 1 >= w->context) { /* no room for an answer: a document without one */
+			d->phase = PHASE_DONE;
+			status = decode_written(w, d, d->head, "\n", &d->text, error);
+		}
+	}
+	mote_rendered_free(&rendered);
+	free(said);
+	return status;
+}
+
+/* Takes the token that the model drew for d. */
+static enum mote_status take_token(struct writer *w, struct document *d, int32_t id, struct mote_error *error)
+{
+	bool full = d->ids.count + 1 >= w->context;
+	enum mote_status status;
+
+	d->written++;
+	if (d->phase == PHASE_USER) {
+		/* A user's turn ends with the first control token, whichever it is. */
+		bool control = is_end(w, id) || mote_tokenizer_is_special(w->tokenizer, id);
+
+		status = control ? MOTE_OK : append_id(&d->ids, id, error);
+		if (status == MOTE_OK && (control || full || d->ids.count - d->prompt >= USER_TOKENS))
+			status = begin_answer(w, d, error);
+		return status;
+	}
+	status = append_id(&d->ids, id, error);
+	if (status == MOTE_OK && (is_end(w, id) || full)) {
+		d->phase = PHASE_DONE;
+		status = decode_written(w, d, d->head ? d->head : "", w->chat ? "\n" : "", &d->text, error);
+	}
+	return status;
+}
+
+static enum mote_status take(void *user, uint32_t voice, const float *logits, struct mote_error *error)
+{
+	struct writer *w = user;
+	struct document *d = &w->document[w->sung[voice]];
+	enum phase before = d->phase;
+	struct mote_voice *v = &w->voice[voice];
+	enum mote_status status = take_token(w, d, draw(w, logits, &d->random), error);
+
+	*v = (struct mote_voice){ d->ids.id, (uint32_t)d->ids.count, d->phase == before ? v->run : 0 };
+	if (d->phase == PHASE_DONE)
+		v->count = 0;
+	return status;
+}
+
+/* Documents 0 .. *n - 1 are done and hold enough; the smallest such *n, or false. */
+static bool enough(const struct writer *w, uint32_t min_tokens, size_t *n)
+{
+	uint64_t tokens = 0;
+
+	for (*n = 0; *n < w->n_documents && tokens < min_tokens; ++*n) {
+		if (w->document[*n].phase != PHASE_DONE)
+			return false;
+		tokens += w->document[*n].written;
+	}
+	return tokens >= min_tokens;
+}
+
+static uint64_t tokens_written(const struct writer *w)
+{
+	uint64_t tokens = 0;
+
+	for (size_t i = 0; i < w->n_documents; i++)
+		tokens += w->document[i].written;
+	return tokens;
+}
+
+static enum mote_status write_documents(struct writer *w, uint32_t min_tokens, const struct mote_progress *progress,
+					size_t *n, struct mote_error *error)
+{
+	enum mote_status status = MOTE_OK;
+
+	while (status == MOTE_OK && !enough(w, min_tokens, n)) {
+		uint64_t written = tokens_written(w);
+
+		for (uint32_t i = 0; i < MOTE_VOICES && status == MOTE_OK; i++)
+			if (w->voice[i].count == 0 && written < min_tokens) /* more than enough otherwise */
+				status = start_document(w, i, error);
+		if (status == MOTE_OK)
+			status = mote_chorus_step(w->chorus, w->voice, take, w, error);
+		written = written < min_tokens ? written : min_tokens;
+		if (status == MOTE_OK && progress && !progress->update(progress->user, written, min_tokens))
+			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+	}
+	return status;
+}
+
+enum mote_status mote_text_generate(const struct mote_model *m, uint64_t seed, uint32_t min_tokens, uint32_t threads,
+				    const struct mote_progress *progress, struct mote_text *out,
+				    struct mote_error *error)
+{
+	struct writer *w = calloc(1, sizeof *w);
+	size_t n = 0, bytes = 0;
+	enum mote_status status;
+
+	*out = (struct mote_text){ .generated = true, .seed = seed, .generated_tokens = min_tokens };
+	if (!w)
+		return no_memory(error);
+	w->model = m;
+	w->seed = seed;
+	w->threads = threads;
+	status = open_writer(w, error);
+	if (status == MOTE_OK)
+		status = write_documents(w, min_tokens, progress, &n, error);
+	if (status == MOTE_OK) {
+		for (size_t i = 0; i < n; i++)
+			bytes += strlen(w->document[i].text);
+		out->data = malloc(bytes + 1);
+		if (!out->data)
+			status = no_memory(error);
+		for (size_t i = 0; i < n && status == MOTE_OK; i++) {
+			size_t length = strlen(w->document[i].text);
+			memcpy(out->data + out->bytes, w->document[i].text, length);
+			out->bytes += length;
+		}
+	}
+	close_writer(w);
+	free(w);
+	if (status != MOTE_OK)
+		*out = (struct mote_text){ 0 };
+	else
+		out->data[out->bytes] = 0;
+	return status;
+}

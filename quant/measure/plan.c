@@ -1,0 +1,135 @@
+/* Texts and plans: which tokens are scored. See validate.h for the rule. */
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "quant/measure/validate.h"
+#include "runtime/tokenizer/tokenizer.h"
+
+void mote_text_free(struct mote_text *t)
+{
+	free(t->data);
+	*t = (struct mote_text){ 0 };
+}
+
+struct mote_hash128 mote_text_hash(const struct mote_text *t)
+{
+	XXH128_hash_t h = XXH3_128bits(t->data, t->bytes);
+	return (struct mote_hash128){ h.low64, h.high64 };
+}
+
+void mote_plan_free(struct mote_plan *p)
+{
+	free(p->ids);
+	*p = (struct mote_plan){ 0 };
+}
+
+int32_t mote_plan_target(const struct mote_plan *p, uint64_t row)
+{
+	return p->ids[row / p->chunk_rows * p->context + p->first + row % p->chunk_rows + 1];
+}
+
+/* Whether the tokenizer puts a bos before a text: what it makes of an empty one. */
+static enum mote_status adds_bos(const struct mote_tokenizer *t, int32_t bos, bool *adds, struct mote_error *error)
+{
+	struct mote_ids ids = { 0 };
+	enum mote_status status = mote_tokenizer_encode(t, "", 0, MOTE_ENCODE_ADD_SPECIAL, &ids, error);
+
+	*adds = status == MOTE_OK && ids.count > 0 && ids.id[0] == bos;
+	mote_ids_free(&ids);
+	return status;
+}
+
+static enum mote_status encode(const struct mote_model *m, const struct mote_text *text, unsigned flags,
+			       struct mote_ids *ids, bool *bos, struct mote_error *error)
+{
+	struct mote_tokenizer *t = NULL;
+	size_t bytes = 0;
+	const void *section = mote_container_section(m->container, MOTE_SECTION_TOKENIZER, &bytes);
+	enum mote_status status;
+
+	if (!section)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer, so no text can be measured",
+				      mote_container_path(m->container));
+	status = mote_tokenizer_open(section, bytes, &t, error);
+	if (status == MOTE_OK)
+		status = adds_bos(t, m->config.bos, bos, error);
+	if (status == MOTE_OK)
+		status = mote_tokenizer_encode(t, text->data, text->bytes, flags, ids, error);
+	mote_tokenizer_close(t);
+	return status;
+}
+
+static enum mote_status lay_out(const struct mote_config *config, const struct mote_plan_options *o, size_t count,
+				struct mote_plan *p, struct mote_error *error)
+{
+	uint32_t longest = config->max_positions;
+	size_t chunks;
+
+	p->text_tokens = count;
+	p->vocab = config->vocab;
+	p->all_positions = o->all_positions;
+	p->plain = o->plain;
+	if (o->context_tokens > longest)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a context of %u tokens: this model takes at most %u",
+				      o->context_tokens, longest);
+	if (o->all_positions) {
+		if (count < 2)
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; nothing to predict", count);
+		if (o->context_tokens)
+			longest = o->context_tokens;
+		p->context = count < longest ? (uint32_t)count : longest;
+		p->chunks = 1;
+		p->first = 0;
+		p->chunk_rows = p->context - 1;
+		return p->context < 2 ? mote_error_set(error, MOTE_ERROR_ARGUMENT, "a context of %u tokens predicts nothing",
+						       p->context) : MOTE_OK;
+	}
+	p->context = o->context_tokens;
+	if (p->context == 0)
+		p->context = longest < MOTE_VALIDATE_CONTEXT ? longest : MOTE_VALIDATE_CONTEXT;
+	if (p->context < 4)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a context of %u tokens: the rule takes 4 or more", p->context);
+	chunks = count / p->context;
+	if (chunks < 2)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; a measurement with a context of "
+				      "%u takes at least %u, two chunks",
+				      count, p->context, 2 * p->context);
+	if (o->max_chunks && chunks > o->max_chunks)
+		chunks = o->max_chunks;
+	p->chunks = (uint32_t)chunks;
+	p->first = p->context / 2;
+	p->chunk_rows = p->context - p->context / 2 - 1;
+	return MOTE_OK;
+}
+
+enum mote_status mote_plan_init(const struct mote_model *m, const struct mote_text *text,
+				const struct mote_plan_options *options, struct mote_plan *out,
+				struct mote_error *error)
+{
+	struct mote_ids ids = { 0 };
+	unsigned flags = MOTE_ENCODE_ADD_SPECIAL | (options->plain ? MOTE_ENCODE_PLAIN : 0u);
+	bool bos = false;
+	enum mote_status status;
+	XXH128_hash_t h;
+
+	*out = (struct mote_plan){ 0 };
+	status = encode(m, text, flags, &ids, &bos, error);
+	if (status == MOTE_OK)
+		status = lay_out(&m->config, options, ids.count, out, error);
+	for (size_t i = 0; status == MOTE_OK && i < ids.count; i++)
+		if (ids.id[i] < 0 || (uint32_t)ids.id[i] >= out->vocab)
+			status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: its tokenizer gives id %d, its weights end at %u",
+						mote_container_path(m->container), ids.id[i], out->vocab - 1);
+	if (status != MOTE_OK) {
+		mote_ids_free(&ids);
+		*out = (struct mote_plan){ 0 };
+		return status;
+	}
+	out->ids = ids.id; /* taken over; what lies beyond the last chunk is not used */
+	for (uint32_t c = 0; bos && c < out->chunks; c++)
+		out->ids[(size_t)c * out->context] = m->config.bos;
+	h = XXH3_128bits(out->ids, (size_t)out->chunks * out->context * sizeof *out->ids);
+	out->ids_hash = (struct mote_hash128){ h.low64, h.high64 };
+	return MOTE_OK;
+}

@@ -1,0 +1,99 @@
+#include "runtime/chat/chat.h"
+
+#include <string.h>
+
+/* The variables that transformers takes from special_tokens_map: text of the model, so it may become tokens. */
+static const char *const trusted[] = {"bos_token", "eos_token", "unk_token", "pad_token", NULL};
+static const char *const trusted_keys[] = {"bos_text", "eos_text", "unk_text", "pad_text"};
+
+static const char *find_template(const cJSON *metadata, const char *name)
+{
+	const cJSON *list = mote_json_get(metadata, "chat_templates");
+
+	for (const cJSON *item = list ? list->child : NULL; item; item = item->next) {
+		const cJSON *found = mote_json_get(item, "name"), *text = mote_json_get(item, "template");
+
+		if (cJSON_IsString(found) && cJSON_IsString(text) && !strcmp(found->valuestring, name))
+			return text->valuestring;
+	}
+	return NULL;
+}
+
+bool mote_chat_has_template(const cJSON *metadata)
+{
+	return find_template(metadata, "default") != NULL;
+}
+
+/* The template's variables; lists are references to the request's own. NULL when out of memory. */
+static cJSON *make_context(const cJSON *metadata, const struct mote_chat_request *request)
+{
+	const cJSON *tokens = mote_json_get(metadata, "tokens");
+	cJSON *context = cJSON_CreateObject(), *copy;
+	bool ok = context != NULL;
+
+	/* A reference does not own its children; the cast only satisfies a signature that lacks const. */
+	ok = ok && cJSON_AddItemReferenceToObject(context, "messages", (cJSON *)(uintptr_t)request->messages);
+	ok = ok && (request->tools
+		? cJSON_AddItemReferenceToObject(context, "tools", (cJSON *)(uintptr_t)request->tools)
+		: cJSON_AddNullToObject(context, "tools") != NULL);
+	ok = ok && cJSON_AddNullToObject(context, "documents");
+	ok = ok && cJSON_AddBoolToObject(context, "add_generation_prompt", !request->no_generation_prompt);
+	for (size_t i = 0; ok && trusted[i]; i++) {
+		const cJSON *text = mote_json_get(tokens, trusted_keys[i]);
+
+		if (cJSON_IsString(text))
+			ok = cJSON_AddStringToObject(context, trusted[i], text->valuestring) != NULL;
+	}
+	for (const cJSON *item = request->context ? request->context->child : NULL; ok && item; item = item->next) {
+		cJSON_DeleteItemFromObjectCaseSensitive(context, item->string);
+		copy = cJSON_Duplicate(item, true);
+		ok = copy && cJSON_AddItemToObject(context, item->string, copy);
+	}
+	if (!ok) {
+		cJSON_Delete(context);
+		return NULL;
+	}
+	return context;
+}
+
+enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_request *request,
+				  struct mote_rendered *out, struct mote_error *error)
+{
+	struct mote_template_options options = mote_template_options_default();
+	struct mote_template_limits limits = {.now = request->now};
+	const char *text = request->tools ? find_template(metadata, "tool_use") : NULL;
+	struct mote_template *template = NULL;
+	enum mote_status status;
+	cJSON *context;
+
+	memset(out, 0, sizeof *out);
+	if (!text)
+		text = find_template(metadata, "default");
+	if (!text)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the model has no chat template");
+	if (!cJSON_IsArray(request->messages))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "messages: expected an array");
+	context = make_context(metadata, request);
+	if (!context)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the template's variables");
+	status = mote_template_open(text, strlen(text), &options, &template, error);
+	if (status == MOTE_OK)
+		status = mote_template_render(template, context, trusted, &limits, out, error);
+	if (status)
+		mote_error_prefix(error, "chat template");
+	mote_template_close(template);
+	cJSON_Delete(context);
+	return status;
+}
+
+enum mote_status mote_chat_encode(const cJSON *metadata, const struct mote_chat_request *request,
+				  const struct mote_tokenizer *tokenizer, struct mote_ids *ids, struct mote_error *error)
+{
+	struct mote_rendered rendered;
+	enum mote_status status = mote_chat_render(metadata, request, &rendered, error);
+
+	if (status == MOTE_OK)
+		status = mote_tokenizer_encode_spans(tokenizer, rendered.text, rendered.spans, rendered.n_spans, 0, ids, error);
+	mote_rendered_free(&rendered);
+	return status;
+}

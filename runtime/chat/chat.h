@@ -1,0 +1,30 @@
+/* Chat: the text that a model's own template makes of messages, as transformers' apply_chat_template() does.
+ * Text of the template may become control tokens, text of messages never does.
+ */
+#ifndef MOTE_RUNTIME_CHAT_H
+#define MOTE_RUNTIME_CHAT_H
+
+#include "runtime/template/template.h"
+
+struct mote_chat_request {
+	const cJSON *messages;     /* array of {"role", "content", ...} */
+	const cJSON *tools;        /* array, or NULL; prefers the template named "tool_use" */
+	const cJSON *context;      /* object of further variables which override all others, or NULL */
+	bool no_generation_prompt;
+	int64_t now;               /* seconds since 1970, for templates that print the date */
+};
+
+/* Renders with the template of a container's metadata. All inputs are borrowed for the call; out is freed by the
+ * caller with mote_rendered_free(). MOTE_ERROR_ARGUMENT: the model has no template, messages is no array, or the
+ * template refused (raise_exception); other statuses as mote_template_open() and mote_template_render(). */
+enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_request *request,
+				  struct mote_rendered *out, struct mote_error *error);
+
+/* Renders and encodes: appends the ids of the conversation to *ids. */
+enum mote_status mote_chat_encode(const cJSON *metadata, const struct mote_chat_request *request,
+				  const struct mote_tokenizer *tokenizer, struct mote_ids *ids, struct mote_error *error);
+
+/* True when the metadata holds a template. */
+bool mote_chat_has_template(const cJSON *metadata);
+
+#endif

@@ -1,0 +1,160 @@
+/* Quantized matrix products for AVX-VNNI (Alder Lake and later processors without AVX-512): AVX2's registers with
+ * vpdpbusd, which adds the four products of a quad to each of 8 rows. The rest is AVX2's table. */
+#if defined(__x86_64__)
+
+#include "runtime/kernels/x86/avx2_quants.h"
+
+#define TARGET __attribute__((target("avx2,fma,f16c,avxvnni")))
+#define TILE TARGET static inline __attribute__((always_inline))
+
+enum { LANES = 16, ROW_PANELS = 4, TILE_ROWS = 4, CHUNK_ROWS = 64 };
+
+TILE __m256i broadcast_quad(const int8_t *q)
+{
+	int32_t four;
+
+	memcpy(&four, q, sizeof four);
+	return _mm256_set1_epi32(four);
+}
+
+/* One row times P panels: decode. What is `ahead` bytes on, the next P panels, is prefetched into the second-level
+ * cache: see avx512_matmul.c. */
+TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
+		     size_t row, float *out, size_t ahead, const int P, const enum mote_type type)
+{
+	const size_t block_bytes = 64 * mote_type_bits(type);
+	const float *scale = a->scale + row * (a->stride / 32);
+	const int32_t *bias = a->bias + row * (a->stride / 32);
+	const __m256i codebook = load_codebook(w, type);
+	__m256 acc[ROW_PANELS * 2];
+
+	for (int i = 0; i < P * 2; i++)
+		acc[i] = _mm256_setzero_ps();
+	for (size_t b = 0; b < w->blocks; b++) {
+		const int8_t *q = a->q + row * a->stride + b * 32;
+
+		for (int p = 0; p < P; p++) {
+			const uint8_t *data = panel + (size_t)p * w->panel_bytes;
+			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
+			__m256i isum[2] = { first_sum(bias + b, type), first_sum(bias + b, type) };
+
+			for (size_t line = 0; line < block_bytes && P == ROW_PANELS; line += 64)
+				_mm_prefetch((const char *)lines + line + ahead, _MM_HINT_T1);
+			UNROLL for (int g = 0; g < 8; g++)
+				UNROLL for (int half = 0; half < 2; half++)
+					isum[half] = _mm256_dpbusd_avx_epi32(isum[half], unpack(lines, g, half, codebook, type),
+									     broadcast_quad(q + g * 4));
+			UNROLL for (int half = 0; half < 2; half++)
+				acc[2 * p + half] = finish_block(isum[half], load_scales(data + b * 32 + half * 16), scale[b],
+								 acc[2 * p + half]);
+		}
+	}
+	for (int i = 0; i < P * 2; i++)
+		_mm256_storeu_ps(out + i * 8, acc[i]);
+}
+
+/* T rows of a block times one panel's block of bytes, [8 groups][16 rows][4 columns], added to acc[T][16]. */
+TILE void tile_block(const uint8_t *u, const uint8_t *scales, const int8_t *q, size_t q_stride,
+		     const float *scale, const int32_t *bias, size_t s_stride, float *acc, const int T,
+		     const enum mote_type type)
+{
+	__m256i isum[TILE_ROWS][2];
+
+	UNROLL for (int r = 0; r < T; r++)
+		isum[r][0] = isum[r][1] = first_sum(bias + (size_t)r * s_stride, type);
+	UNROLL for (int g = 0; g < 8; g++) {
+		__m256i low = load_256(u + g * 64), high = load_256(u + g * 64 + 32);
+
+		UNROLL for (int r = 0; r < T; r++) {
+			__m256i quad = broadcast_quad(q + (size_t)r * q_stride + g * 4);
+
+			isum[r][0] = _mm256_dpbusd_avx_epi32(isum[r][0], low, quad);
+			isum[r][1] = _mm256_dpbusd_avx_epi32(isum[r][1], high, quad);
+		}
+	}
+	UNROLL for (int r = 0; r < T; r++)
+		UNROLL for (int half = 0; half < 2; half++) {
+			float *at = acc + r * LANES + half * 8;
+			_mm256_store_ps(at, finish_block(isum[r][half], load_scales(scales + half * 16),
+							 scale[(size_t)r * s_stride], _mm256_load_ps(at)));
+		}
+}
+
+/* Up to CHUNK_ROWS rows times one panel: prefill. Blocks are the outer loop, so that each block is unpacked
+ * once; the sums of all rows wait in acc. */
+TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
+		       size_t row, uint32_t n_rows, float *out, size_t out_stride, const enum mote_type type)
+{
+	const size_t block_bytes = 64 * mote_type_bits(type), s_stride = a->stride / 32;
+	const __m256i codebook = load_codebook(w, type);
+	_Alignas(32) float acc[CHUNK_ROWS * LANES];
+
+	memset(acc, 0, n_rows * LANES * sizeof *acc);
+	for (size_t b = 0; b < w->blocks; b++) {
+		const uint8_t *lines = panel + w->quants_offset + b * block_bytes, *u = lines;
+		_Alignas(32) uint8_t bytes[512];
+		uint32_t step;
+
+		if (type != MOTE_Q8) {
+			UNROLL for (int g = 0; g < 8; g++)
+				UNROLL for (int half = 0; half < 2; half++)
+					_mm256_store_si256((__m256i *)(void *)(bytes + g * 64 + half * 32),
+							   unpack(lines, g, half, codebook, type));
+			u = bytes;
+		}
+		for (uint32_t r = 0; r < n_rows; r += step) {
+			const int8_t *q = a->q + (row + r) * a->stride + b * 32;
+			const size_t at = (row + r) * s_stride + b;
+
+			step = n_rows - r >= TILE_ROWS ? TILE_ROWS : 1;
+			if (step == TILE_ROWS)
+				tile_block(u, panel + b * 32, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES,
+					   TILE_ROWS, type);
+			else
+				tile_block(u, panel + b * 32, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES, 1,
+					   type);
+		}
+	}
+	for (uint32_t r = 0; r < n_rows; r++)
+		memcpy(out + r * out_stride, acc + r * LANES, LANES * sizeof *out);
+}
+
+TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+		   const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out, size_t out_stride,
+		   const enum mote_type type)
+{
+	uint32_t step;
+
+	for (uint32_t p = 0; p < n_panels; p += step) {
+		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
+		const size_t ahead = panel + p + 2 * ROW_PANELS <= w->panels ? ROW_PANELS * w->panel_bytes : 0;
+		float *at = out + (size_t)p * LANES;
+
+		step = n_rows < TILE_ROWS && n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
+		for (uint32_t r = 0; r < n_rows && n_rows >= TILE_ROWS; r += CHUNK_ROWS)
+			chunk_quants(w, data, a, row + r, n_rows - r < CHUNK_ROWS ? n_rows - r : CHUNK_ROWS,
+				     at + r * out_stride, out_stride, type);
+		for (uint32_t r = 0; r < n_rows && n_rows < TILE_ROWS; r++)
+			if (step == ROW_PANELS)
+				row_quants(w, data, a, row + r, at + r * out_stride, ahead, ROW_PANELS, type);
+			else
+				row_quants(w, data, a, row + r, at + r * out_stride, ahead, 1, type);
+	}
+}
+
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q8, multiply, MOTE_Q8)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q6, multiply, MOTE_Q6)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q5, multiply, MOTE_Q5)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q4, multiply, MOTE_Q4)
+TARGET MOTE_DEFINE_MULTIPLY(multiply_q3, multiply, MOTE_Q3)
+
+void mote_kernels_init_avxvnni_matmul(struct mote_kernels *k)
+{
+	k->multiply[MOTE_Q8] = multiply_q8;
+	k->multiply[MOTE_Q6] = multiply_q6;
+	k->multiply[MOTE_Q5] = multiply_q5;
+	k->multiply[MOTE_Q4] = multiply_q4;
+	k->multiply[MOTE_Q3] = multiply_q3;
+}
+
+#endif

@@ -1,0 +1,504 @@
+/* Expressions up to the unary operators: primaries, what follows them (attributes, subscripts, calls), filters and
+ * tests. The operators are in parse_operator.c.
+ */
+#include "runtime/template/template_internal.h"
+
+struct jinja_expr *mote_jinja_new_expr(struct jinja_parser *p, enum jinja_op op, uint32_t at)
+{
+	struct jinja_expr *e = mote_jinja_alloc(p->j, sizeof *e);
+
+	e->op = (uint8_t)op;
+	e->at = at;
+	e->height = 1;
+	return e;
+}
+
+/* Chains like a.b.c or x|f|g are trees as high as they are long: bounds the recursion over them. */
+void mote_jinja_grow(struct jinja_parser *p, struct jinja_expr *e, const struct jinja_expr *child)
+{
+	if (!child || child->height < e->height)
+		return;
+	if (child->height >= JINJA_MAX_HEIGHT) {
+		p->j->at = e->at;
+		mote_jinja_fail(p->j, MOTE_ERROR_LIMIT, "expression nested deeper than %u", JINJA_MAX_HEIGHT);
+	}
+	e->height = (uint16_t)(child->height + 1);
+}
+
+struct jinja_expr *mote_jinja_unary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a)
+{
+	struct jinja_expr *e = mote_jinja_new_expr(p, op, at);
+
+	e->a = a;
+	mote_jinja_grow(p, e, a);
+	return e;
+}
+
+struct jinja_expr *mote_jinja_binary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a,
+				 struct jinja_expr *b)
+{
+	struct jinja_expr *e = mote_jinja_unary(p, op, at, a);
+
+	e->b = b;
+	mote_jinja_grow(p, e, b);
+	return e;
+}
+
+void mote_jinja_push(struct jinja_parser *p, struct jinja_children *c, struct jinja_expr *e)
+{
+	struct jinja_expr **grown;
+
+	if (c->count == c->capacity) {
+		c->capacity = c->capacity ? c->capacity * 2 : 4;
+		grown = mote_jinja_alloc_array(p->j, c->capacity, sizeof *grown);
+		if (c->count)
+			memcpy(grown, c->at, c->count * sizeof *grown);
+		c->at = grown;
+	}
+	c->at[c->count++] = e;
+}
+
+struct jinja_expr *mote_jinja_with_children(struct jinja_parser *p, struct jinja_expr *e,
+					    const struct jinja_children *c)
+{
+	e->list = c->at;
+	e->n_list = c->count;
+	for (uint32_t i = 0; i < c->count; i++)
+		mote_jinja_grow(p, e, c->at[i]);
+	return e;
+}
+
+static const struct jinja_text *token_text(struct jinja_parser *p, const struct jinja_token *t)
+{
+	return mote_jinja_text(p->j, p->j->source + t->at, t->end - t->at, false);
+}
+
+/* ---- calls ---- */
+
+static struct jinja_call_args *parse_args(struct jinja_parser *p, struct jinja_expr *owner)
+{
+	struct jinja_call_args *args = mote_jinja_alloc(p->j, sizeof *args);
+	const struct jinja_token *open = p->t;
+	struct jinja_children values = { 0 }, keywords = { 0 };
+	const struct jinja_text **names;
+	struct jinja_expr *value;
+	bool valid = true;
+
+	mote_jinja_expect(p, JINJA_T_LPAREN);
+	while (p->t->type != JINJA_T_RPAREN) {
+		if (p->t != open + 1) {
+			mote_jinja_expect(p, JINJA_T_COMMA);
+			if (p->t->type == JINJA_T_RPAREN)
+				break;
+		}
+		if (mote_jinja_skip(p, JINJA_T_MUL)) {
+			valid = !args->star && !args->star_star;
+			value = args->star = mote_jinja_parse_expression(p, true);
+		} else if (mote_jinja_skip(p, JINJA_T_POW)) {
+			valid = !args->star_star;
+			value = args->star_star = mote_jinja_parse_expression(p, true);
+		} else if (p->t->type == JINJA_T_NAME && p->t[1].type == JINJA_T_ASSIGN) {
+			const struct jinja_token *name = p->t;
+
+			valid = !args->star_star;
+			p->t += 2;
+			value = mote_jinja_parse_expression(p, true);
+			if (!(keywords.count & (keywords.count - 1))) { /* 0, 1, 2, 4, ...: room for twice as many */
+				names = mote_jinja_alloc_array(p->j, keywords.count ? 2 * keywords.count : 1,
+							       sizeof *names);
+				if (keywords.count)
+					memcpy(names, args->keyword_names, keywords.count * sizeof *names);
+				args->keyword_names = names;
+			}
+			args->keyword_names[keywords.count] = token_text(p, name);
+			for (uint32_t i = 0; i < keywords.count; i++)
+				if (args->keyword_names[i]->bytes == name->end - name->at &&
+				    !memcmp(args->keyword_names[i]->at, p->j->source + name->at,
+					    name->end - name->at))
+					mote_jinja_syntax(p, name, "keyword argument repeated");
+			mote_jinja_charge(p->j, keywords.count);
+			mote_jinja_push(p, &keywords, value);
+		} else {
+			valid = !args->star && !args->star_star && !keywords.count;
+			value = mote_jinja_parse_expression(p, true);
+			mote_jinja_push(p, &values, value);
+		}
+		if (!valid)
+			mote_jinja_syntax(p, open, "invalid syntax for function call expression");
+		mote_jinja_grow(p, owner, value);
+	}
+	mote_jinja_expect(p, JINJA_T_RPAREN);
+	args->values = values.at;
+	args->count = values.count;
+	args->keywords = keywords.at;
+	args->n_keywords = keywords.count;
+	return args;
+}
+
+static struct jinja_expr *parse_call(struct jinja_parser *p, struct jinja_expr *callee)
+{
+	struct jinja_expr *e = mote_jinja_unary(p, JINJA_CALL, p->t->at, callee);
+
+	e->args = parse_args(p, e);
+	return e;
+}
+
+/* A filter's or test's name, dots included. */
+static struct jinja_value parse_builtin_name(struct jinja_parser *p)
+{
+	const struct jinja_token *first = p->t;
+	struct jinja_builder b;
+
+	mote_jinja_expect(p, JINJA_T_NAME);
+	mote_jinja_begin(&b, p->j);
+	mote_jinja_put(&b, p->j->source + first->at, first->end - first->at, false);
+	while (mote_jinja_skip(p, JINJA_T_DOT)) {
+		mote_jinja_put(&b, ".", 1, false);
+		mote_jinja_put(&b, p->j->source + p->t->at, p->t->end - p->t->at, false);
+		mote_jinja_expect(p, JINJA_T_NAME);
+	}
+	return mote_jinja_string(mote_jinja_text(p->j, b.at, b.bytes, false));
+}
+
+static void note_unknown(struct jinja_parser *p, const struct jinja_expr *e)
+{
+	if (!e->builtin && !p->unknown && !p->soft)
+		p->unknown = e;
+}
+
+struct jinja_expr *mote_jinja_parse_filters(struct jinja_parser *p, struct jinja_expr *node, bool inline_first)
+{
+	struct jinja_expr *e;
+
+	while (inline_first || p->t->type == JINJA_T_PIPE) {
+		if (!inline_first)
+			p->t++;
+		inline_first = false;
+		e = mote_jinja_unary(p, JINJA_FILTER, p->t->at, node);
+		e->value = parse_builtin_name(p);
+		e->builtin = mote_jinja_find_filter(e->value.text->at, e->value.text->bytes);
+		note_unknown(p, e);
+		if (p->t->type == JINJA_T_LPAREN)
+			e->args = parse_args(p, e);
+		node = e;
+	}
+	return node;
+}
+
+static struct jinja_expr *parse_primary(struct jinja_parser *p);
+static struct jinja_expr *parse_postfix(struct jinja_parser *p, struct jinja_expr *node);
+
+static struct jinja_expr *parse_test(struct jinja_parser *p, struct jinja_expr *node)
+{
+	const struct jinja_token *start = p->t++;
+	struct jinja_expr *e = mote_jinja_unary(p, JINJA_TEST, start->at, node);
+	struct jinja_call_args *args;
+	bool negated = mote_jinja_at_name(p, p->t, "not");
+
+	if (negated)
+		p->t++;
+	e->value = parse_builtin_name(p);
+	e->builtin = mote_jinja_find_test(e->value.text->at, e->value.text->bytes);
+	note_unknown(p, e);
+	switch (p->t->type) {
+	case JINJA_T_LPAREN:
+		e->args = parse_args(p, e);
+		break;
+	case JINJA_T_NAME:
+		if (mote_jinja_at_name(p, p->t, "else") || mote_jinja_at_name(p, p->t, "or") ||
+		    mote_jinja_at_name(p, p->t, "and"))
+			break;
+		if (mote_jinja_at_name(p, p->t, "is"))
+			mote_jinja_syntax(p, p->t, "You cannot chain multiple tests with is");
+		/* fall through */
+	case JINJA_T_STRING:
+	case JINJA_T_INTEGER:
+	case JINJA_T_FLOAT:
+	case JINJA_T_LBRACKET:
+	case JINJA_T_LBRACE:
+		args = mote_jinja_alloc(p->j, sizeof *args);
+		args->values = mote_jinja_alloc_array(p->j, 1, sizeof *args->values);
+		args->values[0] = parse_postfix(p, parse_primary(p));
+		args->count = 1;
+		mote_jinja_grow(p, e, args->values[0]);
+		e->args = args;
+		break;
+	default:
+		break;
+	}
+	return negated ? mote_jinja_unary(p, JINJA_NOT, start->at, e) : e;
+}
+
+/* ---- primaries ---- */
+
+static struct jinja_expr *constant(struct jinja_parser *p, uint32_t at, struct jinja_value v)
+{
+	struct jinja_expr *e = mote_jinja_new_expr(p, JINJA_CONST, at);
+
+	e->value = v;
+	return e;
+}
+
+static struct jinja_value parse_number(struct jinja_parser *p, const struct jinja_token *t)
+{
+	char *digits = mote_jinja_alloc(p->j, t->end - t->at + 1);
+	struct jinja_value v;
+	size_t n = 0;
+	double x;
+
+	for (uint32_t i = t->at; i < t->end; i++)
+		if (p->j->source[i] != '_')
+			digits[n++] = p->j->source[i];
+	if (t->type == JINJA_T_FLOAT && mote_jinja_parse_float(p->j, digits, n, &x))
+		return mote_jinja_float(x);
+	if (t->type == JINJA_T_INTEGER && mote_jinja_parse_int(p->j, digits, n, 0, &v))
+		return v;
+	mote_jinja_syntax(p, t, "invalid number");
+}
+
+static struct jinja_expr *parse_name(struct jinja_parser *p)
+{
+	const struct jinja_token *t = p->t++;
+	struct jinja_expr *e;
+
+	if (mote_jinja_at_name(p, t, "true") || mote_jinja_at_name(p, t, "True"))
+		return constant(p, t->at, mote_jinja_bool(true));
+	if (mote_jinja_at_name(p, t, "false") || mote_jinja_at_name(p, t, "False"))
+		return constant(p, t->at, mote_jinja_bool(false));
+	if (mote_jinja_at_name(p, t, "none") || mote_jinja_at_name(p, t, "None"))
+		return constant(p, t->at, mote_jinja_none());
+	e = mote_jinja_new_expr(p, JINJA_NAME, t->at);
+	e->name = mote_jinja_intern(p, p->j->source + t->at, t->end - t->at);
+	return e;
+}
+
+static struct jinja_expr *parse_strings(struct jinja_parser *p)
+{
+	uint32_t at = p->t->at;
+	const struct jinja_text *t = mote_jinja_unescape(p->j, p->t->at + 1, p->t->end - 1);
+	struct jinja_builder b;
+
+	p->t++;
+	if (p->t->type == JINJA_T_STRING) {
+		mote_jinja_begin(&b, p->j);
+		mote_jinja_put_text(&b, t);
+		for (; p->t->type == JINJA_T_STRING; p->t++)
+			mote_jinja_put_text(&b, mote_jinja_unescape(p->j, p->t->at + 1, p->t->end - 1));
+		t = mote_jinja_end(&b);
+		mote_jinja_chars(p->j, t);
+	}
+	return constant(p, at, mote_jinja_string(t));
+}
+
+static struct jinja_expr *parse_list(struct jinja_parser *p)
+{
+	struct jinja_expr *e = mote_jinja_new_expr(p, JINJA_MAKE_LIST, p->t->at);
+	struct jinja_children items = { 0 };
+
+	p->t++;
+	while (p->t->type != JINJA_T_RBRACKET) {
+		if (items.count)
+			mote_jinja_expect(p, JINJA_T_COMMA);
+		if (p->t->type == JINJA_T_RBRACKET)
+			break;
+		mote_jinja_push(p, &items, mote_jinja_parse_expression(p, true));
+	}
+	mote_jinja_expect(p, JINJA_T_RBRACKET);
+	return mote_jinja_with_children(p, e, &items);
+}
+
+static struct jinja_expr *parse_dict(struct jinja_parser *p)
+{
+	struct jinja_expr *e = mote_jinja_new_expr(p, JINJA_MAKE_DICT, p->t->at);
+	struct jinja_children items = { 0 };
+
+	p->t++;
+	while (p->t->type != JINJA_T_RBRACE) {
+		if (items.count)
+			mote_jinja_expect(p, JINJA_T_COMMA);
+		if (p->t->type == JINJA_T_RBRACE)
+			break;
+		mote_jinja_push(p, &items, mote_jinja_parse_expression(p, true));
+		mote_jinja_expect(p, JINJA_T_COLON);
+		mote_jinja_push(p, &items, mote_jinja_parse_expression(p, true));
+	}
+	mote_jinja_expect(p, JINJA_T_RBRACE);
+	return mote_jinja_with_children(p, e, &items);
+}
+
+static struct jinja_expr *parse_primary(struct jinja_parser *p)
+{
+	const struct jinja_token *t = p->t;
+	struct jinja_expr *e;
+	char found[64];
+
+	p->j->at = t->at;
+	switch (t->type) {
+	case JINJA_T_NAME:
+		e = parse_name(p);
+		if (e->op == JINJA_NAME)
+			mote_jinja_note_name(p, e->name, true);
+		return e;
+	case JINJA_T_STRING:
+		return parse_strings(p);
+	case JINJA_T_INTEGER:
+	case JINJA_T_FLOAT:
+		p->t++;
+		return constant(p, t->at, parse_number(p, t));
+	case JINJA_T_LPAREN:
+		p->t++;
+		e = mote_jinja_parse_tuple(p, false, true, NULL, true);
+		mote_jinja_expect(p, JINJA_T_RPAREN);
+		return e;
+	case JINJA_T_LBRACKET:
+		return parse_list(p);
+	case JINJA_T_LBRACE:
+		return parse_dict(p);
+	default:
+		mote_jinja_describe(p, t, found);
+		mote_jinja_syntax(p, t, "unexpected %s", found);
+	}
+}
+
+/* One subscript, its bracket open: an expression, or a slice when a colon comes up. */
+static struct jinja_expr *parse_subscribed(struct jinja_parser *p, struct jinja_expr *object)
+{
+	struct jinja_expr *e, *parts[3] = { 0 };
+	uint32_t at = p->t->at;
+
+	if (p->t->type != JINJA_T_COLON)
+		parts[0] = mote_jinja_parse_expression(p, true);
+	if (p->t->type != JINJA_T_COLON)
+		return parts[0];
+	for (int i = 1; i < 3 && mote_jinja_skip(p, JINJA_T_COLON); i++)
+		if (p->t->type != JINJA_T_COLON && p->t->type != JINJA_T_RBRACKET && p->t->type != JINJA_T_COMMA)
+			parts[i] = mote_jinja_parse_expression(p, true);
+	if (p->t->type == JINJA_T_COMMA)
+		mote_jinja_syntax(p, p->t, "a slice among several subscripts");
+	e = mote_jinja_unary(p, JINJA_SLICE, at, object);
+	e->b = parts[0];
+	e->c = parts[1];
+	e->d = parts[2];
+	for (int i = 0; i < 3; i++)
+		mote_jinja_grow(p, e, parts[i]);
+	return e;
+}
+
+static struct jinja_expr *parse_subscript(struct jinja_parser *p, struct jinja_expr *node)
+{
+	const struct jinja_token *open = p->t++, *t = p->t;
+	struct jinja_expr *e, *index;
+	struct jinja_children several = { 0 };
+
+	if (open->type == JINJA_T_DOT) {
+		p->t++;
+		if (t->type == JINJA_T_INTEGER)
+			return mote_jinja_binary(p, JINJA_ITEM, open->at, node,
+						 constant(p, t->at, parse_number(p, t)));
+		if (t->type != JINJA_T_NAME)
+			mote_jinja_syntax(p, t, "expected name or number");
+		e = mote_jinja_unary(p, JINJA_ATTRIBUTE, t->at, node);
+		e->value = mote_jinja_string(token_text(p, t));
+		return e;
+	}
+	while (p->t->type != JINJA_T_RBRACKET) {
+		if (several.count)
+			mote_jinja_expect(p, JINJA_T_COMMA);
+		index = parse_subscribed(p, node);
+		if (index->op == JINJA_SLICE && index->a == node && several.count)
+			mote_jinja_syntax(p, t, "a slice among several subscripts");
+		mote_jinja_push(p, &several, index);
+	}
+	mote_jinja_expect(p, JINJA_T_RBRACKET);
+	if (several.count == 1 && several.at[0]->op == JINJA_SLICE && several.at[0]->a == node)
+		return several.at[0];
+	index = several.count == 1 ? several.at[0] :
+		mote_jinja_with_children(p, mote_jinja_new_expr(p, JINJA_MAKE_TUPLE, open->at), &several);
+	return mote_jinja_binary(p, JINJA_ITEM, open->at, node, index);
+}
+
+static struct jinja_expr *parse_postfix(struct jinja_parser *p, struct jinja_expr *node)
+{
+	for (;;) {
+		if (p->t->type == JINJA_T_DOT || p->t->type == JINJA_T_LBRACKET)
+			node = parse_subscript(p, node);
+		else if (p->t->type == JINJA_T_LPAREN)
+			node = parse_call(p, node);
+		else
+			return node;
+	}
+}
+
+struct jinja_expr *mote_jinja_parse_unary(struct jinja_parser *p, bool with_filter)
+{
+	uint32_t at = p->t->at;
+	struct jinja_expr *node;
+
+	mote_jinja_enter(p->j, JINJA_MAX_NESTING);
+	if (mote_jinja_skip(p, JINJA_T_SUB))
+		node = mote_jinja_unary(p, JINJA_NEG, at, mote_jinja_parse_unary(p, false));
+	else if (mote_jinja_skip(p, JINJA_T_ADD))
+		node = mote_jinja_unary(p, JINJA_POS, at, mote_jinja_parse_unary(p, false));
+	else
+		node = parse_primary(p);
+	node = parse_postfix(p, node);
+	for (; with_filter;) {
+		if (p->t->type == JINJA_T_PIPE)
+			node = mote_jinja_parse_filters(p, node, false);
+		else if (mote_jinja_at_name(p, p->t, "is"))
+			node = parse_test(p, node);
+		else if (p->t->type == JINJA_T_LPAREN)
+			node = parse_call(p, node);
+		else
+			break;
+	}
+	p->j->depth--;
+	return node;
+}
+
+/* What is assigned to: a name, in {% set %} also the attribute of a namespace, or an expression which the caller
+ * then refuses unless it is a tuple of such. */
+static struct jinja_expr *parse_target(struct jinja_parser *p)
+{
+	struct jinja_expr *e;
+
+	if (p->t->type != JINJA_T_NAME)
+		return parse_primary(p);
+	e = parse_name(p);
+	if (e->op != JINJA_NAME || !p->namespace_targets || !mote_jinja_skip(p, JINJA_T_DOT))
+		return e;
+	e->op = JINJA_NAMESPACE_TARGET;
+	e->value = mote_jinja_string(token_text(p, p->t));
+	mote_jinja_note_name(p, e->name, true);
+	mote_jinja_expect(p, JINJA_T_NAME);
+	return e;
+}
+
+struct jinja_expr *mote_jinja_parse_tuple(struct jinja_parser *p, bool simplified, bool with_condition,
+					  const char *end_name, bool parenthesised)
+{
+	struct jinja_children items = { 0 };
+	uint32_t at = p->t->at;
+	bool is_tuple = false;
+	char found[64];
+
+	for (;;) {
+		if (items.count)
+			mote_jinja_expect(p, JINJA_T_COMMA);
+		if (p->t->type == JINJA_T_VARIABLE_END || p->t->type == JINJA_T_BLOCK_END ||
+		    p->t->type == JINJA_T_RPAREN || (end_name && mote_jinja_at_name(p, p->t, end_name)))
+			break;
+		mote_jinja_push(p, &items,
+				simplified ? parse_target(p) : mote_jinja_parse_expression(p, with_condition));
+		if (p->t->type != JINJA_T_COMMA)
+			break;
+		is_tuple = true;
+	}
+	if (!is_tuple && items.count)
+		return items.at[0];
+	if (!is_tuple && !parenthesised) {
+		mote_jinja_describe(p, p->t, found);
+		mote_jinja_syntax(p, p->t, "expected an expression, got %s", found);
+	}
+	return mote_jinja_with_children(p, mote_jinja_new_expr(p, JINJA_MAKE_TUPLE, at), &items);
+}

@@ -1,0 +1,565 @@
+/* Statements: what stands between {% and %}, and the data and expressions around it.
+ *
+ * Left out, by name: template inheritance and inclusion (a chat template is one file), autoescape.
+ */
+#include "runtime/template/template_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* A macro, call block or loop around the statements being parsed: whether its body uses the special names. */
+struct jinja_enclosing {
+	struct jinja_enclosing *outer;
+	struct jinja_signature *signature; /* NULL: a loop */
+	bool caller_hidden, varargs_hidden, kwargs_hidden; /* assigned to before they were used */
+	bool *captures;                    /* of a loop */
+};
+
+static struct jinja_stmt *parse_body(struct jinja_parser *p, const char *const *ends, const char *tag, uint32_t at);
+
+_Noreturn void mote_jinja_syntax(struct jinja_parser *p, const struct jinja_token *t, const char *format, ...)
+{
+	char message[400];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(message, sizeof message, format, list);
+	va_end(list);
+	p->j->at = t->at;
+	mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT, "%s", message);
+}
+
+void mote_jinja_describe(const struct jinja_parser *p, const struct jinja_token *t, char out[64])
+{
+	size_t n = t->end - t->at;
+	const char *more = "";
+
+	if (t->type == JINJA_T_EOF || t->type == JINJA_T_DATA) {
+		snprintf(out, 64, "%s", t->type == JINJA_T_EOF ? "end of template" : "template text");
+		return;
+	}
+	if (n > 40) {
+		n = 40;
+		while (((unsigned char)p->j->source[t->at + n] & 0xc0) == 0x80)
+			n--;
+		more = "...";
+	}
+	snprintf(out, 64, "'%.*s%s'", (int)n, p->j->source + t->at, more);
+}
+
+bool mote_jinja_skip(struct jinja_parser *p, enum jinja_token_type type)
+{
+	if (p->t->type != type)
+		return false;
+	p->t++;
+	return true;
+}
+
+void mote_jinja_expect(struct jinja_parser *p, enum jinja_token_type type)
+{
+	static const char *const names[] = {
+		"end of template", "template text", "'{{'", "'}}'", "'{%'", "'%}'", "a name", "a string",
+		"an integer", "a float", "'+'", "'-'", "'/'", "'//'", "'*'", "'%'", "'**'", "'~'", "'['",
+		"']'", "'('", "')'", "'{'", "'}'", "'=='", "'!='", "'>'", "'>='", "'<'", "'<='", "'='", "'.'",
+		"':'", "'|'", "','", "';'"
+	};
+	char found[64];
+
+	if (p->t->type == type) {
+		p->t++;
+		return;
+	}
+	mote_jinja_describe(p, p->t, found);
+	mote_jinja_syntax(p, p->t, "expected %s, got %s", names[type], found);
+}
+
+bool mote_jinja_at_name(const struct jinja_parser *p, const struct jinja_token *t, const char *name)
+{
+	return t->type == JINJA_T_NAME && strlen(name) == t->end - t->at &&
+	       !memcmp(p->j->source + t->at, name, t->end - t->at);
+}
+
+static void expect_name(struct jinja_parser *p, const char *name)
+{
+	char found[64];
+
+	if (mote_jinja_at_name(p, p->t, name)) {
+		p->t++;
+		return;
+	}
+	mote_jinja_describe(p, p->t, found);
+	mote_jinja_syntax(p, p->t, "expected '%s', got %s", name, found);
+}
+
+/* ---- variables ---- */
+
+static uint32_t name_hash(const char *at, size_t bytes)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < bytes; i++)
+		h = (h ^ (unsigned char)at[i]) * 16777619u;
+	return h;
+}
+
+static void grow_names(struct jinja_parser *p)
+{
+	const struct jinja_text **grown;
+	uint32_t slot;
+
+	p->names_capacity = p->names_capacity ? p->names_capacity * 2 : 64;
+	grown = mote_jinja_alloc_array(p->j, p->names_capacity, sizeof *grown);
+	if (p->n_names)
+		memcpy(grown, p->names, p->n_names * sizeof *grown);
+	p->names = grown;
+	p->n_name_slots = p->names_capacity * 2;
+	p->name_slots = mote_jinja_alloc_array(p->j, p->n_name_slots, sizeof *p->name_slots);
+	for (uint32_t i = 0; i < p->n_names; i++) {
+		slot = name_hash(grown[i]->at, grown[i]->bytes) & (p->n_name_slots - 1);
+		while (p->name_slots[slot])
+			slot = (slot + 1) & (p->n_name_slots - 1);
+		p->name_slots[slot] = i + 1;
+	}
+}
+
+uint32_t mote_jinja_intern(struct jinja_parser *p, const char *at, size_t bytes)
+{
+	uint32_t slot, found;
+
+	if (p->n_names == p->names_capacity)
+		grow_names(p);
+	slot = name_hash(at, bytes) & (p->n_name_slots - 1);
+	while ((found = p->name_slots[slot])) {
+		mote_jinja_charge(p->j, 1);
+		if (p->names[found - 1]->bytes == bytes && !memcmp(p->names[found - 1]->at, at, bytes))
+			return found - 1;
+		slot = (slot + 1) & (p->n_name_slots - 1);
+	}
+	p->names[p->n_names] = mote_jinja_text(p->j, at, bytes, false);
+	p->name_slots[slot] = ++p->n_names;
+	return p->n_names - 1;
+}
+
+/* A macro gets caller, varargs and kwargs only where its body reads them before it assigns to them. */
+void mote_jinja_note_name(struct jinja_parser *p, uint32_t name, bool load)
+{
+	struct jinja_enclosing *e;
+	bool *hidden, *used;
+
+	if (name != JINJA_NAME_CALLER && name != JINJA_NAME_VARARGS && name != JINJA_NAME_KWARGS)
+		return;
+	for (e = p->enclosing; e; e = e->outer) {
+		if (!e->signature)
+			continue;
+		hidden = name == JINJA_NAME_CALLER ? &e->caller_hidden :
+			 name == JINJA_NAME_VARARGS ? &e->varargs_hidden : &e->kwargs_hidden;
+		used = name == JINJA_NAME_CALLER ? &e->signature->uses_caller :
+		       name == JINJA_NAME_VARARGS ? &e->signature->uses_varargs : &e->signature->uses_kwargs;
+		if (!load)
+			*hidden = true;
+		else if (!*hidden)
+			*used = true;
+	}
+}
+
+static void check_target(struct jinja_parser *p, const struct jinja_expr *e)
+{
+	p->j->at = e->at;
+	if (e->op == JINJA_NAME) {
+		for (const struct jinja_enclosing *in = p->enclosing; in; in = in->outer)
+			if (in->captures && e->name == JINJA_NAME_LOOP)
+				mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT, "can't assign to the special variable 'loop'");
+		mote_jinja_note_name(p, e->name, false);
+	} else if (e->op == JINJA_MAKE_TUPLE) {
+		for (uint32_t i = 0; i < e->n_list; i++)
+			check_target(p, e->list[i]);
+	} else if (e->op != JINJA_NAMESPACE_TARGET) {
+		mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT, "can't assign to this expression");
+	}
+}
+
+static struct jinja_expr *parse_assign_target(struct jinja_parser *p, const char *end_name, bool with_namespace)
+{
+	bool outer = p->namespace_targets;
+	struct jinja_expr *e;
+
+	p->namespace_targets = with_namespace;
+	e = mote_jinja_parse_tuple(p, true, true, end_name, false);
+	p->namespace_targets = outer;
+	check_target(p, e);
+	return e;
+}
+
+static uint32_t parse_plain_name(struct jinja_parser *p)
+{
+	const struct jinja_token *t = p->t;
+	uint32_t name;
+
+	mote_jinja_expect(p, JINJA_T_NAME);
+	name = mote_jinja_intern(p, p->j->source + t->at, t->end - t->at);
+	if (mote_jinja_at_name(p, t, "true") || mote_jinja_at_name(p, t, "false") ||
+	    mote_jinja_at_name(p, t, "none") || mote_jinja_at_name(p, t, "True") ||
+	    mote_jinja_at_name(p, t, "False") || mote_jinja_at_name(p, t, "None"))
+		mote_jinja_syntax(p, t, "can't assign to a constant");
+	mote_jinja_note_name(p, name, false);
+	return name;
+}
+
+/* ---- statements ---- */
+
+static struct jinja_stmt *new_stmt(struct jinja_parser *p, enum jinja_statement op, uint32_t at)
+{
+	struct jinja_stmt *s = mote_jinja_alloc(p->j, sizeof *s);
+
+	s->op = (uint8_t)op;
+	s->at = at;
+	return s;
+}
+
+/* The body of a block that has its own scope: unknown filters in it are errors at once, wherever it stands. */
+static struct jinja_stmt *parse_scoped(struct jinja_parser *p, const char *const *ends, const char *tag, uint32_t at)
+{
+	bool soft = p->soft;
+	struct jinja_stmt *body;
+
+	p->soft = false;
+	body = parse_body(p, ends, tag, at);
+	p->soft = soft;
+	return body;
+}
+
+static struct jinja_stmt *parse_for(struct jinja_parser *p)
+{
+	static const char *const ends[] = { "endfor", "else", NULL }, *const last[] = { "endfor", NULL };
+	struct jinja_stmt *s = new_stmt(p, JINJA_FOR, p->t++->at);
+	struct jinja_enclosing here = { .outer = p->enclosing, .captures = &s->captures };
+
+	p->enclosing = &here;
+	s->target = parse_assign_target(p, "in", false);
+	p->enclosing = here.outer;
+	expect_name(p, "in");
+	s->expr = mote_jinja_parse_tuple(p, false, false, "recursive", false);
+	if (mote_jinja_at_name(p, p->t, "if")) {
+		p->t++;
+		s->test = mote_jinja_parse_expression(p, true);
+	}
+	if (mote_jinja_at_name(p, p->t, "recursive")) {
+		p->t++;
+		s->recursive = s->captures = true;
+	}
+	p->enclosing = &here;
+	s->body = parse_scoped(p, ends, "for", s->at);
+	p->enclosing = here.outer;
+	if (mote_jinja_at_name(p, p->t++, "else")) {
+		s->orelse = parse_scoped(p, last, "for", s->at);
+		p->t++;
+	}
+	return s;
+}
+
+static struct jinja_stmt *parse_if(struct jinja_parser *p)
+{
+	static const char *const ends[] = { "elif", "else", "endif", NULL }, *const last[] = { "endif", NULL };
+	struct jinja_stmt *first = NULL, *s = NULL, *next;
+	uint32_t at = p->t->at;
+	bool soft = p->soft;
+
+	do {
+		next = new_stmt(p, JINJA_IF, p->t++->at);
+		next->is_elif = s != NULL;
+		if (s)
+			s->orelse = next;
+		else
+			first = next;
+		s = next;
+		p->soft = true;
+		s->expr = mote_jinja_parse_tuple(p, false, false, NULL, false);
+		s->body = parse_body(p, ends, "if", at);
+	} while (mote_jinja_at_name(p, p->t, "elif"));
+	if (mote_jinja_at_name(p, p->t++, "else")) {
+		s->orelse = parse_body(p, last, "if", at);
+		p->t++;
+	}
+	p->soft = soft;
+	return first;
+}
+
+static struct jinja_stmt *parse_set(struct jinja_parser *p)
+{
+	static const char *const ends[] = { "endset", NULL };
+	struct jinja_stmt *s = new_stmt(p, JINJA_SET, p->t++->at);
+
+	s->target = parse_assign_target(p, NULL, true);
+	if (mote_jinja_skip(p, JINJA_T_ASSIGN)) {
+		s->expr = mote_jinja_parse_tuple(p, false, true, NULL, false);
+		return s;
+	}
+	s->op = JINJA_SET_BLOCK;
+	s->expr = mote_jinja_parse_filters(p, NULL, false);
+	s->body = parse_scoped(p, ends, "set", s->at);
+	p->t++;
+	return s;
+}
+
+static void parse_signature(struct jinja_parser *p, struct jinja_signature *out)
+{
+	struct jinja_expr **defaults;
+	uint32_t *names;
+	bool any_default = false;
+
+	mote_jinja_expect(p, JINJA_T_LPAREN);
+	while (p->t->type != JINJA_T_RPAREN) {
+		if (out->count)
+			mote_jinja_expect(p, JINJA_T_COMMA);
+		if (!(out->count & (out->count - 1))) {
+			names = mote_jinja_alloc_array(p->j, out->count ? 2 * out->count : 1, sizeof *names);
+			defaults = mote_jinja_alloc_array(p->j, out->count ? 2 * out->count : 1, sizeof *defaults);
+			if (out->count) {
+				memcpy(names, out->names, out->count * sizeof *names);
+				memcpy(defaults, out->defaults, out->count * sizeof *defaults);
+			}
+			out->names = names;
+			out->defaults = defaults;
+		}
+		out->names[out->count] = parse_plain_name(p);
+		mote_jinja_charge(p->j, out->count);
+		for (uint32_t i = 0; i < out->count; i++)
+			if (out->names[i] == out->names[out->count])
+				mote_jinja_syntax(p, p->t - 1, "duplicate argument in a definition");
+		if (mote_jinja_skip(p, JINJA_T_ASSIGN)) {
+			out->defaults[out->count] = mote_jinja_parse_expression(p, true);
+			any_default = true;
+		} else if (any_default) {
+			mote_jinja_syntax(p, p->t, "non-default argument follows default argument");
+		}
+		out->count++;
+	}
+	p->t++;
+}
+
+static struct jinja_stmt *parse_macro_body(struct jinja_parser *p, const char *const *ends, const char *tag,
+					   struct jinja_stmt *s)
+{
+	struct jinja_enclosing here = { .outer = p->enclosing, .signature = &s->signature };
+	struct jinja_enclosing *e;
+
+	for (e = p->enclosing; e; e = e->outer)
+		if (e->captures)
+			*e->captures = true;
+	p->enclosing = &here;
+	s->body = parse_scoped(p, ends, tag, s->at);
+	p->enclosing = here.outer;
+	p->t++;
+	for (uint32_t i = 0; i < s->signature.count; i++) {
+		if (s->signature.names[i] == JINJA_NAME_VARARGS)
+			s->signature.uses_varargs = false;
+		if (s->signature.names[i] == JINJA_NAME_KWARGS)
+			s->signature.uses_kwargs = false;
+		if (s->signature.names[i] != JINJA_NAME_CALLER || !s->signature.uses_caller)
+			continue;
+		if (!s->signature.defaults[i]) {
+			p->j->at = s->at;
+			mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT,
+					"the special argument \"caller\" must be omitted or be given a default");
+		}
+		s->signature.uses_caller = false; /* an argument like others */
+	}
+	return s;
+}
+
+static struct jinja_stmt *parse_macro(struct jinja_parser *p)
+{
+	static const char *const ends[] = { "endmacro", NULL };
+	struct jinja_stmt *s = new_stmt(p, JINJA_MACRO_DEF, p->t++->at);
+
+	s->name = parse_plain_name(p);
+	parse_signature(p, &s->signature);
+	return parse_macro_body(p, ends, "macro", s);
+}
+
+static struct jinja_stmt *parse_call_block(struct jinja_parser *p)
+{
+	static const char *const ends[] = { "endcall", NULL };
+	struct jinja_stmt *s = new_stmt(p, JINJA_CALL_BLOCK, p->t->at);
+	const struct jinja_token *start = p->t++;
+
+	if (p->t->type == JINJA_T_LPAREN)
+		parse_signature(p, &s->signature);
+	s->expr = mote_jinja_parse_expression(p, true);
+	if (s->expr->op != JINJA_CALL)
+		mote_jinja_syntax(p, start, "expected call");
+	return parse_macro_body(p, ends, "call", s);
+}
+
+static struct jinja_stmt *parse_filter_block(struct jinja_parser *p)
+{
+	static const char *const ends[] = { "endfilter", NULL };
+	struct jinja_stmt *s = new_stmt(p, JINJA_FILTER_BLOCK, p->t++->at);
+
+	s->expr = mote_jinja_parse_filters(p, NULL, true);
+	s->body = parse_scoped(p, ends, "filter", s->at);
+	p->t++;
+	return s;
+}
+
+static struct jinja_stmt *parse_with(struct jinja_parser *p)
+{
+	static const char *const ends[] = { "endwith", NULL };
+	struct jinja_stmt *s = new_stmt(p, JINJA_WITH, p->t++->at);
+	struct jinja_expr **targets, **values;
+
+	while (p->t->type != JINJA_T_BLOCK_END) {
+		if (s->n_list)
+			mote_jinja_expect(p, JINJA_T_COMMA);
+		if (!(s->n_list & (s->n_list - 1))) {
+			targets = mote_jinja_alloc_array(p->j, s->n_list ? 2 * s->n_list : 1, sizeof *targets);
+			values = mote_jinja_alloc_array(p->j, s->n_list ? 2 * s->n_list : 1, sizeof *values);
+			if (s->n_list) {
+				memcpy(targets, s->targets, s->n_list * sizeof *targets);
+				memcpy(values, s->values, s->n_list * sizeof *values);
+			}
+			s->targets = targets;
+			s->values = values;
+		}
+		s->targets[s->n_list] = parse_assign_target(p, NULL, false);
+		mote_jinja_expect(p, JINJA_T_ASSIGN);
+		s->values[s->n_list++] = mote_jinja_parse_expression(p, true);
+	}
+	s->body = parse_scoped(p, ends, "with", s->at);
+	p->t++;
+	return s;
+}
+
+/* transformers' tag around an assistant's answer: a call block whose caller is called at once. */
+static struct jinja_stmt *parse_generation(struct jinja_parser *p)
+{
+	static const char *const ends[] = { "endgeneration", NULL };
+	struct jinja_stmt *s = new_stmt(p, JINJA_GENERATION, p->t++->at);
+
+	return parse_macro_body(p, ends, "generation", s);
+}
+
+static struct jinja_stmt *parse_print(struct jinja_parser *p)
+{
+	struct jinja_stmt *first = NULL, **link = &first;
+
+	p->t++;
+	while (p->t->type != JINJA_T_BLOCK_END) {
+		if (first)
+			mote_jinja_expect(p, JINJA_T_COMMA);
+		*link = new_stmt(p, JINJA_OUTPUT, p->t->at);
+		(*link)->expr = mote_jinja_parse_expression(p, true);
+		link = &(*link)->next;
+	}
+	return first;
+}
+
+static struct jinja_stmt *parse_jump(struct jinja_parser *p)
+{
+	bool is_break = mote_jinja_at_name(p, p->t, "break");
+
+	/* A macro's body is a function of its own, and no loop. */
+	if (!p->enclosing || p->enclosing->signature)
+		mote_jinja_syntax(p, p->t, "'%s' outside of a loop", is_break ? "break" : "continue");
+	return new_stmt(p, is_break ? JINJA_BREAK : JINJA_CONTINUE, p->t++->at);
+}
+
+static struct jinja_stmt *parse_statement(struct jinja_parser *p)
+{
+	static const struct {
+		const char *name;
+		struct jinja_stmt *(*parse)(struct jinja_parser *p);
+	} tags[] = {
+		{ "if", parse_if }, { "for", parse_for }, { "set", parse_set }, { "macro", parse_macro },
+		{ "call", parse_call_block }, { "filter", parse_filter_block }, { "with", parse_with },
+		{ "generation", parse_generation }, { "break", parse_jump }, { "continue", parse_jump },
+		{ "print", parse_print },
+	};
+	static const char *const left_out[] = { "autoescape", "block", "extends", "import", "include", "from" };
+	char found[64];
+
+	if (p->t->type != JINJA_T_NAME)
+		mote_jinja_syntax(p, p->t, "tag name expected");
+	for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
+		if (mote_jinja_at_name(p, p->t, tags[i].name))
+			return tags[i].parse(p);
+	p->j->at = p->t->at;
+	for (size_t i = 0; i < sizeof left_out / sizeof left_out[0]; i++)
+		if (mote_jinja_at_name(p, p->t, left_out[i]))
+			mote_jinja_fail(p->j, MOTE_ERROR_UNSUPPORTED, "tag '%s' is not supported", left_out[i]);
+	mote_jinja_describe(p, p->t, found);
+	if (p->innermost)
+		mote_jinja_syntax(p, p->t, "unknown tag %s; looking for %s to close '%s'", found,
+				  p->waiting_for, p->innermost);
+	mote_jinja_syntax(p, p->t, "unknown tag %s", found);
+}
+
+/* Statements up to one of the end tags, at whose name the parser then stands, or to the end (ends NULL). */
+static struct jinja_stmt *parse_statements(struct jinja_parser *p, const char *const *ends)
+{
+	struct jinja_stmt *first = NULL, **link = &first;
+
+	for (;;) {
+		switch (p->t->type) {
+		case JINJA_T_EOF:
+			return first;
+		case JINJA_T_DATA:
+			*link = new_stmt(p, JINJA_DATA, p->t->at);
+			(*link)->data = mote_jinja_text(p->j, p->j->source + p->t->at, p->t->end - p->t->at, false);
+			p->t++;
+			break;
+		case JINJA_T_VARIABLE_BEGIN:
+			p->t++;
+			*link = new_stmt(p, JINJA_OUTPUT, p->t->at);
+			(*link)->expr = mote_jinja_parse_tuple(p, false, true, NULL, false);
+			mote_jinja_expect(p, JINJA_T_VARIABLE_END);
+			break;
+		default: /* block begin */
+			p->t++;
+			for (size_t i = 0; ends && ends[i]; i++)
+				if (mote_jinja_at_name(p, p->t, ends[i]))
+					return first;
+			*link = parse_statement(p);
+			mote_jinja_expect(p, JINJA_T_BLOCK_END);
+			break;
+		}
+		if (p->unknown) {
+			p->j->at = p->unknown->at;
+			mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT, "no %s named '%s'",
+					p->unknown->op == JINJA_FILTER ? "filter" : "test",
+					p->unknown->value.text->at);
+		}
+		while (*link)
+			link = &(*link)->next;
+	}
+}
+
+static struct jinja_stmt *parse_body(struct jinja_parser *p, const char *const *ends, const char *tag, uint32_t at)
+{
+	const char *innermost = p->innermost, *waiting_for = p->waiting_for;
+	struct jinja_stmt *body;
+
+	mote_jinja_enter(p->j, JINJA_MAX_NESTING);
+	mote_jinja_skip(p, JINJA_T_COLON); /* allowed, as in Python */
+	mote_jinja_expect(p, JINJA_T_BLOCK_END);
+	p->innermost = tag;
+	p->waiting_for = ends[0];
+	body = parse_statements(p, ends);
+	if (p->t->type == JINJA_T_EOF) {
+		p->j->at = at;
+		mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT, "unexpected end of template: '%s' is not closed", tag);
+	}
+	p->innermost = innermost;
+	p->waiting_for = waiting_for;
+	p->j->depth--;
+	return body;
+}
+
+struct jinja_stmt *mote_jinja_parse(struct jinja_parser *p)
+{
+	static const char *const special[] = { "loop", "caller", "varargs", "kwargs" };
+
+	for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
+		mote_jinja_intern(p, special[i], strlen(special[i]));
+	return parse_statements(p, NULL);
+}

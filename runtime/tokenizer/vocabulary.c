@@ -1,0 +1,127 @@
+/* What opening builds beside the section: the table of single characters, by which the models begin, and facts that
+ * encoding wants to know beforehand. Everything here is small next to the vocabulary. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/tokenizer/tokenizer_internal.h"
+
+static enum mote_status out_of_memory(struct mote_error *error)
+{
+	return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a tokenizer");
+}
+
+static uint32_t far_slot(const struct mote_tokenizer *t, uint32_t c)
+{
+	uint32_t slot = c * 0x9e3779b1u >> 12 & t->far_mask;
+
+	while (t->far_char[slot] && t->far_char[slot] != c + 1)
+		slot = (slot + 1) & t->far_mask;
+	return slot;
+}
+
+int32_t mote_tokenizer_char_id(const struct mote_tokenizer *t, uint32_t c)
+{
+	uint32_t slot;
+
+	if (c < 512)
+		return t->char_id[c];
+	slot = far_slot(t, c);
+	return t->far_char[slot] ? t->far_id[slot] : -1;
+}
+
+static void set_char(struct mote_tokenizer *t, uint32_t c, uint32_t id)
+{
+	uint32_t slot;
+
+	if (c < 512) {
+		t->char_id[c] = (int32_t)id;
+		return;
+	}
+	slot = far_slot(t, c);
+	t->far_char[slot] = c + 1;
+	t->far_id[slot] = (int32_t)id;
+}
+
+/* The models' own tokens of one character, and of one byte. */
+static enum mote_status build_chars(struct mote_tokenizer *t, const uint64_t *foreign, struct mote_error *error)
+{
+	uint32_t count = 0, slots = 64;
+	size_t bytes, length;
+
+	memset(t->char_id, 0xff, sizeof t->char_id);
+	memset(t->byte_id, 0xff, sizeof t->byte_id);
+	for (uint32_t id = 0; id < t->n_ids; id++) {
+		const char *text = token_text(t, id, &bytes);
+
+		count += bytes > 1 && bytes <= 4 && utf8_length(text[0]) == bytes;
+	}
+	while (slots < 2 * count)
+		slots *= 2;
+	t->far_char = calloc(slots, sizeof *t->far_char);
+	t->far_id = calloc(slots, sizeof *t->far_id);
+	t->far_mask = slots - 1;
+	if (!t->far_char || !t->far_id)
+		return out_of_memory(error);
+	for (uint32_t id = 0; id < t->n_ids; id++) {
+		const char *text = token_text(t, id, &bytes);
+
+		if (foreign[id / 64] >> (id % 64) & 1)
+			continue;
+		if (bytes && bytes <= 4 && utf8_length(text[0]) == bytes)
+			set_char(t, utf8_decode(text, &length), id);
+		if (t->model_flags & MODEL_BYTE_FALLBACK && bytes == 6 && text[0] == '<') {
+			static const char hex[] = "0123456789ABCDEF";
+			const char *high = memchr(hex, text[3], 16), *low = memchr(hex, text[4], 16);
+
+			if (high && low && !memcmp(text, "<0x", 3) && text[5] == '>')
+				t->byte_id[(high - hex) * 16 + (low - hex)] = (int32_t)id;
+		}
+	}
+	return MOTE_OK;
+}
+
+/* True when U+2581 is a token and in every token comes only at the start (or behind another of its kind). */
+static bool can_cut_at_space(const struct mote_tokenizer *t)
+{
+	size_t bytes;
+
+	if (t->model != MODEL_BPE || t->byte_level || t->prefix_bytes || t->suffix_bytes ||
+	    t->model_flags & MODEL_IGNORE_MERGES || mote_tokenizer_char_id(t, 0x2581) < 0)
+		return false;
+	for (uint32_t id = 0; id < t->n_ids; id++) {
+		const char *text = token_text(t, id, &bytes), *stop = text + bytes;
+		bool may = true;
+
+		for (; text < stop; text += utf8_length(*text)) {
+			bool meta = stop - text >= 3 && !memcmp(text, "\xe2\x96\x81", 3);
+
+			if (meta && !may)
+				return false;
+			may = meta;
+		}
+	}
+	return true;
+}
+
+enum mote_status mote_tokenizer_build(struct mote_tokenizer *t, struct mote_error *error)
+{
+	uint64_t *foreign = calloc(t->n_ids / 64 + 1, sizeof *foreign); /* ids that the model does not know */
+	enum mote_status status;
+
+	if (!foreign)
+		return out_of_memory(error);
+	for (uint32_t i = 0; i < t->phase_begin[PHASES]; i++)
+		if (t->added[i].flags & ADDED_NOT_IN_MODEL)
+			foreign[t->added[i].id / 64] |= UINT64_C(1) << (t->added[i].id % 64);
+	status = build_chars(t, foreign, error);
+	free(foreign);
+	if (status)
+		return status;
+	t->cut_at_space = can_cut_at_space(t);
+	for (unsigned byte = 0; byte < 256; byte++)
+		t->symbol[byte] = mote_tokenizer_char_id(t, mote_tokenizer_byte_to_char((uint8_t)byte));
+	t->plain_bytes = t->byte_level && t->model == MODEL_BPE && !t->prefix_bytes && !t->suffix_bytes &&
+			 t->unk == MOTE_TOKENIZER_NONE &&
+			 !(t->model_flags & (MODEL_IGNORE_MERGES | MODEL_BYTE_FALLBACK));
+	return MOTE_OK;
+}
