@@ -126,9 +126,9 @@ static enum mote_status parse_size(const char *text, const char *option, uint64_
 
 static enum mote_status set_goal(struct command *c, enum mote_goal goal, struct mote_error *error)
 {
-	if (c->options.goal != MOTE_GOAL_TYPE && c->options.goal != goal)
+	if (c->options.aim.goal != MOTE_GOAL_TYPE && c->options.aim.goal != goal)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--budget and --bits contradict each other");
-	c->options.goal = goal;
+	c->options.aim.goal = goal;
 	return MOTE_OK;
 }
 
@@ -206,15 +206,15 @@ static enum mote_status take_option(struct command *c, int option, struct mote_e
 	case OPT_BUDGET:
 		status = set_goal(c, MOTE_GOAL_BYTES, error);
 		if (status == MOTE_OK)
-			status = parse_size(optarg, "--budget", &c->options.budget_bytes, error);
+			status = parse_size(optarg, "--budget", &c->options.aim.budget_bytes, error);
 		break;
 	case OPT_BITS:
 		status = set_goal(c, MOTE_GOAL_BITS, error);
 		if (status == MOTE_OK)
-			status = parse_positive(optarg, "--bits", &c->options.bits, error);
+			status = parse_positive(optarg, "--bits", &c->options.aim.bits, error);
 		break;
 	case OPT_MAX_KLD:
-		status = parse_positive(optarg, "--max-kld", &c->options.max_kld, error);
+		status = parse_positive(optarg, "--max-kld", &c->options.aim.max_kld, error);
 		break;
 	case OPT_MAX_PPL:
 		status = parse_positive(optarg, "--max-ppl-ratio", &c->options.max_ppl_ratio, error);
@@ -243,14 +243,14 @@ static enum mote_status check_command(struct command *c, struct mote_error *erro
 
 	if (!o->output)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "-o OUT.mote is missing");
-	if (c->have_type && o->goal != MOTE_GOAL_TYPE)
+	if (c->have_type && o->aim.goal != MOTE_GOAL_TYPE)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--type contradicts --budget and --bits");
-	if (!c->have_type && o->goal == MOTE_GOAL_TYPE && o->max_kld > 0)
-		o->goal = MOTE_GOAL_KLD;
-	if (!c->have_type && o->goal == MOTE_GOAL_TYPE)
+	if (!c->have_type && o->aim.goal == MOTE_GOAL_TYPE && o->aim.max_kld > 0)
+		o->aim.goal = MOTE_GOAL_KLD;
+	if (!c->have_type && o->aim.goal == MOTE_GOAL_TYPE)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
 				      "what shall it become? --type q4, or --budget, --bits, --max-kld");
-	if (o->no_validation && (c->validate_path || o->max_kld > 0 || o->max_ppl_ratio > 0))
+	if (o->no_validation && (c->validate_path || o->aim.max_kld > 0 || o->max_ppl_ratio > 0))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
 				      "--no-validate contradicts --validate, --max-kld and --max-ppl-ratio");
 	o->best_encoder = !c->have_encoder;
@@ -284,7 +284,7 @@ static enum mote_status print_json(const struct command *c, const struct mote_pi
 		  cJSON_AddItemToObject(o, "recipe", cJSON_Duplicate(r->recipe, true));
 	enum mote_status status;
 
-	if (ok && c->options.goal != MOTE_GOAL_TYPE)
+	if (ok && c->options.aim.goal != MOTE_GOAL_TYPE)
 		ok = cJSON_AddNumberToObject(o, "predicted_kld", r->predicted_kld) != NULL;
 	receipt = receipts && receipts->child ? cJSON_Duplicate(receipts->child->prev, true) : /* the last */
 						cJSON_CreateNull();

@@ -82,20 +82,20 @@ static bool any_matrix_becomes(const struct pipeline *p, uint32_t bits, bool voc
 static void choose_encoder(struct pipeline *p)
 {
 	if (p->o->best_encoder)
-		p->recipe.encoder = p->o->goal != MOTE_GOAL_TYPE || any_matrix_becomes(p, SECOND_ORDER_BITS, false) ?
+		p->recipe.encoder = p->o->aim.goal != MOTE_GOAL_TYPE || any_matrix_becomes(p, SECOND_ORDER_BITS, false) ?
 				    MOTE_ENCODER_GPTQ : MOTE_ENCODER_SEARCH;
 }
 
 static bool needs_calibration(const struct pipeline *p)
 {
-	return p->o->goal != MOTE_GOAL_TYPE ||
+	return p->o->aim.goal != MOTE_GOAL_TYPE ||
 	       (p->recipe.encoder >= MOTE_ENCODER_WEIGHTED && any_matrix_becomes(p, 8, false));
 }
 
 /* Second order does without, but for an embedding that it has not seen; see mote_quantizer_importance(). */
 static bool needs_importance(const struct pipeline *p)
 {
-	return p->o->goal != MOTE_GOAL_TYPE || p->recipe.encoder != MOTE_ENCODER_GPTQ ||
+	return p->o->aim.goal != MOTE_GOAL_TYPE || p->recipe.encoder != MOTE_ENCODER_GPTQ ||
 	       any_matrix_becomes(p, SECOND_ORDER_BITS, true);
 }
 
@@ -232,8 +232,8 @@ static enum mote_status adopt_mixture(struct pipeline *p, struct mote_error *err
 	p->result->predicted_kld = mote_allocation_kld(&p->allocation);
 	cJSON_Delete(p->sensitivity);
 	p->sensitivity = NULL;
-	if (p->allocation.uniform && p->o->goal == MOTE_GOAL_BYTES &&
-	    mote_allocation_bytes(&p->allocation) + overhead_bytes(p) + table_bytes(p) > p->o->budget_bytes)
+	if (p->allocation.uniform && p->o->aim.goal == MOTE_GOAL_BYTES &&
+	    mote_allocation_bytes(&p->allocation) + overhead_bytes(p) + table_bytes(p) > p->o->aim.budget_bytes)
 		return MOTE_OK; /* one type for all needs no table, and the budget has no room for it */
 	p->sensitivity = mote_allocation_to_json(&p->allocation, p->o->calibration, &p->sensitive);
 	return p->sensitivity ? MOTE_OK : no_memory(error);
@@ -255,15 +255,15 @@ static enum mote_status choose_mixture(struct pipeline *p, double target, struct
 	const struct mote_pipeline_options *o = p->o;
 	uint64_t tensors;
 
-	switch (o->goal) {
+	switch (o->aim.goal) {
 	case MOTE_GOAL_KLD:
 		mote_allocation_within_kld(&p->allocation, target);
 		return MOTE_OK;
 	case MOTE_GOAL_BITS:
-		tensors = (uint64_t)(o->bits / 8 * (double)mote_quantizer_weights(&p->quantizer)) + p->allocation.other_bytes;
+		tensors = (uint64_t)(o->aim.bits / 8 * (double)mote_quantizer_weights(&p->quantizer)) + p->allocation.other_bytes;
 		return mote_allocation_within_bytes(&p->allocation, tensors, tensors, error);
 	default:
-		tensors = less(o->budget_bytes, overhead_bytes(p));
+		tensors = less(o->aim.budget_bytes, overhead_bytes(p));
 		return mote_allocation_within_bytes(&p->allocation, less(tensors, table_bytes(p)), tensors, error);
 	}
 }
@@ -350,10 +350,10 @@ static enum mote_status attempt_budget(struct pipeline *p, struct mote_error *er
 			status = adopt_mixture(p, error);
 		if (status == MOTE_OK)
 			status = attempt(p, error);
-		if (status != MOTE_OK || p->o->goal != MOTE_GOAL_BYTES)
+		if (status != MOTE_OK || p->o->aim.goal != MOTE_GOAL_BYTES)
 			return status;
-		p->excess_bytes += less(p->result->file_bytes, p->o->budget_bytes);
-	} while (p->result->file_bytes > p->o->budget_bytes);
+		p->excess_bytes += less(p->result->file_bytes, p->o->aim.budget_bytes);
+	} while (p->result->file_bytes > p->o->aim.budget_bytes);
 	return MOTE_OK;
 }
 
@@ -361,7 +361,7 @@ static enum mote_status attempt_budget(struct pipeline *p, struct mote_error *er
  * shows; the next aims closer to the limit. What misses it is followed by what had met it. */
 static enum mote_status attempt_kld(struct pipeline *p, struct mote_error *error)
 {
-	double limit = p->o->max_kld, target = limit, met = -1;
+	double limit = p->o->aim.max_kld, target = limit, met = -1;
 	enum mote_status status = MOTE_OK;
 
 	for (int i = 0; i < KLD_ATTEMPTS && status == MOTE_OK; i++) {
@@ -395,10 +395,10 @@ static enum mote_status check_gates(const struct pipeline *p, struct mote_error 
 	const struct mote_pipeline_options *o = p->o;
 	double kld = p->result->figures.kld_mean.value, ratio = p->result->figures.perplexity_ratio.value;
 
-	if (o->max_kld > 0 && !(kld <= o->max_kld))
+	if (o->aim.max_kld > 0 && !(kld <= o->aim.max_kld))
 		return mote_error_set(error, MOTE_ERROR_QUALITY,
 				      "%s: KL divergence %.5f is more than the %g allowed; no file written", o->output, kld,
-				      o->max_kld);
+				      o->aim.max_kld);
 	if (o->max_ppl_ratio > 0 && !(ratio <= o->max_ppl_ratio))
 		return mote_error_set(error, MOTE_ERROR_QUALITY,
 				      "%s: perplexity ratio %.5f is more than the %g allowed; no file written", o->output, ratio,
@@ -425,12 +425,12 @@ static enum mote_status prepare(struct pipeline *p, struct mote_error *error)
 	choose_encoder(p);
 	/* Before anything that takes time: the name to write to must be free, and a budget must be one. */
 	status = mote_writer_open(o->output, o->force, &p->writer, error);
-	if (status == MOTE_OK && o->goal != MOTE_GOAL_TYPE)
+	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)
 		status = mote_allocation_init(&p->allocation, &p->quantizer, mixture_types, MIXTURE_TYPES, error);
-	if (status == MOTE_OK && o->goal != MOTE_GOAL_TYPE)
+	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)
 		status = choose_mixture(p, 0, error);
 	if (status == MOTE_OK) {
-		p->result->recipe = mote_lineage_recipe(o, p->recipe.encoder);
+		p->result->recipe = mote_lineage_recipe(&o->aim, &o->recipe, p->recipe.encoder);
 		status = p->result->recipe ? MOTE_OK : no_memory(error);
 	}
 	if (status == MOTE_OK)
@@ -439,7 +439,7 @@ static enum mote_status prepare(struct pipeline *p, struct mote_error *error)
 		status = refuse_overlap(o->calibration, o->validation, error);
 	if (status == MOTE_OK && needs_calibration(p))
 		status = plan_calibration(p, error);
-	if (status == MOTE_OK && o->goal != MOTE_GOAL_TYPE)
+	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)
 		status = measure_sensitivities(p, error);
 	return status;
 }
@@ -450,9 +450,9 @@ enum mote_status mote_pipeline_run(const struct mote_pipeline_options *options, 
 	struct pipeline p = { .o = options, .result = result, .recipe = options->recipe };
 	enum mote_status status = prepare(&p, error);
 
-	if (status == MOTE_OK && options->goal == MOTE_GOAL_TYPE)
+	if (status == MOTE_OK && options->aim.goal == MOTE_GOAL_TYPE)
 		status = attempt(&p, error);
-	else if (status == MOTE_OK && options->goal == MOTE_GOAL_KLD)
+	else if (status == MOTE_OK && options->aim.goal == MOTE_GOAL_KLD)
 		status = attempt_kld(&p, error);
 	else if (status == MOTE_OK)
 		status = attempt_budget(&p, error);

@@ -9,22 +9,13 @@
 #include "quant/calibrate/allocate.h"
 #include "quant/receipt/measure_file.h"
 
-enum mote_goal {
-	MOTE_GOAL_TYPE,   /* recipe.type for every matrix */
-	MOTE_GOAL_BYTES,  /* the best mixture in a file of at most budget_bytes */
-	MOTE_GOAL_BITS,   /* the best mixture of at most `bits` a weight, matrices only */
-	MOTE_GOAL_KLD     /* the smallest mixture whose measured divergence is at most max_kld */
-};
-
 struct mote_pipeline_options {
 	const char *input, *output;
 	bool force;                          /* replace output */
 	struct mote_recipe recipe;           /* with a goal other than TYPE: type is ignored, rules are kept */
 	bool best_encoder;                   /* choose recipe.encoder */
-	enum mote_goal goal;
-	uint64_t budget_bytes;
-	double bits;
-	double max_kld, max_ppl_ratio;       /* gates; 0: none */
+	struct mote_aim aim;                 /* its max_kld is a gate with every goal */
+	double max_ppl_ratio;                /* a gate; 0: none */
 	struct mote_text *calibration;       /* data NULL: the source writes one when the encoder wants it */
 	struct mote_text *validation;        /* data NULL: the source writes one */
 	bool no_validation;

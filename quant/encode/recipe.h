@@ -10,6 +10,21 @@ struct mote_rule {
 	enum mote_type type;
 };
 
+/* What a quantization is to reach. */
+enum mote_goal {
+	MOTE_GOAL_TYPE,   /* the recipe's type for every matrix */
+	MOTE_GOAL_BYTES,  /* the best mixture in a file of at most budget_bytes */
+	MOTE_GOAL_BITS,   /* the best mixture of at most `bits` a weight, matrices only */
+	MOTE_GOAL_KLD     /* the smallest mixture whose measured divergence is at most max_kld */
+};
+
+struct mote_aim {
+	enum mote_goal goal;
+	uint64_t budget_bytes;  /* of the whole file, MOTE_GOAL_BYTES */
+	double bits;            /* MOTE_GOAL_BITS */
+	double max_kld;         /* MOTE_GOAL_KLD; with the others a gate, 0: none */
+};
+
 /* Zero-initialize; rules are borrowed, patterns too. */
 struct mote_recipe {
 	enum mote_type type;            /* of every matrix; the embedding and the head become q8 where it is less */

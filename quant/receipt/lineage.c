@@ -1,6 +1,8 @@
 /* Recipe and lineage as JSON: see lineage.h. */
 #include "quant/receipt/lineage.h"
 
+#include "quant/receipt/receipt.h"
+
 static bool put(cJSON *o, const char *key, cJSON *item)
 {
 	if (item && cJSON_AddItemToObject(o, key, item))
@@ -9,13 +11,13 @@ static bool put(cJSON *o, const char *key, cJSON *item)
 	return false;
 }
 
-static bool put_goal(cJSON *recipe, const struct mote_pipeline_options *o)
+static bool put_goal(cJSON *recipe, const struct mote_aim *aim, enum mote_type type)
 {
-	switch (o->goal) {
-	case MOTE_GOAL_TYPE: return put(recipe, "type", cJSON_CreateString(mote_type_name(o->recipe.type)));
-	case MOTE_GOAL_BYTES: return put(recipe, "budget_bytes", cJSON_CreateNumber((double)o->budget_bytes));
-	case MOTE_GOAL_BITS: return put(recipe, "bits", cJSON_CreateNumber(o->bits));
-	case MOTE_GOAL_KLD: return put(recipe, "max_kld", cJSON_CreateNumber(o->max_kld));
+	switch (aim->goal) {
+	case MOTE_GOAL_TYPE: return put(recipe, "type", cJSON_CreateString(mote_type_name(type)));
+	case MOTE_GOAL_BYTES: return put(recipe, "budget_bytes", cJSON_CreateNumber((double)aim->budget_bytes));
+	case MOTE_GOAL_BITS: return put(recipe, "bits", cJSON_CreateNumber(aim->bits));
+	case MOTE_GOAL_KLD: return put(recipe, "max_kld", cJSON_CreateNumber(aim->max_kld));
 	}
 	return false;
 }
@@ -36,14 +38,14 @@ static bool put_rules(cJSON *recipe, const struct mote_recipe *r)
 	return put(recipe, "rules", rules);
 }
 
-cJSON *mote_lineage_recipe(const struct mote_pipeline_options *options, enum mote_encoder encoder)
+cJSON *mote_lineage_recipe(const struct mote_aim *aim, const struct mote_recipe *recipe, enum mote_encoder encoder)
 {
-	cJSON *recipe = cJSON_CreateObject();
+	cJSON *json = cJSON_CreateObject();
 
-	if (recipe && put_goal(recipe, options) && put(recipe, "encoder", cJSON_CreateString(mote_encoder_name(encoder))) &&
-	    (options->recipe.n_rules == 0 || put_rules(recipe, &options->recipe)))
-		return recipe;
-	cJSON_Delete(recipe);
+	if (json && put_goal(json, aim, recipe->type) && put(json, "encoder", cJSON_CreateString(mote_encoder_name(encoder))) &&
+	    (recipe->n_rules == 0 || put_rules(json, recipe)))
+		return json;
+	cJSON_Delete(json);
 	return NULL;
 }
 

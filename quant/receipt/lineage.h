@@ -2,11 +2,12 @@
 #ifndef MOTE_QUANT_LINEAGE_H
 #define MOTE_QUANT_LINEAGE_H
 
-#include "quant/pipeline.h"
+#include "quant/encode/recipe.h"
+#include "quant/measure/validate.h"
 
 /* {"type" or "budget_bytes" or "bits" or "max_kld", "encoder", "rules"}: what was asked for. A mixture itself is in
  * the tensors' directory. Owned by the caller; NULL when memory is gone. */
-cJSON *mote_lineage_recipe(const struct mote_pipeline_options *options, enum mote_encoder encoder);
+cJSON *mote_lineage_recipe(const struct mote_aim *aim, const struct mote_recipe *recipe, enum mote_encoder encoder);
 
 /* The source's metadata with a step of this recipe appended to its lineage; calibration: the text that the encoder saw, or
  * NULL. Owned by the caller; NULL when memory is gone. */

@@ -29,8 +29,8 @@ allowed() {
 		echo "format runtime/kernels runtime/model runtime/tokenizer runtime/template convert convert/hf convert/gguf" ;;
 	quant/encode) echo "format runtime/kernels runtime/model quant/encode" ;;
 	quant/measure) echo "$generate quant/encode quant/measure" ;;
-	quant/receipt) echo "$generate quant/encode quant/measure quant/receipt quant" ;;
-	quant/calibrate) echo "$generate quant/encode quant/measure quant/receipt quant/calibrate quant" ;;
+	quant/receipt) echo "$generate quant/encode quant/measure quant/receipt" ;;
+	quant/calibrate) echo "$generate quant/encode quant/measure quant/receipt quant/calibrate" ;;
 	quant/eval | quant/train) echo "$generate quant/encode quant/measure quant/receipt quant/calibrate $1" ;;
 	quant) echo "$generate quant/encode quant/measure quant/receipt quant/calibrate quant/eval quant/train quant" ;;
 	esac
