@@ -1,19 +1,17 @@
 #!/bin/sh
 # Runs test programs and test scripts, adds up what they report, fails when anything failed.
 #   tests/run.sh BUILD_DIR TEST...
-# A script gets MOTE_BUILD (and DATA when the caller set it). A last line "N passed, N failed" counts as that
-# many tests; a test without one counts as one, by its exit code. What a failed test printed is shown.
+# As many at once as there are processors, or JOBS. A script gets MOTE_BUILD (and DATA when the caller set it). A last
+# line "N passed, N failed" counts as that many tests; a test without one counts as one, by its exit code. What a
+# failed test printed is shown.
 set -u
-build=$1
-shift
-passed=0 failed=0
-log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
-for t in "$@"; do
-	[ -f "$t" ] || continue
-	case $t in
-	*.sh) MOTE_BUILD=$build sh "$t" >"$log" 2>&1 ;;
-	*) MOTE_BUILD=$build "$t" >"$log" 2>&1 ;;
+
+# one TEST: runs it, prints how it ended, adds "GOOD BAD" to the counts
+one() {
+	log=$RESULTS/$$.log
+	case $1 in
+	*.sh) MOTE_BUILD=$BUILD sh "$1" >"$log" 2>&1 ;;
+	*) MOTE_BUILD=$BUILD "$1" >"$log" 2>&1 ;;
 	esac
 	status=$?
 	counts=$(sed -n 's/^\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)
@@ -30,12 +28,29 @@ for t in "$@"; do
 		[ "$good" -ne 1 ] || good=0
 	fi
 	if [ "$bad" -ne 0 ]; then
+		echo "FAIL  $1 ($good passed, $bad failed, exit code $status)" >>"$log"
 		cat "$log"
-		echo "FAIL  $t ($good passed, $bad failed, exit code $status)"
 	else
-		echo "ok    $t ($good)"
+		echo "ok    $1 ($good)"
 	fi
-	passed=$((passed + good)) failed=$((failed + bad))
-done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+	echo "$good $bad" >"$RESULTS/$$.count"
+	rm -f "$log"
+}
+
+if [ "$1" = --one ]; then
+	one "$2"
+	exit 0
+fi
+BUILD=$1
+shift
+RESULTS=$(mktemp -d) || exit 1
+trap 'rm -rf "$RESULTS"' EXIT
+export BUILD RESULTS
+for t in "$@"; do
+	[ ! -f "$t" ] || printf '%s\n' "$t"
+done >"$RESULTS/list"
+tests=$(wc -l <"$RESULTS/list")
+xargs -P "${JOBS:-$(getconf _NPROCESSORS_ONLN)}" -n 1 sh "$0" --one <"$RESULTS/list"
+cat "$RESULTS"/*.count >"$RESULTS/all" 2>/dev/null
+awk -v tests="$tests" '{ good += $1; bad += $2; n++ }
+	END { bad += tests - n; printf "%d passed, %d failed\n", good, bad; exit bad > 0 || good == 0 }' "$RESULTS/all"
