@@ -23,7 +23,7 @@ struct conversion {
 	struct mote_hf_directory directory;
 	struct mote_hf_config config;
 	struct mote_hf_weights weights;
-	struct mote_llama_tensors plan;
+	struct mote_checkpoint_tensors plan;
 	struct mote_writer *writer;
 	uint8_t *rows;             /* as the checkpoint has them; room for one panel's at least */
 	uint8_t *panels;           /* packed */
@@ -70,13 +70,13 @@ static enum mote_status report_progress(struct conversion *c, uint64_t bytes, st
 	return MOTE_OK;
 }
 
-static enum mote_type target_type(const struct conversion *c, const struct mote_llama_tensor *t)
+static enum mote_type target_type(const struct conversion *c, const struct mote_checkpoint_tensor *t)
 {
 	return t->rank == 1 ? MOTE_F32 : c->options->keep_types ? t->from : c->options->type;
 }
 
 /* So many panels go through the buffers at once. */
-static uint32_t batch_panels(const struct mote_llama_tensor *t)
+static uint32_t batch_panels(const struct mote_checkpoint_tensor *t)
 {
 	uint64_t bytes = t->weight->tensor->bytes / t->rows * MOTE_PANEL_ROWS;
 
@@ -94,7 +94,7 @@ static enum mote_status plan_tensors(struct conversion *c, struct mote_error *er
 	enum mote_status status = MOTE_OK;
 
 	for (uint32_t i = 0; i < c->plan.tensors && !status; i++) {
-		const struct mote_llama_tensor *t = &c->plan.tensor[i];
+		const struct mote_checkpoint_tensor *t = &c->plan.tensor[i];
 		uint32_t rows = t->rank == 1 ? t->rows : batch_panels(t) * MOTE_PANEL_ROWS;
 		struct mote_matrix batch;
 		uint64_t bytes;
@@ -116,7 +116,8 @@ static enum mote_status plan_tensors(struct conversion *c, struct mote_error *er
 	return MOTE_OK;
 }
 
-static enum mote_status write_vector(struct conversion *c, const struct mote_llama_tensor *t, struct mote_error *error)
+static enum mote_status write_vector(struct conversion *c, const struct mote_checkpoint_tensor *t,
+				     struct mote_error *error)
 {
 	const struct mote_safetensors_tensor *s = t->weight->tensor;
 	enum mote_status status;
@@ -129,7 +130,7 @@ static enum mote_status write_vector(struct conversion *c, const struct mote_lla
 }
 
 static enum mote_status write_panels(struct conversion *c, const struct mote_panel_pack *pack,
-				     const struct mote_llama_tensor *t, struct mote_error *error)
+				     const struct mote_checkpoint_tensor *t, struct mote_error *error)
 {
 	const struct mote_safetensors_tensor *s = t->weight->tensor;
 	const struct mote_matrix *m = &pack->matrix;
@@ -151,7 +152,8 @@ static enum mote_status write_panels(struct conversion *c, const struct mote_pan
 	return status;
 }
 
-static enum mote_status write_matrix(struct conversion *c, const struct mote_llama_tensor *t, struct mote_error *error)
+static enum mote_status write_matrix(struct conversion *c, const struct mote_checkpoint_tensor *t,
+				     struct mote_error *error)
 {
 	struct mote_panel_pack pack;
 	struct mote_matrix matrix;
@@ -200,7 +202,7 @@ static enum mote_status write_tensors(struct conversion *c, struct mote_error *e
 	enum mote_status status = check_tied_copy(c, error);
 
 	for (uint32_t i = 0; i < c->plan.tensors && !status; i++) {
-		const struct mote_llama_tensor *t = &c->plan.tensor[i];
+		const struct mote_checkpoint_tensor *t = &c->plan.tensor[i];
 
 		status = t->rank == 1 ? write_vector(c, t, error) : write_matrix(c, t, error);
 	}
@@ -265,7 +267,7 @@ static enum mote_status convert(struct conversion *c, const char *directory, con
 	if (!c->options->vocab_only &&
 	    ((status = mote_hf_config_read(c->directory.config, &c->config, error)) ||
 	     (status = mote_hf_weights_open(&c->source, &c->weights, error)) ||
-	     (status = mote_llama_tensors_match(&c->config, &c->weights, &c->plan, error))))
+	     (status = mote_checkpoint_tensors_match(&c->config, &c->weights, &c->plan, error))))
 		return status;
 	if ((status = mote_writer_open(output, c->options->force, &c->writer, error)) ||
 	    (status = plan_tensors(c, error)) || (status = write_data(c, error)) ||
@@ -302,7 +304,7 @@ enum mote_status mote_checkpoint_convert(const char *directory, const char *outp
 	free(c.rows);
 	free(c.panels);
 	free(c.section);
-	mote_llama_tensors_free(&c.plan);
+	mote_checkpoint_tensors_free(&c.plan);
 	mote_hf_weights_close(&c.weights);
 	mote_hf_directory_free(&c.directory);
 	mote_source_close(&c.source);

@@ -1,4 +1,4 @@
-/* A Llama checkpoint's tensors: see checkpoint_tensors.h. */
+/* A checkpoint's tensors: see checkpoint_tensors.h. */
 #include "convert/checkpoint_tensors.h"
 
 #include <stdio.h>
@@ -8,11 +8,11 @@
 #define EMBEDDING "model.embed_tokens.weight"
 #define HEAD "lm_head.weight"
 
-static enum mote_status take(struct mote_llama_tensors *out, struct mote_hf_weights *weights, const char *name,
+static enum mote_status take(struct mote_checkpoint_tensors *out, struct mote_hf_weights *weights, const char *name,
 			     uint32_t rows, uint32_t cols, struct mote_error *error)
 {
 	struct mote_hf_weight *weight = mote_hf_weights_find(weights, name);
-	struct mote_llama_tensor t = { .weight = weight, .rank = cols ? 2 : 1, .rows = rows, .cols = cols ? cols : 1 };
+	struct mote_checkpoint_tensor t = { .weight = weight, .rank = cols ? 2 : 1, .rows = rows, .cols = cols ? cols : 1 };
 	char found[128], expected[64];
 	enum mote_status status;
 
@@ -35,7 +35,7 @@ static enum mote_status take(struct mote_llama_tensors *out, struct mote_hf_weig
 	return MOTE_OK;
 }
 
-static enum mote_status take_layer(struct mote_llama_tensors *out, struct mote_hf_weights *weights, uint32_t layer,
+static enum mote_status take_layer(struct mote_checkpoint_tensors *out, struct mote_hf_weights *weights, uint32_t layer,
 				   const struct mote_hf_config *c, struct mote_error *error)
 {
 	const uint32_t hidden = c->hidden_size, q = c->num_attention_heads * c->head_dim;
@@ -86,7 +86,7 @@ static enum mote_status refuse_superfluous(const struct mote_hf_weights *weights
 }
 
 static enum mote_status match(const struct mote_hf_config *c, struct mote_hf_weights *weights,
-			      struct mote_llama_tensors *out, struct mote_error *error)
+			      struct mote_checkpoint_tensors *out, struct mote_error *error)
 {
 	enum mote_status status;
 
@@ -105,20 +105,20 @@ static enum mote_status match(const struct mote_hf_config *c, struct mote_hf_wei
 	return status ? status : refuse_superfluous(weights, error);
 }
 
-enum mote_status mote_llama_tensors_match(const struct mote_hf_config *config, struct mote_hf_weights *weights,
-					  struct mote_llama_tensors *out, struct mote_error *error)
+enum mote_status mote_checkpoint_tensors_match(const struct mote_hf_config *config, struct mote_hf_weights *weights,
+					       struct mote_checkpoint_tensors *out, struct mote_error *error)
 {
 	enum mote_status status;
 
-	*out = (struct mote_llama_tensors){ 0 };
+	*out = (struct mote_checkpoint_tensors){ 0 };
 	status = match(config, weights, out, error);
 	if (status)
-		mote_llama_tensors_free(out);
+		mote_checkpoint_tensors_free(out);
 	return status;
 }
 
-void mote_llama_tensors_free(struct mote_llama_tensors *t)
+void mote_checkpoint_tensors_free(struct mote_checkpoint_tensors *t)
 {
 	free(t->tensor);
-	*t = (struct mote_llama_tensors){ 0 };
+	*t = (struct mote_checkpoint_tensors){ 0 };
 }

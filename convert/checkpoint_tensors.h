@@ -1,21 +1,21 @@
-/* Which tensors a Llama checkpoint holds, in the order in which a forward pass reads them: what the container's
+/* Which tensors a checkpoint of a config holds, in the order in which a forward pass reads them: what the container's
  * order is, and what a checkpoint is checked against. Nothing missing, nothing superfluous, every shape exact.
  */
-#ifndef MOTE_CONVERT_LLAMA_TENSORS_H
-#define MOTE_CONVERT_LLAMA_TENSORS_H
+#ifndef MOTE_CONVERT_CHECKPOINT_TENSORS_H
+#define MOTE_CONVERT_CHECKPOINT_TENSORS_H
 
 #include "convert/hf/hf_config.h"
 #include "convert/hf/hf_weights.h"
 
-struct mote_llama_tensor {
+struct mote_checkpoint_tensor {
 	const struct mote_hf_weight *weight; /* borrowed; its name is the container's */
 	enum mote_type from;                 /* the checkpoint's type */
 	uint32_t rank;                       /* 1: norm */
 	uint32_t rows, cols;
 };
 
-struct mote_llama_tensors {
-	struct mote_llama_tensor *tensor;
+struct mote_checkpoint_tensors {
+	struct mote_checkpoint_tensor *tensor;
 	uint32_t tensors;
 	/* lm_head.weight of a checkpoint whose head is tied: must have the embedding's bytes; else NULL */
 	const struct mote_hf_weight *tied_copy;
@@ -24,8 +24,8 @@ struct mote_llama_tensors {
 /* MOTE_ERROR_CORRUPT: a missing, superfluous or misshapen tensor, with found and expected shape;
  * MOTE_ERROR_UNSUPPORTED: a dtype. Rotary tables, which old checkpoints hold, are passed over. Marks weights as
  * used. On error *out is zeroed. */
-enum mote_status mote_llama_tensors_match(const struct mote_hf_config *config, struct mote_hf_weights *weights,
-					  struct mote_llama_tensors *out, struct mote_error *error);
-void mote_llama_tensors_free(struct mote_llama_tensors *t); /* a zeroed struct is fine */
+enum mote_status mote_checkpoint_tensors_match(const struct mote_hf_config *config, struct mote_hf_weights *weights,
+					       struct mote_checkpoint_tensors *out, struct mote_error *error);
+void mote_checkpoint_tensors_free(struct mote_checkpoint_tensors *t); /* a zeroed struct is fine */
 
 #endif
