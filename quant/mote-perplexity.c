@@ -6,6 +6,8 @@
 
 #include "format/tool/console.h"
 #include "quant/measure/logits_file.h"
+#include "quant/measure/own_text.h"
+#include "quant/measure/validate.h"
 #include "quant/receipt/receipt.h"
 #include "quant/receipt/report.h"
 #include "runtime/tokenizer/tokenizer.h"

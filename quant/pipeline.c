@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 
 #include "quant/calibrate/calibrate.h"
+#include "quant/calibrate/calibrate_layers.h"
+#include "quant/calibrate/sensitivity.h"
+#include "quant/measure/own_text.h"
 #include "quant/receipt/lineage.h"
 #include "quant/measure/shared_passage.h"
 
@@ -133,7 +136,7 @@ static enum mote_status write_texts(struct pipeline *p, struct mote_error *error
 }
 
 /* Files only: what the model writes from two seeds shares forms (a chat template's text), not passages. */
-static enum mote_status refuse_overlap(const struct mote_text *calibration, const struct mote_text *validation,
+static enum mote_status refuse_shared_passage(const struct mote_text *calibration, const struct mote_text *validation,
 				       struct mote_error *error)
 {
 	size_t place;
@@ -141,7 +144,7 @@ static enum mote_status refuse_overlap(const struct mote_text *calibration, cons
 
 	if (!calibration->data || !validation->data || calibration->generated || validation->generated)
 		return MOTE_OK;
-	status = mote_text_overlap(calibration->data, calibration->bytes, validation->data, validation->bytes, &place,
+	status = mote_shared_passage_find(calibration->data, calibration->bytes, validation->data, validation->bytes, &place,
 				   error);
 	if (status == MOTE_OK && place != SIZE_MAX)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
@@ -304,7 +307,7 @@ static enum mote_status measure(struct pipeline *p, struct mote_error *error)
 {
 	const struct mote_pipeline_options *o = p->o;
 	struct mote_pipeline_result *r = p->result;
-	struct mote_prove_options options = { .plan = { .context_tokens = o->context_tokens }, .threads = o->threads,
+	struct mote_measure_file_options options = { .plan = { .context_tokens = o->context_tokens }, .threads = o->threads,
 					      .validation = o->validation, .recipe = r->recipe, .tool = o->tool,
 					      .calibration = p->calibration.chunks ? o->calibration : NULL };
 	enum mote_status status;
@@ -312,7 +315,7 @@ static enum mote_status measure(struct pipeline *p, struct mote_error *error)
 	phase(p, "measuring");
 	cJSON_Delete(r->receipts);
 	r->receipts = NULL;
-	status = mote_prove(mote_writer_temp_path(p->writer), p->source, &options, o->progress, &r->figures, &r->receipts,
+	status = mote_measure_file(mote_writer_temp_path(p->writer), p->source, &options, o->progress, &r->figures, &r->receipts,
 			    error);
 	r->measured = status == MOTE_OK;
 	if (status == MOTE_OK)
@@ -436,7 +439,7 @@ static enum mote_status prepare(struct pipeline *p, struct mote_error *error)
 	if (status == MOTE_OK)
 		status = write_texts(p, error);
 	if (status == MOTE_OK)
-		status = refuse_overlap(o->calibration, o->validation, error);
+		status = refuse_shared_passage(o->calibration, o->validation, error);
 	if (status == MOTE_OK && needs_calibration(p))
 		status = plan_calibration(p, error);
 	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)

@@ -65,8 +65,8 @@ static void test_moments(void **state)
 
 			sum[k] = calloc((size_t)a_cols * b_cols, sizeof(double));
 			assert_int_equal(mote_pool_open(k == 2 ? 5 : (uint32_t)k + 1, &pool, NULL), MOTE_OK);
-			mote_moments_add(pool, a, a_stride, a_cols, b, b_stride, b_cols, rows, false, sum[k]);
-			mote_moments_add(pool, a, a_stride, a_cols, b, b_stride, b_cols, rows, false, sum[k]);
+			mote_second_moments_add(pool, a, a_stride, a_cols, b, b_stride, b_cols, rows, false, sum[k]);
+			mote_second_moments_add(pool, a, a_stride, a_cols, b, b_stride, b_cols, rows, false, sum[k]);
 			mote_pool_close(pool);
 		}
 		for (uint32_t i = 0; i < a_cols; i++)

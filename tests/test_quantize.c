@@ -79,7 +79,7 @@ static size_t overlap(const char *a, size_t a_bytes, const char *b, size_t b_byt
 {
 	size_t place;
 
-	assert_int_equal(mote_text_overlap(a, a_bytes, b, b_bytes, &place, NULL), MOTE_OK);
+	assert_int_equal(mote_shared_passage_find(a, a_bytes, b, b_bytes, &place, NULL), MOTE_OK);
 	return place;
 }
 
@@ -94,8 +94,8 @@ static void test_overlap(void **state)
 	assert_true(overlap(a, sizeof a, a, sizeof a) == 0);
 	assert_true(overlap(a, 0, b, sizeof b) == SIZE_MAX);
 	for (int i = 0; i < 200; i++) { /* a passage that counts is found wherever it lies in both */
-		size_t from = random_below(sizeof b - MOTE_OVERLAP_BYTES), to = random_below(sizeof a - MOTE_OVERLAP_BYTES);
-		char kept[MOTE_OVERLAP_BYTES];
+		size_t from = random_below(sizeof b - MOTE_SHARED_PASSAGE_BYTES), to = random_below(sizeof a - MOTE_SHARED_PASSAGE_BYTES);
+		char kept[MOTE_SHARED_PASSAGE_BYTES];
 		size_t place;
 
 		memcpy(kept, a + to, sizeof kept);
@@ -104,7 +104,7 @@ static void test_overlap(void **state)
 		assert_true(place != SIZE_MAX && place + 1 > to && place < to + sizeof kept);
 		assert_true(overlap(b, sizeof b, a, sizeof a) != SIZE_MAX);
 		memcpy(a + to, kept, sizeof kept);
-		memcpy(a + to, b + from, MOTE_OVERLAP_BYTES / 2 - 1); /* and one of half its length is not */
+		memcpy(a + to, b + from, MOTE_SHARED_PASSAGE_BYTES / 2 - 1); /* and one of half its length is not */
 		assert_true(overlap(a, sizeof a, b, sizeof b) == SIZE_MAX);
 		memcpy(a + to, kept, sizeof kept);
 	}

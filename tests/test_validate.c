@@ -9,6 +9,7 @@
 
 #include "quant/measure/logits.h"
 #include "quant/measure/score.h"
+#include "quant/measure/validate.h"
 
 static uint64_t random_state = 88172645463325252u;
 

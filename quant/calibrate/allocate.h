@@ -9,7 +9,7 @@
 #define MOTE_QUANT_ALLOCATE_H
 
 #include "quant/encode/quantize.h"
-#include "quant/measure/validate.h"
+#include "quant/measure/plan.h"
 
 #define MOTE_ALLOCATE_TYPES 5u
 #define MOTE_ALLOCATE_MEASURED MOTE_Q4
@@ -43,14 +43,6 @@ void mote_allocation_free(struct mote_allocation *a);
  * type alone. MOTE_ERROR_MEMORY. */
 enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mote_quantizer *q,
 				      const enum mote_type *types, uint32_t n_types, struct mote_error *error);
-
-/* Measures each matrix at MOTE_ALLOCATE_MEASURED, encoded by MOTE_ENCODER_WEIGHTED with q's importance, and predicts the other
- * types from their squared errors. Where the recipe's encoder is second order, each is multiplied by the share of
- * such damage that it is known to leave. plan: text to measure on, never the validation text, in chunks of at most as many
- * tokens as the vocabulary has. MOTE_ERROR_INTERRUPTED; MOTE_ERROR_CORRUPT: a logit is not a number; and encoding's. */
-enum mote_status mote_allocation_measure(struct mote_allocation *a, const struct mote_quantizer *q,
-					 const struct mote_model *source, const struct mote_plan *plan, uint32_t threads,
-					 const struct mote_progress *progress, struct mote_error *error);
 
 /* Chooses the mixture with the least predicted divergence within `bytes` of tensor data; or one type for all, or for all but
  * the embedding and head, when that takes at most uniform_bytes and is predicted to be hardly worse.

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/model/session.h"
+
 /* The head is as wide as the vocabulary, and its input varies little: every so many rows will do. */
 #define HEAD_EVERY 8u
 

@@ -1,13 +1,13 @@
-/* Calibration: what the matrices of a model see on a text, and the encoders that use it.
+/* First-order calibration: what the matrices of a model see on a text.
  *
- * The text comes cut into chunks as a plan (validate.h); the sums are taken in a fixed order whatever the number of
+ * The text comes cut into chunks as a plan; the sums are taken in a fixed order whatever the number of
  * threads, so a calibrated file is as reproducible as any other.
  */
 #ifndef MOTE_QUANT_CALIBRATE_H
 #define MOTE_QUANT_CALIBRATE_H
 
 #include "quant/encode/quantize.h"
-#include "quant/measure/validate.h"
+#include "quant/measure/plan.h"
 
 /* First order: fills q->importance of every matrix that multiplies, with the mean square of each of its inputs in one
  * forward pass of the source over the plan. A tied embedding gets the head's.
@@ -15,16 +15,5 @@
 enum mote_status mote_calibrate_importance(struct mote_quantizer *q, const struct mote_model *source,
 					   const struct mote_plan *text, uint32_t threads,
 					   const struct mote_progress *progress, struct mote_error *error);
-
-/* Second order: encodes every matrix that multiplies by mote_gptq_encode(), into q->encoded. Layer after layer, and
- * within a layer q k v, then o, then gate up, then down, then the head: each sees what the ones before it, encoded,
- * have made of the text, and is fitted to what the source would have put out. A tied head is fitted without
- * that correction, for it is the embedding too.
- * Matrices that the recipe leaves in a float type are packed and take part as such.
- * Memory: about tokens * 4 * (5 * hidden + ffn + heads * head_dim) bytes and 40 * ffn^2.
- * Statuses as above and mote_encode_matrix(). */
-enum mote_status mote_calibrate_layers(struct mote_quantizer *q, const struct mote_model *source,
-				       const struct mote_plan *text, uint32_t threads,
-				       const struct mote_progress *progress, struct mote_error *error);
 
 #endif

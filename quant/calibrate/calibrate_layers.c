@@ -1,17 +1,19 @@
-/* Second-order calibration, layer after layer: see calibrate.h.
+/* Second-order calibration, layer after layer: see calibrate_layers.h.
  *
  * Two streams go through the model side by side: the source's own, and that of what has been encoded so far. A stream
  * holds the residual stream of every token before one layer, and runs that layer alone: a model of one layer, whose
  * "embedding" is the residual stream of one chunk and whose tokens are its rows. So each layer is computed a few
  * times over, not the whole model for every matrix, and by the very forward pass that users will run.
  */
+#include "quant/calibrate/calibrate_layers.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "quant/calibrate/calibrate.h"
 #include "quant/encode/second_moments.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/model/session.h"
 
 /* The inputs of a layer's matrices, in forward order, and that of the head. */
 enum input { QKV, OUT, GATE_UP, DOWN, HEAD, INPUTS };
@@ -217,10 +219,10 @@ static enum mote_status add_moments(struct calibration *c, enum input i, struct 
 		status = run_chunk(c, e, chunk, error);
 		if (status != MOTE_OK)
 			break;
-		mote_moments_add(c->q->pool, e->input[i], c->stride[i], width, e->input[i], c->stride[i], width, c->context,
+		mote_second_moments_add(c->q->pool, e->input[i], c->stride[i], width, e->input[i], c->stride[i], width, c->context,
 				 true, c->h);
 		subtract(c->difference, c->exact.input[i] + at * c->stride[i], e->input[i], c->context * c->stride[i]);
-		mote_moments_add(c->q->pool, c->difference, c->stride[i], width, e->input[i], c->stride[i], width,
+		mote_second_moments_add(c->q->pool, c->difference, c->stride[i], width, e->input[i], c->stride[i], width,
 				 c->context, false, c->cross);
 		if (!adds)
 			continue;
@@ -230,7 +232,7 @@ static enum mote_status add_moments(struct calibration *c, enum input i, struct 
 		else
 			subtract(c->difference, c->exact.middle + at * c->hidden_stride, e->middle + at * c->hidden_stride,
 				 c->context * c->hidden_stride);
-		mote_moments_add(c->q->pool, c->difference, c->hidden_stride, hidden, e->input[i], c->stride[i], width,
+		mote_second_moments_add(c->q->pool, c->difference, c->hidden_stride, hidden, e->input[i], c->stride[i], width,
 				 c->context, false, c->lost);
 	}
 	if (status == MOTE_OK && adds) {

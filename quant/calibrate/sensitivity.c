@@ -1,14 +1,16 @@
-/* Measuring what each matrix costs: see allocate.h.
+/* Measuring what each matrix costs: see sensitivity.h.
  *
  * The source runs once and leaves its logits and the residual stream before every layer. Replacing a matrix of layer k
  * changes nothing before that layer, so what follows is a model of the layers from k on, whose "embedding" is that
  * stream and whose tokens are its rows: half the work on average. Logits are scored where they are made, on all threads.
  */
+#include "quant/calibrate/sensitivity.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "quant/calibrate/allocate.h"
 #include "quant/measure/score.h"
+#include "runtime/model/session.h"
 
 struct probe {
 	const struct mote_quantizer *q;

@@ -2,7 +2,7 @@
  *
  * What a block means is fixed by format/block.h (the decode is the specification); how well it stands for the
  * weights is decided here. Every function is a pure function of its arguments, in IEEE operations of a fixed
- * order: the same bytes on any CPU. What sees more than one block (Hessians, codebooks) is in gptq.h, codebook.h.
+ * order: the same bytes on any CPU. What sees more than one block (Hessians, learned codebooks) is in gptq.h and encode_matrix.h.
  *
  * Edge cases, for all of them: no NaN comes out of finite weights. A block whose scale would round to zero in
  * f16 becomes a block of zeros (error at most its largest magnitude, below 2^-17 for q8, 2^-21 and less for the others). A

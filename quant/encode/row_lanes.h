@@ -2,8 +2,8 @@
  * The compiler makes whatever vectors the machine has out of these; with -ffp-contract=off each lane sees the same
  * IEEE operations in the same order on all of them.
  */
-#ifndef MOTE_QUANT_LANES_H
-#define MOTE_QUANT_LANES_H
+#ifndef MOTE_QUANT_ROW_LANES_H
+#define MOTE_QUANT_ROW_LANES_H
 
 #include <stddef.h>
 #include <stdint.h>

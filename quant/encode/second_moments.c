@@ -66,7 +66,7 @@ static void add_thread(void *user, uint32_t thread, uint32_t threads)
 		add_piece(job, item / across * PIECE_ROWS, item % across * LANES);
 }
 
-void mote_moments_add(struct mote_pool *pool, const float *a, size_t a_stride, uint32_t a_cols, const float *b,
+void mote_second_moments_add(struct mote_pool *pool, const float *a, size_t a_stride, uint32_t a_cols, const float *b,
 		      size_t b_stride, uint32_t b_cols, uint32_t rows, bool lower, double *sum)
 {
 	struct job job = { .pool = pool, .a = a, .b = b, .a_stride = a_stride, .b_stride = b_stride, .a_cols = a_cols,

@@ -1,6 +1,6 @@
 /* Second moments: sums of products over many rows of activations, on a pool's threads. */
-#ifndef MOTE_QUANT_MOMENTS_H
-#define MOTE_QUANT_MOMENTS_H
+#ifndef MOTE_QUANT_SECOND_MOMENTS_H
+#define MOTE_QUANT_SECOND_MOMENTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
  *   both strides multiples of 16, so that reading up to a multiple of 16 columns is fine, whatever is there
  *   lower: only j <= i is wanted (a is b); what lies above is left undefined
  * The result does not depend on the number of threads. */
-void mote_moments_add(struct mote_pool *pool, const float *a, size_t a_stride, uint32_t a_cols, const float *b,
+void mote_second_moments_add(struct mote_pool *pool, const float *a, size_t a_stride, uint32_t a_cols, const float *b,
 		      size_t b_stride, uint32_t b_cols, uint32_t rows, bool lower, double *sum);
 
 #endif

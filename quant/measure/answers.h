@@ -1,10 +1,11 @@
 /* Behaviour: what a chat model answers, greedily, against what its reference answers. Perplexity looks one token
  * ahead on a given text; an answer walks its own way, and this is where it parts from the reference's.
  */
-#ifndef MOTE_QUANT_BEHAVIOUR_H
-#define MOTE_QUANT_BEHAVIOUR_H
+#ifndef MOTE_QUANT_ANSWERS_H
+#define MOTE_QUANT_ANSWERS_H
 
-#include "quant/measure/validate.h"
+#include "format/container.h"
+#include "runtime/model/model.h"
 
 /* Prompts, each followed by one model's answer. Zero-initialize; free with mote_answers_free(). */
 struct mote_answers {

@@ -1,8 +1,9 @@
-/* Statistics over scored tokens: see validate.h. Sums run over the tokens in order, in double, with own
+/* Statistics over scored tokens: see figures.h. Sums run over the tokens in order, in double, with own
  * elementary functions, so the same scores give the same bits everywhere. */
+#include "quant/measure/figures.h"
+
 #include <stdlib.h>
 
-#include "quant/measure/validate.h"
 #include "runtime/kernels/exact.h"
 
 /* The square root by one step of Newton's from exp(log(x) / 2), which leaves an ulp. Not sqrt(): compilers call

@@ -1,4 +1,4 @@
-/* Sources of logits: a model that runs, and a copy in memory. See validate.h. */
+/* Sources of logits: a model that runs, and a copy in memory. See logits.h. */
 #include "quant/measure/logits.h"
 
 #include <stdlib.h>
@@ -122,13 +122,9 @@ enum mote_status mote_logits_from_model(const struct mote_model *m, const struct
 		mote_logits_close(&s->base);
 		return status;
 	}
+	s->base.session = s->session;
 	*out = &s->base;
 	return MOTE_OK;
-}
-
-struct mote_session *mote_logits_session(struct mote_logits *s)
-{
-	return ((struct model_source *)s)->session;
 }
 
 struct memory_source {

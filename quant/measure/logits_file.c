@@ -11,7 +11,6 @@
 #include <xxhash.h>
 #include <zstd.h>
 
-#include "quant/measure/logits.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/pool.h"
 
@@ -166,7 +165,7 @@ enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_
 		goto end;
 	}
 	tap.user = &s;
-	mote_session_set_tap(mote_logits_session(source), &tap);
+	mote_session_set_tap(source->session, &tap);
 	fill_header(&header, s.head, p, source->portion_rows, mote_container_tensors_hash(m->container));
 	status = write_head(&s, &header, error);
 	if (status == MOTE_OK)

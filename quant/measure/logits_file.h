@@ -11,7 +11,7 @@
 #ifndef MOTE_QUANT_LOGITS_FILE_H
 #define MOTE_QUANT_LOGITS_FILE_H
 
-#include "quant/measure/validate.h"
+#include "quant/measure/logits.h"
 
 /* Runs m over the plan and writes the file (a temporary one beside it, renamed when complete; one of that name is
  * replaced). MOTE_ERROR_IO, _MEMORY, _INTERRUPTED: nothing is left behind. */

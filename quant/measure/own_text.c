@@ -1,13 +1,14 @@
-/* Text that a model writes itself: see mote_text_generate() in validate.h.
+/* Text that a model writes itself: see own_text.h.
  *
  * Several documents grow side by side. Each draws from its own random state, so a document is the same in whatever
  * company it was written.
  */
+#include "quant/measure/own_text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/generate/side_by_side.h"
-#include "quant/measure/validate.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/chat/chat.h"
 #include "runtime/tokenizer/tokenizer.h"

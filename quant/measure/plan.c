@@ -1,22 +1,11 @@
-/* Texts and plans: which tokens are scored. See validate.h for the rule. */
+/* Plans: see plan.h. */
+#include "quant/measure/plan.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-#include "quant/measure/validate.h"
 #include "runtime/tokenizer/tokenizer.h"
-
-void mote_text_free(struct mote_text *t)
-{
-	free(t->data);
-	*t = (struct mote_text){ 0 };
-}
-
-struct mote_hash128 mote_text_hash(const struct mote_text *t)
-{
-	XXH128_hash_t h = XXH3_128bits(t->data, t->bytes);
-	return (struct mote_hash128){ h.low64, h.high64 };
-}
 
 void mote_plan_free(struct mote_plan *p)
 {

@@ -2,7 +2,7 @@
 #ifndef MOTE_QUANT_SCORE_H
 #define MOTE_QUANT_SCORE_H
 
-#include "quant/measure/validate.h"
+#include "quant/measure/figures.h"
 
 /* Fills *out from
  *   model      [vocab] logits     reference  [vocab] logits, or NULL     target  below vocab

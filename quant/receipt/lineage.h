@@ -3,7 +3,7 @@
 #define MOTE_QUANT_LINEAGE_H
 
 #include "quant/encode/recipe.h"
-#include "quant/measure/validate.h"
+#include "quant/measure/text.h"
 
 /* {"type" or "budget_bytes" or "bits" or "max_kld", "encoder", "rules"}: what was asked for. A mixture itself is in
  * the tensors' directory. Owned by the caller; NULL when memory is gone. */

@@ -14,7 +14,7 @@ enum mote_status mote_measure(const struct mote_plan *plan, const struct mote_mo
 	return status;
 }
 
-static enum mote_status make_receipts(const struct mote_prove_options *o, const struct mote_plan *plan,
+static enum mote_status make_receipts(const struct mote_measure_file_options *o, const struct mote_plan *plan,
 				      const struct mote_model *model, const struct mote_model *source,
 				      const struct mote_figures *figures, cJSON **receipts, struct mote_error *error)
 {
@@ -30,7 +30,7 @@ static enum mote_status make_receipts(const struct mote_prove_options *o, const 
 	return status;
 }
 
-enum mote_status mote_prove(const char *path, const struct mote_model *source, const struct mote_prove_options *options,
+enum mote_status mote_measure_file(const char *path, const struct mote_model *source, const struct mote_measure_file_options *options,
 			    const struct mote_progress *progress, struct mote_figures *figures, cJSON **receipts,
 			    struct mote_error *error)
 {

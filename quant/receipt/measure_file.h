@@ -1,10 +1,11 @@
 /* The proof of a quantized file: it is opened as a user would, measured against its source, and gets a receipt. */
-#ifndef MOTE_QUANT_PROVE_H
-#define MOTE_QUANT_PROVE_H
+#ifndef MOTE_QUANT_MEASURE_FILE_H
+#define MOTE_QUANT_MEASURE_FILE_H
 
+#include "quant/measure/validate.h"
 #include "quant/receipt/receipt.h"
 
-struct mote_prove_options {
+struct mote_measure_file_options {
 	struct mote_plan_options plan;
 	uint32_t threads;
 	const struct mote_text *validation;
@@ -15,11 +16,11 @@ struct mote_prove_options {
 
 /* Measures the container at path against source. *receipts gets the array for MOTE_SECTION_RECEIPTS, owned by the
  * caller. Statuses as mote_model_open(), mote_plan_init(), mote_validate(). */
-enum mote_status mote_prove(const char *path, const struct mote_model *source, const struct mote_prove_options *options,
+enum mote_status mote_measure_file(const char *path, const struct mote_model *source, const struct mote_measure_file_options *options,
 			    const struct mote_progress *progress, struct mote_figures *figures, cJSON **receipts,
 			    struct mote_error *error);
 
-/* Measures model against reference, whose weights may be elsewhere: what mote_prove() does between files. */
+/* Measures model against reference, whose weights may be elsewhere: what mote_measure_file() does between files. */
 enum mote_status mote_measure(const struct mote_plan *plan, const struct mote_model *model,
 			      struct mote_logits *reference, uint32_t threads, const struct mote_progress *progress,
 			      struct mote_figures *figures, struct mote_error *error);

@@ -8,7 +8,8 @@
 #ifndef MOTE_QUANT_RECEIPT_H
 #define MOTE_QUANT_RECEIPT_H
 
-#include "quant/measure/validate.h"
+#include "quant/measure/figures.h"
+#include "quant/measure/plan.h"
 
 /* Everything is borrowed during the call. */
 struct mote_receipt_facts {

@@ -7,6 +7,8 @@
 #include <stdio.h>
 
 #include "quant/measure/answers.h"
+#include "quant/measure/figures.h"
+#include "quant/measure/plan.h"
 
 struct mote_report_model {
 	const char *name;                      /* the file's name without its folder */
