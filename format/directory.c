@@ -8,6 +8,7 @@
 
 #include "format/cursor.h"
 #include "format/layout.h"
+#include "format/utf8.h"
 
 bool mote_layout_name_ok(const char *name, size_t bytes)
 {
@@ -16,7 +17,7 @@ bool mote_layout_name_ok(const char *name, size_t bytes)
 	for (size_t i = 0; i < bytes; i++)
 		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
 			return false;
-	return mote_json_is_utf8(name, bytes);
+	return mote_utf8_valid(name, bytes) == bytes;
 }
 
 /* The slot that holds the name, or the free one where it belongs. */

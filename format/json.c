@@ -10,6 +10,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "format/utf8.h"
+
 /* cJSON cuts longer ones. The longest that any writer of doubles needs has 25. */
 #define MAX_NUMBER_BYTES 63
 
@@ -159,42 +161,6 @@ static bool scan_escape(struct scanner *s)
 	return fail(s, MOTE_ERROR_CORRUPT, "a \\u surrogate without its other half");
 }
 
-/* Bytes of the UTF-8 sequence at p, 0 when it is none (Unicode 15, table 3-7). */
-static size_t utf8_sequence(const unsigned char *p, size_t left)
-{
-	size_t bytes = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	unsigned low = 0x80, high = 0xbf;
-
-	if (bytes == 1)
-		return 1;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || left < bytes)
-		return 0;
-	if (p[0] == 0xe0)
-		low = 0xa0; /* no overlong form */
-	else if (p[0] == 0xed)
-		high = 0x9f; /* no surrogate */
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f; /* nothing beyond U+10FFFF */
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < bytes; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return bytes;
-}
-
-bool mote_json_is_utf8(const char *text, size_t bytes)
-{
-	const unsigned char *p = (const unsigned char *)text;
-
-	for (size_t at = 0, n; at < bytes; at += n)
-		if ((n = utf8_sequence(p + at, bytes - at)) == 0)
-			return false;
-	return true;
-}
-
 static bool scan_string(struct scanner *s)
 {
 	if (peek(s) != '"')
@@ -218,7 +184,7 @@ static bool scan_string(struct scanner *s)
 		} else if (c < 0x80) {
 			s->at++;
 		} else {
-			size_t n = utf8_sequence(s->text + s->at, s->bytes - s->at);
+			size_t bad, n = mote_utf8_step((const char *)s->text + s->at, s->bytes - s->at, &bad);
 
 			if (n == 0)
 				return fail(s, MOTE_ERROR_CORRUPT, "invalid UTF-8 in a string");

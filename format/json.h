@@ -38,8 +38,6 @@ const cJSON *mote_json_get(const cJSON *object, const char *key);
  *   bytes  receives the length without the terminating NUL */
 char *mote_json_print(const cJSON *json, size_t *bytes);
 
-bool mote_json_is_utf8(const char *text, size_t bytes);
-
 /* True when the number is integral, written without '.' or exponent, and |value| <= 2^53. */
 bool mote_json_integer(const cJSON *item, int64_t *value);
 

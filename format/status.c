@@ -5,12 +5,35 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Messages quote names from hostile files; a terminal must not obey what they contain. */
-static void escape_controls(char *text)
+#include "format/utf8.h"
+
+/* Messages quote names from hostile files: a terminal must not obey what they contain, and who reads them relies on
+ * UTF-8. A quotation that a precision ("%.60s") or the end of the message cut inside a character ends before that
+ * character; any other byte that is no UTF-8, and any control character, becomes a question mark. */
+static void clean(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
+	size_t bytes = strlen(text), out = 0, step, bad;
+	uint32_t c;
+
+	for (size_t at = 0; at < bytes; at += step) {
+		step = mote_utf8_step(text + at, bytes - at, &bad);
+		if (!step) {
+			bool begins = (unsigned char)text[at] >= 0xc2 && (unsigned char)text[at] <= 0xf4;
+
+			step = bad ? bad : bytes - at;
+			if (!begins || (text[at + step] && !strchr("\"'", text[at + step])))
+				text[out++] = '?';
+			continue;
+		}
+		c = mote_utf8_decode(text + at, &step);
+		if (c < 0x20 || (c >= 0x7f && c < 0xa0)) {
+			text[out++] = '?';
+			continue;
+		}
+		memmove(text + out, text + at, step);
+		out += step;
+	}
+	text[out] = 0;
 }
 
 enum mote_status mote_error_set(struct mote_error *e, enum mote_status code, const char *format, ...)
@@ -21,7 +44,7 @@ enum mote_status mote_error_set(struct mote_error *e, enum mote_status code, con
 		va_start(args, format);
 		vsnprintf(e->message, sizeof e->message, format, args);
 		va_end(args);
-		escape_controls(e->message);
+		clean(e->message);
 	}
 	return code;
 }
@@ -40,7 +63,7 @@ void mote_error_prefix(struct mote_error *e, const char *format, ...)
 	va_end(args);
 	used = strlen(e->message);
 	snprintf(e->message + used, sizeof e->message - used, ": %s", tail);
-	escape_controls(e->message);
+	clean(e->message);
 }
 
 int mote_status_exit_code(enum mote_status status)

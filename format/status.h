@@ -28,7 +28,8 @@ struct mote_error {
 /* Records code and a printf-formatted message in e, unless e is NULL or already
  * holds an error. Returns code, so that "return mote_error_set(e, ...)" works.
  * The message names the object (file, tensor, key), the place (byte offset, line),
- * what was found and what was expected. Control characters in it are escaped. */
+ * what was found and what was expected. What is quoted in it may be any bytes: control characters become question
+ * marks, a character that was cut (by a precision, or because the message is full) goes as a whole. */
 enum mote_status mote_error_set(struct mote_error *e, enum mote_status code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <utf8proc.h>
+
+#include "format/utf8.h"
 
 #define EXTRA_FOLDER "additional_chat_templates"
 #define MAX_EXTRA_TEMPLATES 64
@@ -33,16 +34,7 @@ static size_t translate_newlines(char *text, size_t bytes)
 /* Valid UTF-8 without NUL: what a JSON string of the container can hold. */
 static bool is_text(const char *text, size_t bytes)
 {
-	const utf8proc_uint8_t *at = (const utf8proc_uint8_t *)text;
-	utf8proc_ssize_t left = (utf8proc_ssize_t)bytes, n;
-	utf8proc_int32_t c;
-
-	for (; left > 0; at += n, left -= n) {
-		n = utf8proc_iterate(at, left, &c);
-		if (n <= 0 || c == 0)
-			return false;
-	}
-	return true;
+	return mote_utf8_valid(text, bytes) == bytes && !memchr(text, 0, bytes);
 }
 
 /* "default" goes first, the others keep their order. */

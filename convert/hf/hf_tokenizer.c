@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "convert/hf/hf_tokenizer_build.h"
+#include "format/utf8.h"
 #include "runtime/tokenizer/tokenizer.h"
 #include "runtime/tokenizer/unicode_class.h"
 
@@ -184,7 +185,7 @@ static void fill_info(const struct builder *b, struct mote_hf_tokenizer_info *in
 	info->unk = b->unk == MOTE_TOKENIZER_NONE ? -1 : (int32_t)b->unk;
 	for (unsigned byte = 0; byte < 256 && maps_bytes(b) && b->unk == MOTE_TOKENIZER_NONE; byte++) {
 		char symbol[4];
-		size_t bytes = utf8_encode(mote_tokenizer_byte_to_char((uint8_t)byte), symbol);
+		size_t bytes = mote_utf8_encode(mote_tokenizer_byte_to_char((uint8_t)byte), symbol);
 
 		/* No UTF-8 holds c0, c1 or f5 to ff. */
 		if (mote_hf_find_token(b, symbol, bytes) < 0 && byte != 0xc0 && byte != 0xc1 && byte < 0xf5)

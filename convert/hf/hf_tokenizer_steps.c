@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "convert/hf/hf_tokenizer_build.h"
-#include "runtime/tokenizer/unicode_class.h"
+#include "format/utf8.h"
 
 #define MAX_NESTING 16
 
@@ -121,7 +121,7 @@ static enum mote_status get_metaspace(const struct place *p, const cJSON *item, 
 					       p->name, &name, p->b->error);
 	if (status)
 		return status;
-	if (!**replacement || utf8_length(**replacement) != strlen(*replacement))
+	if (!**replacement || mote_utf8_length(**replacement) != strlen(*replacement))
 		return wrong(p, "Metaspace: \"replacement\" is not one character");
 	for (*scheme = 0; *scheme < SCHEMES; (*scheme)++)
 		if (!strcmp(name, names[*scheme]))
@@ -411,7 +411,7 @@ static enum mote_status add_decoder(const struct place *p, const cJSON *item, co
 			status = mote_json_need_u32(item, "stop", 0, UINT8_MAX, p->name, &from_end, p->b->error);
 		if (status)
 			return status;
-		if (!*a || utf8_length(*a) != strlen(a))
+		if (!*a || mote_utf8_length(*a) != strlen(a))
 			return wrong(p, "Strip: \"content\" is not one character");
 		step.mode = (uint8_t)from_end;
 		return add_step(p, step, a, NULL);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "convert/hf/hf_tokenizer_build.h"
+#include "format/utf8.h"
 #include "runtime/tokenizer/unicode_class.h"
 
 struct merge {
@@ -61,7 +62,7 @@ static enum mote_status read_merge(struct builder *b, const cJSON *item, uint32_
 				      MODEL_KEY ": merges[%u]: \"%.60s\" is not in the vocabulary", rank,
 				      a < 0 ? left : right);
 	for (const char *p = b->prefix; *p; p++) /* the reference counts characters and skips bytes */
-		affix += ((uint8_t)*p & 0xc0) != 0x80;
+		affix += !mote_utf8_continues(*p);
 	if (affix > right_bytes)
 		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
 				      MODEL_KEY ": merges[%u]: \"%.60s\" is shorter than "
@@ -117,7 +118,7 @@ static bool has_all_bytes(const struct builder *b)
 	char symbol[4];
 
 	for (unsigned byte = 0; byte < 256; byte++) {
-		size_t bytes = utf8_encode(mote_tokenizer_byte_to_char((uint8_t)byte), symbol);
+		size_t bytes = mote_utf8_encode(mote_tokenizer_byte_to_char((uint8_t)byte), symbol);
 
 		if (mote_hf_find_token(b, symbol, bytes) < 0)
 			return false;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "runtime/template/template_internal.h"
-#include "runtime/tokenizer/unicode_class.h"
 
 #define DEFAULT_STEPS 20000000u
 #define DEFAULT_OUTPUT (16u << 20)
@@ -57,7 +56,7 @@ static void parse(struct mote_template *t, const char *text, size_t bytes,
 	if (bytes > JINJA_MAX_SOURCE)
 		mote_jinja_fail_bare(j, MOTE_ERROR_LIMIT, "template of %zu bytes, at most %u are allowed",
 				     bytes, JINJA_MAX_SOURCE);
-	if (mote_tokenizer_utf8_valid(text, bytes) != bytes)
+	if (mote_utf8_valid(text, bytes) != bytes)
 		mote_jinja_fail_bare(j, MOTE_ERROR_CORRUPT, "template is not valid UTF-8");
 	normalise(j, text, bytes, options->keep_trailing_newline);
 	mote_jinja_lex(j, options, &tokens);
@@ -106,18 +105,18 @@ void mote_template_close(struct mote_template *t)
 /* A tree that was built, not parsed, may hold any bytes: ill-formed parts become U+FFFD, as in the tokenizer. */
 static struct jinja_value text_value(struct jinja *j, const char *text, bool plain)
 {
-	size_t bytes = strlen(text), valid = mote_tokenizer_utf8_valid(text, bytes), bad;
+	size_t bytes = strlen(text), valid = mote_utf8_valid(text, bytes), bad;
 	struct jinja_builder b;
 
 	if (valid == bytes)
 		return mote_jinja_string(mote_jinja_text(j, text, bytes, plain));
-	for (mote_jinja_begin(&b, j); bytes; valid = mote_tokenizer_utf8_valid(text, bytes)) {
+	for (mote_jinja_begin(&b, j); bytes; valid = mote_utf8_valid(text, bytes)) {
 		mote_jinja_put(&b, text, valid, plain);
 		text += valid;
 		bytes -= valid;
 		if (!bytes)
 			break;
-		mote_tokenizer_utf8_step(text, bytes, &bad);
+		mote_utf8_step(text, bytes, &bad);
 		mote_jinja_put_string(&b, "\xef\xbf\xbd", plain);
 		bad = bad ? bad : bytes;
 		text += bad;

@@ -28,6 +28,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "runtime/template/template.h"
 
 #define JINJA_MAX_SOURCE (4u << 20)   /* bytes of a template */
@@ -353,8 +354,14 @@ size_t mote_jinja_find_last(struct jinja *j, const struct jinja_text *t, size_t 
 			    const struct jinja_text *needle);
 
 /* characters.c: code is a valid code point */
-uint32_t mote_jinja_decode(const char *s, size_t *length); /* s: valid UTF-8 */
-size_t mote_jinja_encode(uint32_t code, char out[4]);
+static inline uint32_t mote_jinja_decode(const char *s, size_t *length)
+{
+	return mote_utf8_decode(s, length);
+}
+static inline size_t mote_jinja_encode(uint32_t code, char out[4])
+{
+	return mote_utf8_encode(code, out);
+}
 bool mote_jinja_is_space(uint32_t code);
 bool mote_jinja_is_line_break(uint32_t code);
 bool mote_jinja_is_printable(uint32_t code);

@@ -57,9 +57,9 @@ static uint32_t char_before(const char *text, size_t at)
 {
 	size_t length;
 
-	for (at--; ((uint8_t)text[at] & 0xc0) == 0x80; at--)
+	for (at--; mote_utf8_continues(text[at]); at--)
 		;
-	return utf8_decode(text + at, &length);
+	return mote_utf8_decode(text + at, &length);
 }
 
 static bool stands_alone(const struct piece *in, size_t begin, size_t end)
@@ -68,7 +68,7 @@ static bool stands_alone(const struct piece *in, size_t begin, size_t end)
 
 	if (begin > 0 && mote_tokenizer_is_word(char_before(in->text, begin)))
 		return false;
-	return end == in->bytes || !mote_tokenizer_is_word(utf8_decode(in->text + end, &length));
+	return end == in->bytes || !mote_tokenizer_is_word(mote_utf8_decode(in->text + end, &length));
 }
 
 /* Spaces beside the match go with it. Not beyond what the last match took on the left; on the right a match that lies
@@ -79,14 +79,14 @@ static void widen(const struct piece *in, uint32_t flags, size_t taken, struct a
 
 	if (flags & ADDED_LSTRIP) {
 		while (match->begin > taken && mote_tokenizer_is_space(char_before(in->text, match->begin)))
-			for (match->begin--; ((uint8_t)in->text[match->begin] & 0xc0) == 0x80; match->begin--)
+			for (match->begin--; mote_utf8_continues(in->text[match->begin]); match->begin--)
 				;
 		match->begin = match->begin > taken ? match->begin : taken;
 	}
 	if (flags & ADDED_RSTRIP) {
 		match->end = match->end > taken ? match->end : taken;
 		while (match->end < in->bytes &&
-		       mote_tokenizer_is_space(utf8_decode(in->text + match->end, &length)))
+		       mote_tokenizer_is_space(mote_utf8_decode(in->text + match->end, &length)))
 			match->end += length;
 	}
 }

@@ -253,7 +253,7 @@ static void first_symbols(struct run *r, struct bpe_scratch *s, const char *text
 
 	s->count = 0;
 	for (size_t at = 0; at < bytes; at += length) {
-		uint32_t c = utf8_decode(text + at, &length);
+		uint32_t c = mote_utf8_decode(text + at, &length);
 		int32_t id = affixes ? affixed_id(t, text + at, length, at == 0, at + length == bytes)
 				     : mote_tokenizer_char_id(t, c);
 

@@ -45,7 +45,7 @@ static void end_run(struct mote_detokenizer *d, uint32_t index)
 	uint32_t count = d->n_run;
 
 	d->n_run = 0;
-	if (mote_tokenizer_utf8_valid(d->run, count) == count) {
+	if (mote_utf8_valid(d->run, count) == count) {
 		pass(d, index + 1, d->run, count);
 		return;
 	}
@@ -74,7 +74,7 @@ static void bytes_to_text(struct mote_detokenizer *d, uint32_t index, const char
 
 	memcpy(raw, d->run, count);
 	for (size_t i = 0; i < bytes && mapped; i += length) {
-		int byte = mote_tokenizer_char_to_byte(utf8_decode(text + i, &length));
+		int byte = mote_tokenizer_char_to_byte(mote_utf8_decode(text + i, &length));
 
 		mapped = byte >= 0;
 		raw[count++] = (char)byte;
@@ -85,7 +85,7 @@ static void bytes_to_text(struct mote_detokenizer *d, uint32_t index, const char
 	}
 	d->n_run = 0;
 	while (at < count) {
-		length = mote_tokenizer_utf8_step(raw + at, count - at, &bad);
+		length = mote_utf8_step(raw + at, count - at, &bad);
 		if (!length && !bad) {
 			d->n_run = (uint32_t)(count - at);
 			memcpy(d->run, raw + at, d->n_run);

@@ -18,7 +18,7 @@ static void add_char(struct run *r, struct text *out, uint32_t c, uint8_t mark)
 {
 	char bytes[4];
 
-	add(r, out, bytes, utf8_encode(c, bytes), mark);
+	add(r, out, bytes, mote_utf8_encode(c, bytes), mark);
 }
 
 static uint8_t mark_at(const struct piece *in, size_t at)
@@ -145,7 +145,7 @@ static void to_form(struct run *r, const struct piece *in, struct text *out, boo
 	size_t count = 0, length;
 
 	for (size_t at = 0; at < in->bytes; at += length) {
-		uint32_t c = utf8_decode(in->text + at, &length);
+		uint32_t c = mote_utf8_decode(in->text + at, &length);
 		utf8proc_int32_t parts[32];
 		utf8proc_ssize_t n = 1;
 		int boundary = 0;
@@ -251,7 +251,7 @@ static void map_chars(struct run *r, const struct step *step, const struct piece
 	size_t length;
 
 	for (size_t at = 0; at < in->bytes; at += length) {
-		uint32_t c = utf8_decode(in->text + at, &length);
+		uint32_t c = mote_utf8_decode(in->text + at, &length);
 
 		map_char(r, step, out, c, mark_at(in, at));
 	}
@@ -270,7 +270,7 @@ static void strip(const struct step *step, struct piece *in)
 	size_t length;
 
 	while (step->mode & SIDE_LEFT && in->bytes) {
-		if (!mote_tokenizer_is_space(utf8_decode(in->text, &length)))
+		if (!mote_tokenizer_is_space(mote_utf8_decode(in->text, &length)))
 			break;
 		in->text += length;
 		if (in->mark)
@@ -280,9 +280,9 @@ static void strip(const struct step *step, struct piece *in)
 	while (step->mode & SIDE_RIGHT && in->bytes) {
 		size_t last = in->bytes - 1;
 
-		while (((uint8_t)in->text[last] & 0xc0) == 0x80)
+		while (mote_utf8_continues(in->text[last]))
 			last--;
-		if (!mote_tokenizer_is_space(utf8_decode(in->text + last, &length)))
+		if (!mote_tokenizer_is_space(mote_utf8_decode(in->text + last, &length)))
 			break;
 		in->bytes = last;
 	}
@@ -305,7 +305,7 @@ static size_t last_char(const struct piece *in, size_t begin, size_t end)
 {
 	size_t at = end > begin ? end - 1 : begin;
 
-	while (at > begin && ((uint8_t)in->text[at] & 0xc0) == 0x80)
+	while (at > begin && mote_utf8_continues(in->text[at]))
 		at--;
 	return at < in->bytes ? at : in->bytes - 1;
 }
@@ -368,7 +368,7 @@ static const char *charsmap_find(const struct step *step, const char *text, size
 			if (node >= units)
 				return NULL;
 			at = strings + (load32(array + 4 * (size_t)node) & 0x7fffffffu);
-			if (at >= step->a_bytes || (map[at] & 0xc0) == 0x80)
+			if (at >= step->a_bytes || mote_utf8_continues((char)map[at]))
 				return NULL;
 			*result_bytes = strnlen((const char *)map + at, step->a_bytes - at);
 			return (const char *)map + at;
@@ -396,11 +396,11 @@ static void replace_precompiled(struct run *r, const struct step *step, const st
 
 	while (begin < in->bytes) {
 		utf8proc_int32_t state = 0;
-		uint32_t c = utf8_decode(in->text + begin, &length), next;
+		uint32_t c = mote_utf8_decode(in->text + begin, &length), next;
 		size_t end = begin + length;
 
 		while (end < in->bytes) {
-			next = utf8_decode(in->text + end, &next_length);
+			next = mote_utf8_decode(in->text + end, &next_length);
 			if (utf8proc_grapheme_break_stateful((utf8proc_int32_t)c, (utf8proc_int32_t)next, &state))
 				break;
 			c = next;
@@ -408,7 +408,7 @@ static void replace_precompiled(struct run *r, const struct step *step, const st
 		}
 		if (end - begin >= 6 || !replace_mapped(r, step, in, begin, end, out)) {
 			for (size_t at = begin; at < end; at += length) {
-				length = utf8_length(in->text[at]);
+				length = mote_utf8_length(in->text[at]);
 				if (!replace_mapped(r, step, in, at, at + length, out))
 					add_range(r, in, at, at + length, out);
 			}

@@ -157,7 +157,7 @@ static void split_class(struct splitter *s, const struct step *step)
 		}
 		if ((uint8_t)in->text[at] < 0x80 && mote_tokenizer_ascii_class[(uint8_t)in->text[at]] == CLASS_LETTER)
 			continue; /* in none of the classes, and most of all text */
-		if (!in_class(utf8_decode(in->text + at, &length), step->number))
+		if (!in_class(mote_utf8_decode(in->text + at, &length), step->number))
 			continue;
 		if (at > begin)
 			feed(s, begin, at, false);
@@ -183,7 +183,7 @@ static void split_pattern(struct splitter *s, const struct step *step)
 		}
 		/* The words pattern does not match spaces; the others match everything. */
 		feed(s, at, end, pattern != PATTERN_WORDS ||
-				 !mote_tokenizer_is_space(utf8_decode(in->text + at, &length)));
+				 !mote_tokenizer_is_space(mote_utf8_decode(in->text + at, &length)));
 	}
 	mote_tokenizer_words_end(s->run);
 }
@@ -195,7 +195,7 @@ static void split_fixed(struct splitter *s, const struct step *step)
 	uint32_t count = 0;
 
 	while (at < in->bytes && !s->run->status) {
-		at += utf8_length(in->text[at]);
+		at += mote_utf8_length(in->text[at]);
 		if (++count == step->number || at == in->bytes) {
 			pass(s, begin, at);
 			begin = at;
@@ -247,7 +247,7 @@ static void map_bytes(struct run *r, const struct piece *in, struct text *out)
 	char bytes[4];
 
 	for (size_t i = 0; i < in->bytes; i++) {
-		size_t length = utf8_encode(mote_tokenizer_byte_to_char((uint8_t)in->text[i]), bytes);
+		size_t length = mote_utf8_encode(mote_tokenizer_byte_to_char((uint8_t)in->text[i]), bytes);
 
 		mote_tokenizer_text_add(r, out, bytes, length, 0);
 	}

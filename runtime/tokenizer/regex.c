@@ -196,8 +196,8 @@ static void rewrite_escape(struct rewriter *w, bool in_class)
 		refuse(w, MOTE_ERROR_UNSUPPORTED, "this escape");
 		return;
 	default:
-		put(w, w->in + w->at, 1 + utf8_length(c));
-		w->at += 1 + utf8_length(c);
+		put(w, w->in + w->at, 1 + mote_utf8_length(c));
+		w->at += 1 + mote_utf8_length(c);
 		return;
 	}
 	w->at += 2;
@@ -439,7 +439,7 @@ bool mote_tokenizer_regex_next(struct run *r, const struct regex *regex, const c
 			return false;
 		}
 		if (found[0] == found[1] && walk->matched && walk->last_end == found[1]) {
-			walk->at = found[1] < bytes ? found[1] + utf8_length(text[found[1]]) : bytes + 1;
+			walk->at = found[1] < bytes ? found[1] + mote_utf8_length(text[found[1]]) : bytes + 1;
 			continue;
 		}
 		walk->at = walk->last_end = found[1];

@@ -129,7 +129,7 @@ static enum mote_status check_texts(struct mote_tokenizer *t, struct mote_error 
 		uint64_t begin = (uint64_t)load32(base + 4 * (size_t)(id / 16)) + load16(offset + 2 * (size_t)id);
 
 		if (begin < last || begin - last > MOTE_TOKENIZER_MAX_TOKEN_BYTES || begin > bytes ||
-		    (begin < bytes && (text[begin] & 0xc0) == 0x80))
+		    (begin < bytes && mote_utf8_continues((char)text[begin])))
 			return bad(error, "text of id", id);
 		longest = begin - last > longest ? (uint32_t)begin - last : longest;
 		last = (uint32_t)begin;
@@ -137,7 +137,7 @@ static enum mote_status check_texts(struct mote_tokenizer *t, struct mote_error 
 	t->longest_text = longest;
 	if (last != bytes || load16(offset) || load32(base))
 		return corrupt(error, "bytes of all texts", last, bytes);
-	valid = mote_tokenizer_utf8_valid((const char *)text, bytes);
+	valid = mote_utf8_valid((const char *)text, bytes);
 	return valid == bytes ? MOTE_OK : bad(error, "UTF-8 of the texts at byte", valid);
 }
 
@@ -260,7 +260,7 @@ static enum mote_status open_added(struct mote_tokenizer *t, struct mote_error *
 
 		if (a->id >= t->n_ids || of >= PHASES || of < phase || (a->flags & 0xe0) || !a->bytes ||
 		    a->bytes > MOTE_TOKENIZER_MAX_TOKEN_BYTES || !in_strings(t, a->offset, a->bytes) ||
-		    mote_tokenizer_utf8_valid(string_at(t, a->offset), a->bytes) != a->bytes)
+		    mote_utf8_valid(string_at(t, a->offset), a->bytes) != a->bytes)
 			return bad(error, "added token", i);
 		for (; phase < of; phase++)
 			t->phase_begin[phase + 1] = i;
@@ -291,14 +291,14 @@ static enum mote_status check_charsmap(const struct step *step, struct mote_erro
 	if (array % 4 || array > step->a_bytes - 4)
 		return bad(error, "charsmap's array of bytes", array);
 	strings = step->a_bytes - 4 - array;
-	if (mote_tokenizer_utf8_valid(step->a + 4 + array, strings) != strings)
+	if (mote_utf8_valid(step->a + 4 + array, strings) != strings)
 		return bad(error, "charsmap's strings of bytes", strings);
 	return MOTE_OK;
 }
 
 static bool is_char(const struct step *step)
 {
-	return step->a_bytes && utf8_length(step->a[0]) == step->a_bytes;
+	return step->a_bytes && mote_utf8_length(step->a[0]) == step->a_bytes;
 }
 
 /* What a step of each kind needs of its arguments. */
@@ -381,8 +381,8 @@ static enum mote_status open_steps(struct mote_tokenizer *t, struct mote_error *
 			.b = string_at(t, record.b), .b_bytes = record.b_bytes
 		};
 		if (record.kind != NORMALIZE_PRECOMPILED &&
-		    (mote_tokenizer_utf8_valid(step->a, step->a_bytes) != step->a_bytes ||
-		     mote_tokenizer_utf8_valid(step->b, step->b_bytes) != step->b_bytes))
+		    (mote_utf8_valid(step->a, step->a_bytes) != step->a_bytes ||
+		     mote_utf8_valid(step->b, step->b_bytes) != step->b_bytes))
 			return bad(error, "text of step", i);
 		status = open_step(step, i, error);
 		if (status)

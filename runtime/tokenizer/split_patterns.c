@@ -19,7 +19,7 @@ static inline enum char_class class_at(const char *text, size_t at, size_t *leng
 		*length = 1;
 		return (enum char_class)mote_tokenizer_ascii_class[byte];
 	}
-	return mote_tokenizer_class(utf8_decode(text + at, length));
+	return mote_tokenizer_class(mote_utf8_decode(text + at, length));
 }
 
 static inline size_t skip_class(const char *text, size_t bytes, size_t at, enum char_class class)
@@ -73,7 +73,7 @@ static size_t spaces(const char *text, size_t bytes, size_t at)
 
 	if (end == bytes)
 		return end;
-	for (last = end - 1; ((uint8_t)text[last] & 0xc0) == 0x80; last--)
+	for (last = end - 1; mote_utf8_continues(text[last]); last--)
 		;
 	return last > at ? last : end;
 }
@@ -143,11 +143,11 @@ static size_t llama3_next(const char *text, size_t bytes, size_t at, unsigned mo
 static size_t words_next(const char *text, size_t bytes, size_t at)
 {
 	size_t length;
-	uint32_t c = utf8_decode(text + at, &length);
+	uint32_t c = mote_utf8_decode(text + at, &length);
 	bool word = mote_tokenizer_is_word(c), space = mote_tokenizer_is_space(c);
 
 	for (at += length; at < bytes; at += length) {
-		c = utf8_decode(text + at, &length);
+		c = mote_utf8_decode(text + at, &length);
 		if (mote_tokenizer_is_word(c) != word || mote_tokenizer_is_space(c) != space)
 			break;
 	}

@@ -98,7 +98,7 @@ static void model(struct run *r, const char *text, size_t bytes)
 
 		r->mapped.size = 0;
 		for (size_t i = 0; i < bytes; i++) {
-			size_t length = utf8_encode(mote_tokenizer_byte_to_char((uint8_t)text[i]), symbol);
+			size_t length = mote_utf8_encode(mote_tokenizer_byte_to_char((uint8_t)text[i]), symbol);
 
 			mote_tokenizer_text_add(r, &r->mapped, symbol, length, 0);
 		}
@@ -311,7 +311,7 @@ static void repair(struct run *r, struct piece *in)
 	size_t at = 0, bad, end;
 
 	for (; at < in->bytes && !r->status; at = end) {
-		size_t valid = mote_tokenizer_utf8_valid(in->text + at, in->bytes - at);
+		size_t valid = mote_utf8_valid(in->text + at, in->bytes - at);
 
 		end = at + valid;
 		if (in->mark)
@@ -321,7 +321,7 @@ static void repair(struct run *r, struct piece *in)
 			mote_tokenizer_text_add(r, &r->repaired, in->text + at, valid, 0);
 		if (end == in->bytes)
 			break;
-		mote_tokenizer_utf8_step(in->text + end, in->bytes - end, &bad);
+		mote_utf8_step(in->text + end, in->bytes - end, &bad);
 		mote_tokenizer_text_add(r, &r->repaired, "\xef\xbf\xbd", 3, in->mark ? in->mark[end] : 0);
 		end = bad ? end + bad : in->bytes;
 	}
@@ -378,12 +378,12 @@ static enum mote_status encode(const struct mote_tokenizer *t, const char *text,
 	r.marked = mark != NULL;
 	if (!(flags & MOTE_ENCODE_NO_CACHE))
 		r.cache = cache_open(bytes);
-	if (bytes && mote_tokenizer_utf8_valid(text, bytes) < bytes)
+	if (bytes && mote_utf8_valid(text, bytes) < bytes)
 		repair(&r, &in);
 	if (in.mark && in.bytes) {
 		uint8_t *first = r.repaired.data ? r.repaired.mark : mark;
 
-		length = utf8_length(in.text[0]);
+		length = mote_utf8_length(in.text[0]);
 		for (size_t i = 0; i < length; i++)
 			first[i] |= MARK_FIRST;
 	}

@@ -8,6 +8,7 @@
 #define MOTE_RUNTIME_TOKENIZER_INTERNAL_H
 
 #include "format/status.h"
+#include "format/utf8.h"
 #include "runtime/tokenizer/tokenizer.h"
 #include "runtime/tokenizer/tokenizer_section.h"
 #include "runtime/tokenizer/unicode_class.h"

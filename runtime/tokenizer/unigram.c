@@ -57,7 +57,7 @@ static void offer(struct best *to, double score, size_t begin, uint32_t id)
 static void extend(const struct run *r, struct best *best, const char *text, size_t bytes, size_t at)
 {
 	const struct mote_tokenizer *t = r->t;
-	size_t length = utf8_length(text[at]);
+	size_t length = mote_utf8_length(text[at]);
 	double here = best[at].score;
 	bool single = false;
 	uint32_t node = 0, id;
@@ -111,7 +111,7 @@ void mote_tokenizer_unigram(struct run *r, const char *text, size_t bytes)
 	for (size_t i = 0; i <= bytes; i++)
 		best[i].begin = MOTE_TOKENIZER_NONE;
 	best[0].score = 0;
-	for (size_t at = 0; at < bytes; at += utf8_length(text[at]))
+	for (size_t at = 0; at < bytes; at += mote_utf8_length(text[at]))
 		extend(r, best, text, bytes, at);
 
 	/* Backwards along the best way, turning the links around: afterwards a piece's begin says where it ends. */

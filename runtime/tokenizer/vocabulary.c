@@ -53,7 +53,7 @@ static enum mote_status build_chars(struct mote_tokenizer *t, const uint64_t *fo
 	for (uint32_t id = 0; id < t->n_ids; id++) {
 		const char *text = token_text(t, id, &bytes);
 
-		count += bytes > 1 && bytes <= 4 && utf8_length(text[0]) == bytes;
+		count += bytes > 1 && bytes <= 4 && mote_utf8_length(text[0]) == bytes;
 	}
 	while (slots < 2 * count)
 		slots *= 2;
@@ -67,8 +67,8 @@ static enum mote_status build_chars(struct mote_tokenizer *t, const uint64_t *fo
 
 		if (foreign[id / 64] >> (id % 64) & 1)
 			continue;
-		if (bytes && bytes <= 4 && utf8_length(text[0]) == bytes)
-			set_char(t, utf8_decode(text, &length), id);
+		if (bytes && bytes <= 4 && mote_utf8_length(text[0]) == bytes)
+			set_char(t, mote_utf8_decode(text, &length), id);
 		if (t->model_flags & MODEL_BYTE_FALLBACK && bytes == 6 && text[0] == '<') {
 			static const char hex[] = "0123456789ABCDEF";
 			const char *high = memchr(hex, text[3], 16), *low = memchr(hex, text[4], 16);
@@ -92,7 +92,7 @@ static bool can_cut_at_space(const struct mote_tokenizer *t)
 		const char *text = token_text(t, id, &bytes), *stop = text + bytes;
 		bool may = true;
 
-		for (; text < stop; text += utf8_length(*text)) {
+		for (; text < stop; text += mote_utf8_length(*text)) {
 			bool meta = stop - text >= 3 && !memcmp(text, "\xe2\x96\x81", 3);
 
 			if (meta && !may)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "format/json.h"
+#include "format/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -17,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		return 0;
 	text = mote_json_print(tree, &text_bytes);
 	cJSON_Delete(tree);
-	if (!text || !mote_json_is_utf8(text, text_bytes) ||
+	if (!text || mote_utf8_valid(text, text_bytes) != text_bytes ||
 	    mote_json_parse(text, text_bytes, "printed", &tree, NULL) != MOTE_OK)
 		abort();
 	again = mote_json_print(tree, &again_bytes);
