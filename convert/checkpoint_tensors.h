@@ -1,5 +1,6 @@
-/* Which tensors a checkpoint of a config holds, in the order in which a forward pass reads them: what the container's
- * order is, and what a checkpoint is checked against. Nothing missing, nothing superfluous, every shape exact.
+/* Which tensors a checkpoint has to hold, as runtime/model/architecture.c lists them, in the order in which a forward
+ * pass reads them: what the container's order is, and what a checkpoint is checked against. Nothing missing, nothing
+ * superfluous, every shape exact.
  */
 #ifndef MOTE_CONVERT_CHECKPOINT_TENSORS_H
 #define MOTE_CONVERT_CHECKPOINT_TENSORS_H

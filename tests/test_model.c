@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "format/writer.h"
+#include "runtime/model/architecture.h"
 #include "runtime/model/session.h"
 
 static const char model_json[] =
@@ -140,6 +141,43 @@ static void first_logits(enum mote_weights weights, float logits[70])
 	mote_model_close(m);
 }
 
+/* The table's own consistency: a walk in forward order visits what find() finds again. */
+static void test_weights(void **state)
+{
+	static const char *const first[] = {
+		"model.embed_tokens.weight", "model.layers.0.input_layernorm.weight", "model.layers.0.self_attn.q_proj.weight"};
+	struct mote_config config = {
+		.hidden = 48, .layers = 12, .heads = 4, .kv_heads = 2, .head_dim = 10, .ffn = 80, .vocab = 70};
+	char last[MOTE_WEIGHT_NAME_BYTES] = "";
+	uint32_t layer;
+
+	(void)state;
+	for (int tied = 0; tied < 2; tied++) {
+		struct mote_weight_walk w = {.config = &config};
+		uint32_t n = 0;
+
+		config.tied_embeddings = tied;
+		for (; mote_weight_next(&w); n++) {
+			if (n < 3)
+				assert_string_equal(w.name, first[n]);
+			assert_ptr_equal(mote_weight_find(w.name, &layer), w.weight);
+			assert_int_equal(layer, w.layer);
+			if (w.weight->input != MOTE_IN_NONE)
+				assert_int_equal(mote_dim_of(&config, w.weight->cols), mote_input_width(&config, w.weight->input));
+			snprintf(last, sizeof last, "%s", w.name);
+		}
+		assert_int_equal(n, mote_weight_count(&config));
+		assert_int_equal(n, 12 * 9 + 3 - tied);
+		assert_string_equal(last, tied ? "model.norm.weight" : "lm_head.weight");
+	}
+	assert_ptr_equal(mote_weight_find("lm_head.weight", NULL), mote_weight_head);
+	assert_ptr_equal(mote_weight_find("model.embed_tokens.weight", NULL), mote_weight_embedding);
+	assert_null(mote_weight_find("model.layers.01.mlp.up_proj.weight", NULL));
+	assert_null(mote_weight_find("model.layers..mlp.up_proj.weight", NULL));
+	assert_null(mote_weight_find("model.layers.3.lm_head.weight", NULL));
+	assert_null(mote_weight_find("mlp.up_proj.weight", NULL));
+}
+
 static void test_opens(void **state)
 {
 	float mapped[70], copied[70];
@@ -240,6 +278,7 @@ static void test_config(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_weights),
 		cmocka_unit_test(test_opens),
 		cmocka_unit_test(test_tensors),
 		cmocka_unit_test(test_config),

@@ -13,25 +13,8 @@
 
 #include "quant/encode/second_moments.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/model/architecture.h"
 #include "runtime/model/session.h"
-
-/* The inputs of a layer's matrices, in forward order, and that of the head. */
-enum input { QKV, OUT, GATE_UP, DOWN, HEAD, INPUTS };
-
-enum { MATRICES = 3 }; /* that share an input, at most */
-
-static const struct {
-	const char *name[MATRICES];
-	size_t offset[MATRICES]; /* in struct mote_layer */
-	bool adds;               /* its output is added to the residual stream */
-} groups[HEAD] = {
-	{ { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj" },
-	  { offsetof(struct mote_layer, q), offsetof(struct mote_layer, k), offsetof(struct mote_layer, v) }, false },
-	{ { "self_attn.o_proj" }, { offsetof(struct mote_layer, o) }, true },
-	{ { "mlp.gate_proj", "mlp.up_proj" },
-	  { offsetof(struct mote_layer, gate), offsetof(struct mote_layer, up) }, false },
-	{ { "mlp.down_proj" }, { offsetof(struct mote_layer, down) }, true }
-};
 
 /* One way through the model. Arrays of activations are [tokens][stride of their width]. */
 struct stream {
@@ -40,7 +23,7 @@ struct stream {
 	struct mote_session *session;
 	void *chunk;                   /* panels: the residual stream of one chunk, as an embedding */
 	float *before, *middle, *after;/* the residual stream before the layer, after its attention, after it */
-	float *input[INPUTS];          /* what a run is to keep; NULL: not wanted */
+	float *input[MOTE_INPUTS];          /* what a run is to keep; NULL: not wanted */
 	bool whole;                    /* input[] has room for all tokens, else for one chunk */
 	size_t at;                     /* first token of the chunk under way */
 };
@@ -52,8 +35,8 @@ struct calibration {
 	const struct mote_progress *progress;
 	uint64_t done, total;
 	size_t tokens;
-	uint32_t context, width[INPUTS];
-	size_t stride[INPUTS], hidden_stride;
+	uint32_t context, width[MOTE_INPUTS];
+	size_t stride[MOTE_INPUTS], hidden_stride;
 	struct stream exact, encoded;
 	float *difference;             /* [context][widest stride] */
 	double *h, *cross, *lost;      /* sums */
@@ -76,12 +59,15 @@ static void copy_rows(float *to, size_t to_stride, const float *from, size_t fro
 		memcpy(to + r * to_stride, from + r * from_stride, cols * sizeof *to);
 }
 
-static enum input input_of(const struct stream *s, const struct mote_matrix *weight)
+/* The input that is seen where this matrix multiplies it: once for the matrices that share it. */
+static enum mote_input input_of(const struct stream *s, const struct mote_matrix *weight)
 {
-	const struct mote_layer *l = s->model.layer;
-
-	return weight == &l->q ? QKV : weight == &l->o ? OUT : weight == &l->gate ? GATE_UP :
-	       weight == &l->down ? DOWN : weight == &s->model.head ? HEAD : INPUTS;
+	if (weight == &s->model.head)
+		return MOTE_IN_HEAD;
+	for (enum mote_input i = MOTE_IN_QKV; i < MOTE_IN_HEAD; i++)
+		if ((const char *)weight == (const char *)s->model.layer + mote_weight_of_input(i, NULL)->offset)
+			return i;
+	return MOTE_INPUTS;
 }
 
 struct tap_user {
@@ -92,9 +78,9 @@ struct tap_user {
 static void keep_input(void *user, const struct mote_matrix *weight, const float *x, size_t stride, uint32_t n)
 {
 	const struct tap_user *u = user;
-	enum input i = input_of(u->s, weight);
+	enum mote_input i = input_of(u->s, weight);
 
-	if (i != INPUTS && u->s->input[i])
+	if (i != MOTE_INPUTS && u->s->input[i])
 		copy_rows(u->s->input[i] + (u->s->whole ? u->s->at * u->c->stride[i] : 0), u->c->stride[i], x, stride,
 			  u->c->width[i], n);
 }
@@ -190,7 +176,7 @@ static void close_stream(struct stream *s)
 	free(s->before);
 	free(s->middle);
 	free(s->after);
-	for (int i = 0; i < INPUTS; i++)
+	for (int i = 0; i < MOTE_INPUTS; i++)
 		free(s->input[i]);
 }
 
@@ -203,11 +189,12 @@ static void subtract(float *to, const float *a, const float *b, size_t n)
 		to[i] = a[i] - b[i];
 }
 
-static enum mote_status add_moments(struct calibration *c, enum input i, struct mote_error *error)
+static enum mote_status add_moments(struct calibration *c, enum mote_input i, struct mote_error *error)
 {
 	struct stream *e = &c->encoded;
 	uint32_t width = c->width[i], hidden = c->source->config.hidden;
-	bool adds = i != HEAD && groups[i].adds;
+	const struct mote_weight *first = mote_weight_of_input(i, NULL);
+	bool adds = first && (first->flags & MOTE_WEIGHT_ADDS);
 	enum mote_status status = MOTE_OK;
 
 	memset(c->h, 0, (size_t)width * width * sizeof *c->h);
@@ -226,7 +213,7 @@ static enum mote_status add_moments(struct calibration *c, enum input i, struct 
 				 c->context, false, c->cross);
 		if (!adds)
 			continue;
-		if (i == OUT)
+		if (i == MOTE_IN_OUT)
 			subtract(c->difference, c->exact.before + at * c->hidden_stride, e->before + at * c->hidden_stride,
 				 c->context * c->hidden_stride);
 		else
@@ -274,7 +261,7 @@ static enum mote_status encode_tensor(struct calibration *c, const char *name, c
 	return status;
 }
 
-static enum mote_status encode_group(struct calibration *c, uint32_t layer, enum input i, struct mote_error *error)
+static enum mote_status encode_group(struct calibration *c, uint32_t layer, enum mote_input i, struct mote_error *error)
 {
 	struct mote_second_order s = { 0 };
 	enum mote_status status = add_moments(c, i, error);
@@ -282,23 +269,23 @@ static enum mote_status encode_group(struct calibration *c, uint32_t layer, enum
 	if (status == MOTE_OK)
 		status = mote_second_order_init(&s, c->width[i], c->h, c->cross, c->tokens, MOTE_GPTQ_DAMPING,
 						MOTE_GPTQ_TARGET_DAMPING, error);
-	for (int m = 0; m < MATRICES && groups[i].name[m] && status == MOTE_OK; m++) {
-		char name[128];
+	for (const struct mote_weight *w = NULL; status == MOTE_OK && (w = mote_weight_of_input(i, w));) {
+		char name[MOTE_WEIGHT_NAME_BYTES];
 
-		snprintf(name, sizeof name, "model.layers.%u.%s.weight", layer, groups[i].name[m]);
-		status = encode_tensor(c, name, &s, groups[i].adds ? c->lost_rows : NULL,
-				       (struct mote_matrix *)(void *)((char *)&c->encoded.layer + groups[i].offset[m]), error);
+		mote_weight_name(w, layer, name);
+		status = encode_tensor(c, name, &s, w->flags & MOTE_WEIGHT_ADDS ? c->lost_rows : NULL,
+				       (struct mote_matrix *)(void *)((char *)&c->encoded.layer + w->offset), error);
 	}
 	mote_second_order_free(&s);
 	return status;
 }
 
 /* Only one input at a time is kept of the encoded stream. */
-static void keep_only(struct calibration *c, enum input i, float *buffer)
+static void keep_only(struct calibration *c, enum mote_input i, float *buffer)
 {
-	for (int k = 0; k < INPUTS; k++)
+	for (int k = 0; k < MOTE_INPUTS; k++)
 		c->encoded.input[k] = NULL;
-	if (i != INPUTS)
+	if (i != MOTE_INPUTS)
 		c->encoded.input[i] = buffer;
 }
 
@@ -310,7 +297,7 @@ static enum mote_status encode_layer(struct calibration *c, uint32_t layer, floa
 	c->exact.layer = c->encoded.layer = c->source->layer[layer];
 	memset(c->want, last, c->context);
 	status = run_all(c, &c->exact, error);
-	for (enum input i = QKV; i < HEAD && status == MOTE_OK; i++) {
+	for (enum mote_input i = MOTE_IN_QKV; i < MOTE_IN_HEAD && status == MOTE_OK; i++) {
 		keep_only(c, i, buffer);
 		status = encode_group(c, layer, i, error);
 	}
@@ -318,16 +305,16 @@ static enum mote_status encode_layer(struct calibration *c, uint32_t layer, floa
 		struct mote_second_order s = { 0 };
 		struct mote_matrix head;
 
-		keep_only(c, HEAD, buffer);
-		status = add_moments(c, HEAD, error);
+		keep_only(c, MOTE_IN_HEAD, buffer);
+		status = add_moments(c, MOTE_IN_HEAD, error);
 		if (status == MOTE_OK)
-			status = mote_second_order_init(&s, c->width[HEAD], c->h, c->cross, c->tokens, MOTE_GPTQ_DAMPING,
+			status = mote_second_order_init(&s, c->width[MOTE_IN_HEAD], c->h, c->cross, c->tokens, MOTE_GPTQ_DAMPING,
 							MOTE_GPTQ_TARGET_DAMPING, error);
 		if (status == MOTE_OK)
-			status = encode_tensor(c, "lm_head.weight", &s, NULL, &head, error);
+			status = encode_tensor(c, mote_weight_head->name, &s, NULL, &head, error);
 		mote_second_order_free(&s);
 	} else if (status == MOTE_OK && !last) {
-		keep_only(c, INPUTS, NULL);
+		keep_only(c, MOTE_INPUTS, NULL);
 		status = run_all(c, &c->encoded, error);
 	}
 	advance(&c->exact);
@@ -340,10 +327,8 @@ static enum mote_status take_memory(struct calibration *c, float **buffer, struc
 	const struct mote_config *config = &c->source->config;
 	size_t widest = 0, stride = 0;
 
-	c->width[QKV] = c->width[GATE_UP] = c->width[HEAD] = config->hidden;
-	c->width[OUT] = config->heads * config->head_dim;
-	c->width[DOWN] = config->ffn;
-	for (int i = 0; i < INPUTS; i++) {
+	for (enum mote_input i = MOTE_IN_QKV; i < MOTE_INPUTS; i++) {
+		c->width[i] = mote_input_width(config, i);
 		c->stride[i] = round_up(c->width[i], 16);
 		stride = c->stride[i] > stride ? c->stride[i] : stride;
 		c->exact.input[i] = calloc(c->tokens * c->stride[i], sizeof(float));
@@ -387,14 +372,14 @@ enum mote_status mote_calibrate_layers(struct mote_quantizer *q, const struct mo
 	enum mote_status status = take_memory(&c, &buffer, error);
 
 	if (status == MOTE_OK)
-		status = encode_tensor(&c, "model.embed_tokens.weight", NULL, NULL, &embedding, error);
+		status = encode_tensor(&c, mote_weight_embedding->name, NULL, NULL, &embedding, error);
 	if (status == MOTE_OK)
 		status = open_stream(&c, &c.exact, &source->embedding, threads, error);
 	if (status == MOTE_OK)
 		status = open_stream(&c, &c.encoded, &embedding, threads, error);
 	for (uint32_t layer = 0; layer < source->config.layers && status == MOTE_OK; layer++)
 		status = encode_layer(&c, layer, buffer, error);
-	keep_only(&c, INPUTS, NULL);
+	keep_only(&c, MOTE_INPUTS, NULL);
 	close_stream(&c.exact);
 	close_stream(&c.encoded);
 	free(buffer);

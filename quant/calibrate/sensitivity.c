@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "quant/measure/score.h"
+#include "runtime/model/architecture.h"
 #include "runtime/model/session.h"
 
 struct probe {
@@ -130,15 +131,15 @@ static enum mote_status measure(struct probe *p, double *kld, struct mote_error 
 	return status;
 }
 
-/* The layer that a matrix belongs to; what has none is the embedding, before all, or the head, behind all. */
-static uint32_t layer_of(const struct probe *p, const struct mote_matrix *place)
+/* The layer that a tensor belongs to; what has none is the embedding, before all, or the head, behind all. */
+static uint32_t layer_of(const struct probe *p, const char *name)
 {
-	uint32_t last = p->source->config.layers - 1;
+	uint32_t layer;
+	const struct mote_weight *w = mote_weight_find(name, &layer);
 
-	for (uint32_t i = 0; i <= last; i++)
-		if ((const char *)place >= (const char *)&p->layer[i] && (const char *)place < (const char *)(&p->layer[i] + 1))
-			return i;
-	return place == &p->model.head ? last : 0;
+	if (layer != MOTE_NO_LAYER)
+		return layer;
+	return w == mote_weight_head ? p->source->config.layers - 1 : 0;
 }
 
 static enum mote_status measure_with(struct probe *p, const struct mote_tensor *t, const struct mote_matrix *matrix,
@@ -151,7 +152,7 @@ static enum mote_status measure_with(struct probe *p, const struct mote_tensor *
 	p->model.layer = p->layer;
 	place = mote_model_matrix(&p->model, t->name);
 	before = *place;
-	p->from = layer_of(p, place);
+	p->from = layer_of(p, t->name);
 	*place = *matrix;
 	if (place == &p->model.embedding && p->model.config.tied_embeddings)
 		p->model.head = *matrix;
@@ -191,19 +192,15 @@ static enum mote_status measure_choice(struct probe *p, const struct mote_encode
  * from q4 to q3 and from q5 to q4 (docs/quantization.md); what is right here to a fifth ranks well enough. */
 static double share_left(const struct mote_quantizer *q, const char *name, bool tied)
 {
-	static const struct {
-		const char *part;
-		double share;
-	} shares[] = { { ".q_proj.", 1 }, { ".k_proj.", 1 }, { ".v_proj.", 0.26 }, { ".o_proj.", 0.8 } };
+	const struct mote_weight *w = mote_weight_find(name, NULL);
 
 	if (q->recipe->encoder != MOTE_ENCODER_GPTQ)
 		return 1;
-	if (mote_is_vocabulary_matrix(name) && strcmp(name, "lm_head.weight") != 0)
+	if (w == mote_weight_embedding)
 		return tied ? 1.1 : 0.32;
-	for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
-		if (strstr(name, shares[i].part))
-			return shares[i].share;
-	return 0.63;
+	if (w && w->input == MOTE_IN_QKV)
+		return w->offset == offsetof(struct mote_layer, v) ? 0.26 : 1;
+	return w && w->input == MOTE_IN_OUT ? 0.8 : 0.63;
 }
 
 /* A small error's divergence grows as its square: so one type is measured, and the others follow from their squared

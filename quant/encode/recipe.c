@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/model/architecture.h"
+
 enum mote_status mote_rule_parse(const char *text, char **pattern, enum mote_type *type, struct mote_error *error)
 {
 	const char *equals = strrchr(text, '=');
@@ -23,7 +25,9 @@ enum mote_status mote_rule_parse(const char *text, char **pattern, enum mote_typ
 
 bool mote_is_vocabulary_matrix(const char *name)
 {
-	return strcmp(name, "model.embed_tokens.weight") == 0 || strcmp(name, "lm_head.weight") == 0;
+	const struct mote_weight *w = mote_weight_find(name, NULL);
+
+	return w && (w->flags & MOTE_WEIGHT_VOCABULARY);
 }
 
 static bool rule_matches(const struct mote_rule *rule, const struct mote_tensor *tensor)

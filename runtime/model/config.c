@@ -3,8 +3,9 @@
  */
 #include <string.h>
 
+#include "format/block.h"
 #include "format/json.h"
-#include "runtime/model/model.h"
+#include "runtime/model/config.h"
 
 #define WHERE "metadata key \"model\""
 

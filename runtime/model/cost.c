@@ -1,5 +1,7 @@
 #include "runtime/model/cost.h"
 
+#include "runtime/model/architecture.h"
+
 static void add_product(struct mote_cost *c, const struct mote_matrix *w, double rows)
 {
 	double ops = 2 * (double)w->rows * w->cols * rows;
@@ -24,17 +26,11 @@ struct mote_cost mote_cost_prefill(const struct mote_model *m, enum mote_kv_type
 	double seen = tokens * depth + tokens * (tokens + 1) / 2; /* positions, summed over the tokens */
 	struct mote_cost c = {0};
 
-	for (uint32_t i = 0; i < config->layers; i++) {
-		const struct mote_layer *l = &m->layer[i];
-
-		add_product(&c, &l->q, tokens);
-		add_product(&c, &l->k, tokens);
-		add_product(&c, &l->v, tokens);
-		add_product(&c, &l->o, tokens);
-		add_product(&c, &l->gate, tokens);
-		add_product(&c, &l->up, tokens);
-		add_product(&c, &l->down, tokens);
-	}
+	for (uint32_t i = 0; i < config->layers; i++)
+		for (enum mote_input in = MOTE_IN_QKV; in < MOTE_IN_HEAD; in++)
+			for (const struct mote_weight *w = NULL; (w = mote_weight_of_input(in, w));)
+				add_product(&c, (const struct mote_matrix *)(const void *)((const char *)&m->layer[i] + w->offset),
+					    tokens);
 	add_product(&c, &m->head, 1);
 	/* Scores, and the mix of values: for each position seen a multiply and an add a dimension. */
 	c.float_ops += 4 * seen * dims * config->layers;

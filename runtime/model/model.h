@@ -6,41 +6,10 @@
 #ifndef MOTE_RUNTIME_MODEL_H
 #define MOTE_RUNTIME_MODEL_H
 
-#include "format/block.h"
+#include "runtime/model/config.h"
+#include "runtime/model/layer.h"
 
-#define MOTE_MAX_EOS 8
-
-struct cJSON;          /* <cjson/cJSON.h> */
 struct mote_container; /* format/container.h */
-
-enum mote_rope_kind { MOTE_ROPE_DEFAULT, MOTE_ROPE_LINEAR, MOTE_ROPE_LLAMA3 };
-
-/* Metadata key "model" in the container, see docs/container-format.md. */
-struct mote_config {
-	uint32_t hidden, layers, heads, kv_heads, head_dim, ffn, vocab, max_positions;
-	float norm_eps;
-	bool tied_embeddings;   /* the output head is the embedding matrix */
-	enum mote_rope_kind rope_kind;
-	double rope_theta, rope_factor, rope_low_freq_factor, rope_high_freq_factor;
-	uint32_t rope_original_positions;
-	int32_t bos;            /* -1: none */
-	int32_t eos[MOTE_MAX_EOS];
-	uint32_t n_eos;
-};
-
-/* Reads keys "model" and "tokens" of a container's metadata. MOTE_ERROR_CORRUPT: a key is missing, of the wrong
- * type or out of range, or shapes contradict each other; MOTE_ERROR_UNSUPPORTED: an architecture or RoPE kind,
- * or a file without weights (made with --vocab-only). */
-enum mote_status mote_config_read(const struct cJSON *metadata, struct mote_config *out, struct mote_error *error);
-
-struct mote_layer {
-	const float *attention_norm, *ffn_norm;  /* [hidden] */
-	struct mote_matrix q;                    /* [heads*head_dim, hidden] */
-	struct mote_matrix k, v;                 /* [kv_heads*head_dim, hidden] */
-	struct mote_matrix o;                    /* [hidden, heads*head_dim] */
-	struct mote_matrix gate, up;             /* [ffn, hidden] */
-	struct mote_matrix down;                 /* [hidden, ffn] */
-};
 
 struct mote_model {
 	struct mote_config config;

@@ -4,7 +4,7 @@
 #ifndef MOTE_RUNTIME_ROPE_H
 #define MOTE_RUNTIME_ROPE_H
 
-#include "runtime/model/model.h"
+#include "runtime/model/config.h"
 
 /* Positions beyond this would leave the range in which sines are exact. */
 #define MOTE_ROPE_MAX_POSITIONS 1000000u
