@@ -7,21 +7,32 @@
 #include <unistd.h>
 
 #include "format/tool/console.h"
-#include "runtime/bench_arguments.h"
+#include "format/tool/options.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/limits.h"
 #include "runtime/kernels/pool.h"
 #include "runtime/model/cost.h"
 #include "runtime/tokenizer/tokenizer.h"
 
+#define MOTE_BENCH "mote-bench"
 #define BATCH_ROWS 512u
 
 enum {
+	MAX_LIST = MOTE_OPTION_MAX_COUNTS,
+	MAX_REPEATS = 100,
 	FIRST_TOKEN_PROMPT = 32,
 	LIMIT_PASSES = 10
 };
 
 extern char **environ;
+
+struct bench_arguments {
+	const char *model;
+	struct mote_option_counts prompts, predicts, depths, threads;
+	uint32_t repeats;
+	struct mote_session_options session;
+	bool mapped, json, child; /* child: this process is the one whose start is timed */
+};
 
 struct result {
 	const char *kind;
@@ -42,7 +53,7 @@ struct limits {
 };
 
 struct bench {
-	struct mote_bench_arguments *arguments;
+	struct bench_arguments *arguments;
 	struct mote_model *model;
 	uint64_t weight_bytes;
 	const char *isa;
@@ -52,7 +63,7 @@ struct bench {
 	struct start start;
 };
 
-static enum mote_weights weights_of(const struct mote_bench_arguments *a)
+static enum mote_weights weights_of(const struct bench_arguments *a)
 {
 	return a->mapped ? MOTE_WEIGHTS_MAPPED : MOTE_WEIGHTS_HUGE_PAGES;
 }
@@ -197,7 +208,7 @@ static enum mote_status measure(struct bench *b, struct stream *s, struct mote_p
 	return MOTE_OK;
 }
 
-static uint32_t largest(const struct mote_bench_list *list)
+static uint32_t largest(const struct mote_option_counts *list)
 {
 	uint32_t most = 0;
 
@@ -209,7 +220,7 @@ static uint32_t largest(const struct mote_bench_list *list)
 static enum mote_status measure_limits(const struct bench *b, struct mote_pool *pool, struct limits *limits,
 				       struct mote_error *error)
 {
-	const struct mote_bench_arguments *a = b->arguments;
+	const struct bench_arguments *a = b->arguments;
 	size_t samples = 1 + (size_t)a->depths.count * a->predicts.count * a->repeats;
 	struct mote_kernels kernels;
 	enum mote_status status;
@@ -227,7 +238,7 @@ static enum mote_status measure_limits(const struct bench *b, struct mote_pool *
 
 static enum mote_status measure_threads(struct bench *b, uint32_t thread_index, struct mote_error *error)
 {
-	const struct mote_bench_arguments *a = b->arguments;
+	const struct bench_arguments *a = b->arguments;
 	uint32_t prompt = largest(&a->prompts), predict = largest(&a->predicts), room;
 	uint32_t threads = a->threads.value[thread_index];
 	struct limits *limits = &b->limits[thread_index];
@@ -266,7 +277,7 @@ end:
 /* ---- the start of a process ---- */
 
 /* The child: opens all that mote-run opens, reads a short prompt, reports, then fills memory as a longer one does. */
-static enum mote_status run_child(struct mote_bench_arguments *a, struct mote_error *error)
+static enum mote_status run_child(struct bench_arguments *a, struct mote_error *error)
 {
 	double started = mote_console_seconds(), loaded;
 	struct mote_tokenizer *tokenizer = NULL;
@@ -361,7 +372,7 @@ static enum mote_status measure_start(struct bench *b, int argc, char **argv, st
 
 static void print_table(const struct bench *b)
 {
-	const struct mote_bench_arguments *a = b->arguments;
+	const struct bench_arguments *a = b->arguments;
 
 	printf("%s: %.1f MB of weights, %s, %s\n\n", a->model, (double)b->weight_bytes / 1e6, b->isa,
 	       a->mapped ? "mapped from the file" : "in huge pages");
@@ -382,7 +393,7 @@ static void print_table(const struct bench *b)
 
 static enum mote_status print_json(const struct bench *b, struct mote_error *error)
 {
-	const struct mote_bench_arguments *a = b->arguments;
+	const struct bench_arguments *a = b->arguments;
 	cJSON *json = cJSON_CreateObject(), *results, *limits;
 	uint32_t most = 0;
 	enum mote_status status;
@@ -419,7 +430,7 @@ static enum mote_status print_json(const struct bench *b, struct mote_error *err
 	return status;
 }
 
-static enum mote_status run(struct mote_bench_arguments *a, int argc, char **argv, struct mote_error *error)
+static enum mote_status run(struct bench_arguments *a, int argc, char **argv, struct mote_error *error)
 {
 	struct bench *b = calloc(1, sizeof *b);
 	struct mote_kernels kernels;
@@ -455,23 +466,78 @@ end:
 	return status;
 }
 
+/* ---- command line ---- */
+
+static const char about[] =
+"Usage: mote-bench [OPTION]... MODEL.mote\n"
+"\n"
+"Measures how fast a model reads a prompt (prefill) and writes an answer (decode), at the\n"
+"start of a text and at depth, and in the same run what the machine can do at most: the\n"
+"bandwidth with which as many bytes as the model has stream from memory, in the same kind\n"
+"of pages, and the peak of integer and float arithmetic with the instruction set in use.\n"
+"\n"
+"Each test runs once to warm up and then -r times; shown are the median and the spread\n"
+"(largest minus smallest, relative to the median). A depth is reached by reading that many\n"
+"tokens, which is not timed. The bandwidth is measured anew before each repeat of a decode.\n"
+"The share of the limit is\n"
+"  decode   of bandwidth / bytes that a token reads: all matrices and the KV cache so far\n"
+"  prefill  of the time that the products take at the integer peak (at the float peak for\n"
+"           float weights) and attention at the float peak\n"
+"Time to first token is that of a whole process, from its start to the first token after a\n"
+"prompt of 32 tokens; peak memory is that of a process which then reads 512 tokens more.\n";
+
+static enum mote_status take_kv_type(void *at, const char *text, struct mote_error *error)
+{
+	(void)error;
+	return mote_kv_type_from_name(text, at) ? MOTE_OK : MOTE_ERROR_ARGUMENT;
+}
+
+#define AT(field) .at = offsetof(struct bench_arguments, field)
+
+static const struct mote_option options[] = {
+	{MOTE_OPTION_TEXT, "m", "model", "FILE", "the model (-m may be left out)", AT(model)},
+	{MOTE_OPTION_OPERAND, .argument = "MODEL.mote", AT(model)},
+	{MOTE_OPTION_COUNTS, "p", "n-prompt", "N,...", "prefill of N tokens (default 512; 0: none)", AT(prompts), 0, 1 << 20},
+	{MOTE_OPTION_COUNTS, "n", "n-gen", "N,...", "decode of N tokens (default 128; 0: none)", AT(predicts), 0, 1 << 20},
+	{MOTE_OPTION_COUNTS, "d", "depth n-depth", "N,...", "at these depths (default 0)", AT(depths), 0, 1 << 20},
+	{MOTE_OPTION_COUNTS, "t", "threads", "N,...", "with these threads, each 1 to 256 (default: the physical cores)",
+	 AT(threads), 1, MOTE_OPTION_MAX_THREADS},
+	{MOTE_OPTION_COUNT, "r", "repetitions", "N", "repeats (default 5)", AT(repeats), 1, MAX_REPEATS},
+	{MOTE_OPTION_TAKE, "ctk", "cache-type-k", "TYPE", "type of the cached keys: f16 (default), q8 or f32", AT(session.kv_k),
+	 .choices = "f16 q8 f32", .take = take_kv_type},
+	{MOTE_OPTION_TAKE, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32",
+	 AT(session.kv_v), .choices = "f16 q8 f32", .take = take_kv_type},
+	{MOTE_OPTION_TEXT, NULL, "isa", "NAME", "kernels to use (default: the best, or the environment's MOTE_ISA)",
+	 AT(session.isa)},
+	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages instead of huge pages", AT(mapped)},
+	{MOTE_OPTION_CLEAR, NULL, "no-mmap", NULL, NULL, AT(mapped)},
+	{MOTE_OPTION_FLAG, NULL, "json", NULL, "one JSON object", AT(json)},
+	{MOTE_OPTION_FLAG, NULL, "first-token-of-this-process", NULL, NULL, AT(child)},
+};
+
+static const struct mote_tool tool = {
+	MOTE_BENCH, about, "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 130 interrupted.\n",
+	options, sizeof options / sizeof *options};
+
 int main(int argc, char **argv)
 {
 	struct mote_error error = {0};
-	struct mote_bench_arguments arguments;
-	char **given = malloc((size_t)argc * sizeof *given); /* getopt reorders argv */
+	struct bench_arguments arguments = {.prompts = {{512}, 1}, .predicts = {{128}, 1}, .depths = {{0}, 1}, .repeats = 5};
+	char **given = malloc(((size_t)argc + 1) * sizeof *given); /* parsing reorders argv */
 	enum mote_status status;
+	int code;
 
 	if (!given)
 		return 1;
-	memcpy(given, argv, (size_t)argc * sizeof *given);
-	status = mote_bench_parse_arguments(argc, argv, &arguments, &error);
-	if (status == MOTE_OK && arguments.model) {
+	memcpy(given, argv, ((size_t)argc + 1) * sizeof *given);
+	code = mote_options_parse(&tool, argc, argv, &arguments);
+	if (code < 0) {
+		if (!arguments.threads.count)
+			arguments.threads = (struct mote_option_counts){{mote_pool_physical_cores()}, 1};
 		mote_console_catch_signals();
 		status = arguments.child ? run_child(&arguments, &error) : run(&arguments, argc, given, &error);
+		code = status ? mote_console_fail(MOTE_BENCH, &error) : 0;
 	}
 	free(given);
-	if (status && !error.code) /* getopt has said what is wrong */
-		return mote_status_exit_code(status);
-	return status ? mote_console_fail(MOTE_BENCH, &error) : 0;
+	return code;
 }

@@ -1,17 +1,118 @@
 /* mote-run: answers a prompt, or chats. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "format/tool/console.h"
-#include "runtime/run_arguments.h"
-#include "runtime/generate/answer.h"
+#include "format/tool/options.h"
 #include "runtime/chat/chat.h"
+#include "runtime/generate/answer.h"
 
+#define MOTE_RUN "mote-run"
 #define BATCH_ROWS 512u
 #define MAX_PROMPT_BYTES ((size_t)64 << 20)
+#define TOP_K_NOT_GIVEN UINT32_MAX
+
+/* ---- command line ---- */
+
+static const char about[] =
+"Usage: mote-run [OPTION]... MODEL.mote [-p PROMPT]\n"
+"\n"
+"Answers a prompt with a model, or chats with it when no prompt is given and standard\n"
+"input is a terminal (/clear begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops\n"
+"an answer); from a pipe, the prompt is read to its end. The prompt becomes the\n"
+"user's message in the model's own chat template. The answer is written to standard output\n"
+"as it comes; what the model says between <think> and </think> is shown apart, dim on a\n"
+"terminal and under a heading otherwise. A line with the speed goes to standard error.\n";
+
+struct run_arguments {
+	const char *model, *prompt, *file, *system;
+	bool raw, json, hide_reasoning, mapped;
+	uint32_t predict; /* 0: no limit */
+	uint32_t logits, top_k;
+	struct mote_option_seed seed;
+	struct mote_session_options session;
+	struct mote_sampler_options sampler; /* temperature etc. < 0: not given */
+};
+
+static enum mote_status take_kv_type(void *at, const char *text, struct mote_error *error)
+{
+	(void)error;
+	return mote_kv_type_from_name(text, at) ? MOTE_OK : MOTE_ERROR_ARGUMENT;
+}
+
+#define AT(field) .at = offsetof(struct run_arguments, field)
+
+static const struct mote_option options[] = {
+	{MOTE_OPTION_HEADING, .help = "Prompt"},
+	{MOTE_OPTION_TEXT, "m", "model", "FILE", "the model (-m may be left out)", AT(model)},
+	{MOTE_OPTION_OPERAND, .argument = "MODEL.mote", AT(model)},
+	{MOTE_OPTION_TEXT, "p", "prompt", "TEXT", "the prompt; standard input is not read then", AT(prompt)},
+	{MOTE_OPTION_TEXT, "f", "file", "FILE", "read the prompt from a file (- for standard input); one newline at its end is "
+	 "not part of it", AT(file)},
+	{MOTE_OPTION_TEXT, "s", "system sys system-prompt", "TEXT", "a system message before it", AT(system)},
+	{MOTE_OPTION_FLAG, NULL, "raw", NULL, "take the prompt as it is, without a template: text to be continued", AT(raw)},
+	{MOTE_OPTION_FLAG, NULL, "hide-reasoning", NULL, "do not show what is said between <think> and </think>",
+	 AT(hide_reasoning)},
+
+	{MOTE_OPTION_HEADING, .help = "Generation; the model's own settings are the defaults, else temperature 0.6, top-p 0.95"},
+	{MOTE_OPTION_COUNT, "n", "predict n-predict", "N", "at most N tokens (default, and -1: until the model ends or the "
+	 "context is full)", AT(predict), 1, UINT32_MAX, .minus_one = true},
+	{MOTE_OPTION_COUNT, "c", "ctx-size context", "N", "context in tokens, prompt and answer together (default: the model's)",
+	 AT(session.context_tokens), 1, UINT32_MAX},
+	{MOTE_OPTION_FLOAT, NULL, "temp temperature", "T", "temperature; 0 always takes the most probable token",
+	 AT(sampler.temperature), 0, 100},
+	{MOTE_OPTION_COUNT, NULL, "top-k", "K", "sample from the K most probable tokens (0: all)", AT(top_k), 0,
+	 TOP_K_NOT_GIVEN - 1},
+	{MOTE_OPTION_FLOAT, NULL, "top-p", "P", "sample from the fewest tokens whose probabilities reach P (1: all)",
+	 AT(sampler.top_p), 0, 1},
+	{MOTE_OPTION_FLOAT, NULL, "min-p", "P", "leave out tokens less than P times as probable as the first (0: none)",
+	 AT(sampler.min_p), 0, 1},
+	{MOTE_OPTION_SEED, NULL, "seed", "N", "same seed, same answer, on every machine; up to 2^53 (default, and -1: a random "
+	 "one)", AT(seed)},
+
+	{MOTE_OPTION_HEADING, .help = "Machine"},
+	{MOTE_OPTION_COUNT, "t", "threads", "N", "threads, 1 to 256 (default: the physical cores)", AT(session.threads), 1,
+	 MOTE_OPTION_MAX_THREADS},
+	{MOTE_OPTION_TAKE, "ctk", "cache-type-k", "TYPE", "type of the cached keys: f16 (default), q8 or f32", AT(session.kv_k),
+	 .choices = "f16 q8 f32", .take = take_kv_type},
+	{MOTE_OPTION_TAKE, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32",
+	 AT(session.kv_v), .choices = "f16 q8 f32", .take = take_kv_type},
+	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages where they lie instead of copying the weights into huge "
+	 "pages: starts sooner, decodes slower", AT(mapped)},
+	{MOTE_OPTION_CLEAR, NULL, "no-mmap", NULL, NULL, AT(mapped)},
+
+	{MOTE_OPTION_HEADING, .help = "Output"},
+	{MOTE_OPTION_FLAG, NULL, "json", NULL, "one JSON object: text, reasoning, ids, prompt_ids, finish_reason, seed, timings",
+	 AT(json)},
+	{MOTE_OPTION_COUNT, NULL, "logits", "K", "in it also the K largest logits of the first step", AT(logits), 1, 1000000},
+};
+
+static const struct mote_tool tool = {
+	MOTE_RUN, about, "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 130 interrupted.\n",
+	options, sizeof options / sizeof *options};
+
+/* Negative: go on; else the exit code. */
+static int parse_arguments(int argc, char **argv, struct run_arguments *a)
+{
+	int code;
+
+	*a = (struct run_arguments){.top_k = TOP_K_NOT_GIVEN, .sampler = {.temperature = -1, .top_p = -1, .min_p = -1}};
+	code = mote_options_parse(&tool, argc, argv, a);
+	if (code >= 0)
+		return code;
+	if (a->prompt && a->file)
+		return mote_options_refuse(&tool, "-p and -f exclude each other");
+	if (a->logits && !a->json)
+		return mote_options_refuse(&tool, "--logits needs --json");
+	if (a->raw && a->system)
+		return mote_options_refuse(&tool, "--raw knows no system message (-s)");
+	return -1;
+}
 
 /* One prompt and what came of it. */
 struct turn {
@@ -23,7 +124,7 @@ struct turn {
 };
 
 struct run {
-	const struct mote_run_arguments *arguments;
+	const struct run_arguments *arguments;
 	struct mote_model *model;
 	struct mote_tokenizer *tokenizer;
 	struct mote_session *session;
@@ -31,6 +132,7 @@ struct run {
 	struct mote_sampler *sampler;
 	double load_seconds;
 	bool terminal;                  /* standard output is one */
+	bool styled;                    /* ... and shows reasoning dim */
 	enum mote_reasoning_part shown; /* of what was printed last */
 	bool printed;                   /* something of this answer */
 	bool at_line_start;
@@ -39,7 +141,7 @@ struct run {
 /* ---- opening ---- */
 
 /* What is not given comes from the model's generation settings, else from ours. */
-static void resolve_sampler(struct mote_run_arguments *a, const cJSON *metadata)
+static void resolve_sampler(struct run_arguments *a, const cJSON *metadata)
 {
 	struct mote_sampler_options recommended = mote_sampler_recommended(mote_json_get(metadata, "generation"));
 	struct mote_sampler_options *o = &a->sampler;
@@ -47,12 +149,13 @@ static void resolve_sampler(struct mote_run_arguments *a, const cJSON *metadata)
 	o->temperature = o->temperature < 0 ? recommended.temperature : o->temperature;
 	o->top_p = o->top_p < 0 ? recommended.top_p : o->top_p;
 	o->min_p = o->min_p < 0 ? recommended.min_p : o->min_p;
-	o->top_k = a->top_k < 0 ? recommended.top_k : (uint32_t)a->top_k;
-	if (!a->seed_given && getrandom(&o->seed, sizeof o->seed, 0) == sizeof o->seed)
+	o->top_k = a->top_k == TOP_K_NOT_GIVEN ? recommended.top_k : a->top_k;
+	o->seed = a->seed.value;
+	if (!a->seed.given && getrandom(&o->seed, sizeof o->seed, 0) == sizeof o->seed)
 		o->seed >>= 32; /* short enough to be typed again */
 }
 
-static enum mote_status open_run(struct run *r, struct mote_run_arguments *a, struct mote_error *error)
+static enum mote_status open_run(struct run *r, struct run_arguments *a, struct mote_error *error)
 {
 	double started = mote_console_seconds();
 	enum mote_status status;
@@ -61,6 +164,7 @@ static enum mote_status open_run(struct run *r, struct mote_run_arguments *a, st
 
 	r->arguments = a;
 	r->terminal = isatty(STDOUT_FILENO);
+	r->styled = r->terminal && mote_console_styles();
 	a->session.batch_rows = BATCH_ROWS;
 	if ((status = mote_model_open(a->model, a->mapped ? MOTE_WEIGHTS_MAPPED : MOTE_WEIGHTS_DEFAULT, &r->model, error)))
 		return status;
@@ -114,7 +218,7 @@ static void show(void *user, enum mote_reasoning_part part, const char *text, si
 
 		if (r->printed)
 			fputs(r->at_line_start ? "\n" : "\n\n", stdout);
-		if (r->terminal)
+		if (r->styled)
 			fputs(reasoning ? "\x1b[2m" : "\x1b[0m", stdout);
 		else
 			fputs(reasoning ? "[reasoning]\n" : "[answer]\n", stdout);
@@ -129,7 +233,7 @@ static void show_end(struct run *r)
 {
 	if (r->arguments->json)
 		return;
-	if (r->terminal && r->shown == MOTE_PART_REASONING)
+	if (r->styled && r->shown == MOTE_PART_REASONING)
 		fputs("\x1b[0m", stdout);
 	putchar('\n');
 	fflush(stdout);
@@ -245,7 +349,7 @@ static enum mote_status encode_chat(const struct run *r, const cJSON *messages, 
 /* One prompt, one answer. */
 static enum mote_status run_prompt(struct run *r, const char *prompt, size_t bytes, struct mote_error *error)
 {
-	const struct mote_run_arguments *a = r->arguments;
+	const struct run_arguments *a = r->arguments;
 	bool chat = !a->raw && mote_chat_has_template(mote_container_metadata(r->model->container));
 	cJSON *messages = cJSON_CreateArray();
 	enum mote_status status = MOTE_OK;
@@ -318,6 +422,14 @@ static enum mote_status chat_turn(struct run *r, cJSON *messages, struct mote_er
 	return status;
 }
 
+/* Blanks behind a command are nothing. */
+static bool is_command(const char *line, const char *command)
+{
+	size_t bytes = strlen(command);
+
+	return !strncmp(line, command, bytes) && line[bytes + strspn(line + bytes, " \t\r")] == 0;
+}
+
 /* Lines from the terminal until its end; the model sees all turns, but of its own answers not the reasoning. */
 static enum mote_status run_chat(struct run *r, struct mote_error *error)
 {
@@ -338,9 +450,9 @@ static enum mote_status run_chat(struct run *r, struct mote_error *error)
 			break;
 		}
 		line[bytes - (bytes > 0 && line[bytes - 1] == '\n')] = 0;
-		if (!strcmp(line, "/exit") || !strcmp(line, "/bye") || !strcmp(line, "/quit"))
+		if (is_command(line, "/exit") || is_command(line, "/bye") || is_command(line, "/quit"))
 			break;
-		if (!strcmp(line, "/clear")) {
+		if (is_command(line, "/clear")) {
 			cJSON_Delete(messages);
 			messages = new_chat(r);
 		} else if (*line) {
@@ -358,7 +470,20 @@ static enum mote_status run_chat(struct run *r, struct mote_error *error)
 	return status;
 }
 
-static enum mote_status run(struct run *r, struct mote_run_arguments *a, struct mote_error *error)
+/* Whoever pipes something in expects it to be read: with a prompt it is not, which is said when there is something. */
+static void say_what_is_not_read(void)
+{
+	struct stat st;
+	off_t at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+	int waiting = 0;
+
+	if (fstat(STDIN_FILENO, &st) || !(S_ISREG(st.st_mode) ? st.st_size > at
+				: S_ISFIFO(st.st_mode) && !ioctl(STDIN_FILENO, FIONREAD, &waiting) && waiting > 0))
+		return;
+	fprintf(stderr, MOTE_RUN ": standard input was not read, because the prompt was given\n");
+}
+
+static enum mote_status run(struct run *r, struct run_arguments *a, struct mote_error *error)
 {
 	enum mote_status status;
 	char *text = NULL;
@@ -367,6 +492,8 @@ static enum mote_status run(struct run *r, struct mote_run_arguments *a, struct 
 	if (!a->prompt && (a->file || !isatty(STDIN_FILENO))) {
 		if ((status = mote_console_read_file(a->file ? a->file : "-", MAX_PROMPT_BYTES, &text, &bytes, error)))
 			return status;
+		if (bytes > 0 && text[bytes - 1] == '\n') /* the editor's, as llama.cpp takes it */
+			text[--bytes] = 0;
 		if (!a->raw && strlen(text) != bytes) {
 			free(text);
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the prompt holds a NUL byte");
@@ -379,6 +506,8 @@ static enum mote_status run(struct run *r, struct mote_run_arguments *a, struct 
 			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "a prompt is needed (-p or -f)");
 		else
 			status = run_chat(r, error);
+		if (a->prompt)
+			say_what_is_not_read();
 	}
 	free(text);
 	return status;
@@ -387,16 +516,15 @@ static enum mote_status run(struct run *r, struct mote_run_arguments *a, struct 
 int main(int argc, char **argv)
 {
 	struct mote_error error = {0};
-	struct mote_run_arguments arguments;
+	struct run_arguments arguments;
 	struct run r = {0};
-	enum mote_status status = mote_run_parse_arguments(argc, argv, &arguments, &error);
+	int code = parse_arguments(argc, argv, &arguments);
+	enum mote_status status;
 
-	if (status == MOTE_OK && arguments.model) {
-		mote_console_catch_signals();
-		status = run(&r, &arguments, &error);
-		close_run(&r);
-	}
-	if (status && !error.code) /* getopt has said what is wrong */
-		return mote_status_exit_code(status);
+	if (code >= 0)
+		return code;
+	mote_console_catch_signals();
+	status = run(&r, &arguments, &error);
+	close_run(&r);
 	return status ? mote_console_fail(MOTE_RUN, &error) : 0;
 }

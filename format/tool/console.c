@@ -24,6 +24,20 @@ int mote_console_fail(const char *tool, const struct mote_error *error)
 	return mote_status_exit_code(error->code);
 }
 
+static bool is_dumb(void)
+{
+	const char *kind = getenv("TERM");
+
+	return kind && strcmp(kind, "dumb") == 0;
+}
+
+bool mote_console_styles(void)
+{
+	const char *plain = getenv("NO_COLOR");
+
+	return !(plain && *plain) && !is_dumb();
+}
+
 /* Signals reach a process, not a caller: this flag cannot be anything but global. */
 static volatile sig_atomic_t interrupted;
 
@@ -109,7 +123,7 @@ struct mote_progress mote_console_progress(struct mote_console_bar *bar, const c
 	double now = mote_console_seconds();
 
 	*bar = (struct mote_console_bar){ .label = label, .started = now, .shown = now,
-					  .terminal = isatty(STDERR_FILENO) };
+					  .terminal = isatty(STDERR_FILENO) && !is_dumb() };
 	return (struct mote_progress){ .update = update_bar, .user = bar };
 }
 

@@ -14,6 +14,9 @@
 /* Prints "tool: message" to standard error and returns the exit code for the error. */
 int mote_console_fail(const char *tool, const struct mote_error *error);
 
+/* Whether a terminal may be steered: neither NO_COLOR (no-color.org) nor TERM=dumb. That it is one is the caller's. */
+bool mote_console_styles(void);
+
 /* From now on SIGINT, SIGTERM and SIGHUP set a flag instead of killing (a second one kills). */
 void mote_console_catch_signals(void);
 bool mote_console_interrupted(void);

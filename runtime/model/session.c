@@ -27,8 +27,7 @@ static uint32_t greatest_common_divisor(uint32_t a, uint32_t b)
 	return b ? greatest_common_divisor(b, a % b) : a;
 }
 
-enum mote_status mote_kv_type_parse(const char *option, const char *name, enum mote_kv_type *type,
-				    struct mote_error *error)
+bool mote_kv_type_from_name(const char *name, enum mote_kv_type *type)
 {
 	if (!strcmp(name, "f16"))
 		*type = MOTE_KV_F16;
@@ -37,8 +36,8 @@ enum mote_status mote_kv_type_parse(const char *option, const char *name, enum m
 	else if (!strcmp(name, "f32"))
 		*type = MOTE_KV_F32;
 	else
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s %s: expected f16, q8 or f32", option, name);
-	return MOTE_OK;
+		return false;
+	return true;
 }
 
 static enum mote_type kv_matrix_type(enum mote_kv_type type)

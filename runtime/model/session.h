@@ -13,9 +13,8 @@
 
 enum mote_kv_type { MOTE_KV_F16, MOTE_KV_Q8, MOTE_KV_F32 };
 
-/* "f16", "q8" (also "q8_0", as llama.cpp names it) or "f32". MOTE_ERROR_ARGUMENT names the option. */
-enum mote_status mote_kv_type_parse(const char *option, const char *name, enum mote_kv_type *type,
-				    struct mote_error *error);
+/* "f16", "q8" (also "q8_0", as llama.cpp names it) or "f32"; false for any other name. */
+bool mote_kv_type_from_name(const char *name, enum mote_kv_type *type);
 
 struct mote_session_options {
 	uint32_t context_tokens;  /* positions a sequence; 0: the model's max_positions */

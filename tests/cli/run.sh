@@ -91,6 +91,29 @@ expect 0 "$run" "$m" --raw -p "A" --temp 2 --top-p 1 -n 40 --seed 2 --json
 stable "$work/out" >"$work/other"
 if cmp -s "$work/seed1" "$work/other"; then bad "seeds 1 and 2 give the same text"; else ok; fi
 
+# Not 0 but any seed: what is printed repeats. The largest one is the same in JSON.
+expect 0 "$run" "$m" --raw -p "A" --temp 2 -n 5 --seed -1 --json
+expect 0 "$run" "$m" --raw -p "A" --temp 2 -n 5 --seed 9007199254740992 --json
+has "$work/out" '"seed":9007199254740992,'
+
+# One newline at a prompt's end is not part of it; a second one is, and what a file begins with.
+ids() { sed 's/.*"prompt_ids":\[\([^]]*\)\].*/\1/' "$work/out"; }
+expect 0 "$run" "$m" --raw -p "abc" --temp 0 -n 1 --json
+plain=$(ids)
+printf 'abc\n' >"$work/line"
+expect 0 "$run" "$m" --raw -f "$work/line" --temp 0 -n -1 -c 40 --json
+if [ "$(ids)" = "$plain" ]; then ok; else bad "a file's last newline is in the prompt: $(ids), not $plain"; fi
+"$run" "$m" --raw --temp 0 -n 1 --json <"$work/line" >"$work/out" 2>"$work/err"
+if [ "$(ids)" = "$plain" ]; then ok; else bad "a pipe's last newline is in the prompt: $(ids), not $plain"; fi
+printf 'abc\n\n' >"$work/line"
+expect 0 "$run" "$m" --raw -f "$work/line" --temp 0 -n 1 --json
+if [ "$(ids)" != "$plain" ]; then ok; else bad "two newlines are lost"; fi
+# With a prompt standard input is not read, which is said when something is there.
+"$run" "$m" -p "$question" --temp 0 <"$work/line" >"$work/out" 2>"$work/err"
+has "$work/err" 'standard input was not read'
+expect 0 "$run" "$m" -p "$question" --temp 0
+if grep -q 'not read' "$work/err"; then bad "an empty standard input is missed"; else ok; fi
+
 # What ends an answer.
 expect 0 "$run" "$m" -p "$question" --temp 0 -n 5 --json
 has "$work/out" '"finish_reason":"length"'
@@ -113,7 +136,8 @@ expect 2 "$run" "$m" --none
 expect 2 "$run" "$m" -p x -f "$work/question"
 expect 2 "$run" "$m" --raw -s y -p x
 expect 2 "$run" "$m" --raw -p ''
-for wrong in '--temp x' '--temp -1' '--top-p 2' '--top-k -1' '--min-p 1.5' '-n 0' '-c 0' '-c 1000000' '-t 0' '-ctk q3' '--seed -1'; do
+for wrong in '--temp x' '--temp -1' '--top-p 2' '--top-k -1' '--min-p 1.5' '-n 0' '-c 0' '-c 1000000' '-n -2' '-t 0' '-t 257' '-ctk q3' '--seed -2' \
+	'--seed 9007199254740993'; do
 	# shellcheck disable=SC2086
 	expect 2 "$run" "$m" -p x $wrong
 done

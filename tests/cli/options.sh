@@ -1,0 +1,101 @@
+#!/bin/sh
+# One way to read and to refuse a command line in every tool: how options may be spelled, what is said of wrong ones,
+# and what completes them in a shell.
+set -u
+build=${MOTE_BUILD:-build/release}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+ok() { passed=$((passed + 1)); }
+bad() { echo "$*"; failed=$((failed + 1)); }
+# expect CODE COMMAND...
+expect() {
+	want=$1
+	shift
+	"$@" </dev/null >"$work/out" 2>"$work/err"
+	got=$?
+	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
+}
+# refused TOOL MESSAGE ARGUMENT...: exactly this, how to get help, exit code 2, nothing on standard output
+refused() {
+	tool=$1
+	printf '%s: %s\nTry '"'%s --help'"'.\n' "$tool" "$2" "$tool" >"$work/wanted"
+	shift 2
+	"$build/$tool" "$@" </dev/null >"$work/out" 2>"$work/err"
+	got=$?
+	if [ "$got" -eq 2 ] && cmp -s "$work/wanted" "$work/err" && [ ! -s "$work/out" ]; then ok; else
+		bad "exit code $got: $tool $*"
+		diff "$work/wanted" "$work/err"
+	fi
+}
+
+"$build/mote-convert" tests/fixtures/adder -o "$work/m.mote" -q || exit 1
+m=$work/m.mote
+
+# ---- spellings
+run() { expect 0 "$build/mote-run" "$@"; sed 's/,"timings":{[^}]*}//' "$work/out" >"$work/got"; }
+run "$m" --prompt "2 + 2" --temp 0 --json --seed 1 --predict 20 --cache-type-k q8
+cp "$work/got" "$work/first"
+same() { if cmp -s "$work/first" "$work/got"; then ok; else bad "another answer: $*"; fi; }
+run -p"2 + 2" --temp=0 --json --seed=1 -n20 -ctk=q8 -- "$m"
+same "values behind = and letters"
+run --temperature 0 -seed 1 --pro "2 + 2" --json -n 20 -m "$m" -ctk q8_0
+same "other names, the beginning of one, llama.cpp's"
+run --seed 7 "$m" --temp 1 -p x -p "2 + 2" --seed 1 --temp 0 --json -n 20 --ctk q8
+same "the last of two counts"
+cp "$m" "$work/-m.mote"
+expect 0 env sh -c "cd '$work' && '$(realpath "$build")/mote-run' --temp 0 -p x -n 1 -- -m.mote"
+
+# ---- refusals
+refused mote-run '--sede: no such option; the nearest is --seed' "$m" --sede 1
+refused mote-run '--tmep: no such option; the nearest is --temp' "$m" --tmep=1
+refused mote-run '--quite-another: no such option' "$m" --quite-another
+refused mote-run '--top: more than one option begins so' "$m" --top 1
+refused mote-run '-x: no such option' "$m" -x
+refused mote-run '-t 0: expected an integer from 1 to 256' "$m" -t 0
+refused mote-run '--threads 1.5: expected an integer from 1 to 256' "$m" --threads=1.5
+refused mote-run '-n x: expected an integer from 1 to 4294967295' "$m" -nx
+refused mote-run '--temp nan: expected a number from 0 to 100' "$m" --temp nan
+refused mote-run '--cache-type-v q3: expected f16, q8 or f32' "$m" --cache-type-v q3
+refused mote-run '-ctk q3: expected f16, q8 or f32' "$m" -ctk q3
+refused mote-run '--seed 9007199254740993: expected an integer from 0 to 9007199254740992, or -1 for a random one' \
+	"$m" --seed 9007199254740993
+refused mote-run '--seed: N is missing' "$m" --seed
+refused mote-run '--json takes no value' "$m" --json=yes
+refused mote-run 'MODEL.mote is missing' -p x
+refused mote-run 'unexpected argument: other' "$m" other -p x
+refused mote-run '-p and -f exclude each other' "$m" -p x -f y
+refused mote-bench '-d 1,: expected up to 16 integers from 0 to 1048576 with commas between' "$m" -d 1,
+
+# ---- the same in all tools
+for path in "$build"/mote-*; do
+	tool=$(basename "$path")
+	case $tool in *.*) continue ;; esac
+	[ -x "$path" ] || continue
+	case $tool in mote-run | mote-bench) ;; *) continue ;; esac
+	refused "$tool" '--none-of-these: no such option' --none-of-these
+	refused "$tool" '--hlp: no such option; the nearest is --help' --hlp
+	refused "$tool" '--completion fish: expected bash or zsh' --completion fish
+	expect 0 "$path" --version
+	if grep -q "^$tool [0-9]" "$work/out"; then ok; else bad "$tool --version"; fi
+	# Completion knows every option of --help.
+	"$path" --help | grep -o -e '^  *\(-[a-z]*, \)*--[a-z-]*' | grep -o -e '--[a-z-]*' | sort -u >"$work/options"
+	expect 0 "$path" --completion zsh
+	grep -o -e '--[a-z-]*' "$work/out" | sort -u >"$work/known"
+	if diff "$work/options" "$work/known"; then ok; else bad "$tool --completion zsh"; fi
+	expect 0 "$path" --completion bash
+	if command -v bash >/dev/null; then
+		cat >"$work/complete" <<-END
+			. "$work/out"
+			COMP_WORDS=($tool --) COMP_CWORD=1
+			\$(complete -p $tool | sed 's/.*-F \\([a-z_]*\\) .*/\\1/')
+			printf '%s\\n' "\${COMPREPLY[@]}"
+		END
+		bash "$work/complete" | sort -u >"$work/known"
+		if diff "$work/options" "$work/known"; then ok; else bad "$tool --completion bash"; fi
+	fi
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
