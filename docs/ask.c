@@ -17,8 +17,10 @@ static enum mote_status ask(const struct mote_model *model, const char *question
 {
 	const cJSON *metadata = mote_container_metadata(model->container);
 	struct mote_sampler_options sampling = mote_sampler_recommended(mote_json_get(metadata, "generation"));
-	struct mote_session_options options = { 0 }; /* all that the model can hold, a thread for each core */
-	struct mote_answer_job job = { .config = &model->config, .most_tokens = 2000, .show = show, .user = stdout };
+	struct mote_session_options machine = { 0 }; /* all that the model can hold, a thread for each core */
+	struct mote_answer_options options = { .config = &model->config, .most_tokens = 2000, .show = show,
+					       .user = stdout };
+	struct mote_scheduler *scheduler = NULL;
 	struct mote_tokenizer *tokenizer = NULL;
 	struct mote_session *session = NULL;
 	struct mote_answer answer = { 0 };
@@ -34,22 +36,22 @@ static enum mote_status ask(const struct mote_model *model, const char *question
 	cJSON_AddItemToArray(messages, message);
 	section = mote_container_section(model->container, MOTE_SECTION_TOKENIZER, &bytes);
 
-	/* The messages through the model's own template; its ids into a context; then token after token. */
+	/* The messages through the model's own template; then token after token. */
 	if ((status = mote_tokenizer_open(section, bytes, &tokenizer, error)) ||
 	    (status = mote_chat_encode(metadata, &request, tokenizer, &prompt, error)) ||
-	    (status = mote_session_open(model, &options, &session, error)) ||
-	    (status = mote_context_open(session, 0, 512, &job.context, error)) ||
-	    (status = mote_sampler_open(&sampling, model->config.vocab, &job.sampler, error)) ||
-	    (status = mote_context_set(job.context, prompt.id, prompt.count, NULL, &job.logits, NULL, error)))
+	    (status = mote_session_open(model, &machine, &session, error)) ||
+	    (status = mote_scheduler_open(session, NULL, &scheduler, error)) ||
+	    (status = mote_sampler_open(&sampling, model->config.vocab, &options.sampler, error)))
 		goto end;
-	job.tokenizer = tokenizer;
-	job.prompt = &prompt;
-	status = mote_answer_generate(&job, &answer, error);
+	options.tokenizer = tokenizer;
+	options.prompt = &prompt;
+	options.context_tokens = mote_session_context(session);
+	status = mote_answer_generate(scheduler, &options, &answer, error);
 	putchar('\n');
 end:
 	mote_answer_free(&answer);
-	mote_sampler_close(job.sampler);
-	mote_context_close(job.context);
+	mote_sampler_close(options.sampler);
+	mote_scheduler_close(scheduler);
 	mote_session_close(session);
 	mote_ids_free(&prompt);
 	mote_tokenizer_close(tokenizer);

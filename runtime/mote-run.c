@@ -128,7 +128,7 @@ struct run {
 	struct mote_model *model;
 	struct mote_tokenizer *tokenizer;
 	struct mote_session *session;
-	struct mote_context *context;
+	struct mote_scheduler *scheduler;
 	struct mote_sampler *sampler;
 	double load_seconds;
 	bool terminal;                  /* standard output is one */
@@ -174,7 +174,7 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 	resolve_sampler(a, mote_container_metadata(r->model->container));
 	if ((status = mote_tokenizer_open(section, bytes, &r->tokenizer, error)) ||
 	    (status = mote_session_open(r->model, &a->session, &r->session, error)) ||
-	    (status = mote_context_open(r->session, 0, BATCH_ROWS, &r->context, error)) ||
+	    (status = mote_scheduler_open(r->session, NULL, &r->scheduler, error)) ||
 	    (status = mote_sampler_open(&a->sampler, r->model->config.vocab, &r->sampler, error)))
 		return status;
 	r->load_seconds = mote_console_seconds() - started;
@@ -184,7 +184,7 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 static void close_run(struct run *r)
 {
 	mote_sampler_close(r->sampler);
-	mote_context_close(r->context);
+	mote_scheduler_close(r->scheduler);
 	mote_session_close(r->session);
 	mote_tokenizer_close(r->tokenizer);
 	mote_model_close(r->model);
@@ -293,31 +293,65 @@ static enum mote_status print_json(const struct run *r, struct turn *turn, struc
 
 /* ---- answering ---- */
 
-static bool proceed(void)
+static bool proceed(void *user)
 {
+	(void)user;
 	return !mote_console_interrupted();
+}
+
+/* What gets the logits of the answer under way. */
+struct asking {
+	const struct run *run;
+	struct turn *turn;
+	double started; /* the prompt, then the answer */
+	bool no_memory;
+};
+
+static int32_t take(void *user, const float *logits)
+{
+	struct asking *a = user;
+	uint32_t vocab = a->run->model->config.vocab;
+
+	if (a->turn->answer.ids.count == 0) {
+		a->turn->prompt_seconds = mote_console_seconds() - a->started;
+		a->started += a->turn->prompt_seconds;
+		if (a->run->arguments->logits && !(a->turn->top = mote_sampler_sorted(logits, vocab))) {
+			a->no_memory = true;
+			return MOTE_ENDED;
+		}
+	}
+	return mote_answer_take(&a->turn->answer, logits);
 }
 
 /* Answers the ids in turn->prompt. */
 static enum mote_status answer_turn(struct run *r, struct turn *turn, bool continues_text, struct mote_error *error)
 {
-	double started = mote_console_seconds();
-	struct mote_answer_job job = {.config = &r->model->config, .tokenizer = r->tokenizer, .sampler = r->sampler,
-				      .context = r->context, .prompt = &turn->prompt, .most_tokens = r->arguments->predict,
-				      .continues_text = continues_text, .proceed = proceed, .show = show, .user = r};
+	struct mote_answer_options wanted = {.config = &r->model->config, .tokenizer = r->tokenizer, .sampler = r->sampler,
+					      .prompt = &turn->prompt, .most_tokens = r->arguments->predict,
+					      .context_tokens = mote_session_context(r->session),
+					      .continues_text = continues_text, .show = show, .user = r};
+	struct asking asking = {.run = r, .turn = turn, .started = mote_console_seconds()};
+	uint64_t held = mote_scheduler_counts(r->scheduler).shared_rows, ticket;
 	enum mote_status status;
 
 	r->shown = MOTE_PART_ANSWER;
 	r->printed = false;
-	if ((status = mote_context_set(r->context, turn->prompt.id, turn->prompt.count, proceed, &job.logits,
-				       &turn->prompt_computed, error)))
+	if ((status = mote_answer_open(&wanted, &turn->answer, error)) ||
+	    (status = mote_scheduler_add(r->scheduler, turn->prompt.id, turn->prompt.count,
+					 (struct mote_taker){take, &asking}, &ticket, error)))
 		return status;
-	turn->prompt_seconds = mote_console_seconds() - started;
-	if (r->arguments->logits && !(turn->top = mote_sampler_sorted(job.logits, r->model->config.vocab)))
+	while (status == MOTE_OK && mote_scheduler_answers(r->scheduler) && proceed(NULL))
+		status = mote_scheduler_step(r->scheduler, error);
+	mote_scheduler_cancel(r->scheduler, ticket);
+	mote_answer_end(&turn->answer);
+	turn->predict_seconds = mote_console_seconds() - asking.started;
+	turn->prompt_computed = turn->prompt.count - (size_t)(mote_scheduler_counts(r->scheduler).shared_rows - held);
+	if (asking.no_memory)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %u logits", r->model->config.vocab);
-	started = mote_console_seconds();
-	status = mote_answer_generate(&job, &turn->answer, error);
-	turn->predict_seconds = mote_console_seconds() - started;
+	if (status == MOTE_OK && turn->answer.error.code)
+		status = mote_error_set(error, turn->answer.error.code, "%s", turn->answer.error.message);
+	if (status == MOTE_OK && turn->answer.ids.count == 0)
+		return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	show_end(r);
 	return status ? status : mote_console_flush(error);
 }

@@ -7,7 +7,8 @@
  *   mote_session_forward()     logits for any batch of (token, position, sequence)
  *   mote_sampler_next()        the next id, and mote_detokenizer_next() its text
  *
- * mote_context_set() and mote_answer_generate() do the last four for one answer. Each header says what its functions
+ * mote_scheduler_open() and mote_answer_generate() do the last two for one answer; mote_scheduler_step() does them for
+ * many side by side. Each header says what its functions
  * take, return and own. Build with `pkg-config --cflags --libs mote`; docs/ask.c is a whole program.
  */
 #ifndef MOTE_H
@@ -21,9 +22,9 @@
 #include "runtime/model/session.h"
 #include "runtime/generate/answer.h"
 #include "runtime/chat/chat.h"
-#include "runtime/generate/context.h"
 #include "runtime/chat/reasoning.h"
 #include "runtime/generate/sampler.h"
+#include "runtime/generate/scheduler.h"
 #include "runtime/template/template.h"
 #include "runtime/tokenizer/tokenizer.h"
 

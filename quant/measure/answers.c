@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/generate/side_by_side.h"
 #include "runtime/chat/chat.h"
 #include "runtime/chat/reasoning.h"
 #include "runtime/generate/sampler.h"
+#include "runtime/generate/scheduler.h"
 
 static enum mote_status no_memory(struct mote_error *error)
 {
@@ -154,12 +154,15 @@ enum mote_status mote_answers_read(const struct mote_model *m, const char *text,
 
 /* ---- answers ---- */
 
+/* What a dialogue needs of the others while it is answered. */
 struct answering {
 	const struct mote_model *model;
-	struct mote_answers *answers;
-	struct mote_voice voice[MOTE_VOICES];
-	uint32_t answered[MOTE_VOICES];  /* the prompt of the voice, while it has ids */
-	uint32_t most_tokens, context, next, done;
+	uint32_t most_tokens, context, done;
+};
+
+struct answered {
+	struct answering *all;
+	struct mote_dialogue *dialogue;
 };
 
 static bool ends(const struct mote_config *c, int32_t id)
@@ -170,59 +173,65 @@ static bool ends(const struct mote_config *c, int32_t id)
 	return false;
 }
 
-static enum mote_status take(void *user, uint32_t voice, const float *logits, struct mote_error *error)
+static int32_t take(void *user, const float *logits)
 {
-	struct answering *a = user;
-	struct mote_dialogue *d = &a->answers->item[a->answered[voice]];
+	struct answered *one = user;
+	struct answering *a = one->all;
+	struct mote_dialogue *d = one->dialogue;
 	int32_t id = mote_sampler_argmax(logits, a->model->config.vocab);
 
-	(void)error;
 	d->id[d->count++] = id;
-	a->voice[voice].count = d->count;
-	if (ends(&a->model->config, id) || d->count - d->prompt == a->most_tokens || d->count == a->context) {
-		a->voice[voice].count = 0;
-		a->done++;
-	}
-	return MOTE_OK;
+	if (!ends(&a->model->config, id) && d->count - d->prompt < a->most_tokens && d->count < a->context)
+		return id;
+	a->done++;
+	return MOTE_ENDED;
 }
 
-/* Gives a silent voice the next prompt, with room for the answer behind it. */
-static enum mote_status begin(struct answering *a, uint32_t voice, struct mote_error *error)
+/* Hands a prompt to the scheduler, with room for the answer behind it. */
+static enum mote_status begin(struct answered *one, struct mote_scheduler *scheduler, struct mote_error *error)
 {
-	struct mote_dialogue *d = &a->answers->item[a->next];
-	int32_t *grown = realloc(d->id, ((size_t)d->prompt + a->most_tokens) * sizeof *grown);
+	struct mote_dialogue *d = one->dialogue;
+	int32_t *grown = realloc(d->id, ((size_t)d->prompt + one->all->most_tokens) * sizeof *grown);
 
 	if (!grown)
 		return no_memory(error);
 	d->id = grown;
-	a->answered[voice] = a->next++;
-	a->voice[voice] = (struct mote_voice){ d->id, d->prompt, 0 };
-	return MOTE_OK;
+	return mote_scheduler_add(scheduler, d->id, d->prompt, (struct mote_taker){take, one}, NULL, error);
 }
 
 enum mote_status mote_answers_fill(struct mote_answers *answers, const struct mote_model *m, uint32_t most_tokens,
 				   uint32_t threads, const struct mote_progress *progress, struct mote_error *error)
 {
-	struct answering a = { .model = m, .answers = answers, .most_tokens = most_tokens };
-	struct mote_chorus *chorus;
+	struct answering a = { .model = m, .most_tokens = most_tokens };
+	struct answered *one = calloc(answers->n, sizeof *one);
+	struct mote_session_options options = { .sequences = MOTE_SIDE_BY_SIDE, .logit_rows = MOTE_SIDE_BY_SIDE,
+						.threads = threads };
+	struct mote_session *session = NULL;
+	struct mote_scheduler *scheduler = NULL;
 	uint64_t context = 0;
-	enum mote_status status;
+	enum mote_status status = one ? MOTE_OK : no_memory(error);
 
 	for (uint32_t i = 0; i < answers->n; i++)
 		context = answers->item[i].prompt > context ? answers->item[i].prompt : context;
 	context += most_tokens;
 	a.context = context < m->config.max_positions ? (uint32_t)context : m->config.max_positions;
-	status = mote_chorus_open(m, a.context, threads, &chorus, error);
+	options.context_tokens = a.context;
+	if (status == MOTE_OK)
+		status = mote_session_open(m, &options, &session, error);
+	if (status == MOTE_OK)
+		status = mote_scheduler_open(session, NULL, &scheduler, error);
+	for (uint32_t i = 0; i < answers->n && status == MOTE_OK; i++) {
+		one[i] = (struct answered){ &a, &answers->item[i] };
+		status = begin(&one[i], scheduler, error);
+	}
 	while (status == MOTE_OK && a.done < answers->n) {
-		for (uint32_t i = 0; i < MOTE_VOICES && a.next < answers->n && status == MOTE_OK; i++)
-			if (a.voice[i].count == 0)
-				status = begin(&a, i, error);
-		if (status == MOTE_OK)
-			status = mote_chorus_step(chorus, a.voice, take, &a, error);
+		status = mote_scheduler_step(scheduler, error);
 		if (status == MOTE_OK && progress && !progress->update(progress->user, a.done, answers->n))
 			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	}
-	mote_chorus_close(chorus);
+	mote_scheduler_close(scheduler);
+	mote_session_close(session);
+	free(one);
 	return status;
 }
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/generate/side_by_side.h"
+#include "runtime/generate/scheduler.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/chat/chat.h"
 #include "runtime/tokenizer/tokenizer.h"
@@ -21,6 +21,7 @@ enum {
 enum phase { PHASE_USER, PHASE_ANSWER, PHASE_DONE };
 
 struct document {
+	struct writer *writer;
 	enum phase phase;
 	struct mote_ids ids;  /* prompt, then what the model wrote */
 	size_t prompt;        /* how many of ids were given */
@@ -34,17 +35,18 @@ struct writer {
 	const struct mote_model *model;
 	const cJSON *metadata;
 	struct mote_tokenizer *tokenizer;
-	struct mote_chorus *chorus;
+	struct mote_session *session;
+	struct mote_scheduler *scheduler;
+	enum mote_status status; /* of what the scheduler's call of take() did */
+	struct mote_error error;
 	struct mote_kernels kernels;
 	float *weight;           /* [vocab] of the token to draw */
 	uint32_t context, threads;
 	uint64_t seed;
 	struct mote_ids opening; /* what every document starts from */
 	bool chat;
-	struct document *document;
+	struct document **document; /* [n_documents], each owned */
 	size_t n_documents;
-	struct mote_voice voice[MOTE_VOICES];
-	size_t sung[MOTE_VOICES]; /* the document of the voice, while it has ids */
 };
 
 static enum mote_status no_memory(struct mote_error *error)
@@ -129,6 +131,15 @@ static bool find_opening(struct writer *w)
 	return found;
 }
 
+static enum mote_status open_scheduler(struct writer *w, struct mote_error *error)
+{
+	const struct mote_session_options options = { .context_tokens = w->context, .sequences = MOTE_SIDE_BY_SIDE,
+						      .logit_rows = MOTE_SIDE_BY_SIDE, .threads = w->threads };
+	enum mote_status status = mote_session_open(w->model, &options, &w->session, error);
+
+	return status == MOTE_OK ? mote_scheduler_open(w->session, NULL, &w->scheduler, error) : status;
+}
+
 static enum mote_status open_writer(struct writer *w, struct mote_error *error)
 {
 	const struct mote_config *c = &w->model->config;
@@ -167,20 +178,22 @@ static enum mote_status open_writer(struct writer *w, struct mote_error *error)
 		return no_memory(error);
 	if (status == MOTE_OK)
 		status = mote_kernels_select(NULL, &w->kernels, error);
-	return status == MOTE_OK ? mote_chorus_open(w->model, w->context, w->threads, &w->chorus, error) : status;
+	return status == MOTE_OK ? open_scheduler(w, error) : status;
 }
 
 static void close_writer(struct writer *w)
 {
 	for (size_t i = 0; i < w->n_documents; i++) {
-		mote_ids_free(&w->document[i].ids);
-		free(w->document[i].head);
-		free(w->document[i].text);
+		mote_ids_free(&w->document[i]->ids);
+		free(w->document[i]->head);
+		free(w->document[i]->text);
+		free(w->document[i]);
 	}
 	free(w->document);
 	free(w->weight);
 	mote_ids_free(&w->opening);
-	mote_chorus_close(w->chorus);
+	mote_scheduler_close(w->scheduler);
+	mote_session_close(w->session);
 	mote_tokenizer_close(w->tokenizer);
 }
 
@@ -197,26 +210,6 @@ static enum mote_status append_id(struct mote_ids *ids, int32_t id, struct mote_
 	}
 	ids->id[ids->count++] = id;
 	return MOTE_OK;
-}
-
-static enum mote_status start_document(struct writer *w, uint32_t voice, struct mote_error *error)
-{
-	struct document *grown = realloc(w->document, (w->n_documents + 1) * sizeof *grown), *d;
-	enum mote_status status = MOTE_OK;
-
-	if (!grown)
-		return no_memory(error);
-	w->document = grown;
-	d = &w->document[w->n_documents];
-	*d = (struct document){ .phase = w->chat ? PHASE_USER : PHASE_ANSWER, .random = w->seed };
-	d->random = random_next(&d->random) + w->n_documents; /* far apart for seeds that are near */
-	d->random = random_next(&d->random);
-	w->sung[voice] = w->n_documents++;
-	for (size_t i = 0; i < w->opening.count && status == MOTE_OK; i++)
-		status = append_id(&d->ids, w->opening.id[i], error);
-	d->prompt = d->ids.count;
-	w->voice[voice] = (struct mote_voice){ d->ids.id, (uint32_t)d->ids.count, 0 };
-	return status;
 }
 
 /* Copies what the model wrote behind head. */
@@ -294,18 +287,45 @@ static enum mote_status take_token(struct writer *w, struct document *d, int32_t
 	return status;
 }
 
-static enum mote_status take(void *user, uint32_t voice, const float *logits, struct mote_error *error)
+static int32_t take(void *user, const float *logits)
 {
-	struct writer *w = user;
-	struct document *d = &w->document[w->sung[voice]];
+	struct document *d = user;
+	struct writer *w = d->writer;
 	enum phase before = d->phase;
-	struct mote_voice *v = &w->voice[voice];
-	enum mote_status status = take_token(w, d, draw(w, logits, &d->random), error);
 
-	*v = (struct mote_voice){ d->ids.id, (uint32_t)d->ids.count, d->phase == before ? v->run : 0 };
-	if (d->phase == PHASE_DONE)
-		v->count = 0;
-	return status;
+	if (w->status == MOTE_OK)
+		w->status = take_token(w, d, draw(w, logits, &d->random), &w->error);
+	if (w->status == MOTE_OK && d->phase == before)
+		return d->ids.id[d->ids.count - 1];
+	if (w->status == MOTE_OK && d->phase != PHASE_DONE) /* the same document with another prompt */
+		w->status = mote_scheduler_add(w->scheduler, d->ids.id, d->ids.count, (struct mote_taker){ take, d }, NULL,
+					       &w->error);
+	return MOTE_ENDED;
+}
+
+static enum mote_status start_document(struct writer *w, struct mote_error *error)
+{
+	struct document **grown = realloc(w->document, (w->n_documents + 1) * sizeof *grown), *d;
+	enum mote_status status = MOTE_OK;
+
+	if (!grown)
+		return no_memory(error);
+	w->document = grown;
+	d = calloc(1, sizeof *d);
+	if (!d)
+		return no_memory(error);
+	d->writer = w;
+	d->phase = w->chat ? PHASE_USER : PHASE_ANSWER;
+	d->random = w->seed;
+	d->random = random_next(&d->random) + w->n_documents; /* far apart for seeds that are near */
+	d->random = random_next(&d->random);
+	w->document[w->n_documents++] = d;
+	for (size_t i = 0; i < w->opening.count && status == MOTE_OK; i++)
+		status = append_id(&d->ids, w->opening.id[i], error);
+	d->prompt = d->ids.count;
+	return status ? status
+		      : mote_scheduler_add(w->scheduler, d->ids.id, d->ids.count, (struct mote_taker){ take, d }, NULL,
+					   error);
 }
 
 /* Documents 0 .. *n - 1 are done and hold enough; the smallest such *n, or false. */
@@ -314,9 +334,9 @@ static bool enough(const struct writer *w, uint32_t min_tokens, size_t *n)
 	uint64_t tokens = 0;
 
 	for (*n = 0; *n < w->n_documents && tokens < min_tokens; ++*n) {
-		if (w->document[*n].phase != PHASE_DONE)
+		if (w->document[*n]->phase != PHASE_DONE)
 			return false;
-		tokens += w->document[*n].written;
+		tokens += w->document[*n]->written;
 	}
 	return tokens >= min_tokens;
 }
@@ -326,7 +346,7 @@ static uint64_t tokens_written(const struct writer *w)
 	uint64_t tokens = 0;
 
 	for (size_t i = 0; i < w->n_documents; i++)
-		tokens += w->document[i].written;
+		tokens += w->document[i]->written;
 	return tokens;
 }
 
@@ -338,11 +358,12 @@ static enum mote_status write_documents(struct writer *w, uint32_t min_tokens, c
 	while (status == MOTE_OK && !enough(w, min_tokens, n)) {
 		uint64_t written = tokens_written(w);
 
-		for (uint32_t i = 0; i < MOTE_VOICES && status == MOTE_OK; i++)
-			if (w->voice[i].count == 0 && written < min_tokens) /* more than enough otherwise */
-				status = start_document(w, i, error);
+		while (status == MOTE_OK && written < min_tokens && mote_scheduler_free(w->scheduler))
+			status = start_document(w, error);
 		if (status == MOTE_OK)
-			status = mote_chorus_step(w->chorus, w->voice, take, w, error);
+			status = mote_scheduler_step(w->scheduler, error);
+		if (status == MOTE_OK && w->status)
+			status = mote_error_set(error, w->status, "%s", w->error.message);
 		written = written < min_tokens ? written : min_tokens;
 		if (status == MOTE_OK && progress && !progress->update(progress->user, written, min_tokens))
 			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
@@ -369,13 +390,13 @@ enum mote_status mote_text_generate(const struct mote_model *m, uint64_t seed, u
 		status = write_documents(w, min_tokens, progress, &n, error);
 	if (status == MOTE_OK) {
 		for (size_t i = 0; i < n; i++)
-			bytes += strlen(w->document[i].text);
+			bytes += strlen(w->document[i]->text);
 		out->data = malloc(bytes + 1);
 		if (!out->data)
 			status = no_memory(error);
 		for (size_t i = 0; i < n && status == MOTE_OK; i++) {
-			size_t length = strlen(w->document[i].text);
-			memcpy(out->data + out->bytes, w->document[i].text, length);
+			size_t length = strlen(w->document[i]->text);
+			memcpy(out->data + out->bytes, w->document[i]->text, length);
 			out->bytes += length;
 		}
 	}

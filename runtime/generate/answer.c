@@ -3,15 +3,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct progress {
-	const struct mote_answer_job *job;
-	struct mote_answer *answer;
+struct text_room {
+	size_t text, reasoning;
+};
+
+struct mote_answer_state {
+	struct mote_answer_options options;
 	struct mote_reasoning reasoning;
 	struct mote_detokenizer detokenizer;
+	struct text_room room;
 	enum mote_reasoning_part part;
+	size_t most;       /* tokens */
 	bool after_marker; /* and no text since */
-	bool no_memory;
+	bool ended;
 };
+
+static void fail(struct mote_answer *a, enum mote_status status)
+{
+	if (status == MOTE_ERROR_MEMORY)
+		mote_error_set(&a->error, status, "no memory for the answer");
+}
 
 static bool append(char **text, size_t *count, size_t *room, const char *bytes, size_t n)
 {
@@ -30,43 +41,45 @@ static bool append(char **text, size_t *count, size_t *room, const char *bytes, 
 	return true;
 }
 
-static void take_text(struct progress *p, const char *piece, size_t n)
+static void take_text(struct mote_answer *a, const char *piece, size_t n)
 {
-	struct mote_answer *a = p->answer;
+	struct mote_answer_state *s = a->state;
 	bool kept;
 
-	while (p->after_marker && n && (*piece == ' ' || *piece == '\n')) {
+	while (s->after_marker && n && (*piece == ' ' || *piece == '\n')) {
 		piece++;
 		n--;
 	}
 	if (!n)
 		return;
-	p->after_marker = false;
-	if (p->job->show)
-		p->job->show(p->job->user, p->part, piece, n);
-	kept = p->part == MOTE_PART_REASONING
-		? append(&a->reasoning, &a->reasoning_bytes, &a->reasoning_room, piece, n)
-		: append(&a->text, &a->text_bytes, &a->text_room, piece, n);
-	p->no_memory |= !kept;
+	s->after_marker = false;
+	if (s->options.show)
+		s->options.show(s->options.user, s->part, piece, n);
+	kept = s->part == MOTE_PART_REASONING
+		? append(&a->reasoning, &a->reasoning_bytes, &s->room.reasoning, piece, n)
+		: append(&a->text, &a->text_bytes, &s->room.text, piece, n);
+	if (!kept)
+		fail(a, MOTE_ERROR_MEMORY);
 }
 
-static void flush(struct progress *p)
+static void flush(struct mote_answer *a)
 {
 	size_t n;
-	const char *piece = mote_detokenizer_flush(&p->detokenizer, &n);
+	const char *piece = mote_detokenizer_flush(&a->state->detokenizer, &n);
 
-	take_text(p, piece, n);
+	take_text(a, piece, n);
 }
 
-static void enter_part(struct progress *p)
+static void enter_part(struct mote_answer_state *s)
 {
-	p->part = p->reasoning.inside ? MOTE_PART_REASONING : MOTE_PART_ANSWER;
-	p->after_marker = true;
+	s->part = s->reasoning.inside ? MOTE_PART_REASONING : MOTE_PART_ANSWER;
+	s->after_marker = true;
 }
 
-static void take_id(struct progress *p, int32_t id)
+static void take_id(struct mote_answer *a, int32_t id)
 {
-	struct mote_ids *ids = &p->answer->ids;
+	struct mote_answer_state *s = a->state;
+	struct mote_ids *ids = &a->ids;
 	const char *piece;
 	size_t n;
 
@@ -74,19 +87,20 @@ static void take_id(struct progress *p, int32_t id)
 		size_t capacity = ids->capacity ? ids->capacity * 2 : 256;
 		int32_t *grown = realloc(ids->id, capacity * sizeof *grown);
 
-		p->no_memory |= !grown;
-		if (!grown)
+		if (!grown) {
+			fail(a, MOTE_ERROR_MEMORY);
 			return;
+		}
 		ids->id = grown;
 		ids->capacity = capacity;
 	}
 	ids->id[ids->count++] = id;
-	if (mote_reasoning_next(&p->reasoning, id) == MOTE_PART_MARKER) {
-		flush(p);
-		enter_part(p);
+	if (mote_reasoning_next(&s->reasoning, id) == MOTE_PART_MARKER) {
+		flush(a);
+		enter_part(s);
 	} else {
-		piece = mote_detokenizer_next(&p->detokenizer, p->job->tokenizer, id, true, &n);
-		take_text(p, piece, n);
+		piece = mote_detokenizer_next(&s->detokenizer, s->options.tokenizer, id, true, &n);
+		take_text(a, piece, n);
 	}
 }
 
@@ -98,42 +112,76 @@ static bool is_end(const struct mote_config *c, int32_t id)
 	return false;
 }
 
-enum mote_status mote_answer_generate(const struct mote_answer_job *job, struct mote_answer *answer,
-				      struct mote_error *error)
+/* How many tokens fit: the last one is not computed, so it may lie beyond the context. */
+static size_t most_tokens(const struct mote_answer_options *o)
 {
-	int32_t open = mote_tokenizer_find(job->tokenizer, "<think>", 7);
-	int32_t close = mote_tokenizer_find(job->tokenizer, "</think>", 8);
-	struct progress p = {.job = job, .answer = answer, .part = MOTE_PART_ANSWER};
-	const float *logits = job->logits;
-	enum mote_status status = MOTE_OK;
+	size_t most = o->most_tokens ? o->most_tokens : SIZE_MAX, room;
 
-	if (open >= 0 && close >= 0)
-		p.reasoning = mote_reasoning_start(open, close, job->prompt->id, job->prompt->count);
-	else
-		p.reasoning = mote_reasoning_start(-1, -1, NULL, 0);
-	if (p.reasoning.inside)
-		enter_part(&p);
-	p.detokenizer.started = job->continues_text; /* then the first token's leading space is one */
-	while (!p.no_memory && status == MOTE_OK) {
-		int32_t id = mote_sampler_next(job->sampler, logits);
-
-		take_id(&p, id);
-		if (is_end(job->config, id)) {
-			answer->finish = MOTE_FINISH_STOP;
-			break;
-		}
-		answer->finish = MOTE_FINISH_LENGTH;
-		if (answer->ids.count == job->most_tokens || mote_context_full(job->context))
-			break;
-		answer->finish = MOTE_FINISH_INTERRUPTED;
-		if (job->proceed && !job->proceed())
-			break;
-		status = mote_context_append(job->context, id, &logits, error);
+	if (o->context_tokens) {
+		room = o->context_tokens - (o->prompt->count < o->context_tokens ? o->prompt->count : o->context_tokens) + 1;
+		most = room < most ? room : most;
 	}
-	flush(&p);
-	if (p.no_memory)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the answer");
-	return status;
+	return most;
+}
+
+enum mote_status mote_answer_open(const struct mote_answer_options *options, struct mote_answer *answer,
+				  struct mote_error *error)
+{
+	int32_t open = mote_tokenizer_find(options->tokenizer, "<think>", 7);
+	int32_t close = mote_tokenizer_find(options->tokenizer, "</think>", 8);
+	struct mote_answer_state *s = calloc(1, sizeof *s);
+
+	*answer = (struct mote_answer){.state = s};
+	if (!s)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for an answer");
+	s->options = *options;
+	s->most = most_tokens(options);
+	if (open >= 0 && close >= 0)
+		s->reasoning = mote_reasoning_start(open, close, options->prompt->id, options->prompt->count);
+	else
+		s->reasoning = mote_reasoning_start(-1, -1, NULL, 0);
+	s->part = MOTE_PART_ANSWER;
+	if (s->reasoning.inside)
+		enter_part(s);
+	s->detokenizer.started = options->continues_text; /* then the first token's leading space is one */
+	return MOTE_OK;
+}
+
+int32_t mote_answer_take(struct mote_answer *answer, const float *logits)
+{
+	struct mote_answer_state *s = answer->state;
+	int32_t id;
+
+	if (s->ended)
+		return MOTE_ENDED;
+	id = mote_sampler_next(s->options.sampler, logits);
+	take_id(answer, id);
+	if (is_end(s->options.config, id))
+		answer->finish = MOTE_FINISH_STOP;
+	else if (answer->ids.count >= s->most)
+		answer->finish = MOTE_FINISH_LENGTH;
+	else if (answer->error.code == MOTE_OK)
+		return id;
+	mote_answer_end(answer);
+	return MOTE_ENDED;
+}
+
+static int32_t take(void *user, const float *logits)
+{
+	return mote_answer_take(user, logits);
+}
+
+struct mote_taker mote_answer_taker(struct mote_answer *answer)
+{
+	return (struct mote_taker){take, answer};
+}
+
+void mote_answer_end(struct mote_answer *answer)
+{
+	if (!answer->state || answer->state->ended)
+		return;
+	flush(answer);
+	answer->state->ended = true;
 }
 
 void mote_answer_free(struct mote_answer *answer)
@@ -141,7 +189,29 @@ void mote_answer_free(struct mote_answer *answer)
 	mote_ids_free(&answer->ids);
 	free(answer->text);
 	free(answer->reasoning);
+	free(answer->state);
 	*answer = (struct mote_answer){0};
+}
+
+enum mote_status mote_answer_generate(struct mote_scheduler *scheduler, const struct mote_answer_options *options,
+				      struct mote_answer *answer, struct mote_error *error)
+{
+	uint64_t ticket = 0;
+	enum mote_status status = mote_answer_open(options, answer, error);
+
+	if (status == MOTE_OK)
+		status = mote_scheduler_add(scheduler, options->prompt->id, options->prompt->count, mote_answer_taker(answer),
+					    &ticket, error);
+	while (status == MOTE_OK && !answer->state->ended) {
+		if (options->proceed && !options->proceed(options->user))
+			break;
+		status = mote_scheduler_step(scheduler, error);
+	}
+	mote_scheduler_cancel(scheduler, ticket);
+	mote_answer_end(answer);
+	if (status == MOTE_OK && answer->error.code)
+		status = mote_error_set(error, answer->error.code, "%s", answer->error.message);
+	return status;
 }
 
 static void add_ids(cJSON *json, const char *key, const struct mote_ids *ids)

@@ -1,31 +1,33 @@
 /* An answer: samples token after token, turns them into text, and splits reasoning from answer, until the model
- * ends it or a limit is reached.
+ * ends it or a limit is reached. It owns no loop: mote_answer_take() advances it by one row of logits, whoever computes
+ * that; a scheduler computes it for many answers at once.
  */
 #ifndef MOTE_RUNTIME_ANSWER_H
 #define MOTE_RUNTIME_ANSWER_H
 
 #include "format/json.h"
-#include "runtime/generate/context.h"
 #include "runtime/chat/reasoning.h"
 #include "runtime/generate/sampler.h"
+#include "runtime/generate/scheduler.h"
 #include "runtime/tokenizer/tokenizer.h"
 
 enum mote_finish {
+	MOTE_FINISH_INTERRUPTED, /* it has not come to its end */
 	MOTE_FINISH_STOP,        /* the model ended it */
-	MOTE_FINISH_LENGTH,      /* as many tokens as asked for, or the context is full */
-	MOTE_FINISH_INTERRUPTED  /* proceed() said so */
+	MOTE_FINISH_LENGTH       /* as many tokens as asked for, or the context is full */
 };
 
-struct mote_answer_job {
+/* All borrowed until mote_answer_end(). */
+struct mote_answer_options {
 	const struct mote_config *config;      /* for its ends */
 	const struct mote_tokenizer *tokenizer;
-	struct mote_sampler *sampler;
-	struct mote_context *context;          /* holds the prompt */
-	const struct mote_ids *prompt;
-	const float *logits;                   /* of the prompt's last token */
+	struct mote_sampler *sampler;          /* of this answer alone */
+	const struct mote_ids *prompt;         /* what it answers */
+	uint32_t context_tokens;               /* of the session, the prompt included; 0: no limit */
 	uint32_t most_tokens;                  /* 0: no limit */
 	bool continues_text;                   /* the prompt is text to go on with, not a message to answer */
-	bool (*proceed)(void);                 /* asked before each token; may be NULL */
+	/* Asked before each forward pass by mote_answer_generate(), false interrupts; may be NULL. */
+	bool (*proceed)(void *user);
 	/* Each piece of text as it comes, whole UTF-8 characters, ANSWER or REASONING; may be NULL. */
 	void (*show)(void *user, enum mote_reasoning_part part, const char *text, size_t bytes);
 	void *user;
@@ -36,15 +38,31 @@ struct mote_answer {
 	struct mote_ids ids;                   /* all that was sampled, markers and the end token included */
 	char *text, *reasoning;
 	size_t text_bytes, reasoning_bytes;
-	size_t text_room, reasoning_room;
 	enum mote_finish finish;
+	struct mote_error error;               /* what ended it, when its code is not MOTE_OK */
+	struct mote_answer_state *state;       /* between open and free */
 };
 
-/* Special tokens leave no text; white space that follows a marker of reasoning is dropped, it only separates.
- * MOTE_ERROR_MEMORY. */
-enum mote_status mote_answer_generate(const struct mote_answer_job *job, struct mote_answer *answer,
-				      struct mote_error *error);
+/* Begins an answer. Special tokens leave no text; white space that follows a marker of reasoning is dropped, it only
+ * separates. MOTE_ERROR_MEMORY. */
+enum mote_status mote_answer_open(const struct mote_answer_options *options, struct mote_answer *answer,
+				  struct mote_error *error);
+
+/* Takes the logits [vocab] after the prompt, or after the id that it returned last. Returns the id to compute next, or
+ * MOTE_ENDED: then finish or error says why, and all text has come. */
+int32_t mote_answer_take(struct mote_answer *answer, const float *logits);
+
+/* The same for mote_scheduler_add(). */
+struct mote_taker mote_answer_taker(struct mote_answer *answer);
+
+/* Ends an answer early: what was held back of its text comes. No effect on one that has ended. */
+void mote_answer_end(struct mote_answer *answer);
 void mote_answer_free(struct mote_answer *answer);
+
+/* One whole answer: opens it, adds it to the scheduler, steps until it has ended. An interrupted one is no error.
+ * Statuses as mote_answer_open(), mote_scheduler_add() and mote_scheduler_step(), and the answer's own error. */
+enum mote_status mote_answer_generate(struct mote_scheduler *scheduler, const struct mote_answer_options *options,
+				      struct mote_answer *answer, struct mote_error *error);
 
 /* A new object: text, reasoning, ids, prompt_ids, finish_reason. White space at the end of the reasoning, which only
  * separates it from </think>, goes. What there is no memory for is missing; NULL without any. */

@@ -341,6 +341,16 @@ uint32_t mote_session_context(const struct mote_session *s)
 	return s->options.context_tokens;
 }
 
+uint32_t mote_session_vocab(const struct mote_session *s)
+{
+	return s->model->config.vocab;
+}
+
+const struct mote_session_options *mote_session_options(const struct mote_session *s)
+{
+	return &s->options;
+}
+
 size_t mote_session_bytes(const struct mote_session *s)
 {
 	return s->cache_bytes + s->memory_bytes;

@@ -99,7 +99,7 @@ static bool greedy(const struct mote_model *m, const char *golden)
 	struct mote_error error = {0};
 	struct mote_tokenizer *tokenizer;
 	struct mote_session *session;
-	struct mote_context *context;
+	struct mote_scheduler *scheduler;
 	struct mote_sampler *sampler;
 	struct mote_answer answer = {0};
 	struct mote_ids prompt = {0};
@@ -111,17 +111,16 @@ static bool greedy(const struct mote_model *m, const char *golden)
 	must(mote_tokenizer_open(section, bytes, &tokenizer, &error), &error);
 	must(mote_session_open(m, &(struct mote_session_options){.threads = 2, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32},
 			       &session, &error), &error);
-	must(mote_context_open(session, 0, 256, &context, &error), &error);
+	must(mote_scheduler_open(session, NULL, &scheduler, &error), &error);
 	must(mote_sampler_open(&(struct mote_sampler_options){.temperature = 0, .top_p = 1}, m->config.vocab, &sampler, &error),
 	     &error);
 	must(mote_tokenizer_encode(tokenizer, prompt_text, strlen(prompt_text), MOTE_ENCODE_ADD_SPECIAL, &prompt, &error),
 	     &error);
 	{
-		struct mote_answer_job job = {.config = &m->config, .tokenizer = tokenizer, .sampler = sampler,
-					      .context = context, .prompt = &prompt, .most_tokens = 100, .continues_text = true};
+		struct mote_answer_options options = {.config = &m->config, .tokenizer = tokenizer, .sampler = sampler,
+						      .prompt = &prompt, .most_tokens = 100, .continues_text = true};
 
-		must(mote_context_set(context, prompt.id, prompt.count, NULL, &job.logits, NULL, &error), &error);
-		must(mote_answer_generate(&job, &answer, &error), &error);
+		must(mote_answer_generate(scheduler, &options, &answer, &error), &error);
 	}
 	/* The golden begins with the space that the tokenizer put before the prompt. */
 	snprintf(text, sizeof text, " %s%s", prompt_text, answer.text);
@@ -131,7 +130,7 @@ static bool greedy(const struct mote_model *m, const char *golden)
 	mote_answer_free(&answer);
 	mote_ids_free(&prompt);
 	mote_sampler_close(sampler);
-	mote_context_close(context);
+	mote_scheduler_close(scheduler);
 	mote_session_close(session);
 	mote_tokenizer_close(tokenizer);
 	return same;
