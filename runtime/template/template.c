@@ -1,11 +1,18 @@
 /* Chat templates: opening, rendering, and the way from a JSON context to values and from text to spans.
- * The interpreter itself is in the rooms that template_internal.h lists.
+ * The interpreter itself is in the rooms value, parse, run and library, each of which knows those before it.
  */
 #include "runtime/template/template.h"
 
 #include <stdlib.h>
 
-#include "runtime/template/template_internal.h"
+#include "format/utf8.h"
+#include "runtime/template/library/library.h"
+#include "runtime/template/parse/parser.h"
+#include "runtime/template/run/attribute.h"
+#include "runtime/template/run/execute.h"
+#include "runtime/template/value/container_value.h"
+
+#define MAX_SOURCE (4u << 20) /* bytes of a template */
 
 #define DEFAULT_STEPS 20000000u
 #define DEFAULT_OUTPUT (16u << 20)
@@ -53,13 +60,13 @@ static void parse(struct mote_template *t, const char *text, size_t bytes,
 	struct jinja_stmt *body;
 	struct jinja_tokens tokens = { 0 };
 
-	if (bytes > JINJA_MAX_SOURCE)
+	if (bytes > MAX_SOURCE)
 		mote_jinja_fail_bare(j, MOTE_ERROR_LIMIT, "template of %zu bytes, at most %u are allowed",
-				     bytes, JINJA_MAX_SOURCE);
+				     bytes, MAX_SOURCE);
 	if (mote_utf8_valid(text, bytes) != bytes)
 		mote_jinja_fail_bare(j, MOTE_ERROR_CORRUPT, "template is not valid UTF-8");
 	normalise(j, text, bytes, options->keep_trailing_newline);
-	mote_jinja_lex(j, options, &tokens);
+	mote_jinja_lex(j, options->trim_blocks, options->lstrip_blocks, &tokens);
 	p = mote_jinja_alloc(j, sizeof *p);
 	p->j = j;
 	p->t = tokens.tokens;
@@ -79,6 +86,7 @@ enum mote_status mote_template_open(const char *text, size_t bytes, const struct
 	if (!t)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "template: out of memory");
 	t->parse.error = error;
+	t->parse.library = &mote_jinja_library;
 	t->parse.steps = PARSE_STEPS;
 	t->parse.memory = DEFAULT_MEMORY;
 	if (setjmp(t->parse.unwind)) {
@@ -249,6 +257,8 @@ enum mote_status mote_template_render(const struct mote_template *t, const cJSON
 	if (!j)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "template: out of memory");
 	j->error = error;
+	j->library = &mote_jinja_library;
+	j->put_object = mote_jinja_put_object;
 	j->source = t->parse.source;
 	j->source_bytes = t->parse.source_bytes;
 	j->names = t->names;

@@ -7,7 +7,7 @@ passed=0 failed=0
 # allowed FOLDER -> the folders that its files may include. Tools (mote-NAME.c) may include
 # format/tool besides what their folder may.
 generate="format runtime/kernels runtime/model runtime/tokenizer runtime/template runtime/chat runtime/generate"
-template="format runtime/tokenizer runtime/template runtime/template/value"
+template="format runtime/template/value"
 allowed() {
 	case $1 in
 	format) echo "format" ;;
@@ -19,8 +19,9 @@ allowed() {
 	runtime/template/value) echo "$template" ;;
 	runtime/template/parse) echo "$template runtime/template/parse" ;;
 	runtime/template/run) echo "$template runtime/template/parse runtime/template/run" ;;
-	runtime/template/library | runtime/template)
-		echo "$template runtime/template/parse runtime/template/run runtime/template/library" ;;
+	runtime/template/library) echo "$template runtime/template/run runtime/template/library" ;;
+	runtime/template)
+		echo "$template runtime/template/parse runtime/template/run runtime/template/library runtime/template runtime/tokenizer" ;;
 	runtime/chat) echo "format runtime/tokenizer runtime/template runtime/chat" ;;
 	runtime/generate) echo "$generate" ;;
 	runtime/serve) echo "$generate runtime/serve" ;;

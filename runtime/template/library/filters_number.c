@@ -1,12 +1,11 @@
 /* Filters that make numbers. */
-#include "runtime/template/template_internal.h"
-
 #include <math.h>
 
-#define CALL(name) \
-	static struct jinja_value name(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
+#include "runtime/template/library/library.h"
+#include "runtime/template/run/arithmetic.h"
+#include "runtime/template/value/recase.h"
 
-CALL(abs_)
+JINJA_BUILTIN(abs_)
 {
 	int64_t i;
 
@@ -39,7 +38,7 @@ static bool is_plain(struct jinja_value v)
 	return v.plain || (v.kind == JINJA_STRING && (v.text->plain || v.text->map));
 }
 
-CALL(int_)
+JINJA_BUILTIN(int_)
 {
 	struct jinja_value v = args[0], fallback = args[1].kind == JINJA_ABSENT ? mote_jinja_int(0) : args[1];
 	int64_t base = args[2].kind == JINJA_ABSENT ? 10 : mote_jinja_need_int(j, args[2], "base"), i;
@@ -65,7 +64,7 @@ CALL(int_)
 	return v;
 }
 
-CALL(float_)
+JINJA_BUILTIN(float_)
 {
 	struct jinja_value v;
 	double x;
@@ -78,7 +77,7 @@ CALL(float_)
 	return v;
 }
 
-CALL(round_)
+JINJA_BUILTIN(round_)
 {
 	bool whole = args[1].kind == JINJA_NONE; /* Python's round(x, None) is an integer */
 	int64_t precision = args[1].kind == JINJA_ABSENT || whole ? 0 : mote_jinja_need_int(j, args[1], "precision");

@@ -1,18 +1,18 @@
 /* Filters that make text. */
-#include "runtime/template/template_internal.h"
-
 #include <stdio.h>
 
-#define CALL(name) \
-	static struct jinja_value name(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
-
-static bool given(struct jinja_value v)
-{
-	return v.kind != JINJA_ABSENT && v.kind != JINJA_NONE;
-}
+#include "format/utf8.h"
+#include "runtime/template/library/library.h"
+#include "runtime/template/value/characters.h"
+#include "runtime/template/value/compare.h"
+#include "runtime/template/value/container_value.h"
+#include "runtime/template/value/field.h"
+#include "runtime/template/value/number.h"
+#include "runtime/template/value/print_value.h"
+#include "runtime/template/value/recase.h"
 
 /* The method of the same name, on soft_str(value): upper, lower, capitalize, center, trim. */
-CALL(method)
+JINJA_BUILTIN(method)
 {
 	static const char *const names[] = { "upper", "lower", "capitalize", "center", "strip" };
 	const char *name = names[b->detail];
@@ -29,21 +29,14 @@ CALL(method)
 	return mote_jinja_invoke(j, m, "filter", &call);
 }
 
-CALL(escape)
-{
-	if (b->detail) /* forceescape: once more where it was */
-		args[0] = mote_jinja_string(mote_jinja_str(j, args[0]));
-	return mote_jinja_string(mote_jinja_escape(j, args[0]));
-}
-
-CALL(string)
+JINJA_BUILTIN(string)
 {
 	const struct jinja_text *t = mote_jinja_soft_str(j, args[0]);
 
 	return mote_jinja_string(b->detail ? mote_jinja_as_markup(j, t, true) : t); /* safe: Markup */
 }
 
-CALL(join)
+JINJA_BUILTIN(join)
 {
 	struct jinja_iter it = mote_jinja_iterate(j, args[0]);
 	const struct jinja_text *separator = args[1].kind == JINJA_ABSENT ? NULL : mote_jinja_str(j, args[1]);
@@ -54,13 +47,13 @@ CALL(join)
 	bool any = false;
 
 	(void)b;
-	if (given(args[2])) { /* as map(attribute=...) */
+	if (mote_jinja_given(args[2])) { /* as map(attribute=...) */
 		keyword.name = mote_jinja_text(j, "attribute", 9, false);
 		keyword.value = args[2];
 		attribute.keywords = &keyword;
 		attribute.values = args;
 		attribute.count = 1;
-		v = mote_jinja_invoke(j, mote_jinja_find_filter("map", 3), "filter", &attribute);
+		v = mote_jinja_invoke(j, j->library->find_filter("map", 3), "filter", &attribute);
 		it = mote_jinja_iterate(j, mote_jinja_list(mote_jinja_collect(j, v)));
 	}
 	mote_jinja_begin(&out, j);
@@ -72,7 +65,7 @@ CALL(join)
 	return mote_jinja_string(mote_jinja_end(&out));
 }
 
-CALL(replace)
+JINJA_BUILTIN(replace)
 {
 	struct jinja_args call = { .values = args, .count = 4 };
 	const struct jinja_builtin *m;
@@ -80,7 +73,7 @@ CALL(replace)
 	(void)b;
 	for (int i = 0; i < 3; i++)
 		args[i] = mote_jinja_string(mote_jinja_str(j, args[i]));
-	if (!given(args[3]))
+	if (!mote_jinja_given(args[3]))
 		args[3] = mote_jinja_int(-1);
 	m = mote_jinja_find_method(args[0], mote_jinja_text(j, "replace", 7, false));
 	return mote_jinja_invoke(j, m, "filter", &call);
@@ -113,7 +106,7 @@ static const struct jinja_list *lines_of(struct jinja *j, const struct jinja_tex
 	return mote_jinja_invoke(j, m, "filter", &call).list;
 }
 
-CALL(indent)
+JINJA_BUILTIN(indent)
 {
 	const struct jinja_text *t = mote_jinja_need_text(j, args[0], "what indent is applied to"), *width;
 	const struct jinja_list *lines;
@@ -148,7 +141,7 @@ CALL(indent)
 	return mote_jinja_string(mote_jinja_as_markup(j, mote_jinja_end(&out), t->markup));
 }
 
-CALL(title)
+JINJA_BUILTIN(title)
 {
 	const struct jinja_text *t = mote_jinja_soft_str(j, args[0]);
 	size_t at = 0, length, end;
@@ -159,11 +152,11 @@ CALL(title)
 	mote_jinja_begin(&out, j);
 	mote_jinja_charge(j, t->bytes >> 3);
 	while (at < t->bytes) {
-		code = mote_jinja_decode(t->at + at, &length);
+		code = mote_utf8_decode(t->at + at, &length);
 		mote_jinja_put_text(
 			&out, mote_jinja_recase(j, mote_jinja_slice(j, t, at, at + length), JINJA_TO_UPPER));
 		for (end = at += length; end < t->bytes; end += length) {
-			uint32_t next = mote_jinja_decode(t->at + end, &length);
+			uint32_t next = mote_utf8_decode(t->at + end, &length);
 			bool separates = next == '-' || next == '(' || next == '{' || next == '[' ||
 					 next == '<' || mote_jinja_is_space(next);
 
@@ -177,12 +170,12 @@ CALL(title)
 	return mote_jinja_string(mote_jinja_end(&out));
 }
 
-CALL(truncate)
+JINJA_BUILTIN(truncate)
 {
 	int64_t length = args[1].kind == JINJA_ABSENT ? 255 : mote_jinja_need_int(j, args[1], "length"), n;
 	const struct jinja_text *end = args[3].kind == JINJA_ABSENT ? mote_jinja_text(j, "...", 3, false) :
 								      mote_jinja_need_text(j, args[3], "end"), *t;
-	int64_t leeway = given(args[4]) ? mote_jinja_need_int(j, args[4], "leeway") : 5;
+	int64_t leeway = mote_jinja_given(args[4]) ? mote_jinja_need_int(j, args[4], "leeway") : 5;
 	int64_t end_chars = (int64_t)mote_jinja_chars(j, end);
 	struct jinja_builder out;
 	size_t cut, space;
@@ -208,7 +201,7 @@ CALL(truncate)
 	return mote_jinja_string(mote_jinja_as_markup(j, mote_jinja_end(&out), t->markup));
 }
 
-CALL(wordcount)
+JINJA_BUILTIN(wordcount)
 {
 	const struct jinja_text *t = mote_jinja_soft_str(j, args[0]);
 	bool inside = false, word;
@@ -218,171 +211,14 @@ CALL(wordcount)
 	(void)b;
 	mote_jinja_charge(j, t->bytes >> 3);
 	for (size_t i = 0; i < t->bytes; i += length) {
-		word = mote_jinja_is_word(mote_jinja_decode(t->at + i, &length));
+		word = mote_jinja_is_word(mote_utf8_decode(t->at + i, &length));
 		n += word && !inside;
 		inside = word;
 	}
 	return mote_jinja_int(n);
 }
 
-static void put_quoted(struct jinja_builder *out, const struct jinja_text *t, bool query)
-{
-	char hex[4];
-
-	for (size_t i = 0; i < t->bytes; i++) {
-		unsigned char c = (unsigned char)t->at[i];
-
-		mote_jinja_charge(out->j, 1);
-		if (c < 0x80 && ((c && strchr("_.-~", c)) || (c >= '0' && c <= '9') ||
-				 ((c | 32) >= 'a' && (c | 32) <= 'z') || (c == '/' && !query))) {
-			mote_jinja_put_slice(out, t, i, i + 1);
-		} else if (c == ' ' && query) {
-			mote_jinja_put(out, "+", 1, mote_jinja_plain_at(t, i));
-		} else {
-			snprintf(hex, sizeof hex, "%%%02X", c);
-			mote_jinja_put(out, hex, 3, mote_jinja_plain_at(t, i));
-		}
-	}
-}
-
-CALL(urlencode)
-{
-	struct jinja_value pair[3], item, of = args[0];
-	struct jinja_iter it, inner;
-	struct jinja_builder out;
-	bool any = false;
-	size_t n;
-
-	(void)b;
-	mote_jinja_begin(&out, j);
-	if (of.kind == JINJA_STRING || !mote_jinja_iterable(of)) {
-		put_quoted(&out, mote_jinja_soft_str(j, of), false);
-		return mote_jinja_string(mote_jinja_end(&out));
-	}
-	if (of.kind == JINJA_DICT) {
-		struct jinja_args call = { .values = &of, .count = 1 };
-
-		of = mote_jinja_invoke(j, mote_jinja_find_filter("items", 5), "filter", &call);
-	}
-	for (it = mote_jinja_iterate(j, of); mote_jinja_next(j, &it, &item); any = true) {
-		inner = mote_jinja_iterate(j, item);
-		for (n = 0; n < 3 && mote_jinja_next(j, &inner, &pair[n]); n++)
-			;
-		if (n != 2)
-			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "urlencode expects pairs");
-		if (any)
-			mote_jinja_put(&out, "&", 1, false);
-		put_quoted(&out, mote_jinja_soft_str(j, pair[0]), true);
-		mote_jinja_put(&out, "=", 1, false);
-		put_quoted(&out, mote_jinja_soft_str(j, pair[1]), true);
-	}
-	return mote_jinja_string(mote_jinja_end(&out));
-}
-
-CALL(xmlattr)
-{
-	struct jinja_builder out;
-
-	(void)b;
-	if (args[0].kind != JINJA_DICT)
-		mote_jinja_fail_type(j, "xmlattr needs a mapping", args[0]);
-	mote_jinja_begin(&out, j);
-	for (uint32_t i = 0; i < args[0].dict->count; i++) {
-		const struct jinja_entry *e = &args[0].dict->entries[i];
-		const struct jinja_text *key;
-
-		if (e->value.kind == JINJA_NONE || e->value.kind == JINJA_UNDEFINED)
-			continue;
-		key = mote_jinja_need_text(j, e->key, "attribute name");
-		for (size_t k = 0; k < key->bytes; k++)
-			if (key->at[k] && strchr(" \t\n\r\f\v/>=", key->at[k]))
-				mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "invalid character in an attribute's name");
-		if (out.bytes || args[1].kind == JINJA_ABSENT || mote_jinja_truth(j, args[1]))
-			mote_jinja_put(&out, " ", 1, false);
-		mote_jinja_put_text(&out, mote_jinja_escape(j, e->key));
-		mote_jinja_put(&out, "=\"", 2, false);
-		mote_jinja_put_text(&out, mote_jinja_escape(j, e->value));
-		mote_jinja_put(&out, "\"", 1, false);
-	}
-	return mote_jinja_string(mote_jinja_end(&out));
-}
-
-/* The text without what stands between open and close, as often as both are found. */
-static const struct jinja_text *without(struct jinja *j, const struct jinja_text *t, const char *open, const char *close)
-{
-	const struct jinja_text *begin = mote_jinja_text(j, open, strlen(open), false);
-	const struct jinja_text *end = mote_jinja_text(j, close, strlen(close), false);
-	struct jinja_builder out;
-	size_t from = 0, at, to;
-
-	mote_jinja_begin(&out, j);
-	while ((at = mote_jinja_find(j, t, from, t->bytes, begin)) != SIZE_MAX &&
-	       (to = mote_jinja_find(j, t, at, t->bytes, end)) != SIZE_MAX) {
-		mote_jinja_put_slice(&out, t, from, at);
-		from = to + end->bytes;
-	}
-	mote_jinja_put_slice(&out, t, from, t->bytes);
-	return mote_jinja_end(&out);
-}
-
-/* An entity as Python's html.unescape() takes it, its bytes in *length, or NULL: '&' is ordinary text. Of its 2,231
- * names these are known here, the others are refused. */
-static const char *entity_at(struct jinja *j, const char *at, size_t bytes, size_t *length)
-{
-	static const struct {
-		const char *entity, *text;
-	} entities[] = { { "&lt;", "<" },  { "&gt;", ">" }, { "&quot;", "\"" }, { "&#34;", "\"" }, { "&#39;", "'" },
-			 { "&amp;", "&" }, { "&lt", "<" },  { "&gt", ">" },	{ "&quot", "\"" }, { "&amp", "&" } };
-	size_t end = 1;
-
-	while (end < bytes && ((at[end] | 32) >= 'a' && (at[end] | 32) <= 'z'))
-		end++;
-	*length = end < bytes && at[end] == ';' ? end + 1 : 0;
-	for (size_t k = 0; k < sizeof entities / sizeof entities[0]; k++) {
-		size_t n = strlen(entities[k].entity);
-
-		if (bytes >= n && !memcmp(at, entities[k].entity, n) && (!*length || *length == n)) {
-			*length = n;
-			return entities[k].text;
-		}
-	}
-	if (*length > 2 || (bytes > 2 && at[1] == '#' && ((at[2] >= '0' && at[2] <= '9') || (at[2] | 32) == 'x')))
-		mote_jinja_fail(j, MOTE_ERROR_UNSUPPORTED, "striptags: the entity %.*s is not supported",
-				(int)(bytes < 12 ? bytes : 12), at);
-	return NULL;
-}
-
-CALL(striptags)
-{
-	const struct jinja_text *t = mote_jinja_str(j, args[0]);
-	struct jinja_builder out;
-	const char *text;
-	size_t i, length, skip;
-	bool space = false;
-
-	(void)b;
-	t = without(j, without(j, t, "<!--", "-->"), "<", ">");
-	mote_jinja_begin(&out, j);
-	for (i = 0; i < t->bytes; i += length) {
-		if (mote_jinja_is_space(mote_jinja_decode(t->at + i, &length))) {
-			space = out.bytes > 0;
-			continue;
-		}
-		if (space)
-			mote_jinja_put(&out, " ", 1, mote_jinja_plain_at(t, i));
-		space = false;
-		text = t->at[i] == '&' ? entity_at(j, t->at + i, t->bytes - i, &skip) : NULL;
-		if (text) {
-			mote_jinja_put_string(&out, text, mote_jinja_plain_at(t, i));
-			length = skip;
-		} else {
-			mote_jinja_put_slice(&out, t, i, i + length);
-		}
-	}
-	return mote_jinja_string(mote_jinja_end(&out));
-}
-
-CALL(filesizeformat)
+JINJA_BUILTIN(filesizeformat)
 {
 	static const char *const decimal[] = { "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB" };
 	static const char *const binary[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB" };
@@ -416,10 +252,7 @@ CALL(filesizeformat)
 static const struct jinja_builtin filters[] = {
 	{ .name = "capitalize", .call = method, .parameters = "", .detail = 2 },
 	{ .name = "center", .call = method, .parameters = "width", .detail = 3 },
-	{ .name = "e", .call = escape, .parameters = "" },
-	{ .name = "escape", .call = escape, .parameters = "" },
 	{ .name = "filesizeformat", .call = filesizeformat, .parameters = "binary" },
-	{ .name = "forceescape", .call = escape, .parameters = "", .detail = 1 },
 	{ .name = "format", .raw = format },
 	{ .name = "indent", .call = indent, .parameters = "width first blank" },
 	{ .name = "join", .call = join, .parameters = "d attribute" },
@@ -427,14 +260,11 @@ static const struct jinja_builtin filters[] = {
 	{ .name = "replace", .call = replace, .parameters = "old new count", .required = 2 },
 	{ .name = "safe", .call = string, .parameters = "", .detail = 1 },
 	{ .name = "string", .call = string, .parameters = "" },
-	{ .name = "striptags", .call = striptags, .parameters = "" },
 	{ .name = "title", .call = title, .parameters = "" },
 	{ .name = "trim", .call = method, .parameters = "chars", .detail = 4 },
 	{ .name = "truncate", .call = truncate, .parameters = "length killwords end leeway" },
 	{ .name = "upper", .call = method, .parameters = "" },
-	{ .name = "urlencode", .call = urlencode, .parameters = "" },
 	{ .name = "wordcount", .call = wordcount, .parameters = "" },
-	{ .name = "xmlattr", .call = xmlattr, .parameters = "autospace" },
 };
 
 const struct jinja_builtin *mote_jinja_find_text_filter(const char *name, size_t bytes)

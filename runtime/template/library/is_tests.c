@@ -1,8 +1,9 @@
 /* Tests: what stands behind "is", and what select and reject take. */
-#include "runtime/template/template_internal.h"
-
-#define CALL(name) \
-	static struct jinja_value name(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
+#include "runtime/template/library/library.h"
+#include "runtime/template/run/arithmetic.h"
+#include "runtime/template/value/compare.h"
+#include "runtime/template/value/container_value.h"
+#include "runtime/template/value/print_value.h"
 
 enum kind_test {
 	IS_DEFINED,
@@ -22,7 +23,7 @@ enum kind_test {
 	IS_ESCAPED
 };
 
-CALL(is_kind)
+JINJA_BUILTIN(is_kind)
 {
 	struct jinja_value v = args[0];
 
@@ -51,7 +52,7 @@ CALL(is_kind)
 	return mote_jinja_bool(false);
 }
 
-CALL(compare)
+JINJA_BUILTIN(compare)
 {
 	switch (b->detail) {
 	case JINJA_EQ: return mote_jinja_bool(mote_jinja_equal(j, args[0], args[1]));
@@ -62,7 +63,7 @@ CALL(compare)
 }
 
 /* odd, even, divisibleby: value % number == result */
-CALL(remainder_is)
+JINJA_BUILTIN(remainder_is)
 {
 	struct jinja_value by = b->detail == 2 ? args[1] : mote_jinja_int(2);
 	struct jinja_value rest = mote_jinja_arithmetic(j, JINJA_MOD, args[0], by);
@@ -70,7 +71,7 @@ CALL(remainder_is)
 	return mote_jinja_bool(mote_jinja_equal(j, rest, mote_jinja_int(b->detail == 1)));
 }
 
-CALL(is_case)
+JINJA_BUILTIN(is_case)
 {
 	const char *name = b->detail ? "isupper" : "islower";
 	struct jinja_value self = mote_jinja_string(mote_jinja_str(j, args[0]));
@@ -79,14 +80,14 @@ CALL(is_case)
 	return mote_jinja_invoke(j, mote_jinja_find_method(self, mote_jinja_text(j, name, 7, false)), "test", &call);
 }
 
-CALL(same_as)
+JINJA_BUILTIN(same_as)
 {
 	(void)j;
 	(void)b;
 	return mote_jinja_bool(mote_jinja_same(args[0], args[1]));
 }
 
-CALL(is_name)
+JINJA_BUILTIN(is_name)
 {
 	const struct jinja_builtin *found;
 	uint64_t hash;
@@ -95,8 +96,8 @@ CALL(is_name)
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "unhashable type: '%s'", mote_jinja_type(args[0]));
 	if (args[0].kind != JINJA_STRING)
 		return mote_jinja_bool(false);
-	found = b->detail ? mote_jinja_find_test(args[0].text->at, args[0].text->bytes) :
-			    mote_jinja_find_filter(args[0].text->at, args[0].text->bytes);
+	found = b->detail ? j->library->find_test(args[0].text->at, args[0].text->bytes) :
+			    j->library->find_filter(args[0].text->at, args[0].text->bytes);
 	return mote_jinja_bool(found != NULL);
 }
 

@@ -1,7 +1,9 @@
 /* Methods of list, tuple, dict, range, numbers and cyclers, and finding a method by name. What would change a list
  * or a dict is forbidden by the sandbox.
  */
-#include "runtime/template/template_internal.h"
+#include "runtime/template/library/library.h"
+#include "runtime/template/value/compare.h"
+#include "runtime/template/value/container_value.h"
 
 static struct jinja_value sequence_count(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
 {
@@ -93,6 +95,7 @@ static const struct jinja_builtin list_methods[] = {
 	{ .name = "index", .call = sequence_index, .parameters = "value start stop", .required = 1, .positional = true },
 	{ .name = "copy", .call = copy, .parameters = "" }, /* the last one: lists only */
 };
+
 static const struct jinja_builtin dict_methods[] = {
 	{ .name = "get", .call = dict_get, .parameters = "key default", .required = 1, .positional = true },
 	{ .name = "keys", .call = dict_view, .parameters = "", .detail = JINJA_KEYS },
@@ -100,23 +103,17 @@ static const struct jinja_builtin dict_methods[] = {
 	{ .name = "items", .call = dict_view, .parameters = "", .detail = JINJA_ITEMS },
 	{ .name = "copy", .call = copy, .parameters = "" },
 };
+
 static const struct jinja_builtin float_methods[] = { { .name = "is_integer", .call = is_integer, .parameters = "" } };
+
 static const struct jinja_builtin int_methods[] = { { .name = "bit_length", .call = bit_length, .parameters = "" } };
+
 static const struct jinja_builtin cycler_methods[] = {
 	{ .name = "next", .call = cycler_next, .parameters = "" },
 	{ .name = "reset", .call = cycler_next, .parameters = "", .detail = 1 },
 };
 
 #define COUNT(table) (sizeof table / sizeof table[0])
-
-const struct jinja_builtin *mote_jinja_lookup(const struct jinja_builtin *table, size_t n, const char *name,
-					      size_t bytes)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strlen(table[i].name) == bytes && !memcmp(table[i].name, name, bytes))
-			return &table[i];
-	return NULL;
-}
 
 const struct jinja_builtin *mote_jinja_find_method(struct jinja_value v, const struct jinja_text *name)
 {

@@ -1,72 +1,7 @@
 /* Expressions up to the unary operators: primaries, what follows them (attributes, subscripts, calls), filters and
  * tests. The operators are in parse_operator.c.
  */
-#include "runtime/template/template_internal.h"
-
-struct jinja_expr *mote_jinja_new_expr(struct jinja_parser *p, enum jinja_op op, uint32_t at)
-{
-	struct jinja_expr *e = mote_jinja_alloc(p->j, sizeof *e);
-
-	e->op = (uint8_t)op;
-	e->at = at;
-	e->height = 1;
-	return e;
-}
-
-/* Chains like a.b.c or x|f|g are trees as high as they are long: bounds the recursion over them. */
-void mote_jinja_grow(struct jinja_parser *p, struct jinja_expr *e, const struct jinja_expr *child)
-{
-	if (!child || child->height < e->height)
-		return;
-	if (child->height >= JINJA_MAX_HEIGHT) {
-		p->j->at = e->at;
-		mote_jinja_fail(p->j, MOTE_ERROR_LIMIT, "expression nested deeper than %u", JINJA_MAX_HEIGHT);
-	}
-	e->height = (uint16_t)(child->height + 1);
-}
-
-struct jinja_expr *mote_jinja_unary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a)
-{
-	struct jinja_expr *e = mote_jinja_new_expr(p, op, at);
-
-	e->a = a;
-	mote_jinja_grow(p, e, a);
-	return e;
-}
-
-struct jinja_expr *mote_jinja_binary(struct jinja_parser *p, enum jinja_op op, uint32_t at, struct jinja_expr *a,
-				 struct jinja_expr *b)
-{
-	struct jinja_expr *e = mote_jinja_unary(p, op, at, a);
-
-	e->b = b;
-	mote_jinja_grow(p, e, b);
-	return e;
-}
-
-void mote_jinja_push(struct jinja_parser *p, struct jinja_children *c, struct jinja_expr *e)
-{
-	struct jinja_expr **grown;
-
-	if (c->count == c->capacity) {
-		c->capacity = c->capacity ? c->capacity * 2 : 4;
-		grown = mote_jinja_alloc_array(p->j, c->capacity, sizeof *grown);
-		if (c->count)
-			memcpy(grown, c->at, c->count * sizeof *grown);
-		c->at = grown;
-	}
-	c->at[c->count++] = e;
-}
-
-struct jinja_expr *mote_jinja_with_children(struct jinja_parser *p, struct jinja_expr *e,
-					    const struct jinja_children *c)
-{
-	e->list = c->at;
-	e->n_list = c->count;
-	for (uint32_t i = 0; i < c->count; i++)
-		mote_jinja_grow(p, e, c->at[i]);
-	return e;
-}
+#include "runtime/template/parse/parser.h"
 
 static const struct jinja_text *token_text(struct jinja_parser *p, const struct jinja_token *t)
 {
@@ -176,7 +111,7 @@ struct jinja_expr *mote_jinja_parse_filters(struct jinja_parser *p, struct jinja
 		inline_first = false;
 		e = mote_jinja_unary(p, JINJA_FILTER, p->t->at, node);
 		e->value = parse_builtin_name(p);
-		e->builtin = mote_jinja_find_filter(e->value.text->at, e->value.text->bytes);
+		e->builtin = p->j->library->find_filter(e->value.text->at, e->value.text->bytes);
 		note_unknown(p, e);
 		if (p->t->type == JINJA_T_LPAREN)
 			e->args = parse_args(p, e);
@@ -186,6 +121,7 @@ struct jinja_expr *mote_jinja_parse_filters(struct jinja_parser *p, struct jinja
 }
 
 static struct jinja_expr *parse_primary(struct jinja_parser *p);
+
 static struct jinja_expr *parse_postfix(struct jinja_parser *p, struct jinja_expr *node);
 
 static struct jinja_expr *parse_test(struct jinja_parser *p, struct jinja_expr *node)
@@ -198,7 +134,7 @@ static struct jinja_expr *parse_test(struct jinja_parser *p, struct jinja_expr *
 	if (negated)
 		p->t++;
 	e->value = parse_builtin_name(p);
-	e->builtin = mote_jinja_find_test(e->value.text->at, e->value.text->bytes);
+	e->builtin = p->j->library->find_test(e->value.text->at, e->value.text->bytes);
 	note_unknown(p, e);
 	switch (p->t->type) {
 	case JINJA_T_LPAREN:

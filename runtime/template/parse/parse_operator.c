@@ -1,7 +1,8 @@
 /* Operators of expressions, by Jinja2's grammar, from the tightest: **, * / // %, ~, + -, comparisons, not, and, or,
  * the inline if.
  */
-#include "runtime/template/template_internal.h"
+#include "runtime/template/parse/parser.h"
+#include "runtime/template/value/compare.h"
 
 /* Unlike Python's, Jinja2's ** binds to the left. */
 static struct jinja_expr *parse_power(struct jinja_parser *p)
@@ -19,7 +20,7 @@ static struct jinja_expr *parse_power(struct jinja_parser *p)
 static struct jinja_expr *parse_product(struct jinja_parser *p)
 {
 	struct jinja_expr *left = parse_power(p);
-	enum jinja_op op;
+	int op;
 	uint32_t at;
 
 	for (;;) {

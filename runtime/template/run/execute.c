@@ -1,27 +1,19 @@
 /* Statements: output, scopes, loops, macros. Scopes nest as Jinja2's do: loop bodies, macros, blocks that
  * capture and "with" have one of their own, "if" has none; what is set in one is gone after it.
  */
-#include "runtime/template/template_internal.h"
+#include "runtime/template/run/execute.h"
+
+#include "runtime/template/parse/tree.h"
+#include "runtime/template/run/call.h"
+#include "runtime/template/run/evaluate.h"
+#include "runtime/template/run/loop.h"
+#include "runtime/template/value/compare.h"
+#include "runtime/template/value/container_value.h"
+#include "runtime/template/value/print_value.h"
 
 enum flow { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE };
 
 static enum flow run(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope);
-
-static void bind_missing(struct jinja *j, struct jinja_scope *scope, const struct jinja_missing *missing)
-{
-	for (uint32_t i = 0; i < missing->count; i++)
-		mote_jinja_bind(j, scope, missing->names[i], (struct jinja_value){ .kind = JINJA_ABSENT });
-}
-
-static struct jinja_scope *new_scope(struct jinja *j, struct jinja_scope *parent, const struct jinja_missing *missing)
-{
-	struct jinja_scope *scope = mote_jinja_alloc(j, sizeof *scope);
-
-	scope->parent = parent;
-	if (missing)
-		bind_missing(j, scope, missing);
-	return scope;
-}
 
 /* Runs body; *out is what it printed. */
 static enum flow capture(struct jinja *j, const struct jinja_stmt *body, struct jinja_scope *scope,
@@ -46,115 +38,12 @@ static void write_text(struct jinja *j, struct jinja_value v)
 
 /* ---- loops ---- */
 
-static bool advance(struct jinja *j, struct jinja_loop *l, struct jinja_value *out)
-{
-	struct jinja_scope *scope;
-
-	while (mote_jinja_next(j, &l->iter, out)) {
-		if (!l->stmt->test)
-			return true;
-		scope = new_scope(j, l->outer, NULL);
-		mote_jinja_assign(j, l->stmt->target, *out, scope);
-		if (mote_jinja_truth(j, mote_jinja_eval(j, l->stmt->test, scope)))
-			return true;
-	}
-	return false;
-}
-
-static bool peek(struct jinja *j, struct jinja_loop *l)
-{
-	if (l->after.kind == JINJA_ABSENT && !advance(j, l, &l->after))
-		l->after.kind = JINJA_ABSENT;
-	return l->after.kind != JINJA_ABSENT;
-}
-
-/* Of an iterable without a length, the rest is taken now. */
-static int64_t loop_length(struct jinja *j, struct jinja_loop *l)
-{
-	struct jinja_list *rest;
-	struct jinja_value v;
-
-	if (l->length >= 0)
-		return l->length;
-	if (!l->stmt->test)
-		l->length = mote_jinja_length(j, l->iter.of);
-	if (l->length >= 0)
-		return l->length;
-	rest = mote_jinja_new_list(j, 0);
-	while (advance(j, l, &v))
-		mote_jinja_append(j, rest, v);
-	l->length = (int64_t)rest->count + l->index0 + 1 + (l->after.kind != JINJA_ABSENT);
-	l->iter = (struct jinja_iter){ .of = mote_jinja_list(rest) };
-	return l->length;
-}
-
-static struct jinja_value cycle(struct jinja *j, const struct jinja_builtin *b, const struct jinja_args *args)
-{
-	int64_t count = (int64_t)args->count - 1;
-
-	(void)b;
-	if (count < 1)
-		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "no items for cycling given");
-	return args->values[1 + args->values[0].loop->index0 % count];
-}
-
-static struct jinja_value changed(struct jinja *j, const struct jinja_builtin *b, const struct jinja_args *args)
-{
-	struct jinja_loop *l = args->values[0].loop;
-	struct jinja_list *now = mote_jinja_new_list(j, args->count);
-	struct jinja_value v;
-
-	(void)b;
-	for (size_t i = 1; i < args->count; i++)
-		mote_jinja_append(j, now, args->values[i]);
-	v = mote_jinja_tuple(now);
-	if (l->changed.kind != JINJA_ABSENT && mote_jinja_equal(j, l->changed, v))
-		return mote_jinja_bool(false);
-	l->changed = v;
-	return mote_jinja_bool(true);
-}
-
-struct jinja_value mote_jinja_loop_attribute(struct jinja *j, struct jinja_loop *l, const struct jinja_text *name)
-{
-	static const struct jinja_builtin cycle_method = { .name = "cycle", .raw = cycle };
-	static const struct jinja_builtin changed_method = { .name = "changed", .raw = changed };
-	struct jinja_value self = { .kind = JINJA_LOOP, .loop = l };
-
-	if (mote_jinja_text_is(name, "index"))
-		return mote_jinja_int(l->index0 + 1);
-	if (mote_jinja_text_is(name, "index0"))
-		return mote_jinja_int(l->index0);
-	if (mote_jinja_text_is(name, "first"))
-		return mote_jinja_bool(l->index0 == 0);
-	if (mote_jinja_text_is(name, "last"))
-		return mote_jinja_bool(!peek(j, l));
-	if (mote_jinja_text_is(name, "length"))
-		return mote_jinja_int(loop_length(j, l));
-	if (mote_jinja_text_is(name, "revindex"))
-		return mote_jinja_int(loop_length(j, l) - l->index0);
-	if (mote_jinja_text_is(name, "revindex0"))
-		return mote_jinja_int(loop_length(j, l) - l->index0 - 1);
-	if (mote_jinja_text_is(name, "depth"))
-		return mote_jinja_int(l->depth0 + 1);
-	if (mote_jinja_text_is(name, "depth0"))
-		return mote_jinja_int(l->depth0);
-	if (mote_jinja_text_is(name, "previtem"))
-		return l->index0 ? l->before : mote_jinja_undefined(j, "there is no previous item", NULL, JINJA_LOOP);
-	if (mote_jinja_text_is(name, "nextitem"))
-		return peek(j, l) ? l->after : mote_jinja_undefined(j, "there is no next item", NULL, JINJA_LOOP);
-	if (mote_jinja_text_is(name, "cycle"))
-		return mote_jinja_bound(j, &cycle_method, self);
-	if (mote_jinja_text_is(name, "changed"))
-		return mote_jinja_bound(j, &changed_method, self);
-	return (struct jinja_value){ .kind = JINJA_ABSENT };
-}
-
 /* Returns what break or continue in the "else" part means for the loop around. */
 static enum flow run_loop(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope,
 			  struct jinja_value of, int64_t depth0)
 {
 	struct jinja_loop *l = mote_jinja_alloc(j, sizeof *l);
-	struct jinja_scope *inner = new_scope(j, scope, NULL);
+	struct jinja_scope *inner = mote_jinja_new_scope(j, scope, NULL);
 	struct jinja_value v;
 	enum flow flow = FLOW_NEXT;
 	bool completed = false;
@@ -165,23 +54,23 @@ static enum flow run_loop(struct jinja *j, const struct jinja_stmt *s, struct ji
 		if (l->after.kind != JINJA_ABSENT) {
 			v = l->after;
 			l->after.kind = JINJA_ABSENT;
-		} else if (!advance(j, l, &v)) {
+		} else if (!mote_jinja_advance(j, l, &v)) {
 			break;
 		}
 		l->index0++;
 		l->before = l->current;
 		l->current = v;
 		if (s->captures) /* a macro defined in the body keeps this round's scope */
-			inner = new_scope(j, scope, NULL);
+			inner = mote_jinja_new_scope(j, scope, NULL);
 		inner->count = 0;
-		bind_missing(j, inner, &s->missing);
+		mote_jinja_bind_missing(j, inner, &s->missing);
 		mote_jinja_bind(j, inner, JINJA_NAME_LOOP, (struct jinja_value){ .kind = JINJA_LOOP, .loop = l });
 		mote_jinja_assign(j, s->target, v, inner);
 		flow = run(j, s->body, inner);
 		completed = completed || flow == FLOW_NEXT;
 	}
 	/* Jinja2 notes at the end of the body that there was a round: one left by break or continue does not count. */
-	return completed || !s->orelse ? FLOW_NEXT : run(j, s->orelse, new_scope(j, scope, &s->else_missing));
+	return completed || !s->orelse ? FLOW_NEXT : run(j, s->orelse, mote_jinja_new_scope(j, scope, &s->else_missing));
 }
 
 const struct jinja_text *mote_jinja_recurse(struct jinja *j, struct jinja_loop *l, struct jinja_value of)
@@ -268,7 +157,7 @@ static struct jinja_value not_provided(struct jinja *j, uint32_t name)
 struct jinja_value mote_jinja_call_macro(struct jinja *j, const struct jinja_macro *m, const struct jinja_args *given)
 {
 	const struct jinja_signature *sig = &m->stmt->signature;
-	struct jinja_scope *scope = new_scope(j, m->scope, NULL);
+	struct jinja_scope *scope = mote_jinja_new_scope(j, m->scope, NULL);
 	struct jinja_args args = *given;
 	const struct jinja_text *text;
 	struct jinja_value v;
@@ -284,7 +173,7 @@ struct jinja_value mote_jinja_call_macro(struct jinja *j, const struct jinja_mac
 		mote_jinja_bind(j, scope, sig->names[i], v);
 	}
 	bind_rest(j, m, &args, scope);
-	bind_missing(j, scope, &m->stmt->missing);
+	mote_jinja_bind_missing(j, scope, &m->stmt->missing);
 	for (uint32_t i = 0; i < sig->count; i++) { /* a default may use the arguments before it */
 		if (scope->bindings[i].value.kind != JINJA_ABSENT)
 			continue;
@@ -326,7 +215,7 @@ static void call_block(struct jinja *j, const struct jinja_stmt *s, struct jinja
 
 static enum flow run_with(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope)
 {
-	struct jinja_scope *inner = new_scope(j, scope, &s->missing);
+	struct jinja_scope *inner = mote_jinja_new_scope(j, scope, &s->missing);
 
 	for (uint32_t i = 0; i < s->n_list; i++)
 		mote_jinja_assign(j, s->targets[i], mote_jinja_eval(j, s->values[i], scope), inner);
@@ -335,7 +224,7 @@ static enum flow run_with(struct jinja *j, const struct jinja_stmt *s, struct ji
 
 static enum flow filter_block(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope)
 {
-	struct jinja_scope *inner = new_scope(j, scope, &s->missing);
+	struct jinja_scope *inner = mote_jinja_new_scope(j, scope, &s->missing);
 	const struct jinja_text *text;
 	enum flow flow = capture(j, s->body, inner, &text);
 
@@ -346,7 +235,7 @@ static enum flow filter_block(struct jinja *j, const struct jinja_stmt *s, struc
 
 static enum flow set_block(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope)
 {
-	struct jinja_scope *inner = new_scope(j, scope, &s->missing);
+	struct jinja_scope *inner = mote_jinja_new_scope(j, scope, &s->missing);
 	const struct jinja_text *text;
 	enum flow flow = capture(j, s->body, inner, &text);
 	struct jinja_value v = mote_jinja_string(text);

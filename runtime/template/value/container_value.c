@@ -1,5 +1,9 @@
 /* Lists, dicts, and iteration over all that can be iterated. */
-#include "runtime/template/template_internal.h"
+#include "runtime/template/value/container_value.h"
+
+#include "format/utf8.h"
+#include "runtime/template/value/builtin.h"
+#include "runtime/template/value/compare.h"
 
 /* ---- lists ---- */
 
@@ -268,7 +272,7 @@ bool mote_jinja_next(struct jinja *j, struct jinja_iter *it, struct jinja_value 
 	case JINJA_STRING:
 		if (at >= it->of.text->bytes)
 			return false;
-		mote_jinja_decode(it->of.text->at + at, &length);
+		mote_utf8_decode(it->of.text->at + at, &length);
 		*out = mote_jinja_string(mote_jinja_as_markup(j, mote_jinja_slice(j, it->of.text, at, at + length), false));
 		it->at += length;
 		return true;

@@ -1,9 +1,11 @@
 /* Numbers and texts laid out in fields of a width, for both kinds of formatting. */
-#include "runtime/template/template_internal.h"
+#include "runtime/template/value/field.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "runtime/template/value/number.h"
 
 static void put_aligned(struct jinja_builder *b, const struct jinja_layout *l, const struct jinja_text *prefix,
 			const struct jinja_text *body, char align)

@@ -3,23 +3,11 @@
  * Integers have 64 bits: what would be longer is refused by name, except that an integer which merely passes
  * through (JINJA_BIG) keeps its digits.
  */
-#include "runtime/template/template_internal.h"
+#include "runtime/template/value/number.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-_Noreturn static void fail_operands(struct jinja *j, enum jinja_op op, struct jinja_value a, struct jinja_value b)
-{
-	static const char *const signs[] = { "+", "-", "*", "/", "//", "%", "**" };
-
-	if (a.kind == JINJA_UNDEFINED)
-		mote_jinja_fail_undefined(j, a);
-	if (b.kind == JINJA_UNDEFINED)
-		mote_jinja_fail_undefined(j, b);
-	mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "unsupported operand types for %s: '%s' and '%s'",
-			signs[op - JINJA_ADD], mote_jinja_type(a), mote_jinja_type(b));
-}
 
 _Noreturn static void fail_big(struct jinja *j)
 {
@@ -102,7 +90,7 @@ static double int_quotient(int64_t a, int64_t b)
 	return (a < 0) == (b < 0) ? x : -x;
 }
 
-static struct jinja_value int_arithmetic(struct jinja *j, enum jinja_op op, int64_t a, int64_t b)
+static struct jinja_value int_arithmetic(struct jinja *j, enum jinja_calculation op, int64_t a, int64_t b)
 {
 	int64_t result = 0;
 	bool overflow = false;
@@ -165,7 +153,7 @@ static void float_divmod(double a, double b, double *quotient, double *remainder
 	*remainder = mod;
 }
 
-static struct jinja_value float_arithmetic(struct jinja *j, enum jinja_op op, double a, double b)
+static struct jinja_value float_arithmetic(struct jinja *j, enum jinja_calculation op, double a, double b)
 {
 	double quotient, remainder;
 
@@ -199,90 +187,20 @@ struct jinja_value mote_jinja_to_int(struct jinja *j, double x)
 	return mote_jinja_int((int64_t)x);
 }
 
-/* ---- sequences ---- */
-
-static struct jinja_value repeat(struct jinja *j, struct jinja_value v, int64_t times)
-{
-	struct jinja_builder b;
-	struct jinja_list *l;
-	size_t n = times > 0 ? (size_t)times : 0, total;
-	const struct jinja_text *t;
-
-	if (v.kind == JINJA_STRING) {
-		mote_jinja_begin(&b, j);
-		mote_jinja_put_fill(&b, v.text, n);
-		t = mote_jinja_end(&b);
-		return mote_jinja_string(mote_jinja_as_markup(j, t, v.text->markup));
-	}
-	if (__builtin_mul_overflow(v.list->count, n, &total))
-		mote_jinja_fail(j, MOTE_ERROR_LIMIT, "the template takes more memory than allowed");
-	l = mote_jinja_new_list(j, total);
-	for (size_t i = 0; i < total; i++)
-		mote_jinja_append(j, l, v.list->items[i % v.list->count]);
-	v.list = l;
-	return v;
-}
-
-static struct jinja_value join_lists(struct jinja *j, struct jinja_value a, struct jinja_value b)
-{
-	struct jinja_list *l = mote_jinja_new_list(j, a.list->count + b.list->count);
-
-	for (size_t i = 0; i < a.list->count; i++)
-		mote_jinja_append(j, l, a.list->items[i]);
-	for (size_t i = 0; i < b.list->count; i++)
-		mote_jinja_append(j, l, b.list->items[i]);
-	a.list = l;
-	a.plain = a.plain || b.plain;
-	return a;
-}
-
-static struct jinja_value join_strings(struct jinja *j, struct jinja_value a, struct jinja_value b)
-{
-	bool markup = a.text->markup || b.text->markup;
-	struct jinja_builder builder;
-
-	if (markup) {
-		a.text = mote_jinja_escape(j, a);
-		b.text = mote_jinja_escape(j, b);
-	}
-	mote_jinja_begin(&builder, j);
-	mote_jinja_put_text(&builder, a.text);
-	mote_jinja_put_text(&builder, b.text);
-	return mote_jinja_string(mote_jinja_as_markup(j, mote_jinja_end(&builder), markup));
-}
-
-static bool is_sequence(struct jinja_value v)
-{
-	return v.kind == JINJA_STRING || v.kind == JINJA_LIST || v.kind == JINJA_TUPLE;
-}
-
-struct jinja_value mote_jinja_arithmetic(struct jinja *j, enum jinja_op op, struct jinja_value a,
-					 struct jinja_value b)
+struct jinja_value mote_jinja_calculate(struct jinja *j, enum jinja_calculation op, struct jinja_value a,
+					struct jinja_value b)
 {
 	struct jinja_value v;
 	int64_t x, y;
 
-	if (mote_jinja_is_number(a) && mote_jinja_is_number(b)) {
-		if (mote_jinja_integral(a, &x) && mote_jinja_integral(b, &y))
-			v = int_arithmetic(j, op, x, y);
-		else if (a.kind != JINJA_FLOAT && b.kind != JINJA_FLOAT)
-			fail_big(j);
-		else
-			v = float_arithmetic(j, op, mote_jinja_real(j, a), mote_jinja_real(j, b));
-		v.plain = a.plain || b.plain;
-		return v;
-	}
-	if (op == JINJA_ADD && a.kind == JINJA_STRING && b.kind == JINJA_STRING)
-		return join_strings(j, a, b);
-	if (op == JINJA_ADD && a.kind == b.kind && is_sequence(a))
-		return join_lists(j, a, b);
-	if (op == JINJA_MUL && is_sequence(a) && mote_jinja_integral(b, &x))
-		return repeat(j, a, x);
-	if (op == JINJA_MUL && is_sequence(b) && mote_jinja_integral(a, &x))
-		return repeat(j, b, x);
-	if (op == JINJA_MOD && a.kind == JINJA_STRING)
-		return mote_jinja_string(mote_jinja_percent(j, a.text, b));
-	fail_operands(j, op, a, b);
+	if (mote_jinja_integral(a, &x) && mote_jinja_integral(b, &y))
+		v = int_arithmetic(j, op, x, y);
+	else if (a.kind != JINJA_FLOAT && b.kind != JINJA_FLOAT)
+		fail_big(j);
+	else
+		v = float_arithmetic(j, op, mote_jinja_real(j, a), mote_jinja_real(j, b));
+	v.plain = a.plain || b.plain;
+	return v;
 }
 
 struct jinja_value mote_jinja_negate(struct jinja *j, struct jinja_value v, bool negative)

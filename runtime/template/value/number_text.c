@@ -1,9 +1,11 @@
 /* Numbers as text, as Python writes and reads them: repr() of a float, int() and float() of a string. */
-#include "runtime/template/template_internal.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "format/utf8.h"
+#include "runtime/template/value/characters.h"
+#include "runtime/template/value/number.h"
 
 /* Writes x with so many digits behind the first; whether it reads back as x. Where doubles get denser below x, the
  * nearest decimal may be one too low to read back although the next one does. */
@@ -56,12 +58,12 @@ static void trim(const char **s, size_t *bytes)
 	struct jinja_text t = { .at = *s, .bytes = *bytes };
 	size_t from = 0, to = t.bytes, length, at;
 
-	while (from < to && mote_jinja_is_space(mote_jinja_decode(t.at + from, &length)))
+	while (from < to && mote_jinja_is_space(mote_utf8_decode(t.at + from, &length)))
 		from += length;
 	while (to > from) {
 		for (at = to - 1; ((unsigned char)t.at[at] & 0xc0) == 0x80; at--)
 			;
-		if (!mote_jinja_is_space(mote_jinja_decode(t.at + at, &length)))
+		if (!mote_jinja_is_space(mote_utf8_decode(t.at + at, &length)))
 			break;
 		to = at;
 	}

@@ -8,7 +8,7 @@
  * prints nothing for x even when the context has one. An assignment in a branch of "if" does not count, nor one to
  * a name that an enclosing scope knows. All else a lookup through the scopes at run time gives by itself.
  */
-#include "runtime/template/template_internal.h"
+#include "runtime/template/parse/parser.h"
 
 struct frame {
 	struct frame *outer;
