@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -461,16 +462,35 @@ static void test_nesting(void **state)
 	}
 }
 
-static void test_time(void **state)
+static void check_time(const char *zone, const char *format, enum mote_status status, const char *expected)
 {
-	struct mote_template_limits limits = { .now = 1752148800 }; /* 2025-07-10 12:00:00 */
+	struct mote_template_limits limits = { .now = 1752148800 }; /* 2025-07-10 12:00:00 UTC */
 	struct mote_rendered r;
 	struct mote_error error;
+	char text[200];
 
-	(void)state;
-	assert_int_equal(render("{{ strftime_now('%d %b %Y, %H:%M%%|%f|%Z') }}", NULL, &limits, &r, &error), MOTE_OK);
-	assert_string_equal(r.text, "10 Jul 2025, 12:00%|000000|");
+	setenv("TZ", zone, 1);
+	tzset();
+	snprintf(text, sizeof text, "{{ strftime_now('%s') }}", format);
+	assert_int_equal(render(text, NULL, &limits, &r, &error), status);
+	if (status)
+		assert_non_null(strstr(error.message, expected));
+	else
+		assert_string_equal(r.text, expected);
 	mote_rendered_free(&r);
+}
+
+/* As transformers' datetime.now(): local time, summer time included, without a zone. */
+static void test_time(void **state)
+{
+	(void)state;
+	check_time("UTC0", "%d %b %Y, %H:%M%%|%f|%Z", MOTE_OK, "10 Jul 2025, 12:00%|000000|");
+	check_time("XYZ-9:30", "%H:%M|%z|", MOTE_OK, "21:30||");
+	check_time("CET-1CEST,M3.5.0,M10.5.0/3", "%d %H:%M:%S", MOTE_OK, "10 14:00:00");
+	check_time("AAA12", "%Y-%m-%d %H %p", MOTE_OK, "2025-07-10 00 AM");
+	check_time("UTC0", "%6Y|%-d|%", MOTE_OK, "002025|10|%");
+	check_time("UTC0", "%0400d", MOTE_ERROR_LIMIT, "strftime_now: '%0400d' makes more than 254 characters");
+	check_time("UTC0", "%00000000000000000000d", MOTE_ERROR_LIMIT, "a directive of 22 characters");
 }
 
 static void test_options(void **state)

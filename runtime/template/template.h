@@ -35,7 +35,7 @@ struct mote_template_limits {
 	uint64_t steps;        /* evaluated nodes, processed bytes in part; 0: 20 million, some 1-2 s */
 	size_t output_bytes;   /* 0: 16 MiB */
 	size_t memory_bytes;   /* values and strings; 0: 256 MiB */
-	int64_t now;           /* seconds since 1970 for strftime_now, local time not applied */
+	int64_t now;           /* seconds since 1970; strftime_now prints it in local time, which TZ sets */
 };
 
 struct mote_rendered {

@@ -2,6 +2,7 @@
 # Chat templates against Jinja2's renderings (template.py); where there is a Jinja2 to compare with, also the same
 # templates with random conversations (template_random.py) and a short run of the differential test.
 set -u
+export TZ=UTC0 # strftime_now prints local time
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 python3 tests/conformance/template.py "$MOTE_BUILD/drive_template" "$DATA/templates" >"$folder/goldens"

@@ -101,16 +101,18 @@ static struct jinja_value raise_exception(struct jinja *j, const struct jinja_bu
 			     (int)(t->bytes < 600 ? t->bytes : 600), t->at);
 }
 
-/* As datetime.strftime of a time without zone: directives of the C library, zone ones empty. */
+/* As datetime.now().strftime(): the time of day where the machine is (TZ), which knows no zone, so that the zone's
+ * directives are empty. The others are the C library's, one at a time: a directive may come out empty (%p in some
+ * locales), so each has a character before it, and nothing at all means that the field did not fit. */
 static const struct jinja_text *strftime_text(struct jinja *j, const struct jinja_text *format)
 {
 	time_t now = (time_t)j->now;
 	struct jinja_builder b;
 	size_t at = 0, end, n;
-	char directive[16], out[256];
+	char directive[20] = "|", out[256];
 	struct tm tm;
 
-	if (!gmtime_r(&now, &tm))
+	if (!localtime_r(&now, &tm))
 		mote_jinja_fail(j, MOTE_ERROR_ARGUMENT, "strftime_now: no such time");
 	mote_jinja_begin(&b, j);
 	while (at < format->bytes) {
@@ -120,21 +122,25 @@ static const struct jinja_text *strftime_text(struct jinja *j, const struct jinj
 		at = end;
 		if (at == format->bytes)
 			break;
-		for (end++; end < format->bytes && format->at[end] && strchr("_-0^#EO", format->at[end]); end++)
+		for (end++; end < format->bytes && format->at[end] && strchr("_-^#EO0123456789", format->at[end]); end++)
 			;
 		end += end < format->bytes;
-		if (end - at >= sizeof directive || end - at < 2) {
+		if (end - at < 2) { /* a last % stays */
 			mote_jinja_put_slice(&b, format, at, end);
-			at = end;
-			continue;
+			break;
 		}
-		memcpy(directive, format->at + at, end - at);
-		directive[end - at] = 0;
+		if (end - at > sizeof directive - 2)
+			mote_jinja_fail(j, MOTE_ERROR_LIMIT, "strftime_now: a directive of %zu characters", end - at);
+		memcpy(directive + 1, format->at + at, end - at);
+		directive[1 + end - at] = 0;
 		if (format->at[end - 1] == 'f') {
 			mote_jinja_put(&b, "000000", 6, false);
 		} else if (format->at[end - 1] != 'z' && format->at[end - 1] != 'Z') {
 			n = strftime(out, sizeof out, directive, &tm);
-			mote_jinja_put(&b, out, n, false);
+			if (!n)
+				mote_jinja_fail(j, MOTE_ERROR_LIMIT, "strftime_now: '%s' makes more than %zu characters",
+						directive + 1, sizeof out - 2);
+			mote_jinja_put(&b, out + 1, n - 1, false);
 		}
 		at = end;
 	}
