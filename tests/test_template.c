@@ -375,6 +375,60 @@ static void test_spans(void **state)
 		    "[role]=[content]=[u].[s].[e].[r].");
 }
 
+/* Writes what generation blocks wrote in angle brackets. */
+static void check_generated(const char *text, const char *context, const char *expected)
+{
+	struct mote_rendered r;
+	struct mote_error error;
+	char marked[1000];
+	size_t n = 0, at = 0;
+
+	if (render(text, context, NULL, &r, &error) != MOTE_OK)
+		fail_msg("%s: %s", text, error.message);
+	for (size_t i = 0; i <= r.n_generated; i++) {
+		size_t begin = i < r.n_generated ? r.generated[i].begin : r.bytes;
+
+		assert_true(begin >= at);
+		n += (size_t)sprintf(marked + n, "%.*s", (int)(begin - at), r.text + at);
+		at = begin;
+		if (i == r.n_generated)
+			break;
+		assert_true(r.generated[i].end > begin && r.generated[i].end <= r.bytes);
+		at = r.generated[i].end;
+		n += (size_t)sprintf(marked + n, "<%.*s>", (int)(at - begin), r.text + begin);
+	}
+	assert_string_equal(marked, expected);
+	mote_rendered_free(&r);
+	assert_null(r.generated);
+}
+
+#define ASSISTANT "{% if m.role == 'assistant' %}{% generation %}{{ m.text }}{% if not loop.last %}|{% endif %}" \
+		  "{% endgeneration %}{% else %}{{ m.text }}{% endif %}"
+static void test_generated(void **state)
+{
+	static const char context[] = "{\"messages\":[{\"role\":\"user\",\"text\":\"hi\"},{\"role\":\"assistant\",\"text\":"
+				      "\"h\u00e9\"},{\"role\":\"user\",\"text\":\"\"},{\"role\":\"assistant\",\"text\":\"bye \"}]}";
+
+	(void)state;
+	check_generated("{% for m in messages %}{{ m.role[0] }}:" ASSISTANT "{{ '\n' }}{% endfor %}", context,
+			"u:hi\na:<h\303\251|>\nu:\na:<bye >\n");
+	check_generated("{% macro turn(m, loop) %}[" ASSISTANT "]{% endmacro %}{% for m in messages %}{{ turn(m, loop) }}{% endfor %}",
+			context, "[hi][<h\303\251|>][][<bye >]");
+	check_generated("{% set all %}{% for m in messages %}" ASSISTANT "{% endfor %}{% endset %}{{ all | trim }}{{ all[3] }}",
+			context, "hi<h\303\251|bye\303\251>");
+	check_generated("{% generation %}a{% endgeneration %}{% generation %}{% endgeneration %}{% generation %}b{% endgeneration %}c",
+			NULL, "<ab>c");
+	check_generated("{% generation %}a{% generation %}b{% endgeneration %}{% endgeneration %}", NULL, "<ab>");
+	check_generated("no{{ '' }}ne", NULL, "none");
+	check_generated("", NULL, "");
+	/* which text is plain is another matter, and a number made of the template's text stays the template's */
+	check_spans("{{ x }}{% generation %}<s>{{ x }}{% endgeneration %}{{ x }}", "{\"x\":\"u\"}", "[u]<s>[uu]");
+	check_spans("{% set n %}{% generation %}7{% endgeneration %}{% endset %}{{ n | int }}{{ x | int }}", "{\"x\":\"8\"}", "7[8]");
+	check_error("{% for i in [1] %}{% generation %}{% break %}{% endgeneration %}{% endfor %}", MOTE_ERROR_CORRUPT,
+		    "line 1, column 38: 'break' outside of a loop");
+	check_error("{% generation %}x", MOTE_ERROR_CORRUPT, "line 1, column 4: unexpected end of template: 'generation' is not closed");
+}
+
 /* ---- limits ---- */
 
 static void test_limits(void **state)
@@ -537,7 +591,7 @@ int main(void)
 		cmocka_unit_test(test_whitespace), cmocka_unit_test(test_literals), cmocka_unit_test(test_operators), cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_loops), cmocka_unit_test(test_macros), cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_methods), cmocka_unit_test(test_questions),
-		cmocka_unit_test(test_errors), cmocka_unit_test(test_error_places), cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_errors), cmocka_unit_test(test_error_places), cmocka_unit_test(test_spans), cmocka_unit_test(test_generated),
 		cmocka_unit_test(test_limits), cmocka_unit_test(test_nesting), cmocka_unit_test(test_time),
 		cmocka_unit_test(test_options), cmocka_unit_test(test_ill_formed_text),
 	};

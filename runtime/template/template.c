@@ -209,14 +209,32 @@ static void fill_spans(const struct jinja_text *t, struct mote_rendered *out, si
 	}
 }
 
+static void fill_generated(const struct jinja_text *t, struct mote_rendered *out, size_t *n)
+{
+	size_t begin = 0, end;
+
+	for (; t->map && begin < t->bytes; begin = end) {
+		end = begin + 1;
+		if (!mote_jinja_generated_at(t, begin))
+			continue;
+		while (end < t->bytes && mote_jinja_generated_at(t, end))
+			end++;
+		if (out)
+			out->generated[*n] = (struct mote_text_range){ .begin = begin, .end = end };
+		(*n)++;
+	}
+}
+
 static enum mote_status export(const struct jinja_text *t, struct mote_rendered *out, struct mote_error *error)
 {
-	size_t n = 0;
+	size_t n = 0, n_generated = 0;
 
 	fill_spans(t, NULL, &n);
+	fill_generated(t, NULL, &n_generated);
 	out->text = malloc(t->bytes + 1);
 	out->spans = calloc(n ? n : 1, sizeof *out->spans);
-	if (!out->text || !out->spans) {
+	out->generated = n_generated ? calloc(n_generated, sizeof *out->generated) : NULL;
+	if (!out->text || !out->spans || (n_generated && !out->generated)) {
 		mote_rendered_free(out);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "template: out of memory");
 	}
@@ -225,6 +243,7 @@ static enum mote_status export(const struct jinja_text *t, struct mote_rendered 
 	out->text[t->bytes] = 0;
 	out->bytes = t->bytes;
 	fill_spans(t, out, &out->n_spans);
+	fill_generated(t, out, &out->n_generated);
 	return MOTE_OK;
 }
 
@@ -276,5 +295,6 @@ void mote_rendered_free(struct mote_rendered *r)
 {
 	free(r->text);
 	free(r->spans);
+	free(r->generated);
 	*r = (struct mote_rendered){ 0 };
 }

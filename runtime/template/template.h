@@ -38,11 +38,20 @@ struct mote_template_limits {
 	int64_t now;           /* seconds since 1970; strftime_now prints it in local time, which TZ sets */
 };
 
+struct mote_text_range {
+	size_t begin, end; /* bytes, begin < end */
+};
+
 struct mote_rendered {
 	char *text;            /* NUL-terminated, owned */
 	size_t bytes;
 	struct mote_text_span *spans; /* cover text exactly; plain where a byte came from the context's data */
 	size_t n_spans;
+	/* What {% generation %} blocks wrote, in order and apart: the assistant's answers, for a loss on these alone.
+	 * NULL and 0 when the template has none. Text that passed through a filter afterwards is in it as far as the
+	 * filter left it as it was. */
+	struct mote_text_range *generated;
+	size_t n_generated;
 };
 void mote_rendered_free(struct mote_rendered *r);
 

@@ -33,9 +33,9 @@ static bool to_real(struct jinja *j, struct jinja_value v, double *x)
 	return true;
 }
 
-static bool is_plain(struct jinja_value v)
+static bool is_plain(struct jinja *j, struct jinja_value v)
 {
-	return v.plain || (v.kind == JINJA_STRING && (v.text->plain || v.text->map));
+	return v.plain || (v.kind == JINJA_STRING && mote_jinja_any_plain(j, v.text));
 }
 
 JINJA_BUILTIN(int_)
@@ -49,7 +49,7 @@ JINJA_BUILTIN(int_)
 		v.text = mote_jinja_ascii_digits(j, v.text);
 	if (v.kind == JINJA_STRING && (base == 0 || (base >= 2 && base <= 36)) &&
 	    mote_jinja_parse_int(j, v.text->at, v.text->bytes, (int)base, &v)) {
-		v.plain = is_plain(args[0]);
+		v.plain = is_plain(j, args[0]);
 		return v;
 	}
 	if (v.kind == JINJA_BIG)
@@ -60,7 +60,7 @@ JINJA_BUILTIN(int_)
 		return fallback;
 	else
 		v = mote_jinja_to_int(j, x);
-	v.plain = is_plain(args[0]);
+	v.plain = is_plain(j, args[0]);
 	return v;
 }
 
@@ -73,7 +73,7 @@ JINJA_BUILTIN(float_)
 	if (!to_real(j, args[0], &x))
 		return args[1].kind == JINJA_ABSENT ? mote_jinja_float(0) : args[1];
 	v = mote_jinja_float(x);
-	v.plain = is_plain(args[0]);
+	v.plain = is_plain(j, args[0]);
 	return v;
 }
 

@@ -211,6 +211,14 @@ static void call_block(struct jinja *j, const struct jinja_stmt *s, struct jinja
 	write_text(j, mote_jinja_call(j, callee, &args));
 }
 
+/* transformers makes it a call block, so that its body is a macro's. */
+static void generate(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope)
+{
+	struct jinja_value v = mote_jinja_call_macro(j, new_macro(j, s, NULL, scope).macro, &(struct jinja_args){ 0 });
+
+	mote_jinja_put_text(j->out, mote_jinja_as_generated(j, v.text));
+}
+
 /* ---- the rest ---- */
 
 static enum flow run_with(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope)
@@ -287,8 +295,8 @@ static enum flow step(struct jinja *j, const struct jinja_stmt *s, struct jinja_
 		return filter_block(j, s, scope);
 	case JINJA_WITH:
 		return run_with(j, s, scope);
-	case JINJA_GENERATION: /* transformers makes it a call block, so that its body is a macro's */
-		write_text(j, mote_jinja_call_macro(j, new_macro(j, s, NULL, scope).macro, &(struct jinja_args){ 0 }));
+	case JINJA_GENERATION:
+		generate(j, s, scope);
 		break;
 	case JINJA_BREAK:
 		return FLOW_BREAK;

@@ -157,6 +157,30 @@ const struct jinja_text *mote_jinja_as_markup(struct jinja *j, const struct jinj
 	return s;
 }
 
+const struct jinja_text *mote_jinja_as_generated(struct jinja *j, const struct jinja_text *t)
+{
+	struct jinja_text *s = mote_jinja_alloc(j, sizeof *s);
+	uint8_t *map = mote_jinja_alloc(j, t->bytes);
+
+	mote_jinja_charge(j, t->bytes >> 5);
+	for (size_t i = 0; i < t->bytes; i++)
+		map[i] = JINJA_GENERATED | (mote_jinja_plain_at(t, i) ? JINJA_PLAIN : 0);
+	*s = *t;
+	s->map = map;
+	return s;
+}
+
+bool mote_jinja_any_plain(struct jinja *j, const struct jinja_text *t)
+{
+	if (!t->map)
+		return t->plain;
+	mote_jinja_charge(j, t->bytes >> 5);
+	for (size_t i = 0; i < t->bytes; i++)
+		if (t->map[i] & JINJA_PLAIN)
+			return true;
+	return false;
+}
+
 size_t mote_jinja_chars(struct jinja *j, const struct jinja_text *t)
 {
 	size_t n = 0;
