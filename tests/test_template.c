@@ -1,6 +1,6 @@
-/* Chat templates: what renders to what (as Jinja2 3.1.6 in transformers' environment renders it), which text counts as
- * plain, where errors are, and how hostile templates end. tests/differential/template.py compares at random; here is
- * each feature once.
+/* Chat templates: what renders to what, as Jinja2 3.1.6 in transformers' environment renders it. Each feature is here
+ * once; tests/differential/template.py compares at random. Where text came from is in test_template_origin.c, errors and
+ * limits are in test_template_bounds.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/template/template.h"
+#include "tests/render_template.h"
 
 struct example {
 	const char *template, *expected, *context; /* context: {} when NULL */
@@ -194,62 +194,6 @@ static const struct example questions[] = {
 	  "True True False True True True False True True False True True True True True True", NULL },
 };
 
-static const char *const errors[] = {
-	"{{ 1 + 'a' }}",
-	"{{ nope.x }}",
-	"{{ nope + 1 }}",
-	"{{ [].append(1) }}",
-	"{{ 'a' | nope }}",
-	"{{ 1 / 0 }}",
-	"{{ [1, 'a'] | sort }}",
-	"{{ {}['a'].b }}",
-	"{{ none | length }}",
-	"{% for x in 5 %}{% endfor %}",
-	"{% macro m(a) %}{% endmacro %}{{ m(1, 2) }}",
-	"{% call m() %}{% endcall %}",
-	"{{ 'a' < 1 }}",
-	"{{ '%d' % 'x' }}",
-	"{{ [1,2] | map('nope') | list }}",
-	"{{ ([1] | map('string')) | length }}",
-	"{% set x.y = 1 %}",
-	"{{ {[]: 1} }}",
-	"{{ 'x'() }}",
-	"{% set y = 1 %}{{ y[:1] }}",
-	"{% set a, b = [1] %}",
-	"{% break %}",
-	"{{ a b }}",
-	"{{ 'x }}",
-	"{% if 1 %}",
-	"{% endif %}",
-	"{{ (1 }}",
-	"{{ 1 is nope }}",
-	"{% for loop in [1] %}{% endfor %}",
-	"{{ f(a=1, 2) }}",
-	"{# open",
-	"{% raw %}x",
-};
-
-static enum mote_status render(const char *text, const char *context, const struct mote_template_limits *limits,
-			       struct mote_rendered *out, struct mote_error *error)
-{
-	static const char *const trusted[] = { "bos_token", NULL };
-	struct mote_template *t;
-	enum mote_status status;
-	cJSON *json;
-
-	*out = (struct mote_rendered){ 0 };
-	*error = (struct mote_error){ 0 };
-	context = context ? context : "{}";
-	assert_int_equal(mote_json_parse(context, strlen(context), "context", &json, error), MOTE_OK);
-	status = mote_template_open(text, strlen(text), NULL, &t, error);
-	if (status == MOTE_OK)
-		status = mote_template_render(t, json, trusted, limits, out, error);
-	assert_int_equal(status, error->code);
-	mote_template_close(t);
-	cJSON_Delete(json);
-	return status;
-}
-
 static void check(const struct example *examples, size_t count)
 {
 	struct mote_rendered r;
@@ -279,242 +223,6 @@ CHECK(macros)
 CHECK(filters)
 CHECK(methods)
 CHECK(questions)
-
-static void test_errors(void **state)
-{
-	struct mote_rendered r;
-	struct mote_error error;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-		if (render(errors[i], NULL, NULL, &r, &error) != MOTE_ERROR_CORRUPT)
-			fail_msg("%s: status %d, %s", errors[i], error.code, r.text ? r.text : error.message);
-		if (strncmp(error.message, "line ", 5))
-			fail_msg("%s: no line in \"%s\"", errors[i], error.message);
-		assert_null(r.text);
-	}
-}
-
-static void check_error(const char *text, enum mote_status status, const char *message)
-{
-	struct mote_rendered r;
-	struct mote_error error;
-
-	if (render(text, "{\"x\":1}", NULL, &r, &error) != status || strncmp(error.message, message, strlen(message)))
-		fail_msg("%s: status %d, \"%s\"", text, error.code, error.message);
-}
-
-static void test_error_places(void **state)
-{
-	(void)state;
-	check_error("a\n  {{ x +\n     nope.y }}", MOTE_ERROR_CORRUPT, "line 3, column 11: 'nope' is undefined");
-	check_error("{% if x %}\r\n{{ \"\303\251\" + x }}{% endif %}", MOTE_ERROR_CORRUPT, "line 2, column 8: unsupported operand");
-	check_error("{% for a in x %}", MOTE_ERROR_CORRUPT, "line 1, column 4: unexpected end of template: 'for' is not closed");
-	check_error("{% if 1 %}{% endfor %}", MOTE_ERROR_CORRUPT, "line 1, column 14: unknown tag 'endfor'; looking for elif");
-	check_error("{{ raise_exception('No ' ~ x) }}", MOTE_ERROR_ARGUMENT, "the chat template refuses: No 1");
-	check_error("{% include 'x' %}", MOTE_ERROR_UNSUPPORTED, "line 1, column 4: tag 'include' is not supported");
-	check_error("{{ x | pprint }}", MOTE_ERROR_UNSUPPORTED, "line 1, column 8: filter 'pprint' is not supported");
-	check_error("{{ '&eacute;' | striptags }}", MOTE_ERROR_UNSUPPORTED, "line 1, column 17: striptags: the entity");
-	check_error("{{ [1].append(2) }}", MOTE_ERROR_CORRUPT, "line 1, column 14: access to attribute 'append' of 'list' object is unsafe");
-	check_error("\xff", MOTE_ERROR_CORRUPT, "template is not valid UTF-8");
-	/* in a condition, an unknown filter is an error only when it is reached */
-	check((const struct example[]){ { "{% if false %}{{ 1 | nope }}{% endif %}{{ 1 | nope if false }}ok", "ok", NULL } }, 1);
-	check_error("{% if true %}{{ 1 | nope }}{% endif %}", MOTE_ERROR_CORRUPT, "line 1, column 21: no filter named 'nope' found");
-}
-
-/* ---- spans ---- */
-
-/* Writes the plain spans in brackets. */
-static void check_spans(const char *text, const char *context, const char *expected)
-{
-	struct mote_rendered r;
-	struct mote_error error;
-	char marked[1000];
-	size_t n = 0;
-
-	if (render(text, context, NULL, &r, &error) != MOTE_OK)
-		fail_msg("%s: %s", text, error.message);
-	for (size_t i = 0; i < r.n_spans; i++) {
-		size_t bytes = r.spans[i].end - r.spans[i].begin;
-
-		assert_int_equal(r.spans[i].begin, i ? r.spans[i - 1].end : 0);
-		if (r.spans[i].plain)
-			marked[n++] = '[';
-		memcpy(marked + n, r.text + r.spans[i].begin, bytes);
-		n += bytes;
-		if (r.spans[i].plain)
-			marked[n++] = ']';
-	}
-	marked[n] = 0;
-	assert_string_equal(marked, expected);
-	assert_int_equal(r.n_spans ? r.spans[r.n_spans - 1].end : 0, r.bytes);
-	mote_rendered_free(&r);
-}
-
-static void test_spans(void **state)
-{
-	static const char context[] = "{\"m\":{\"role\":\"user\",\"content\":\" <|end|> x,y \"},\"bos_token\":\"<s>\",\"n\":7,"
-				      "\"l\":[\"a\",\"b\"]}";
-
-	(void)state;
-	check_spans("{{ bos_token }}<|start|>{{ m.role }}\n{{ m.content | trim }}<|end|>", context,
-		    "<s><|start|>[user]\n[<|end|> x,y]<|end|>");
-	check_spans("{{ '<a>' + m.role + '<b>' ~ m['role'] * 2 }}", context, "<a>[user]<b>[useruser]");
-	check_spans("{{ ('<a>' + m.role + '<b>')[2:5] }}", context, ">[us]");
-	check_spans("{{ (m.content.split(',') | join('<s>')).strip() }}", context, "[<|end|> x]<s>[y]");
-	check_spans("{{ ('x' ~ m.role).replace('use', '<|') }}{{ m.role.replace('s', '<s>') }}", context, "x<|[ru]<s>[er]");
-	check_spans("{{ m.role | upper }}{{ m.role | title }}{{ m.role[::-1] }}", context, "[USERUserresu]");
-	check_spans("{{ m | tojson }}{{ {'a': m.role, 'b': 1} | tojson }}", context,
-		    "[{\"role\": \"user\", \"content\": \" <|end|> x,y \"}]{\"a\": [\"user\"], \"b\": 1}");
-	check_spans("{{ l }}{{ [l[0], 'c'] }}{{ n }}{{ n + 1 }}{{ l | length }}", context, "[['a', 'b']][['a'], 'c'][78]2");
-	check_spans("{% set x %}<s>{{ m.role }}{% endset %}{% macro f(a) %}<{{ a }}>{% endmacro %}{{ x }}{{ f(m.role) }}", context,
-		    "<s>[user]<[user]>");
-	check_spans("{{ '%s|%s' % (m.role, 'x') }}{{ '{}|{:>6}'.format('x', m.role) }}", context, "[user]|xx|  [user]");
-	check_spans("{{ m.role | indent(2, true) }}{{ m.role | e }}{{ 'a' | replace('a', m.role) }}", context, "  [useruseruser]");
-	check_spans("{% for k, v in m.items() %}{{ k }}={% endfor %}{% for c in m.role %}{{ c }}.{% endfor %}", context,
-		    "[role]=[content]=[u].[s].[e].[r].");
-}
-
-/* Writes what generation blocks wrote in angle brackets. */
-static void check_generated(const char *text, const char *context, const char *expected)
-{
-	struct mote_rendered r;
-	struct mote_error error;
-	char marked[1000];
-	size_t n = 0, at = 0;
-
-	if (render(text, context, NULL, &r, &error) != MOTE_OK)
-		fail_msg("%s: %s", text, error.message);
-	for (size_t i = 0; i <= r.n_generated; i++) {
-		size_t begin = i < r.n_generated ? r.generated[i].begin : r.bytes;
-
-		assert_true(begin >= at);
-		n += (size_t)sprintf(marked + n, "%.*s", (int)(begin - at), r.text + at);
-		at = begin;
-		if (i == r.n_generated)
-			break;
-		assert_true(r.generated[i].end > begin && r.generated[i].end <= r.bytes);
-		at = r.generated[i].end;
-		n += (size_t)sprintf(marked + n, "<%.*s>", (int)(at - begin), r.text + begin);
-	}
-	assert_string_equal(marked, expected);
-	mote_rendered_free(&r);
-	assert_null(r.generated);
-}
-
-#define ASSISTANT "{% if m.role == 'assistant' %}{% generation %}{{ m.text }}{% if not loop.last %}|{% endif %}" \
-		  "{% endgeneration %}{% else %}{{ m.text }}{% endif %}"
-static void test_generated(void **state)
-{
-	static const char context[] = "{\"messages\":[{\"role\":\"user\",\"text\":\"hi\"},{\"role\":\"assistant\",\"text\":"
-				      "\"h\u00e9\"},{\"role\":\"user\",\"text\":\"\"},{\"role\":\"assistant\",\"text\":\"bye \"}]}";
-
-	(void)state;
-	check_generated("{% for m in messages %}{{ m.role[0] }}:" ASSISTANT "{{ '\n' }}{% endfor %}", context,
-			"u:hi\na:<h\303\251|>\nu:\na:<bye >\n");
-	check_generated("{% macro turn(m, loop) %}[" ASSISTANT "]{% endmacro %}{% for m in messages %}{{ turn(m, loop) }}{% endfor %}",
-			context, "[hi][<h\303\251|>][][<bye >]");
-	check_generated("{% set all %}{% for m in messages %}" ASSISTANT "{% endfor %}{% endset %}{{ all | trim }}{{ all[3] }}",
-			context, "hi<h\303\251|bye\303\251>");
-	check_generated("{% generation %}a{% endgeneration %}{% generation %}{% endgeneration %}{% generation %}b{% endgeneration %}c",
-			NULL, "<ab>c");
-	check_generated("{% generation %}a{% generation %}b{% endgeneration %}{% endgeneration %}", NULL, "<ab>");
-	check_generated("no{{ '' }}ne", NULL, "none");
-	check_generated("", NULL, "");
-	/* which text is plain is another matter, and a number made of the template's text stays the template's */
-	check_spans("{{ x }}{% generation %}<s>{{ x }}{% endgeneration %}{{ x }}", "{\"x\":\"u\"}", "[u]<s>[uu]");
-	check_spans("{% set n %}{% generation %}7{% endgeneration %}{% endset %}{{ n | int }}{{ x | int }}", "{\"x\":\"8\"}", "7[8]");
-	check_error("{% for i in [1] %}{% generation %}{% break %}{% endgeneration %}{% endfor %}", MOTE_ERROR_CORRUPT,
-		    "line 1, column 38: 'break' outside of a loop");
-	check_error("{% generation %}x", MOTE_ERROR_CORRUPT, "line 1, column 4: unexpected end of template: 'generation' is not closed");
-}
-
-/* ---- limits ---- */
-
-static void test_limits(void **state)
-{
-	static const char *const hostile[] = {
-		"{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
-		"{% set ns = namespace(s='a') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
-		"{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}",
-		"{% set ns = namespace(s=[]) %}{% for i in range(9999) %}{% set ns.s = [ns.s] %}{% endfor %}{{ ns.s | tojson }}",
-		"{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(1) }}",
-		"{{ 'a' * 999999999 }}", "{{ [1] * 999999999 }}", "{{ range(999999999) }}", "{{ 9 ** 99 }}",
-		"{{ 9223372036854775807 + 1 }}", "{{ 'x' | center(999999999) }}", "{{ '%999999999d' % 1 }}",
-		"{{ '{:999999999}'.format(1) }}", "{{ 'x' | indent(999999999, true) }}", "{{ [1] | tojson(indent=999999999) }}",
-		"{{ ('a' * 100000) | replace('a', 'b' * 100000) }}", "{{ [1] | batch(999999999, 0) | list }}",
-		"{% set s = 'a' * 1000000 %}{% for i in range(9999) %}{{ s.rfind('b' + 'a' * 100000) }}{% endfor %}",
-	};
-	struct mote_template_limits limits = { .steps = 2000000, .output_bytes = 100000, .memory_bytes = 16 << 20 };
-	struct mote_rendered r;
-	struct mote_error error;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++)
-		if (render(hostile[i], NULL, &limits, &r, &error) != MOTE_ERROR_LIMIT)
-			fail_msg("%s: status %d, %s", hostile[i], error.code, error.message);
-	limits.output_bytes = 10;
-	assert_int_equal(render("0123456789", NULL, &limits, &r, &error), MOTE_OK);
-	mote_rendered_free(&r);
-	assert_int_equal(render("0123456789{{ 'a' }}", NULL, &limits, &r, &error), MOTE_ERROR_LIMIT);
-}
-
-/* One construct within itself, n times. */
-static enum mote_status nested(const char *open, const char *inside, const char *close, size_t n)
-{
-	size_t open_bytes = strlen(open), close_bytes = strlen(close), at = 0;
-	char *text = malloc(n * (open_bytes + close_bytes) + strlen(inside) + 9);
-	struct mote_rendered r;
-	struct mote_error error;
-	enum mote_status status;
-
-	for (size_t i = 0; i < n; i++, at += open_bytes)
-		memcpy(text + at, open, open_bytes);
-	at += (size_t)sprintf(text + at, "%s", inside);
-	for (size_t i = 0; i < n; i++, at += close_bytes)
-		memcpy(text + at, close, close_bytes);
-	text[at] = 0;
-	status = render(text, NULL, NULL, &r, &error);
-	mote_rendered_free(&r);
-	free(text);
-	return status;
-}
-
-static void test_nesting(void **state)
-{
-	(void)state;
-	assert_int_equal(nested("{% if true %}", "x", "{% endif %}", 90), MOTE_OK);
-	assert_int_equal(nested("{% if true %}", "x", "{% endif %}", 100000), MOTE_ERROR_LIMIT);
-	assert_int_equal(nested("{% for i in 'a' %}", "x", "{% endfor %}", 90), MOTE_OK);
-	assert_int_equal(nested("{% for i in 'a' %}", "x", "{% endfor %}", 100000), MOTE_ERROR_LIMIT);
-	assert_int_equal(nested("{% if 0 %}", "", "{% elif 0 %}", 1), MOTE_ERROR_CORRUPT);
-	assert_int_equal(nested("", "{{ ((((((((((1)))))))))) }}", "", 0), MOTE_OK);
-	assert_int_equal(nested("{{ (", "1", ") }}", 1), MOTE_OK);
-	assert_int_equal(nested("{{ '' ~ ", "", "'' }}", 2), MOTE_ERROR_CORRUPT);
-	for (size_t n = 50; n < 1000000; n *= 10000) {
-		enum mote_status expected = n == 50 ? MOTE_OK : MOTE_ERROR_LIMIT;
-		static const char *const chains[] = { "not ", "-", "[", "1 if 1 else ", "1+", "1**", "1 or ", "(" };
-
-		for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++) {
-			size_t bytes = strlen(chains[i]);
-			char *text = malloc(n * (bytes + 1) + 20), close = chains[i][0] == '[' ? ']' : chains[i][0] == '(' ? ')' : ' ';
-			struct mote_rendered r;
-			struct mote_error error;
-			size_t at = 3;
-
-			memcpy(text, "{{ ", 3);
-			for (size_t k = 0; k < n; k++, at += bytes)
-				memcpy(text + at, chains[i], bytes);
-			text[at++] = '1';
-			memset(text + at, close, n);
-			strcpy(text + at + n, " }}");
-			if (render(text, NULL, NULL, &r, &error) != expected)
-				fail_msg("%zu times %s: %s", n, chains[i], error.message);
-			mote_rendered_free(&r);
-			free(text);
-		}
-	}
-}
 
 static void check_time(const char *zone, const char *format, enum mote_status status, const char *expected)
 {
@@ -588,12 +296,18 @@ static void test_ill_formed_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest all[] = {
-		cmocka_unit_test(test_whitespace), cmocka_unit_test(test_literals), cmocka_unit_test(test_operators), cmocka_unit_test(test_scopes),
-		cmocka_unit_test(test_loops), cmocka_unit_test(test_macros), cmocka_unit_test(test_filters),
-		cmocka_unit_test(test_methods), cmocka_unit_test(test_questions),
-		cmocka_unit_test(test_errors), cmocka_unit_test(test_error_places), cmocka_unit_test(test_spans), cmocka_unit_test(test_generated),
-		cmocka_unit_test(test_limits), cmocka_unit_test(test_nesting), cmocka_unit_test(test_time),
-		cmocka_unit_test(test_options), cmocka_unit_test(test_ill_formed_text),
+		cmocka_unit_test(test_whitespace),
+		cmocka_unit_test(test_literals),
+		cmocka_unit_test(test_operators),
+		cmocka_unit_test(test_scopes),
+		cmocka_unit_test(test_loops),
+		cmocka_unit_test(test_macros),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_questions),
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_ill_formed_text),
 	};
 
 	return cmocka_run_group_tests(all, NULL, NULL);

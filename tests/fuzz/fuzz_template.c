@@ -22,6 +22,10 @@ static void check_rendered(const struct mote_rendered *r)
 	}
 	if (at != r->bytes || r->text[at])
 		abort();
+	for (size_t i = 0; i < r->n_generated; i++)
+		if (r->generated[i].begin >= r->generated[i].end || r->generated[i].end > r->bytes ||
+		    (i && r->generated[i].begin <= r->generated[i - 1].end))
+			abort();
 	for (at = 0; at < r->bytes; at += (size_t)length) {
 		length = utf8proc_iterate((const utf8proc_uint8_t *)r->text + at, (utf8proc_ssize_t)(r->bytes - at), &code);
 		if (length <= 0)

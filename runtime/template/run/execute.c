@@ -113,6 +113,7 @@ static void bind_rest(struct jinja *j, const struct jinja_macro *m, struct jinja
 {
 	const struct jinja_signature *sig = &m->stmt->signature;
 	const char *name = m->name ? m->name->at : "caller";
+	const struct jinja_text *unknown;
 	struct jinja_value v;
 	struct jinja_list *l;
 
@@ -128,8 +129,9 @@ static void bind_rest(struct jinja *j, const struct jinja_macro *m, struct jinja
 			mote_jinja_set(j, v.dict, mote_jinja_string(args->keywords[i].name), args->keywords[i].value);
 		mote_jinja_bind(j, scope, JINJA_NAME_KWARGS, v);
 	} else if (args->n_keywords) {
+		unknown = args->keywords[0].name;
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "macro '%s' takes no keyword argument '%.*s'", name,
-				(int)(args->keywords[0].name->bytes & 255), args->keywords[0].name->at);
+				(int)(unknown->bytes < 200 ? unknown->bytes : 200), unknown->at);
 	}
 	if (sig->uses_varargs) {
 		l = mote_jinja_new_list(j, 0);

@@ -148,6 +148,8 @@ void mote_jinja_put_float(struct jinja_builder *b, const struct jinja_layout *l,
 	text = mote_jinja_alloc(b->j, room);
 	snprintf(format, sizeof format, "%%%s.*%c", l->alternate ? "#" : "", type);
 	n = snprintf(text, room, format, (int)precision, fabs(value)); /* the format is built from a checked type */
+	if (n < 0) /* with a great precision, the C library needs memory of its own */
+		mote_jinja_fail(b->j, MOTE_ERROR_MEMORY, "out of memory");
 	if (l->type == 0)
 		n = like_float(l, fabs(value), precision, text, room);
 	if (l->type == '%')
