@@ -33,6 +33,7 @@ struct conversion {
 	uint8_t *section;          /* the compiled tokenizer */
 	size_t section_bytes;
 	struct mote_hf_tokenizer_info info;
+	struct mote_notes notes;   /* the caller's thread adds to them */
 
 	struct mote_error tensor_error; /* the second thread's */
 	_Atomic(bool) stop;        /* either thread failed */
@@ -104,7 +105,7 @@ static enum mote_status plan_tensors(struct conversion *c, struct mote_error *er
 		make_room(&c->panels_bytes, bytes);
 		make_room(&c->rows_bytes, t->weight->tensor->bytes / t->rows * rows);
 		if (!status)
-			status = mote_writer_add_tensor(c->writer, t->weight->tensor->name, t->rank, target_type(c, t),
+			status = mote_writer_add_tensor(c->writer, t->weight->name, t->rank, target_type(c, t),
 							t->rows, t->cols, NULL, error);
 	}
 	if (status || c->plan.tensors == 0)
@@ -123,7 +124,7 @@ static enum mote_status write_vector(struct conversion *c, const struct mote_che
 	enum mote_status status;
 
 	if ((status = mote_source_read_at(&c->source.file[t->weight->file], s->offset, c->rows, (size_t)s->bytes, error)) ||
-	    (status = mote_vector_widen(s->name, t->from, c->rows, t->rows, (float *)(void *)c->panels, error)) ||
+	    (status = mote_vector_widen(t->weight->name, t->from, c->rows, t->rows, (float *)(void *)c->panels, error)) ||
 	    (status = mote_writer_write(c->writer, c->panels, t->rows * sizeof(float), error)))
 		return status;
 	return report_progress(c, s->bytes, error);
@@ -161,7 +162,7 @@ static enum mote_status write_matrix(struct conversion *c, const struct mote_che
 	uint64_t bytes;
 
 	if ((status = mote_matrix_init(&matrix, target_type(c, t), t->rows, t->cols, NULL, NULL, &bytes, error)) ||
-	    (status = mote_panel_pack_init(&pack, t->weight->tensor->name, t->from, &matrix, error)))
+	    (status = mote_panel_pack_init(&pack, t->weight->name, t->from, &matrix, error)))
 		return status;
 	status = write_panels(c, &pack, t, error);
 	mote_panel_pack_free(&pack);
@@ -179,6 +180,8 @@ static enum mote_status check_tied_copy(struct conversion *c, struct mote_error 
 	if (!head)
 		return MOTE_OK;
 	embedding = c->plan.tensor[0].weight;
+	if (head->tensor == embedding->tensor) /* one is the other's alias */
+		return MOTE_OK;
 	same = strcmp(head->tensor->dtype, embedding->tensor->dtype) == 0;
 	for (uint64_t at = 0; same && at < head->tensor->bytes; at += half) {
 		size_t n = head->tensor->bytes - at < half ? (size_t)(head->tensor->bytes - at) : half;
@@ -194,7 +197,7 @@ static enum mote_status check_tied_copy(struct conversion *c, struct mote_error 
 		return MOTE_OK;
 	return mote_error_set(error, MOTE_ERROR_CORRUPT,
 			      "tensor \"%s\" differs from \"%s\", but config.json says \"tie_word_embeddings\": true",
-			      head->tensor->name, embedding->tensor->name);
+			      head->name, embedding->name);
 }
 
 static enum mote_status write_tensors(struct conversion *c, struct mote_error *error)
@@ -267,7 +270,7 @@ static enum mote_status convert(struct conversion *c, const char *directory, con
 	if (!c->options->vocab_only &&
 	    ((status = mote_hf_config_read(c->directory.config, &c->config, error)) ||
 	     (status = mote_hf_weights_open(&c->source, &c->weights, error)) ||
-	     (status = mote_checkpoint_tensors_match(&c->config, &c->weights, &c->plan, error))))
+	     (status = mote_checkpoint_tensors_match(&c->config, &c->source, &c->weights, &c->plan, &c->notes, error))))
 		return status;
 	if ((status = mote_writer_open(output, c->options->force, &c->writer, error)) ||
 	    (status = plan_tensors(c, error)) || (status = write_data(c, error)) ||
@@ -278,9 +281,10 @@ static enum mote_status convert(struct conversion *c, const char *directory, con
 	return status;
 }
 
-static void fill_report(const struct conversion *c, struct mote_checkpoint_report *report)
+static void fill_report(struct conversion *c, struct mote_checkpoint_report *report)
 {
-	*report = (struct mote_checkpoint_report){ .tokenizer = c->info, .tensors = c->plan.tensors };
+	*report = (struct mote_checkpoint_report){ .tokenizer = c->info, .tensors = c->plan.tensors, .notes = c->notes };
+	c->notes = (struct mote_notes){ 0 };
 	for (uint32_t i = 0; i < c->plan.tensors; i++)
 		report->parameters += (uint64_t)c->plan.tensor[i].rows * c->plan.tensor[i].cols;
 	for (uint32_t i = 0; i < c->source.files; i++)
@@ -295,11 +299,14 @@ enum mote_status mote_checkpoint_convert(const char *directory, const char *outp
 	struct mote_error own = { 0 }; /* the two threads compare errors, so there has to be one, and an empty one */
 	enum mote_status status;
 
+	if (report)
+		*report = (struct mote_checkpoint_report){ 0 };
 	status = convert(&c, directory, output, &own);
 	if (status)
 		mote_error_set(error, status, "%s", own.message);
 	else if (report)
 		fill_report(&c, report);
+	mote_notes_free(&c.notes);
 	mote_writer_discard(c.writer);
 	free(c.rows);
 	free(c.panels);

@@ -7,6 +7,7 @@
 
 #include "convert/hf/hf_config.h"
 #include "convert/hf/hf_weights.h"
+#include "convert/notes.h"
 
 struct mote_checkpoint_tensor {
 	const struct mote_hf_weight *weight; /* borrowed; its name is the container's */
@@ -22,11 +23,16 @@ struct mote_checkpoint_tensors {
 	const struct mote_hf_weight *tied_copy;
 };
 
-/* MOTE_ERROR_CORRUPT: a missing, superfluous or misshapen tensor, with found and expected shape;
- * MOTE_ERROR_UNSUPPORTED: a dtype. Rotary tables, which old checkpoints hold, are passed over. Marks weights as
- * used. On error *out is zeroed. */
-enum mote_status mote_checkpoint_tensors_match(const struct mote_hf_config *config, struct mote_hf_weights *weights,
-					       struct mote_checkpoint_tensors *out, struct mote_error *error);
+/* Names that a wrapper put a prefix before ("module.", "_orig_mod.", "base_model.model.", "language_model."), and those
+ * of a bare base model, which lack "model.", are taken for what they stand for when everything needed is then there;
+ * a note says so. A tied checkpoint may hold the head instead of the embedding. Rotary tables, which old checkpoints
+ * hold, are passed over.
+ * MOTE_ERROR_CORRUPT: a missing, superfluous or misshapen tensor, with found and expected shape, or with the nearest
+ * name that is there; one that does not lie where the index says. MOTE_ERROR_UNSUPPORTED: a dtype. Marks weights as
+ * used, may rename and sort them. On error *out is zeroed. */
+enum mote_status mote_checkpoint_tensors_match(const struct mote_hf_config *config, const struct mote_source *source,
+					       struct mote_hf_weights *weights, struct mote_checkpoint_tensors *out,
+					       struct mote_notes *notes, struct mote_error *error);
 void mote_checkpoint_tensors_free(struct mote_checkpoint_tensors *t); /* a zeroed struct is fine */
 
 #endif

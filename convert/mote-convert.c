@@ -39,6 +39,12 @@ struct arguments {
 	bool json, quiet;
 };
 
+static void warn_notes(const struct mote_notes *notes)
+{
+	for (uint32_t i = 0; i < notes->notes; i++)
+		fprintf(stderr, "mote-convert: warning: %s\n", notes->note[i]);
+}
+
 static void warn_inexpressible(const struct mote_hf_tokenizer_info *info)
 {
 	if (!info->n_inexpressible)
@@ -118,6 +124,7 @@ static int run(struct arguments *a)
 	status = mote_checkpoint_convert(a->directory, a->output, &a->convert, &report, &error);
 	mote_console_progress_end(&bar);
 	if (!status) {
+		warn_notes(&report.notes);
 		warn_inexpressible(&report.tokenizer);
 		status = mote_container_open(a->output, &written, &error); /* as its reader sees it */
 	}
@@ -126,6 +133,7 @@ static int run(struct arguments *a)
 	if (!status)
 		status = print_report(a, &report, mote_container_file_bytes(written), mote_console_seconds() - started,
 				      &error);
+	mote_notes_free(&report.notes);
 	mote_container_close(written);
 	return status ? mote_console_fail("mote-convert", &error) : 0;
 }

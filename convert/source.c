@@ -10,9 +10,38 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "convert/file_kind.h"
+
 static struct mote_hash128 to_hash(XXH128_hash_t h)
 {
 	return (struct mote_hash128){ .low = h.low64, .high = h.high64 };
+}
+
+/* The file's beginning, as much as there is of it; nothing when it cannot be read. */
+static struct mote_file_kind kind_of(int fd)
+{
+	uint8_t first[MOTE_FILE_KIND_BYTES];
+	ssize_t got = pread(fd, first, sizeof first, 0);
+
+	return mote_file_kind_of(first, got > 0 ? (size_t)got : 0);
+}
+
+/* A file where a directory was expected. */
+static enum mote_status refuse_single(const char *path, struct mote_error *error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct mote_file_kind kind = { 0 };
+
+	if (fd >= 0) {
+		kind = kind_of(fd);
+		close(fd);
+	}
+	if (kind.is)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s is %s; expected a checkpoint's directory: %s", path,
+				      kind.is, kind.advice);
+	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+			      "%s is a single file; expected the directory that holds a checkpoint's files (config.json, "
+			      "tokenizer.json and the weights)", path);
 }
 
 enum mote_status mote_source_open(const char *path, struct mote_source *s, struct mote_error *error)
@@ -22,6 +51,8 @@ enum mote_status mote_source_open(const char *path, struct mote_source *s, struc
 	if (!s->path)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
 	s->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->fd < 0 && errno == ENOTDIR)
+		return refuse_single(path, error);
 	if (s->fd < 0)
 		return mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
 	return MOTE_OK;
@@ -45,7 +76,24 @@ bool mote_source_has(const struct mote_source *s, const char *name)
 {
 	struct stat st;
 
-	return fstatat(s->fd, name, &st, 0) == 0;
+	return fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+enum mote_status mote_source_absent(const struct mote_source *s, const char *name, bool required,
+				    struct mote_error *error)
+{
+	char target[512];
+	ssize_t n;
+
+	if (mote_source_has(s, name)) {
+		n = readlinkat(s->fd, name, target, sizeof target);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT,
+				      "%s/%s is a symbolic link to \"%.*s\", which is not there (an incomplete download?)",
+				      s->path, name, n > 0 ? (int)n : 0, target);
+	}
+	if (!required)
+		return MOTE_OK;
+	return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s/%s is missing", s->path, name);
 }
 
 static enum mote_status record(struct mote_source *s, const char *name, struct mote_source_file file,
@@ -62,30 +110,40 @@ static enum mote_status record(struct mote_source *s, const char *name, struct m
 	return MOTE_OK;
 }
 
+/* A page of HTML can be a template's text; the rest of what is known is no text at all. */
+static enum mote_status refuse_kind(const struct mote_source *s, const char *name, int fd, struct mote_error *error)
+{
+	const size_t n = strlen(name);
+	struct mote_file_kind kind = kind_of(fd);
+
+	if (!kind.is || (n > 6 && strcmp(name + n - 6, ".jinja") == 0 && strstr(kind.is, "HTML")))
+		return MOTE_OK;
+	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s/%s is %s: %s", s->path, name, kind.is, kind.advice);
+}
+
 /* *fd is -1 when there is no such file. */
 static enum mote_status open_file(const struct mote_source *s, const char *name, bool required, int *fd,
 				  uint64_t *bytes, struct mote_error *error)
 {
+	enum mote_status status;
 	struct stat st;
 
 	*fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us waiting */
-	if (*fd < 0 && errno == ENOENT) {
-		if (!required)
-			return MOTE_OK;
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s/%s is missing", s->path, name);
-	}
-	if (*fd < 0 || fstat(*fd, &st) < 0) {
-		mote_error_set(error, MOTE_ERROR_IO, "%s/%s: %s", s->path, name, strerror(errno));
-	} else if (!S_ISREG(st.st_mode)) {
-		mote_error_set(error, MOTE_ERROR_IO, "%s/%s is no regular file", s->path, name);
-	} else {
+	if (*fd < 0 && errno == ENOENT)
+		return mote_source_absent(s, name, required, error);
+	if (*fd < 0 || fstat(*fd, &st) < 0)
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s/%s: %s", s->path, name, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s/%s is no regular file", s->path, name);
+	else
+		status = refuse_kind(s, name, *fd, error);
+	if (!status)
 		*bytes = (uint64_t)st.st_size;
-		return MOTE_OK;
-	}
-	if (*fd >= 0)
+	if (status && *fd >= 0) {
 		close(*fd);
-	*fd = -1;
-	return MOTE_ERROR_IO;
+		*fd = -1;
+	}
+	return status;
 }
 
 enum mote_status mote_source_read_at(const struct mote_source_file *file, uint64_t offset, void *out, size_t bytes,

@@ -29,16 +29,23 @@ struct mote_source {
 	uint32_t files;
 };
 
-/* MOTE_ERROR_IO: no such directory, or not readable. close() accepts a zeroed or half-opened struct. */
+/* MOTE_ERROR_IO: no such directory, or not readable; MOTE_ERROR_UNSUPPORTED: a file, with what it is. close() accepts a zeroed or half-opened struct. */
 enum mote_status mote_source_open(const char *path, struct mote_source *s, struct mote_error *error);
 void mote_source_close(struct mote_source *s);
 
-/* True when the directory has a file of this name, readable or not. */
+/* True when the directory has an entry of this name, be it a link to nothing. */
 bool mote_source_has(const struct mote_source *s, const char *name);
 
+/* What it means that a name could not be opened because nothing is there: MOTE_ERROR_CORRUPT for a symbolic link to
+ * nothing (model hubs' caches are made of links, and what one is for must not be lost in silence), and for a file that
+ * is required; else MOTE_OK. */
+enum mote_status mote_source_absent(const struct mote_source *s, const char *name, bool required,
+				    struct mote_error *error);
+
 /* Reads a whole file and records it. *text is allocated (caller frees), NUL-terminated, NUL not counted; NULL
- * with MOTE_OK when there is no such file and it is not required. A required one that is absent is
- * MOTE_ERROR_CORRUPT; MOTE_ERROR_LIMIT beyond MOTE_SOURCE_MAX_TEXT_BYTES; MOTE_ERROR_IO. */
+ * with MOTE_OK when there is no such file and it is not required. A required one that is absent, or a link to nothing,
+ * is MOTE_ERROR_CORRUPT; MOTE_ERROR_UNSUPPORTED: it is something else than its name says (file_kind.h);
+ * MOTE_ERROR_LIMIT beyond MOTE_SOURCE_MAX_TEXT_BYTES; MOTE_ERROR_IO. */
 enum mote_status mote_source_read(struct mote_source *s, const char *name, bool required, char **text,
 				  size_t *bytes, struct mote_error *error);
 
@@ -47,7 +54,7 @@ enum mote_status mote_source_read_json(struct mote_source *s, const char *name, 
 				       struct mote_error *error);
 
 /* Opens a large file until close and records it; its hash stays zero until mote_source_hash(). *index: of file[].
- * MOTE_ERROR_CORRUPT when absent. */
+ * MOTE_ERROR_CORRUPT when absent; MOTE_ERROR_UNSUPPORTED, _IO as for read(). */
 enum mote_status mote_source_open_file(struct mote_source *s, const char *name, uint32_t *index,
 				       struct mote_error *error);
 

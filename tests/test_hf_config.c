@@ -97,7 +97,7 @@ static void test_tolerates(void **state)
 	(void)state;
 	accept("{" LLAMA ",\"transformers.js_config\":{\"kv_cache_dtype\":{\"fp16\":\"float16\"}},\"use_cache\":false,"
 	       "\"attention_dropout\":0.0,\"initializer_range\":0.04,\"is_llama_config\":true,\"rope_interleaved\":false,"
-	       "\"pretraining_tp\":1,\"attention_bias\":false,\"mlp_bias\":null,\"partial_rotary_factor\":1.0,"
+	       "\"pretraining_tp\":8,\"attention_bias\":false,\"mlp_bias\":null,\"partial_rotary_factor\":1.0,"
 	       "\"hidden_act\":\"silu\",\"layer_types\":[\"full_attention\"],\"no_rope_layers\":[],\"something_new\":[1,2]}");
 }
 
@@ -123,7 +123,7 @@ static void test_refuses_features(void **state)
 {
 	static const char *const settings[] = {
 		"\"attention_bias\":true",	 "\"mlp_bias\":true",	     "\"rope_interleaved\":true",
-		"\"partial_rotary_factor\":0.5", "\"pretraining_tp\":2",	     "\"no_rope_layers\":[1,1,0]",
+		"\"partial_rotary_factor\":0.5", "\"no_rope_layers\":[1,1,0]",
 		"\"use_sliding_window\":true",	 "\"final_logit_softcapping\":30.0", "\"embedding_multiplier\":12.0",
 		"\"quantization_config\":{\"quant_method\":\"gptq\"}", "\"num_local_experts\":8",
 	};
@@ -156,6 +156,10 @@ static void test_refuses_rope(void **state)
 	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"linear\"}}", MOTE_ERROR_CORRUPT, "factor");
 	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":0.5}}", MOTE_ERROR_CORRUPT, "factor");
 	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":\"2\"}}", MOTE_ERROR_CORRUPT, "factor");
+	refuse("{" LLAMA ",\"rope_scaling\":{\"factor\":2.0}}", MOTE_ERROR_UNSUPPORTED, "without a \"rope_type\"");
+	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":null,\"factor\":4}}", MOTE_ERROR_UNSUPPORTED, "\"rope_scaling\"");
+	refuse("{" LLAMA ",\"rope_parameters\":{\"rope_type\":null,\"factor\":4}}", MOTE_ERROR_UNSUPPORTED, "\"rope_parameters\"");
+	accept("{" LLAMA ",\"rope_scaling\":{\"factor\":1.0}}");
 	refuse("{" LLAMA ",\"rope_scaling\":7}", MOTE_ERROR_CORRUPT, "rope_scaling");
 	refuse("{" LLAMA ",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0}}", MOTE_ERROR_CORRUPT, "low_freq_factor");
 	refuse("{" LLAMA ",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":4.0,"

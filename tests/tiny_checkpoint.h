@@ -32,6 +32,7 @@ struct tiny {
 	struct tiny_tensor tensor[TINY_MAX_TENSORS];
 	uint32_t tensors;
 	uint32_t shards;      /* 1: model.safetensors */
+	const char *metadata; /* further members of "__metadata__", with a comma before them; NULL: none */
 };
 
 static const char tiny_config[] =
@@ -162,7 +163,8 @@ static void tiny_write_shard(const struct tiny *t, uint32_t shard, const char *f
 {
 	static char header[16384];
 	static uint8_t file[1 << 17];
-	size_t used = (size_t)snprintf(header, sizeof header, "{\"__metadata__\":{\"format\":\"pt\"}"), at = 0;
+	size_t used = (size_t)snprintf(header, sizeof header, "{\"__metadata__\":{\"format\":\"pt\"%s}",
+				      t->metadata ? t->metadata : ""), at = 0;
 
 	for (uint32_t i = 0; i < t->tensors; i++) {
 		const struct tiny_tensor *x = &t->tensor[i];

@@ -49,7 +49,6 @@ static const struct {
 	{ "num_experts", NO },
 	{ "num_local_experts", NO },
 	{ "quantization_config", NO },
-	{ "pretraining_tp", ONE },
 	{ "partial_rotary_factor", ONE },
 	{ "embedding_multiplier", ONE },
 	{ "residual_multiplier", ONE },
@@ -170,6 +169,10 @@ static enum mote_status read_rope(const cJSON *config, struct mote_hf_rope *rope
 	    (status = mote_json_want_string(scaling, "type", "default", where, &old_type, error)) ||
 	    (status = mote_json_want_string(scaling, "rope_type", old_type, where, &type, error)))
 		return status;
+	if (is_neutral(mote_json_get(scaling, "type"), false) && is_neutral(mote_json_get(scaling, "rope_type"), false) &&
+	    !is_neutral(mote_json_get(scaling, "factor"), true))
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      "%s: a \"factor\" without a \"rope_type\": which kind of RoPE it scales is not said", where);
 	if (!is_neutral(mote_json_get(scaling, "partial_rotary_factor"), true))
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 				      "%s: \"partial_rotary_factor\" is set; mote does not compute that", where);

@@ -98,8 +98,9 @@ static enum mote_status add_extra_templates(struct mote_source *source, cJSON *l
 	if (!folder) {
 		if (fd >= 0)
 			close(fd);
-		return errno == ENOENT ? MOTE_OK : mote_error_set(error, MOTE_ERROR_IO, "%s/" EXTRA_FOLDER ": %s",
-								  source->path, strerror(errno));
+		if (errno == ENOENT)
+			return mote_source_absent(source, EXTRA_FOLDER, false, error);
+		return mote_error_set(error, MOTE_ERROR_IO, "%s/" EXTRA_FOLDER ": %s", source->path, strerror(errno));
 	}
 	while ((entry = readdir(folder)) && !status) {
 		length = strlen(entry->d_name);
@@ -186,14 +187,45 @@ static enum mote_status read_tokenizer_config(struct mote_source *source, struct
 	return status;
 }
 
-/* A directory can hold a model in a form that mote does not read: say so rather than "is missing". */
+/* A directory can hold a tokenizer in a form that mote does not read: say so rather than "is missing". */
 static enum mote_status read_tokenizer(struct mote_source *source, struct mote_hf_directory *d, struct mote_error *error)
 {
-	if (!mote_source_has(source, "tokenizer.json") && mote_source_has(source, "tokenizer.model"))
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      "%s holds tokenizer.model but no tokenizer.json; mote reads the latter "
-				      "(transformers writes it with AutoTokenizer...save_pretrained())", source->path);
+	static const struct {
+		const char *name, *with, *advice;
+	} other[] = {
+		{ "tekken.json", "", "take the model's variant for transformers, which has a tokenizer.json" },
+		{ "tokenizer.model", "", "write one with transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)" },
+		{ "vocab.json", " and merges.txt", "write one with transformers: "
+					      "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)" },
+	};
+
+	for (size_t i = 0; i < sizeof other / sizeof *other && !mote_source_has(source, "tokenizer.json"); i++)
+		if (mote_source_has(source, other[i].name))
+			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+					      "%s holds %s%s but no tokenizer.json, which is what mote reads: %s", source->path,
+					      other[i].name, other[i].with, other[i].advice);
 	return mote_source_read(source, "tokenizer.json", true, &d->tokenizer, &d->tokenizer_bytes, error);
+}
+
+/* What else a directory without config.json can be. */
+static enum mote_status refuse_adapter(struct mote_source *source, struct mote_error *error)
+{
+	enum mote_status status;
+	const cJSON *base;
+	cJSON *adapter;
+
+	if (mote_source_has(source, "config.json") || !mote_source_has(source, "adapter_config.json"))
+		return MOTE_OK;
+	status = mote_source_read_json(source, "adapter_config.json", true, &adapter, error);
+	if (status)
+		return status;
+	base = mote_json_get(adapter, "base_model_name_or_path");
+	status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				"%s holds an adapter (adapter_config.json), not a model: it belongs to \"%s\"; merge it into that "
+				"model first (PEFT: merge_and_unload())", source->path,
+				cJSON_IsString(base) ? base->valuestring : "its base model");
+	cJSON_Delete(adapter);
+	return status;
 }
 
 enum mote_status mote_hf_directory_read(struct mote_source *source, bool vocab_only, struct mote_hf_directory *out,
@@ -202,7 +234,8 @@ enum mote_status mote_hf_directory_read(struct mote_source *source, bool vocab_o
 	enum mote_status status;
 
 	*out = (struct mote_hf_directory){ 0 };
-	if ((status = mote_source_read_json(source, "config.json", !vocab_only, &out->config, error)) ||
+	if ((status = refuse_adapter(source, error)) ||
+	    (status = mote_source_read_json(source, "config.json", !vocab_only, &out->config, error)) ||
 	    (status = mote_source_read_json(source, "generation_config.json", false, &out->generation, error)) ||
 	    (status = mote_source_read_json(source, "special_tokens_map.json", false, &out->special_tokens_map, error)) ||
 	    (status = read_tokenizer_config(source, out, error)) || (status = read_tokenizer(source, out, error)) ||

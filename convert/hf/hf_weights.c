@@ -12,13 +12,12 @@ static int by_name(const void *a, const void *b)
 {
 	const struct mote_hf_weight *x = a, *y = b;
 
-	return strcmp(x->tensor->name, y->tensor->name);
+	return strcmp(x->name, y->name);
 }
 
 struct mote_hf_weight *mote_hf_weights_find(const struct mote_hf_weights *w, const char *name)
 {
-	struct mote_safetensors_tensor tensor = { .name = name };
-	struct mote_hf_weight key = { .tensor = &tensor };
+	struct mote_hf_weight key = { .name = name };
 
 	return bsearch(&key, w->weight, w->weights, sizeof key, by_name);
 }
@@ -70,27 +69,133 @@ static enum mote_status add_tensors(struct mote_hf_weights *w, uint32_t file, co
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", name);
 	w->weight = grown;
 	for (uint32_t i = 0; i < shard->tensors; i++)
-		w->weight[w->weights++] = (struct mote_hf_weight){ .tensor = &shard->tensor[i], .file = file };
+		w->weight[w->weights++] = (struct mote_hf_weight){ .name = shard->tensor[i].name,
+								   .first_name = shard->tensor[i].name,
+								   .tensor = &shard->tensor[i], .file = file };
 	return MOTE_OK;
 }
 
-struct placement {
-	const char *tensor, *shard;
-	uint32_t file; /* index into the source's files */
-};
+/* "__metadata__" maps the name of a tensor that was not written to that of the one which has its data; other keys of
+ * it ("format") name no tensor. The weights are sorted by name. */
+static enum mote_status add_aliases(struct mote_hf_weights *w, struct mote_error *error)
+{
+	const uint32_t own = w->weights;
+	struct mote_hf_weight *grown;
+	const cJSON *item;
+	size_t most = own;
+
+	for (uint32_t s = 0; s < w->shards; s++)
+		most += (size_t)cJSON_GetArraySize(mote_json_get(w->shard[s].header, "__metadata__"));
+	grown = realloc(w->weight, (most + 1) * sizeof *grown);
+	if (!grown)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	w->weight = grown;
+	for (uint32_t s = 0; s < w->shards; s++)
+		cJSON_ArrayForEach(item, mote_json_get(w->shard[s].header, "__metadata__")) {
+			const struct mote_hf_weights sorted = { .weight = w->weight, .weights = own };
+			const struct mote_hf_weight *stored = mote_hf_weights_find(&sorted, item->valuestring);
+
+			if (!stored || mote_hf_weights_find(&sorted, item->string))
+				continue;
+			w->weight[w->weights] = *stored;
+			w->weight[w->weights].name = w->weight[w->weights].first_name = item->string;
+			w->weight[w->weights++].alias = true;
+		}
+	qsort(w->weight, w->weights, sizeof *w->weight, by_name);
+	/* two shards may say the same */
+	for (uint32_t i = 1; i < w->weights; i++)
+		if (strcmp(w->weight[i - 1].name, w->weight[i].name) == 0) {
+			memmove(&w->weight[i], &w->weight[i + 1], (w->weights - i - 1) * sizeof *w->weight);
+			w->weights--;
+			i--;
+		}
+	return MOTE_OK;
+}
+
+enum mote_status mote_hf_weights_rename(struct mote_hf_weights *w, const char *prefix, const char *replacement,
+					struct mote_error *error)
+{
+	const size_t cut = strlen(prefix), put = strlen(replacement);
+
+	for (uint32_t i = 0; i < w->weights; i++) {
+		struct mote_hf_weight *weight = &w->weight[i];
+		size_t rest = strlen(weight->name);
+		char *name;
+
+		if (strncmp(weight->name, prefix, cut))
+			continue;
+		rest -= cut;
+		name = malloc(put + rest + 1);
+		if (!name)
+			return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+		memcpy(name, replacement, put);
+		memcpy(name + put, weight->name + cut, rest + 1);
+		free(weight->new_name);
+		weight->name = weight->new_name = name;
+	}
+	qsort(w->weight, w->weights, sizeof *w->weight, by_name);
+	return MOTE_OK;
+}
+
+void mote_hf_weights_restore_names(struct mote_hf_weights *w)
+{
+	for (uint32_t i = 0; i < w->weights; i++) {
+		free(w->weight[i].new_name);
+		w->weight[i].new_name = NULL;
+		w->weight[i].name = w->weight[i].first_name;
+		w->weight[i].used = false;
+	}
+	qsort(w->weight, w->weights, sizeof *w->weight, by_name);
+}
 
 static int by_shard(const void *a, const void *b)
 {
-	const struct placement *x = a, *y = b;
-	int order = strcmp(x->shard, y->shard);
+	const struct mote_hf_place *x = a, *y = b;
 
-	return order ? order : strcmp(x->tensor, y->tensor);
+	return strcmp(x->shard, y->shard);
 }
 
-static enum mote_status read_map(const cJSON *map, struct placement *placement, struct mote_error *error)
+static int by_tensor(const void *a, const void *b)
+{
+	const struct mote_hf_place *x = a, *y = b;
+
+	return strcmp(x->tensor, y->tensor);
+}
+
+const char *mote_hf_weights_listed(const struct mote_hf_weights *w, const char *name)
+{
+	const struct mote_hf_place key = { .tensor = name };
+	const struct mote_hf_place *place = w->places ? bsearch(&key, w->place, w->places, sizeof key, by_tensor) : NULL;
+
+	return place ? place->shard : NULL;
+}
+
+enum mote_status mote_hf_weight_check_place(const struct mote_hf_weights *w, const struct mote_source *source,
+					    const struct mote_hf_weight *weight, struct mote_error *error)
+{
+	const char *found = source->file[weight->file].name, *name = weight->tensor->name, *listed;
+
+	if (!w->index)
+		return MOTE_OK;
+	listed = mote_hf_weights_listed(w, name);
+	if (!listed)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, INDEX " does not list tensor \"%s\", which %s holds", name,
+				      found);
+	if (strcmp(listed, found))
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, INDEX " puts tensor \"%s\" into %s, which lacks it; %s holds it",
+				      name, listed, found);
+	return MOTE_OK;
+}
+
+static enum mote_status read_map(const cJSON *map, struct mote_hf_weights *w, struct mote_error *error)
 {
 	const cJSON *item;
 
+	if (!cJSON_IsObject(map) || !map->child)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, INDEX ": \"weight_map\" is no object with tensors");
+	w->place = calloc((size_t)cJSON_GetArraySize(map), sizeof *w->place);
+	if (!w->place)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, INDEX ": out of memory");
 	cJSON_ArrayForEach(item, map) {
 		if (!cJSON_IsString(item))
 			return mote_error_set(error, MOTE_ERROR_CORRUPT, INDEX ": \"%s\": expected a file name",
@@ -99,80 +204,50 @@ static enum mote_status read_map(const cJSON *map, struct placement *placement, 
 			return mote_error_set(error, MOTE_ERROR_CORRUPT,
 					      INDEX ": \"%s\": shard name \"%s\" is refused: it may hold neither '/' nor '..'",
 					      item->string, item->valuestring);
-		*placement++ = (struct placement){ .tensor = item->string, .shard = item->valuestring };
+		w->place[w->places++] = (struct mote_hf_place){ .tensor = item->string, .shard = item->valuestring };
 	}
 	return MOTE_OK;
 }
 
-/* The index and the shards must say the same: each tensor in exactly the shard where the index puts it. */
-static enum mote_status check_index(const struct mote_source *source, const struct mote_hf_weights *w,
-				    const struct placement *placement, uint32_t count, struct mote_error *error)
+static enum mote_status refuse_twins(const struct mote_source *source, const struct mote_hf_weights *w,
+				     struct mote_error *error)
 {
 	for (uint32_t i = 1; i < w->weights; i++)
 		if (by_name(&w->weight[i - 1], &w->weight[i]) == 0)
 			return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\" is in %s and again in %s",
 					      w->weight[i].tensor->name, source->file[w->weight[i - 1].file].name,
 					      source->file[w->weight[i].file].name);
-	for (uint32_t i = 0; i < count; i++) {
-		const struct mote_hf_weight *weight = mote_hf_weights_find(w, placement[i].tensor);
-
-		if (!weight || weight->file != placement[i].file)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, INDEX " puts tensor \"%s\" into %s, which lacks it",
-					      placement[i].tensor, placement[i].shard);
-	}
-	/* keys are unique, so equal counts mean that no shard has one more */
-	if (w->weights != count)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "the shards hold %u tensors, " INDEX " lists %u", w->weights,
-				      count);
 	return MOTE_OK;
 }
 
-static enum mote_status open_shards(struct mote_source *source, const cJSON *map, struct mote_hf_weights *w,
-				    struct mote_error *error)
+static enum mote_status open_shards(struct mote_source *source, struct mote_hf_weights *w, struct mote_error *error)
 {
-	struct placement *placement;
-	enum mote_status status;
-	const cJSON *item;
-	uint32_t count = 0;
+	enum mote_status status = MOTE_OK;
+	uint32_t file;
 
-	if (!cJSON_IsObject(map) || !map->child)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, INDEX ": \"weight_map\" is no object with tensors");
-	cJSON_ArrayForEach(item, map)
-		count++;
-	placement = calloc(count, sizeof *placement);
-	if (!placement)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, INDEX ": out of memory");
-	status = read_map(map, placement, error);
-	if (!status)
-		qsort(placement, count, sizeof *placement, by_shard);
-	for (uint32_t i = 0; i < count && !status; i++) {
-		if (i && strcmp(placement[i].shard, placement[i - 1].shard) == 0) {
-			placement[i].file = placement[i - 1].file;
+	qsort(w->place, w->places, sizeof *w->place, by_shard);
+	for (uint32_t i = 0; i < w->places && !status; i++) {
+		if (i && strcmp(w->place[i].shard, w->place[i - 1].shard) == 0)
 			continue;
-		}
 		if (w->shards == MAX_SHARDS)
 			status = mote_error_set(error, MOTE_ERROR_LIMIT, INDEX ": more than %u shards", MAX_SHARDS);
-		else if (!(status = open_shard(source, placement[i].shard, w, &placement[i].file, error)))
-			status = add_tensors(w, placement[i].file, placement[i].shard, error);
+		else if (!(status = open_shard(source, w->place[i].shard, w, &file, error)))
+			status = add_tensors(w, file, w->place[i].shard, error);
 	}
-	if (!status) {
-		qsort(w->weight, w->weights, sizeof *w->weight, by_name);
-		status = check_index(source, w, placement, count, error);
-	}
-	free(placement);
-	return status;
+	if (status)
+		return status;
+	qsort(w->place, w->places, sizeof *w->place, by_tensor);
+	qsort(w->weight, w->weights, sizeof *w->weight, by_name);
+	return refuse_twins(source, w, error);
 }
 
 static enum mote_status open_index(struct mote_source *source, struct mote_hf_weights *w, struct mote_error *error)
 {
-	enum mote_status status;
-	cJSON *index;
+	enum mote_status status = mote_source_read_json(source, INDEX, true, &w->index, error);
 
-	status = mote_source_read_json(source, INDEX, true, &index, error);
 	if (!status)
-		status = open_shards(source, mote_json_get(index, "weight_map"), w, error);
-	cJSON_Delete(index);
-	return status;
+		status = read_map(mote_json_get(w->index, "weight_map"), w, error);
+	return status ? status : open_shards(source, w, error);
 }
 
 static enum mote_status open_single(struct mote_source *source, struct mote_hf_weights *w, struct mote_error *error)
@@ -203,6 +278,8 @@ enum mote_status mote_hf_weights_open(struct mote_source *source, struct mote_hf
 					"%s holds pickled weights (pytorch_model.bin); mote reads safetensors only", source->path);
 	else
 		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s holds neither " SINGLE " nor " INDEX, source->path);
+	if (!status)
+		status = add_aliases(out, error);
 	if (status)
 		mote_hf_weights_close(out);
 	return status;
@@ -212,6 +289,10 @@ void mote_hf_weights_close(struct mote_hf_weights *w)
 {
 	for (uint32_t i = 0; i < w->shards; i++)
 		mote_safetensors_free(&w->shard[i]);
+	for (uint32_t i = 0; i < w->weights; i++)
+		free(w->weight[i].new_name);
+	cJSON_Delete(w->index);
+	free(w->place);
 	free(w->shard);
 	free(w->weight);
 	*w = (struct mote_hf_weights){ 0 };
@@ -231,6 +312,6 @@ enum mote_status mote_hf_weight_type(const struct mote_hf_weight *weight, enum m
 	else
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 				      "tensor \"%s\": dtype %s is not supported; BF16, F16 and F32 are",
-				      weight->tensor->name, dtype);
+				      weight->name, dtype);
 	return MOTE_OK;
 }

@@ -62,7 +62,7 @@ not_converted "no weights" "neither model.safetensors nor"
 printf '{"weight_map":{"model.norm.weight":"model-00001-of-00002.safetensors"}}' >"$bad/model.safetensors.index.json"
 not_converted "missing shard" "model-00001-of-00002.safetensors is missing"
 ln -s nowhere "$bad/model-00001-of-00002.safetensors"
-not_converted "dangling link" "model-00001-of-00002.safetensors is missing"
+not_converted "dangling link" 'model-00001-of-00002.safetensors is a symbolic link to "nowhere", which is not there'
 for name in ../bad/model.safetensors /etc/passwd ..; do
 	printf '{"weight_map":{"model.norm.weight":"%s"}}' "$name" >"$bad/model.safetensors.index.json"
 	not_converted "shard name $name" "is refused"
