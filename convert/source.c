@@ -170,6 +170,7 @@ enum mote_status mote_source_read_at(const struct mote_source_file *file, uint64
 enum mote_status mote_source_read(struct mote_source *s, const char *name, bool required, char **text,
 				  size_t *bytes, struct mote_error *error)
 {
+	const size_t most = strcmp(name, "tokenizer.json") ? MOTE_SOURCE_MAX_TEXT_BYTES : MOTE_SOURCE_MAX_TOKENIZER_BYTES;
 	struct mote_source_file file = { .fd = -1 };
 	enum mote_status status;
 
@@ -178,9 +179,9 @@ enum mote_status mote_source_read(struct mote_source *s, const char *name, bool 
 	status = open_file(s, name, required, &file.fd, &file.bytes, error);
 	if (status || file.fd < 0)
 		return status;
-	if (file.bytes > MOTE_SOURCE_MAX_TEXT_BYTES) {
+	if (file.bytes > most) {
 		status = mote_error_set(error, MOTE_ERROR_LIMIT, "%s/%s: %llu bytes; at most %zu are read", s->path,
-					name, (unsigned long long)file.bytes, MOTE_SOURCE_MAX_TEXT_BYTES);
+					name, (unsigned long long)file.bytes, most);
 		goto end;
 	}
 	*text = malloc((size_t)file.bytes + 1);

@@ -12,7 +12,8 @@
 #include "format/json.h"
 #include "format/status.h"
 
-#define MOTE_SOURCE_MAX_TEXT_BYTES ((size_t)1 << 28) /* of a file that is read whole */
+#define MOTE_SOURCE_MAX_TEXT_BYTES ((size_t)1 << 24)      /* of a file that is read whole */
+#define MOTE_SOURCE_MAX_TOKENIZER_BYTES ((size_t)1 << 26) /* of tokenizer.json; the largest known are half of it */
 #define MOTE_SOURCE_PIECE_BYTES ((size_t)1 << 20)     /* for reading large files; measured best of 128 KiB to 2 MiB */
 
 struct mote_source_file {
@@ -45,7 +46,7 @@ enum mote_status mote_source_absent(const struct mote_source *s, const char *nam
 /* Reads a whole file and records it. *text is allocated (caller frees), NUL-terminated, NUL not counted; NULL
  * with MOTE_OK when there is no such file and it is not required. A required one that is absent, or a link to nothing,
  * is MOTE_ERROR_CORRUPT; MOTE_ERROR_UNSUPPORTED: it is something else than its name says (file_kind.h);
- * MOTE_ERROR_LIMIT beyond MOTE_SOURCE_MAX_TEXT_BYTES; MOTE_ERROR_IO. */
+ * MOTE_ERROR_LIMIT beyond MOTE_SOURCE_MAX_TEXT_BYTES (tokenizer.json: _MAX_TOKENIZER_BYTES); MOTE_ERROR_IO. */
 enum mote_status mote_source_read(struct mote_source *s, const char *name, bool required, char **text,
 				  size_t *bytes, struct mote_error *error);
 

@@ -6,6 +6,7 @@
 #include "format/json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -29,6 +30,7 @@ struct scanner {
 	struct mote_error *error;
 	enum mote_status status; /* the first failure */
 	unsigned depth;
+	size_t values, max_values;
 	struct span *numbers; /* in document order */
 	size_t n_numbers, numbers_room;
 };
@@ -242,6 +244,12 @@ static bool scan_members(struct scanner *s, bool object)
 
 static bool scan_value(struct scanner *s)
 {
+	char what[64];
+
+	if (++s->values > s->max_values) {
+		snprintf(what, sizeof what, "more than %zu values", s->max_values);
+		return fail(s, MOTE_ERROR_LIMIT, what);
+	}
 	switch (peek(s)) {
 	case '{': return scan_members(s, true);
 	case '[': return scan_members(s, false);
@@ -256,12 +264,33 @@ static bool scan_value(struct scanner *s)
 	}
 }
 
-/* The first key that occurs twice, or NULL. *memory is set false when the table cannot be had. */
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Like duplicate_key(), in time that no choice of keys can spoil. */
+static const char *sorted_duplicate(const cJSON *object, const char **keys)
+{
+	size_t n = 0;
+
+	for (const cJSON *child = object->child; child; child = child->next)
+		keys[n++] = child->string;
+	qsort(keys, n, sizeof *keys, by_text);
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(keys[i - 1], keys[i]) == 0)
+			return keys[i];
+	return NULL;
+}
+
+/* The first key that occurs twice, or NULL. *memory is set false when the table cannot be had. The table is at most
+ * half full, where a key is found in one or two steps; keys that were chosen to have one hash would take as many as
+ * there are, so when steps exceed eight a key they are sorted instead. */
 static const char *duplicate_key(const cJSON *object, bool *memory)
 {
-	const char **table;
-	size_t members = 0, slots = 16;
-	const char *found = NULL;
+	const char **table, *found = NULL;
+	size_t members = 0, slots = 16, steps = 0;
+	bool crafted = false;
 
 	for (const cJSON *child = object->child; child; child = child->next)
 		members++;
@@ -274,16 +303,21 @@ static const char *duplicate_key(const cJSON *object, bool *memory)
 		*memory = false;
 		return NULL;
 	}
-	for (const cJSON *child = object->child; child && !found; child = child->next) {
+	for (const cJSON *child = object->child; child && !found && !crafted; child = child->next) {
 		size_t slot = (size_t)XXH3_64bits(child->string, strlen(child->string)) & (slots - 1);
 
-		for (; table[slot]; slot = (slot + 1) & (slots - 1))
-			if (strcmp(table[slot], child->string) == 0) {
+		for (; table[slot] && !found; slot = (slot + 1) & (slots - 1)) {
+			if (strcmp(table[slot], child->string) == 0)
 				found = child->string;
+			crafted = ++steps > members * 8;
+			if (crafted)
 				break;
-			}
-		table[slot] = child->string;
+		}
+		if (!found && !crafted)
+			table[slot] = child->string;
 	}
+	if (crafted && !found)
+		found = sorted_duplicate(object, table);
 	free(table);
 	return found;
 }
@@ -327,7 +361,14 @@ no_memory:
 enum mote_status mote_json_parse(const char *text, size_t bytes, const char *name,
 				 cJSON **out, struct mote_error *error)
 {
-	struct scanner s = { .text = (const unsigned char *)text, .bytes = bytes, .name = name, .error = error };
+	return mote_json_parse_large(text, bytes, name, MOTE_JSON_MAX_VALUES, out, error);
+}
+
+enum mote_status mote_json_parse_large(const char *text, size_t bytes, const char *name, size_t max_values,
+				       cJSON **out, struct mote_error *error)
+{
+	struct scanner s = { .text = (const unsigned char *)text, .bytes = bytes, .name = name, .error = error,
+			     .max_values = max_values };
 	cJSON *tree = NULL;
 	size_t next = 0;
 

@@ -19,15 +19,23 @@
 #include "format/status.h"
 
 #define MOTE_JSON_MAX_DEPTH 128
+/* Values in one text, unless the caller says otherwise. A tree takes up to about 150 bytes for each beside the text
+ * itself, so a text of two bytes a value would otherwise become eighty times as large. No config, list of special
+ * tokens or index of a model that is known comes near. */
+#define MOTE_JSON_MAX_VALUES ((size_t)1 << 18)
 
 /* Parses text[0..bytes) into *out, which the caller frees with cJSON_Delete().
  *   name  what the text is, for messages ("config.json"); line and column are added
  * Each number item carries its exact source text in ->valuestring (so 1, 1.0 and
  * 12345678901234567890 can be told apart); ->valuedouble is its nearest double.
  * Numbers longer than 63 characters are refused, like everything else that cJSON misreads.
- * MOTE_ERROR_CORRUPT: not strict JSON. MOTE_ERROR_MEMORY. On error *out is NULL. */
+ * MOTE_ERROR_CORRUPT: not strict JSON. MOTE_ERROR_LIMIT: more than MOTE_JSON_MAX_VALUES values, found before anything
+ * is built. MOTE_ERROR_MEMORY. On error *out is NULL. */
 enum mote_status mote_json_parse(const char *text, size_t bytes, const char *name,
 				 cJSON **out, struct mote_error *error);
+/* Like mote_json_parse() with another limit: for vocabularies and lists of tensors. */
+enum mote_status mote_json_parse_large(const char *text, size_t bytes, const char *name, size_t max_values,
+				       cJSON **out, struct mote_error *error);
 
 /* The member with exactly this key, or NULL (also when object is NULL or no object). */
 const cJSON *mote_json_get(const cJSON *object, const char *key);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <xxhash.h>
 
 #include "format/json.h"
 
@@ -296,6 +297,63 @@ static void test_big_object(void **state)
 	free(text);
 }
 
+/* A tree is some eighty times as large as the densest text: too many values are refused before one is built. */
+static void test_too_many_values(void **state)
+{
+	const size_t bytes = 2 * MOTE_JSON_MAX_VALUES + 1; /* the array and as many ones as are allowed values */
+	char *text = malloc(bytes);
+	struct mote_error error = { 0 };
+	cJSON *tree;
+
+	(void)state;
+	assert_non_null(text);
+	text[0] = '[';
+	for (size_t i = 1; i < bytes; i += 2)
+		memcpy(text + i, "1,", 2);
+	text[bytes - 1] = ']';
+	assert_int_equal(mote_json_parse(text, bytes, "test", &tree, &error), MOTE_ERROR_LIMIT);
+	assert_null(tree);
+	assert_string_equal(error.message, "test: line 1, column 524288: more than 262144 values");
+	error.code = MOTE_OK;
+	assert_int_equal(mote_json_parse_large(text, bytes, "test", MOTE_JSON_MAX_VALUES + 1, &tree, &error), MOTE_OK);
+	cJSON_Delete(tree);
+	text[bytes - 3] = ']';
+	text[bytes - 2] = text[bytes - 1] = ' ';
+	assert_int_equal(mote_json_parse(text, bytes, "test", &tree, &error), MOTE_OK);
+	cJSON_Delete(tree);
+	free(text);
+}
+
+/* Keys that all have one slot of the table of keys: accepted when they differ, refused when two are equal. */
+static void test_crafted_keys(void **state)
+{
+	enum { KEYS = 3000, SLOTS = 8192 };
+	char *text = malloc(KEYS * 24 + 64), key[16];
+	struct mote_error error = { 0 };
+	size_t used = 0, found = 0;
+	cJSON *tree;
+
+	(void)state;
+	assert_non_null(text);
+	text[used++] = '{';
+	for (unsigned i = 0; found < KEYS; i++) {
+		int n = snprintf(key, sizeof key, "%u", i);
+
+		if ((XXH3_64bits(key, (size_t)n) & (SLOTS - 1)) < 16) {
+			used += (size_t)sprintf(text + used, "\"%s\":0,", key);
+			found++;
+		}
+	}
+	strcpy(text + used - 1, "}");
+	assert_int_equal(mote_json_parse(text, used, "test", &tree, &error), MOTE_OK);
+	cJSON_Delete(tree);
+	used += (size_t)sprintf(text + used - 1, ",\"%s\":1}", key) - 1;
+	assert_int_equal(mote_json_parse(text, used, "test", &tree, &error), MOTE_ERROR_CORRUPT);
+	assert_non_null(strstr(error.message, "duplicate key"));
+	assert_non_null(strstr(error.message, key));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +363,8 @@ int main(void)
 		cmocka_unit_test(test_number_texts),	      cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_members),		      cmocka_unit_test(test_print_keeps_texts),
 		cmocka_unit_test(test_print_doubles),	      cmocka_unit_test(test_big_object),
+		cmocka_unit_test(test_too_many_values),
+		cmocka_unit_test(test_crafted_keys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,9 @@
 #include "runtime/tokenizer/tokenizer.h"
 #include "runtime/tokenizer/unicode_class.h"
 
+/* Tokens, and three values a merge: twice as many as the largest vocabulary known (262,144 tokens) takes. */
+#define MAX_VALUES ((size_t)1 << 22)
+
 static const char *pattern_of(const struct added_token *added, size_t *bytes)
 {
 	*bytes = added->pattern ? added->pattern_bytes : strlen(added->content);
@@ -225,7 +228,7 @@ enum mote_status mote_hf_tokenizer_compile(const char *json, size_t bytes, const
 	struct builder b = {.error = error};
 	cJSON *root = NULL, *config_root = NULL;
 	struct bytes out = {0};
-	enum mote_status status = mote_json_parse(json, bytes, TOKENIZER_JSON, &root, error);
+	enum mote_status status = mote_json_parse_large(json, bytes, TOKENIZER_JSON, MAX_VALUES, &root, error);
 
 	*section = NULL;
 	*section_bytes = 0;

@@ -166,7 +166,7 @@ uint64_t mote_safetensors_header_bytes(const uint8_t *file, uint64_t file_bytes)
 {
 	uint64_t length = file_bytes < 8 ? 0 : read_length(file);
 
-	return length > MOTE_SAFETENSORS_MAX_HEADER_BYTES || length > file_bytes - 8 ? 0 : length;
+	return length > MOTE_SAFETENSORS_MAX_READ_BYTES || length > file_bytes - 8 ? 0 : length;
 }
 
 static enum mote_status parse(const uint8_t *file, uint64_t file_bytes, const char *name,
@@ -188,10 +188,14 @@ static enum mote_status parse(const uint8_t *file, uint64_t file_bytes, const ch
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
 				      "%s: header of %" PRIu64 " bytes in a file of %" PRIu64 " (truncated?)", name,
 				      header_bytes, file_bytes);
+	if (header_bytes > MOTE_SAFETENSORS_MAX_READ_BYTES)
+		return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: header of %" PRIu64 " bytes; at most %" PRIu64 " are read",
+				      name, header_bytes, MOTE_SAFETENSORS_MAX_READ_BYTES);
 	if (header_bytes == 0 || file[8] != '{')
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: byte 8: the header does not begin with '{'", name);
 	data_bytes = file_bytes - 8 - header_bytes;
-	status = mote_json_parse((const char *)file + 8, (size_t)header_bytes, name, &s->header, error);
+	status = mote_json_parse_large((const char *)file + 8, (size_t)header_bytes, name, MOTE_SAFETENSORS_MAX_VALUES,
+				       &s->header, error);
 	if (status)
 		return status;
 	cJSON_ArrayForEach(item, s->header)

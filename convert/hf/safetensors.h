@@ -14,6 +14,10 @@
 
 #define MOTE_SAFETENSORS_MAX_HEADER_BYTES 100000000u
 #define MOTE_SAFETENSORS_MAX_RANK 8u
+/* What is read of that: 8 values a tensor, so 131,072 tensors a file. The largest models have fewer in all their files;
+ * a header of nothing but small numbers would take fourteen times its size. */
+#define MOTE_SAFETENSORS_MAX_VALUES ((size_t)1 << 20)
+#define MOTE_SAFETENSORS_MAX_READ_BYTES ((uint64_t)1 << 25)
 
 struct mote_safetensors_tensor {
 	const char *name, *dtype; /* borrowed from the header: dtype is one of the format's, as it spells them */
@@ -37,7 +41,7 @@ uint64_t mote_safetensors_header_bytes(const uint8_t *file, uint64_t file_bytes)
  *   file_bytes  of the whole file
  *   name        of the file, for messages
  * MOTE_ERROR_CORRUPT with the tensor, found and expected; MOTE_ERROR_UNSUPPORTED: a dtype that the format does
- * not have, or more than MOTE_SAFETENSORS_MAX_RANK dimensions; MOTE_ERROR_MEMORY. *out is zeroed on error. */
+ * not have, or more than MOTE_SAFETENSORS_MAX_RANK dimensions; MOTE_ERROR_LIMIT; MOTE_ERROR_MEMORY. *out is zeroed on error. */
 enum mote_status mote_safetensors_parse(const uint8_t *file, uint64_t file_bytes, const char *name,
 					struct mote_safetensors *out, struct mote_error *error);
 void mote_safetensors_free(struct mote_safetensors *s); /* a zeroed struct is fine */

@@ -113,6 +113,26 @@ fresh
 edit config.json 's/"vocab_size": 506/"vocab_size": 506, "vocab_size": 506/'
 not_converted "duplicate key" 'duplicate key "vocab_size"'
 
+# what is refused for its size takes no more memory than what is read
+small() (
+	ulimit -v 400000
+	exec "$@"
+)
+numbers() { # COUNT
+	head -c "$(($1 * 2))" /dev/zero | sed 's/\x00\x00/1,/g'
+}
+fresh
+{ printf '{"version":['; numbers 10000000; printf '1]}'; } >"$bad/tokenizer.json"
+refused "tokenizer.json of 10 million numbers" "tokenizer.json: line 1, column" small "$convert" "$bad" -o "$out/m.mote"
+fresh
+{ printf '{"eos_token_id":['; numbers 4000000; printf '1]}'; } >"$bad/generation_config.json"
+refused "generation_config.json of 4 million numbers" "more than 262144 values" small "$convert" "$bad" -o "$out/m.mote"
+head -c 20000000 /dev/zero >"$bad/generation_config.json"
+refused "generation_config.json of 20 MB" "20000000 bytes; at most 16777216 are read" small "$convert" "$bad" -o "$out/m.mote"
+fresh
+{ printf '\000\000\000\005\000\000\000\000'; head -c 83886080 /dev/zero; } >"$bad/model.safetensors"
+refused "safetensors header of 84 MB" "header of 83886080 bytes; at most 33554432 are read" small "$convert" "$bad" -o "$out/m.mote"
+
 for architecture in Qwen2ForCausalLM Qwen3ForCausalLM GemmaForCausalLM Phi3ForCausalLM SmolLM3ForCausalLM; do
 	fresh
 	edit config.json "s/LlamaForCausalLM/$architecture/"
