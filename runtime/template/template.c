@@ -1,5 +1,7 @@
-/* Chat templates: opening, rendering, and the way from a JSON context to values and from text to spans.
- * The interpreter itself is in the rooms value, parse, run and library, each of which knows those before it.
+/* Chat templates: opening, rendering, and the way from a JSON context to values and from text to spans. The
+ * interpreter itself is in the rooms value, parse, run and library, each of which knows those before it; here they
+ * are put together, and here are the two setjmps that every failure in them unwinds to. A template owns its tree and
+ * is never written to after it was opened; a rendering owns all that it makes, and hands out copies.
  */
 #include "runtime/template/template.h"
 

@@ -1,4 +1,6 @@
-/* Filters on sequences and mappings, but those which are generators (filters_lazy.c). */
+/* Filters on sequences and mappings, but those which are generators (filters_lazy.c). They make new lists, and leave
+ * what they are given alone.
+ */
 #include "runtime/template/library/library.h"
 #include "runtime/template/library/path.h"
 #include "runtime/template/run/arithmetic.h"

@@ -1,4 +1,4 @@
-/* Filters for HTML, XML and addresses. */
+/* Filters for HTML, XML and addresses. What is written in place of a character is plain when that character was. */
 #include <stdio.h>
 
 #include "format/utf8.h"

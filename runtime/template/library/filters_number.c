@@ -1,4 +1,4 @@
-/* Filters that make numbers. */
+/* Filters that make numbers. A number read from plain text is plain: printed, it is the context's again. */
 #include <math.h>
 
 #include "runtime/template/library/library.h"

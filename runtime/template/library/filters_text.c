@@ -1,4 +1,6 @@
-/* Filters that make text. */
+/* Filters that make text. Those which are methods of str by another name call the method, so that there is one
+ * implementation of each; what differs is how the value becomes a text, and Markup.
+ */
 #include <stdio.h>
 
 #include "format/utf8.h"

@@ -1,4 +1,6 @@
-/* The global functions of transformers' environment. */
+/* The global functions of transformers' environment. A template finds one where the context has no variable of that
+ * name.
+ */
 #include <time.h>
 
 #include "runtime/template/library/library.h"

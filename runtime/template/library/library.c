@@ -1,4 +1,6 @@
-/* The library as parse and run see it: look-ups by name, through all tables. */
+/* The library as parse and run see it: look-ups by name, through all tables. Names are unique over the tables, so
+ * their order is a matter of speed only.
+ */
 #include "runtime/template/library/library.h"
 
 static const struct jinja_builtin *find_filter(const char *name, size_t bytes)

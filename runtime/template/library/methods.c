@@ -1,5 +1,5 @@
 /* Methods of list, tuple, dict, range, numbers and cyclers, and finding a method by name. What would change a list
- * or a dict is forbidden by the sandbox.
+ * or a dict is forbidden by the sandbox; that is why values may share them.
  */
 #include "runtime/template/library/library.h"
 #include "runtime/template/value/compare.h"

@@ -1,4 +1,6 @@
-/* Attributes by path. */
+/* Attributes by path. A part of digits only is an index, as in Jinja2; the others are names, which getitem looks for
+ * as keys first.
+ */
 #include "runtime/template/library/path.h"
 
 #include "runtime/template/run/attribute.h"

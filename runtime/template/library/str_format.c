@@ -1,4 +1,6 @@
-/* Formatting: "..." % arguments and "...".format(...). */
+/* Formatting: "...".format(...). Fields may nest once, in a specification; f->b is the builder that the innermost one
+ * in work writes to.
+ */
 #include "format/utf8.h"
 #include "runtime/template/library/library.h"
 #include "runtime/template/run/attribute.h"

@@ -1,4 +1,6 @@
-/* Methods of str. */
+/* Methods of str: the table, and those about case, padding and searching. Offsets are in characters for the template
+ * and in bytes inside; Python's rules for negative and too large ones are in bounds(), and nowhere else.
+ */
 #include "runtime/template/library/library.h"
 #include "runtime/template/library/str_call.h"
 #include "runtime/template/value/container_value.h"

@@ -1,4 +1,6 @@
-/* Methods of str that take a text apart or put it together. */
+/* Methods of str that take a text apart or put it together. Parts are slices of the text: they share its bytes, and
+ * keep where these came from.
+ */
 #include "format/utf8.h"
 #include "runtime/template/library/str_call.h"
 #include "runtime/template/value/characters.h"

@@ -1,5 +1,8 @@
 /* Source to tokens, as Jinja2's lexer does it: data between tags, white space control at their edges, and a
  * stack of open brackets, so that "}}" closes two dicts before it closes an expression.
+ *
+ * Tokens are offsets into the source, in its order, without gaps that matter: what lies between two is white space or
+ * was stripped. "at" only moves forward. A comment or raw block leaves at most data behind.
  */
 #include "format/utf8.h"
 #include "runtime/template/parse/token.h"

@@ -1,5 +1,9 @@
 /* Expressions up to the unary operators: primaries, what follows them (attributes, subscripts, calls), filters and
- * tests. The operators are in parse_operator.c.
+ * tests. The operators are in parse_operator.c; each needs the other, because an expression in parentheses is a
+ * primary.
+ *
+ * Every function begins at its first token and ends at the first that is not its own. How deep they call each other
+ * is bounded by mote_jinja_enter(), how high the tree grows by mote_jinja_grow().
  */
 #include "runtime/template/parse/parser.h"
 

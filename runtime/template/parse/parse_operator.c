@@ -1,5 +1,6 @@
 /* Operators of expressions, by Jinja2's grammar, from the tightest: **, * / // %, ~, + -, comparisons, not, and, or,
- * the inline if.
+ * the inline if. One function a level, which calls the next tighter one for its operands and loops over its own
+ * operators, so that they bind to the left.
  */
 #include "runtime/template/parse/parser.h"
 #include "runtime/template/value/compare.h"

@@ -1,4 +1,5 @@
-/* Statements: what stands between {% and %}, and the data and expressions around it.
+/* Statements: what stands between {% and %}, and the data and expressions around it. One function a tag, which begins
+ * at the tag's name and ends before its closing %}.
  *
  * Left out, by name: template inheritance and inclusion (a chat template is one file), autoescape.
  */

@@ -1,4 +1,9 @@
-/* What the parser's files share: tokens looked at and described, variables' names made numbers, nodes of expressions. */
+/* What the parser's files share: tokens looked at and described, variables' names made numbers, nodes of expressions.
+ *
+ * The parser stands at p->t, and the token list ends with one of type EOF that nobody steps over, so looking at p->t
+ * is always allowed, and at p->t[1] unless p->t is that last one. Names are interned: a variable is a number from
+ * here on, an index into the template's names.
+ */
 #include "runtime/template/parse/parser.h"
 
 #include <stdarg.h>

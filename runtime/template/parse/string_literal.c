@@ -1,4 +1,6 @@
-/* String literals: Python's unicode-escape. */
+/* String literals: Python's unicode-escape. The lexer found where the literal ends, so an escape may look one byte
+ * ahead of a backslash without asking: the closing quote is there.
+ */
 #include "format/utf8.h"
 #include "runtime/template/parse/token.h"
 

@@ -1,4 +1,6 @@
-/* Operators between any two values: numbers are calculated with, sequences joined and repeated, texts formatted. */
+/* Operators between any two values: numbers are calculated with, sequences joined and repeated, texts formatted.
+ * Nothing is changed in place: a list may be shared by any number of values.
+ */
 #include "runtime/template/run/arithmetic.h"
 
 #include "runtime/template/value/container_value.h"

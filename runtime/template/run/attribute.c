@@ -1,4 +1,8 @@
-/* Attributes and elements: v.name and v[key]. */
+/* Attributes and elements: v.name and v[key].
+ *
+ * Jinja2 has both mean nearly the same: what is not found one way is looked for the other way, and what is not found
+ * at all is undefined, which is an error only when it is used. Methods come from the library, by way of j->library.
+ */
 #include "runtime/template/run/attribute.h"
 
 #include <stdio.h>

@@ -1,4 +1,6 @@
-/* Calls: arguments, what can be called, and the global functions of transformers' environment. */
+/* Calls: arguments evaluated, and what can be called. Positional arguments are evaluated first, then * and **, then
+ * keywords; nothing is called before all of them are there.
+ */
 #include "runtime/template/run/call.h"
 
 #include "runtime/template/parse/tree.h"

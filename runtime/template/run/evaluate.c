@@ -1,4 +1,10 @@
-/* Expressions: from tree to value. */
+/* Expressions: from tree to value.
+ *
+ * One switch over the node's operator. mote_jinja_eval() notes the node's place for messages, charges a step and
+ * counts the depth; whoever has evaluated operands sets j->at again before it does what can fail. Evaluating,
+ * calling, executing, loops and attributes call each other because templates do: a macro is called in an expression
+ * and executes statements.
+ */
 #include "runtime/template/run/evaluate.h"
 
 #include "runtime/template/parse/tree.h"

@@ -1,5 +1,8 @@
 /* Statements: output, scopes, loops, macros. Scopes nest as Jinja2's do: loop bodies, macros, blocks that
  * capture and "with" have one of their own, "if" has none; what is set in one is gone after it.
+ *
+ * Output goes to j->out. What captures (a macro, {% set %}, {% filter %}) puts a builder of its own there and the old
+ * one back afterwards; nothing in between can leave it there, since a failure ends the whole run.
  */
 #include "runtime/template/run/execute.h"
 

@@ -1,4 +1,8 @@
-/* A loop's iteration, and the variable "loop". */
+/* A loop's iteration, and the variable "loop".
+ *
+ * "after" holds the item that loop.last or loop.nextitem looked ahead to, JINJA_ABSENT when none did; run_loop()
+ * takes it before it advances. A length that nobody asks for is never counted.
+ */
 #include "runtime/template/run/loop.h"
 
 #include "runtime/template/parse/tree.h"

@@ -1,4 +1,9 @@
-/* Scopes: variables, and assigning to them. */
+/* Scopes: variables, and assigning to them.
+ *
+ * The root scope is an array over all names of the template. An inner one is a short list, searched from its end, and
+ * then its parent. A binding that is there but JINJA_ABSENT hides what the scopes around have: such a variable is
+ * undefined until it is assigned to (parse/analyse_scopes.c decides which).
+ */
 #include "runtime/template/run/scope.h"
 
 #include "runtime/template/parse/tree.h"

@@ -1,6 +1,8 @@
-/* Bounds, memory and texts of a template run. Every byte that a template makes lies in an arena of chunks with
- * a cap, every piece of work is charged to a budget of steps: that, and the depth, is what keeps a hostile
- * template small. Failure unwinds to the run's setjmp.
+/* Bounds and memory of a template run. Every byte that a template makes lies in an arena of chunks with a cap, every
+ * piece of work is charged to a budget of steps: that, and the depth, is what keeps a hostile template small. Nothing
+ * is freed before the end. An allocation is charged and checked before it is made, so a size that no machine has is
+ * refused like any other; what comes back is zeroed, so that half-built values hold no garbage when a failure
+ * unwinds.
  */
 #include "runtime/template/value/arena.h"
 

@@ -1,4 +1,8 @@
-/* Builtins: finding one in a table, and binding a call's arguments to its parameters. */
+/* Builtins: finding one in a table, and binding a call's arguments to its parameters.
+ *
+ * The function that a builtin names sees one array: the value or object first, then one value for each parameter,
+ * JINJA_ABSENT where none was given. It may read all of them without looking how many there were.
+ */
 #include "runtime/template/value/builtin.h"
 
 const struct jinja_builtin *mote_jinja_lookup(const struct jinja_builtin *table, size_t n, const char *name,

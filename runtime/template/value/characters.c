@@ -1,4 +1,8 @@
-/* What Python's str knows of characters, over utf8proc's tables. */
+/* What Python's str knows of characters, over utf8proc's tables.
+ *
+ * Python's classes are made of Unicode's general categories, with exceptions spelled out here: white space by the
+ * bidirectional class, digits that are not decimal, identifiers by UAX 31.
+ */
 #include "runtime/template/value/characters.h"
 
 #include <utf8proc.h>

@@ -1,4 +1,9 @@
-/* Truth, length, equality and order, as Python has them. */
+/* Truth, length, equality and order, as Python has them.
+ *
+ * Equality and order recur through containers, so each level is charged and counted (mote_jinja_enter): a list of
+ * lists of the same list is wide without being large. Containers in turn need equality to find a key, which is why
+ * this file and container_value.c call each other.
+ */
 #include "runtime/template/value/compare.h"
 
 #include "runtime/template/value/container_value.h"

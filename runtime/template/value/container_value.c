@@ -1,4 +1,9 @@
-/* Lists, dicts, and iteration over all that can be iterated. */
+/* Lists, dicts, and iteration over all that can be iterated.
+ *
+ * A dict is an array in order of insertion. Up to eight entries are searched one by one; from then on there are twice
+ * as many slots as entries have room, a power of two, each an index + 1, found from the hash by linear probing.
+ * Nothing is ever removed, so a probe ends at the first empty slot.
+ */
 #include "runtime/template/value/container_value.h"
 
 #include "format/utf8.h"

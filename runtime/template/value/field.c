@@ -1,4 +1,8 @@
-/* Numbers and texts laid out in fields of a width, for both kinds of formatting. */
+/* Numbers and texts laid out in fields of a width, for both kinds of formatting.
+ *
+ * A number is a sign with a prefix, and digits, made without padding; the two are put into the field last, because
+ * the fill goes around both or (align '=') between them. Width and precision are at most JINJA_MAX_WIDTH here.
+ */
 #include "runtime/template/value/field.h"
 
 #include <math.h>

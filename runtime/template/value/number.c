@@ -1,7 +1,8 @@
-/* Arithmetic as Python has it, on numbers and on sequences. Numbers as text are in number_text.c.
+/* Arithmetic on numbers as Python has it: floored division, exact comparison between integers and floats, rounding to
+ * the even digit. Numbers as text are in number_text.c, operators on other values in run/arithmetic.c.
  *
- * Integers have 64 bits: what would be longer is refused by name, except that an integer which merely passes
- * through (JINJA_BIG) keeps its digits.
+ * Integers have 64 bits: what would be longer is refused by name, except that an integer which merely passes through
+ * (JINJA_BIG) keeps its digits. A result is plain when one of the operands is.
  */
 #include "runtime/template/value/number.h"
 

@@ -1,4 +1,8 @@
-/* Numbers as text, as Python writes and reads them: repr() of a float, int() and float() of a string. */
+/* Numbers as text, as Python writes and reads them: repr() of a float, int() and float() of a string.
+ *
+ * repr() is the shortest decimal that reads back as the same double: precisions are tried from one digit up, and
+ * seventeen always do.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

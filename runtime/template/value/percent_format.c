@@ -1,4 +1,8 @@
-/* "..." % arguments. */
+/* "..." % arguments.
+ *
+ * The format is read once from left to right: "at" is the next byte of it, "next" the next argument. Text between the
+ * fields is copied as it is, with where it came from; each field becomes a layout and goes to field.c.
+ */
 #include "runtime/template/value/container_value.h"
 #include "runtime/template/value/field.h"
 #include "runtime/template/value/number.h"

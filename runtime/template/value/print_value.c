@@ -1,5 +1,5 @@
-/* Values as text: str(), repr() and JSON, as Python prints them. What a number or bracket belongs to decides
- * whether it is plain: what came with the context stays so.
+/* Values as text, as Python prints them: str() and repr(). What a number, a quote or a bracket belongs to decides
+ * whether it is plain: what came with the context stays so, its punctuation included.
  */
 #include "runtime/template/value/print_value.h"
 

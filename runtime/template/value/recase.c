@@ -1,4 +1,8 @@
-/* Texts in another case, with other digits, or without what stands at their ends, as Python's str has them. */
+/* Texts in another case, with other digits, or without what stands at their ends, as Python's str has them.
+ *
+ * A character may become several (the German sharp s in capitals), or depend on its neighbours (a sigma at the end of
+ * a word); each new one is plain when the old one was.
+ */
 #include "runtime/template/value/recase.h"
 
 #include <utf8proc.h>

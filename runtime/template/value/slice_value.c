@@ -1,4 +1,9 @@
-/* Slices of sequences: v[start:stop:step]. */
+/* Slices of sequences: v[start:stop:step].
+ *
+ * Start and stop are clamped to the sequence, so that start + k * step is a valid index for all k < count, and
+ * nothing after that looks at bounds. Texts count in characters, not bytes: a slice with a step goes over a table of
+ * offsets.
+ */
 #include "runtime/template/value/compare.h"
 #include "runtime/template/value/container_value.h"
 

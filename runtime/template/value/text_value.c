@@ -1,4 +1,9 @@
-/* Texts of a template run, built and searched. */
+/* Texts of a template run, built and searched.
+ *
+ * A builder keeps one flag for all of its bytes, and makes a map of one byte each as soon as the second kind arrives:
+ * most texts are of one kind and never have one. Between calls, bytes <= capacity, and a map, where there is one,
+ * covers all bytes. mote_jinja_end() hands the builder's memory over; the builder is not used again.
+ */
 #include "runtime/template/value/text_value.h"
 
 #include "format/utf8.h"

@@ -1,4 +1,9 @@
-/* Values as Python compares, hashes, orders and iterates them; lists and dicts. */
+/* Making values, and asking them for what is needed.
+ *
+ * A value is small and passed by copy; what it points to lies in the arena and lives as long as the run. A value that
+ * is asked for what it is not fails with Python's message; an undefined one fails with its own, which says what is
+ * missing and where it was looked for.
+ */
 #include "runtime/template/value/value.h"
 
 struct jinja_value mote_jinja_none(void)
