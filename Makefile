@@ -52,8 +52,8 @@ LIB_SOURCES := $(filter-out $(TOOL_SOURCES) $(CONSOLE_SOURCES) $(wildcard runtim
 	$(sort $(shell find format runtime convert quant -name '*.c')))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o)
 TEST_SOURCES := $(wildcard tests/test_*.c)
-TESTS := $(TEST_SOURCES:tests/%.c=$(B)/%)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+TESTS := $(TEST_SOURCES:tests/%.c=$(B)/%) $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/test_replay_%)
 FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(B)/%)
 
 # What is being made, in a line each; V=1 shows the commands, -s nothing.
@@ -88,6 +88,11 @@ $(foreach source,$(TOOL_SOURCES),$(eval $(call tool_rule,$(source))))
 
 $(B)/test_%: $(B)/tests/test_%.o $(CONSOLE_OBJECTS) $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
+
+# A fuzzer's corpus replayed, in a program each.
+$(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/tests/test_replay_%.o): $(B)/tests/test_replay_%.o: tests/replay.c | libraries
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(COMPILE) -DFUZZER='"$*"' -DFUZZER_SOURCE='"tests/fuzz/fuzz_$*.c"' -c $< -o $@
 
 # A driver feeds a room with lines from a script of tests/differential or tests/conformance.
 $(B)/drive_%: $(B)/tests/drive_%.o $(B)/libmote.a
@@ -172,4 +177,4 @@ clean:
 .PHONY: all demo check check-run neon-check conformance differential fuzz fuzz-run deps deps-test install clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
-	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(CONSOLE_OBJECTS:.o=.d) $(wildcard $(B)/runtime/*.d)
+	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/tests/test_replay_%.d) $(CONSOLE_OBJECTS:.o=.d) $(wildcard $(B)/runtime/*.d)

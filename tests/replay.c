@@ -1,14 +1,20 @@
 /* Replays a fuzzer's corpus in an ordinary test program: each file as it is, cut at every length (long files: at
  * some), and with bytes changed, always in a buffer of exactly the size. The fuzzer's own aborts and the sanitizers
- * are the judges. Include the fuzzer's source, then call replay_corpus() from a cmocka test. */
-#ifndef MOTE_TESTS_REPLAY_H
-#define MOTE_TESTS_REPLAY_H
-
+ * are the judges. The Makefile makes a program test_replay_NAME of each tests/fuzz/fuzz_NAME.c, with FUZZER its name and
+ * FUZZER_SOURCE its path.
+ */
 #include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
+
+#include FUZZER_SOURCE
 
 static void replay_bytes(const uint8_t *bytes, size_t size)
 {
@@ -66,4 +72,30 @@ static unsigned replay_corpus(const char *folder, unsigned mutations)
 	return files;
 }
 
-#endif
+static void test_corpus(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned files, mutations; /* at least so many files; changes of each, as many as take a second */
+	} corpora[] = {
+		{ "container", 4, 2000 }, { "json", 3, 2000 }, { "safetensors", 11, 2000 }, { "template", 12, 300 },
+		{ "tokenizer_json", 14, 1000 }, { "tokenizer_section", 12, 3000 },
+	};
+	unsigned files = 1, mutations = 1000;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof corpora / sizeof corpora[0]; i++) {
+		if (strcmp(corpora[i].name, FUZZER))
+			continue;
+		files = corpora[i].files;
+		mutations = corpora[i].mutations;
+	}
+	assert_in_range(replay_corpus("tests/fuzz/corpus/" FUZZER, mutations), files, 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_corpus) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
