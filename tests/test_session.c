@@ -1,4 +1,4 @@
-/* Sessions: what they refuse, what the tap sees, and that a forward pass allocates nothing. */
+/* Sessions: what they refuse, what an activation hook sees, and that a forward pass allocates nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -190,7 +190,7 @@ static void see(void *user, const struct mote_matrix *weight, const float *x, si
 }
 
 /* Every matrix once a pass, in forward order, with as many rows as it multiplies; the same values however many rows. */
-static void test_tap(void **state)
+static void test_activation_hook(void **state)
 {
 	struct mote_session *s = open_session((struct mote_session_options){.threads = 2, .batch_rows = 32});
 	const struct mote_model *m = &shared->model;
@@ -215,12 +215,12 @@ static void test_tap(void **state)
 	}
 	mote_session_forward(s, &(struct mote_batch){.rows = 32, .token = token, .position = position}, &logits, NULL);
 	memcpy(expected, logits, sizeof expected);
-	mote_session_set_tap(s, &(struct mote_tap){.input = see, .user = &many});
+	mote_session_set_activation_hook(s, &(struct mote_activation_hook){.input = see, .user = &many});
 	mote_session_forward(s, &(struct mote_batch){.rows = 32, .token = token, .position = position}, &logits, NULL);
 	assert_memory_equal(logits, expected, sizeof expected);
-	mote_session_set_tap(s, &(struct mote_tap){.input = see, .user = &few});
+	mote_session_set_activation_hook(s, &(struct mote_activation_hook){.input = see, .user = &few});
 	mote_session_forward(s, &(struct mote_batch){.rows = 1, .token = token, .position = position}, &logits, NULL);
-	mote_session_set_tap(s, NULL);
+	mote_session_set_activation_hook(s, NULL);
 	mote_session_forward(s, &(struct mote_batch){.rows = 1, .token = token, .position = position}, &logits, NULL);
 	assert_int_equal(many.n, 15);
 	assert_int_equal(few.n, 15);
@@ -260,7 +260,7 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_allocates_nothing),
-		cmocka_unit_test(test_tap),
+		cmocka_unit_test(test_activation_hook),
 		cmocka_unit_test(test_llama3_frequencies),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -11,7 +11,7 @@
 
 struct observer {
 	struct mote_quantizer *q;
-	const struct mote_matrix **weight; /* [tensors] where a tap sees each; NULL: does not multiply */
+	const struct mote_matrix **weight; /* [tensors] where a hook sees each; NULL: does not multiply */
 	uint64_t *seen;                    /* [tensors] rows */
 };
 
@@ -32,7 +32,7 @@ static void observe(void *user, const struct mote_matrix *weight, const float *x
 	o->seen[i] += n;
 }
 
-/* Where the tap will see each tensor; and room for its sums. */
+/* Where the hook will see each tensor; and room for its sums. */
 static bool bind(struct observer *o, struct mote_model *m)
 {
 	o->weight = calloc(o->q->tensors + 1u, sizeof *o->weight);
@@ -92,14 +92,14 @@ enum mote_status mote_calibrate_importance(struct mote_quantizer *q, const struc
 						.kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32 };
 	struct mote_model m = *source; /* so that its matrices have places of their own to be recognised by */
 	struct observer o = { .q = q };
-	struct mote_tap tap = { .input = observe, .user = &o };
+	struct mote_activation_hook hook = { .input = observe, .user = &o };
 	struct mote_session *s = NULL;
 	enum mote_status status = mote_session_open(&m, &options, &s, error);
 
 	if (status == MOTE_OK && !bind(&o, &m))
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for calibration");
 	if (status == MOTE_OK) {
-		mote_session_set_tap(s, &tap);
+		mote_session_set_activation_hook(s, &hook);
 		status = run_chunks(text, s, progress, error);
 	}
 	for (uint32_t i = 0; i < q->tensors && status == MOTE_OK; i++)

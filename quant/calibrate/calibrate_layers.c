@@ -99,7 +99,7 @@ static enum mote_status run_chunk(struct calibration *c, struct stream *s, uint3
 	struct mote_batch batch = { .rows = c->context, .token = c->token, .position = c->position,
 				    .want_logits = c->want };
 	struct tap_user user = { c, s };
-	struct mote_tap tap = { .input = keep_input, .residual = keep_residual, .user = &user };
+	struct mote_activation_hook hook = { .input = keep_input, .residual = keep_residual, .user = &user };
 	float *panels = s->chunk;
 	uint32_t hidden = c->source->config.hidden;
 	const float *logits;
@@ -110,7 +110,7 @@ static enum mote_status run_chunk(struct calibration *c, struct stream *s, uint3
 		for (uint32_t j = 0; j < hidden; j++)
 			panels[((size_t)(r / MOTE_PANEL_ROWS) * hidden + j) * MOTE_PANEL_ROWS + r % MOTE_PANEL_ROWS] =
 				s->before[(s->at + r) * c->hidden_stride + j];
-	mote_session_set_tap(s->session, &tap);
+	mote_session_set_activation_hook(s->session, &hook);
 	status = mote_session_forward(s->session, &batch, &logits, error);
 	if (status == MOTE_OK && c->progress && !c->progress->update(c->progress->user, c->done, c->total))
 		status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");

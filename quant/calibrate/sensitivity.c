@@ -83,15 +83,15 @@ static enum mote_status run_reference(struct probe *p, struct mote_error *error)
 
 	for (uint32_t chunk = 0; chunk < plan->chunks && status == MOTE_OK; chunk++) {
 		struct keeping keeping = { p, chunk };
-		struct mote_tap tap = { .residual = keep_residual, .user = &keeping };
+		struct mote_activation_hook hook = { .residual = keep_residual, .user = &keeping };
 		const float *logits;
 
-		mote_session_set_tap(p->session, &tap);
+		mote_session_set_activation_hook(p->session, &hook);
 		status = forward(p, chunk, &logits, error);
 		if (status == MOTE_OK)
 			memcpy(p->reference + chunk * floats, logits, floats * sizeof *logits);
 	}
-	mote_session_set_tap(p->session, NULL);
+	mote_session_set_activation_hook(p->session, NULL);
 	return status;
 }
 

@@ -133,7 +133,7 @@ enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_
 				  const char *isa, const struct mote_progress *progress, const char *path,
 				  struct mote_error *error)
 {
-	struct mote_tap tap = { .input = on_input };
+	struct mote_activation_hook hook = { .input = on_input };
 	struct saver s = { .head = &m->head };
 	struct mote_logits *source = NULL;
 	struct header header;
@@ -164,8 +164,8 @@ enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_
 		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", temporary, strerror(errno));
 		goto end;
 	}
-	tap.user = &s;
-	mote_session_set_tap(source->session, &tap);
+	hook.user = &s;
+	mote_session_set_activation_hook(source->session, &hook);
 	fill_header(&header, s.head, p, source->portion_rows, mote_container_tensors_hash(m->container));
 	status = write_head(&s, &header, error);
 	if (status == MOTE_OK)

@@ -251,7 +251,8 @@ static void put_rows(struct mote_scheduler *s, struct mote_batch *batch, uint32_
 /* First the answers that are being written, a row each; what is left goes to prompts, the oldest first. */
 static struct mote_batch make_batch(struct mote_scheduler *s, uint32_t *n_ready)
 {
-	struct mote_batch batch = {0, s->token, s->position, s->sequence, s->want};
+	struct mote_batch batch = {.token = s->token, .position = s->position, .sequence = s->sequence,
+				   .want_logits = s->want};
 	uint32_t left;
 
 	*n_ready = 0;

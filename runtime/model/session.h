@@ -1,13 +1,16 @@
-/* A session: KV cache, workspace and threads for one stream of forward passes over a model.
+/* A session: KV cache, workspace and threads for forward passes over a model, of one text or of many side by side.
  *
  * All memory is taken at open; a forward pass allocates nothing. A session is used by one thread at a
  * time (it has its own pool of workers); sessions are independent of each other.
  *
  * Logits of a row depend only on the tokens at positions 0..its own of its sequence: not on the batch,
- * the thread count, the instruction set, or whether the row came in a prefill or alone. Bit for bit.
+ * the thread count, the instruction set, whether the row came in a prefill or alone, or whether its sequence shares
+ * pages with others. Bit for bit.
  */
 #ifndef MOTE_RUNTIME_SESSION_H
 #define MOTE_RUNTIME_SESSION_H
+
+#include <stdbool.h>
 
 #include "runtime/model/model.h"
 
@@ -23,22 +26,40 @@ struct mote_session_options {
 	uint32_t logit_rows;      /* most rows of one pass whose logits are wanted; 0: 1 */
 	uint32_t threads;         /* 0: physical cores */
 	enum mote_kv_type kv_k, kv_v;
+	uint32_t pages;           /* of the KV cache, which all sequences share; 0, or more than that: as many as they can fill */
 	const char *isa;          /* NULL: the best this machine has; else a kernel table's name */
 };
 
-/* A row is one token at one position of one sequence. Rows of one sequence come in ascending position,
- * without gaps, and the first continues what the cache holds (or overwrites from an earlier position on). */
+/* A row is one position of one sequence, begun from a token or from a given state. Rows of one sequence come in
+ * ascending position, without gaps, and the first continues what the cache holds (or overwrites from an earlier position
+ * on). Fields left zero ask for nothing: {rows, token, position} is a pass over the whole model for the last row's
+ * logits. */
 struct mote_batch {
 	uint32_t rows;
-	const int32_t *token;       /* [rows] */
+	const int32_t *token;       /* [rows], or NULL: x is given */
 	const uint32_t *position;   /* [rows] */
 	const uint32_t *sequence;   /* [rows], or NULL: all 0 */
-	const uint8_t *want_logits; /* [rows], or NULL: the last row only */
+	const uint8_t *want_logits; /* [rows], or NULL: the last row only, and none where the last layer is not run */
+
+	/* Some layers only, from given states: the residual stream x before first_layer, [rows][x_stride]. An activation
+	 * hook sees what comes out. The cache gets keys and values of the layers run; what it holds of others is as old as
+	 * it was, so passes over some layers want a sequence of their own. */
+	const float *x;
+	size_t x_stride;            /* >= hidden */
+	uint32_t first_layer;
+	uint32_t layers;            /* 0: all from first_layer on */
+
+	/* NULL, or receives the states behind the last layer and the final norm, [rows][hidden], of all rows. */
+	float *hidden;
+
+	/* NULL, or asked by the calling thread twice a layer: false ends the pass. */
+	bool (*proceed)(void *user);
+	void *proceed_user;
 };
 
 /* Sees what a forward pass computes: calibration. Called on the calling thread, in forward order; the rows are those
  * of the batch (of the head: those whose logits are wanted). */
-struct mote_tap {
+struct mote_activation_hook {
 	/* The f32 input x[n][stride] of each weight matrix before it is multiplied; or NULL. */
 	void (*input)(void *user, const struct mote_matrix *weight, const float *x, size_t stride, uint32_t n);
 	void *user;
@@ -55,11 +76,32 @@ enum mote_status mote_session_open(const struct mote_model *m, const struct mote
 void mote_session_close(struct mote_session *s); /* NULL is fine */
 
 /* Runs the batch. *logits: [wanted rows][vocab] f32 in row order, row stride vocab, owned by the session, valid
- * until the next forward. MOTE_ERROR_ARGUMENT: a token, position, sequence or row count out of range. */
+ * until the next forward; NULL when none are wanted.
+ *   MOTE_ERROR_ARGUMENT     a token, position, sequence, layer or row count out of range; nothing has changed
+ *   MOTE_ERROR_LIMIT        no page of the KV cache is free; nothing has changed. Trim another sequence, or wait for it.
+ *   MOTE_ERROR_INTERRUPTED  proceed() said no: each sequence of the batch holds what came before its first row, so
+ *                           where the batch continued it, all that it held; outputs are undefined */
 enum mote_status mote_session_forward(struct mote_session *s, const struct mote_batch *batch,
 				      const float **logits, struct mote_error *error);
 
-void mote_session_set_tap(struct mote_session *s, const struct mote_tap *tap); /* copied; NULL removes it */
+/* ---- sequences ----
+ *
+ * The cache is cut into pages of mote_session_page_positions() positions (256, or the context where that is less). A
+ * sequence takes them as it grows and gives them back when it is trimmed. */
+
+/* Positions that a sequence holds; 0 at first. */
+uint32_t mote_session_filled(const struct mote_session *s, uint32_t sequence);
+/* Keeps the first positions only; 0 gives up all. MOTE_ERROR_ARGUMENT: no such sequence, or it holds fewer. */
+enum mote_status mote_session_trim(struct mote_session *s, uint32_t sequence, uint32_t positions, struct mote_error *error);
+/* `to` gives up what it holds and becomes the first positions of `from`, in the same pages. A page that several
+ * sequences hold is copied when one of them writes into it, so a fork takes no page, but its next row may take one.
+ * Statuses as above. */
+enum mote_status mote_session_fork(struct mote_session *s, uint32_t from, uint32_t to, uint32_t positions,
+				   struct mote_error *error);
+uint32_t mote_session_page_positions(const struct mote_session *s);
+uint32_t mote_session_free_pages(const struct mote_session *s);
+
+void mote_session_set_activation_hook(struct mote_session *s, const struct mote_activation_hook *hook); /* copied; NULL: none */
 
 const char *mote_session_isa(const struct mote_session *s);
 uint32_t mote_session_threads(const struct mote_session *s);

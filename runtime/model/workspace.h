@@ -1,11 +1,12 @@
-/* What a session holds: shared by session.c, which makes it and checks batches, and forward.c, which computes.
- * Internal to runtime/model.
+/* What a session holds: shared by session.c, which opens it, batch.c, which checks batches, and forward.c and
+ * share_out.c, which compute. Internal to runtime/model.
  */
 #ifndef MOTE_RUNTIME_WORKSPACE_H
 #define MOTE_RUNTIME_WORKSPACE_H
 
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/pool.h"
+#include "runtime/model/kv_cache.h"
 #include "runtime/model/session.h"
 
 /* Up to this many rows every thread prepares a product's input (norm, quantization) for itself, which is faster
@@ -26,6 +27,11 @@ struct mote_block {
 	uint32_t first_part;          /* few rows: the block's first part in mote_session.parts */
 };
 
+/* The positions [begin, end) of a sequence that a batch computes; end 0: none. */
+struct mote_reach {
+	uint32_t begin, end;
+};
+
 /* One thread's own memory. */
 struct mote_scratch {
 	struct mote_activations normed;    /* [MOTE_FEW_ROWS][hidden] */
@@ -38,15 +44,8 @@ struct mote_session {
 	struct mote_kernels kernels;
 	struct mote_pool *pool;
 	struct mote_session_options options; /* zeros replaced by what they stand for */
-	struct mote_tap tap;
-
-	/* KV cache: [sequences][chunks][layers][kv_heads] heads of chunk_positions positions. A chunk is a segment of
-	 * attention; memory is touched, and so taken, chunk by chunk as a text grows. */
-	void *cache;
-	size_t cache_bytes, head_bytes;
-	struct mote_kv first_kv;           /* of the first head of the first chunk */
-	uint32_t chunk_positions, chunks;
-	uint32_t *filled;                  /* [sequences] positions that the cache holds */
+	struct mote_activation_hook hook;
+	struct mote_kv_cache cache;
 
 	/* Workspace. Shapes are capacities; rows = options.batch_rows. */
 	void *memory;
@@ -69,17 +68,27 @@ struct mote_session {
 
 	/* The batch under way. */
 	const struct mote_batch *batch;
+	uint32_t first_layer, end_layer;   /* layers [first, end) are run */
 	struct mote_block *block;          /* [rows] */
 	uint32_t blocks;
 	uint32_t *wanted;                  /* [logit_rows] rows whose logits are wanted */
 	uint32_t n_wanted;
+	struct mote_reach *reach;          /* [sequences] */
+	uint32_t *present;                 /* [rows] sequences that have rows in the batch, each once */
+	uint32_t n_present;
+	bool stopped;                      /* proceed() said no; written before a barrier, read after it */
 };
 
-/* The cache of one head of one chunk. */
-struct mote_kv mote_session_kv(const struct mote_session *s, uint32_t sequence, uint32_t chunk, uint32_t layer,
-			       uint32_t kv_head);
+/* workspace.c: sizes, memory and its pieces, once options and cache are there. MOTE_ERROR_MEMORY. */
+enum mote_status mote_workspace_open(struct mote_session *s, struct mote_error *error);
+void mote_workspace_close(struct mote_session *s);
 
-/* Computes s->batch, which has been checked and cut into blocks. */
+/* batch.c: fills in what a session knows of the batch under way, down to its blocks.
+ * MOTE_ERROR_ARGUMENT: anything out of range. */
+enum mote_status mote_batch_begin(struct mote_session *s, const struct mote_batch *batch, struct mote_error *error);
+uint32_t mote_batch_sequence(const struct mote_batch *batch, uint32_t row);
+
+/* forward.c: computes s->batch. */
 void mote_forward(struct mote_session *s);
 
 #endif

@@ -1,0 +1,314 @@
+/* See share_out.h. */
+#include "runtime/model/share_out.h"
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint32_t quotient_up(uint32_t a, uint32_t b)
+{
+	return a / b + (a % b != 0);
+}
+
+/* Work on few rows is shared out beforehand, so that each thread's memory streams in one long run and no thread waits
+ * for the counter; all but a rest, a `part`th of the pieces and at most four a thread, which evens out at the end.
+ * Returns how many pieces a thread need not claim. */
+static uint32_t sure_share(const struct mote_pass *p, uint32_t pieces, uint32_t part)
+{
+	uint32_t rest = least(quotient_up(pieces, part), 4 * p->threads);
+
+	return (pieces - rest) / p->threads;
+}
+
+/* In pieces of four panels, which kernels take together; many rows in tiles. */
+void mote_share_multiply(struct mote_pass *p, const struct mote_matmul *job, uint32_t n)
+{
+	bool few = n <= MOTE_FEW_ROWS;
+	uint32_t panels = job->w->panels, piece = 4, tiles = few ? 1 : quotient_up(n, MOTE_TILE_ROWS), at = 0;
+
+	if (few) {
+		uint32_t share = sure_share(p, quotient_up(panels, piece), 16) * piece;
+
+		mote_matmul_run(p->k, job, p->thread * share, (p->thread + 1) * share, 0, n);
+		at = p->threads * share;
+	}
+	for (uint32_t i = mote_share_claim(p), begin; (begin = at + i / tiles * piece) < panels; i = mote_share_claim(p))
+		mote_matmul_run(p->k, job, begin, least(begin + piece, panels), i % tiles * MOTE_TILE_ROWS,
+				few ? n : least(n, (i % tiles + 1) * MOTE_TILE_ROWS));
+}
+
+/* ---- queries, keys and values ---- */
+
+/* A piece of them: heads [begin, end), which fill whole panels, of rows [row, row_end). */
+struct piece {
+	uint32_t begin, end, row, row_end;
+};
+
+static void project_heads(struct mote_pass *p, const struct mote_matrix *w, const struct mote_activations *x, float *y,
+			  size_t y_stride, struct piece at)
+{
+	struct mote_matmul job = {.w = w, .x = x, .epilogue = MOTE_STORE, .y = y, .y_stride = y_stride};
+	uint32_t dim = p->config->head_dim;
+
+	mote_matmul_run(p->k, &job, at.begin * dim / MOTE_PANEL_ROWS, quotient_up(at.end * dim, MOTE_PANEL_ROWS), at.row,
+			at.row_end);
+}
+
+/* query = rope(Wq x), ordered so that the query heads which share a KV head lie together. */
+static void project_queries(struct mote_pass *p, uint32_t layer, const struct mote_activations *x, struct piece at)
+{
+	struct mote_session *s = p->s;
+	uint32_t dim = p->config->head_dim;
+
+	project_heads(p, &s->model->layer[layer].q, x, s->q, s->q_stride, at);
+	for (uint32_t r = at.row; r < at.row_end; r++)
+		for (uint32_t head = at.begin; head < at.end; head++) {
+			uint32_t to = (head / s->group * p->rows + r) * s->group + head % s->group;
+			size_t rotation = (size_t)r * (dim / 2);
+
+			p->k->rope(s->q + r * s->q_stride + (size_t)head * dim, dim, s->cosine + rotation,
+				   s->sine + rotation, dim, 1, s->query.x + to * s->query.stride, s->query.stride);
+			if (s->cache.first.k.type == MOTE_Q8)
+				mote_activations_quantize(p->k, &s->query, to, to + 1);
+		}
+}
+
+/* The cache of the keys and values that a row stores. */
+static struct mote_kv kv_of_row(const struct mote_pass *p, uint32_t row, uint32_t layer, uint32_t kv_head)
+{
+	const struct mote_session *s = p->s;
+
+	return mote_kv_cache_head(&s->cache, mote_batch_sequence(s->batch, row),
+				  s->batch->position[row] / s->cache.page_positions, layer, kv_head);
+}
+
+/* cache = rope(Wk x), Wv x */
+static void project_keys_values(struct mote_pass *p, uint32_t layer, const struct mote_activations *x, struct piece at)
+{
+	struct mote_session *s = p->s;
+	const struct mote_layer *w = &s->model->layer[layer];
+	uint32_t dim = p->config->head_dim, page = s->cache.page_positions;
+
+	for (uint32_t r = at.row; r < at.row_end && p->few; r++)
+		for (uint32_t head = at.begin; head < at.end; head++) {
+			struct mote_kv kv = kv_of_row(p, r, layer, head);
+
+			mote_kv_fetch_for_store(&kv, s->batch->position[r] % page);
+		}
+	project_heads(p, &w->k, x, s->k, s->kv_stride, at);
+	project_heads(p, &w->v, x, s->v, s->kv_stride, at);
+	for (uint32_t r = at.row; r < at.row_end; r++) {
+		float *k = s->k + r * s->kv_stride, *v = s->v + r * s->kv_stride;
+		size_t rotation = (size_t)r * (dim / 2);
+
+		p->k->rope(k + (size_t)at.begin * dim, dim, s->cosine + rotation, s->sine + rotation, dim,
+			   at.end - at.begin, k + (size_t)at.begin * dim, dim);
+		for (uint32_t head = at.begin; head < at.end; head++) {
+			struct mote_kv kv = kv_of_row(p, r, layer, head);
+
+			p->k->kv_store(&kv, s->batch->position[r] % page, k + (size_t)head * dim, v + (size_t)head * dim);
+		}
+	}
+}
+
+/* q, k and v are one job: pieces [at.begin, at.end), each of as many heads as fill whole panels, those of keys and values
+ * before those of queries. */
+static void project_pieces(struct mote_pass *p, uint32_t layer, const struct mote_activations *x, struct piece at)
+{
+	uint32_t span = p->s->span, heads = p->config->heads, kv_heads = p->config->kv_heads;
+	uint32_t kv_pieces = quotient_up(kv_heads, span), begin = at.begin;
+
+	if (begin < kv_pieces && begin < at.end)
+		project_keys_values(p, layer, x, (struct piece){begin * span, least(at.end * span, kv_heads), at.row, at.row_end});
+	begin = begin < kv_pieces ? kv_pieces : begin;
+	if (begin < at.end)
+		project_queries(p, layer, x, (struct piece){(begin - kv_pieces) * span,
+							    least((at.end - kv_pieces) * span, heads), at.row, at.row_end});
+}
+
+/* The first piece that begins at this weight or later. */
+static uint32_t piece_at(uint32_t weight, uint32_t kv_pieces)
+{
+	return weight < 2 * kv_pieces ? quotient_up(weight, 2) : weight - kv_pieces;
+}
+
+static void fetch_first_segment(struct mote_pass *p, uint32_t layer);
+
+/* Shared out like any product. Few rows: a piece of keys and values, which is twice as long, counts as two. */
+void mote_share_project(struct mote_pass *p, uint32_t layer, const struct mote_activations *x)
+{
+	uint32_t span = p->s->span, tiles = p->few ? 1 : quotient_up(p->rows, MOTE_TILE_ROWS), at = 0;
+	uint32_t kv_pieces = quotient_up(p->config->kv_heads, span), q_pieces = quotient_up(p->config->heads, span);
+	uint32_t pieces = kv_pieces + q_pieces;
+
+	if (p->few) {
+		uint32_t share = sure_share(p, pieces + kv_pieces, 6);
+
+		project_pieces(p, layer, x, (struct piece){piece_at(p->thread * share, kv_pieces),
+							   piece_at((p->thread + 1) * share, kv_pieces), 0, p->rows});
+		at = piece_at(p->threads * share, kv_pieces);
+	}
+	for (uint32_t i = mote_share_claim(p), n; (n = at + i / tiles) < pieces; i = mote_share_claim(p))
+		project_pieces(p, layer, x, (struct piece){n, n + 1, i % tiles * MOTE_TILE_ROWS,
+							   p->few ? p->rows : least((i % tiles + 1) * MOTE_TILE_ROWS, p->rows)});
+	if (p->few)
+		fetch_first_segment(p, layer);
+	mote_share_barrier(p);
+}
+
+/* ---- attention ---- */
+
+/* A piece of attention to few rows: one segment, so that threads share out even a single row's positions. */
+struct segment {
+	const struct mote_block *b;
+	uint32_t index, segment, kv_head; /* index: within the block */
+};
+
+static uint32_t block_segments(const struct mote_pass *p, const struct mote_block *b)
+{
+	return b->segments * p->config->kv_heads;
+}
+
+/* Segments that a thread need not claim: those from thread * attention_share() on. */
+static uint32_t attention_share(const struct mote_pass *p)
+{
+	uint32_t pieces = 0;
+
+	for (uint32_t b = 0; b < p->s->blocks; b++)
+		pieces += block_segments(p, &p->s->block[b]);
+	return sure_share(p, pieces, 6);
+}
+
+/* Segment i of all blocks; false: there is none. */
+static bool find_segment(const struct mote_pass *p, uint32_t i, struct segment *found)
+{
+	for (const struct mote_block *b = p->s->block; b < p->s->block + p->s->blocks; b++) {
+		if (i < block_segments(p, b)) {
+			*found = (struct segment){.b = b, .index = i, .segment = i / p->config->kv_heads,
+						  .kv_head = i % p->config->kv_heads};
+			return true;
+		}
+		i -= block_segments(p, b);
+	}
+	return false;
+}
+
+static struct mote_kv kv_of_segment(const struct mote_pass *p, const struct segment *at, uint32_t layer)
+{
+	return mote_kv_cache_head(&p->s->cache, at->b->sequence, at->segment, layer, at->kv_head);
+}
+
+/* What this thread will attend to first. */
+static void fetch_first_segment(struct mote_pass *p, uint32_t layer)
+{
+	const uint32_t share = attention_share(p);
+	struct segment first;
+	struct mote_kv kv;
+
+	if (!find_segment(p, share ? p->thread * share : p->thread, &first))
+		return;
+	kv = kv_of_segment(p, &first, layer);
+	mote_kv_fetch(&kv, least(first.b->position - first.segment * MOTE_SEGMENT_POSITIONS, MOTE_SEGMENT_POSITIONS));
+}
+
+/* softmax(q K^T / sqrt(head_dim)) V over one segment of positions, for the query heads of one KV head.
+ * next: NULL, or the part of the cache that this thread will read after this one. */
+static void attend_segment(struct mote_pass *p, const struct segment *at, uint32_t layer, const uint8_t *next, float *part)
+{
+	struct mote_session *s = p->s;
+	struct mote_kv kv = kv_of_segment(p, at, layer);
+	struct mote_attention a = {.kv = &kv, .q = &s->query, .row = (at->kv_head * p->rows + at->b->row) * s->group,
+				   .rows = at->b->rows, .group = s->group,
+				   .position = at->b->position - at->segment * MOTE_SEGMENT_POSITIONS,
+				   .scale = s->score_scale};
+
+	kv.next = next;
+	kv.next_bytes = s->cache.head_bytes;
+	mote_attention_segment(p->k, &a, 0, part);
+}
+
+/* The merged state of a block's query heads of one KV head, to their columns of y. */
+static void finish_attention(struct mote_pass *p, const struct mote_block *b, uint32_t kv_head, const float *state,
+			     struct mote_activations *y)
+{
+	uint32_t group = p->s->group, dim = p->config->head_dim;
+
+	for (uint32_t r = 0; r < b->rows; r++)
+		for (uint32_t i = 0; i < group; i++)
+			mote_attention_finish(state + (r * group + i) * p->s->part_floats, dim,
+					      y->x + (b->row + r) * y->stride + (size_t)(kv_head * group + i) * dim);
+}
+
+/* Few rows: every thread merges the parts of all segments for itself. */
+static void merge_parts(struct mote_pass *p, const struct mote_block *b, uint32_t kv_head, struct mote_activations *y)
+{
+	struct mote_session *s = p->s;
+	uint32_t n = b->rows * s->group, dim = p->config->head_dim;
+
+	mote_attention_clear(p->own->state, n, dim);
+	for (uint32_t segment = 0; segment < b->segments; segment++) {
+		size_t index = (size_t)segment * p->config->kv_heads + kv_head;
+
+		mote_attention_merge(p->k, p->own->state, s->parts + (b->first_part + index * n) * s->part_floats, n, dim);
+	}
+	finish_attention(p, b, kv_head, p->own->state, y);
+}
+
+/* Few rows: a piece is one segment; a thread's first `share` pieces follow each other, the rest is claimed. While a
+ * segment is computed the one after it is fetched, which for claimed pieces is a guess: the others take turns. */
+static const struct mote_activations *attend_few(struct mote_pass *p, uint32_t layer, bool quantized)
+{
+	struct mote_session *s = p->s;
+	struct mote_activations *y = &p->own->attended;
+	const uint32_t share = attention_share(p), claimed = p->threads * share;
+	struct segment now, next;
+
+	for (uint32_t n = 0;; n++) {
+		uint32_t i = n < share ? p->thread * share + n : claimed + mote_share_claim(p);
+		uint32_t then = n + 1 < share ? i + 1 : n + 1 == share ? claimed + p->thread : i + p->threads;
+
+		if (!find_segment(p, i, &now))
+			break;
+		attend_segment(p, &now, layer, find_segment(p, then, &next) ? kv_of_segment(p, &next, layer).k_data : NULL,
+			       s->parts + (now.b->first_part + (size_t)now.index * now.b->rows * s->group) * s->part_floats);
+	}
+	mote_share_barrier(p);
+	for (const struct mote_block *b = s->block; b < s->block + s->blocks; b++)
+		for (uint32_t kv_head = 0; kv_head < p->config->kv_heads; kv_head++)
+			merge_parts(p, b, kv_head, y);
+	if (quantized)
+		mote_activations_quantize(p->k, y, 0, p->rows);
+	return y;
+}
+
+/* Many rows: a piece is one block and KV head with all its segments; the last blocks, the longest, come first. */
+static const struct mote_activations *attend_many(struct mote_pass *p, uint32_t layer, bool quantized)
+{
+	struct mote_session *s = p->s;
+	uint32_t kv_heads = p->config->kv_heads;
+
+	for (uint32_t i = mote_share_claim(p); i < s->blocks * kv_heads; i = mote_share_claim(p)) {
+		struct segment at = {.b = &s->block[s->blocks - 1 - i / kv_heads], .kv_head = i % kv_heads};
+		uint32_t n = at.b->rows * s->group;
+
+		mote_attention_clear(p->own->state, n, p->config->head_dim);
+		for (; at.segment < at.b->segments; at.segment++) {
+			attend_segment(p, &at, layer, NULL, p->own->part);
+			mote_attention_merge(p->k, p->own->state, p->own->part, n, p->config->head_dim);
+		}
+		finish_attention(p, at.b, at.kv_head, p->own->state, &s->attended);
+	}
+	mote_share_barrier(p);
+	if (quantized) {
+		for (uint32_t r = mote_share_claim(p); r < p->rows; r = mote_share_claim(p))
+			mote_activations_quantize(p->k, &s->attended, r, r + 1);
+		mote_share_barrier(p);
+	}
+	return &s->attended;
+}
+
+const struct mote_activations *mote_share_attend(struct mote_pass *p, uint32_t layer, bool quantized)
+{
+	return p->few ? attend_few(p, layer, quantized) : attend_many(p, layer, quantized);
+}

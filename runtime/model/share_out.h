@@ -1,0 +1,43 @@
+/* How the work of a forward pass is shared out among threads: products, the projections to queries, keys and values,
+ * and attention. Every thread calls the same functions in the same order. Internal to runtime/model.
+ *
+ * No sum depends on how the work is cut (kernels.h). For few rows a thread knows most of its share beforehand and claims
+ * only a rest; for many rows threads claim all pieces.
+ */
+#ifndef MOTE_RUNTIME_SHARE_OUT_H
+#define MOTE_RUNTIME_SHARE_OUT_H
+
+#include "runtime/model/workspace.h"
+
+/* One thread's view of a forward pass. */
+struct mote_pass {
+	struct mote_session *s;
+	const struct mote_config *config;
+	const struct mote_kernels *k;
+	struct mote_scratch *own;
+	uint32_t thread, threads, rows; /* thread 0 is the calling one */
+	bool few;                       /* rows <= MOTE_FEW_ROWS */
+};
+
+/* 0, 1, 2 ... each to one thread, between two barriers. */
+static inline uint32_t mote_share_claim(struct mote_pass *p)
+{
+	return mote_pool_claim(p->s->pool);
+}
+
+static inline void mote_share_barrier(struct mote_pass *p)
+{
+	mote_pool_barrier(p->s->pool);
+}
+
+/* This thread's share of a product of n rows. No barrier. */
+void mote_share_multiply(struct mote_pass *p, const struct mote_matmul *job, uint32_t n);
+
+/* query = rope(Wq x) and cache = rope(Wk x), Wv x. Ends with a barrier. */
+void mote_share_project(struct mote_pass *p, uint32_t layer, const struct mote_activations *x);
+
+/* softmax(q K^T / sqrt(head_dim)) V of all rows, quantized where a quantized matrix reads it: valid on this thread
+ * for few rows, on all for many. Barriers inside. */
+const struct mote_activations *mote_share_attend(struct mote_pass *p, uint32_t layer, bool quantized);
+
+#endif
