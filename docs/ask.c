@@ -38,12 +38,13 @@ static enum mote_status ask(const struct mote_model *model, const char *question
 
 	/* The messages through the model's own template; then token after token. */
 	if ((status = mote_tokenizer_open(section, bytes, &tokenizer, error)) ||
-	    (status = mote_chat_encode(metadata, &request, tokenizer, &prompt, error)) ||
+	    (status = mote_chat_encode(metadata, &request, tokenizer, &prompt, &options.reasoning_open, error)) ||
 	    (status = mote_session_open(model, &machine, &session, error)) ||
 	    (status = mote_scheduler_open(session, NULL, &scheduler, error)) ||
 	    (status = mote_sampler_open(&sampling, model->config.vocab, &options.sampler, error)))
 		goto end;
 	options.tokenizer = tokenizer;
+	options.metadata = metadata;
 	options.prompt = &prompt;
 	options.context_tokens = mote_session_context(session);
 	status = mote_answer_generate(scheduler, &options, &answer, error);

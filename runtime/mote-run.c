@@ -11,6 +11,7 @@
 #include "format/tool/options.h"
 #include "runtime/chat/chat.h"
 #include "runtime/generate/answer.h"
+#include "runtime/generate/logit_row.h"
 
 #define MOTE_RUN "mote-run"
 #define BATCH_ROWS 512u
@@ -117,6 +118,7 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *a)
 /* One prompt and what came of it. */
 struct turn {
 	struct mote_ids prompt;
+	bool reasoning_open;         /* the prompt ends inside reasoning */
 	struct mote_answer answer;
 	struct mote_logit *top;      /* [vocab] of the first step, or NULL */
 	size_t prompt_computed;      /* tokens that the cache did not hold */
@@ -262,31 +264,33 @@ static void print_speed(const struct run *r, const struct turn *turn)
 
 static enum mote_status print_json(const struct run *r, struct turn *turn, struct mote_error *error)
 {
-	cJSON *json = mote_answer_json(&turn->answer, &turn->prompt), *timings, *logits;
+	struct mote_json_builder b = {0};
+	cJSON *json = mote_json_new_object(&b), *timings, *logits;
 	enum mote_status status;
 
-	cJSON_AddNumberToObject(json, "seed", (double)r->arguments->sampler.seed);
-	timings = cJSON_AddObjectToObject(json, "timings");
-	cJSON_AddNumberToObject(timings, "load_ms", r->load_seconds * 1e3);
-	cJSON_AddNumberToObject(timings, "prompt_tokens", (double)turn->prompt.count);
-	cJSON_AddNumberToObject(timings, "prompt_ms", turn->prompt_seconds * 1e3);
-	cJSON_AddNumberToObject(timings, "prompt_tokens_per_second", rate(turn->prompt_computed, turn->prompt_seconds));
-	cJSON_AddNumberToObject(timings, "predicted_tokens", (double)turn->answer.ids.count);
-	cJSON_AddNumberToObject(timings, "predicted_ms", turn->predict_seconds * 1e3);
-	cJSON_AddNumberToObject(timings, "predicted_tokens_per_second", decode_rate(turn));
-	cJSON_AddNumberToObject(timings, "threads", mote_session_threads(r->session));
-	cJSON_AddStringToObject(timings, "isa", mote_session_isa(r->session));
+	mote_answer_add_json(&b, json, &turn->answer, &turn->prompt);
+	mote_json_add_number(&b, json, "seed", (double)r->arguments->sampler.seed);
+	timings = mote_json_add_object(&b, json, "timings");
+	mote_json_add_number(&b, timings, "load_ms", r->load_seconds * 1e3);
+	mote_json_add_number(&b, timings, "prompt_tokens", (double)turn->prompt.count);
+	mote_json_add_number(&b, timings, "prompt_ms", turn->prompt_seconds * 1e3);
+	mote_json_add_number(&b, timings, "prompt_tokens_per_second", rate(turn->prompt_computed, turn->prompt_seconds));
+	mote_json_add_number(&b, timings, "predicted_tokens", (double)turn->answer.ids.count);
+	mote_json_add_number(&b, timings, "predicted_ms", turn->predict_seconds * 1e3);
+	mote_json_add_number(&b, timings, "predicted_tokens_per_second", decode_rate(turn));
+	mote_json_add_number(&b, timings, "threads", mote_session_threads(r->session));
+	mote_json_add_text(&b, timings, "isa", mote_session_isa(r->session));
 	if (r->arguments->logits) {
-		logits = cJSON_AddArrayToObject(json, "logits");
+		logits = mote_json_add_array(&b, json, "logits");
 		for (uint32_t i = 0; i < r->arguments->logits && i < r->model->config.vocab; i++) {
-			cJSON *item = cJSON_CreateObject();
+			cJSON *item = mote_json_add_object(&b, logits, NULL);
 
-			cJSON_AddNumberToObject(item, "id", turn->top[i].id);
-			cJSON_AddNumberToObject(item, "logit", (double)turn->top[i].logit);
-			cJSON_AddItemToArray(logits, item);
+			mote_json_add_number(&b, item, "id", turn->top[i].id);
+			mote_json_add_number(&b, item, "logit", (double)turn->top[i].logit);
 		}
 	}
-	status = mote_console_print_json(json, error);
+	if ((status = mote_json_finish(&b, &json, "the answer as JSON", error)) == MOTE_OK)
+		status = mote_console_print_json(json, error);
 	cJSON_Delete(json);
 	return status;
 }
@@ -315,7 +319,7 @@ static int32_t take(void *user, const float *logits)
 	if (a->turn->answer.ids.count == 0) {
 		a->turn->prompt_seconds = mote_console_seconds() - a->started;
 		a->started += a->turn->prompt_seconds;
-		if (a->run->arguments->logits && !(a->turn->top = mote_sampler_sorted(logits, vocab))) {
+		if (a->run->arguments->logits && !(a->turn->top = mote_logit_row_sorted(logits, vocab))) {
 			a->no_memory = true;
 			return MOTE_ENDED;
 		}
@@ -329,7 +333,8 @@ static enum mote_status answer_turn(struct run *r, struct turn *turn, bool conti
 	struct mote_answer_options wanted = {.config = &r->model->config, .tokenizer = r->tokenizer, .sampler = r->sampler,
 					      .prompt = &turn->prompt, .most_tokens = r->arguments->predict,
 					      .context_tokens = mote_session_context(r->session),
-					      .continues_text = continues_text, .show = show, .user = r};
+					      .continues_text = continues_text, .reasoning_open = turn->reasoning_open,
+					     .metadata = mote_container_metadata(r->model->container), .show = show, .user = r};
 	struct asking asking = {.run = r, .turn = turn, .started = mote_console_seconds()};
 	uint64_t held = mote_scheduler_counts(r->scheduler).shared_rows, ticket;
 	enum mote_status status;
@@ -372,12 +377,23 @@ static bool add_message(cJSON *messages, const char *role, const char *content)
 	       cJSON_AddStringToObject(message, "content", content) && cJSON_AddItemToArray(messages, message);
 }
 
-static enum mote_status encode_chat(const struct run *r, const cJSON *messages, struct mote_ids *ids,
+static enum mote_status encode_chat(const struct run *r, const cJSON *messages, struct turn *turn,
 				    struct mote_error *error)
 {
 	return mote_chat_encode(mote_container_metadata(r->model->container),
 				&(struct mote_chat_request){.messages = messages, .now = (int64_t)time(NULL)}, r->tokenizer,
-				ids, error);
+				&turn->prompt, &turn->reasoning_open, error);
+}
+
+/* A prompt that is taken as it is may end inside reasoning, too. */
+static enum mote_status encode_raw(const struct run *r, const char *prompt, size_t bytes, struct turn *turn,
+				   struct mote_error *error)
+{
+	struct mote_reasoning_tags tags =
+		mote_reasoning_tags_read(mote_container_metadata(r->model->container), r->tokenizer);
+
+	turn->reasoning_open = mote_reasoning_is_open(&tags, prompt, bytes);
+	return mote_tokenizer_encode(r->tokenizer, prompt, bytes, MOTE_ENCODE_ADD_SPECIAL, &turn->prompt, error);
 }
 
 /* One prompt, one answer. */
@@ -398,9 +414,9 @@ static enum mote_status run_prompt(struct run *r, const char *prompt, size_t byt
 		if ((a->system && !add_message(messages, "system", a->system)) || !add_message(messages, "user", prompt))
 			status = mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
 		else
-			status = encode_chat(r, messages, &turn.prompt, error);
+			status = encode_chat(r, messages, &turn, error);
 	} else if (status == MOTE_OK) {
-		status = mote_tokenizer_encode(r->tokenizer, prompt, bytes, MOTE_ENCODE_ADD_SPECIAL, &turn.prompt, error);
+		status = encode_raw(r, prompt, bytes, &turn, error);
 	}
 	if (status == MOTE_OK)
 		status = answer_turn(r, &turn, !chat, error);
@@ -434,7 +450,7 @@ static enum mote_status chat_turn(struct run *r, cJSON *messages, struct mote_er
 	uint32_t context = mote_session_context(r->session);
 	struct turn turn = {0};
 	bool kept = false;
-	enum mote_status status = encode_chat(r, messages, &turn.prompt, error);
+	enum mote_status status = encode_chat(r, messages, &turn, error);
 
 	if (status == MOTE_OK && turn.prompt.count > context) {
 		fprintf(stderr, "[%zu tokens do not fit into the context of %u; /clear begins a new conversation]\n",

@@ -24,6 +24,7 @@
 #include "runtime/chat/chat.h"
 #include "runtime/chat/reasoning.h"
 #include "runtime/generate/sampler.h"
+#include "runtime/generate/logit_row.h"
 #include "runtime/generate/scheduler.h"
 #include "runtime/template/template.h"
 #include "runtime/tokenizer/tokenizer.h"

@@ -4,15 +4,28 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "runtime/chat/reasoning.h"
+#include "runtime/generate/logit_row.h"
 #include "runtime/generate/sampler.h"
 
 enum { DRAWS = 100000 };
+
+/* The next token, which there is. */
+static int32_t next(struct mote_sampler *s, const float *logits)
+{
+	struct mote_error error = {0};
+	int32_t id = -1;
+
+	if (mote_sampler_next(s, logits, &id, &error))
+		fail_msg("%s", error.message);
+	return id;
+}
 
 /* How often each of vocab (<= 16) tokens is drawn. */
 static void draw(struct mote_sampler_options options, const float *logits, uint32_t vocab, double share[16])
@@ -24,7 +37,7 @@ static void draw(struct mote_sampler_options options, const float *logits, uint3
 		fail_msg("%s", error.message);
 	memset(share, 0, 16 * sizeof *share);
 	for (int i = 0; i < DRAWS; i++) {
-		int32_t id = mote_sampler_next(s, logits);
+		int32_t id = next(s, logits);
 		assert_in_range(id, 0, vocab - 1);
 		share[id] += 1.0 / DRAWS;
 	}
@@ -155,7 +168,7 @@ static void test_against_sorting(void **state)
 		assert_int_equal(mote_sampler_open(&o, VOCAB, &s, NULL), MOTE_OK);
 		memset(drawn, 0, sizeof drawn);
 		for (int i = 0; i < 1000; i++) {
-			int32_t id = mote_sampler_next(s, logits);
+			int32_t id = next(s, logits);
 			seen += !drawn[id];
 			drawn[id] = 1;
 			assert_true(logits[id] >= logits[last]); /* nothing beyond the cut is ever drawn */
@@ -173,17 +186,56 @@ static void test_greedy(void **state)
 
 	(void)state;
 	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 0, .top_p = 1}, 4, &s, NULL), MOTE_OK);
-	assert_int_equal(mote_sampler_next(s, (float[]){1, 3, 3, 2}), 1);
-	assert_int_equal(mote_sampler_next(s, (float[]){NAN, -5, NAN, -4}), 3);
-	assert_int_equal(mote_sampler_next(s, (float[]){NAN, NAN, NAN, NAN}), 0);
-	assert_int_equal(mote_sampler_next(s, (float[]){-INFINITY, -INFINITY, 0, INFINITY}), 3);
+	assert_int_equal(next(s, (float[]){1, 3, 3, 2}), 1);
+	assert_int_equal(next(s, (float[]){-4, -5, -6, -4}), 0);
 	mote_sampler_close(s);
-	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1}, 4, &s, NULL), MOTE_OK);
-	for (int i = 0; i < 1000; i++) {
-		assert_int_equal(mote_sampler_next(s, (float[]){NAN, -5, NAN, -INFINITY}), 1);
-		assert_int_equal(mote_sampler_next(s, (float[]){-5, -5, INFINITY, 0}), 2);
-	}
-	mote_sampler_close(s);
+}
+
+/* A row with NaN or infinity is an error, greedy or not, wherever in the row it is. */
+static void test_broken_logits(void **state)
+{
+	enum { VOCAB = 37 };
+	static const float broken[] = {NAN, INFINITY, -INFINITY};
+	float logits[VOCAB] = {0};
+
+	(void)state;
+	for (int greedy = 0; greedy < 2; greedy++)
+		for (size_t k = 0; k < 3; k++)
+			for (int at = 0; at < VOCAB; at++) {
+				struct mote_sampler_options o = {.temperature = greedy ? 0 : 1, .top_p = 1};
+				struct mote_sampler *s;
+				struct mote_error error = {0};
+				char token[32];
+				int32_t id = -7;
+
+				assert_int_equal(mote_sampler_open(&o, VOCAB, &s, NULL), MOTE_OK);
+				logits[at] = broken[k];
+				assert_int_equal(mote_sampler_next(s, logits, &id, &error), MOTE_ERROR_CORRUPT);
+				snprintf(token, sizeof token, "token %d is", at);
+				assert_non_null(strstr(error.message, token));
+				assert_int_equal(id, -7);
+				logits[at] = 0;
+				next(s, logits);
+				mote_sampler_close(s);
+			}
+}
+
+static void test_argmax(void **state)
+{
+	float logits[100];
+
+	(void)state;
+	for (uint32_t vocab = 1; vocab <= 100; vocab++)
+		for (uint32_t at = 0; at < vocab; at++) {
+			for (uint32_t i = 0; i < vocab; i++)
+				logits[i] = -3;
+			logits[at] = -1;
+			if (at + 3 < vocab)
+				logits[at + 3] = -1;
+			assert_int_equal(mote_logit_row_argmax(logits, vocab), at);
+		}
+	assert_int_equal(mote_logit_row_argmax((float[]){NAN, -5, NAN, -4}, 4), 3);
+	assert_int_equal(mote_logit_row_argmax((float[]){NAN, NAN}, 2), 0);
 }
 
 static void test_seed(void **state)
@@ -198,9 +250,9 @@ static void test_seed(void **state)
 	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1, .seed = 42}, 5, &b, NULL), 0);
 	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1, .seed = 43}, 5, &c, NULL), 0);
 	for (int i = 0; i < 1000; i++) {
-		int32_t id = mote_sampler_next(a, logits);
-		assert_int_equal(id, mote_sampler_next(b, logits));
-		same += id == mote_sampler_next(c, logits);
+		int32_t id = next(a, logits);
+		assert_int_equal(id, next(b, logits));
+		same += id == next(c, logits);
 	}
 	assert_in_range(same, 100, 600);
 	mote_sampler_close(a), mote_sampler_close(b), mote_sampler_close(c);
@@ -209,9 +261,14 @@ static void test_seed(void **state)
 
 static void test_bad_options(void **state)
 {
+	static const struct mote_logit_bias beyond = {4, 0}, not_a_number = {0, NAN};
 	static const struct mote_sampler_options bad[] = {
 		{.temperature = -1, .top_p = 1}, {.temperature = NAN, .top_p = 1}, {.temperature = 1, .top_p = 1.5f},
-		{.temperature = 1, .top_p = -0.1f}, {.temperature = 1, .top_p = 1, .min_p = 2}, {.temperature = 1, .top_p = NAN}};
+		{.temperature = 1, .top_p = -0.1f}, {.temperature = 1, .top_p = 1, .typical_p = 2},
+		{.top_p = 1, .biases = 1, .bias = &beyond}, {.top_p = 1, .biases = 1, .bias = &not_a_number},
+		{.top_p = 1, .penalties = {.repetition = -1}}, {.top_p = 1, .penalties = {.repetition = NAN}},
+		{.top_p = 1, .penalties = {.presence = 101}}, {.top_p = 1, .penalties = {.frequency = NAN}},
+		{.top_p = 1, .penalties = {.dry_multiplier = 1}}, {.temperature = 1, .top_p = 1, .min_p = 2}, {.temperature = 1, .top_p = NAN}};
 	struct mote_sampler *s;
 
 	(void)state;
@@ -241,13 +298,125 @@ static void test_recommended(void **state)
 	expect_recommended("{\"temperature\":null,\"top_k\":1e30,\"top_p\":\"1\",\"min_p\":true}", 0.6f, 0, 0.95f, 0);
 }
 
+/* What a bias, a mask and each penalty does to a greedy choice. */
+static void rule_out_third(void *user, float *logits)
+{
+	++*(int *)user;
+	logits[2] = -INFINITY;
+}
+
+static int32_t choose(struct mote_sampler_options o, const float logits[5], const int32_t *history, size_t n)
+{
+	struct mote_sampler *s;
+	int32_t id;
+
+	o.top_p = 1;
+	assert_int_equal(mote_sampler_open(&o, 5, &s, NULL), MOTE_OK);
+	assert_int_equal(mote_sampler_begin(s, (int32_t[]){4, 4, 4}, 3, NULL), MOTE_OK); /* another answer's */
+	assert_int_equal(mote_sampler_begin(s, history, n, NULL), MOTE_OK);
+	id = next(s, logits);
+	mote_sampler_close(s);
+	return id;
+}
+
+static void test_bias_and_mask(void **state)
+{
+	static const float logits[5] = {1, 2, 5, 4, 3};
+	struct mote_logit_bias bias[2] = {{2, -INFINITY}, {0, 3.5f}};
+	int asked = 0;
+	double share[16];
+	int32_t id;
+	struct mote_sampler *s;
+
+	(void)state;
+	assert_int_equal(choose((struct mote_sampler_options){.bias = bias, .biases = 1}, logits, NULL, 0), 3);
+	assert_int_equal(choose((struct mote_sampler_options){.bias = bias, .biases = 2}, logits, NULL, 0), 0);
+	assert_int_equal(choose((struct mote_sampler_options){.mask = rule_out_third, .mask_user = &asked}, logits, NULL, 0), 3);
+	assert_int_equal(asked, 1);
+	draw((struct mote_sampler_options){.temperature = 100, .top_p = 1, .mask = rule_out_third, .mask_user = &asked}, logits,
+	     5, share);
+	assert_true(share[2] == 0 && share[0] > 0.2);
+	/* Nothing is left. */
+	bias[1] = (struct mote_logit_bias){0, -INFINITY};
+	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1, .bias = (struct mote_logit_bias[])
+					   {{0, -INFINITY}, {1, -INFINITY}}, .biases = 2}, 2, &s, NULL), MOTE_OK);
+	assert_int_equal(mote_sampler_next(s, logits, &id, NULL), MOTE_ERROR_ARGUMENT);
+	mote_sampler_close(s);
+}
+
+static void test_penalties(void **state)
+{
+	static const float logits[5] = {-1, -2, 4, 3, 2.5f}, low[5] = {-1, -1.5f, -4, -3, -5};
+	static const int32_t history[] = {2, 3, 2, 0};
+
+	(void)state;
+	/* 4 / 1.2 = 3.33, 3 / 1.2 = 2.5; 4 / 1.7 = 2.35 < 2.5 */
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 1.2f}}, logits, history, 4), 2);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 1.7f}}, logits, history, 4), 4);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 1.7f}}, low, history, 4), 1);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 1.7f, .window = 1}}, logits, history,
+				4), 2); /* only 0 is looked at */
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 0.5f}}, logits, history, 4), 2);
+	/* 2 occurs twice, 3 once: 4 - 2 * 0.6 = 2.8, 3 - 0.6 = 2.4; by presence 3.4 and 2.4 */
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.frequency = 0.6f}}, logits, history, 4), 2);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.frequency = 0.8f}}, logits, history, 4), 4);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.presence = 0.8f}}, logits, history, 4), 2);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.presence = 1.6f}}, logits, history, 4), 4);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.presence = 1.6f, .window = 2}}, logits, history, 4),
+			 3);
+}
+
+static void test_dry(void **state)
+{
+	static const float logits[5] = {0, 0, 4, 3, 0};
+	/* "0 1 2" came, and "0 1" again: 2 would prolong a repetition of two. */
+	static const int32_t history[] = {0, 1, 2, 4, 0, 1}, breaker = 0;
+	struct mote_sampler_options o = {.penalties = {.dry_multiplier = 0.8f, .dry_base = 1.75f, .dry_allowed = 2}};
+
+	(void)state;
+	assert_int_equal(choose(o, logits, history, 6), 2); /* 4 - 0.8 */
+	o.penalties.dry_multiplier = 1.2f;
+	assert_int_equal(choose(o, logits, history, 6), 3);
+	o.penalties.dry_allowed = 3;
+	assert_int_equal(choose(o, logits, history, 6), 2);
+	o.penalties.dry_allowed = 1; /* 1.2 * 1.75 */
+	o.penalties.dry_multiplier = 0.6f;
+	assert_int_equal(choose(o, logits, history, 6), 3);
+	o.penalties.dry_breaker = &breaker;
+	o.penalties.dry_breakers = 1;
+	assert_int_equal(choose(o, logits, history, 6), 2); /* a repetition of one: 0.6 */
+}
+
+/* transformers 4: TypicalLogitsWarper; entropy of p is 1.39, and by the distance from it of -log p the order is 0.25 (0.00),
+ * 0.2 (0.22), 0.4 (0.48), 0.1 (0.91), 0.05 (1.6). */
+static void test_typical(void **state)
+{
+	float logits[5];
+	double share[16];
+
+	(void)state;
+	make_logits(logits);
+	draw((struct mote_sampler_options){.temperature = 1, .top_p = 1, .typical_p = 0.2f}, logits, 5, share);
+	close_to(share, (double[]){0, 0, 0, 0, 1}, 5);
+	draw((struct mote_sampler_options){.temperature = 1, .top_p = 1, .typical_p = 0.4f}, logits, 5, share);
+	close_to(share, (double[]){0, 0, 0.2 / 0.45, 0, 0.25 / 0.45}, 5);
+	draw((struct mote_sampler_options){.temperature = 1, .top_p = 1, .typical_p = 0.5f}, logits, 5, share);
+	close_to(share, (double[]){0, 0.4 / 0.85, 0.2 / 0.85, 0, 0.25 / 0.85}, 5);
+}
+
 static void test_reasoning(void **state)
 {
 	enum { OPEN = 100, CLOSE = 101 };
+	const struct mote_reasoning_tags tags = {"<think>", "</think>", OPEN, CLOSE}, none = {NULL, NULL, -1, -1};
 	struct mote_reasoning r;
+	static const struct {
+		const char *text;
+		bool open;
+	} ends[] = {{"", false}, {"<think>", true}, {"a<think>\n\n", true}, {"<think> and </think>", false},
+		    {"</think><think>x", true}, {"think>", false}, {"<think><think></think>", false}};
 
 	(void)state;
-	r = mote_reasoning_start(OPEN, CLOSE, (int32_t[]){1, 2, 3}, 3);
+	r = mote_reasoning_start(&tags, false);
 	assert_int_equal(mote_reasoning_next(&r, 7), MOTE_PART_ANSWER);
 	assert_int_equal(mote_reasoning_next(&r, OPEN), MOTE_PART_MARKER);
 	assert_int_equal(mote_reasoning_next(&r, 7), MOTE_PART_REASONING);
@@ -255,20 +424,14 @@ static void test_reasoning(void **state)
 	assert_int_equal(mote_reasoning_next(&r, 7), MOTE_PART_REASONING);
 	assert_int_equal(mote_reasoning_next(&r, CLOSE), MOTE_PART_MARKER);
 	assert_int_equal(mote_reasoning_next(&r, 7), MOTE_PART_ANSWER);
-	/* A pair in the system prompt is none of ours; a marker that ends the prompt is. */
-	r = mote_reasoning_start(OPEN, CLOSE, (int32_t[]){OPEN, 5, CLOSE, 6, 7}, 5);
-	assert_int_equal(mote_reasoning_next(&r, 7), MOTE_PART_ANSWER);
-	r = mote_reasoning_start(OPEN, CLOSE, (int32_t[]){OPEN, CLOSE}, 2);
-	assert_int_equal(mote_reasoning_next(&r, 7), MOTE_PART_ANSWER);
-	r = mote_reasoning_start(OPEN, CLOSE, (int32_t[]){6, OPEN}, 2);
+	r = mote_reasoning_start(&tags, true);
 	assert_int_equal(mote_reasoning_next(&r, 7), MOTE_PART_REASONING);
-	r = mote_reasoning_start(OPEN, CLOSE, (int32_t[]){6, OPEN, 198}, 3);
-	assert_int_equal(mote_reasoning_next(&r, 7), MOTE_PART_REASONING);
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		assert_int_equal(mote_reasoning_is_open(&tags, ends[i].text, strlen(ends[i].text)), ends[i].open);
 	/* A model without markers. */
-	r = mote_reasoning_start(-1, -1, (int32_t[]){1}, 1);
+	r = mote_reasoning_start(&none, true);
 	assert_int_equal(mote_reasoning_next(&r, -1), MOTE_PART_ANSWER);
-	r = mote_reasoning_start(OPEN, CLOSE, NULL, 0);
-	assert_int_equal(mote_reasoning_next(&r, 3), MOTE_PART_ANSWER);
+	assert_false(mote_reasoning_is_open(&none, "<think>", 7));
 }
 
 int main(void)
@@ -281,6 +444,12 @@ int main(void)
 		cmocka_unit_test(test_seed),
 		cmocka_unit_test(test_bad_options),
 		cmocka_unit_test(test_recommended),
+		cmocka_unit_test(test_broken_logits),
+		cmocka_unit_test(test_argmax),
+		cmocka_unit_test(test_bias_and_mask),
+		cmocka_unit_test(test_penalties),
+		cmocka_unit_test(test_dry),
+		cmocka_unit_test(test_typical),
 		cmocka_unit_test(test_reasoning),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 
 #include "runtime/chat/chat.h"
 #include "runtime/chat/reasoning.h"
-#include "runtime/generate/sampler.h"
+#include "runtime/generate/logit_row.h"
 #include "runtime/generate/scheduler.h"
 
 static enum mote_status no_memory(struct mote_error *error)
@@ -84,16 +84,13 @@ static enum mote_status add_prompt(const struct mote_model *m, const struct mote
 {
 	const cJSON *metadata = mote_container_metadata(m->container);
 	struct mote_chat_request request = { .messages = messages };
-	struct mote_rendered rendered = { 0 };
 	struct mote_ids ids = { 0 };
 	struct mote_dialogue *grown;
+	bool reasoning_open = false;
 	enum mote_status status;
 
 	if (mote_chat_has_template(metadata)) {
-		status = mote_chat_render(metadata, &request, &rendered, error);
-		if (status == MOTE_OK)
-			status = mote_tokenizer_encode_spans(t, rendered.text, rendered.spans, rendered.n_spans, 0, &ids, error);
-		mote_rendered_free(&rendered);
+		status = mote_chat_encode(metadata, &request, t, &ids, &reasoning_open, error);
 	} else {
 		status = encode_plainly(t, messages, &ids, error);
 	}
@@ -110,7 +107,7 @@ static enum mote_status add_prompt(const struct mote_model *m, const struct mote
 		return no_memory(error);
 	}
 	out->item = grown;
-	out->item[out->n++] = (struct mote_dialogue){ ids.id, (uint32_t)ids.count, (uint32_t)ids.count };
+	out->item[out->n++] = (struct mote_dialogue){ ids.id, (uint32_t)ids.count, (uint32_t)ids.count, reasoning_open };
 	return MOTE_OK;
 }
 
@@ -123,10 +120,16 @@ enum mote_status mote_answers_read(const struct mote_model *m, const char *text,
 	unsigned line = 1;
 	enum mote_status status;
 
-	*out = (struct mote_answers){ 0 };
+	*out = (struct mote_answers){ .open = -1, .close = -1 };
 	if (!section)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer", mote_container_path(m->container));
 	status = mote_tokenizer_open(section, section_bytes, &t, error);
+	if (status == MOTE_OK) {
+		struct mote_reasoning_tags tags = mote_reasoning_tags_read(mote_container_metadata(m->container), t);
+
+		out->open = tags.open_id;
+		out->close = tags.close_id;
+	}
 	for (const char *at = text; status == MOTE_OK && at < text + bytes; line++) {
 		const char *end = memchr(at, '\n', (size_t)(text + bytes - at));
 		size_t length = (size_t)((end ? end : text + bytes) - at);
@@ -158,6 +161,7 @@ enum mote_status mote_answers_read(const struct mote_model *m, const char *text,
 struct answering {
 	const struct mote_model *model;
 	uint32_t most_tokens, context, done;
+	struct mote_error error; /* of what the scheduler's call of take() did */
 };
 
 struct answered {
@@ -178,8 +182,10 @@ static int32_t take(void *user, const float *logits)
 	struct answered *one = user;
 	struct answering *a = one->all;
 	struct mote_dialogue *d = one->dialogue;
-	int32_t id = mote_sampler_argmax(logits, a->model->config.vocab);
+	int32_t id = mote_logit_row_argmax(logits, a->model->config.vocab);
 
+	if (mote_logit_row_check(logits, a->model->config.vocab, &a->error))
+		return MOTE_ENDED;
 	d->id[d->count++] = id;
 	if (!ends(&a->model->config, id) && d->count - d->prompt < a->most_tokens && d->count < a->context)
 		return id;
@@ -226,6 +232,8 @@ enum mote_status mote_answers_fill(struct mote_answers *answers, const struct mo
 	}
 	while (status == MOTE_OK && a.done < answers->n) {
 		status = mote_scheduler_step(scheduler, error);
+		if (status == MOTE_OK && a.error.code)
+			status = mote_error_set(error, a.error.code, "%s", a.error.message);
 		if (status == MOTE_OK && progress && !progress->update(progress->user, a.done, answers->n))
 			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	}
@@ -237,17 +245,9 @@ enum mote_status mote_answers_fill(struct mote_answers *answers, const struct mo
 
 /* ---- comparison ---- */
 
-static int32_t special_id(const struct mote_model *m, const char *text)
-{
-	const cJSON *id = mote_json_get(mote_json_get(mote_json_get(mote_container_metadata(m->container), "tokens"), "special"),
-					text);
-	return cJSON_IsNumber(id) ? (int32_t)id->valuedouble : -1;
-}
-
 void mote_behaviour_compare(const struct mote_model *m, const struct mote_answers *model,
 			    const struct mote_answers *reference, struct mote_behaviour *out)
 {
-	int32_t open = special_id(m, "<think>"), close = special_id(m, "</think>");
 	uint64_t same_tokens = 0, reference_tokens = 0, tokens = 0;
 
 	*out = (struct mote_behaviour){ .prompts = model->n };
@@ -255,7 +255,7 @@ void mote_behaviour_compare(const struct mote_model *m, const struct mote_answer
 		const struct mote_dialogue *d = &model->item[i], *e = &reference->item[i];
 		const int32_t *a = d->id + d->prompt, *b = e->id + e->prompt;
 		uint32_t n_a = d->count - d->prompt, n_b = e->count - e->prompt, same = 0;
-		struct mote_reasoning r = mote_reasoning_start(open, close, d->id, d->prompt);
+		struct mote_reasoning r = { model->open, model->close, d->reasoning_open };
 		bool thinking = r.inside;
 
 		while (same < n_a && same < n_b && a[same] == b[same])

@@ -12,8 +12,10 @@ struct mote_answers {
 	struct mote_dialogue {
 		int32_t *id;            /* owned: prompt, then answer */
 		uint32_t prompt, count; /* ids of the prompt; of both */
+		bool reasoning_open;    /* the prompt ends inside reasoning */
 	} *item;                        /* [n] */
 	uint32_t n;
+	int32_t open, close;            /* ids of the tags of reasoning; -1: the model has no such tokens */
 };
 void mote_answers_free(struct mote_answers *a);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/generate/logit_row.h"
 #include "runtime/generate/scheduler.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/chat/chat.h"
@@ -293,6 +294,8 @@ static int32_t take(void *user, const float *logits)
 	struct writer *w = d->writer;
 	enum phase before = d->phase;
 
+	if (w->status == MOTE_OK)
+		w->status = mote_logit_row_check(logits, w->model->config.vocab, &w->error);
 	if (w->status == MOTE_OK)
 		w->status = take_token(w, d, draw(w, logits, &d->random), &w->error);
 	if (w->status == MOTE_OK && d->phase == before)

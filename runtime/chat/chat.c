@@ -86,14 +86,28 @@ enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_
 	return status;
 }
 
-enum mote_status mote_chat_encode(const cJSON *metadata, const struct mote_chat_request *request,
-				  const struct mote_tokenizer *tokenizer, struct mote_ids *ids, struct mote_error *error)
+bool mote_chat_opens_reasoning(const struct mote_reasoning_tags *tags, const struct mote_rendered *rendered)
 {
+	size_t begin = 0;
+
+	for (size_t i = 0; i < rendered->n_spans; i++)
+		if (rendered->spans[i].plain)
+			begin = rendered->spans[i].end;
+	return mote_reasoning_is_open(tags, rendered->text + begin, rendered->bytes - begin);
+}
+
+enum mote_status mote_chat_encode(const cJSON *metadata, const struct mote_chat_request *request,
+				  const struct mote_tokenizer *tokenizer, struct mote_ids *ids, bool *reasoning_open,
+				  struct mote_error *error)
+{
+	struct mote_reasoning_tags tags = mote_reasoning_tags_read(metadata, tokenizer);
 	struct mote_rendered rendered;
 	enum mote_status status = mote_chat_render(metadata, request, &rendered, error);
 
 	if (status == MOTE_OK)
 		status = mote_tokenizer_encode_spans(tokenizer, rendered.text, rendered.spans, rendered.n_spans, 0, ids, error);
+	if (reasoning_open)
+		*reasoning_open = status == MOTE_OK && mote_chat_opens_reasoning(&tags, &rendered);
 	mote_rendered_free(&rendered);
 	return status;
 }

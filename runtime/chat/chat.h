@@ -4,6 +4,7 @@
 #ifndef MOTE_RUNTIME_CHAT_H
 #define MOTE_RUNTIME_CHAT_H
 
+#include "runtime/chat/reasoning.h"
 #include "runtime/template/template.h"
 
 struct mote_chat_request {
@@ -20,9 +21,15 @@ struct mote_chat_request {
 enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_request *request,
 				  struct mote_rendered *out, struct mote_error *error);
 
-/* Renders and encodes: appends the ids of the conversation to *ids. */
+/* Whether the rendered text ends inside reasoning: behind the last text of a message, in the template's own generation
+ * prompt, a tag opens it. */
+bool mote_chat_opens_reasoning(const struct mote_reasoning_tags *tags, const struct mote_rendered *rendered);
+
+/* Renders and encodes: appends the ids of the conversation to *ids.
+ *   reasoning_open  mote_chat_opens_reasoning() of it, may be NULL */
 enum mote_status mote_chat_encode(const cJSON *metadata, const struct mote_chat_request *request,
-				  const struct mote_tokenizer *tokenizer, struct mote_ids *ids, struct mote_error *error);
+				  const struct mote_tokenizer *tokenizer, struct mote_ids *ids, bool *reasoning_open,
+				  struct mote_error *error);
 
 /* True when the metadata holds a template. */
 bool mote_chat_has_template(const cJSON *metadata);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/generate/stop.h"
+
 struct text_room {
 	size_t text, reasoning;
 };
@@ -10,18 +12,23 @@ struct text_room {
 struct mote_answer_state {
 	struct mote_answer_options options;
 	struct mote_reasoning reasoning;
+	struct mote_reasoning_tags tags;
 	struct mote_detokenizer detokenizer;
+	struct mote_stop *stop;   /* finds stop texts, then the tags that are text; NULL without any */
+	struct mote_ids forced;   /* the closing tag, once reasoning has become too long */
+	size_t forced_taken;
+	size_t thought;           /* tokens of reasoning */
 	struct text_room room;
 	enum mote_reasoning_part part;
 	size_t most;       /* tokens */
 	bool after_marker; /* and no text since */
+	bool stopped;      /* by a text */
 	bool ended;
 };
 
-static void fail(struct mote_answer *a, enum mote_status status)
+static void fail_memory(struct mote_answer *a)
 {
-	if (status == MOTE_ERROR_MEMORY)
-		mote_error_set(&a->error, status, "no memory for the answer");
+	mote_error_set(&a->error, MOTE_ERROR_MEMORY, "no memory for the answer");
 }
 
 static bool append(char **text, size_t *count, size_t *room, const char *bytes, size_t n)
@@ -41,17 +48,11 @@ static bool append(char **text, size_t *count, size_t *room, const char *bytes, 
 	return true;
 }
 
-static void take_text(struct mote_answer *a, const char *piece, size_t n)
+static void keep_text(struct mote_answer *a, const char *piece, size_t n)
 {
 	struct mote_answer_state *s = a->state;
 	bool kept;
 
-	while (s->after_marker && n && (*piece == ' ' || *piece == '\n')) {
-		piece++;
-		n--;
-	}
-	if (!n)
-		return;
 	s->after_marker = false;
 	if (s->options.show)
 		s->options.show(s->options.user, s->part, piece, n);
@@ -59,7 +60,60 @@ static void take_text(struct mote_answer *a, const char *piece, size_t n)
 		? append(&a->reasoning, &a->reasoning_bytes, &s->room.reasoning, piece, n)
 		: append(&a->text, &a->text_bytes, &s->room.text, piece, n);
 	if (!kept)
-		fail(a, MOTE_ERROR_MEMORY);
+		fail_memory(a);
+}
+
+/* Text of the current part: white space behind a tag goes, NUL becomes U+FFFD. */
+static void take_text(struct mote_answer *a, const char *piece, size_t n)
+{
+	const char *nul;
+
+	while (a->state->after_marker && n && (*piece == ' ' || *piece == '\n')) {
+		piece++;
+		n--;
+	}
+	for (; n && (nul = memchr(piece, 0, n)); n -= (size_t)(nul + 1 - piece), piece = nul + 1) {
+		if (nul > piece)
+			keep_text(a, piece, (size_t)(nul - piece));
+		keep_text(a, "\xef\xbf\xbd", 3);
+	}
+	if (n)
+		keep_text(a, piece, n);
+}
+
+static void enter_part(struct mote_answer_state *s)
+{
+	s->part = s->reasoning.inside ? MOTE_PART_REASONING : MOTE_PART_ANSWER;
+	s->after_marker = true;
+}
+
+/* Text as it is decoded: stop texts end the answer, tags that are text change its part. */
+static void feed(struct mote_answer *a, const char *piece, size_t n)
+{
+	struct mote_answer_state *s = a->state;
+	int found, texts = (int)s->options.stop_texts;
+
+	if (!s->stop) {
+		take_text(a, piece, n);
+		return;
+	}
+	do {
+		const char *text;
+		size_t bytes;
+
+		if (mote_stop_next(s->stop, piece, n, &found, &text, &bytes, &a->error))
+			return;
+		take_text(a, text, bytes);
+		n = 0;
+		if (found >= 0 && found < texts) {
+			s->stopped = true;
+			return;
+		}
+		if (found >= 0) {
+			s->reasoning.inside = found == texts;
+			enter_part(s);
+		}
+	} while (found >= 0);
 }
 
 static void flush(struct mote_answer *a)
@@ -67,13 +121,13 @@ static void flush(struct mote_answer *a)
 	size_t n;
 	const char *piece = mote_detokenizer_flush(&a->state->detokenizer, &n);
 
-	take_text(a, piece, n);
-}
-
-static void enter_part(struct mote_answer_state *s)
-{
-	s->part = s->reasoning.inside ? MOTE_PART_REASONING : MOTE_PART_ANSWER;
-	s->after_marker = true;
+	if (a->state->stopped)
+		return;
+	feed(a, piece, n);
+	if (a->state->stop && !a->state->stopped) {
+		piece = mote_stop_flush(a->state->stop, &n);
+		take_text(a, piece, n);
+	}
 }
 
 static void take_id(struct mote_answer *a, int32_t id)
@@ -88,7 +142,7 @@ static void take_id(struct mote_answer *a, int32_t id)
 		int32_t *grown = realloc(ids->id, capacity * sizeof *grown);
 
 		if (!grown) {
-			fail(a, MOTE_ERROR_MEMORY);
+			fail_memory(a);
 			return;
 		}
 		ids->id = grown;
@@ -100,14 +154,17 @@ static void take_id(struct mote_answer *a, int32_t id)
 		enter_part(s);
 	} else {
 		piece = mote_detokenizer_next(&s->detokenizer, s->options.tokenizer, id, true, &n);
-		take_text(a, piece, n);
+		feed(a, piece, n);
 	}
 }
 
-static bool is_end(const struct mote_config *c, int32_t id)
+static bool is_end(const struct mote_answer_options *o, int32_t id)
 {
-	for (uint32_t i = 0; i < c->n_eos; i++)
-		if (c->eos[i] == id)
+	for (uint32_t i = 0; !o->ignore_eos && i < o->config->n_eos; i++)
+		if (o->config->eos[i] == id)
+			return true;
+	for (size_t i = 0; i < o->stop_ids; i++)
+		if (o->stop_id[i] == id)
 			return true;
 	return false;
 }
@@ -124,44 +181,91 @@ static size_t most_tokens(const struct mote_answer_options *o)
 	return most;
 }
 
+/* The texts to be found: stop texts, then the tags where they are text. */
+static enum mote_status open_stop(struct mote_answer_state *s, struct mote_error *error)
+{
+	const struct mote_answer_options *o = &s->options;
+	size_t count = o->stop_texts;
+	const char **texts;
+	enum mote_status status;
+
+	if (s->tags.open && (s->tags.open_id < 0 || s->tags.close_id < 0))
+		count += 2;
+	if (!count)
+		return MOTE_OK;
+	texts = malloc(count * sizeof *texts);
+	if (!texts)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %zu stop texts", count);
+	for (size_t i = 0; i < o->stop_texts; i++)
+		texts[i] = o->stop_text[i];
+	if (count > o->stop_texts) {
+		texts[count - 2] = s->tags.open;
+		texts[count - 1] = s->tags.close;
+	}
+	status = mote_stop_open(texts, count, &s->stop, error);
+	free(texts);
+	return status;
+}
+
 enum mote_status mote_answer_open(const struct mote_answer_options *options, struct mote_answer *answer,
 				  struct mote_error *error)
 {
-	int32_t open = mote_tokenizer_find(options->tokenizer, "<think>", 7);
-	int32_t close = mote_tokenizer_find(options->tokenizer, "</think>", 8);
 	struct mote_answer_state *s = calloc(1, sizeof *s);
+	enum mote_status status;
 
 	*answer = (struct mote_answer){.state = s};
 	if (!s)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for an answer");
 	s->options = *options;
 	s->most = most_tokens(options);
-	if (open >= 0 && close >= 0)
-		s->reasoning = mote_reasoning_start(open, close, options->prompt->id, options->prompt->count);
-	else
-		s->reasoning = mote_reasoning_start(-1, -1, NULL, 0);
+	s->tags = mote_reasoning_tags_read(options->metadata, options->tokenizer);
+	s->reasoning = mote_reasoning_start(&s->tags, options->reasoning_open);
 	s->part = MOTE_PART_ANSWER;
 	if (s->reasoning.inside)
 		enter_part(s);
 	s->detokenizer.started = options->continues_text; /* then the first token's leading space is one */
-	return MOTE_OK;
+	if ((status = open_stop(s, error)) == MOTE_OK)
+		status = mote_sampler_begin(options->sampler, options->prompt->id, options->prompt->count, error);
+	if (status)
+		mote_answer_free(answer);
+	return status;
+}
+
+/* The next id: drawn, or the next of a closing tag that must come now. */
+static enum mote_status next_id(struct mote_answer *a, const float *logits, int32_t *id)
+{
+	struct mote_answer_state *s = a->state;
+	enum mote_status status = MOTE_OK;
+
+	if (s->options.think_tokens && s->thought >= s->options.think_tokens && s->reasoning.inside && !s->forced.count) {
+		status = mote_tokenizer_encode(s->options.tokenizer, s->tags.close, strlen(s->tags.close), 0, &s->forced,
+					       &a->error);
+		s->forced_taken = 0;
+	}
+	if (status == MOTE_OK && s->forced_taken < s->forced.count) {
+		*id = s->forced.id[s->forced_taken++];
+		return mote_sampler_accept(s->options.sampler, *id, &a->error);
+	}
+	return status ? status : mote_sampler_next(s->options.sampler, logits, id, &a->error);
 }
 
 int32_t mote_answer_take(struct mote_answer *answer, const float *logits)
 {
 	struct mote_answer_state *s = answer->state;
-	int32_t id;
+	int32_t id = MOTE_ENDED;
 
 	if (s->ended)
 		return MOTE_ENDED;
-	id = mote_sampler_next(s->options.sampler, logits);
-	take_id(answer, id);
-	if (is_end(s->options.config, id))
-		answer->finish = MOTE_FINISH_STOP;
-	else if (answer->ids.count >= s->most)
-		answer->finish = MOTE_FINISH_LENGTH;
-	else if (answer->error.code == MOTE_OK)
-		return id;
+	if (next_id(answer, logits, &id) == MOTE_OK) {
+		s->thought += s->reasoning.inside;
+		take_id(answer, id);
+		if (s->stopped || is_end(&s->options, id))
+			answer->finish = MOTE_FINISH_STOP;
+		else if (answer->ids.count >= s->most)
+			answer->finish = MOTE_FINISH_LENGTH;
+		else if (answer->error.code == MOTE_OK)
+			return id;
+	}
 	mote_answer_end(answer);
 	return MOTE_ENDED;
 }
@@ -181,6 +285,8 @@ void mote_answer_end(struct mote_answer *answer)
 	if (!answer->state || answer->state->ended)
 		return;
 	flush(answer);
+	if (answer->state->stopped) /* by what was held back */
+		answer->finish = MOTE_FINISH_STOP;
 	answer->state->ended = true;
 }
 
@@ -189,6 +295,10 @@ void mote_answer_free(struct mote_answer *answer)
 	mote_ids_free(&answer->ids);
 	free(answer->text);
 	free(answer->reasoning);
+	if (answer->state) {
+		mote_stop_close(answer->state->stop);
+		mote_ids_free(&answer->state->forced);
+	}
 	free(answer->state);
 	*answer = (struct mote_answer){0};
 }
@@ -214,27 +324,26 @@ enum mote_status mote_answer_generate(struct mote_scheduler *scheduler, const st
 	return status;
 }
 
-static void add_ids(cJSON *json, const char *key, const struct mote_ids *ids)
+static void add_ids(struct mote_json_builder *b, cJSON *json, const char *key, const struct mote_ids *ids)
 {
-	cJSON *array = cJSON_AddArrayToObject(json, key);
+	cJSON *array = mote_json_add_array(b, json, key);
 
 	for (size_t i = 0; i < ids->count; i++)
-		cJSON_AddItemToArray(array, cJSON_CreateNumber(ids->id[i]));
+		mote_json_add_number(b, array, NULL, ids->id[i]);
 }
 
-cJSON *mote_answer_json(struct mote_answer *answer, const struct mote_ids *prompt)
+void mote_answer_add_json(struct mote_json_builder *b, cJSON *object, struct mote_answer *answer,
+			  const struct mote_ids *prompt)
 {
-	cJSON *json = cJSON_CreateObject();
 	char *reasoning = answer->reasoning;
 
 	for (size_t n = answer->reasoning_bytes; n && (reasoning[n - 1] == '\n' || reasoning[n - 1] == ' '); n--)
 		reasoning[n - 1] = 0;
-	cJSON_AddStringToObject(json, "text", answer->text ? answer->text : "");
-	cJSON_AddStringToObject(json, "reasoning", reasoning ? reasoning : "");
-	add_ids(json, "ids", &answer->ids);
-	add_ids(json, "prompt_ids", prompt);
-	cJSON_AddStringToObject(json, "finish_reason", mote_finish_name(answer->finish));
-	return json;
+	mote_json_add_text(b, object, "text", answer->text ? answer->text : "");
+	mote_json_add_text(b, object, "reasoning", reasoning ? reasoning : "");
+	add_ids(b, object, "ids", &answer->ids);
+	add_ids(b, object, "prompt_ids", prompt);
+	mote_json_add_text(b, object, "finish_reason", mote_finish_name(answer->finish));
 }
 
 const char *mote_finish_name(enum mote_finish finish)

@@ -5,7 +5,7 @@
 #ifndef MOTE_RUNTIME_ANSWER_H
 #define MOTE_RUNTIME_ANSWER_H
 
-#include "format/json.h"
+#include "format/json_build.h"
 #include "runtime/chat/reasoning.h"
 #include "runtime/generate/sampler.h"
 #include "runtime/generate/scheduler.h"
@@ -21,11 +21,18 @@ enum mote_finish {
 struct mote_answer_options {
 	const struct mote_config *config;      /* for its ends */
 	const struct mote_tokenizer *tokenizer;
+	const cJSON *metadata;                 /* for the tags of its reasoning; NULL: <think> and </think> */
 	struct mote_sampler *sampler;          /* of this answer alone */
 	const struct mote_ids *prompt;         /* what it answers */
 	uint32_t context_tokens;               /* of the session, the prompt included; 0: no limit */
 	uint32_t most_tokens;                  /* 0: no limit */
 	bool continues_text;                   /* the prompt is text to go on with, not a message to answer */
+	bool reasoning_open;                   /* the prompt ends inside reasoning: mote_chat_encode() says so */
+	uint32_t think_tokens;                 /* most tokens of reasoning, then its closing tag is put in; 0: no limit */
+	bool ignore_eos;                       /* the config's ends are none; rule them out by the sampler's bias, too */
+	const int32_t *stop_id;                /* [stop_ids] further ids that end it */
+	const char *const *stop_text;          /* [stop_texts] texts that end it, in answer or reasoning; not shown */
+	size_t stop_ids, stop_texts;
 	/* Asked before each forward pass by mote_answer_generate(), false interrupts; may be NULL. */
 	bool (*proceed)(void *user);
 	/* Each piece of text as it comes, whole UTF-8 characters, ANSWER or REASONING; may be NULL. */
@@ -33,7 +40,8 @@ struct mote_answer_options {
 	void *user;
 };
 
-/* Zero-initialize; free with mote_answer_free(). Texts are NUL-terminated, or NULL when empty. */
+/* Zero-initialize; free with mote_answer_free(). Texts are NUL-terminated, or NULL when empty. A NUL that the model writes
+ * is U+FFFD in them and in what is shown: JSON readers refuse it or end the text there, ours among them. The ids tell. */
 struct mote_answer {
 	struct mote_ids ids;                   /* all that was sampled, markers and the end token included */
 	char *text, *reasoning;
@@ -44,7 +52,7 @@ struct mote_answer {
 };
 
 /* Begins an answer. Special tokens leave no text; white space that follows a marker of reasoning is dropped, it only
- * separates. MOTE_ERROR_MEMORY. */
+ * separates. MOTE_ERROR_MEMORY; MOTE_ERROR_ARGUMENT: a stop text that is empty or not UTF-8. */
 enum mote_status mote_answer_open(const struct mote_answer_options *options, struct mote_answer *answer,
 				  struct mote_error *error);
 
@@ -64,9 +72,10 @@ void mote_answer_free(struct mote_answer *answer);
 enum mote_status mote_answer_generate(struct mote_scheduler *scheduler, const struct mote_answer_options *options,
 				      struct mote_answer *answer, struct mote_error *error);
 
-/* A new object: text, reasoning, ids, prompt_ids, finish_reason. White space at the end of the reasoning, which only
- * separates it from </think>, goes. What there is no memory for is missing; NULL without any. */
-cJSON *mote_answer_json(struct mote_answer *answer, const struct mote_ids *prompt);
+/* Adds text, reasoning, ids, prompt_ids and finish_reason to an object. White space at the end of the reasoning, which only
+ * separates it from its closing tag, goes. */
+void mote_answer_add_json(struct mote_json_builder *b, cJSON *object, struct mote_answer *answer,
+			  const struct mote_ids *prompt);
 
 /* "stop", "length", "interrupted" */
 const char *mote_finish_name(enum mote_finish finish);

@@ -3,7 +3,10 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "runtime/generate/logit_row.h"
+#include "runtime/kernels/exact.h"
 #include "runtime/kernels/kernels.h"
 
 struct candidate {
@@ -18,6 +21,9 @@ struct mote_sampler {
 	uint32_t vocab;
 	float *weight;               /* [vocab] by id, 64-byte aligned */
 	struct candidate *candidate; /* [vocab] */
+	float *adjusted;             /* [vocab] logits with bias, penalties and mask; NULL without any */
+	struct mote_logit_bias *bias;
+	struct mote_penalties *penalties;
 };
 
 /* SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014). */
@@ -55,33 +61,61 @@ struct mote_sampler_options mote_sampler_recommended(const cJSON *generation)
 	return o;
 }
 
+static enum mote_status check_options(const struct mote_sampler_options *o, uint32_t vocab, struct mote_error *error)
+{
+	if (!within(o->temperature, 0, 100))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "temperature %g; expected 0 to 100", (double)o->temperature);
+	if (!within(o->top_p, 0, 1))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "top-p %g; expected 0 to 1", (double)o->top_p);
+	if (!within(o->min_p, 0, 1))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "min-p %g; expected 0 to 1", (double)o->min_p);
+	if (!within(o->typical_p, 0, 1))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "typical-p %g; expected 0 to 1", (double)o->typical_p);
+	for (size_t i = 0; i < o->biases; i++) {
+		if (o->bias[i].id < 0 || (uint32_t)o->bias[i].id >= vocab)
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "bias for token %d; the vocabulary has %u", o->bias[i].id,
+					      vocab);
+		if (!(o->bias[i].bias < INFINITY))
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "bias %g for token %d; expected a number or -infinity",
+					      (double)o->bias[i].bias, o->bias[i].id);
+	}
+	return MOTE_OK;
+}
+
+static bool take_memory(struct mote_sampler *s, const struct mote_sampler_options *o)
+{
+	bool adjusts = s->penalties || o->mask || o->biases;
+
+	s->weight = aligned_alloc(64, ((size_t)s->vocab * sizeof *s->weight + 63) / 64 * 64);
+	s->candidate = malloc(s->vocab * sizeof *s->candidate);
+	s->adjusted = adjusts ? malloc(s->vocab * sizeof *s->adjusted) : NULL;
+	s->bias = malloc((o->biases + 1) * sizeof *s->bias);
+	if (!s->weight || !s->candidate || (adjusts && !s->adjusted) || !s->bias)
+		return false;
+	for (size_t i = 0; i < o->biases; i++)
+		s->bias[i] = o->bias[i];
+	return true;
+}
+
 enum mote_status mote_sampler_open(const struct mote_sampler_options *options, uint32_t vocab,
 				   struct mote_sampler **out, struct mote_error *error)
 {
-	enum mote_status status;
+	enum mote_status status = check_options(options, vocab, error);
 	struct mote_sampler *s;
 
 	*out = NULL;
-	if (!within(options->temperature, 0, 100))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "temperature %g; expected 0 to 100",
-				      (double)options->temperature);
-	if (!within(options->top_p, 0, 1))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "top-p %g; expected 0 to 1", (double)options->top_p);
-	if (!within(options->min_p, 0, 1))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "min-p %g; expected 0 to 1", (double)options->min_p);
+	if (status)
+		return status;
 	s = calloc(1, sizeof *s);
-	if (s) {
-		s->options = *options;
-		s->random = options->seed;
-		s->vocab = vocab;
-		s->weight = aligned_alloc(64, ((size_t)vocab * sizeof *s->weight + 63) / 64 * 64);
-		s->candidate = malloc(vocab * sizeof *s->candidate);
-	}
-	if (!s || !s->weight || !s->candidate) {
-		mote_sampler_close(s);
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory to sample from %u tokens", vocab);
-	}
-	if ((status = mote_kernels_select(NULL, &s->kernels, error))) {
+	if (!s)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a sampler");
+	s->options = *options;
+	s->random = options->seed;
+	s->vocab = vocab;
+	if ((status = mote_penalties_open(&options->penalties, vocab, &s->penalties, error)) == MOTE_OK &&
+	    (status = mote_kernels_select(NULL, &s->kernels, error)) == MOTE_OK && !take_memory(s, options))
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "no memory to sample from %u tokens", vocab);
+	if (status) {
 		mote_sampler_close(s);
 		return status;
 	}
@@ -93,19 +127,29 @@ void mote_sampler_close(struct mote_sampler *s)
 {
 	if (!s)
 		return;
+	mote_penalties_close(s->penalties);
 	free(s->weight);
 	free(s->candidate);
+	free(s->adjusted);
+	free(s->bias);
 	free(s);
 }
 
-int32_t mote_sampler_argmax(const float *logits, uint32_t vocab)
+enum mote_status mote_sampler_accept(struct mote_sampler *s, int32_t id, struct mote_error *error)
 {
-	uint32_t best = 0;
+	return s->penalties ? mote_penalties_accept(s->penalties, id, error) : MOTE_OK;
+}
 
-	for (uint32_t i = 1; i < vocab; i++)
-		if (logits[i] > logits[best] || (logits[best] != logits[best] && logits[i] == logits[i]))
-			best = i;
-	return (int32_t)best;
+enum mote_status mote_sampler_begin(struct mote_sampler *s, const int32_t *ids, size_t count, struct mote_error *error)
+{
+	enum mote_status status = MOTE_OK;
+
+	if (!s->penalties)
+		return MOTE_OK;
+	mote_penalties_forget(s->penalties);
+	for (size_t i = 0; i < count && status == MOTE_OK; i++)
+		status = mote_penalties_accept(s->penalties, ids[i], error);
+	return status;
 }
 
 static int by_falling_weight(const void *left, const void *right)
@@ -169,23 +213,70 @@ static uint32_t select_candidates(struct mote_sampler *s, double all)
 	}
 }
 
-int32_t mote_sampler_next(struct mote_sampler *s, const float *logits)
+static int by_rising_weight(const void *left, const void *right)
 {
-	int32_t best = mote_sampler_argmax(logits, s->vocab);
+	const struct candidate *a = left, *b = right;
+
+	if (a->weight != b->weight)
+		return a->weight > b->weight ? 1 : -1;
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+/* Of n candidates those that typical-p keeps, moved to the front; returns how many. */
+static uint32_t keep_typical(struct mote_sampler *s, uint32_t n)
+{
+	double total = 0, entropy = 0, sum = 0, scale;
+	struct candidate *c = s->candidate;
+	uint32_t positive = 0, kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (c[i].weight > 0)
+			c[positive++] = c[i];
+	for (uint32_t i = 0; i < positive; i++)
+		total += (double)c[i].weight;
+	scale = mote_exact_log(total); /* -log p = scale - log weight */
+	for (uint32_t i = 0; i < positive; i++)
+		entropy += (double)c[i].weight / total * (scale - mote_exact_log((double)c[i].weight));
+	/* While they are sorted, the weight's place holds how far the surprise is from the entropy. */
+	for (uint32_t i = 0; i < positive; i++)
+		c[i].weight = (float)fabs(scale - mote_exact_log((double)c[i].weight) - entropy);
+	qsort(c, positive, sizeof *c, by_rising_weight);
+	while (kept < positive && sum < (double)s->options.typical_p * total)
+		sum += (double)s->weight[c[kept++].id];
+	for (uint32_t i = 0; i < kept; i++)
+		c[i].weight = s->weight[c[i].id];
+	return kept ? kept : n;
+}
+
+/* The logits that are sampled from: the given ones, or a copy with bias, penalties and mask. */
+static const float *adjust(struct mote_sampler *s, const float *logits)
+{
+	if (!s->adjusted)
+		return logits;
+	memcpy(s->adjusted, logits, s->vocab * sizeof *logits);
+	for (size_t i = 0; i < s->options.biases; i++)
+		s->adjusted[s->bias[i].id] += s->bias[i].bias;
+	if (s->penalties)
+		mote_penalties_apply(s->penalties, s->adjusted);
+	if (s->options.mask)
+		s->options.mask(s->options.mask_user, s->adjusted);
+	return s->adjusted;
+}
+
+/* A draw from logits of which the largest, that of best, is finite. */
+static int32_t draw(struct mote_sampler *s, const float *logits, int32_t best)
+{
+	float scale = 1 / s->options.temperature, max = logits[best] * scale;
 	double all, sum = 0, target;
-	float scale, max;
 	uint32_t kept;
 
-	if (s->options.temperature == 0)
+	if (!(max - max == 0)) /* a temperature so low that only the first can come */
 		return best;
-	scale = 1 / s->options.temperature;
-	max = logits[best] * scale;
-	if (!(max - max == 0)) /* NaN or infinite: no distribution can be made of it */
-		return best;
-	for (uint32_t i = 0; i < s->vocab; i++)
-		s->weight[i] = logits[i] == logits[i] ? logits[i] : -INFINITY;
+	memcpy(s->weight, logits, s->vocab * sizeof *logits);
 	all = (double)s->kernels.softmax(s->weight, s->vocab, scale, &max);
 	kept = select_candidates(s, all);
+	if (s->options.typical_p > 0 && s->options.typical_p < 1)
+		kept = keep_typical(s, kept);
 	for (uint32_t i = 0; i < kept; i++)
 		sum += (double)s->candidate[i].weight;
 	target = (double)(random_next(&s->random) >> 11) * 0x1p-53 * sum;
@@ -194,25 +285,22 @@ int32_t mote_sampler_next(struct mote_sampler *s, const float *logits)
 		if (target < 0)
 			return s->candidate[i].id;
 	}
+	while (kept > 1 && s->candidate[kept - 1].weight == 0) /* what was ruled out stays so */
+		kept--;
 	return s->candidate[kept - 1].id;
 }
 
-static int by_falling_logit(const void *left, const void *right)
+enum mote_status mote_sampler_next(struct mote_sampler *s, const float *logits, int32_t *id, struct mote_error *error)
 {
-	const struct mote_logit *a = left, *b = right;
+	enum mote_status status = mote_logit_row_check(logits, s->vocab, error);
+	int32_t best;
 
-	if (a->logit != b->logit)
-		return a->logit < b->logit ? 1 : -1;
-	return (a->id > b->id) - (a->id < b->id);
-}
-
-struct mote_logit *mote_sampler_sorted(const float *logits, uint32_t vocab)
-{
-	struct mote_logit *sorted = malloc(vocab * sizeof *sorted);
-
-	for (uint32_t i = 0; sorted && i < vocab; i++)
-		sorted[i] = (struct mote_logit){(int32_t)i, logits[i]};
-	if (sorted)
-		qsort(sorted, vocab, sizeof *sorted, by_falling_logit);
-	return sorted;
+	if (status)
+		return status;
+	logits = adjust(s, logits);
+	best = mote_logit_row_argmax(logits, s->vocab);
+	if (!isfinite(logits[best]))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "no token is left to choose from");
+	*id = s->options.temperature == 0 ? best : draw(s, logits, best);
+	return mote_sampler_accept(s, *id, error);
 }

@@ -1,0 +1,70 @@
+#include "runtime/generate/logit_row.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Both scans run over the whole vocabulary for every token. In lanes of this many, compilers need one instruction for
+ * several logits. */
+enum { LANES = 16 };
+
+enum mote_status mote_logit_row_check(const float *logits, uint32_t vocab, struct mote_error *error)
+{
+	const uint32_t exponent = 0x7f800000; /* all its bits are set in NaN and infinity, and only there */
+	uint32_t bad[LANES] = {0}, any = 0, i = 0;
+
+	for (; i + LANES <= vocab; i += LANES) {
+		uint32_t bits[LANES];
+
+		memcpy(bits, logits + i, sizeof bits);
+		for (int j = 0; j < LANES; j++)
+			bad[j] |= -(uint32_t)((bits[j] & exponent) == exponent);
+	}
+	for (int j = 0; j < LANES; j++)
+		any |= bad[j];
+	for (uint32_t at = any ? 0 : i; at < vocab; at++)
+		if (!isfinite(logits[at]))
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "the logit of token %u is %g: no token can be chosen", at,
+					      (double)logits[at]);
+	return MOTE_OK;
+}
+
+int32_t mote_logit_row_argmax(const float *logits, uint32_t vocab)
+{
+	float most[LANES], max = -INFINITY;
+	uint32_t i = 0;
+
+	for (int j = 0; j < LANES; j++)
+		most[j] = -INFINITY;
+	for (; i + LANES <= vocab; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			most[j] = logits[i + (uint32_t)j] > most[j] ? logits[i + (uint32_t)j] : most[j];
+	for (int j = 0; j < LANES; j++)
+		max = most[j] > max ? most[j] : max;
+	for (; i < vocab; i++)
+		max = logits[i] > max ? logits[i] : max;
+	for (i = 0; i < vocab; i++)
+		if (logits[i] == max)
+			return (int32_t)i;
+	return 0; /* NaN only */
+}
+
+static int by_falling_logit(const void *left, const void *right)
+{
+	const struct mote_logit *a = left, *b = right;
+
+	if (a->logit != b->logit)
+		return a->logit < b->logit ? 1 : -1;
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+struct mote_logit *mote_logit_row_sorted(const float *logits, uint32_t vocab)
+{
+	struct mote_logit *sorted = malloc(vocab * sizeof *sorted);
+
+	for (uint32_t i = 0; sorted && i < vocab; i++)
+		sorted[i] = (struct mote_logit){(int32_t)i, logits[i]};
+	if (sorted)
+		qsort(sorted, vocab, sizeof *sorted, by_falling_logit);
+	return sorted;
+}
