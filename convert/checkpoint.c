@@ -10,16 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/gguf/gguf_checkpoint.h"
 #include "convert/hf/hf_directory.h"
 #include "convert/hf/hf_metadata.h"
 #include "convert/hf/hf_weights.h"
 #include "convert/checkpoint_tensors.h"
 #include "convert/panel_pack.h"
+#include "convert/weight_rows.h"
 #include "format/writer.h"
 
 struct conversion {
 	const struct mote_checkpoint_options *options;
 	struct mote_source source;
+	struct mote_gguf gguf;     /* when that is what the source is */
 	struct mote_hf_directory directory;
 	struct mote_hf_config config;
 	struct mote_hf_weights weights;
@@ -28,6 +31,9 @@ struct conversion {
 	uint8_t *rows;             /* as the checkpoint has them; room for one panel's at least */
 	uint8_t *panels;           /* packed */
 	size_t rows_bytes, panels_bytes;
+	uint8_t *quants;           /* [16][quants_cols], with scales: for a panel of blocks that stay quants */
+	uint16_t *scales;
+	size_t quants_cols;
 	uint64_t done, total;      /* source bytes of tensors */
 
 	uint8_t *section;          /* the compiled tokenizer */
@@ -73,15 +79,32 @@ static enum mote_status report_progress(struct conversion *c, uint64_t bytes, st
 
 static enum mote_type target_type(const struct conversion *c, const struct mote_checkpoint_tensor *t)
 {
-	return t->rank == 1 ? MOTE_F32 : c->options->keep_types ? t->from : c->options->type;
+	return t->rank == 1 ? MOTE_F32 : c->options->keep_types ? t->keep : c->options->type;
+}
+
+/* What rows are read as: quants that stay quants as they are, everything else in a float type. */
+static enum mote_type read_type(const struct conversion *c, const struct mote_checkpoint_tensor *t)
+{
+	return mote_type_is_quantized(target_type(c, t)) ? target_type(c, t) : t->from;
+}
+
+static size_t row_bytes(const struct conversion *c, const struct mote_checkpoint_tensor *t)
+{
+	return mote_weight_rows_bytes(t->weight, read_type(c, t), t->cols);
 }
 
 /* So many panels go through the buffers at once. */
-static uint32_t batch_panels(const struct mote_checkpoint_tensor *t)
+static uint32_t batch_panels(const struct conversion *c, const struct mote_checkpoint_tensor *t)
 {
-	uint64_t bytes = t->weight->tensor->bytes / t->rows * MOTE_PANEL_ROWS;
+	uint64_t bytes = row_bytes(c, t) * MOTE_PANEL_ROWS;
 
 	return bytes < MOTE_SOURCE_PIECE_BYTES ? (uint32_t)(MOTE_SOURCE_PIECE_BYTES / bytes) : 1;
+}
+
+/* NULL: the target has none. */
+static const uint8_t *target_codebook(const struct conversion *c, const struct mote_checkpoint_tensor *t)
+{
+	return mote_type_is_quantized(target_type(c, t)) ? mote_weight_rows_codebook(t->weight) : NULL;
 }
 
 static void make_room(size_t *room, uint64_t bytes)
@@ -96,23 +119,27 @@ static enum mote_status plan_tensors(struct conversion *c, struct mote_error *er
 
 	for (uint32_t i = 0; i < c->plan.tensors && !status; i++) {
 		const struct mote_checkpoint_tensor *t = &c->plan.tensor[i];
-		uint32_t rows = t->rank == 1 ? t->rows : batch_panels(t) * MOTE_PANEL_ROWS;
+		uint32_t rows = t->rank == 1 ? t->rows : batch_panels(c, t) * MOTE_PANEL_ROWS;
 		struct mote_matrix batch;
 		uint64_t bytes;
 
 		c->total += t->weight->tensor->bytes;
 		status = mote_matrix_init(&batch, target_type(c, t), rows, t->cols, NULL, NULL, &bytes, error);
 		make_room(&c->panels_bytes, bytes);
-		make_room(&c->rows_bytes, t->weight->tensor->bytes / t->rows * rows);
+		make_room(&c->rows_bytes, row_bytes(c, t) * rows);
+		if (!status && mote_type_is_quantized(target_type(c, t)))
+			make_room(&c->quants_cols, (uint64_t)batch.blocks * MOTE_BLOCK_COLS);
 		if (!status)
-			status = mote_writer_add_tensor(c->writer, t->weight->name, t->rank, target_type(c, t),
-							t->rows, t->cols, NULL, error);
+			status = mote_writer_add_tensor(c->writer, t->weight->name, t->rank, target_type(c, t), t->rows, t->cols,
+							target_codebook(c, t), error);
 	}
 	if (status || c->plan.tensors == 0)
 		return status;
 	c->rows = malloc(c->rows_bytes);
 	c->panels = aligned_alloc(64, (c->panels_bytes + 63) & ~(size_t)63);
-	if (!c->rows || !c->panels)
+	c->quants = malloc(c->quants_cols * MOTE_PANEL_ROWS + 1);
+	c->scales = malloc(c->quants_cols / MOTE_BLOCK_COLS * MOTE_PANEL_ROWS * sizeof *c->scales + 1);
+	if (!c->rows || !c->panels || !c->quants || !c->scales)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
 	return MOTE_OK;
 }
@@ -120,35 +147,42 @@ static enum mote_status plan_tensors(struct conversion *c, struct mote_error *er
 static enum mote_status write_vector(struct conversion *c, const struct mote_checkpoint_tensor *t,
 				     struct mote_error *error)
 {
-	const struct mote_safetensors_tensor *s = t->weight->tensor;
 	enum mote_status status;
 
-	if ((status = mote_source_read_at(&c->source.file[t->weight->file], s->offset, c->rows, (size_t)s->bytes, error)) ||
+	if ((status = mote_weight_rows_read(&c->source, t->weight, t->from, t->rows, 1, 0, t->rows, c->rows, error)) ||
 	    (status = mote_vector_widen(t->weight->name, t->from, c->rows, t->rows, (float *)(void *)c->panels, error)) ||
 	    (status = mote_writer_write(c->writer, c->panels, t->rows * sizeof(float), error)))
 		return status;
-	return report_progress(c, s->bytes, error);
+	return report_progress(c, t->weight->tensor->bytes, error);
+}
+
+static enum mote_status pack_rows(struct conversion *c, const struct mote_panel_pack *pack,
+				  const struct mote_checkpoint_tensor *t, uint32_t panel, uint32_t n,
+				  struct mote_error *error)
+{
+	if (mote_type_is_quantized(pack->matrix.type))
+		return mote_weight_rows_pack(t->weight, &pack->matrix, c->rows, panel, n, c->quants, c->scales, c->panels, error);
+	return mote_panel_pack_run(pack, c->rows, panel, n, c->panels, error);
 }
 
 static enum mote_status write_panels(struct conversion *c, const struct mote_panel_pack *pack,
 				     const struct mote_checkpoint_tensor *t, struct mote_error *error)
 {
-	const struct mote_safetensors_tensor *s = t->weight->tensor;
 	const struct mote_matrix *m = &pack->matrix;
-	const uint32_t batch = batch_panels(t);
-	const size_t batch_bytes = (size_t)(s->bytes / t->rows) * batch * MOTE_PANEL_ROWS;
+	const uint32_t batch = batch_panels(c, t);
 	enum mote_status status = MOTE_OK;
-	uint64_t at = 0;
 
 	for (uint32_t panel = 0; panel < m->panels && !status; panel += batch) {
 		uint32_t n = m->panels - panel < batch ? m->panels - panel : batch;
-		size_t bytes = s->bytes - at < batch_bytes ? (size_t)(s->bytes - at) : batch_bytes;
+		uint32_t first = panel * MOTE_PANEL_ROWS, rows = n * MOTE_PANEL_ROWS;
 
-		if (!(status = mote_source_read_at(&c->source.file[t->weight->file], s->offset + at, c->rows, bytes, error)) &&
-		    !(status = mote_panel_pack_run(pack, c->rows, panel, n, c->panels, error)) &&
+		if (rows > t->rows - first)
+			rows = t->rows - first;
+		if (!(status = mote_weight_rows_read(&c->source, t->weight, read_type(c, t), t->rows, t->cols, first, rows,
+						     c->rows, error)) &&
+		    !(status = pack_rows(c, pack, t, panel, n, error)) &&
 		    !(status = mote_writer_write(c->writer, c->panels, n * m->panel_bytes, error)))
-			status = report_progress(c, bytes, error);
-		at += bytes;
+			status = report_progress(c, t->weight->tensor->bytes / t->rows * rows, error);
 	}
 	return status;
 }
@@ -161,7 +195,8 @@ static enum mote_status write_matrix(struct conversion *c, const struct mote_che
 	enum mote_status status;
 	uint64_t bytes;
 
-	if ((status = mote_matrix_init(&matrix, target_type(c, t), t->rows, t->cols, NULL, NULL, &bytes, error)) ||
+	if ((status = mote_matrix_init(&matrix, target_type(c, t), t->rows, t->cols, NULL, target_codebook(c, t), &bytes,
+				       error)) ||
 	    (status = mote_panel_pack_init(&pack, t->weight->name, t->from, &matrix, error)))
 		return status;
 	status = write_panels(c, &pack, t, error);
@@ -259,18 +294,40 @@ static enum mote_status write_metadata(struct conversion *c, struct mote_error *
 	return status;
 }
 
-static enum mote_status convert(struct conversion *c, const char *directory, const char *output,
-				struct mote_error *error)
+/* A directory, or a GGUF file in one. */
+static enum mote_status open_source(struct conversion *c, const char *path, struct mote_error *error)
 {
+	const bool vocab_only = c->options->vocab_only;
 	enum mote_status status;
+	char *folder;
 
-	if ((status = mote_source_open(directory, &c->source, error)) ||
-	    (status = mote_hf_directory_read(&c->source, c->options->vocab_only, &c->directory, error)))
-		return status;
-	if (!c->options->vocab_only &&
-	    ((status = mote_hf_config_read(c->directory.config, &c->config, error)) ||
-	     (status = mote_hf_weights_open(&c->source, &c->weights, error)) ||
-	     (status = mote_checkpoint_tensors_match(&c->config, &c->source, &c->weights, &c->plan, &c->notes, error))))
+	if (!mote_source_is_gguf(path)) {
+		status = mote_source_open(path, &c->source, error);
+		return status ? status : mote_hf_directory_read(&c->source, vocab_only, &c->directory, error);
+	}
+	folder = mote_source_folder(path);
+	if (!folder)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	status = mote_source_open(folder, &c->source, error);
+	if (!status)
+		status = mote_gguf_checkpoint_open(&c->source, mote_source_base(path), vocab_only, &c->gguf, &c->directory,
+						   &c->weights, &c->notes, error);
+	free(folder);
+	return status;
+}
+
+static enum mote_status convert(struct conversion *c, const char *path, const char *output, struct mote_error *error)
+{
+	enum mote_status status = open_source(c, path, error);
+
+	if (!status && !c->options->vocab_only) {
+		status = mote_hf_config_read(c->directory.config, &c->config, error);
+		if (!status && !c->source.gguf)
+			status = mote_hf_weights_open(&c->source, &c->weights, error);
+		if (!status)
+			status = mote_checkpoint_tensors_match(&c->config, &c->source, &c->weights, &c->plan, &c->notes, error);
+	}
+	if (status)
 		return status;
 	if ((status = mote_writer_open(output, c->options->force, &c->writer, error)) ||
 	    (status = plan_tensors(c, error)) || (status = write_data(c, error)) ||
@@ -310,10 +367,13 @@ enum mote_status mote_checkpoint_convert(const char *directory, const char *outp
 	mote_writer_discard(c.writer);
 	free(c.rows);
 	free(c.panels);
+	free(c.quants);
+	free(c.scales);
 	free(c.section);
 	mote_checkpoint_tensors_free(&c.plan);
 	mote_hf_weights_close(&c.weights);
 	mote_hf_directory_free(&c.directory);
+	mote_gguf_close(&c.gguf);
 	mote_source_close(&c.source);
 	return status;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "convert/checkpoint_names.h"
+#include "convert/weight_rows.h"
 #include "runtime/model/architecture.h"
 
 /* The shape as the table of weights reads it. */
@@ -72,6 +73,7 @@ static enum mote_status take(const struct matching *m, const char *name, const s
 		return mote_error_set(m->error, MOTE_ERROR_CORRUPT,
 				      "tensor \"%s\": shape %s, but config.json calls for %s", name,
 				      mote_safetensors_shape(weight->tensor, found, sizeof found), expected);
+	t.keep = t.rank == 2 && mote_weight_rows_quants(weight) ? mote_weight_rows_quants(weight) : t.from;
 	weight->used = true;
 	m->out->tensor[m->out->tensors++] = t;
 	return MOTE_OK;

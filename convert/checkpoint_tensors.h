@@ -11,7 +11,8 @@
 
 struct mote_checkpoint_tensor {
 	const struct mote_hf_weight *weight; /* borrowed; its name is the container's */
-	enum mote_type from;                 /* the checkpoint's type */
+	enum mote_type from;                 /* as its rows are read */
+	enum mote_type keep;                 /* the type that holds them without loss: the checkpoint's own if there is one */
 	uint32_t rank;                       /* 1: norm */
 	uint32_t rows, cols;
 };

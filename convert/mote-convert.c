@@ -1,4 +1,4 @@
-/* mote-convert: a Hugging Face directory becomes one file. */
+/* mote-convert: a Hugging Face directory or a GGUF file becomes one file. */
 #include <getopt.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -10,12 +10,15 @@
 
 static const char usage[] =
 	"Usage: mote-convert [OPTION]... DIR -o FILE.mote\n"
+	"       mote-convert [OPTION]... FILE.gguf -o FILE.mote\n"
 	"\n"
 	"Puts a checkpoint as Hugging Face's transformers saves it (config.json, model.safetensors or its shards,\n"
-	"tokenizer.json, chat template) into one file that every other mote tool reads.\n"
+	"tokenizer.json, chat template) into one file that every other mote tool reads. A GGUF file (of a split one:\n"
+	"the first part) becomes the same file as the directory that it was made of.\n"
 	"\n"
 	"  -o, --output FILE      the file to write; it appears when it is complete, or not at all\n"
-	"      --dtype TYPE       keep: each matrix stays what it is in the checkpoint (the default);\n"
+	"      --dtype TYPE       keep: each matrix stays what it is in the checkpoint (the default; of GGUF's types\n"
+	"                         Q8_0, Q4_0 and IQ4_NL stay quantized, the others are decoded to f32);\n"
 	"                         f16, f32, bf16: all are converted, rounding to nearest, ties to even.\n"
 	"                         Norm weights are always f32, which is exact\n"
 	"      --vocab-only       the tokenizer and the chat template, without weights: the directory needs\n"
@@ -193,7 +196,7 @@ int main(int argc, char **argv)
 		default: fputs("Try 'mote-convert --help'.\n", stderr); return 2;
 		}
 	if (optind + 1 != argc)
-		return usage_error("expected one directory", "");
+		return usage_error("expected one directory or GGUF file", "");
 	if (!a.output)
 		return usage_error("no output: give -o FILE.mote", "");
 	a.directory = argv[optind];

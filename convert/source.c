@@ -44,6 +44,32 @@ static enum mote_status refuse_single(const char *path, struct mote_error *error
 			      "tokenizer.json and the weights)", path);
 }
 
+bool mote_source_is_gguf(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct mote_file_kind kind = { 0 };
+
+	if (fd < 0)
+		return false;
+	kind = kind_of(fd);
+	close(fd);
+	return kind.is && strstr(kind.is, "GGUF");
+}
+
+const char *mote_source_base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+char *mote_source_folder(const char *path)
+{
+	size_t n = (size_t)(mote_source_base(path) - path);
+
+	return n ? strndup(path, n) : strdup(".");
+}
+
 enum mote_status mote_source_open(const char *path, struct mote_source *s, struct mote_error *error)
 {
 	*s = (struct mote_source){ .fd = -1 };
@@ -116,7 +142,7 @@ static enum mote_status refuse_kind(const struct mote_source *s, const char *nam
 	const size_t n = strlen(name);
 	struct mote_file_kind kind = kind_of(fd);
 
-	if (!kind.is || (n > 6 && strcmp(name + n - 6, ".jinja") == 0 && strstr(kind.is, "HTML")))
+	if (!kind.is || (s->gguf && strstr(kind.is, "GGUF")) || (n > 6 && strcmp(name + n - 6, ".jinja") == 0 && strstr(kind.is, "HTML")))
 		return MOTE_OK;
 	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s/%s is %s: %s", s->path, name, kind.is, kind.advice);
 }

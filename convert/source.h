@@ -28,11 +28,18 @@ struct mote_source {
 	int fd;                    /* of the directory */
 	struct mote_source_file *file;
 	uint32_t files;
+	bool gguf;                 /* a GGUF file is what is looked for, not a mistake */
 };
 
 /* MOTE_ERROR_IO: no such directory, or not readable; MOTE_ERROR_UNSUPPORTED: a file, with what it is. close() accepts a zeroed or half-opened struct. */
 enum mote_status mote_source_open(const char *path, struct mote_source *s, struct mote_error *error);
 void mote_source_close(struct mote_source *s);
+
+/* True for a file (not a directory) that begins as a GGUF file does. */
+bool mote_source_is_gguf(const char *path);
+/* The folder that a path names a file in (allocated, NULL when memory is gone), and that file's name in it (in path). */
+char *mote_source_folder(const char *path);
+const char *mote_source_base(const char *path);
 
 /* True when the directory has an entry of this name, be it a link to nothing. */
 bool mote_source_has(const struct mote_source *s, const char *name);

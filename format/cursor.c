@@ -31,6 +31,7 @@ const void *mote_cursor_take(struct mote_cursor *c, size_t n, const char *what)
 	if (c->status != MOTE_OK)
 		return NULL;
 	if (n > c->bytes - c->at) {
+		c->cut = true;
 		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "%s: found %zu bytes, expected %zu", what,
 				 c->bytes - c->at, n);
 		return NULL;

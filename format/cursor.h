@@ -20,12 +20,13 @@ struct mote_cursor {
 	const char *name;     /* what the bytes are ("tensor directory"), borrowed */
 	struct mote_error *error;
 	enum mote_status status; /* MOTE_OK until the first failure */
+	bool cut;             /* that failure is: more was to be read than is left */
 };
 
 static inline struct mote_cursor mote_cursor(const void *data, size_t bytes, uint64_t base,
 					     const char *name, struct mote_error *error)
 {
-	return (struct mote_cursor){ data, bytes, 0, base, name, error, MOTE_OK };
+	return (struct mote_cursor){ data, bytes, 0, base, name, error, MOTE_OK, false };
 }
 
 static inline size_t mote_cursor_left(const struct mote_cursor *c)

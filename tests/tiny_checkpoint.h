@@ -77,7 +77,7 @@ static size_t tiny_element_bytes(const char *dtype)
 	return strcmp(dtype, "F32") == 0 ? 4 : strcmp(dtype, "I8") == 0 ? 1 : 2;
 }
 
-static struct tiny_tensor *tiny_find(struct tiny *t, const char *name)
+static inline struct tiny_tensor *tiny_find(struct tiny *t, const char *name)
 {
 	for (uint32_t i = 0; i < t->tensors; i++)
 		if (strcmp(t->tensor[i].name, name) == 0)
@@ -145,13 +145,13 @@ static void tiny_init(struct tiny *t, const char *dtype)
 	tiny_add(t, "model.norm.weight", TINY_HIDDEN, 0, dtype);
 }
 
-static void tiny_free(struct tiny *t)
+static inline void tiny_free(struct tiny *t)
 {
 	for (uint32_t i = 0; i < t->tensors; i++)
 		free(t->tensor[i].data);
 }
 
-static void tiny_remove(struct tiny *t, const char *name)
+static inline void tiny_remove(struct tiny *t, const char *name)
 {
 	struct tiny_tensor *tensor = tiny_find(t, name);
 

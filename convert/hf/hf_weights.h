@@ -4,6 +4,7 @@
 #ifndef MOTE_CONVERT_HF_WEIGHTS_H
 #define MOTE_CONVERT_HF_WEIGHTS_H
 
+#include "convert/gguf/gguf_types.h"
 #include "convert/hf/safetensors.h"
 #include "convert/source.h"
 #include "format/block.h"
@@ -14,6 +15,8 @@ struct mote_hf_weight {
 	char *new_name;            /* after it; NULL: not renamed */
 	const struct mote_safetensors_tensor *tensor;
 	uint32_t file;             /* index into the source's files */
+	const struct mote_gguf_type_info *blocks; /* of a GGUF file: how its rows are stored; NULL: as the dtype says */
+	uint32_t permuted_heads;   /* not 0: the file has the halves of so many heads' rows interleaved */
 	bool alias;                /* a second name for a tensor, from a file's "__metadata__" */
 	bool used;                 /* for whoever looks for the superfluous ones */
 };

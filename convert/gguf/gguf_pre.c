@@ -1,0 +1,55 @@
+/* Names of "tokenizer.ggml.pre" and the pre-tokenizers that they stand for: see gguf_vocabulary.h. */
+#include <string.h>
+
+#include "convert/gguf/gguf_vocabulary.h"
+
+#define BYTES_ONLY "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":false,\"use_regex\":false}"
+#define BYTES_GPT2 "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"
+#define SEQUENCE(a, b) "{\"type\":\"Sequence\",\"pretokenizers\":[" a "," b "]}"
+#define SPLIT(pattern) "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern "\"},\"behavior\":\"Isolated\",\"invert\":false}"
+#define DIGITS "{\"type\":\"Digits\",\"individual_digits\":true}"
+
+#define BEGINNING "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|"
+#define END "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
+#define LLAMA3 SEQUENCE(SPLIT(BEGINNING "\\\\p{N}{1,3}" END), BYTES_ONLY)
+#define QWEN2 SEQUENCE(SPLIT(BEGINNING "\\\\p{N}" END), BYTES_ONLY)
+
+static const struct mote_gguf_pre list[] = {
+	{ "smollm", "null", SEQUENCE(DIGITS, BYTES_GPT2), false, false },
+	{ "gpt-2", "null", BYTES_GPT2, false, false },
+	{ "llama-bpe", "null", LLAMA3, true, true },
+	{ "qwen2", "{\"type\":\"NFC\"}", QWEN2, false, false },
+	/* other names for the same */
+	{ "starcoder", "null", SEQUENCE(DIGITS, BYTES_GPT2), false, false },
+	{ "refact", "null", SEQUENCE(DIGITS, BYTES_GPT2), false, false },
+	{ "command-r", "null", SEQUENCE(DIGITS, BYTES_GPT2), false, false },
+	{ "codeshell", "null", SEQUENCE(DIGITS, BYTES_GPT2), false, false },
+	{ "exaone", "null", SEQUENCE(DIGITS, BYTES_GPT2), false, false },
+	{ "phi-2", "null", BYTES_GPT2, false, false },
+	{ "mpt", "null", BYTES_GPT2, false, false },
+	{ "olmo", "null", BYTES_GPT2, false, false },
+	{ "jais", "null", BYTES_GPT2, false, false },
+	{ "trillion", "null", BYTES_GPT2, false, false },
+	{ "granite-docling", "null", BYTES_GPT2, false, false },
+	{ "llama3", "null", LLAMA3, true, true },
+	{ "llama-v3", "null", LLAMA3, true, true },
+	{ "falcon3", "null", LLAMA3, true, true },
+	{ "smaug-bpe", "null", LLAMA3, false, false },
+	{ "dbrx", "null", LLAMA3, false, false },
+	{ "deepseek-r1-qwen", "{\"type\":\"NFC\"}", QWEN2, false, false },
+	{ "stablelm2", "null", QWEN2, false, false },
+	{ "megrez", "null", QWEN2, false, false },
+};
+
+const struct mote_gguf_pre *mote_gguf_pre_at(size_t index)
+{
+	return index < sizeof list / sizeof *list ? &list[index] : NULL;
+}
+
+const struct mote_gguf_pre *mote_gguf_pre_find(const char *name, size_t bytes)
+{
+	for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+		if (strlen(list[i].name) == bytes && memcmp(name, list[i].name, bytes) == 0)
+			return &list[i];
+	return NULL;
+}
