@@ -1,9 +1,8 @@
 /* Second-order calibration, layer after layer: see calibrate_layers.h.
  *
  * Two streams go through the model side by side: the source's own, and that of what has been encoded so far. A stream
- * holds the residual stream of every token before one layer, and runs that layer alone: a model of one layer, whose
- * "embedding" is the residual stream of one chunk and whose tokens are its rows. So each layer is computed a few
- * times over, not the whole model for every matrix, and by the very forward pass that users will run.
+ * holds the residual stream of every token before one layer, and runs that layer alone from there. So each layer is
+ * computed a few times over, not the whole model for every matrix, and by the very forward pass that users will run.
  */
 #include "quant/calibrate/calibrate_layers.h"
 
@@ -18,12 +17,11 @@
 
 /* One way through the model. Arrays of activations are [tokens][stride of their width]. */
 struct stream {
-	struct mote_model model;       /* of one layer */
-	struct mote_layer layer;
+	struct mote_model model;       /* the source's */
+	struct mote_layer *layer;      /* [layers] but for what has been encoded */
 	struct mote_session *session;
-	void *chunk;                   /* panels: the residual stream of one chunk, as an embedding */
 	float *before, *middle, *after;/* the residual stream before the layer, after its attention, after it */
-	float *input[MOTE_INPUTS];          /* what a run is to keep; NULL: not wanted */
+	float *input[MOTE_INPUTS];     /* what a run is to keep; NULL: not wanted */
 	bool whole;                    /* input[] has room for all tokens, else for one chunk */
 	size_t at;                     /* first token of the chunk under way */
 };
@@ -36,14 +34,15 @@ struct calibration {
 	uint64_t done, total;
 	size_t tokens;
 	uint32_t context, width[MOTE_INPUTS];
+	uint32_t layer;                /* under way */
 	size_t stride[MOTE_INPUTS], hidden_stride;
 	struct stream exact, encoded;
 	float *difference;             /* [context][widest stride] */
 	double *h, *cross, *lost;      /* sums */
 	float *lost_rows;              /* [hidden rounded up][widest n] */
-	int32_t *token;                /* [context] 0, 1, 2 ... */
-	uint32_t *position;
-	uint8_t *want;
+	float *final;                  /* [context][hidden] the head's inputs */
+	uint32_t *position;            /* [context] 0, 1, 2 ... */
+	uint8_t *no_logits;            /* [context] 0 */
 };
 
 static size_t round_up(size_t n, size_t multiple)
@@ -60,58 +59,57 @@ static void copy_rows(float *to, size_t to_stride, const float *from, size_t fro
 }
 
 /* The input that is seen where this matrix multiplies it: once for the matrices that share it. */
-static enum mote_input input_of(const struct stream *s, const struct mote_matrix *weight)
+static enum mote_input input_of(const struct mote_layer *layer, const struct mote_matrix *weight)
 {
-	if (weight == &s->model.head)
-		return MOTE_IN_HEAD;
 	for (enum mote_input i = MOTE_IN_QKV; i < MOTE_IN_HEAD; i++)
-		if ((const char *)weight == (const char *)s->model.layer + mote_weight_of_input(i, NULL)->offset)
+		if ((const char *)weight == (const char *)layer + mote_weight_of_input(i, NULL)->offset)
 			return i;
 	return MOTE_INPUTS;
 }
 
-struct tap_user {
+struct hook_user {
 	const struct calibration *c;
 	struct stream *s;
 };
 
-static void keep_input(void *user, const struct mote_matrix *weight, const float *x, size_t stride, uint32_t n)
+static void keep_rows(const struct hook_user *u, enum mote_input i, const float *x, size_t stride, uint32_t n)
 {
-	const struct tap_user *u = user;
-	enum mote_input i = input_of(u->s, weight);
-
 	if (i != MOTE_INPUTS && u->s->input[i])
 		copy_rows(u->s->input[i] + (u->s->whole ? u->s->at * u->c->stride[i] : 0), u->c->stride[i], x, stride,
 			  u->c->width[i], n);
 }
 
+static void keep_input(void *user, const struct mote_matrix *weight, const float *x, size_t stride, uint32_t n)
+{
+	const struct hook_user *u = user;
+
+	keep_rows(u, input_of(&u->s->layer[u->c->layer], weight), x, stride, n);
+}
+
 static void keep_residual(void *user, uint32_t half, const float *x, size_t stride, uint32_t n)
 {
-	const struct tap_user *u = user;
-	float *to = half == 0 ? u->s->middle : u->s->after;
+	const struct hook_user *u = user;
+	float *to = half % 2 == 0 ? u->s->middle : u->s->after;
 
 	copy_rows(to + u->s->at * u->c->hidden_stride, u->c->hidden_stride, x, stride, u->c->source->config.hidden, n);
 }
 
-/* Runs the layer over one chunk; the tap keeps what is wanted. */
+/* Runs the layer over one chunk, and keeps what is wanted. */
 static enum mote_status run_chunk(struct calibration *c, struct stream *s, uint32_t chunk, struct mote_error *error)
 {
-	struct mote_batch batch = { .rows = c->context, .token = c->token, .position = c->position,
-				    .want_logits = c->want };
-	struct tap_user user = { c, s };
+	const bool head = s->input[MOTE_IN_HEAD] && c->layer + 1 == c->source->config.layers;
+	struct mote_batch batch = { .rows = c->context, .x = s->before + (size_t)chunk * c->context * c->hidden_stride,
+				    .x_stride = c->hidden_stride, .position = c->position, .first_layer = c->layer,
+				    .layers = 1, .want_logits = c->no_logits, .hidden = head ? c->final : NULL };
+	struct hook_user user = { c, s };
 	struct mote_activation_hook hook = { .input = keep_input, .residual = keep_residual, .user = &user };
-	float *panels = s->chunk;
-	uint32_t hidden = c->source->config.hidden;
-	const float *logits;
 	enum mote_status status;
 
 	s->at = (size_t)chunk * c->context;
-	for (uint32_t r = 0; r < c->context; r++)
-		for (uint32_t j = 0; j < hidden; j++)
-			panels[((size_t)(r / MOTE_PANEL_ROWS) * hidden + j) * MOTE_PANEL_ROWS + r % MOTE_PANEL_ROWS] =
-				s->before[(s->at + r) * c->hidden_stride + j];
 	mote_session_set_activation_hook(s->session, &hook);
-	status = mote_session_forward(s->session, &batch, &logits, error);
+	status = mote_session_forward(s->session, &batch, NULL, error);
+	if (status == MOTE_OK && head)
+		keep_rows(&user, MOTE_IN_HEAD, c->final, c->source->config.hidden, c->context);
 	if (status == MOTE_OK && c->progress && !c->progress->update(c->progress->user, c->done, c->total))
 		status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	c->done += c->done < c->total;
@@ -140,30 +138,18 @@ static enum mote_status open_stream(struct calibration *c, struct stream *s, con
 				    uint32_t threads, struct mote_error *error)
 {
 	struct mote_session_options options = { .context_tokens = c->context, .batch_rows = c->context,
-						.logit_rows = c->context, .threads = threads, .kv_k = MOTE_KV_F32,
-						.kv_v = MOTE_KV_F32 };
+						.threads = threads, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32 };
 	size_t residual = c->tokens * c->hidden_stride * sizeof(float);
-	uint64_t bytes;
+	size_t layers = c->source->config.layers * sizeof *s->layer;
 
 	s->model = *c->source;
-	s->model.config.layers = 1;
-	s->model.config.vocab = c->context;
-	s->model.config.tied_embeddings = false;
-	s->model.layer = &s->layer;
-	s->model.container = NULL;
-	mote_matrix_init(&s->model.embedding, MOTE_F32, c->context, c->source->config.hidden, NULL, NULL, &bytes, NULL);
-	s->chunk = aligned_alloc(64, (size_t)bytes);
-	s->model.embedding.data = s->chunk;
-	/* Only the head's input is of interest: a few of its rows will do. */
-	s->model.head.rows = s->model.head.rows < MOTE_PANEL_ROWS ? s->model.head.rows : MOTE_PANEL_ROWS;
-	s->model.head.rows = s->model.head.rows < c->context ? s->model.head.rows : c->context;
-	s->model.head.panels = 1;
+	s->layer = s->model.layer = malloc(layers);
 	s->before = aligned_alloc(64, residual);
 	s->middle = aligned_alloc(64, residual);
 	s->after = aligned_alloc(64, residual);
-	if (!s->chunk || !s->before || !s->middle || !s->after)
+	if (!s->layer || !s->before || !s->middle || !s->after)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for %zu calibration tokens", c->tokens);
-	memset(s->chunk, 0, (size_t)bytes);
+	memcpy(s->layer, c->source->layer, layers);
 	for (size_t t = 0; t < c->tokens; t++)
 		mote_matrix_decode_row(embedding, (uint32_t)c->text->ids[t], s->before + t * c->hidden_stride);
 	return mote_session_open(&s->model, &options, &s->session, error);
@@ -172,7 +158,7 @@ static enum mote_status open_stream(struct calibration *c, struct stream *s, con
 static void close_stream(struct stream *s)
 {
 	mote_session_close(s->session);
-	free(s->chunk);
+	free(s->layer);
 	free(s->before);
 	free(s->middle);
 	free(s->after);
@@ -274,7 +260,7 @@ static enum mote_status encode_group(struct calibration *c, uint32_t layer, enum
 
 		mote_weight_name(w, layer, name);
 		status = encode_tensor(c, name, &s, w->flags & MOTE_WEIGHT_ADDS ? c->lost_rows : NULL,
-				       (struct mote_matrix *)(void *)((char *)&c->encoded.layer + w->offset), error);
+				       (struct mote_matrix *)(void *)((char *)&c->encoded.layer[layer] + w->offset), error);
 	}
 	mote_second_order_free(&s);
 	return status;
@@ -294,8 +280,7 @@ static enum mote_status encode_layer(struct calibration *c, uint32_t layer, floa
 	bool last = layer + 1 == c->source->config.layers;
 	enum mote_status status;
 
-	c->exact.layer = c->encoded.layer = c->source->layer[layer];
-	memset(c->want, last, c->context);
+	c->layer = layer;
 	status = run_all(c, &c->exact, error);
 	for (enum mote_input i = MOTE_IN_QKV; i < MOTE_IN_HEAD && status == MOTE_OK; i++) {
 		keep_only(c, i, buffer);
@@ -345,16 +330,14 @@ static enum mote_status take_memory(struct calibration *c, float **buffer, struc
 	c->cross = malloc(widest * widest * sizeof *c->cross);
 	c->lost = malloc(config->hidden * widest * sizeof *c->lost);
 	c->lost_rows = malloc(round_up(config->hidden, MOTE_PANEL_ROWS) * widest * sizeof *c->lost_rows);
-	c->token = malloc(c->context * sizeof *c->token);
+	c->final = malloc((size_t)c->context * config->hidden * sizeof *c->final);
 	c->position = malloc(c->context * sizeof *c->position);
-	c->want = malloc(c->context);
-	if (!*buffer || !c->difference || !c->h || !c->cross || !c->lost || !c->lost_rows || !c->token || !c->position ||
-	    !c->want)
+	c->no_logits = calloc(c->context, 1);
+	if (!*buffer || !c->difference || !c->h || !c->cross || !c->lost || !c->lost_rows || !c->final || !c->position ||
+	    !c->no_logits)
 		goto fail;
-	for (uint32_t r = 0; r < c->context; r++) {
-		c->token[r] = (int32_t)r;
+	for (uint32_t r = 0; r < c->context; r++)
 		c->position[r] = r;
-	}
 	return MOTE_OK;
 fail:
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for %zu calibration tokens", c->tokens);
@@ -388,8 +371,8 @@ enum mote_status mote_calibrate_layers(struct mote_quantizer *q, const struct mo
 	free(c.cross);
 	free(c.lost);
 	free(c.lost_rows);
-	free(c.token);
+	free(c.final);
 	free(c.position);
-	free(c.want);
+	free(c.no_logits);
 	return status;
 }

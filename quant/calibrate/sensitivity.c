@@ -1,8 +1,8 @@
 /* Measuring what each matrix costs: see sensitivity.h.
  *
  * The source runs once and leaves its logits and the residual stream before every layer. Replacing a matrix of layer k
- * changes nothing before that layer, so what follows is a model of the layers from k on, whose "embedding" is that
- * stream and whose tokens are its rows: half the work on average. Logits are scored where they are made, on all threads.
+ * changes nothing before that layer, so only the layers from k on are run, from that stream: half the work on average.
+ * Logits are scored where they are made, on all threads.
  */
 #include "quant/calibrate/sensitivity.h"
 
@@ -17,16 +17,13 @@ struct probe {
 	const struct mote_quantizer *q;
 	const struct mote_plan *plan;
 	const struct mote_model *source;
-	struct mote_model model;      /* of the layers from `from` on, one matrix replaced at a time */
+	struct mote_model model;      /* the source's, one matrix replaced at a time */
 	struct mote_layer *layer;     /* [layers] copies of the source's */
 	struct mote_session *session;
-	uint32_t from;
+	uint32_t from;                /* the first layer that a pass runs */
 	float *reference;             /* [rows scored][vocab] */
-	float *stream;                /* [layers][chunks] panels: the residual stream before a layer; of layer 0 unused */
-	struct mote_matrix shape;     /* of one such matrix */
-	size_t stream_floats;         /* that it takes */
-	int32_t *token;               /* [context] 0, 1, 2 ... */
-	uint32_t *position;           /* the same */
+	float *stream;                /* [layers][chunks][context][hidden] the residual stream before a layer; of layer 0 unused */
+	uint32_t *position;           /* [context] 0, 1, 2 ... */
 	uint8_t *want;
 
 	const float *logits;          /* [chunk_rows][vocab] being scored */
@@ -40,7 +37,7 @@ struct probe {
 
 static float *stream_of(const struct probe *p, uint32_t layer, uint32_t chunk)
 {
-	return p->stream + ((size_t)layer * p->plan->chunks + chunk) * p->stream_floats;
+	return p->stream + ((size_t)layer * p->plan->chunks + chunk) * p->plan->context * p->source->config.hidden;
 }
 
 /* Where the reference pass is. */
@@ -52,25 +49,26 @@ struct keeping {
 static void keep_residual(void *user, uint32_t half, const float *x, size_t stride, uint32_t n)
 {
 	const struct keeping *k = user;
-	uint32_t cols = k->p->shape.cols, layer = half / 2 + 1;
+	uint32_t hidden = k->p->source->config.hidden, layer = half / 2 + 1;
 	float *to;
 
 	if (half % 2 == 0 || layer == k->p->source->config.layers)
 		return;
 	to = stream_of(k->p, layer, k->chunk);
 	for (uint32_t r = 0; r < n; r++)
-		for (uint32_t j = 0; j < cols; j++)
-			to[((size_t)(r / MOTE_PANEL_ROWS) * cols + j) * MOTE_PANEL_ROWS + r % MOTE_PANEL_ROWS] = x[r * stride + j];
+		memcpy(to + (size_t)r * hidden, x + r * stride, hidden * sizeof *to);
 }
 
 static enum mote_status forward(struct probe *p, uint32_t chunk, const float **logits, struct mote_error *error)
 {
 	struct mote_batch batch = { .rows = p->plan->context, .position = p->position, .want_logits = p->want,
-				    .token = p->from ? p->token : p->plan->ids + (size_t)chunk * p->plan->context };
+				    .first_layer = p->from };
 
 	if (p->from) {
-		p->model.embedding = p->shape;
-		p->model.embedding.data = (const uint8_t *)stream_of(p, p->from, chunk);
+		batch.x = stream_of(p, p->from, chunk);
+		batch.x_stride = p->source->config.hidden;
+	} else {
+		batch.token = p->plan->ids + (size_t)chunk * p->plan->context;
 	}
 	return mote_session_forward(p->session, &batch, logits, error);
 }
@@ -156,8 +154,6 @@ static enum mote_status measure_with(struct probe *p, const struct mote_tensor *
 	*place = *matrix;
 	if (place == &p->model.embedding && p->model.config.tied_embeddings)
 		p->model.head = *matrix;
-	p->model.config.layers -= p->from;
-	p->model.layer += p->from;
 	status = measure(p, kld, error);
 	*place = before;
 	return status;
@@ -235,24 +231,18 @@ static enum mote_status open_probe(struct probe *p, uint32_t threads, struct mot
 	struct mote_session_options options = { .context_tokens = context, .batch_rows = context,
 						.logit_rows = plan->chunk_rows, .threads = threads,
 						.kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32 };
-	uint64_t bytes;
 
-	mote_matrix_init(&p->shape, MOTE_F32, context, p->source->config.hidden, NULL, NULL, &bytes, NULL);
-	p->stream_floats = (size_t)bytes / sizeof(float);
-	p->stream = aligned_alloc(64, (size_t)bytes * plan->chunks * layers);
+	p->stream = malloc((size_t)layers * plan->chunks * context * p->source->config.hidden * sizeof *p->stream);
 	p->reference = malloc(mote_plan_rows(plan) * plan->vocab * sizeof *p->reference);
 	p->layer = malloc(layers * sizeof *p->layer);
-	p->token = malloc(context * sizeof *p->token);
 	p->position = malloc(context * sizeof *p->position);
 	p->want = malloc(context);
 	p->kld = malloc(plan->chunk_rows * sizeof *p->kld);
 	p->finite = malloc(plan->chunk_rows * sizeof *p->finite);
-	if (!p->stream || !p->reference || !p->layer || !p->token || !p->position || !p->want || !p->kld || !p->finite)
+	if (!p->stream || !p->reference || !p->layer || !p->position || !p->want || !p->kld || !p->finite)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for sensitivities");
-	memset(p->stream, 0, (size_t)bytes * plan->chunks * layers);
 	memcpy(p->layer, p->source->layer, layers * sizeof *p->layer);
 	for (uint32_t r = 0; r < context; r++) {
-		p->token[r] = (int32_t)r;
 		p->position[r] = r;
 		p->want[r] = r >= plan->first && r < plan->first + plan->chunk_rows;
 	}
@@ -266,7 +256,6 @@ static void close_probe(struct probe *p)
 	free(p->stream);
 	free(p->reference);
 	free(p->layer);
-	free(p->token);
 	free(p->position);
 	free(p->want);
 	free(p->kld);
