@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
-#include "runtime/model/session.h"
+#include <xxhash.h>
+
+#include "runtime/model/session_state.h"
 #include "tests/same_bits.h"
 
 enum { LONG = 600, PAGE = 256 };
@@ -224,6 +226,160 @@ static void test_refusals(void **state)
 	mote_session_close(s);
 }
 
+/* ---- states ---- */
+
+enum { HEADER = 88 };
+
+struct file {
+	uint8_t *data;
+	size_t bytes, at, limit; /* limit: no byte is read or written beyond */
+};
+
+static enum mote_status file_write(void *user, const void *data, size_t bytes, struct mote_error *error)
+{
+	struct file *f = user;
+
+	if (f->bytes + bytes > f->limit)
+		return mote_error_set(error, MOTE_ERROR_IO, "disk full");
+	memcpy(f->data + f->bytes, data, bytes);
+	f->bytes += bytes;
+	return MOTE_OK;
+}
+
+static enum mote_status file_read(void *user, void *data, size_t bytes, struct mote_error *error)
+{
+	struct file *f = user;
+
+	if (f->at + bytes > f->bytes)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "file ends");
+	memcpy(data, f->data + f->at, bytes);
+	f->at += bytes;
+	return MOTE_OK;
+}
+
+static void save(struct mote_session *s, uint32_t sequence, struct file *f)
+{
+	struct mote_error error = {0};
+
+	f->limit = mote_session_state_bytes(s, sequence);
+	f->data = malloc(f->limit);
+	f->bytes = 0;
+	if (mote_session_state_save(s, sequence, file_write, f, &error))
+		fail_msg("%s", error.message);
+	assert_int_equal(f->bytes, f->limit);
+}
+
+static enum mote_status load(struct mote_session *s, uint32_t sequence, struct file *f, struct mote_error *error)
+{
+	f->at = 0;
+	*error = (struct mote_error){0};
+	return mote_session_state_load(s, sequence, file_read, f, error);
+}
+
+/* Saved and loaded into another session, in which other pages are taken: the same logits from there on; and the same
+ * bytes whatever the page held before. */
+static void test_state(void **state)
+{
+	static const uint32_t lengths[] = {PAGE + 100, PAGE, 5, 0};
+
+	(void)state;
+	for (int t = 0; t < KV_TYPES * 4; t++) {
+		const enum mote_kv_type *kv = kv_types[t / 4];
+		struct mote_session_options options = {.sequences = 2, .kv_k = kv[0], .kv_v = kv[1]};
+		struct mote_session *s = open_session(options), *other = open_session(options);
+		uint32_t n = lengths[t % 4], pages = mote_session_free_pages(s);
+		struct file first = {0}, second = {0};
+		struct mote_error error;
+		const float *out;
+
+		if (n)
+			must_run(s, 0, text[1], 0, n, &out);
+		save(s, 0, &first);
+		must_run(other, 1, text[0], 0, LONG, &out);
+		must_run(other, 0, text[0], 0, 20, &out);
+		assert_int_equal(load(other, 1, &first, &error), MOTE_OK);
+		assert_int_equal(first.at, first.bytes);
+		assert_int_equal(mote_session_filled(other, 1), n);
+		assert_int_equal(mote_session_free_pages(other), pages - 1 - (n + PAGE - 1) / PAGE);
+		save(other, 1, &second);
+		assert_int_equal(first.bytes, second.bytes);
+		assert_memory_equal(first.data, second.data, first.bytes);
+		must_run(other, 1, text[1], n, n + 3, &out);
+		expect(out, text[1], n + 3, kv);
+		free(first.data);
+		free(second.data);
+		mote_session_close(s);
+		mote_session_close(other);
+	}
+}
+
+/* The header's checksum after one of its fields was changed. */
+static void seal(struct file *f)
+{
+	uint64_t check = XXH3_64bits(f->data, HEADER - 8);
+
+	memcpy(f->data + HEADER - 8, &check, sizeof check);
+}
+
+static void test_state_refusals(void **state)
+{
+	static const struct {
+		size_t at;
+		uint64_t value;
+		enum mote_status status;
+		const char *says;
+	} fields[] = {{8, 2, MOTE_ERROR_UNSUPPORTED, "version 2"}, {16, 1, MOTE_ERROR_UNSUPPORTED, "another model"},
+		      {24, 1, MOTE_ERROR_UNSUPPORTED, "another model"}, {32, 2, MOTE_ERROR_UNSUPPORTED, "keys"},
+		      {40, 1, MOTE_ERROR_UNSUPPORTED, "values"}, {48, 100, MOTE_ERROR_UNSUPPORTED, "positions a page"},
+		      {56, 641, MOTE_ERROR_ARGUMENT, "641 positions"}, {56, UINT64_MAX, MOTE_ERROR_ARGUMENT, "positions"},
+		      {56, 257, MOTE_ERROR_CORRUPT, "pages for 257"}, {64, 3, MOTE_ERROR_CORRUPT, "3 pages"},
+		      {72, 64, MOTE_ERROR_UNSUPPORTED, "bytes a page"}};
+	struct mote_session *s = open_session((struct mote_session_options){.sequences = 2, .pages = 3});
+	struct mote_error error;
+	struct file f = {0};
+	const float *out;
+	size_t bytes;
+
+	(void)state;
+	must_run(s, 0, text[0], 0, 200, &out);
+	save(s, 0, &f);
+	bytes = f.bytes;
+	for (size_t i = 0; i < bytes; i += i < HEADER + 8 || i + 20 > bytes ? 1 : 1009) {
+		f.bytes = i; /* cut off */
+		assert_int_equal(load(s, 1, &f, &error), MOTE_ERROR_CORRUPT);
+		f.bytes = bytes;
+		f.data[i] ^= 4; /* damaged */
+		assert_int_equal(load(s, 1, &f, &error), MOTE_ERROR_CORRUPT);
+		f.data[i] ^= 4;
+		assert_int_equal(mote_session_filled(s, 1), 0);
+		assert_int_equal(mote_session_free_pages(s), 2);
+	}
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		uint64_t before;
+
+		memcpy(&before, f.data + fields[i].at, sizeof before);
+		memcpy(f.data + fields[i].at, &fields[i].value, sizeof before);
+		seal(&f);
+		assert_int_equal(load(s, 1, &f, &error), fields[i].status);
+		if (!strstr(error.message, fields[i].says))
+			fail_msg("\"%s\" does not say \"%s\"", error.message, fields[i].says);
+		memcpy(f.data + fields[i].at, &before, sizeof before);
+		seal(&f);
+	}
+	assert_int_equal(load(s, 1, &f, &error), MOTE_OK);
+	assert_int_equal(load(s, 2, &f, &error), MOTE_ERROR_ARGUMENT);
+	assert_int_equal(mote_session_state_bytes(s, 2), 0);
+	mote_session_trim(s, 1, 0, NULL);
+	must_run(s, 0, text[0], 200, LONG, &out); /* all pages are taken */
+	assert_int_equal(load(s, 1, &f, &error), MOTE_ERROR_LIMIT);
+	assert_int_equal(mote_session_filled(s, 1), 0);
+	f.limit = 1000; /* a full disk is the caller's error */
+	f.bytes = 0;
+	assert_int_equal(mote_session_state_save(s, 0, file_write, &f, &error), MOTE_ERROR_IO);
+	free(f.data);
+	mote_session_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +387,8 @@ int main(void)
 		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_state_refusals),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
