@@ -122,7 +122,7 @@ differential: all $(B)/drive_template
 # that of this machine by one hash. The room needs no library, so that a cross compiler is all it takes.
 NEON_CC ?= aarch64-linux-gnu-gcc
 NEON_SOURCES := tests/test_kernels.c $(wildcard runtime/kernels/*.c runtime/kernels/*/*.c) format/block.c format/status.c format/utf8.c
-build/neon/test_kernels: $(NEON_SOURCES) $(wildcard runtime/kernels/*.h runtime/kernels/*/*.h format/*.h)
+build/neon/test_kernels: $(NEON_SOURCES) tests/kernel_inputs.h $(wildcard runtime/kernels/*.h runtime/kernels/*/*.h format/*.h)
 	@mkdir -p $(@D)
 	$(NEON_CC) -O2 $(LANGUAGE) $(WARNINGS) -static $(NEON_SOURCES) -lm -o $@
 
