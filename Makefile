@@ -90,9 +90,13 @@ $(B)/test_%: $(B)/tests/test_%.o $(CONSOLE_OBJECTS) $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
 
 # A fuzzer's corpus replayed, in a program each.
-$(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/tests/test_replay_%.o): $(B)/tests/test_replay_%.o: tests/replay.c | libraries
+REPLAY_OBJECTS := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/tests/replay_%.o)
+$(REPLAY_OBJECTS): $(B)/tests/replay_%.o: tests/replay.c | libraries
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(COMPILE) -DFUZZER='"$*"' -DFUZZER_SOURCE='"tests/fuzz/fuzz_$*.c"' -c $< -o $@
+
+$(B)/test_replay_%: $(B)/tests/replay_%.o $(CONSOLE_OBJECTS) $(B)/libmote.a
+	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
 
 # A driver feeds a room with lines from a script of tests/differential or tests/conformance.
 $(B)/drive_%: $(B)/tests/drive_%.o $(B)/libmote.a
@@ -177,4 +181,4 @@ clean:
 .PHONY: all demo check check-run neon-check conformance differential fuzz fuzz-run deps deps-test install clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
-	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/tests/test_replay_%.d) $(CONSOLE_OBJECTS:.o=.d) $(wildcard $(B)/runtime/*.d)
+	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(wildcard $(B)/runtime/*.d)
