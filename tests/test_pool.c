@@ -65,6 +65,44 @@ static void test_phases(void **unused)
 	}
 }
 
+/* A run that may be one thread's: little work begins so, much does not, and the other way is tried. Whoever takes part,
+ * every item is claimed once and nobody is a phase ahead. */
+static void test_adaptive(void **unused)
+{
+	static const uint64_t works[] = { 0, 1000, 1000000000 };
+
+	(void)unused;
+	for (size_t c = 0; c < sizeof works / sizeof *works; c++) {
+		struct shared *s = calloc(1, sizeof *s);
+		uint32_t both = 0;
+
+		assert_int_equal(mote_pool_open(3, &s->pool, NULL), MOTE_OK);
+		for (uint32_t run = 1; run <= 400; run++) {
+			uint32_t before = s->ran[1];
+
+			memset(s->previous, 0, sizeof s->previous);
+			if (run % 7 == 0)
+				mote_pool_run(s->pool, work, s);
+			else
+				mote_pool_run_adaptive(s->pool, works[c], work, s);
+			assert_int_equal(s->ran[0], run);
+			assert_int_equal(s->ran[1], s->ran[2]);
+			both += s->ran[1] - before;
+			assert_true(run % 7 != 0 || s->ran[1] == before + 1);
+			if (run == 6)
+				assert_int_equal(both, c == 2 ? 6 : 0);
+			for (uint32_t t = 0; t < 3; t++)
+				assert_int_equal(s->wrong[t], 0);
+			for (uint32_t phase = 0; phase < PHASES; phase++)
+				for (uint32_t i = 0; i < ITEMS; i++)
+					assert_int_equal(s->claimed[phase][i], run);
+		}
+		assert_true(c == 2 || both > 400 / 7);
+		mote_pool_close(s->pool);
+		free(s);
+	}
+}
+
 static void test_limits(void **unused)
 {
 	struct mote_pool *p;
@@ -106,7 +144,7 @@ static void test_select(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_phases), cmocka_unit_test(test_limits), cmocka_unit_test(test_select)
+		cmocka_unit_test(test_phases), cmocka_unit_test(test_adaptive), cmocka_unit_test(test_limits), cmocka_unit_test(test_select)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Each hot word on cache lines of its own (pairs of lines are fetched together). */
@@ -32,6 +33,17 @@ struct worker {
 	pthread_t thread;
 };
 
+/* How long runs of about the same work took, in seconds for each unit of it; 0: not known. The way in use is smoothed
+ * over some sixteen runs, the other is what its last trial found. */
+struct pace {
+	double alone, together;
+	uint32_t runs;                         /* since the last trial */
+	uint32_t trial;                        /* runs left of the one under way */
+	bool prefers_alone;
+};
+
+enum { PACES = 64 }; /* by the logarithm of the work */
+
 struct mote_pool {
 	struct gate start;                     /* opens when a run begins */
 	struct gate barrier;
@@ -43,6 +55,10 @@ struct mote_pool {
 	_Alignas(128) mote_pool_fn *fn;        /* of the current run; NULL: workers end */
 	void *user;
 	uint32_t threads, spins;
+	uint32_t active;                       /* threads of the current run: all of them, or 1 */
+	uint32_t alone_next;                   /* to claim, in a run of 1; items[] may still be reset by a worker of the run before */
+	_Alignas(128) atomic_uint slept;       /* waits at a barrier that ended asleep, since the run began */
+	struct pace pace[PACES];
 	bool spread;                           /* each thread can have a core of its own */
 	cpu_set_t cores;                       /* that this process may use */
 	uint32_t started;                      /* workers that exist */
@@ -94,6 +110,8 @@ static void gate_wait(struct mote_pool *p, struct gate *g, unsigned seen)
 		pause_briefly();
 	}
 	atomic_store_explicit(&p->misses, misses + 1, memory_order_relaxed); /* a lost update does no harm */
+	if (g == &p->barrier)
+		atomic_fetch_add_explicit(&p->slept, 1, memory_order_relaxed);
 	atomic_fetch_add(&g->sleepers, 1);
 	while (atomic_load(&g->generation) == seen)
 		syscall(SYS_futex, &g->generation, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
@@ -113,6 +131,10 @@ void mote_pool_barrier(struct mote_pool *p)
 {
 	unsigned seen = atomic_load(&p->barrier.generation);
 
+	if (p->active == 1) {
+		p->alone_next = 0;
+		return;
+	}
 	if (atomic_fetch_add(&p->arrived, 1) + 1 < p->threads) {
 		gate_wait(p, &p->barrier, seen);
 		return;
@@ -128,6 +150,8 @@ uint32_t mote_pool_claim(struct mote_pool *p)
 {
 	unsigned phase = atomic_load_explicit(&p->barrier.generation, memory_order_relaxed) % 2;
 
+	if (p->active == 1)
+		return p->alone_next++;
 	return atomic_fetch_add_explicit(&p->items[phase].next, 1, memory_order_relaxed);
 }
 
@@ -146,13 +170,104 @@ static void *worker_main(void *user)
 	}
 }
 
+/* Workers stay asleep, or spin and go to sleep, at the start of the next run on all threads: that gate does not move. */
+static void run_alone(struct mote_pool *p, mote_pool_fn *fn, void *user)
+{
+	p->active = 1;
+	p->alone_next = 0;
+	fn(user, 0, 1);
+}
+
 void mote_pool_run(struct mote_pool *p, mote_pool_fn *fn, void *user)
 {
+	if (p->threads == 1) {
+		run_alone(p, fn, user);
+		return;
+	}
+	p->active = p->threads;
 	p->fn = fn;
 	p->user = user;
 	gate_open(&p->start);
 	fn(user, 0, p->threads);
 	mote_pool_barrier(p);
+}
+
+/* ---- alone or together ---- */
+
+/* TRIAL runs in a row are tried the other way, so that the first, for which threads must wake up or caches are cold,
+ * does not decide. Work below LITTLE begins alone: some ten microseconds, which meeting at barriers does not shorten.
+ * Runs of LONG seconds and more stay together: a thread that loses its core for a scheduler's slice holds them up by
+ * little. PATIENT_RUNS pass before the first trial where nothing speaks for one. */
+enum { TRIAL = 3, LITTLE = 4000000, PATIENT_RUNS = 256, LEAST_INTERVAL = 16, MOST_INTERVAL = 2048 };
+static const double LONG = 0.2, SHORT = 150e-6, LOSS_QUIET = 0.005, LOSS_DISTURBED = 0.03;
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Is the other way to be tried now? After so many runs that what a trial loses is a small share of the time. */
+static bool try_other(const struct pace *pace, double work, bool disturbed)
+{
+	double other = pace->prefers_alone ? pace->together : pace->alone;
+	double used = pace->prefers_alone ? pace->alone : pace->together, runs;
+
+	if (used == 0 || (pace->together * work > LONG && !pace->prefers_alone))
+		return false;
+	if (other == 0)
+		return pace->runs >= (disturbed || used * work < SHORT ? LEAST_INTERVAL : PATIENT_RUNS);
+	runs = TRIAL * (other / used - 1) / (disturbed ? LOSS_DISTURBED : LOSS_QUIET);
+	return pace->runs >= LEAST_INTERVAL && (pace->runs >= MOST_INTERVAL || pace->runs >= runs);
+}
+
+static void learn(struct pace *pace, bool alone, bool trial, double took)
+{
+	double *known = alone ? &pace->alone : &pace->together;
+
+	if (!trial || *known == 0)
+		*known = *known == 0 ? took : *known + (took - *known) / 16;
+	else if (pace->trial == TRIAL - 2) /* the first after its warm-up */
+		*known = took;
+	else if (pace->trial < TRIAL - 2)
+		*known = (*known + took) / 2;
+	if (pace->trial == 0 && pace->alone > 0 && pace->together > 0)
+		pace->prefers_alone = pace->alone < pace->together;
+}
+
+void mote_pool_run_adaptive(struct mote_pool *p, uint64_t work, mote_pool_fn *fn, void *user)
+{
+	struct pace *pace = &p->pace[work ? 63 - __builtin_clzll(work) : 0];
+	bool disturbed, trial, alone;
+	double begin;
+
+	if (p->threads == 1) {
+		run_alone(p, fn, user);
+		return;
+	}
+	if (pace->alone == 0 && pace->together == 0)
+		pace->prefers_alone = work < LITTLE;
+	disturbed = atomic_load_explicit(&p->slept, memory_order_relaxed) > 0;
+	if (pace->trial == 0 && try_other(pace, (double)work, disturbed)) {
+		pace->trial = TRIAL;
+		pace->runs = 0;
+	}
+	trial = pace->trial > 0;
+	alone = pace->prefers_alone != trial;
+	begin = seconds();
+	if (alone) {
+		run_alone(p, fn, user);
+	} else {
+		atomic_store_explicit(&p->slept, 0, memory_order_relaxed);
+		mote_pool_run(p, fn, user);
+	}
+	if (trial)
+		pace->trial--;
+	else
+		pace->runs++;
+	learn(pace, alone, trial, (seconds() - begin) / (work ? (double)work : 1));
 }
 
 enum mote_status mote_pool_open(uint32_t threads, struct mote_pool **out, struct mote_error *error)

@@ -28,6 +28,13 @@ uint32_t mote_pool_threads(const struct mote_pool *p);
 /* Runs fn(user, thread, threads) on every thread and returns when all have. */
 void mote_pool_run(struct mote_pool *p, mote_pool_fn *fn, void *user);
 
+/* The same for a run whose result does not depend on who takes part: on every thread, or on the calling one alone
+ * (thread 0 of 1), whichever took less time of late for runs of about this much work. Beside other processes, or where
+ * there is little to do, meeting at barriers can cost more than the other threads are worth. The slower way is tried now
+ * and then: at most half a percent of the time on a quiet machine, three where threads are kept waiting.
+ *   work  what there is to do, in multiplications or anything else that time grows with */
+void mote_pool_run_adaptive(struct mote_pool *p, uint64_t work, mote_pool_fn *fn, void *user);
+
 /* Inside run(), called by every thread: returns when all have arrived; what they wrote is visible. */
 void mote_pool_barrier(struct mote_pool *p);
 

@@ -155,7 +155,23 @@ static void forward_thread(void *user, uint32_t thread, uint32_t threads)
 		output(&p);
 }
 
+/* About how many multiplications the batch takes. */
+static uint64_t work(const struct mote_session *s)
+{
+	const struct mote_config *c = &s->model->config;
+	uint64_t dims = (uint64_t)c->heads * c->head_dim, kv_dims = (uint64_t)c->kv_heads * c->head_dim, positions = 0;
+	uint64_t weights = c->hidden * (2 * dims + 2 * kv_dims + 3 * (uint64_t)c->ffn);
+
+	for (uint32_t i = 0; i < s->n_present; i++) {
+		const struct mote_reach *reach = &s->reach[s->present[i]];
+
+		positions += (uint64_t)(reach->end - reach->begin) * (reach->begin + (reach->end - reach->begin) / 2);
+	}
+	return (s->end_layer - s->first_layer) * (weights * s->batch->rows + 2 * dims * positions) +
+	       (uint64_t)s->n_wanted * c->hidden * c->vocab;
+}
+
 void mote_forward(struct mote_session *s)
 {
-	mote_pool_run(s->pool, forward_thread, s);
+	mote_pool_run_adaptive(s->pool, work(s), forward_thread, s);
 }
