@@ -6,7 +6,7 @@
 #   make conformance   every test against the data in DATA
 #   make differential  long comparisons with Jinja2 and Python's regex
 #   make fuzz          every fuzzer for FUZZ_SECONDS each (clang)
-#   make install       tools, library, header and man pages below DESTDIR/PREFIX
+#   make install       tools, library, header, man pages and completions below DESTDIR/PREFIX
 #   make deps          the Debian packages that building and `make check` need
 #   make deps-test     and those which the other targets above need
 #
@@ -163,6 +163,8 @@ deps-test: deps
 HEADERS = $(sort $(filter-out runtime/mote.h,$(filter %.h,$(shell $(COMPILE) -MM -MF - runtime/mote.h))))
 VERSION = $(shell sed -n 's/.*MOTE_VERSION "\(.*\)"/\1/p' format/tool/console.h)
 ROOT = $(DESTDIR)$(PREFIX)
+COMPLETIONS_BASH = $(ROOT)/share/bash-completion/completions
+COMPLETIONS_ZSH = $(ROOT)/share/zsh/site-functions
 
 install: all
 	install -d $(ROOT)/bin $(ROOT)/lib/pkgconfig $(ROOT)/include/mote $(ROOT)/share/man/man1
@@ -171,6 +173,10 @@ install: all
 	install -m 644 runtime/mote.h $(ROOT)/include/mote
 	for header in $(HEADERS); do install -D -m 644 $$header $(ROOT)/include/mote/$$header || exit 1; done
 	install -m 644 docs/mote-*.1 $(ROOT)/share/man/man1
+	install -d $(COMPLETIONS_BASH) $(COMPLETIONS_ZSH)
+	for tool in $(notdir $(TOOLS)); do \
+		$(B)/$$tool --completion bash >$(COMPLETIONS_BASH)/$$tool && \
+		$(B)/$$tool --completion zsh >$(COMPLETIONS_ZSH)/_$$tool || exit 1; done
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: mote' 'Description: runs small language models' 'Version: $(VERSION)' \
 		'Requires: $(PACKAGES)' 'Cflags: -I$${prefix}/include/mote' 'Libs: -L$${prefix}/lib -lmote -lm -pthread' \
 		>$(ROOT)/lib/pkgconfig/mote.pc

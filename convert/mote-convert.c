@@ -1,36 +1,22 @@
 /* mote-convert: a Hugging Face directory or a GGUF file becomes one file. */
-#include <getopt.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "convert/checkpoint.h"
 #include "format/tool/console.h"
+#include "format/tool/options.h"
 #include "runtime/template/template.h"
 
-static const char usage[] =
+static const char about[] =
 	"Usage: mote-convert [OPTION]... DIR -o FILE.mote\n"
 	"       mote-convert [OPTION]... FILE.gguf -o FILE.mote\n"
 	"\n"
 	"Puts a checkpoint as Hugging Face's transformers saves it (config.json, model.safetensors or its shards,\n"
 	"tokenizer.json, chat template) into one file that every other mote tool reads. A GGUF file (of a split one:\n"
-	"the first part) becomes the same file as the directory that it was made of.\n"
-	"\n"
-	"  -o, --output FILE      the file to write; it appears when it is complete, or not at all\n"
-	"      --dtype TYPE       keep: each matrix stays what it is in the checkpoint (the default; of GGUF's types\n"
-	"                         Q8_0, Q4_0 and IQ4_NL stay quantized, the others are decoded to f32);\n"
-	"                         f16, f32, bf16: all are converted, rounding to nearest, ties to even.\n"
-	"                         Norm weights are always f32, which is exact\n"
-	"      --vocab-only       the tokenizer and the chat template, without weights: the directory needs\n"
-	"                         nothing but tokenizer.json\n"
-	"      --force            replace FILE if it exists\n"
-	"  -t, --threads N        1: everything in turn; 2 or more (the default): tokenizer and checksums\n"
-	"                         of the source beside the weights. The file is the same\n"
-	"      --json             print what was written as one JSON object\n"
-	"  -q, --quiet            no progress bar, no summary; warnings are printed all the same\n"
-	"  -h, --help             print this text\n"
-	"      --version          print the version\n"
-	"\n"
+	"the first part) becomes the same file as the directory that it was made of.\n";
+
+static const char epilog[] =
 	"What the file would not reproduce exactly is refused by name: an architecture other than Llama and\n"
 	"Mistral, RoPE kinds other than default, linear and llama3, tensors that are missing, superfluous or\n"
 	"misshapen, NaN and infinity. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input,\n"
@@ -39,8 +25,39 @@ static const char usage[] =
 struct arguments {
 	const char *directory, *output;
 	struct mote_checkpoint_options convert;
+	uint32_t threads;
 	bool json, quiet;
 };
+
+static enum mote_status take_dtype(void *at, const char *name, struct mote_error *error)
+{
+	struct mote_checkpoint_options *o = at;
+
+	(void)error;
+	o->keep_types = strcmp(name, "keep") == 0;
+	return o->keep_types || (mote_type_from_name(name, &o->type) && !mote_type_is_quantized(o->type))
+	       ? MOTE_OK : MOTE_ERROR_ARGUMENT;
+}
+
+#define AT(field) .at = offsetof(struct arguments, field)
+
+static const struct mote_option options[] = {
+	{MOTE_OPTION_OPERAND, .argument = "DIR or FILE.gguf", AT(directory)},
+	{MOTE_OPTION_TEXT, "o", "output", "FILE", "the file to write; it appears when it is complete, or not at all",
+	 AT(output)},
+	{MOTE_OPTION_FLAG, "f", "force", NULL, "replace FILE if it exists", AT(convert.force)},
+	{MOTE_OPTION_TAKE, NULL, "dtype", "TYPE", "keep: each matrix stays what it is in the checkpoint (the default; of "
+	 "GGUF's types Q8_0, Q4_0 and IQ4_NL stay quantized, the others are decoded to f32); f16, f32, bf16: all are converted, rounding to nearest, ties to even. Norm weights are always f32, which is exact",
+	 AT(convert), .choices = "keep f16 f32 bf16", .take = take_dtype},
+	{MOTE_OPTION_FLAG, NULL, "vocab-only", NULL, "the tokenizer and the chat template, without weights: the directory needs "
+	 "nothing but tokenizer.json", AT(convert.vocab_only)},
+	{MOTE_OPTION_COUNT, "t", "threads", "N", "1: everything in turn; 2 to 256 (the default): tokenizer and checksums of the "
+	 "source beside the weights. The file is the same", AT(threads), 1, MOTE_OPTION_MAX_THREADS},
+	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print what was written as one JSON object", AT(json)},
+	{MOTE_OPTION_FLAG, "q", "quiet", NULL, "no progress bar, no summary; warnings are printed all the same", AT(quiet)},
+};
+
+static const struct mote_tool tool = {"mote-convert", about, epilog, options, sizeof options / sizeof *options};
 
 static void warn_notes(const struct mote_notes *notes)
 {
@@ -141,64 +158,15 @@ static int run(struct arguments *a)
 	return status ? mote_console_fail("mote-convert", &error) : 0;
 }
 
-static int usage_error(const char *what, const char *detail)
-{
-	fprintf(stderr, "mote-convert: %s%s\nTry 'mote-convert --help'.\n", what, detail);
-	return 2;
-}
-
-static bool parse_type(const char *name, struct mote_checkpoint_options *o)
-{
-	o->keep_types = strcmp(name, "keep") == 0;
-	return o->keep_types || (mote_type_from_name(name, &o->type) && !mote_type_is_quantized(o->type));
-}
-
-static bool parse_threads(const char *text, struct mote_checkpoint_options *o)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	o->one_thread = n == 1;
-	return *text && !*end && n >= 1 && n <= 4096;
-}
-
 int main(int argc, char **argv)
 {
-	enum { DTYPE = 256, VOCAB_ONLY, FORCE, JSON, HELP, VERSION };
-	static const struct option long_options[] = {
-		{ "output", required_argument, NULL, 'o' },  { "dtype", required_argument, NULL, DTYPE },
-		{ "vocab-only", no_argument, NULL, VOCAB_ONLY }, { "force", no_argument, NULL, FORCE },
-		{ "threads", required_argument, NULL, 't' }, { "json", no_argument, NULL, JSON },
-		{ "quiet", no_argument, NULL, 'q' },	     { "help", no_argument, NULL, HELP },
-		{ "version", no_argument, NULL, VERSION },   { NULL, 0, NULL, 0 }
-	};
 	struct arguments a = { .convert = { .tool = "mote-convert " MOTE_VERSION, .keep_types = true } };
-	int c;
+	int code = mote_options_parse(&tool, argc, argv, &a);
 
-	while ((c = getopt_long(argc, argv, "o:t:qh", long_options, NULL)) != -1)
-		switch (c) {
-		case 'o': a.output = optarg; break;
-		case 't':
-			if (!parse_threads(optarg, &a.convert))
-				return usage_error("--threads: expected a number from 1 to 4096, found ", optarg);
-			break;
-		case 'q': a.quiet = true; break;
-		case DTYPE:
-			if (!parse_type(optarg, &a.convert))
-				return usage_error("--dtype: expected keep, f16, f32 or bf16, found ", optarg);
-			break;
-		case VOCAB_ONLY: a.convert.vocab_only = true; break;
-		case FORCE: a.convert.force = true; break;
-		case JSON: a.json = true; break;
-		case HELP:
-		case 'h': return mote_console_print("mote-convert", usage);
-		case VERSION: return mote_console_print("mote-convert", "mote-convert " MOTE_VERSION "\n");
-		default: fputs("Try 'mote-convert --help'.\n", stderr); return 2;
-		}
-	if (optind + 1 != argc)
-		return usage_error("expected one directory or GGUF file", "");
+	if (code >= 0)
+		return code;
 	if (!a.output)
-		return usage_error("no output: give -o FILE.mote", "");
-	a.directory = argv[optind];
+		return mote_options_refuse(&tool, "no output: give -o FILE.mote");
+	a.convert.one_thread = a.threads == 1;
 	return run(&a);
 }

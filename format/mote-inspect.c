@@ -1,33 +1,42 @@
 /* mote-inspect: what is in a container, and whether it is whole. */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/tool/console.h"
+#include "format/tool/options.h"
 
-static const char usage[] =
+static const char about[] =
 	"Usage: mote-inspect [OPTION]... FILE.mote\n"
 	"Shows what a mote file contains: its tensors with their types and sizes, the model's\n"
-	"configuration and special tokens, how the file was made, what its quantization cost.\n"
-	"\n"
-	"      --json             print everything as one JSON object instead\n"
-	"      --verify           also read all tensors and compare every checksum, and check that the\n"
-	"                         receipts speak of these tensors; exit 3 if anything does not match\n"
-	"      --template[=NAME]  print the chat template (the one called \"default\") and nothing else\n"
-	"      --dump=TENSOR      print a tensor's values as text, a line for each row, and nothing else\n"
-	"  -h, --help             print this text\n"
-	"      --version          print the version\n"
-	"\n"
+	"configuration and special tokens, how the file was made, what its quantization cost.\n";
+
+static const char epilog[] =
 	"A file is checked whenever it is opened: structure, sizes, and the checksums of everything but\n"
 	"the tensors. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input.\n";
 
 struct options {
 	const char *path;
-	bool json, verify, template_only;
-	const char *template_name;
-	const char *dump; /* a tensor's name, or NULL */
+	bool json, verify;
+	const char *template_name; /* or NULL */
+	const char *dump;          /* a tensor's name, or NULL */
 };
+
+#define AT(field) .at = offsetof(struct options, field)
+
+static const struct mote_option options[] = {
+	{MOTE_OPTION_TEXT, "m", "model", "FILE", "the file (-m may be left out)", AT(path)},
+	{MOTE_OPTION_OPERAND, .argument = "FILE.mote", AT(path)},
+	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print everything as one JSON object instead", AT(json)},
+	{MOTE_OPTION_FLAG, NULL, "verify", NULL, "also read all tensors and compare every checksum, and check that the receipts "
+	 "speak of these tensors; exit 3 if anything does not match", AT(verify)},
+	{MOTE_OPTION_TEXT, NULL, "template", "NAME", "print the chat template (the one called \"default\") and nothing else",
+	 AT(template_name), .missing = "default"},
+	{MOTE_OPTION_TEXT, NULL, "dump", "TENSOR", "print a tensor's values as text, a line for each row, and nothing else",
+	 AT(dump)},
+};
+
+static const struct mote_tool tool = {"mote-inspect", about, epilog, options, sizeof options / sizeof *options};
 
 /* 32 hexadecimal digits, as receipts write a hash. */
 struct hex { char text[33]; };
@@ -490,7 +499,7 @@ static enum mote_status inspect(const struct options *o, struct mote_error *erro
 	if (status == MOTE_OK && o->verify)
 		status = verify(c, error);
 	if (status == MOTE_OK) {
-		if (o->template_only)
+		if (o->template_name)
 			status = print_template(c, o->template_name, error);
 		else if (o->dump)
 			status = print_values(c, o->dump, error);
@@ -499,7 +508,7 @@ static enum mote_status inspect(const struct options *o, struct mote_error *erro
 		else
 			print_text(c);
 	}
-	if (status == MOTE_OK && o->verify && !o->json && !o->template_only && !o->dump)
+	if (status == MOTE_OK && o->verify && !o->json && !o->template_name && !o->dump)
 		printf("\nverified: all checksums match%s\n",
 		       mote_container_receipts(c) ? ", and every receipt speaks of these tensors" : "");
 	if (status == MOTE_OK)
@@ -510,39 +519,13 @@ static enum mote_status inspect(const struct options *o, struct mote_error *erro
 
 int main(int argc, char **argv)
 {
-	enum { JSON = 256, VERIFY, TEMPLATE, DUMP, HELP, VERSION };
-	static const struct option long_options[] = {
-		{ "json", no_argument, NULL, JSON },	 { "verify", no_argument, NULL, VERIFY },
-		{ "template", optional_argument, NULL, TEMPLATE }, { "dump", required_argument, NULL, DUMP },
-		{ "help", no_argument, NULL, HELP },	 { "version", no_argument, NULL, VERSION },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct options o = { 0 };
 	struct mote_error error = { 0 };
-	int c;
+	int code = mote_options_parse(&tool, argc, argv, &o);
 
-	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1)
-		switch (c) {
-		case JSON: o.json = true; break;
-		case VERIFY: o.verify = true; break;
-		case TEMPLATE:
-			o.template_only = true;
-			o.template_name = optarg ? optarg : "default";
-			break;
-		case DUMP: o.dump = optarg; break;
-		case HELP:
-		case 'h': return mote_console_print("mote-inspect", usage);
-		case VERSION: return mote_console_print("mote-inspect", "mote-inspect " MOTE_VERSION "\n");
-		default: fputs("Try 'mote-inspect --help'.\n", stderr); return 2;
-		}
-	if (optind + 1 != argc) {
-		fputs("mote-inspect: expected one file\nTry 'mote-inspect --help'.\n", stderr);
-		return 2;
-	}
-	if (o.json + o.template_only + (o.dump != NULL) > 1) {
-		fputs("mote-inspect: --json, --template and --dump exclude each other\n", stderr);
-		return 2;
-	}
-	o.path = argv[optind];
-	return inspect(&o, &error) == MOTE_OK ? 0 : mote_console_fail("mote-inspect", &error);
+	if (code >= 0)
+		return code;
+	if (o.json + (o.template_name != NULL) + (o.dump != NULL) > 1)
+		return mote_options_refuse(&tool, "--json, --template and --dump exclude each other");
+	return inspect(&o, &error) == MOTE_OK ? 0 : mote_console_fail(tool.name, &error);
 }

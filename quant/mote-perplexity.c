@@ -1,10 +1,10 @@
 /* mote-perplexity: how well models predict a text, alone or against the model they were made from. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/tool/console.h"
+#include "format/tool/options.h"
 #include "quant/measure/logits_file.h"
 #include "quant/measure/own_text.h"
 #include "quant/measure/validate.h"
@@ -12,46 +12,15 @@
 #include "quant/receipt/report.h"
 #include "runtime/tokenizer/tokenizer.h"
 
-static const char tool[] = "mote-perplexity";
+static const char tool_name[] = "mote-perplexity";
 
-static const char usage[] =
+static const char about[] =
 	"Usage: mote-perplexity [OPTION]... MODEL.mote...\n"
 	"Measures how well each model predicts a text: its perplexity by llama.cpp's rule, and\n"
 	"with a reference the Kullback-Leibler divergence from it, the share of tokens on which\n"
-	"both agree, and how far the probability of the true token moved, all with errors.\n"
-	"\n"
-	"The text\n"
-	"  -f, --file=TEXT              a file; - is standard input\n"
-	"      --generate=TOKENS        none: the reference (or the model) writes about so many tokens\n"
-	"      --seed=N                 ... from this seed (default 1)\n"
-	"      --plain                  special tokens in the text are ordinary text\n"
-	"\n"
-	"The rule\n"
-	"  -c, --ctx-size=N             tokens in a chunk (default 512, or as many as the model takes)\n"
-	"      --chunks=N               the first N chunks only\n"
-	"      --all-positions          score every position but the first, in one context\n"
-	"\n"
-	"The reference\n"
-	"      --reference=BASE.mote    compare with this model\n"
-	"      --save-logits=FILE       run the one MODEL and keep what --reference-logits needs\n"
-	"      --reference-logits=FILE  compare with a model whose logits were saved, without running it\n"
-	"\n"
-	"Chat models\n"
-	"      --prompts=FILE           also compare greedy answers to these prompts: one a line, as\n"
-	"                               text or as JSON with \"prompt\" or \"messages\"\n"
-	"      --max-tokens=N           longest answer (default 256)\n"
-	"\n"
-	"Results\n"
-	"      --json                   print one JSON object instead of a table\n"
-	"      --per-token=FILE         write a line \"id nll\" for each scored token of the one MODEL\n"
-	"      --report=FILE.html       write a page: size against quality, a table, the worst tokens\n"
-	"      --stamp                  store the figures in each MODEL as a receipt\n"
-	"      --check                  repeat each MODEL's receipt and compare every figure bit by bit;\n"
-	"                               takes the receipt's rule, and its text where that was generated\n"
-	"  -t, --threads=N              default: one for each core\n"
-	"  -h, --help                   print this text\n"
-	"      --version                print the version\n"
-	"\n"
+	"both agree, and how far the probability of the true token moved, all with errors.\n";
+
+static const char epilog[] =
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 4 a receipt does\n"
 	"not hold, 130 interrupted.\n";
 
@@ -60,10 +29,11 @@ enum { MAX_MODELS = 64, MAX_TEXT_BYTES = 1 << 30, DEFAULT_ANSWER_TOKENS = 256 };
 struct options {
 	const char *file, *reference, *save_logits, *reference_logits, *prompts, *per_token, *report;
 	struct mote_plan_options plan;
-	uint64_t seed;
+	struct mote_option_seed seed;
 	uint32_t generate, threads, max_tokens;
 	bool json, stamp, check;
-	char *const *paths;
+	struct mote_option_operands models;
+	char *const *paths; /* of the models */
 	uint32_t n;
 };
 
@@ -93,101 +63,82 @@ static const char *base_name(const char *path)
 
 /* ---- arguments ---- */
 
-static enum mote_status parse_number(const char *option, const char *text, uint64_t max, uint64_t *out,
-				     struct mote_error *error)
-{
-	char *end;
+#define AT(field) .at = offsetof(struct options, field)
 
-	errno = 0;
-	*out = strtoull(text, &end, 10);
-	if (errno || *end || end == text || *text == '-' || *out > max)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--%s: \"%s\" is no number from 0 to %llu", option, text,
-				      (unsigned long long)max);
-	return MOTE_OK;
-}
+static const struct mote_option options[] = {
+	{MOTE_OPTION_OPERANDS, .argument = "MODEL.mote...", AT(models)},
+	{MOTE_OPTION_HEADING, .help = "The text"},
+	{MOTE_OPTION_TEXT, "f", "file", "FILE", "a file; - is standard input", AT(file)},
+	{MOTE_OPTION_COUNT, NULL, "generate", "TOKENS", "none: the reference (or the model) writes about so many tokens",
+	 AT(generate), 0, UINT32_MAX},
+	{MOTE_OPTION_SEED, NULL, "seed", "N", "... from this seed, up to 2^53 (default 1; -1: a random one)", AT(seed)},
+	{MOTE_OPTION_FLAG, NULL, "plain", NULL, "special tokens in the text are ordinary text", AT(plan.plain)},
 
-static enum mote_status parse_u32(const char *option, const char *text, uint32_t *out, struct mote_error *error)
-{
-	uint64_t value = 0;
-	enum mote_status status = parse_number(option, text, UINT32_MAX, &value, error);
+	{MOTE_OPTION_HEADING, .help = "The rule"},
+	{MOTE_OPTION_COUNT, "c", "ctx-size", "N", "tokens in a chunk (default 512, or as many as the model takes)",
+	 AT(plan.context_tokens), 0, UINT32_MAX},
+	{MOTE_OPTION_COUNT, NULL, "chunks", "N", "the first N chunks only", AT(plan.max_chunks), 0, UINT32_MAX},
+	{MOTE_OPTION_FLAG, NULL, "all-positions", NULL, "score every position but the first, in one context",
+	 AT(plan.all_positions)},
 
-	*out = (uint32_t)value;
-	return status;
-}
+	{MOTE_OPTION_HEADING, .help = "The reference"},
+	{MOTE_OPTION_TEXT, NULL, "reference", "BASE.mote", "compare with this model", AT(reference)},
+	{MOTE_OPTION_TEXT, NULL, "save-logits", "FILE", "run the one MODEL and keep what --reference-logits needs",
+	 AT(save_logits)},
+	{MOTE_OPTION_TEXT, NULL, "reference-logits", "FILE", "compare with a model whose logits were saved, without running it",
+	 AT(reference_logits)},
 
-static enum mote_status check_options(const struct options *o, struct mote_error *error)
+	{MOTE_OPTION_HEADING, .help = "Chat models"},
+	{MOTE_OPTION_TEXT, NULL, "prompts", "FILE", "also compare greedy answers to these prompts: one a line, as text or as JSON "
+	 "with \"prompt\" or \"messages\"", AT(prompts)},
+	{MOTE_OPTION_COUNT, NULL, "max-tokens", "N", "longest answer (default 256)", AT(max_tokens), 0, UINT32_MAX},
+
+	{MOTE_OPTION_HEADING, .help = "Results"},
+	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print one JSON object instead of a table", AT(json)},
+	{MOTE_OPTION_TEXT, NULL, "per-token", "FILE", "write a line \"id nll\" for each scored token of the one MODEL",
+	 AT(per_token)},
+	{MOTE_OPTION_TEXT, NULL, "report", "FILE", "write a page (HTML): size against quality, a table, the worst tokens",
+	 AT(report)},
+	{MOTE_OPTION_FLAG, NULL, "stamp", NULL, "store the figures in each MODEL as a receipt", AT(stamp)},
+	{MOTE_OPTION_FLAG, NULL, "check", NULL, "repeat each MODEL's receipt and compare every figure bit by bit; takes the "
+	 "receipt's rule, and its text where that was generated", AT(check)},
+	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(threads), 1,
+	 MOTE_OPTION_MAX_THREADS},
+};
+
+static const struct mote_tool tool = {tool_name, about, epilog, options, sizeof options / sizeof *options};
+
+/* Negative: go on; else the exit code. */
+static int check_options(const struct options *o)
 {
 	if (o->n == 0)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "no model given; --help shows how to use this program");
+		return mote_options_refuse(&tool, "no model given");
 	if (o->n > MAX_MODELS)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%u models; at most %d at once", o->n, MAX_MODELS);
+		return mote_options_refuse(&tool, "%u models; at most %d at once", o->n, MAX_MODELS);
 	if (!o->file == !o->generate && !o->check)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "give a text with -f FILE or --generate=TOKENS");
+		return mote_options_refuse(&tool, "give a text with -f FILE or --generate=TOKENS");
 	if (o->check && (o->generate || o->stamp || o->save_logits))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--check goes with neither --generate, --stamp nor --save-logits");
+		return mote_options_refuse(&tool, "--check goes with neither --generate, --stamp nor --save-logits");
 	if (o->reference && o->reference_logits)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--reference and --reference-logits exclude each other");
+		return mote_options_refuse(&tool, "--reference and --reference-logits exclude each other");
 	if (o->save_logits && (o->n != 1 || o->reference || o->reference_logits))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--save-logits takes one model, and no reference");
+		return mote_options_refuse(&tool, "--save-logits takes one model, and no reference");
 	if (o->per_token && o->n != 1)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--per-token takes one model");
-	return MOTE_OK;
+		return mote_options_refuse(&tool, "--per-token takes one model");
+	return -1;
 }
 
-static enum mote_status parse_options(int argc, char **argv, struct options *o, bool *done, struct mote_error *error)
+static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { HELP = 256, VERSION, GENERATE, SEED, PLAIN, CHUNKS, ALL, REFERENCE, SAVE, SAVED, PROMPTS, MAX_TOKENS, JSON,
-	       PER_TOKEN, REPORT, STAMP, CHECK };
-	static const struct option table[] = {
-		{ "file", required_argument, NULL, 'f' }, { "generate", required_argument, NULL, GENERATE },
-		{ "seed", required_argument, NULL, SEED }, { "plain", no_argument, NULL, PLAIN },
-		{ "ctx-size", required_argument, NULL, 'c' }, { "chunks", required_argument, NULL, CHUNKS },
-		{ "all-positions", no_argument, NULL, ALL }, { "reference", required_argument, NULL, REFERENCE },
-		{ "save-logits", required_argument, NULL, SAVE }, { "reference-logits", required_argument, NULL, SAVED },
-		{ "prompts", required_argument, NULL, PROMPTS }, { "max-tokens", required_argument, NULL, MAX_TOKENS },
-		{ "json", no_argument, NULL, JSON }, { "per-token", required_argument, NULL, PER_TOKEN },
-		{ "report", required_argument, NULL, REPORT }, { "stamp", no_argument, NULL, STAMP },
-		{ "check", no_argument, NULL, CHECK }, { "threads", required_argument, NULL, 't' },
-		{ "help", no_argument, NULL, HELP }, { "version", no_argument, NULL, VERSION }, { 0 }
-	};
-	enum mote_status status = MOTE_OK;
-	int c;
+	int code;
 
-	*o = (struct options){ .seed = 1, .max_tokens = DEFAULT_ANSWER_TOKENS };
-	while (status == MOTE_OK && (c = getopt_long(argc, argv, "f:c:ht:", table, NULL)) != -1) {
-		switch (c) {
-		case 'f': o->file = optarg; break;
-		case 'c': status = parse_u32("ctx-size", optarg, &o->plan.context_tokens, error); break;
-		case 't': status = parse_u32("threads", optarg, &o->threads, error); break;
-		case GENERATE: status = parse_u32("generate", optarg, &o->generate, error); break;
-		case SEED: status = parse_number("seed", optarg, UINT64_C(1) << 53, &o->seed, error); break;
-		case PLAIN: o->plan.plain = true; break;
-		case CHUNKS: status = parse_u32("chunks", optarg, &o->plan.max_chunks, error); break;
-		case ALL: o->plan.all_positions = true; break;
-		case REFERENCE: o->reference = optarg; break;
-		case SAVE: o->save_logits = optarg; break;
-		case SAVED: o->reference_logits = optarg; break;
-		case PROMPTS: o->prompts = optarg; break;
-		case MAX_TOKENS: status = parse_u32("max-tokens", optarg, &o->max_tokens, error); break;
-		case JSON: o->json = true; break;
-		case PER_TOKEN: o->per_token = optarg; break;
-		case REPORT: o->report = optarg; break;
-		case STAMP: o->stamp = true; break;
-		case CHECK: o->check = true; break;
-		case HELP:
-		case 'h':
-		case VERSION:
-			fputs(c == VERSION ? "mote-perplexity " MOTE_VERSION "\n" : usage, stdout);
-			*done = true;
-			return mote_console_flush(error);
-		default: return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--help shows how to use this program");
-		}
-	}
-	o->paths = argv + optind;
-	o->n = (uint32_t)(argc - optind);
+	*o = (struct options){ .seed = { .value = 1 } };
+	code = mote_options_parse(&tool, argc, argv, o);
+	o->paths = o->models.value;
+	o->n = o->models.count;
 	if (o->max_tokens == 0)
 		o->max_tokens = DEFAULT_ANSWER_TOKENS;
-	return status == MOTE_OK ? check_options(o, error) : status;
+	return code >= 0 ? code : check_options(o);
 }
 
 /* ---- opening ---- */
@@ -308,7 +259,7 @@ static enum mote_status read_text(struct run *r, struct mote_error *error)
 		return status;
 	}
 	if (o->generate)
-		return generate(r, o->seed, o->generate, error);
+		return generate(r, o->seed.value, o->generate, error);
 	return MOTE_OK; /* --check writes its own */
 }
 
@@ -531,7 +482,7 @@ static enum mote_status perform(struct run *r, struct mote_error *error)
 	if (status == MOTE_OK)
 		status = mote_plan_init(r->model[0], &r->text, &plan, &r->plan, error);
 	if (status == MOTE_OK && r->plan.all_positions && r->plan.context < r->plan.text_tokens)
-		fprintf(stderr, "%s: the text has %llu tokens; the first %u are read\n", tool,
+		fprintf(stderr, "%s: the text has %llu tokens; the first %u are read\n", tool_name,
 			(unsigned long long)r->plan.text_tokens, r->plan.context);
 	if (status == MOTE_OK)
 		status = open_sources(r, error);
@@ -563,24 +514,22 @@ static void close_run(struct run *r)
 
 int main(int argc, char **argv)
 {
-	struct options options;
+	struct options given;
 	struct mote_error error = { 0 };
 	struct run *r;
-	bool done = false;
-	enum mote_status status = parse_options(argc, argv, &options, &done, &error);
+	int code = parse_options(argc, argv, &given);
+	enum mote_status status;
 
-	if (status != MOTE_OK)
-		return mote_console_fail(tool, &error);
-	if (done)
-		return 0;
+	if (code >= 0)
+		return code;
 	mote_console_catch_signals();
 	r = calloc(1, sizeof *r);
 	if (!r) {
 		mote_error_set(&error, MOTE_ERROR_MEMORY, "out of memory");
-		return mote_console_fail(tool, &error);
+		return mote_console_fail(tool_name, &error);
 	}
-	r->o = &options;
+	r->o = &given;
 	status = perform(r, &error);
 	close_run(r);
-	return status == MOTE_OK ? 0 : mote_console_fail(tool, &error);
+	return status == MOTE_OK ? 0 : mote_console_fail(tool_name, &error);
 }

@@ -1,18 +1,17 @@
 /* mote-quantize: makes a container smaller and proves what that cost. The work is in pipeline.h; here
  * are the command line and what is printed. */
-#include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/tool/console.h"
+#include "format/tool/options.h"
 #include "quant/pipeline.h"
 
 #define TOOL "mote-quantize"
 
 enum { TEXT_BYTES_MAX = 1 << 30 };
 
-static const char usage[] =
+static const char about[] =
 "Usage: mote-quantize [OPTION]... IN.mote -o OUT.mote --type q4\n"
 "  or:  mote-quantize [OPTION]... IN.mote -o OUT.mote --budget 80MB | --bits 5.5 | --max-kld 0.02\n"
 "\n"
@@ -20,39 +19,9 @@ static const char usage[] =
 "it found in the file as a receipt. With --type, the embedding and the output head become q8 where the\n"
 "layers become less (see --tensor). With a goal instead of a type, the damage that each tensor does is\n"
 "measured and the best mixture of q3, q4, q5, q6 and q8 is taken, embedding and head included; the\n"
-"table of these sensitivities goes into the file (mote-inspect shows it).\n"
-"\n"
-"What it becomes\n"
-"      --type TYPE          q3 (3.5 bits a weight), q4 (4.5), q5 (5.5), q6 (6.5), q8 (8.5), f16, bf16\n"
-"                           or f32\n"
-"      --budget SIZE        the best mixture in a file of at most SIZE (k, M, G: thousands; Ki, Mi, Gi:\n"
-"                           1024; a B may follow)\n"
-"      --bits X             the best mixture of at most X bits a weight, the embedding's included\n"
-"      --max-kld X          without --type: the smallest mixture whose KL divergence is at most X\n"
-"      --tensor PATTERN=TYPE  an exception: tensors whose name matches; * ? [] as in a shell; later ones\n"
-"                           win. '*=q4' is every matrix, the embedding too. May be repeated\n"
-"      --encoder NAME       round, search, weighted, learned or gptq, from fast to good; the default is\n"
-"                           gptq for mixtures and where anything becomes q6 or less, else search\n"
-"      --requantize         accept an IN that is quantized already (its errors add up)\n"
-"\n"
-"Texts\n"
-"      --calibrate FILE     text for the encoder to see; else the model writes some itself\n"
-"      --validate FILE      text to measure on; else the model writes some itself\n"
-"      --no-validate        do not measure, and write no receipt\n"
-"  -c, --ctx-size N         tokens a chunk when measuring (default 512, or what the model can hold)\n"
-"      --seed N             of the texts that the model writes (default 0)\n"
-"\n"
-"Quality gate: when the result is worse, exit 4 and leave no file\n"
-"      --max-kld X          largest mean KL divergence from IN\n"
-"      --max-ppl-ratio X    largest ratio of perplexities\n"
-"\n"
-"  -o, --output FILE        where to write (required)\n"
-"  -f, --force              replace FILE if it exists\n"
-"  -t, --threads N          default: this machine's physical cores\n"
-"      --json               print the result as one JSON object\n"
-"  -q, --quiet              print nothing but errors\n"
-"  -h, --help, --version\n"
-"\n"
+"table of these sensitivities goes into the file (mote-inspect shows it).\n";
+
+static const char epilog[] =
 "Same input, options and seed give the same bytes, on any CPU and with any number of threads.\n"
 "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 4 quality gate failed,\n"
 "130 interrupted. docs/quantization.md explains the encoders and which level to take.\n";
@@ -62,6 +31,7 @@ struct command {
 	struct mote_text calibration, validation;
 	const char *calibrate_path, *validate_path;
 	struct mote_rule *rules;
+	struct mote_option_seed seed;
 	bool have_type, have_encoder, json, quiet;
 };
 
@@ -76,64 +46,9 @@ static void free_command(struct command *c)
 
 /* ---- command line ---- */
 
-static enum mote_status parse_u64(const char *text, const char *option, uint64_t min, uint64_t max, uint64_t *value,
-				  struct mote_error *error)
+static enum mote_status take_rule(void *at, const char *text, struct mote_error *error)
 {
-	char *end;
-	unsigned long long x;
-
-	errno = 0;
-	x = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || x < min || x > max)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s %s: expected a whole number from %llu to %llu", option,
-				      text, (unsigned long long)min, (unsigned long long)max);
-	*value = x;
-	return MOTE_OK;
-}
-
-static enum mote_status parse_positive(const char *text, const char *option, double *value, struct mote_error *error)
-{
-	char *end;
-	double x = strtod(text, &end);
-
-	if (end == text || *end || !(x > 0) || x > 1e300)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s %s: expected a positive number", option, text);
-	*value = x;
-	return MOTE_OK;
-}
-
-/* "80MB", "1.5GiB", "500000". */
-static enum mote_status parse_size(const char *text, const char *option, uint64_t *bytes, struct mote_error *error)
-{
-	static const char letters[] = "kMGT";
-	const char *letter;
-	char *end;
-	double x = strtod(text, &end), unit = 1;
-
-	if (end != text && *end && (letter = strchr(letters, *end == 'K' ? 'k' : *end)) != NULL) {
-		double step = end[1] == 'i' ? 1024 : 1000;
-
-		for (long i = letter - letters; i >= 0; i--)
-			unit *= step;
-		end += end[1] == 'i' ? 2 : 1;
-	}
-	end += end != text && *end == 'B';
-	if (end == text || *end || !(x > 0) || x * unit > 1e15)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s %s: expected a size such as 80MB or 76MiB", option, text);
-	*bytes = (uint64_t)(x * unit);
-	return MOTE_OK;
-}
-
-static enum mote_status set_goal(struct command *c, enum mote_goal goal, struct mote_error *error)
-{
-	if (c->options.aim.goal != MOTE_GOAL_TYPE && c->options.aim.goal != goal)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--budget and --bits contradict each other");
-	c->options.aim.goal = goal;
-	return MOTE_OK;
-}
-
-static enum mote_status add_rule(struct command *c, const char *text, struct mote_error *error)
-{
+	struct command *c = at;
 	struct mote_rule *rules = realloc(c->rules, (c->options.recipe.n_rules + 1u) * sizeof *rules);
 	enum mote_type type;
 	char *pattern;
@@ -148,113 +63,91 @@ static enum mote_status add_rule(struct command *c, const char *text, struct mot
 	return status;
 }
 
-enum { OPT_TYPE = 256, OPT_TENSOR, OPT_ENCODER, OPT_REQUANTIZE, OPT_CALIBRATE, OPT_VALIDATE, OPT_NO_VALIDATE, OPT_SEED,
-       OPT_BUDGET, OPT_BITS, OPT_MAX_KLD, OPT_MAX_PPL, OPT_JSON, OPT_HELP, OPT_VERSION };
-
-static const struct option long_options[] = {
-	{ "type", required_argument, NULL, OPT_TYPE },
-	{ "tensor", required_argument, NULL, OPT_TENSOR },
-	{ "encoder", required_argument, NULL, OPT_ENCODER },
-	{ "requantize", no_argument, NULL, OPT_REQUANTIZE },
-	{ "calibrate", required_argument, NULL, OPT_CALIBRATE },
-	{ "validate", required_argument, NULL, OPT_VALIDATE },
-	{ "no-validate", no_argument, NULL, OPT_NO_VALIDATE },
-	{ "ctx-size", required_argument, NULL, 'c' },
-	{ "seed", required_argument, NULL, OPT_SEED },
-	{ "budget", required_argument, NULL, OPT_BUDGET },
-	{ "bits", required_argument, NULL, OPT_BITS },
-	{ "max-kld", required_argument, NULL, OPT_MAX_KLD },
-	{ "max-ppl-ratio", required_argument, NULL, OPT_MAX_PPL },
-	{ "output", required_argument, NULL, 'o' },
-	{ "force", no_argument, NULL, 'f' },
-	{ "threads", required_argument, NULL, 't' },
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 }
-};
-
-static enum mote_status take_option(struct command *c, int option, struct mote_error *error)
+static enum mote_status take_type(void *at, const char *text, struct mote_error *error)
 {
-	uint64_t number;
-	enum mote_status status = MOTE_OK;
+	struct command *c = at;
 
-	switch (option) {
-	case OPT_TYPE:
-		c->have_type = true;
-		if (!mote_type_from_name(optarg, &c->options.recipe.type))
-			status = mote_error_set(error, MOTE_ERROR_ARGUMENT,
-						"--type %s: expected q3, q4, q5, q6, q8, f16, bf16 or f32", optarg);
-		break;
-	case OPT_TENSOR:
-		status = add_rule(c, optarg, error);
-		break;
-	case OPT_ENCODER:
-		c->have_encoder = true;
-		if (!mote_encoder_from_name(optarg, &c->options.recipe.encoder))
-			status = mote_error_set(error, MOTE_ERROR_ARGUMENT,
-						"--encoder %s: expected round, search, weighted, learned or gptq", optarg);
-		break;
-	case OPT_REQUANTIZE: c->options.recipe.requantize = true; break;
-	case OPT_CALIBRATE: c->calibrate_path = optarg; break;
-	case OPT_VALIDATE: c->validate_path = optarg; break;
-	case OPT_NO_VALIDATE: c->options.no_validation = true; break;
-	case OPT_SEED:
-		status = parse_u64(optarg, "--seed", 0, UINT32_MAX, &c->options.seed, error);
-		break;
-	case OPT_BUDGET:
-		status = set_goal(c, MOTE_GOAL_BYTES, error);
-		if (status == MOTE_OK)
-			status = parse_size(optarg, "--budget", &c->options.aim.budget_bytes, error);
-		break;
-	case OPT_BITS:
-		status = set_goal(c, MOTE_GOAL_BITS, error);
-		if (status == MOTE_OK)
-			status = parse_positive(optarg, "--bits", &c->options.aim.bits, error);
-		break;
-	case OPT_MAX_KLD:
-		status = parse_positive(optarg, "--max-kld", &c->options.aim.max_kld, error);
-		break;
-	case OPT_MAX_PPL:
-		status = parse_positive(optarg, "--max-ppl-ratio", &c->options.max_ppl_ratio, error);
-		break;
-	case OPT_JSON: c->json = true; break;
-	case 'c':
-		status = parse_u64(optarg, "--ctx-size", 4, UINT32_MAX, &number, error);
-		c->options.context_tokens = (uint32_t)number;
-		break;
-	case 'f': c->options.force = true; break;
-	case 'o': c->options.output = optarg; break;
-	case 'q': c->quiet = true; break;
-	case 't':
-		status = parse_u64(optarg, "--threads", 1, MOTE_MAX_THREADS, &number, error);
-		c->options.threads = (uint32_t)number;
-		break;
-	default: /* getopt has said what is wrong */
-		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "try '" TOOL " --help'");
-	}
-	return status;
+	(void)error;
+	c->have_type = true;
+	return mote_type_from_name(text, &c->options.recipe.type) ? MOTE_OK : MOTE_ERROR_ARGUMENT;
 }
 
-static enum mote_status check_command(struct command *c, struct mote_error *error)
+static enum mote_status take_encoder(void *at, const char *text, struct mote_error *error)
+{
+	struct command *c = at;
+
+	(void)error;
+	c->have_encoder = true;
+	return mote_encoder_from_name(text, &c->options.recipe.encoder) ? MOTE_OK : MOTE_ERROR_ARGUMENT;
+}
+
+#define AT(field) .at = offsetof(struct command, field)
+
+static const struct mote_option options[] = {
+	{MOTE_OPTION_OPERAND, .argument = "IN.mote", AT(options.input)},
+	{MOTE_OPTION_HEADING, .help = "What it becomes"},
+	{MOTE_OPTION_TAKE, NULL, "type", "TYPE", "q3 (3.5 bits a weight), q4 (4.5), q5 (5.5), q6 (6.5), q8 (8.5), f16, bf16 or "
+	 "f32", .choices = "q3 q4 q5 q6 q8 f16 bf16 f32", .take = take_type},
+	{MOTE_OPTION_SIZE, NULL, "budget", "SIZE", "the best mixture in a file of at most SIZE (k, M, G: thousands; Ki, Mi, Gi: "
+	 "1024; a B may follow)", AT(options.aim.budget_bytes)},
+	{MOTE_OPTION_DOUBLE, NULL, "bits", "X", "the best mixture of at most X bits a weight, 1 to 32, the embedding's included",
+	 AT(options.aim.bits), 1, 32},
+	{MOTE_OPTION_TAKE, NULL, "tensor", "PATTERN=TYPE", "an exception: tensors whose name matches; * ? [] as in a shell; later "
+	 "ones win. '*=q4' is every matrix, the embedding too. May be repeated", .take = take_rule},
+	{MOTE_OPTION_TAKE, NULL, "encoder", "NAME", "round, search, weighted, learned or gptq, from fast to good; the default is "
+	 "gptq for mixtures and where anything becomes q6 or less, else search",
+	 .choices = "round search weighted learned gptq", .take = take_encoder},
+	{MOTE_OPTION_FLAG, NULL, "requantize", NULL, "accept an IN that is quantized already (its errors add up)",
+	 AT(options.recipe.requantize)},
+
+	{MOTE_OPTION_HEADING, .help = "Texts"},
+	{MOTE_OPTION_TEXT, NULL, "calibrate", "FILE", "text for the encoder to see; else the model writes some itself",
+	 AT(calibrate_path)},
+	{MOTE_OPTION_TEXT, NULL, "validate", "FILE", "text to measure on; else the model writes some itself",
+	 AT(validate_path)},
+	{MOTE_OPTION_FLAG, NULL, "no-validate", NULL, "do not measure, and write no receipt", AT(options.no_validation)},
+	{MOTE_OPTION_COUNT, "c", "ctx-size", "N", "tokens a chunk when measuring (default 512, or what the model can hold)",
+	 AT(options.context_tokens), 4, UINT32_MAX},
+	{MOTE_OPTION_SEED, NULL, "seed", "N", "of the texts that the model writes, up to 2^53 (default 0; -1: a random one)",
+	 AT(seed)},
+
+	{MOTE_OPTION_HEADING, .help = "Quality gate: when the result is worse, exit 4 and leave no file"},
+	{MOTE_OPTION_DOUBLE, NULL, "max-kld", "X", "largest mean KL divergence from IN; without --type, --budget and --bits: the "
+	 "smallest mixture that has at most this", AT(options.aim.max_kld)},
+	{MOTE_OPTION_DOUBLE, NULL, "max-ppl-ratio", "X", "largest ratio of perplexities", AT(options.max_ppl_ratio)},
+
+	{MOTE_OPTION_HEADING, .help = "Output"},
+	{MOTE_OPTION_TEXT, "o", "output", "FILE", "where to write (required)", AT(options.output)},
+	{MOTE_OPTION_FLAG, "f", "force", NULL, "replace FILE if it exists", AT(options.force)},
+	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(options.threads), 1,
+	 MOTE_OPTION_MAX_THREADS},
+	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print the result as one JSON object", AT(json)},
+	{MOTE_OPTION_FLAG, "q", "quiet", NULL, "print nothing but errors", AT(quiet)},
+};
+
+static const struct mote_tool tool = {TOOL, about, epilog, options, sizeof options / sizeof *options};
+
+/* Negative: go on; else the exit code. */
+static int check_command(struct command *c)
 {
 	struct mote_pipeline_options *o = &c->options;
 
 	if (!o->output)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "-o OUT.mote is missing");
-	if (c->have_type && o->aim.goal != MOTE_GOAL_TYPE)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--type contradicts --budget and --bits");
-	if (!c->have_type && o->aim.goal == MOTE_GOAL_TYPE && o->aim.max_kld > 0)
-		o->aim.goal = MOTE_GOAL_KLD;
+		return mote_options_refuse(&tool, "-o OUT.mote is missing");
+	if (o->aim.budget_bytes > 0 && o->aim.bits > 0)
+		return mote_options_refuse(&tool, "--budget and --bits contradict each other");
+	if (c->have_type && (o->aim.budget_bytes > 0 || o->aim.bits > 0))
+		return mote_options_refuse(&tool, "--type contradicts --budget and --bits");
+	if (!c->have_type)
+		o->aim.goal = o->aim.budget_bytes > 0 ? MOTE_GOAL_BYTES : o->aim.bits > 0 ? MOTE_GOAL_BITS :
+			      o->aim.max_kld > 0 ? MOTE_GOAL_KLD : MOTE_GOAL_TYPE;
 	if (!c->have_type && o->aim.goal == MOTE_GOAL_TYPE)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
-				      "what shall it become? --type q4, or --budget, --bits, --max-kld");
+		return mote_options_refuse(&tool, "what shall it become? --type q4, or --budget, --bits, --max-kld");
 	if (o->no_validation && (c->validate_path || o->aim.max_kld > 0 || o->max_ppl_ratio > 0))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
-				      "--no-validate contradicts --validate, --max-kld and --max-ppl-ratio");
+		return mote_options_refuse(&tool, "--no-validate contradicts --validate, --max-kld and --max-ppl-ratio");
 	o->best_encoder = !c->have_encoder;
-	return MOTE_OK;
+	o->seed = c->seed.value;
+	return -1;
 }
 
 static enum mote_status read_text(const char *path, struct mote_text *out, struct mote_error *error)
@@ -367,27 +260,14 @@ int main(int argc, char **argv)
 	struct command c = { .options = { .tool = TOOL " " MOTE_VERSION, .calibration = &c.calibration,
 					  .validation = &c.validation } };
 	struct mote_error error = { 0 };
-	enum mote_status status = MOTE_OK;
-	int option, exit_code;
+	int code = mote_options_parse(&tool, argc, argv, &c);
 
-	while (status == MOTE_OK && (option = getopt_long(argc, argv, "c:fho:qt:", long_options, NULL)) != -1) {
-		if (option == OPT_HELP || option == 'h' || option == OPT_VERSION) {
-			free_command(&c);
-			return mote_console_print(TOOL, option == OPT_VERSION ? TOOL " " MOTE_VERSION "\n" : usage);
-		}
-		status = take_option(&c, option, &error);
-	}
-	if (status == MOTE_OK && optind + 1 != argc)
-		status = mote_error_set(&error, MOTE_ERROR_ARGUMENT, "expected one input file; try '" TOOL " --help'");
-	if (status == MOTE_OK) {
-		c.options.input = argv[optind];
-		status = check_command(&c, &error);
-	}
-	if (status == MOTE_OK) {
+	if (code < 0)
+		code = check_command(&c);
+	if (code < 0) {
 		mote_console_catch_signals();
-		status = run(&c, &error);
+		code = run(&c, &error) == MOTE_OK ? 0 : mote_console_fail(TOOL, &error);
 	}
-	exit_code = status == MOTE_OK ? 0 : mote_console_fail(TOOL, &error);
 	free_command(&c);
-	return exit_code;
+	return code;
 }

@@ -20,7 +20,7 @@ struct mote_pipeline_options {
 	struct mote_text *validation;        /* data NULL: the source writes one */
 	bool no_validation;
 	uint32_t context_tokens;             /* of a chunk when measuring; 0: as mote_plan_init() */
-	uint64_t seed;                       /* at most 2^32 - 1 */
+	uint64_t seed;                       /* at most 2^53 */
 	uint32_t threads;
 	const char *tool;                    /* "mote-quantize 0.1.0" */
 	void (*phase)(void *user, const char *label); /* what begins now; or NULL */

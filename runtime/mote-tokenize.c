@@ -1,53 +1,27 @@
 /* mote-tokenize: text to token ids and back, and what a chat template makes of messages. */
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "format/tool/console.h"
+#include "format/tool/options.h"
 #include "runtime/chat/chat.h"
 #include "runtime/tokenizer/ids_diff.h"
 #include "runtime/tokenizer/tokenizer.h"
 
-static const char usage[] =
+static const char about[] =
 	"Usage: mote-tokenize [OPTION]... MODEL.mote [-]\n"
 	"Turns text into the token ids which the model's own tokenizer gives, or ids into text. Without -f and -p\n"
-	"the input is standard input; it is taken as it is, with its last newline if it has one.\n"
-	"\n"
-	"  -m, --model FILE            the model (-m may be left out)\n"
-	"  -f, --file FILE             text from a file\n"
-	"  -p, --prompt TEXT           text from the command line\n"
-	"      --add-special           with the tokens that the tokenizer puts around a text (bos, eos)\n"
-	"      --plain                 text like \"<|im_end|>\" is ordinary text, not a control token\n"
-	"      --no-cache              encodes every word anew: the same ids, more slowly\n"
-	"      --time                  prints to standard error how long opening and encoding took\n"
-	"      --show                  one line for each token: its id and its text\n"
-	"      --decode                the input is ids, as a JSON list or separated by spaces; prints their text\n"
-	"      --skip-special          with --decode: leaves special tokens out\n"
-	"\n"
-	"      --messages FILE.json    renders the model's chat template with these messages (a list, or an "
-	"object\n"
-	"                              with \"messages\" and further variables), prints the text, which parts of "
-	"it are\n"
-	"                              messages, and the ids: text of messages never becomes a control token\n"
-	"      --tools FILE.json       with --messages: a list of tools\n"
-	"      --template-context FILE.json\n"
-	"                              with --messages: an object of further variables; they override all others\n"
-	"      --no-generation-prompt  with --messages: does not ask for an answer\n"
-	"      --diff chatml           with --messages: compares the ids with those of plain ChatML, token by "
-	"token\n"
-	"\n"
-	"      --json                  prints one JSON object\n"
-	"  -h, --help                  prints this text\n"
-	"      --version               prints the version\n"
-	"\n"
+	"the input is standard input; it is taken as it is, with its last newline if it has one.\n";
+
+static const char epilog[] =
 	"Bytes which the vocabulary cannot express and the tokenizer drops are counted (dropped_bytes).\n"
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input.\n";
 
 #define MOST_INPUT ((size_t)1 << 31)
 
 struct options {
-	const char *model, *file, *prompt, *messages, *tools, *context, *diff;
+	const char *model, *dash, *file, *prompt, *messages, *tools, *context, *diff;
 	bool decode, skip_special, plain, add_special, no_cache, time, show, json, no_generation_prompt;
 };
 
@@ -473,86 +447,56 @@ static enum mote_status work(struct tool *t)
 	return status ? status : mote_console_flush(&t->error);
 }
 
-static int usage_error(const char *message, const char *what)
-{
-	fprintf(stderr, "mote-tokenize: %s%s\nTry 'mote-tokenize --help'.\n", message, what);
-	return 2;
-}
+#define AT(field) .at = offsetof(struct options, field)
 
-enum {
-	ADD_SPECIAL = 256, PLAIN, NO_CACHE, TIME, SHOW, DECODE, SKIP_SPECIAL, MESSAGES, TOOLS, CONTEXT,
-	NO_GENERATION_PROMPT, DIFF, JSON, HELP, VERSION
+static const struct mote_option options[] = {
+	{MOTE_OPTION_TEXT, "m", "model", "FILE", "the model (-m may be left out)", AT(model)},
+	{MOTE_OPTION_OPERAND, .argument = "MODEL.mote", AT(model)},
+	{MOTE_OPTION_OPERAND, .argument = "[-]", AT(dash)},
+	{MOTE_OPTION_TEXT, "f", "file", "FILE", "text from a file (- for standard input)", AT(file)},
+	{MOTE_OPTION_TEXT, "p", "prompt", "TEXT", "text from the command line", AT(prompt)},
+	{MOTE_OPTION_FLAG, NULL, "add-special", NULL, "with the tokens that the tokenizer puts around a text (bos, eos)",
+	 AT(add_special)},
+	{MOTE_OPTION_FLAG, NULL, "plain", NULL, "text like \"<|im_end|>\" is ordinary text, not a control token", AT(plain)},
+	{MOTE_OPTION_FLAG, NULL, "no-cache", NULL, "encode every word anew: the same ids, more slowly", AT(no_cache)},
+	{MOTE_OPTION_FLAG, NULL, "time", NULL, "print to standard error how long opening and encoding took", AT(time)},
+	{MOTE_OPTION_FLAG, NULL, "show", NULL, "one line for each token: its id and its text", AT(show)},
+	{MOTE_OPTION_FLAG, NULL, "decode", NULL, "the input is ids, as a JSON list or separated by spaces; print their text",
+	 AT(decode)},
+	{MOTE_OPTION_FLAG, NULL, "skip-special", NULL, "with --decode: leave special tokens out", AT(skip_special)},
+
+	{MOTE_OPTION_HEADING, .help = "Messages"},
+	{MOTE_OPTION_TEXT, NULL, "messages", "FILE.json", "render the model's chat template with these messages (a list, or an "
+	 "object with \"messages\" and further variables), print the text, which parts of it are messages, and the ids: text "
+	 "of messages never becomes a control token", AT(messages)},
+	{MOTE_OPTION_TEXT, NULL, "tools", "FILE.json", "with --messages: a list of tools", AT(tools)},
+	{MOTE_OPTION_TEXT, NULL, "template-context", "FILE.json", "with --messages: an object of further variables; they override "
+	 "all others", AT(context)},
+	{MOTE_OPTION_FLAG, NULL, "no-generation-prompt", NULL, "with --messages: do not ask for an answer",
+	 AT(no_generation_prompt)},
+	{MOTE_OPTION_TEXT, NULL, "diff", "chatml", "with --messages: compare the ids with those of plain ChatML, token by token",
+	 AT(diff), .choices = "chatml"},
+
+	{MOTE_OPTION_HEADING, .help = "Output"},
+	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print one JSON object", AT(json)},
 };
 
-/* -1: go on; else the exit code. */
+static const struct mote_tool program = {"mote-tokenize", about, epilog, options, sizeof options / sizeof *options};
+
+/* Negative: go on; else the exit code. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	static const struct option list[] = {
-		{"model", required_argument, NULL, 'm'},
-		{"file", required_argument, NULL, 'f'},
-		{"prompt", required_argument, NULL, 'p'},
-		{"add-special", no_argument, NULL, ADD_SPECIAL},
-		{"plain", no_argument, NULL, PLAIN},
-		{"no-cache", no_argument, NULL, NO_CACHE},
-		{"time", no_argument, NULL, TIME},
-		{"show", no_argument, NULL, SHOW},
-		{"decode", no_argument, NULL, DECODE},
-		{"skip-special", no_argument, NULL, SKIP_SPECIAL},
-		{"messages", required_argument, NULL, MESSAGES},
-		{"tools", required_argument, NULL, TOOLS},
-		{"template-context", required_argument, NULL, CONTEXT},
-		{"no-generation-prompt", no_argument, NULL, NO_GENERATION_PROMPT},
-		{"diff", required_argument, NULL, DIFF},
-		{"json", no_argument, NULL, JSON},
-		{"help", no_argument, NULL, HELP},
-		{"version", no_argument, NULL, VERSION},
-		{0}
-	};
-	int c;
+	int code = mote_options_parse(&program, argc, argv, o);
 
-	while ((c = getopt_long(argc, argv, "m:f:p:h", list, NULL)) != -1) {
-		switch (c) {
-		case 'm': o->model = optarg; break;
-		case 'f': o->file = optarg; break;
-		case 'p': o->prompt = optarg; break;
-		case ADD_SPECIAL: o->add_special = true; break;
-		case NO_CACHE: o->no_cache = true; break;
-		case TIME: o->time = true; break;
-		case PLAIN: o->plain = true; break;
-		case SHOW: o->show = true; break;
-		case DECODE: o->decode = true; break;
-		case SKIP_SPECIAL: o->skip_special = true; break;
-		case MESSAGES: o->messages = optarg; break;
-		case TOOLS: o->tools = optarg; break;
-		case CONTEXT: o->context = optarg; break;
-		case NO_GENERATION_PROMPT: o->no_generation_prompt = true; break;
-		case DIFF: o->diff = optarg; break;
-		case JSON: o->json = true; break;
-		case HELP:
-		case 'h':
-			return mote_console_print("mote-tokenize", usage);
-		case VERSION:
-			return mote_console_print("mote-tokenize", "mote-tokenize " MOTE_VERSION "\n");
-		default:
-			fputs("Try 'mote-tokenize --help'.\n", stderr);
-			return 2;
-		}
-	}
-	if (!o->model && optind < argc)
-		o->model = argv[optind++];
-	if (!o->model)
-		return usage_error("no model given", "");
-	if (optind < argc && !strcmp(argv[optind], "-") && !o->file && !o->prompt)
-		optind++;
-	if (optind < argc)
-		return usage_error("unexpected argument: ", argv[optind]);
+	if (code >= 0)
+		return code;
+	if (o->dash && (strcmp(o->dash, "-") != 0 || o->file || o->prompt))
+		return mote_options_refuse(&program, "unexpected argument: %s", o->dash);
 	if (!!o->file + !!o->prompt + !!o->messages > 1)
-		return usage_error("only one of -f, -p and --messages can be the input", "");
+		return mote_options_refuse(&program, "only one of -f, -p and --messages can be the input");
 	if (!o->messages && (o->tools || o->context || o->diff || o->no_generation_prompt))
-		return usage_error("--tools, --template-context, --no-generation-prompt and --diff need --messages",
-				   "");
-	if (o->diff && strcmp(o->diff, "chatml"))
-		return usage_error("--diff knows only chatml, not ", o->diff);
+		return mote_options_refuse(&program, "--tools, --template-context, --no-generation-prompt and --diff need "
+					   "--messages");
 	return -1;
 }
 
@@ -563,7 +507,7 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	code = work(&t) ? mote_console_fail("mote-tokenize", &t.error) : 0;
+	code = work(&t) ? mote_console_fail(program.name, &t.error) : 0;
 	mote_tokenizer_close(t.tokenizer);
 	mote_container_close(t.container);
 	return code;

@@ -65,13 +65,16 @@ static bool is_shown(const struct mote_option *o)
 
 void mote_options_print_help(const struct mote_tool *tool)
 {
+	bool below = false; /* an option */
+
 	fputs(tool->about, stdout);
 	putchar('\n');
 	for (size_t i = 0; i < tool->count; i++) {
 		if (tool->options[i].kind == MOTE_OPTION_HEADING)
-			printf("%s%s\n", i ? "\n" : "", tool->options[i].help);
+			printf("%s%s\n", below ? "\n" : "", tool->options[i].help);
 		else if (is_shown(tool->options + i))
 			print_option(tool->options + i);
+		below |= is_shown(tool->options + i);
 	}
 	putchar('\n');
 	for (size_t i = 0; i < sizeof mote_options_common / sizeof *mote_options_common; i++)

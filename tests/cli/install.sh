@@ -16,6 +16,8 @@ check "make install" make -s config="$config" install DESTDIR="$dir" PREFIX=/usr
 for tool in convert inspect quantize perplexity run bench tokenize; do
 	check "mote-$tool" "$dir/usr/bin/mote-$tool" --version >/dev/null
 	check "mote-$tool(1)" test -s "$dir/usr/share/man/man1/mote-$tool.1"
+	check "mote-$tool completes in bash" test -s "$dir/usr/share/bash-completion/completions/mote-$tool"
+	check "mote-$tool completes in zsh" test -s "$dir/usr/share/zsh/site-functions/_mote-$tool"
 done
 
 flags=$(PKG_CONFIG_PATH=$dir/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR= pkg-config --define-variable=prefix="$dir/usr" \

@@ -68,12 +68,23 @@ refused mote-run 'unexpected argument: other' "$m" other -p x
 refused mote-run '-p and -f exclude each other' "$m" -p x -f y
 refused mote-bench '-d 1,: expected up to 16 integers from 0 to 1048576 with commas between' "$m" -d 1,
 
+refused mote-convert '-t 257: expected an integer from 1 to 256' tests/fixtures/adder -o "$work/x.mote" -t 257
+refused mote-convert '--dtype q8: expected keep, f16, f32 or bf16' tests/fixtures/adder -o "$work/x.mote" --dtype q8
+refused mote-convert 'DIR or FILE.gguf is missing' -o "$work/x.mote"
+refused mote-quantize '--bits 0.5: expected a number from 1 to 32' "$m" -o "$work/x.mote" --bits 0.5
+refused mote-quantize '--max-kld -1: expected a positive number' "$m" -o "$work/x.mote" --max-kld -1
+refused mote-quantize '--budget 80XB: expected a size such as 80MB or 76MiB' "$m" -o "$work/x.mote" --budget 80XB
+refused mote-quantize '--tensor x=f64: tensor rule '"'x=f64': unknown type 'f64' (expected q3, q4, q5, q6, q8, f16, bf16 or f32)" "$m" -o "$work/x.mote" --tensor x=f64
+refused mote-perplexity '-t 0: expected an integer from 1 to 256' "$m" --generate 100 -t 0
+refused mote-tokenize '--diff alpaca: expected chatml' "$m" --messages x --diff alpaca
+refused mote-inspect '--json, --template and --dump exclude each other' "$m" --json --template
+expect 0 "$build/mote-convert" tests/fixtures/adder -qfo "$work/m.mote"
+
 # ---- the same in all tools
 for path in "$build"/mote-*; do
 	tool=$(basename "$path")
 	case $tool in *.*) continue ;; esac
 	[ -x "$path" ] || continue
-	case $tool in mote-run | mote-bench) ;; *) continue ;; esac
 	refused "$tool" '--none-of-these: no such option' --none-of-these
 	refused "$tool" '--hlp: no such option; the nearest is --help' --hlp
 	refused "$tool" '--completion fish: expected bash or zsh' --completion fish

@@ -89,7 +89,7 @@ grep -q '<svg' "$D/page.html" && grep -q '<mark>' "$D/page.html" && tail -1 "$D/
 # Wrong usage, little text.
 expect 2 "no model" "$B/mote-perplexity" -f $F/heldout.txt
 expect 2 "give a text" "$B/mote-perplexity" "$D/f.mote"
-expect 2 "no number" "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 12x
+expect 2 "expected an integer" "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 12x
 expect 2 "takes at most 512" "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 513
 echo "What is 1 + 1?" >"$D/little"
 expect 2 "two chunks" "$B/mote-perplexity" "$D/f.mote" -f "$D/little"
