@@ -1,9 +1,13 @@
 /* mote-convert: a Hugging Face directory or a GGUF file becomes one file. */
+#include <dirent.h>
+#include <limits.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "convert/checkpoint.h"
+#include "format/output.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
 #include "runtime/template/template.h"
@@ -126,6 +130,27 @@ static enum mote_status print_report(const struct arguments *a, const struct mot
 	return status;
 }
 
+/* The output replaces no file of the checkpoint, whatever it is called; an older container that lies among them, it may. */
+static enum mote_status refuse_inputs(const struct arguments *a, struct mote_error *error)
+{
+	enum mote_status status = mote_output_refuse_input(a->output, a->directory, error);
+	DIR *folder = opendir(a->directory);
+	const struct dirent *entry;
+	char path[PATH_MAX];
+
+	while (folder && status == MOTE_OK && (entry = readdir(folder)) != NULL) {
+		const char *ending = strrchr(entry->d_name, '.');
+
+		if ((ending && !strcmp(ending, ".mote")) ||
+		    snprintf(path, sizeof path, "%s/%s", a->directory, entry->d_name) >= (int)sizeof path)
+			continue;
+		status = mote_output_refuse_input(a->output, path, error);
+	}
+	if (folder)
+		closedir(folder);
+	return status;
+}
+
 static int run(struct arguments *a)
 {
 	struct mote_checkpoint_report report;
@@ -141,7 +166,9 @@ static int run(struct arguments *a)
 	a->convert.progress = mote_console_progress(&bar, "converting");
 	if (a->quiet)
 		bar.terminal = false;
-	status = mote_checkpoint_convert(a->directory, a->output, &a->convert, &report, &error);
+	status = refuse_inputs(a, &error);
+	if (!status)
+		status = mote_checkpoint_convert(a->directory, a->output, &a->convert, &report, &error);
 	mote_console_progress_end(&bar);
 	if (!status) {
 		warn_notes(&report.notes);
@@ -155,6 +182,7 @@ static int run(struct arguments *a)
 				      &error);
 	mote_notes_free(&report.notes);
 	mote_container_close(written);
+	mote_console_hint_force(a->convert.force, &error);
 	return status ? mote_console_fail("mote-convert", &error) : 0;
 }
 

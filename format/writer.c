@@ -7,17 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
 
 #include "format/cursor.h"
 #include "format/layout.h"
+#include "format/output.h"
 
 /* Metadata is small and written once. */
 #define ZSTD_LEVEL 19
@@ -35,11 +33,8 @@ struct section {
 #define WRITE_BACK_BYTES (16u << 20)
 
 struct mote_writer {
-	char *target;  /* symbolic links resolved when it exists */
-	char *folder;
-	char *temp;    /* in folder; NULL until it exists and after it was renamed */
-	int fd;
-	bool replace;
+	struct mote_output *output;
+	const char *target;          /* of the output */
 	struct mote_layout_tensor *tensors;
 	char **names;
 	uint32_t n_tensors, tensors_room;
@@ -53,11 +48,6 @@ struct mote_writer {
 	bool finished;               /* nothing has changed since finish */
 };
 
-static enum mote_status fail_io(const struct mote_writer *w, struct mote_error *error, const char *what)
-{
-	return mote_error_set(error, MOTE_ERROR_IO, "%s: %s: %s", w->target, what, strerror(errno));
-}
-
 static enum mote_status fail_memory(const struct mote_writer *w, struct mote_error *error)
 {
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", w->target);
@@ -66,125 +56,29 @@ static enum mote_status fail_memory(const struct mote_writer *w, struct mote_err
 static enum mote_status write_at(const struct mote_writer *w, const void *data, size_t bytes, uint64_t offset,
 				 struct mote_error *error)
 {
-	const char *p = data;
-
-	while (bytes > 0) {
-		ssize_t n = pwrite(w->fd, p, bytes, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return fail_io(w, error, "cannot write");
-		p += n;
-		offset += (size_t)n;
-		bytes -= (size_t)n;
-	}
-	return MOTE_OK;
-}
-
-/* A file of its own, unguessable name, in the target's folder, with the mode that any new file gets. */
-static enum mote_status create_temp(struct mote_writer *w, const char *name, struct mote_error *error)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	size_t room = strlen(w->folder) + strlen(name) + 16;
-	char *path = malloc(room);
-
-	if (!path)
-		return fail_memory(w, error);
-	for (int attempt = 0; attempt < 100; attempt++) {
-		unsigned char random[8];
-
-		if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-			break;
-		for (size_t i = 0; i < sizeof random; i++)
-			random[i] = (unsigned char)letters[random[i] % (sizeof letters - 1)];
-		/* 200: a name of the greatest length must have a temporary one, too. */
-		snprintf(path, room, "%s/.%.200s.%.8s", w->folder, name, (const char *)random);
-		w->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (w->fd >= 0) {
-			w->temp = path;
-			return MOTE_OK;
-		}
-		if (errno != EEXIST)
-			break;
-	}
-	free(path);
-	return fail_io(w, error, "cannot create a temporary file beside it");
-}
-
-static enum mote_status fail_exists(const struct mote_writer *w, struct mote_error *error)
-{
-	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: exists already (use --force to replace it)", w->target);
+	return mote_output_write_at(w->output, data, bytes, offset, error);
 }
 
 enum mote_status mote_writer_open(const char *path, bool force, struct mote_writer **out,
 				  struct mote_error *error)
 {
 	struct mote_writer *w = calloc(1, sizeof *w);
-	const char *slash, *name;
-	struct stat st;
-	bool exists;
 	enum mote_status status;
 
 	*out = NULL;
-	if (w)
-		w->fd = -1;
-	if (!w || !(w->target = strdup(path)) || !(w->hash = XXH3_createState())) {
+	if (!w || !(w->hash = XXH3_createState()))
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
-		goto fail;
+	else
+		status = mote_output_open(path, force, &w->output, error);
+	if (status) {
+		mote_writer_discard(w);
+		return status;
 	}
-	w->replace = force;
+	w->target = mote_output_target(w->output);
 	w->data_end = MOTE_LAYOUT_DATA_OFFSET;
 	XXH3_128bits_reset(w->hash);
-
-	exists = lstat(path, &st) == 0;
-	if (exists && !force) {
-		status = fail_exists(w, error);
-		goto fail;
-	}
-	if (exists && S_ISLNK(st.st_mode)) { /* the file it names is replaced, the link stays */
-		char *real = realpath(path, NULL);
-
-		exists = false;
-		if (real) {
-			free(w->target);
-			w->target = real;
-			exists = stat(real, &st) == 0;
-		}
-	}
-	if (exists && !S_ISREG(st.st_mode)) { /* --force is not meant for /dev/null */
-		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: exists and is not a regular file", path);
-		goto fail;
-	}
-	slash = strrchr(w->target, '/');
-	name = slash ? slash + 1 : w->target;
-	if (!*name) {
-		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "\"%s\" does not name a file", path);
-		goto fail;
-	}
-	if (strcmp(path, "-") == 0) { /* elsewhere this is standard output; a file of that name is hard to get rid of */
-		status = mote_error_set(error, MOTE_ERROR_ARGUMENT,
-					"-: a model cannot go to standard output; name a file (./- if need be)");
-		goto fail;
-	}
-	w->folder = !slash ? strdup(".") : slash == w->target ? strdup("/") :
-		strndup(w->target, (size_t)(slash - w->target));
-	if (!w->folder) {
-		status = fail_memory(w, error);
-		goto fail;
-	}
-	status = create_temp(w, name, error);
-	if (status != MOTE_OK)
-		goto fail;
-	if (exists && fchmod(w->fd, st.st_mode & 0777) != 0) {
-		status = fail_io(w, error, "cannot keep the mode of the file to replace");
-		goto fail;
-	}
 	*out = w;
 	return MOTE_OK;
-fail:
-	mote_writer_discard(w);
-	return status;
 }
 
 enum mote_status mote_writer_add_tensor(struct mote_writer *w, const char *name, uint32_t rank,
@@ -251,8 +145,8 @@ enum mote_status mote_writer_set_codebook(struct mote_writer *w, uint32_t tensor
  * do for each write (TRLM's 269 MB: written and synced in 70 ms instead of 138). Some file systems cannot. */
 static enum mote_status reserve(const struct mote_writer *w, struct mote_error *error)
 {
-	if (fallocate(w->fd, 0, 0, (off_t)w->data_end) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-		return fail_io(w, error, "cannot write");
+	if (fallocate(mote_output_descriptor(w->output), 0, 0, (off_t)w->data_end) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+		return mote_output_fail(w->output, "cannot write", error);
 	return MOTE_OK;
 }
 
@@ -262,7 +156,7 @@ static void write_back(struct mote_writer *w, uint64_t end)
 {
 	if (end - w->handed < WRITE_BACK_BYTES)
 		return;
-	sync_file_range(w->fd, (off_t)w->handed, (off_t)(end - w->handed), SYNC_FILE_RANGE_WRITE);
+	sync_file_range(mote_output_descriptor(w->output), (off_t)w->handed, (off_t)(end - w->handed), SYNC_FILE_RANGE_WRITE);
 	w->handed = end;
 }
 
@@ -427,8 +321,8 @@ static enum mote_status write_frame(struct mote_writer *w, const struct section 
 	enum mote_status status;
 
 	/* Cutting off what an earlier finish wrote leaves zeros wherever nothing is written. */
-	if (ftruncate(w->fd, (off_t)w->data_end) != 0)
-		return fail_io(w, error, "cannot write");
+	if (ftruncate(mote_output_descriptor(w->output), (off_t)w->data_end) != 0)
+		return mote_output_fail(w->output, "cannot write", error);
 	for (uint32_t i = 0; i < h.sections; i++) {
 		const struct section *s = i == 0 ? directory : w->sections + i - 1;
 
@@ -473,50 +367,18 @@ enum mote_status mote_writer_finish(struct mote_writer *w, struct mote_error *er
 
 const char *mote_writer_temp_path(const struct mote_writer *w)
 {
-	return w->temp;
-}
-
-/* Gives the temporary file its name; without force only if nothing has that name now. */
-static enum mote_status rename_to_target(struct mote_writer *w, struct mote_error *error)
-{
-	int failed;
-
-	if (w->replace) {
-		failed = rename(w->temp, w->target);
-	} else {
-		failed = renameat2(AT_FDCWD, w->temp, AT_FDCWD, w->target, RENAME_NOREPLACE);
-		if (failed && (errno == EINVAL || errno == ENOSYS)) { /* a file system without it: NFS, some FUSE */
-			failed = link(w->temp, w->target);
-			if (!failed)
-				unlink(w->temp);
-		}
-	}
-	if (failed)
-		return errno == EEXIST ? fail_exists(w, error) : fail_io(w, error, "cannot rename the finished file");
-	free(w->temp);
-	w->temp = NULL;
-	return MOTE_OK;
+	return mote_output_open_path(w->output);
 }
 
 enum mote_status mote_writer_commit(struct mote_writer *w, struct mote_error *error)
 {
-	enum mote_status status = MOTE_OK;
-	int folder;
+	enum mote_status status;
 
-	if (!w->finished)
+	if (w->finished) {
+		status = mote_output_commit(w->output, error);
+		w->output = NULL;
+	} else {
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: committed without finish", w->target);
-	else if (fsync(w->fd) != 0)
-		status = fail_io(w, error, "cannot sync");
-	if (status == MOTE_OK)
-		status = rename_to_target(w, error);
-	if (status == MOTE_OK) {
-		/* The file is there and whole. That the name survives a power failure is all that is
-		 * missing; some file systems cannot sync folders, which is no reason to fail. */
-		folder = open(w->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (folder >= 0) {
-			fsync(folder);
-			close(folder);
-		}
 	}
 	mote_writer_discard(w);
 	return status;
@@ -526,10 +388,7 @@ void mote_writer_discard(struct mote_writer *w)
 {
 	if (!w)
 		return;
-	if (w->temp)
-		unlink(w->temp);
-	if (w->fd >= 0)
-		close(w->fd);
+	mote_output_discard(w->output);
 	for (uint32_t i = 0; i < w->n_tensors; i++)
 		free(w->names[i]);
 	for (uint32_t i = 0; i < w->n_sections; i++)
@@ -537,9 +396,6 @@ void mote_writer_discard(struct mote_writer *w)
 	XXH3_freeState(w->hash);
 	free(w->tensors);
 	free(w->names);
-	free(w->temp);
-	free(w->folder);
-	free(w->target);
 	free(w);
 }
 

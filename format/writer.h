@@ -15,10 +15,7 @@
 
 struct mote_writer;
 
-/* Creates the temporary file, ".NAME." and eight random letters, in path's folder, with the mode that any new file
- * gets, or that of the file which it will replace. With force a symbolic link is followed: the file that it names
- * is replaced and the link stays.
- * MOTE_ERROR_ARGUMENT: path exists and !force, or exists and is no regular file. MOTE_ERROR_IO. */
+/* Opens the output: see output.h for what is refused and what force does. */
 enum mote_status mote_writer_open(const char *path, bool force, struct mote_writer **out,
 				  struct mote_error *error);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/output.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
 #include "quant/measure/logits_file.h"
@@ -31,7 +32,7 @@ struct options {
 	struct mote_plan_options plan;
 	struct mote_option_seed seed;
 	uint32_t generate, threads, max_tokens;
-	bool json, stamp, check;
+	bool json, stamp, check, force;
 	struct mote_option_operands models;
 	char *const *paths; /* of the models */
 	uint32_t n;
@@ -50,6 +51,7 @@ struct run {
 	struct mote_plan plan;
 	struct mote_tokenizer *tokenizer;
 	struct mote_hash128 reference_hash;
+	struct mote_output *per_token, *report, *logits; /* what is to be written; NULL when it is not, or was */
 	const cJSON *receipt[MAX_MODELS];   /* --check */
 	struct mote_receipt_terms terms;    /* ... what they share */
 	struct mote_console_bar bar;
@@ -99,6 +101,7 @@ static const struct mote_option options[] = {
 	 AT(per_token)},
 	{MOTE_OPTION_TEXT, NULL, "report", "FILE", "write a page (HTML): size against quality, a table, the worst tokens",
 	 AT(report)},
+	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the files that --per-token, --report and --save-logits write", AT(force)},
 	{MOTE_OPTION_FLAG, NULL, "stamp", NULL, "store the figures in each MODEL as a receipt", AT(stamp)},
 	{MOTE_OPTION_FLAG, NULL, "check", NULL, "repeat each MODEL's receipt and compare every figure bit by bit; takes the "
 	 "receipt's rule, and its text where that was generated", AT(check)},
@@ -142,6 +145,41 @@ static int parse_options(int argc, char **argv, struct options *o)
 }
 
 /* ---- opening ---- */
+
+/* One of the outputs, before anything is computed: it replaces nothing that is read, nor one of the others. */
+static enum mote_status open_output(const struct options *o, const char *path, struct mote_output **out,
+				    struct mote_error *error)
+{
+	const char *const inputs[] = {o->file, o->reference, o->reference_logits, o->prompts};
+	const char *const outputs[] = {o->per_token, o->report, o->save_logits};
+	enum mote_status status = MOTE_OK;
+	unsigned same = 0;
+
+	if (!path)
+		return MOTE_OK;
+	for (size_t i = 0; i < sizeof inputs / sizeof *inputs && status == MOTE_OK; i++)
+		status = mote_output_refuse_input(path, inputs[i], error);
+	for (uint32_t i = 0; i < o->n && status == MOTE_OK; i++)
+		status = mote_output_refuse_input(path, o->paths[i], error);
+	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+		same += outputs[i] && !strcmp(outputs[i], path);
+	if (status == MOTE_OK && same > 1)
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is to be two files at once", path);
+	if (status == MOTE_OK)
+		status = mote_output_open(path, o->force, out, error);
+	if (status != MOTE_OK)
+		mote_console_hint_force(o->force, error);
+	return status;
+}
+
+static enum mote_status open_outputs(struct run *r, struct mote_error *error)
+{
+	enum mote_status status = open_output(r->o, r->o->per_token, &r->per_token, error);
+
+	if (status == MOTE_OK)
+		status = open_output(r->o, r->o->report, &r->report, error);
+	return status == MOTE_OK ? open_output(r->o, r->o->save_logits, &r->logits, error) : status;
+}
 
 static enum mote_status open_models(struct run *r, struct mote_error *error)
 {
@@ -271,7 +309,8 @@ static enum mote_status open_sources(struct run *r, struct mote_error *error)
 	if (o->save_logits) {
 		struct mote_progress progress = mote_console_progress(&r->bar, "logits");
 
-		status = mote_logits_save(r->model[0], &r->plan, o->threads, NULL, &progress, o->save_logits, error);
+		status = mote_logits_save(r->model[0], &r->plan, o->threads, NULL, &progress, r->logits, error);
+		r->logits = NULL;
 		mote_console_progress_end(&r->bar);
 		if (status == MOTE_OK) /* what was just computed need not be computed again */
 			return mote_logits_from_file(o->save_logits, &r->plan, o->threads, NULL, &r->source[0],
@@ -346,16 +385,17 @@ static enum mote_status compare_behaviour(struct run *r, struct mote_error *erro
 
 /* ---- results ---- */
 
-static enum mote_status write_per_token(const struct run *r, struct mote_error *error)
+static enum mote_status write_per_token(struct run *r, struct mote_error *error)
 {
-	FILE *file = fopen(r->o->per_token, "w");
-	bool ok = file != NULL;
+	struct mote_output *output = r->per_token;
+	FILE *file = mote_output_stream(output);
 
-	for (uint64_t i = 0; ok && i < mote_plan_rows(&r->plan); i++)
-		ok = fprintf(file, "%d %.17g\n", r->scores[0][i].target, r->scores[0][i].nll) > 0;
-	if (file && fclose(file) != 0)
-		ok = false;
-	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_IO, "%s: %s", r->o->per_token, strerror(errno));
+	if (!file)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	for (uint64_t i = 0; i < mote_plan_rows(&r->plan); i++)
+		fprintf(file, "%d %.17g\n", r->scores[0][i].target, r->scores[0][i].nll);
+	r->per_token = NULL;
+	return mote_output_commit(output, error);
 }
 
 static enum mote_status stamp(struct run *r, uint32_t i, struct mote_error *error)
@@ -369,17 +409,19 @@ static enum mote_status stamp(struct run *r, uint32_t i, struct mote_error *erro
 	return mote_receipt_stamp(r->o->paths[i], &facts, error);
 }
 
-static enum mote_status write_report(const struct run *r, const struct mote_report *report, struct mote_error *error)
+static enum mote_status write_report(struct run *r, const struct mote_report *report, struct mote_error *error)
 {
-	FILE *file = fopen(r->o->report, "w");
+	struct mote_output *output = r->report;
+	FILE *file = mote_output_stream(output);
 	enum mote_status status;
 
 	if (!file)
-		return mote_error_set(error, MOTE_ERROR_IO, "%s: %s", r->o->report, strerror(errno));
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
 	status = mote_report_html(file, report, error);
-	if ((ferror(file) | fclose(file)) && status == MOTE_OK)
-		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", r->o->report, strerror(errno));
-	return status;
+	if (status)
+		return status;
+	r->report = NULL;
+	return mote_output_commit(output, error);
 }
 
 static bool put(cJSON *o, const char *key, cJSON *item)
@@ -473,8 +515,10 @@ static enum mote_status give_results(struct run *r, struct mote_error *error)
 static enum mote_status perform(struct run *r, struct mote_error *error)
 {
 	struct mote_plan_options plan = r->o->plan;
-	enum mote_status status = open_models(r, error);
+	enum mote_status status = open_outputs(r, error);
 
+	if (status == MOTE_OK)
+		status = open_models(r, error);
 	if (status == MOTE_OK)
 		status = read_text(r, error);
 	if (status == MOTE_OK && r->o->check)
@@ -502,6 +546,9 @@ static void close_run(struct run *r)
 		mote_model_close(r->model[i]);
 		free(r->scores[i]);
 	}
+	mote_output_discard(r->per_token);
+	mote_output_discard(r->report);
+	mote_output_discard(r->logits);
 	mote_logits_close(r->reference_source);
 	mote_model_close(r->reference);
 	mote_answers_free(&r->answers);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/output.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
 #include "quant/pipeline.h"
@@ -241,6 +242,10 @@ static enum mote_status run(struct command *c, struct mote_error *error)
 	if (status == MOTE_OK)
 		status = read_text(c->validate_path, &c->validation, error);
 	if (status == MOTE_OK)
+		status = mote_output_refuse_input(c->options.output, c->calibrate_path, error);
+	if (status == MOTE_OK)
+		status = mote_output_refuse_input(c->options.output, c->validate_path, error);
+	if (status == MOTE_OK)
 		status = mote_pipeline_run(&c->options, &result, error);
 	mote_console_progress_end(&d.bar);
 	seconds = mote_console_seconds() - started;
@@ -266,7 +271,9 @@ int main(int argc, char **argv)
 		code = check_command(&c);
 	if (code < 0) {
 		mote_console_catch_signals();
-		code = run(&c, &error) == MOTE_OK ? 0 : mote_console_fail(TOOL, &error);
+		code = run(&c, &error) == MOTE_OK ? 0 : -1;
+		mote_console_hint_force(c.options.force, &error);
+		code = code ? mote_console_fail(TOOL, &error) : 0;
 	}
 	free_command(&c);
 	return code;

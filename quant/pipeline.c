@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "format/output.h"
 #include "quant/calibrate/calibrate.h"
 #include "quant/calibrate/calibrate_layers.h"
 #include "quant/calibrate/sensitivity.h"
@@ -427,7 +428,9 @@ static enum mote_status prepare(struct pipeline *p, struct mote_error *error)
 		return status;
 	choose_encoder(p);
 	/* Before anything that takes time: the name to write to must be free, and a budget must be one. */
-	status = mote_writer_open(o->output, o->force, &p->writer, error);
+	status = mote_output_refuse_input(o->output, o->input, error);
+	if (status == MOTE_OK)
+		status = mote_writer_open(o->output, o->force, &p->writer, error);
 	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)
 		status = mote_allocation_init(&p->allocation, &p->quantizer, mixture_types, MIXTURE_TYPES, error);
 	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)

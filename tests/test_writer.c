@@ -118,8 +118,8 @@ static void test_target_appears_at_commit(void **state)
 	int temporary;
 
 	(void)state;
-	assert_int_equal(count_files(&temporary), 1);
-	assert_int_equal(temporary, 1);
+	assert_int_equal(count_files(&temporary), temporary); /* none where the file system can do without a name */
+	assert_true(temporary <= 1);
 	assert_int_not_equal(access(target, F_OK), 0);
 	must(mote_container_open(mote_writer_temp_path(w), &c, &error), &error);
 	mote_container_close(c);

@@ -24,6 +24,15 @@ int mote_console_fail(const char *tool, const struct mote_error *error)
 	return mote_status_exit_code(error->code);
 }
 
+void mote_console_hint_force(bool force, struct mote_error *error)
+{
+	static const char exists[] = ": exists already";
+	size_t used = strlen(error->message), tail = sizeof exists - 1;
+
+	if (!force && error->code == MOTE_ERROR_ARGUMENT && used > tail && !strcmp(error->message + used - tail, exists))
+		snprintf(error->message + used, sizeof error->message - used, " (--force replaces it)");
+}
+
 static bool is_dumb(void)
 {
 	const char *kind = getenv("TERM");

@@ -14,6 +14,9 @@
 /* Prints "tool: message" to standard error and returns the exit code for the error. */
 int mote_console_fail(const char *tool, const struct mote_error *error);
 
+/* To the error of an output that exists: which option would replace it. */
+void mote_console_hint_force(bool force, struct mote_error *error);
+
 /* Whether a terminal may be steered: neither NO_COLOR (no-color.org) nor TERM=dumb. That it is one is the caller's. */
 bool mote_console_styles(void);
 

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
 
@@ -129,61 +127,46 @@ static enum mote_status write_rows(struct saver *s, struct mote_logits *source, 
 	return status;
 }
 
-enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
-				  const char *isa, const struct mote_progress *progress, const char *path,
-				  struct mote_error *error)
+static enum mote_status save(struct saver *s, struct mote_logits *source, const struct mote_model *m,
+			     const struct mote_progress *progress, struct mote_error *error)
 {
-	struct mote_activation_hook hook = { .input = on_input };
-	struct saver s = { .head = &m->head };
-	struct mote_logits *source = NULL;
+	size_t portion = (size_t)source->portion_rows * m->head.cols * sizeof(float);
+	struct mote_activation_hook hook = { .input = on_input, .user = s };
 	struct header header;
-	char *temporary = NULL;
-	size_t portion;
-	struct stat st;
 	enum mote_status status;
 
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* what takes its place below should not be a device's */
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: exists and is not a regular file", path);
-	status = mote_logits_from_model(m, p, threads, isa, &source, error);
-	if (status != MOTE_OK)
-		return status;
-	portion = (size_t)source->portion_rows * m->head.cols * sizeof(float);
-	s.packed_bytes = ZSTD_compressBound(portion);
-	s.planes = malloc(portion);
-	s.packed = malloc(s.packed_bytes);
-	s.zstd = ZSTD_createCCtx();
-	if (!s.planes || !s.packed || !s.zstd || asprintf(&temporary, "%s.part", path) < 0) {
-		temporary = NULL;
-		status = no_memory(error);
-		goto end;
-	}
-	ZSTD_CCtx_setParameter(s.zstd, ZSTD_c_compressionLevel, LEVEL);
-	ZSTD_CCtx_setParameter(s.zstd, ZSTD_c_checksumFlag, 1);
-	s.file = fopen(temporary, "wb");
-	if (!s.file) {
-		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", temporary, strerror(errno));
-		goto end;
-	}
-	hook.user = &s;
+	s->packed_bytes = ZSTD_compressBound(portion);
+	s->planes = malloc(portion);
+	s->packed = malloc(s->packed_bytes);
+	s->zstd = ZSTD_createCCtx();
+	if (!s->planes || !s->packed || !s->zstd || !s->file)
+		return no_memory(error);
+	ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_compressionLevel, LEVEL);
+	ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_checksumFlag, 1);
 	mote_session_set_activation_hook(source->session, &hook);
-	fill_header(&header, s.head, p, source->portion_rows, mote_container_tensors_hash(m->container));
-	status = write_head(&s, &header, error);
+	fill_header(&header, s->head, source->plan, source->portion_rows, mote_container_tensors_hash(m->container));
+	status = write_head(s, &header, error);
+	return status == MOTE_OK ? write_rows(s, source, progress, error) : status;
+}
+
+enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
+				  const char *isa, const struct mote_progress *progress, struct mote_output *output,
+				  struct mote_error *error)
+{
+	struct saver s = { .head = &m->head, .file = mote_output_stream(output) };
+	struct mote_logits *source = NULL;
+	enum mote_status status = mote_logits_from_model(m, p, threads, isa, &source, error);
+
 	if (status == MOTE_OK)
-		status = write_rows(&s, source, progress, error);
-	if (fclose(s.file) != 0 && status == MOTE_OK)
-		status = mote_error_set(error, MOTE_ERROR_IO, "%s", strerror(errno));
-	if (status == MOTE_OK && rename(temporary, path) != 0)
-		status = mote_error_set(error, MOTE_ERROR_IO, "%s", strerror(errno));
-	if (status != MOTE_OK) {
-		unlink(temporary);
-		mote_error_prefix(error, "%s", path);
-	}
-end:
+		status = save(&s, source, m, progress, error);
 	mote_logits_close(source);
 	ZSTD_freeCCtx(s.zstd);
 	free(s.planes);
 	free(s.packed);
-	free(temporary);
+	if (status == MOTE_OK)
+		return mote_output_commit(output, error);
+	mote_error_prefix(error, "%s", mote_output_target(output));
+	mote_output_discard(output);
 	return status;
 }
 

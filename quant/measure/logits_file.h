@@ -11,12 +11,13 @@
 #ifndef MOTE_QUANT_LOGITS_FILE_H
 #define MOTE_QUANT_LOGITS_FILE_H
 
+#include "format/output.h"
 #include "quant/measure/logits.h"
 
-/* Runs m over the plan and writes the file (a temporary one beside it, renamed when complete; one of that name is
- * replaced). MOTE_ERROR_IO, _MEMORY, _INTERRUPTED: nothing is left behind. */
+/* Runs m over the plan and writes the file, which is committed, or on error discarded: output is taken over.
+ * MOTE_ERROR_IO, _MEMORY, _INTERRUPTED: nothing is left behind. */
 enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
-				  const char *isa, const struct mote_progress *progress, const char *path,
+				  const char *isa, const struct mote_progress *progress, struct mote_output *output,
 				  struct mote_error *error);
 
 /* A source that reads the file, and the hash of the tensors whose logits these are. MOTE_ERROR_ARGUMENT: the file

@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "format/output.h"
 #include "format/writer.h"
 
 #define SCHEMA 1u
@@ -151,21 +153,42 @@ static const cJSON *last_quantization(const struct mote_container *c)
 	return found;
 }
 
+static bool same_hash(struct mote_hash128 a, struct mote_hash128 b)
+{
+	return a.low == b.low && a.high == b.high;
+}
+
 enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_facts *facts, struct mote_error *error)
 {
 	const cJSON *earlier = mote_receipt_find(facts->tensors, NULL);
 	struct mote_receipt_facts all = *facts;
 	cJSON *receipt = NULL, *receipts = NULL;
+	struct mote_container *now = NULL;
+	int lock = -1;
 	enum mote_status status;
 
 	all.recipe = earlier ? mote_json_get(earlier, "recipe") : last_quantization(facts->tensors);
 	all.calibration_record = mote_json_get(earlier, "calibration");
 	status = mote_receipt_new(&all, &receipt, error);
+	/* Others may have stamped the file since it was opened: theirs stay. */
 	if (status == MOTE_OK)
-		status = mote_receipts_append(mote_container_receipts(facts->tensors), mote_container_tensors_hash(facts->tensors),
-					      receipt, &receipts, error);
+		status = mote_output_lock(path, &lock, error);
+	if (status == MOTE_OK)
+		status = mote_container_open(path, &now, error);
+	if (status == MOTE_OK && !same_hash(mote_container_tensors_hash(now), mote_container_tensors_hash(facts->tensors)))
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: other tensors have come to be there while these were measured",
+					path);
+	if (status == MOTE_OK) {
+		status = mote_receipts_append(mote_container_receipts(now), mote_container_tensors_hash(now), receipt, &receipts,
+					      error);
+		receipt = NULL;
+	}
 	if (status == MOTE_OK)
 		status = mote_container_stamp(path, MOTE_SECTION_RECEIPTS, receipts, error);
+	mote_container_close(now);
+	if (lock >= 0)
+		close(lock);
+	cJSON_Delete(receipt);
 	cJSON_Delete(receipts);
 	return status;
 }

@@ -58,5 +58,72 @@ done
 "$build/mote-convert" tests/fixtures/adder -o "$work/silent.mote" <&- >&- 2>&-
 if cmp -s "$m" "$work/silent.mote"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "without any stream another file was written"; fi
 lost /dev/full "$build/mote-bench" "$m" -r 1 -p 4 -n 2
+
+# ---- files: whole, or as they were; an input is never replaced, by whatever name
+ok() { passed=$((passed + 1)); }
+bad() { echo "$*"; failed=$((failed + 1)); }
+sum() { cksum <"$1"; }
+# kept MESSAGE FILE COMMAND...: exit code 2 with the message, and the file is what it was
+kept() {
+	part=$1 file=$2 before=$(sum "$2")
+	shift 2
+	"$@" >"$work/out" 2>"$work/err" </dev/null
+	got=$?
+	if [ "$got" -eq 2 ] && grep -qF -e "$part" "$work/err"; then ok; else bad "exit code $got, expected 2 and \"$part\": $*"; cat "$work/err"; fi
+	if [ "$(sum "$file")" = "$before" ]; then ok; else bad "$file was changed by $*"; fi
+}
+files=$work/files
+mkdir "$files"
+cp "$m" "$files/a.mote"
+a=$files/a.mote
+ln -s a.mote "$files/link.mote"
+ln "$a" "$files/hard.mote"
+for name in a link hard; do
+	kept "is an input" "$a" "$build/mote-quantize" "$a" -o "$files/$name.mote" --type q8 --force --no-validate
+	kept "is an input" "$a" "$build/mote-perplexity" "$a" -f "$work/text" --per-token "$files/$name.mote" --force
+	kept "is an input" "$a" "$build/mote-perplexity" "$a" -f "$work/text" --report "$files/$name.mote" --force
+	kept "is an input" "$a" "$build/mote-perplexity" "$a" -f "$work/text" --save-logits "$files/$name.mote" --force
+done
+cp "$work/text" "$files/text"
+for option in --per-token --report --save-logits; do
+	kept "is an input" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" $option "$files/text" --force
+	echo precious >"$files/old"
+	kept "exists already (--force replaces it)" "$files/old" "$build/mote-perplexity" "$a" -f "$files/text" $option "$files/old"
+	kept "never standard output" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" $option=-
+	kept "is what this program prints to" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" $option /dev/stdout --force
+	"$build/mote-perplexity" "$a" -f "$files/text" $option /dev/stdout --force 2>"$work/err" | cat >"$work/out"
+	if grep -q 'is a link to what is no file' "$work/err" && [ -L /dev/stdout ]; then ok; else bad "$option /dev/stdout into a pipe"; fi
+	if "$build/mote-perplexity" "$a" -f "$files/text" $option "$files/old" --force >/dev/null && ! grep -q precious "$files/old"; then
+		ok
+	else
+		bad "$option --force does not replace"
+	fi
+	echo precious >"$files/old.part"
+done
+kept "is to be two files" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" --per-token "$files/x" --report "$files/x"
+kept "is an input" "$files/text" "$build/mote-quantize" "$a" -o "$files/text" --type q8 --force --calibrate "$files/text"
+kept "exists already (--force replaces it)" "$a" "$build/mote-convert" tests/fixtures/adder -o "$a"
+cp -r tests/fixtures/adder "$work/checkpoint"
+kept "is an input" "$work/checkpoint/model.safetensors" "$build/mote-convert" "$work/checkpoint" -o "$work/checkpoint/model.safetensors" -f
+# A link that does not resolve is not replaced by what it should have named, nor is a device.
+ln -s nowhere "$files/dangling"
+kept "is a link to what is no file" "$a" "$build/mote-convert" tests/fixtures/adder -o "$files/dangling" --force
+if [ -L "$files/dangling" ]; then ok; else bad "a dangling link was replaced"; fi
+kept "not a regular file" "$a" "$build/mote-convert" tests/fixtures/adder -o /dev/null --force
+# The disk is full (a limit on file sizes does the same): the old file stays, and nothing beside it.
+cp "$files/old" "$work/before"
+(ulimit -f 8; trap '' XFSZ; "$build/mote-perplexity" "$a" -f "$files/text" --report "$files/old" --force >"$work/out" 2>"$work/err")
+got=$?
+if [ $got -eq 1 ] && cmp -s "$files/old" "$work/before" && grep -q 'cannot write' "$work/err"; then ok; else bad "full disk: $got"; cat "$work/err"; fi
+if [ -z "$(find "$files" -name '.*' -type f)" ]; then ok; else bad "left behind: $(ls -A "$files")"; fi
+# Two receipts at once: both stay.
+head -c 3000 "$work/text" >"$work/text2"
+"$build/mote-perplexity" "$a" -f "$work/text" -c 64 --stamp >/dev/null &
+first=$!
+"$build/mote-perplexity" "$a" -f "$work/text2" -c 64 --stamp >/dev/null || bad "second stamp"
+wait $first || bad "first stamp"
+"$build/mote-inspect" "$a" --json | grep -o '"kld_mean"\|"perplexity":' | grep -c perplexity >"$work/count"
+if [ "$(cat "$work/count")" -eq 2 ]; then ok; else bad "a receipt was lost: $(cat "$work/count")"; fi
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

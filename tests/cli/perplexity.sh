@@ -44,12 +44,12 @@ MOTE_ISA=scalar measure --reference "$D/f.mote" >"$D/b"
 cmp "$D/a" "$D/b" || fail "the instruction set changes figures"
 for saved in f q; do # a float head and a quantized one
 	"$B/mote-perplexity" "$D/$saved.mote" -f $F/heldout.txt -c 200 --chunks 5 --json >"$D/plain"
-	"$B/mote-perplexity" "$D/$saved.mote" -f $F/heldout.txt -c 200 --chunks 5 --json --save-logits "$D/logits" >"$D/b"
+	"$B/mote-perplexity" "$D/$saved.mote" -f $F/heldout.txt -c 200 --chunks 5 --json --save-logits "$D/logits" --force >"$D/b"
 	cmp "$D/plain" "$D/b" || fail "figures from saved logits differ"
 done
-"$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --save-logits "$D/logits" >/dev/null
+"$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --save-logits "$D/logits" --force >/dev/null
 mkfifo "$D/pipe"
-expect 2 'not a regular file' "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --save-logits "$D/pipe"
+expect 2 'not a regular file' "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --save-logits "$D/pipe" --force
 measure --reference-logits "$D/logits" >"$D/b"
 cmp "$D/a" "$D/b" || fail "figures from saved reference logits differ"
 "$B/mote-perplexity" "$D/q.mote" "$D/f.mote" --reference "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --json >"$D/b"
