@@ -66,7 +66,7 @@ static const struct mote_tool tool = {"mote-convert", about, epilog, options, si
 static void warn_notes(const struct mote_notes *notes)
 {
 	for (uint32_t i = 0; i < notes->notes; i++)
-		fprintf(stderr, "mote-convert: warning: %s\n", notes->note[i]);
+		mote_console_warn(tool.name, "%s", notes->note[i]);
 }
 
 static void warn_inexpressible(const struct mote_hf_tokenizer_info *info)
@@ -90,8 +90,8 @@ static void warn_templates(const struct mote_container *written)
 		struct mote_template *t;
 
 		if (mote_template_open(text, strlen(text), NULL, &t, &error))
-			fprintf(stderr, "mote-convert: warning: chat template \"%s\": %s\n",
-				mote_json_get(item, "name")->valuestring, error.message);
+			mote_console_warn(tool.name, "chat template \"%s\": %s", mote_json_get(item, "name")->valuestring,
+					  error.message);
 		else
 			mote_template_close(t);
 	}
@@ -163,7 +163,7 @@ static int run(struct arguments *a)
 	/* A tokenizer's JSON is a tree of small pieces: let the heap grow in large steps (8 % of the CPU time). */
 	mallopt(M_TOP_PAD, 32 << 20);
 	mote_console_catch_signals();
-	a->convert.progress = mote_console_progress(&bar, "converting");
+	a->convert.progress = mote_console_progress(&bar, "converting", "B");
 	if (a->quiet)
 		bar.terminal = false;
 	status = refuse_inputs(a, &error);

@@ -104,8 +104,7 @@ static int width(const char *text)
 /* Text from the file, without the control characters with which it could steer the terminal. */
 static void pad(const char *text, int columns)
 {
-	for (const char *p = text; *p; p++)
-		putchar((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
+	mote_console_put(stdout, text, strlen(text), false);
 	printf("%*s", columns > width(text) ? columns - width(text) : 0, "");
 }
 
@@ -154,7 +153,10 @@ static void print_inline(const cJSON *item)
 	size_t bytes;
 	char *text = mote_json_print(item, &bytes);
 
-	fputs(text ? text : "(out of memory)", stdout);
+	if (text)
+		mote_console_put(stdout, text, bytes, false); /* \u202e in JSON is what it escapes */
+	else
+		fputs("(out of memory)", stdout);
 	free(text);
 }
 
@@ -433,7 +435,7 @@ static enum mote_status print_json(const struct mote_container *c, bool verified
 static enum mote_status verify(const struct mote_container *c, struct mote_error *error)
 {
 	struct mote_console_bar bar;
-	struct mote_progress progress = mote_console_progress(&bar, "verifying");
+	struct mote_progress progress = mote_console_progress(&bar, "verifying", "B");
 	struct hex tensors = hex(mote_container_tensors_hash(c));
 	const cJSON *receipts = mote_container_receipts(c);
 	enum mote_status status;
@@ -457,7 +459,7 @@ static enum mote_status print_template(const struct mote_container *c, const cha
 
 	for (const cJSON *t = cJSON_IsArray(templates) ? templates->child : NULL; t; t = t->next)
 		if (text_of(t, "name") && strcmp(text_of(t, "name"), name) == 0 && text_of(t, "template")) {
-			fputs(text_of(t, "template"), stdout);
+			mote_console_put_data(text_of(t, "template"), strlen(text_of(t, "template")));
 			return MOTE_OK;
 		}
 	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: has no chat template called \"%s\"",
@@ -496,6 +498,8 @@ static enum mote_status inspect(const struct options *o, struct mote_error *erro
 	struct mote_container *c;
 	enum mote_status status = mote_container_open(o->path, &c, error);
 
+	if (status)
+		mote_console_hint_model(o->path, error);
 	if (status == MOTE_OK && o->verify)
 		status = verify(c, error);
 	if (status == MOTE_OK) {

@@ -189,7 +189,8 @@ static enum mote_status open_models(struct run *r, struct mote_error *error)
 	enum mote_status status = MOTE_OK;
 
 	for (uint32_t i = 0; i < o->n && status == MOTE_OK; i++)
-		status = mote_model_open(o->paths[i], MOTE_WEIGHTS_DEFAULT, &r->model[i], error);
+		if ((status = mote_model_open(o->paths[i], MOTE_WEIGHTS_DEFAULT, &r->model[i], error)))
+			mote_console_hint_model(o->paths[i], error);
 	if (status == MOTE_OK && o->reference)
 		status = mote_model_open(o->reference, MOTE_WEIGHTS_DEFAULT, &r->reference, error);
 	if (status != MOTE_OK)
@@ -239,7 +240,7 @@ static enum mote_status read_receipt(struct run *r, uint32_t i, struct mote_rece
 
 static enum mote_status generate(struct run *r, uint64_t seed, uint32_t tokens, struct mote_error *error)
 {
-	struct mote_progress progress = mote_console_progress(&r->bar, "generate");
+	struct mote_progress progress = mote_console_progress(&r->bar, "generate", "tokens");
 	enum mote_status status = mote_text_generate(r->reference ? r->reference : r->model[0], seed, tokens, r->o->threads,
 						     &progress, &r->text, error);
 
@@ -307,7 +308,7 @@ static enum mote_status open_sources(struct run *r, struct mote_error *error)
 	enum mote_status status = MOTE_OK;
 
 	if (o->save_logits) {
-		struct mote_progress progress = mote_console_progress(&r->bar, "logits");
+		struct mote_progress progress = mote_console_progress(&r->bar, "logits", "tokens");
 
 		status = mote_logits_save(r->model[0], &r->plan, o->threads, NULL, &progress, r->logits, error);
 		r->logits = NULL;
@@ -340,7 +341,7 @@ static enum mote_status measure(struct run *r, struct mote_error *error)
 		if (!r->scores[i])
 			return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for scores");
 	}
-	progress = mote_console_progress(&r->bar, "measure");
+	progress = mote_console_progress(&r->bar, "measure", "tokens");
 	status = mote_validate_many(&r->plan, r->source, r->o->n, r->reference_source, r->o->threads, &progress, r->scores,
 				    r->figures, error);
 	mote_console_progress_end(&r->bar);
@@ -350,7 +351,7 @@ static enum mote_status measure(struct run *r, struct mote_error *error)
 static enum mote_status answer(struct run *r, struct mote_model *m, struct mote_answers *answers,
 			       struct mote_error *error)
 {
-	struct mote_progress progress = mote_console_progress(&r->bar, "answer");
+	struct mote_progress progress = mote_console_progress(&r->bar, "answer", "answers");
 	char *text;
 	size_t bytes;
 	enum mote_status status = mote_console_read_file(r->o->prompts, MAX_TEXT_BYTES, &text, &bytes, error);

@@ -205,19 +205,21 @@ static void print_text(const struct command *c, const struct mote_pipeline_resul
 
 /* ---- all of it ---- */
 
-/* The bar that progress is shown on; a new one for each phase. */
+/* The bar that progress is shown on; a new one for each stage. */
 struct display {
 	struct mote_console_bar bar;
 	struct mote_progress bar_progress, progress;
 	bool quiet;
 };
 
-static void begin_phase(void *user, const char *label)
+static void begin_stage(void *user, const struct mote_stage *stage)
 {
 	struct display *d = user;
 
 	mote_console_progress_end(&d->bar);
-	d->bar_progress = mote_console_progress(&d->bar, label);
+	d->bar_progress = mote_console_progress(&d->bar, stage->label, stage->unit);
+	d->bar.stage = stage->number;
+	d->bar.stages = stage->of;
 	d->bar.terminal &= !d->quiet;
 }
 
@@ -235,10 +237,10 @@ static enum mote_status run(struct command *c, struct mote_error *error)
 	double started = mote_console_seconds(), seconds;
 	enum mote_status status = read_text(c->calibrate_path, &c->calibration, error);
 
-	begin_phase(&d, "");
+	begin_stage(&d, &(struct mote_stage){.label = ""});
 	d.progress = (struct mote_progress){ .update = update, .user = &d };
 	c->options.progress = &d.progress;
-	c->options.phase = begin_phase;
+	c->options.stage = begin_stage;
 	if (status == MOTE_OK)
 		status = read_text(c->validate_path, &c->validation, error);
 	if (status == MOTE_OK)
@@ -247,6 +249,8 @@ static enum mote_status run(struct command *c, struct mote_error *error)
 		status = mote_output_refuse_input(c->options.output, c->validate_path, error);
 	if (status == MOTE_OK)
 		status = mote_pipeline_run(&c->options, &result, error);
+	if (status != MOTE_OK && status != MOTE_ERROR_QUALITY)
+		mote_console_hint_model(c->options.input, error);
 	mote_console_progress_end(&d.bar);
 	seconds = mote_console_seconds() - started;
 	if (c->json && (status == MOTE_OK || status == MOTE_ERROR_QUALITY)) {

@@ -47,12 +47,16 @@ struct pipeline {
 	cJSON *sensitivity;
 	uint64_t excess_bytes;          /* that a file turned out to take beyond what was set aside */
 	struct mote_writer *writer;
+	uint32_t stage, stages;         /* begun, and in all as far as is known */
 };
 
-static void phase(const struct pipeline *p, const char *label)
+static void stage(struct pipeline *p, const char *label, const char *unit)
 {
-	if (p->o->phase)
-		p->o->phase(p->o->progress ? p->o->progress->user : NULL, label);
+	p->stage++;
+	p->stages = p->stages < p->stage ? p->stage : p->stages;
+	if (p->o->stage)
+		p->o->stage(p->o->progress ? p->o->progress->user : NULL,
+			    &(struct mote_stage){ label, unit, p->stage, p->stages });
 }
 
 static enum mote_status no_memory(struct mote_error *error)
@@ -116,6 +120,18 @@ static uint32_t calibration_tokens(const struct pipeline *p)
 	return tokens_for(p, (uint64_t)1 << 40, CALIBRATION_TOKENS_MIN, CALIBRATION_TOKENS_MAX);
 }
 
+/* Stages of one attempt, and of what comes before the first. */
+static uint32_t attempt_stages(const struct pipeline *p)
+{
+	return (needs_calibration(p) && p->recipe.encoder == MOTE_ENCODER_GPTQ) + 1u + !p->o->no_validation;
+}
+
+static uint32_t first_stages(const struct pipeline *p)
+{
+	return 0u + (!p->o->no_validation && !p->o->validation->data) + (needs_calibration(p) && !p->o->calibration->data) +
+	       (needs_calibration(p) && needs_importance(p)) + (p->o->aim.goal != MOTE_GOAL_TYPE);
+}
+
 /* ---- texts ---- */
 
 static enum mote_status write_texts(struct pipeline *p, struct mote_error *error)
@@ -123,13 +139,14 @@ static enum mote_status write_texts(struct pipeline *p, struct mote_error *error
 	const struct mote_pipeline_options *o = p->o;
 	enum mote_status status = MOTE_OK;
 
+	p->stages = first_stages(p) + attempt_stages(p);
 	if (!o->no_validation && !o->validation->data) {
-		phase(p, "writing text to measure on");
+		stage(p, "writing text to measure on", "tokens");
 		status = mote_text_generate(p->source, o->seed, VALIDATION_TOKENS, o->threads, o->progress, o->validation,
 					    error);
 	}
 	if (status == MOTE_OK && needs_calibration(p) && !o->calibration->data) {
-		phase(p, "writing text to calibrate on");
+		stage(p, "writing text to calibrate on", "tokens");
 		status = mote_text_generate(p->source, o->seed + CALIBRATION_SEED_OFFSET, calibration_tokens(p), o->threads,
 					    o->progress, o->calibration, error);
 	}
@@ -165,7 +182,7 @@ static enum mote_status plan_calibration(struct pipeline *p, struct mote_error *
 	if (status != MOTE_OK)
 		mote_error_prefix(error, "calibration text");
 	else if (needs_importance(p)) {
-		phase(p, "calibrating");
+		stage(p, "calibrating", "chunks");
 		status = mote_calibrate_importance(&p->quantizer, p->source, &p->calibration, p->o->threads, p->o->progress,
 						   error);
 	}
@@ -180,7 +197,7 @@ static enum mote_status measure_sensitivities(struct pipeline *p, struct mote_er
 	uint32_t tokens = tokens_for(p, (uint64_t)1 << 35, SENSITIVITY_TOKENS_MIN, SENSITIVITY_TOKENS_MAX);
 	struct mote_plan plan = p->calibration;
 
-	phase(p, "measuring sensitivities");
+	stage(p, "measuring sensitivities", NULL);
 	if (tokens < plan.context)
 		plan.context = tokens; /* of the one chunk that is left then */
 	if (plan.vocab < plan.context)
@@ -291,10 +308,10 @@ static enum mote_status encode(struct pipeline *p, struct mote_error *error)
 	enum mote_status status = MOTE_OK;
 
 	if (p->calibration.chunks && p->recipe.encoder == MOTE_ENCODER_GPTQ) {
-		phase(p, "quantizing layers");
+		stage(p, "quantizing layers", NULL);
 		status = mote_calibrate_layers(&p->quantizer, p->source, &p->calibration, o->threads, o->progress, error);
 	}
-	phase(p, "writing");
+	stage(p, "writing", "weights");
 	if (status == MOTE_OK)
 		status = mote_quantizer_write(&p->quantizer, p->writer, o->progress, error);
 	if (status == MOTE_OK)
@@ -313,7 +330,7 @@ static enum mote_status measure(struct pipeline *p, struct mote_error *error)
 					      .calibration = p->calibration.chunks ? o->calibration : NULL };
 	enum mote_status status;
 
-	phase(p, "measuring");
+	stage(p, "measuring", "tokens");
 	cJSON_Delete(r->receipts);
 	r->receipts = NULL;
 	status = mote_measure_file(mote_writer_temp_path(p->writer), p->source, &options, o->progress, &r->figures, &r->receipts,
@@ -329,6 +346,8 @@ static enum mote_status attempt(struct pipeline *p, struct mote_error *error)
 	struct stat written;
 	enum mote_status status;
 
+	if (p->stages < p->stage + attempt_stages(p))
+		p->stages = p->stage + attempt_stages(p);
 	mote_writer_discard(p->writer);
 	p->writer = NULL;
 	status = mote_writer_open(p->o->output, p->o->force, &p->writer, error);

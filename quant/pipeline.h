@@ -9,6 +9,13 @@
 #include "quant/calibrate/allocate.h"
 #include "quant/receipt/measure_file.h"
 
+/* A part of the way. A mixture that misses its goal makes the way longer while it is gone. */
+struct mote_stage {
+	const char *label;
+	const char *unit;    /* of its progress, plural; NULL: steps of no name */
+	uint32_t number, of; /* from 1 */
+};
+
 struct mote_pipeline_options {
 	const char *input, *output;
 	bool force;                          /* replace output */
@@ -23,8 +30,8 @@ struct mote_pipeline_options {
 	uint64_t seed;                       /* at most 2^53 */
 	uint32_t threads;
 	const char *tool;                    /* "mote-quantize 0.1.0" */
-	void (*phase)(void *user, const char *label); /* what begins now; or NULL */
-	const struct mote_progress *progress;         /* of the phase; or NULL */
+	void (*stage)(void *user, const struct mote_stage *stage); /* what begins now; or NULL */
+	const struct mote_progress *progress;         /* of the stage; or NULL */
 };
 
 /* Zero-initialize; free with mote_pipeline_result_free(). */

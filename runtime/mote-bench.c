@@ -443,6 +443,8 @@ static enum mote_status run(struct bench_arguments *a, int argc, char **argv, st
 	status = mote_model_open(a->model, MOTE_WEIGHTS_MAPPED, &b->model, error);
 	mote_model_close(b->model);
 	b->model = NULL;
+	if (status)
+		mote_console_hint_model(a->model, error);
 	if (status || (status = mote_kernels_select(a->session.isa, &kernels, error)))
 		goto end;
 	/* First, while this process is small: a child's peak memory begins with what its parent has. */

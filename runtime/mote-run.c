@@ -168,8 +168,10 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 	r->terminal = isatty(STDOUT_FILENO);
 	r->styled = r->terminal && mote_console_styles();
 	a->session.batch_rows = BATCH_ROWS;
-	if ((status = mote_model_open(a->model, a->mapped ? MOTE_WEIGHTS_MAPPED : MOTE_WEIGHTS_DEFAULT, &r->model, error)))
+	if ((status = mote_model_open(a->model, a->mapped ? MOTE_WEIGHTS_MAPPED : MOTE_WEIGHTS_DEFAULT, &r->model, error))) {
+		mote_console_hint_model(a->model, error);
 		return status;
+	}
 	section = mote_container_section(r->model->container, MOTE_SECTION_TOKENIZER, &bytes);
 	if (!section)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: the file has no tokenizer", a->model);

@@ -45,7 +45,7 @@ static void print_json_text(const char *text, size_t bytes)
 
 		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
 			continue;
-		fwrite(text + plain, 1, i - plain, stdout);
+		mote_console_put_data(text + plain, i - plain);
 		plain = i + 1;
 		if (c == '"' || c == '\\')
 			printf("\\%c", c);
@@ -54,7 +54,7 @@ static void print_json_text(const char *text, size_t bytes)
 		else
 			printf("\\u%04x", c);
 	}
-	fwrite(text + plain, 1, bytes - plain, stdout);
+	mote_console_put_data(text + plain, bytes - plain);
 	putchar('"');
 }
 
@@ -189,7 +189,7 @@ static enum mote_status decode(struct tool *t, const char *input, size_t input_b
 		print_json_text(text, bytes);
 		fputs("}\n", stdout);
 	} else if (status == MOTE_OK) {
-		fwrite(text, 1, bytes, stdout);
+		mote_console_put_data(text, bytes);
 	}
 	free(text);
 	free(ids);
@@ -280,7 +280,7 @@ static enum mote_status read_conversation(struct tool *t, struct conversation *c
 
 static void print_rendered(const struct mote_rendered *r, const struct mote_ids *ids)
 {
-	fwrite(r->text, 1, r->bytes, stdout);
+	mote_console_put_data(r->text, r->bytes);
 	puts(r->bytes && r->text[r->bytes - 1] == '\n' ? "" : "\n");
 	for (size_t i = 0; i < r->n_spans; i++) {
 		printf("%8zu %8zu  %s  ", r->spans[i].begin, r->spans[i].end,
@@ -417,8 +417,10 @@ static enum mote_status open_model(struct tool *t)
 	double started;
 	size_t bytes;
 
-	if (status)
+	if (status) {
+		mote_console_hint_model(t->options.model, &t->error);
 		return status;
+	}
 	section = mote_container_section(t->container, MOTE_SECTION_TOKENIZER, &bytes);
 	if (!section)
 		return mote_error_set(&t->error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer", t->options.model);

@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "format/utf8.h"
 
 /* Before main(): where a caller closed a standard stream, the next file that is opened would take its number, and what is
  * printed would go into a model. A file that fails both ways stands in for it. */
@@ -18,10 +22,86 @@ __attribute__((constructor)) static void hold_standard_streams(void)
 			_exit(1);
 }
 
+/* Characters that steer a terminal or let text look like another. */
+static bool is_unsafe(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
+}
+
+void mote_console_put(FILE *to, const char *text, size_t bytes, bool lines)
+{
+	size_t step, bad;
+
+	for (size_t at = 0; at < bytes; at += step) {
+		uint32_t c = (unsigned char)text[at];
+
+		step = mote_utf8_step(text + at, bytes - at, &bad);
+		if (!step) {
+			fprintf(to, "\\x%02x", c);
+			step = 1;
+			continue;
+		}
+		c = mote_utf8_decode(text + at, &step);
+		if (is_unsafe(c) && !(lines && (c == '\n' || c == '\t')))
+			fprintf(to, "\\u%04x", c);
+		else
+			fwrite(text + at, 1, step, to);
+	}
+}
+
+void mote_console_put_data(const char *text, size_t bytes)
+{
+	if (isatty(STDOUT_FILENO))
+		mote_console_put(stdout, text, bytes, true);
+	else
+		fwrite(text, 1, bytes, stdout);
+}
+
+static void put_message(const char *tool, const char *kind, const char *message)
+{
+	fprintf(stderr, "%s: %s", tool, kind);
+	mote_console_put(stderr, message, strlen(message), false);
+	fputc('\n', stderr);
+}
+
+void mote_console_warn(const char *tool, const char *format, ...)
+{
+	char message[1200];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(message, sizeof message, format, list);
+	va_end(list);
+	put_message(tool, "warning: ", message);
+}
+
 int mote_console_fail(const char *tool, const struct mote_error *error)
 {
-	fprintf(stderr, "%s: %s\n", tool, error->message);
+	put_message(tool, "", error->message);
 	return mote_status_exit_code(error->code);
+}
+
+void mote_console_hint_model(const char *path, struct mote_error *error)
+{
+	char first[4] = "";
+	size_t used = strlen(error->message), room = sizeof error->message - used;
+	struct stat st;
+	FILE *file;
+
+	if (error->code == MOTE_OK || stat(path, &st) != 0)
+		return;
+	if (S_ISDIR(st.st_mode)) {
+		snprintf(error->message + used, room, " (a folder, and no mote file: 'mote-convert %s -o FILE.mote' makes one of a "
+			 "checkpoint)", path);
+		return;
+	}
+	file = S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;
+	if (file && fread(first, 1, sizeof first, file) == sizeof first && !memcmp(first, "GGUF", 4))
+		snprintf(error->message + used, room, " (a GGUF file, and no mote file: 'mote-convert %s -o FILE.mote' makes one of "
+			 "it)", path);
+	if (file)
+		fclose(file);
 }
 
 void mote_console_hint_force(bool force, struct mote_error *error)
@@ -103,14 +183,19 @@ static void draw_bar(struct mote_console_bar *bar, double now, uint64_t done, ui
 	for (int i = 0; i < WIDTH; i++)
 		filled[i] = i < (int)(share * WIDTH) ? '#' : '.';
 	filled[WIDTH] = 0;
-	for (const char *next = "kMG"; rate >= 1000 && *next; next++) {
+	for (const char *next = "kMG"; rate >= 10000 && *next; next++) {
 		rate /= 1000;
 		unit[0] = *next;
 	}
-	fprintf(stderr, "\r\x1b[K%s [%s] %3d %%  %.*f %s/s", bar->label, filled, (int)(share * 100),
-		rate < 10 ? 1 : 0, rate, unit);
-	if (done > 0 && elapsed > 0.5)
-		fprintf(stderr, "  %.0f s left", elapsed / share - elapsed);
+	fputs("\r\x1b[K", stderr);
+	if (bar->stages)
+		fprintf(stderr, "stage %u of %u: ", bar->stage, bar->stages);
+	fprintf(stderr, "%s [%s] %3d %%", bar->label, filled, (int)(share * 100));
+	if (bar->unit)
+		fprintf(stderr, "  %.*f %s%s/s", rate < 10 ? 1 : 0, rate, unit, bar->unit);
+	/* What comes first is often slower than the rest: no guess from the first seconds. */
+	if (elapsed > 2 && share > 0.03)
+		fprintf(stderr, "  %.0f s left%s", elapsed / share - elapsed, bar->stages > 1 ? " of this stage" : "");
 	fflush(stderr);
 }
 
@@ -127,11 +212,11 @@ static bool update_bar(void *user, uint64_t done, uint64_t total)
 	return !mote_console_interrupted();
 }
 
-struct mote_progress mote_console_progress(struct mote_console_bar *bar, const char *label)
+struct mote_progress mote_console_progress(struct mote_console_bar *bar, const char *label, const char *unit)
 {
 	double now = mote_console_seconds();
 
-	*bar = (struct mote_console_bar){ .label = label, .started = now, .shown = now,
+	*bar = (struct mote_console_bar){ .label = label, .unit = unit, .started = now, .shown = now,
 					  .terminal = isatty(STDERR_FILENO) && !is_dumb() };
 	return (struct mote_progress){ .update = update_bar, .user = bar };
 }
@@ -216,7 +301,10 @@ enum mote_status mote_console_print_json(const cJSON *json, struct mote_error *e
 
 	if (!text)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory while printing JSON");
-	fwrite(text, 1, bytes, stdout);
+	if (isatty(STDOUT_FILENO)) /* where a character is escaped, JSON means the same */
+		mote_console_put(stdout, text, bytes, false);
+	else
+		fwrite(text, 1, bytes, stdout);
 	putchar('\n');
 	free(text);
 	return mote_console_flush(error);

@@ -11,9 +11,19 @@
 
 #define MOTE_VERSION "0.1.0"
 
-/* Prints "tool: message" to standard error and returns the exit code for the error. */
+/* Text from a file, for a terminal: control characters (ESC, C1), what turns the direction of writing, and bytes that are
+ * no UTF-8 become \u001b and \xff; newlines and tabs stay when lines are wanted. */
+void mote_console_put(FILE *to, const char *text, size_t bytes, bool lines);
+/* Data for standard output: as they are, but on a terminal as above, with lines. */
+void mote_console_put_data(const char *text, size_t bytes);
+/* "tool: warning: message" to standard error, escaped. */
+void mote_console_warn(const char *tool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Prints "tool: message", escaped, to standard error and returns the exit code for the error. */
 int mote_console_fail(const char *tool, const struct mote_error *error);
 
+/* To the error of opening a model: what the file or folder is instead, and the command that helps. */
+void mote_console_hint_model(const char *path, struct mote_error *error);
 /* To the error of an output that exists: which option would replace it. */
 void mote_console_hint_force(bool force, struct mote_error *error);
 
@@ -27,16 +37,17 @@ bool mote_console_interrupted(void);
  * signal came, which is for the tool as a whole. */
 bool mote_console_resume(void);
 
-/* A progress bar with rate and time left on standard error; silent when that is no terminal.
- * .update stops the operation when a signal came. */
+/* A progress bar with rate (in the unit's plural, NULL: none) and time left on standard error; silent when that is no
+ * terminal. Of several stages it says which one this is. .update stops the operation when a signal came. */
 struct mote_console_bar {
-	const char *label;
+	const char *label, *unit;
+	unsigned stage, stages; /* set after mote_console_progress(); 0: there are none */
 	double started;
 	double shown;      /* when the bar was last drawn, seconds */
 	bool terminal;
 	bool drawn;
 };
-struct mote_progress mote_console_progress(struct mote_console_bar *bar, const char *label);
+struct mote_progress mote_console_progress(struct mote_console_bar *bar, const char *label, const char *unit);
 /* Clears the line. */
 void mote_console_progress_end(struct mote_console_bar *bar);
 
