@@ -72,8 +72,6 @@ static void test_corrupt(void **state)
 		{"{", "line 1"},
 		{"{}", "\"model\""},
 		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}", "empty"},
-		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":2},\"merges\":[]}}",
-		 "hole: no token has id 1"},
 		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}",
 		 "id 0 is both \"a\" and \"b\""},
 		{"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "id -1"},
@@ -88,7 +86,6 @@ static void test_corrupt(void **state)
 		{"{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\"]]}}", "vocab[0]"},
 		{"{\"added_tokens\":[{\"id\":1,\"content\":\"a\"}]," MODEL "}",
 		 "\"a\" has id 1, the vocabulary gives it 0"},
-		{"{\"added_tokens\":[{\"id\":9,\"content\":\"x\"}]," MODEL "}", "hole: no token has id 3"},
 		{"{\"added_tokens\":[{\"id\":1,\"content\":\"x\"}]," MODEL "}", "id 1 is both"},
 		{"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"!!\"}," MODEL "}", "base64"},
 		{"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"/////w==\"}," MODEL "}",
@@ -102,8 +99,6 @@ static void test_corrupt(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		refused(cases[i].json, NULL, MOTE_ERROR_CORRUPT, cases[i].named);
-	refused("{" MODEL "}", "{\"added_tokens_decoder\":{\"7\":{\"content\":\"x\"}}}", MOTE_ERROR_CORRUPT,
-		"hole: no token has id 3");
 	refused("{" MODEL "}", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"x\"}}}", MOTE_ERROR_CORRUPT,
 		"\"x\" is no id");
 }
@@ -128,6 +123,96 @@ static void test_config(void **state)
 	assert_int_equal(mote_tokenizer_encode(tiny.t, "<x>  a", 6, 0, &ids, NULL), MOTE_OK);
 	assert_int_equal(ids.count, 2); /* the spaces went with <x> */
 	mote_ids_free(&ids);
+	tiny_close(&tiny);
+}
+
+static void expect(const struct tiny_tokenizer *tiny, const char *text, const char *want)
+{
+	struct mote_ids ids = {0};
+	char got[256] = "";
+	size_t used = 0;
+
+	assert_int_equal(mote_tokenizer_encode(tiny->t, text, strlen(text), 0, &ids, NULL), MOTE_OK);
+	for (size_t i = 0; i < ids.count; i++)
+		used += (size_t)snprintf(got + used, sizeof got - used, "%s%d", i ? " " : "", ids.id[i]);
+	assert_string_equal(got, want);
+	mote_ids_free(&ids);
+}
+
+/* Ids that no token has, in the vocabulary and before added tokens: never found, and nothing when decoded, not even
+ * the space that stands between tokens where there is no decoder. */
+static void test_unused_ids(void **state)
+{
+	static const char json[] =
+		"{\"added_tokens\":[{\"id\":9,\"content\":\"<x>\",\"special\":true}],\"model\":{\"type\":\"BPE\","
+		"\"vocab\":{\"a\":0,\"b\":2,\"ab\":5},\"merges\":[\"a b\"]}}";
+	static const int32_t ids[] = {1, 0, 3, 4, 9, 8, 2, 1};
+	struct tiny_tokenizer tiny;
+	size_t bytes;
+	char *text;
+
+	(void)state;
+	if (!tiny_open(&tiny, json, NULL))
+		fail_msg("%s", tiny.error.message);
+	assert_int_equal(tiny.info.vocab_size, 10);
+	expect(&tiny, "aba<x>b", "5 0 9 2");
+	assert_int_equal(mote_tokenizer_decode(tiny.t, ids, 8, false, &text, &bytes, NULL), MOTE_OK);
+	assert_string_equal(text, "a <x> b");
+	free(text);
+	assert_int_equal(mote_tokenizer_find(tiny.t, "", 0), -1);
+	assert_false(mote_tokenizer_is_special(tiny.t, 1));
+	tiny_close(&tiny);
+}
+
+/* One text twice: the first one's id, the later flags; a special one decides where it is looked for. */
+static void test_added_twice(void **state)
+{
+	static const char format[] = "{\"added_tokens\":[{\"id\":3,\"content\":\"<X>\",%s},"
+				     "{\"id\":%d,\"content\":\"<X>\",%s}],\"normalizer\":{\"type\":\"Lowercase\"}," MODEL "}";
+	struct tiny_tokenizer tiny;
+	char json[1024];
+
+	(void)state;
+	snprintf(json, sizeof json, format, "\"rstrip\":false", 3, "\"rstrip\":true");
+	assert_true(tiny_open(&tiny, json, NULL));
+	expect(&tiny, "a<x>  b", "0 3 1");
+	assert_int_equal(tiny.info.added_tokens, 1);
+	tiny_close(&tiny);
+	snprintf(json, sizeof json, format, "\"special\":true,\"normalized\":false", 4, "\"normalized\":true");
+	assert_true(tiny_open(&tiny, json, NULL));
+	expect(&tiny, "a<X>b<x>", "0 3 1");
+	assert_true(mote_tokenizer_is_special(tiny.t, 3));
+	tiny_close(&tiny);
+	snprintf(json, sizeof json, format, "\"normalized\":false", 3, "\"special\":true,\"normalized\":true");
+	assert_true(tiny_open(&tiny, json, NULL));
+	expect(&tiny, "a<X>b<x>", "0 3 1 3");
+	tiny_close(&tiny);
+}
+
+/* Added tokens for which the model has no row are left out and told of, in the vocabulary proper or not. */
+static void test_dropped_tokens(void **state)
+{
+	static const char json[] =
+		"{\"added_tokens\":[{\"id\":2,\"content\":\"ab\"},{\"id\":4,\"content\":\"[PAD]\"},"
+		"{\"id\":3,\"content\":\"c\"}],\"model\":{\"type\":\"BPE\","
+		"\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"c\":3},\"merges\":[\"a b\"]}}";
+	struct tiny_tokenizer tiny;
+
+	(void)state;
+	assert_true(tiny_open_for(&tiny, json, "{\"pad_token\":\"[PAD]\"}", 3));
+	assert_int_equal(tiny.info.vocab_size, 3);
+	assert_int_equal(tiny.info.added_tokens, 1);
+	assert_int_equal(tiny.info.n_dropped, 2);
+	assert_int_equal(tiny.info.dropped_id, 3);
+	assert_string_equal(tiny.info.dropped_text, "c");
+	expect(&tiny, "aab[PAD]c", "0 2");
+	tiny_close(&tiny);
+	assert_true(tiny_open_for(&tiny, json, NULL, 5));
+	assert_int_equal(tiny.info.vocab_size, 5);
+	assert_int_equal(tiny.info.n_dropped, 0);
+	tiny_close(&tiny);
+	assert_true(tiny_open_for(&tiny, "{" MODEL "}", NULL, 2)); /* its own tokens are the caller's to refuse */
+	assert_int_equal(tiny.info.vocab_size, 3);
 	tiny_close(&tiny);
 }
 
@@ -241,6 +326,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_by_name), cmocka_unit_test(test_corrupt),
+		cmocka_unit_test(test_unused_ids),	cmocka_unit_test(test_added_twice),
+		cmocka_unit_test(test_dropped_tokens),
 		cmocka_unit_test(test_config),		cmocka_unit_test(test_same_bytes),
 		cmocka_unit_test(test_normalizers),	cmocka_unit_test(test_precompiled)};
 

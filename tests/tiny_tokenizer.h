@@ -18,14 +18,20 @@ struct tiny_tokenizer {
 	struct mote_error error;
 };
 
-/* config may be NULL. False when it was refused; the error says why. */
-static inline bool tiny_open(struct tiny_tokenizer *tiny, const char *json, const char *config)
+/* For a model of so many ids (0: any). config may be NULL. False when it was refused; the error says why. */
+static inline bool tiny_open_for(struct tiny_tokenizer *tiny, const char *json, const char *config, uint32_t model_ids)
 {
+	struct mote_hf_tokenizer_source source = {json, strlen(json), config, config ? strlen(config) : 0, model_ids};
+
 	memset(tiny, 0, sizeof *tiny);
-	if (mote_hf_tokenizer_compile(json, strlen(json), config, config ? strlen(config) : 0, &tiny->section,
-				      &tiny->section_bytes, &tiny->info, &tiny->error))
+	if (mote_hf_tokenizer_compile(&source, &tiny->section, &tiny->section_bytes, &tiny->info, &tiny->error))
 		return false;
 	return mote_tokenizer_open(tiny->section, tiny->section_bytes, &tiny->t, &tiny->error) == MOTE_OK;
+}
+
+static inline bool tiny_open(struct tiny_tokenizer *tiny, const char *json, const char *config)
+{
+	return tiny_open_for(tiny, json, config, 0);
 }
 
 static inline void tiny_close(struct tiny_tokenizer *tiny)

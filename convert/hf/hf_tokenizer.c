@@ -1,6 +1,7 @@
 /* Compiles tokenizer.json: reads its parts, puts the section together, and opens it as a reader would. */
 #include "convert/hf/hf_tokenizer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,6 +186,11 @@ static void fill_info(const struct builder *b, struct mote_hf_tokenizer_info *in
 		info->special_tokens += b->added[i].special;
 	info->adds_bos = b->part[PART_BEFORE].size > 0;
 	info->adds_eos = b->part[PART_AFTER].size > 0;
+	info->n_dropped = b->n_dropped;
+	if (b->n_dropped) {
+		info->dropped_id = b->dropped.id;
+		snprintf(info->dropped_text, sizeof info->dropped_text, "%s", b->dropped.content);
+	}
 	info->unk = b->unk == MOTE_TOKENIZER_NONE ? -1 : (int32_t)b->unk;
 	for (unsigned byte = 0; byte < 256 && maps_bytes(b) && b->unk == MOTE_TOKENIZER_NONE; byte++) {
 		char symbol[4];
@@ -221,19 +227,20 @@ static enum mote_status compile(struct builder *b, struct bytes *out)
 	return status ? status : write_section(b, out);
 }
 
-enum mote_status mote_hf_tokenizer_compile(const char *json, size_t bytes, const char *config, size_t config_bytes,
-					   uint8_t **section, size_t *section_bytes,
+enum mote_status mote_hf_tokenizer_compile(const struct mote_hf_tokenizer_source *source, uint8_t **section,
+					   size_t *section_bytes,
 					   struct mote_hf_tokenizer_info *info, struct mote_error *error)
 {
-	struct builder b = {.error = error};
+	struct builder b = {.model_ids = source->model_ids, .error = error};
 	cJSON *root = NULL, *config_root = NULL;
 	struct bytes out = {0};
-	enum mote_status status = mote_json_parse_large(json, bytes, TOKENIZER_JSON, MAX_VALUES, &root, error);
+	enum mote_status status = mote_json_parse_large(source->json, source->bytes, TOKENIZER_JSON, MAX_VALUES, &root,
+							error);
 
 	*section = NULL;
 	*section_bytes = 0;
-	if (status == MOTE_OK && config)
-		status = mote_json_parse(config, config_bytes, "tokenizer_config.json", &config_root, error);
+	if (status == MOTE_OK && source->config)
+		status = mote_json_parse(source->config, source->config_bytes, "tokenizer_config.json", &config_root, error);
 	b.json = root;
 	b.config = config_root;
 	if (status == MOTE_OK)

@@ -23,18 +23,30 @@ struct mote_hf_tokenizer_info {
 	 * vocabularies without a symbol for them); ascending. Warn of them. */
 	uint32_t n_inexpressible;
 	uint8_t inexpressible[256];
+	/* Added tokens beyond the model's rows, which are left out. Warn of them. */
+	uint32_t n_dropped;
+	uint32_t dropped_id;          /* the lowest, and its text, shortened */
+	char dropped_text[64];
 };
 
-/* json     tokenizer.json
- * config   tokenizer_config.json, or NULL: flags of added tokens, special tokens that tokenizer.json does not
- *          declare, and add_bos_token / add_eos_token / add_prefix_space override tokenizer.json where
- *          transformers lets them
+struct mote_hf_tokenizer_source {
+	const char *json;             /* tokenizer.json */
+	size_t bytes;
+	const char *config;           /* tokenizer_config.json, or NULL: flags of added tokens, special tokens that
+				       * tokenizer.json does not declare, and add_bos_token / add_eos_token /
+				       * add_prefix_space override tokenizer.json where transformers lets them */
+	size_t config_bytes;
+	uint32_t model_ids;           /* the model's vocab_size: added tokens from this id on are dropped; 0: none are */
+};
+
+/* An id between others that no token has (a vocabulary with unused ids) is never found in a text and decodes to
+ * nothing. Tokens have the ids that the file gives them.
  * section  allocated with malloc, caller frees; NULL on error. Same input, same bytes.
  * info     may be NULL
- * MOTE_ERROR_CORRUPT: malformed, a hole in the vocabulary, a merge of unknown tokens, ... (names the key);
+ * MOTE_ERROR_CORRUPT: malformed, two tokens of one id, a merge of unknown tokens, ... (names the key);
  * MOTE_ERROR_UNSUPPORTED: a component that is left out, by name; MOTE_ERROR_MEMORY. */
-enum mote_status mote_hf_tokenizer_compile(const char *json, size_t bytes, const char *config, size_t config_bytes,
-					   uint8_t **section, size_t *section_bytes,
+enum mote_status mote_hf_tokenizer_compile(const struct mote_hf_tokenizer_source *source, uint8_t **section,
+					   size_t *section_bytes,
 					   struct mote_hf_tokenizer_info *info, struct mote_error *error);
 
 #endif

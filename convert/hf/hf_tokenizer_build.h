@@ -18,7 +18,8 @@ struct bytes { /* growing; zero-initialize */
 enum mote_status mote_hf_bytes_add(struct bytes *b, const void *data, size_t size, struct mote_error *error);
 
 struct token {
-	const char *text;      /* borrowed from a JSON tree; NULL: no token has this id */
+	const char *text;      /* borrowed from a JSON tree; NULL: no token has this id, which the section spells
+				* as an empty text */
 	uint32_t bytes;
 	bool in_model;
 	uint32_t added;        /* index in added[] + 1; 0: not an added token */
@@ -47,6 +48,9 @@ struct builder {
 	uint32_t *slot, slot_mask;         /* all tokens by text: id + 1, 0 free */
 	struct added_token *added;
 	uint32_t n_added;
+	uint32_t model_ids;                /* 0: any; added tokens from here on are dropped */
+	uint32_t n_dropped;
+	struct added_token dropped;        /* the first of them by id */
 
 	struct bytes part[PARTS];
 };
@@ -54,7 +58,7 @@ struct builder {
 /* hf_tokenizer_vocab.c */
 enum mote_status mote_hf_out_of_memory(struct builder *b);
 enum mote_status mote_hf_read_vocab(struct builder *b);   /* model and its tokens */
-enum mote_status mote_hf_read_added(struct builder *b);   /* then added tokens; then holes are refused */
+enum mote_status mote_hf_read_added(struct builder *b);   /* then added tokens */
 int64_t mote_hf_find_token(const struct builder *b, const char *text, size_t bytes); /* of the model; -1: none */
 /* The id of a model or added token; -1: none. */
 int64_t mote_hf_find_any(const struct builder *b, const char *text);

@@ -275,6 +275,8 @@ enum mote_status mote_hf_write_vocab(struct builder *b)
 	if (status == MOTE_OK &&
 	    (b->model == MODEL_UNIGRAM || b->flags & MODEL_IGNORE_MERGES || *b->prefix || *b->suffix))
 		status = write_trie(b);
+	if (b->part[PART_SCORE].size > 8 * (size_t)b->n_ids) /* of tokens that were dropped */
+		b->part[PART_SCORE].size = 8 * (size_t)b->n_ids;
 	while (status == MOTE_OK && b->model == MODEL_UNIGRAM && b->part[PART_SCORE].size < 8 * (size_t)b->n_ids)
 		status = mote_hf_bytes_add(&b->part[PART_SCORE], &none, 8, b->error); /* added tokens have no score */
 	return status;

@@ -77,7 +77,7 @@ static uint32_t find_slot(const struct builder *b, const char *text, size_t byte
 	for (; b->slot[slot]; slot = (slot + 1) & b->slot_mask) {
 		const struct token *token = &b->token[b->slot[slot] - 1];
 
-		if (token->bytes == bytes && !memcmp(token->text, text, bytes))
+		if (token->text && token->bytes == bytes && !memcmp(token->text, text, bytes))
 			break;
 	}
 	return slot;
@@ -291,6 +291,19 @@ static enum mote_status read_flags(struct builder *b, const cJSON *item, const c
 	return status;
 }
 
+/* A list that has one text twice: the reference gives both the first one's id and lets the later flags count. It looks
+ * for special tokens before all others, so a special one decides in which text; of two others, the one in the raw text
+ * is met first. */
+static void add_again(struct added_token *old, const struct added_token *again)
+{
+	if (!old->special)
+		old->normalized = again->normalized && (again->special || old->normalized);
+	old->special |= again->special;
+	old->single_word = again->single_word;
+	old->lstrip = again->lstrip;
+	old->rstrip = again->rstrip;
+}
+
 /* tokenizer_config.json wins as transformers lets it: it adds tokens and changes flags of those that are there
  * (but a special token stays in the phase in which it was). */
 static enum mote_status read_config_tokens(struct builder *b)
@@ -363,23 +376,27 @@ static enum mote_status read_named(struct builder *b)
 	return status;
 }
 
-static enum mote_status check_holes(struct builder *b)
+/* Added tokens for which the model has no row (a pad token that a trainer appended, say) can be neither read nor
+ * written by it: they go, and are told of. Tokens of the vocabulary proper stay, for the caller to refuse. */
+static void drop_added(struct builder *b)
 {
-	uint32_t holes = 0, first = 0;
+	uint32_t kept = 0;
 
-	if (!b->n_ids)
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": the vocabulary is empty");
-	for (uint32_t id = b->n_ids; id-- > 0;)
-		if (!b->token[id].text) {
-			first = id;
-			holes++;
+	for (uint32_t i = 0; i < b->n_added; i++) {
+		const struct added_token *added = &b->added[i];
+
+		if (added->id < b->model_ids) {
+			b->token[added->id].added = kept + 1;
+			b->added[kept++] = *added;
+			continue;
 		}
-	if (holes)
-		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
-				      TOKENIZER_JSON ": the vocabulary has a hole: no token has id %u "
-						     "(%u of the ids 0 to %u are missing)",
-				      first, holes, b->n_ids - 1);
-	return MOTE_OK;
+		if (!b->n_dropped++ || added->id < b->dropped.id)
+			b->dropped = *added;
+		b->token[added->id] = (struct token){0};
+	}
+	b->n_added = kept;
+	while (b->n_ids > b->model_ids && !b->token[b->n_ids - 1].text)
+		b->n_ids--;
 }
 
 enum mote_status mote_hf_read_added(struct builder *b)
@@ -388,20 +405,25 @@ enum mote_status mote_hf_read_added(struct builder *b)
 	enum mote_status status = MOTE_OK;
 
 	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item && !status; item = item->next) {
-		struct added_token added = {0};
+		struct added_token added = {0}, *old;
 
 		status = read_flags(b, item, TOKENIZER_JSON ": added_tokens", &added);
 		if (status == MOTE_OK)
 			status = mote_json_need_u32(item, "id", 0, MOTE_TOKENIZER_MAX_IDS - 1,
 						    TOKENIZER_JSON ": added_tokens", &added.id, b->error);
-		if (status == MOTE_OK && *added.content && !find_added(b, added.content))
+		old = status == MOTE_OK ? find_added(b, added.content) : NULL;
+		if (old)
+			add_again(old, &added);
+		else if (status == MOTE_OK && *added.content)
 			status = add_token(b, &added);
 	}
 	if (status == MOTE_OK && b->config)
 		status = read_config_tokens(b);
 	if (status == MOTE_OK && b->config)
 		status = read_named(b);
-	if (status == MOTE_OK)
-		status = check_holes(b);
+	if (status == MOTE_OK && b->model_ids)
+		drop_added(b);
+	if (status == MOTE_OK && !b->n_ids)
+		status = mote_error_set(b->error, MOTE_ERROR_CORRUPT, MODEL_KEY ": the vocabulary is empty");
 	return status;
 }

@@ -209,7 +209,7 @@ const char *mote_detokenizer_next(struct mote_detokenizer *d, const struct mote_
 	d->began |= !d->t && d->started;
 	d->t = t;
 	d->n_piece = 0;
-	if (text && !(skip_special && mote_tokenizer_is_special(t, id))) {
+	if (text && *bytes && !(skip_special && mote_tokenizer_is_special(t, id))) {
 		pass(d, t->stage_begin[STAGE_DECODE], text, *bytes);
 		d->started = true;
 	}

@@ -518,7 +518,7 @@ int32_t mote_tokenizer_find(const struct mote_tokenizer *t, const char *text, si
 {
 	size_t found;
 
-	for (uint32_t id = 0; id < t->n_ids; id++) {
+	for (uint32_t id = 0; id < t->n_ids && bytes; id++) {
 		const char *spelled = token_text(t, id, &found);
 
 		if (found == bytes && !memcmp(spelled, text, bytes))

@@ -76,7 +76,7 @@ struct mote_detokenizer {
 	char run[MOTE_DETOKENIZER_RUN];
 	char piece[MOTE_DETOKENIZER_PIECE + 1];
 };
-/* skip_special: special added tokens are not shown. Unknown ids are skipped. Cannot fail. */
+/* skip_special: special added tokens are not shown. Ids that no token has are skipped. Cannot fail. */
 const char *mote_detokenizer_next(struct mote_detokenizer *d, const struct mote_tokenizer *t, int32_t id,
 				  bool skip_special, size_t *bytes);
 /* What is still held back at the end, U+FFFD where it is incomplete. */

@@ -39,11 +39,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char sample[] = "Hi, <s>x</s>  it's\n\n12 \xe2\x96\x81\xc3\xa9 \xf0\x9f\x98\x80";
 	const uint8_t *nul = size ? memchr(data, 0, size) : NULL;
 	size_t json = nul ? (size_t)(nul - data) : size, section_bytes;
+	struct mote_hf_tokenizer_source source = {(const char *)data, json, NULL, 0, nul ? (uint8_t)size : 0};
 	struct mote_error error = {0};
 	struct mote_tokenizer *t;
 	uint8_t *section;
 
-	if (mote_hf_tokenizer_compile((const char *)data, json, NULL, 0, &section, &section_bytes, NULL, &error)) {
+	if (mote_hf_tokenizer_compile(&source, &section, &section_bytes, NULL, &error)) {
 		if (!error.message[0] || section)
 			abort();
 		return 0;
