@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "format/json.h"
-#include "runtime/tokenizer/tokenizer_internal.h"
+#include "runtime/tokenizer/encode_state.h"
 #include "tests/tiny_tokenizer.h"
 
 #define BYTE_LEVEL "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "runtime/tokenizer/tokenizer_internal.h"
+#include "runtime/tokenizer/encode_state.h"
 
 static const uint8_t *pattern_of(const struct mote_tokenizer *t, uint32_t index)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tokenizer/tokenizer_internal.h"
+#include "runtime/tokenizer/encode_state.h"
 
 #define SHORT_WORD 48u
 #define NO_MERGE UINT64_MAX

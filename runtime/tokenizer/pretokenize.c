@@ -5,7 +5,8 @@
  */
 #include <string.h>
 
-#include "runtime/tokenizer/tokenizer_internal.h"
+#include "runtime/tokenizer/encode_state.h"
+#include "runtime/tokenizer/regex.h"
 
 struct splitter {
 	struct run *run;

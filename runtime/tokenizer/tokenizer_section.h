@@ -1,5 +1,5 @@
 /* Layout of the compiled tokenizer section; docs/tokenizer-section.md is its specification.
- * Shared by the compiler (convert/hf/hf_tokenizer.c) and the reader (section_open.c), by nobody else.
+ * Shared by the compilers (convert/) and the reader (section_open.c), by nobody else.
  *
  * Header (MOTE_TOKENIZER_HEADER_BYTES), then the parts in the order of enum tokenizer_part, each beginning at the
  * next multiple of 8, padding zero. All integers little-endian.

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tokenizer/tokenizer_internal.h"
+#include "runtime/tokenizer/encode_state.h"
 
 struct best { /* the best way to have read the text up to a position */
 	double score;

@@ -1,5 +1,5 @@
-/* What opening builds beside the section: the table of single characters, by which the models begin, and facts that
- * encoding wants to know beforehand. Everything here is small next to the vocabulary. */
+/* The vocabulary: questions about it, and what opening builds beside the section: the table of single characters, by
+ * which the models begin, and facts that encoding wants to know beforehand, all small next to the vocabulary. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,4 +124,33 @@ enum mote_status mote_tokenizer_build(struct mote_tokenizer *t, struct mote_erro
 			 t->unk == MOTE_TOKENIZER_NONE &&
 			 !(t->model_flags & (MODEL_IGNORE_MERGES | MODEL_BYTE_FALLBACK));
 	return MOTE_OK;
+}
+
+uint32_t mote_tokenizer_vocab_size(const struct mote_tokenizer *t)
+{
+	return t->n_ids;
+}
+
+int32_t mote_tokenizer_find(const struct mote_tokenizer *t, const char *text, size_t bytes)
+{
+	size_t found;
+
+	for (uint32_t id = 0; id < t->n_ids && bytes; id++) {
+		const char *spelled = token_text(t, id, &found);
+
+		if (found == bytes && !memcmp(spelled, text, bytes))
+			return (int32_t)id;
+	}
+	return -1;
+}
+
+const char *mote_tokenizer_token(const struct mote_tokenizer *t, int32_t id, size_t *bytes)
+{
+	*bytes = 0;
+	return id >= 0 && (uint32_t)id < t->n_ids ? token_text(t, (uint32_t)id, bytes) : NULL;
+}
+
+bool mote_tokenizer_is_special(const struct mote_tokenizer *t, int32_t id)
+{
+	return id >= 0 && (uint32_t)id < t->n_ids && id_is_special(t, (uint32_t)id);
 }

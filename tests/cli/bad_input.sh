@@ -151,7 +151,7 @@ done
 
 fresh
 edit tokenizer.json 's/"Ġ": *[0-9]*/"Ġ": 5000/'
-not_converted "hole in the vocabulary" "tokenizer.json"
+not_converted "a token beyond the rows of the model" "tokenizer.json"
 fresh
 edit config.json 's/"vocab_size": 506/"vocab_size": 500/'
 edit model.safetensors 's/\[506,128\]/[506,128]/;s/__never__//;s/"shape":\[506,128\],"data_offsets":\[0,129536\]/"shape":[500,128],"data_offsets":[0,128000]/'
