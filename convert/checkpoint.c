@@ -287,6 +287,7 @@ static enum mote_status write_metadata(struct conversion *c, struct mote_error *
 	if (status)
 		return status;
 	in.tokenizer = tokenizer;
+	in.notes = &c->notes;
 	in.config = c->options->vocab_only ? NULL : &c->config;
 	if (!(status = mote_hf_metadata_build(&in, &metadata, error)) &&
 	    !(status = mote_writer_put_json(c->writer, MOTE_SECTION_METADATA, metadata, error)))

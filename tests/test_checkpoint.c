@@ -321,8 +321,6 @@ static void test_small_files(void **state)
 		{ "config.json", "[]", "config.json: expected an object", MOTE_ERROR_CORRUPT },
 		{ "config.json", "{\"architectures\":[\"Qwen2ForCausalLM\"]}", "Qwen2ForCausalLM", MOTE_ERROR_UNSUPPORTED },
 		{ "generation_config.json", "{\"eos_token_id\":}", "generation_config.json: line 1", MOTE_ERROR_CORRUPT },
-		{ "generation_config.json", "{\"eos_token_id\":37}", "eos_token_id 37", MOTE_ERROR_CORRUPT },
-		{ "generation_config.json", "{\"bos_token_id\":99}", "bos_token_id 99", MOTE_ERROR_CORRUPT },
 		{ "tokenizer.json", NULL, "tokenizer.json is missing", MOTE_ERROR_CORRUPT },
 		{ "tokenizer.json", "{", "tokenizer.json", MOTE_ERROR_CORRUPT },
 		{ "tokenizer_config.json", "{\"chat_template\":1}", "chat_template", MOTE_ERROR_CORRUPT },
@@ -369,12 +367,45 @@ static void test_vocabulary(void **state)
 
 	tiny_init(&t, "BF16");
 	tiny_save(&t, p->in);
-	save_tokenizer_with(p, "\"ab\":6", "\"ab\":7"); /* nothing has id 6 */
-	refuse(p, &keep, MOTE_ERROR_CORRUPT, "6");
 	save_tokenizer_with(p, "\"ab\":6", "\"ab\":5"); /* two have id 5 */
 	refuse(p, &keep, MOTE_ERROR_CORRUPT, "5");
+	save_tokenizer_with(p, "\"ab\":6", "\"ab\":37"); /* a token of the vocabulary proper beyond the model */
+	refuse(p, &keep, MOTE_ERROR_CORRUPT, "ids up to 37");
+	tiny_free(&t);
+}
+
+/* Added tokens, and ids of bos, eos and pad, for which the model (of 37 rows) has none: left out with a note each. */
+static void test_left_out(void **state)
+{
+	static const char *const notes[] = {
+		"tokenizer.json: added token \"<x>\" has id 37, the model has rows for the ids 0 to 36: left out",
+		"bos_token_id 99: the model has rows for the ids 0 to 36: left out",
+		"eos_token_id 37: the model has rows for the ids 0 to 36: left out",
+		"pad_token_id 37: the model has rows for the ids 0 to 36: left out",
+	};
+	struct mote_checkpoint_report report;
+	struct place *p = *state;
+	struct mote_error error = { 0 };
+	struct mote_container *c;
+	const cJSON *tokens;
+	struct tiny t;
+
+	tiny_init(&t, "BF16");
+	tiny_save(&t, p->in);
 	save_tokenizer_with(p, "\"id\":2,\"content\":\"</s>\"", "\"id\":37,\"content\":\"<x>\"");
-	refuse(p, &keep, MOTE_ERROR_CORRUPT, "");
+	tiny_write_text(p->in, "generation_config.json",
+			"{\"bos_token_id\":99,\"eos_token_id\":[37,2],\"pad_token_id\":37}");
+	if (mote_checkpoint_convert(p->in, p->file, &keep, &report, &error) || mote_container_open(p->file, &c, &error))
+		fail_msg("%s", error.message);
+	assert_int_equal(report.notes.notes, 4);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_string_equal(report.notes.note[i], notes[i]);
+	tokens = mote_json_get(mote_container_metadata(c), "tokens");
+	assert_int_equal(cJSON_GetArraySize(mote_json_get(tokens, "eos")), 1);
+	assert_int_equal(mote_json_get(tokens, "eos")->child->valueint, 2);
+	assert_true(cJSON_IsNull(mote_json_get(tokens, "pad")));
+	mote_container_close(c);
+	mote_notes_free(&report.notes);
 	tiny_free(&t);
 }
 
@@ -571,7 +602,7 @@ int main(void)
 		TEST(test_round_trip),	 TEST(test_forward_order), TEST(test_same_bytes),
 		TEST(test_shards),	 TEST(test_truncated),	   TEST(test_tensors_do_not_match),
 		TEST(test_head_and_rotary_tables), TEST(test_bad_values), TEST(test_small_files),
-		TEST(test_vocabulary),	 TEST(test_metadata),	   TEST(test_templates),
+		TEST(test_vocabulary),	 TEST(test_left_out),	 TEST(test_metadata),	   TEST(test_templates),
 		TEST(test_vocab_only),	 TEST(test_interrupted),   TEST(test_output),
 	};
 

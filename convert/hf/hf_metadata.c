@@ -77,16 +77,44 @@ static int32_t added_bos(const struct mote_hf_metadata_inputs *in)
 	return id;
 }
 
-static enum mote_status check_ids(const struct mote_hf_token_ids *ids, uint32_t vocab, struct mote_error *error)
+/* The model's ids for which it has no row: they can neither be read nor come. A pad token's is often stale. */
+static enum mote_status drop_ids(struct mote_hf_token_ids *ids, uint32_t vocab, struct mote_notes *notes,
+				 struct mote_error *error)
 {
-	if (ids->bos >= (int64_t)vocab)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "bos_token_id %d: the vocabulary has %u tokens", ids->bos,
-				      vocab);
-	for (uint32_t i = 0; i < ids->n_eos; i++)
-		if (ids->eos[i] >= (int64_t)vocab)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "eos_token_id %d: the vocabulary has %u tokens",
-					      ids->eos[i], vocab);
-	return MOTE_OK;
+	static const char format[] = "%s %d: the model has rows for the ids 0 to %u: left out";
+	enum mote_status status = MOTE_OK;
+	uint32_t kept = 0;
+
+	if (ids->bos >= (int64_t)vocab) {
+		status = mote_notes_add(notes, error, format, "bos_token_id", ids->bos, vocab - 1);
+		ids->bos = -1;
+	}
+	for (uint32_t i = 0; i < ids->n_eos && !status; i++) {
+		if (ids->eos[i] < (int64_t)vocab)
+			ids->eos[kept++] = ids->eos[i];
+		else
+			status = mote_notes_add(notes, error, format, "eos_token_id", ids->eos[i], vocab - 1);
+	}
+	ids->n_eos = kept;
+	if (ids->pad >= (int64_t)vocab && !status) {
+		status = mote_notes_add(notes, error, format, "pad_token_id", ids->pad, vocab - 1);
+		ids->pad = -1;
+	}
+	return status;
+}
+
+static enum mote_status note_dropped(const struct mote_hf_metadata_inputs *in, struct mote_error *error)
+{
+	const struct mote_hf_tokenizer_info *info = in->tokenizer_info;
+	char more[32] = "";
+
+	if (!info->n_dropped)
+		return MOTE_OK;
+	if (info->n_dropped > 1)
+		snprintf(more, sizeof more, " (and %u more)", info->n_dropped - 1);
+	return mote_notes_add(in->notes, error,
+			      "tokenizer.json: added token \"%s\" has id %u%s, the model has rows for the ids 0 to %u: "
+			      "left out", info->dropped_text, info->dropped_id, more, in->config->vocab_size - 1);
 }
 
 static bool add_id(cJSON *object, const char *key, int32_t id)
@@ -108,6 +136,8 @@ static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadat
 	bool ok;
 
 	status = mote_hf_token_ids_read(d->config, d->generation, &ids, error);
+	if (!status)
+		status = drop_ids(&ids, vocab, in->notes, error);
 	for (int i = 0; i < 4 && !status; i++) {
 		status = mote_hf_special_token(d, keys[i], &text[i], error);
 		if (!status)
@@ -122,11 +152,6 @@ static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadat
 		ids.eos[ids.n_eos++] = by_text[1];
 	if (ids.pad < 0)
 		ids.pad = by_text[3];
-	if (ids.pad >= (int64_t)vocab) /* often stale, and nothing here pads */
-		ids.pad = -1;
-	status = check_ids(&ids, vocab, error);
-	if (status)
-		return status;
 	ok = add_id(tokens, "bos", ids.bos) && (eos = cJSON_AddArrayToObject(tokens, "eos"));
 	for (uint32_t i = 0; ok && i < ids.n_eos; i++)
 		ok = cJSON_AddItemToArray(eos, cJSON_CreateNumber(ids.eos[i]));
@@ -199,8 +224,7 @@ static enum mote_status build(cJSON *metadata, const struct mote_hf_metadata_inp
 		return no_memory(error);
 	if (in->config && (!cJSON_AddStringToObject(metadata, "architecture", "llama") || !add_model(metadata, in->config)))
 		return no_memory(error);
-	status = add_tokens(metadata, in, error);
-	if (status)
+	if ((status = note_dropped(in, error)) || (status = add_tokens(metadata, in, error)))
 		return status;
 	templates = cJSON_Duplicate(in->directory->templates, true);
 	if (!cJSON_AddItemToObject(metadata, "chat_templates", templates) ||

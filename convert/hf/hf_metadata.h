@@ -7,6 +7,7 @@
 #include "convert/hf/hf_config.h"
 #include "convert/hf/hf_directory.h"
 #include "convert/hf/hf_tokenizer.h"
+#include "convert/notes.h"
 #include "runtime/tokenizer/tokenizer.h"
 
 struct mote_hf_metadata_inputs {
@@ -17,9 +18,11 @@ struct mote_hf_metadata_inputs {
 	const struct mote_hf_tokenizer_info *tokenizer_info;
 	const char *tool;                         /* "mote-convert 0.1.0" */
 	const char *dtype;                        /* "keep", "f16" ...; NULL: no model */
+	struct mote_notes *notes;                 /* tokens that were left out; may be NULL */
 };
 
-/* MOTE_ERROR_CORRUPT: a token id beyond the vocabulary, a tokenizer larger than the model's vocabulary. *out is
+/* Ids of bos, eos and pad for which the model has no row are left out (the tokenizer's words are asked instead), which
+ * a note says. MOTE_ERROR_CORRUPT: a tokenizer larger than the model's vocabulary. *out is
  * freed with cJSON_Delete(); NULL on error. */
 enum mote_status mote_hf_metadata_build(const struct mote_hf_metadata_inputs *in, cJSON **out,
 					struct mote_error *error);
