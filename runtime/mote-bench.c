@@ -21,7 +21,7 @@ enum {
 	MAX_LIST = MOTE_OPTION_MAX_COUNTS,
 	MAX_REPEATS = 100,
 	FIRST_TOKEN_PROMPT = 32,
-	LIMIT_PASSES = 10
+	LIMIT_PASSES = 5
 };
 
 extern char **environ;

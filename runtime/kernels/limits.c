@@ -13,7 +13,7 @@
 #include <arm_neon.h>
 #endif
 
-enum { STREAMS = 4, LINE = 64, AHEAD = 1024, MOST_REPEATS = 64 };
+enum { LINE = 64, MOST_REPEATS = 64 };
 #define HUGE_PAGE ((size_t)2 << 20)
 
 static double seconds(void)
@@ -26,31 +26,56 @@ static double seconds(void)
 
 /* ---- memory ---- */
 
+typedef uint64_t line __attribute__((vector_size(LINE)));
+
 struct stream_job {
 	const uint8_t *data;
-	size_t bytes;                 /* a multiple of threads * STREAMS * LINE */
-	uint64_t sum[MOTE_MAX_THREADS];
+	size_t bytes;
+	line sum[MOTE_MAX_THREADS];
 };
 
-/* Several streams and explicit prefetch: one thread alone draws a third less without them. */
-static void stream(void *user, uint32_t thread, uint32_t threads)
+/* One thread's part in so many streams side by side, prefetched so many bytes ahead (0: not) into the first-level cache
+ * (locality 3) or the second (2). Whole lines into as many sums as there are streams: with scalar loads one thread drew a
+ * fifth less. */
+static inline __attribute__((always_inline)) void read_streams(struct stream_job *job, uint32_t thread, uint32_t threads,
+							       const size_t streams, const size_t ahead, const int locality)
 {
-	struct stream_job *job = user;
-	size_t part = job->bytes / threads / STREAMS / LINE * LINE;
-	const uint8_t *base = job->data + (size_t)thread * part * STREAMS;
-	uint64_t sum = 0;
+	size_t part = job->bytes / threads / streams / LINE * LINE;
+	const uint8_t *base = job->data + (size_t)thread * part * streams;
+	line sum = {0};
 
 	for (size_t i = 0; i < part; i += LINE)
-		for (size_t s = 0; s < STREAMS; s++) {
+		for (size_t s = 0; s < streams; s++) {
 			const uint8_t *at = base + s * part + i;
-			uint64_t v[8];
 
-			__builtin_prefetch(at + AHEAD);
-			memcpy(v, at, sizeof v);
-			sum += v[0] ^ v[1] ^ v[2] ^ v[3] ^ v[4] ^ v[5] ^ v[6] ^ v[7];
+			if (ahead && locality == 3)
+				__builtin_prefetch(at + ahead, 0, 3);
+			else if (ahead)
+				__builtin_prefetch(at + ahead, 0, 2);
+			sum ^= *(const line *)(const void *)at;
 		}
 	job->sum[thread] = sum;
 }
+
+static void stream_near(void *user, uint32_t thread, uint32_t threads)
+{
+	read_streams(user, thread, threads, 4, 1024, 3);
+}
+
+static void stream_far(void *user, uint32_t thread, uint32_t threads)
+{
+	read_streams(user, thread, threads, 4, 2048, 2);
+}
+
+static void stream_plain(void *user, uint32_t thread, uint32_t threads)
+{
+	read_streams(user, thread, threads, 1, 0, 0);
+}
+
+/* Which is fastest depends on the machine and on how many threads read. */
+static mote_pool_fn *const ways[] = { stream_near, stream_far, stream_plain };
+
+enum { WAYS = sizeof ways / sizeof *ways };
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -62,7 +87,7 @@ static int compare_doubles(const void *a, const void *b)
 enum mote_status mote_limits_bandwidth(struct mote_pool *p, size_t bytes, bool huge_pages, unsigned repeats,
 				       double *bytes_per_second, struct mote_error *error)
 {
-	struct stream_job job = { .bytes = bytes };
+	struct stream_job *job = aligned_alloc(LINE, sizeof *job);
 	size_t mapped = bytes + HUGE_PAGE;
 	uint8_t *map = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint8_t *data;
@@ -70,22 +95,30 @@ enum mote_status mote_limits_bandwidth(struct mote_pool *p, size_t bytes, bool h
 	double rate[MOST_REPEATS];
 
 	*bytes_per_second = 0;
-	if (map == MAP_FAILED)
+	if (map == MAP_FAILED || !job) {
+		free(job);
+		if (map != MAP_FAILED)
+			munmap(map, mapped);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "bandwidth buffer: cannot map %zu bytes", mapped);
+	}
 	data = (uint8_t *)(((uintptr_t)map + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
 	madvise(data, bytes, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	memset(data, 1, bytes);
-	job.data = data;
+	*job = (struct stream_job){ .data = data, .bytes = bytes };
 	repeats = repeats < 1 ? 1 : repeats > MOST_REPEATS ? MOST_REPEATS : repeats;
-	for (unsigned i = 0; i < repeats; i++) {
-		double begin = seconds();
+	for (int way = 0; way < WAYS; way++) {
+		for (unsigned i = 0; i < repeats; i++) {
+			double begin = seconds();
 
-		mote_pool_run(p, stream, &job);
-		rate[i] = (double)bytes / (seconds() - begin);
-		sink = sink + job.sum[0];
+			mote_pool_run(p, ways[way], job);
+			rate[i] = (double)bytes / (seconds() - begin);
+			sink = sink + job->sum[0][0];
+		}
+		qsort(rate, repeats, sizeof *rate, compare_doubles);
+		if (rate[repeats / 2] > *bytes_per_second)
+			*bytes_per_second = rate[repeats / 2];
 	}
-	qsort(rate, repeats, sizeof *rate, compare_doubles);
-	*bytes_per_second = rate[repeats / 2];
+	free(job);
 	munmap(map, mapped);
 	return MOTE_OK;
 }
