@@ -36,10 +36,20 @@ has "$work/out" '^prefill  *16'
 has "$work/out" '^decode  *4'
 has "$work/out" 'GB/s'
 
+expect 0 "$bench" "$work/m.mote" -p 0 -n 4 -np 1,3,40 -d 0,20 -r 1 --json
+for streams in 1 3 40; do
+	for depth in 0 20; do
+		has "$work/out" "\"kind\":\"decode\",\"tokens\":4,\"depth\":$depth,.*\"streams\":$streams,\"isa\":\"[a-z]"
+	done
+done
+expect 0 "$bench" "$work/m.mote" -p 16 -n 4 -np 2 -r 1 --markdown
+has "$work/out" '^| decode | 4 | 0 | 2 | '
+has "$work/out" '^| prefill | 16 | 0 | 1 | '
+
 expect 0 "$bench" --help
 expect 0 "$bench" --version
 expect 2 "$bench"
-for wrong in '-p x' '-t 0' '-r 0' '-d 1,' '-ctv q5' '--isa mmx' '-d 600'; do
+for wrong in '-np 0' '-np 257' '-p x' '-t 0' '-r 0' '-d 1,' '-ctv q5' '--isa mmx' '-d 600'; do
 	# shellcheck disable=SC2086
 	expect 2 "$bench" "$work/m.mote" -r 1 $wrong
 done

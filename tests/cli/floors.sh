@@ -42,7 +42,7 @@ for folder in $(find format runtime convert quant -type d | sort); do
 		[ -f "$file" ] || continue
 		may=" $(allowed "$folder") "
 		case $file in
-		*/mote-*.c) may="$may format/tool " ;;
+		*/mote-*.c | runtime/bench*.[ch]) may="$may format/tool " ;;
 		esac
 		bad=
 		for include in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file"); do
