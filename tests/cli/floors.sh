@@ -24,6 +24,7 @@ allowed() {
 		echo "$template runtime/template/parse runtime/template/run runtime/template/library runtime/template runtime/tokenizer" ;;
 	runtime/chat) echo "format runtime/tokenizer runtime/template runtime/chat" ;;
 	runtime/generate) echo "$generate" ;;
+	runtime/api) echo "$generate runtime/api" ;;
 	runtime/serve) echo "$generate runtime/serve" ;;
 	runtime) echo "$generate runtime/serve runtime" ;;
 	convert | convert/hf | convert/gguf)
@@ -37,28 +38,33 @@ allowed() {
 	esac
 }
 
-for folder in $(find format runtime convert quant -type d | sort); do
-	for file in "$folder"/*.c "$folder"/*.h; do
-		[ -f "$file" ] || continue
-		may=" $(allowed "$folder") "
-		case $file in
-		*/mote-*.c | runtime/bench*.[ch]) may="$may format/tool " ;;
+# one line a file: FILE INCLUDE...
+list=$(mktemp) || exit 1
+trap 'rm -f "$list"' EXIT
+find format runtime convert quant -name '*.[ch]' | sort | xargs awk '
+	FNR == 1 { if (line != "") print line; line = FILENAME }
+	/^[ \t]*#[ \t]*include[ \t]*"/ { split($0, part, "\""); line = line " " part[2] }
+	END { print line }' >"$list"
+while read -r file includes; do
+	folder=${file%/*}
+	may=" $(allowed "$folder") "
+	case $file in
+	*/mote-*.c | runtime/bench*.[ch] | runtime/run*.[ch]) may="$may format/tool runtime/api " ;;
+	esac
+	bad=
+	for include in $includes; do
+		case $may in
+		*" ${include%/*} "*) [ -f "$include" ] || bad="$bad $include(missing)" ;;
+		*) bad="$bad $include" ;;
 		esac
-		bad=
-		for include in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file"); do
-			case $may in
-			*" $(dirname "$include") "*) [ -f "$include" ] || bad="$bad $include(missing)" ;;
-			*) bad="$bad $include" ;;
-			esac
-		done
-		if [ -n "$bad" ]; then
-			echo "$file includes$bad; $folder may include only from:$may"
-			failed=$((failed + 1))
-		else
-			passed=$((passed + 1))
-		fi
 	done
-done
+	if [ -n "$bad" ]; then
+		echo "$file includes$bad; $folder may include only from:$may"
+		failed=$((failed + 1))
+	else
+		passed=$((passed + 1))
+	fi
+done <"$list"
 
 twice=$(find format runtime convert quant tests -name '*.[ch]' | sed 's|.*/||' | sort | uniq -d)
 if [ -n "$twice" ]; then
