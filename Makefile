@@ -6,7 +6,8 @@
 #   make conformance   every test against the data in DATA
 #   make differential  long comparisons with Jinja2 and Python's regex
 #   make fuzz          every fuzzer for FUZZ_SECONDS each (clang)
-#   make install       tools, library, header, man pages and completions below DESTDIR/PREFIX
+#   make install       tools, library, header, man pages and completions below DESTDIR/PREFIX; make uninstall
+#                      takes them away
 #   make deps          the Debian packages that building and `make check` need
 #   make deps-test     and those which the other targets above need
 #
@@ -19,13 +20,15 @@ FUZZ_SECONDS ?= 60
 B := build/$(config)
 
 PACKAGES := libzstd libcjson libutf8proc libxxhash libpcre2-8
-DEBIAN_PACKAGES := pkg-config libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libcmocka-dev
+DEBIAN_PACKAGES := pkg-config g++ libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libcmocka-dev
 DEBIAN_TEST_PACKAGES := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
 	python3-numpy xxhash python3-jinja2 python3-regex
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wundef -Wpointer-arith -Wvla \
 	-Wwrite-strings -Wcast-qual
 LANGUAGE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -I. -pthread
+# Objects serve the static and the shared library, which shows programs nothing but what mote.h declares.
+LIBRARY_CODE := -fPIC -fvisibility=hidden
 CONFIG_release := -O2 -g -DNDEBUG
 CONFIG_debug := -O0 -g
 CONFIG_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -37,7 +40,7 @@ endif
 CFLAGS ?=
 PKG_CONFIG ?= pkg-config
 LIBRARIES = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
-COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(CONFIG_$(config)) $(INCLUDES) $(CFLAGS) -MMD -MP
+COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(LIBRARY_CODE) $(CONFIG_$(config)) $(INCLUDES) $(CFLAGS) -MMD -MP
 LINK = $(CC) $(CONFIG_$(config)) -pthread $(CFLAGS) $(LDFLAGS)
 INCLUDES := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 
@@ -63,7 +66,11 @@ else ifeq ($(V),)
 say = @echo "  $(1)  $(2)";
 endif
 
-all: $(TOOLS) $(B)/libmote.a
+VERSION := $(shell sed -n 's/.*MOTE_VERSION "\(.*\)"/\1/p' format/version.h)
+SONAME := libmote.so.$(firstword $(subst ., ,$(VERSION)))
+SHARED := $(B)/libmote.so.$(VERSION)
+
+all: $(TOOLS) $(B)/libmote.a $(SHARED)
 
 libraries:
 	@$(PKG_CONFIG) --exists $(PACKAGES) || { echo "libraries are missing: run make deps" >&2; exit 1; }
@@ -71,6 +78,12 @@ libraries:
 $(B)/libmote.a: $(LIB_OBJECTS)
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $^
+
+# The functions of mote.h and what they need of the rest.
+$(SHARED): $(filter $(B)/runtime/api/%,$(LIB_OBJECTS)) $(B)/libmote.a
+	$(call say,LD,$@)$(LINK) -shared -Wl,-soname,$(SONAME) $^ $(LIBRARIES) -o $@
+	@ln -sf $(@F) $(B)/$(SONAME)
+	@ln -sf $(SONAME) $(B)/libmote.so
 
 # clang with both sanitizers takes minutes over the intrinsics, which no fuzzer reaches (their test has guard pages).
 $(B)/runtime/kernels/x86/%.o: CONFIG_fuzz := -O1 -g
@@ -159,32 +172,41 @@ deps:
 deps-test: deps
 	@tests/deps.sh $(DEBIAN_TEST_PACKAGES)
 
-# The library's header goes with all that it includes, by the paths by which they include each other.
-HEADERS = $(sort $(filter-out runtime/mote.h,$(filter %.h,$(shell $(COMPILE) -MM -MF - runtime/mote.h))))
-VERSION = $(shell sed -n 's/.*MOTE_VERSION "\(.*\)"/\1/p' format/tool/console.h)
+# A program finds a shared library in a folder of its own only by a run path, which packages must not have.
 ROOT = $(DESTDIR)$(PREFIX)
 COMPLETIONS_BASH = $(ROOT)/share/bash-completion/completions
 COMPLETIONS_ZSH = $(ROOT)/share/zsh/site-functions
+RUN_PATH = $(if $(filter /usr /usr/local,$(PREFIX)),, -Wl,-rpath,$${libdir})
+INSTALLED = $(TOOLS:$(B)/%=bin/%) lib/libmote.a lib/libmote.so lib/$(SONAME) lib/$(notdir $(SHARED)) \
+	lib/pkgconfig/mote.pc include/mote.h $(patsubst docs/%,share/man/man1/%,$(wildcard docs/mote-*.1)) \
+	$(patsubst $(B)/%,share/bash-completion/completions/%,$(TOOLS)) \
+	$(patsubst $(B)/%,share/zsh/site-functions/_%,$(TOOLS))
 
 install: all
-	install -d $(ROOT)/bin $(ROOT)/lib/pkgconfig $(ROOT)/include/mote $(ROOT)/share/man/man1
+	install -d $(ROOT)/bin $(ROOT)/lib/pkgconfig $(ROOT)/include $(ROOT)/share/man/man1
 	install -m 755 $(TOOLS) $(ROOT)/bin
-	install -m 644 $(B)/libmote.a $(ROOT)/lib
-	install -m 644 runtime/mote.h $(ROOT)/include/mote
-	for header in $(HEADERS); do install -D -m 644 $$header $(ROOT)/include/mote/$$header || exit 1; done
+	install -m 644 $(B)/libmote.a $(SHARED) $(ROOT)/lib
+	ln -sf $(notdir $(SHARED)) $(ROOT)/lib/$(SONAME)
+	ln -sf $(SONAME) $(ROOT)/lib/libmote.so
+	install -m 644 runtime/api/mote.h $(ROOT)/include
 	install -m 644 docs/mote-*.1 $(ROOT)/share/man/man1
 	install -d $(COMPLETIONS_BASH) $(COMPLETIONS_ZSH)
 	for tool in $(notdir $(TOOLS)); do \
 		$(B)/$$tool --completion bash >$(COMPLETIONS_BASH)/$$tool && \
 		$(B)/$$tool --completion zsh >$(COMPLETIONS_ZSH)/_$$tool || exit 1; done
-	printf '%s\n' 'prefix=$(PREFIX)' 'Name: mote' 'Description: runs small language models' 'Version: $(VERSION)' \
-		'Requires: $(PACKAGES)' 'Cflags: -I$${prefix}/include/mote' 'Libs: -L$${prefix}/lib -lmote -lm -pthread' \
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: mote' \
+		'Description: runs small language models' 'Version: $(VERSION)' 'Requires.private: $(PACKAGES)' \
+		'Cflags: -I$${includedir}' 'Libs: -L$${libdir}$(RUN_PATH) -lmote' 'Libs.private: -lm -pthread' \
 		>$(ROOT)/lib/pkgconfig/mote.pc
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
+
+uninstall:
+	rm -f $(addprefix $(ROOT)/,$(INSTALLED))
 
 clean:
 	rm -rf build
 
-.PHONY: all demo check check-run neon-check conformance differential fuzz fuzz-run deps deps-test install clean libraries
+.PHONY: all demo check check-run neon-check conformance differential fuzz fuzz-run deps deps-test install uninstall clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
 	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(wildcard $(B)/runtime/*.d)

@@ -5,76 +5,89 @@
  */
 #include <mote.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* Pieces of the answer as they come; of the reasoning, nothing. */
-static void show(void *user, enum mote_reasoning_part part, const char *text, size_t bytes)
+/* [{"role": "user", "content": question}]; the caller frees. */
+static char *make_messages(const char *question)
 {
-	if (part == MOTE_PART_ANSWER)
-		fwrite(text, 1, bytes, user);
+	static const char head[] = "[{\"role\": \"user\", \"content\": \"", tail[] = "\"}]";
+	char *messages = malloc(sizeof head + 6 * strlen(question) + sizeof tail), *to;
+
+	if (!messages)
+		return NULL;
+	to = messages + sprintf(messages, "%s", head);
+	for (const char *c = question; *c; c++)
+		if (*c == '"' || *c == '\\' || (unsigned char)*c < 0x20)
+			to += sprintf(to, "\\u%04x", (unsigned)*c);
+		else
+			*to++ = *c;
+	sprintf(to, "%s", tail);
+	return messages;
 }
 
-static enum mote_status ask(const struct mote_model *model, const char *question, struct mote_error *error)
+/* The answer as it comes; of the reasoning, nothing. */
+static int print_answer(struct mote_lm_answer *answer, struct mote_lm_error *error)
 {
-	const cJSON *metadata = mote_container_metadata(model->container);
-	struct mote_sampler_options sampling = mote_sampler_recommended(mote_json_get(metadata, "generation"));
-	struct mote_session_options machine = { 0 }; /* all that the model can hold, a thread for each core */
-	struct mote_answer_options options = { .config = &model->config, .most_tokens = 2000, .show = show,
-					       .user = stdout };
-	struct mote_scheduler *scheduler = NULL;
-	struct mote_tokenizer *tokenizer = NULL;
-	struct mote_session *session = NULL;
-	struct mote_answer answer = { 0 };
-	struct mote_ids prompt = { 0 };
-	cJSON *messages = cJSON_CreateArray(), *message = cJSON_CreateObject();
-	struct mote_chat_request request = { .messages = messages };
-	const void *section;
-	size_t bytes;
-	enum mote_status status;
+	struct mote_lm_event event;
+	int status;
 
-	cJSON_AddStringToObject(message, "role", "user");
-	cJSON_AddStringToObject(message, "content", question);
-	cJSON_AddItemToArray(messages, message);
-	section = mote_container_section(model->container, MOTE_SECTION_TOKENIZER, &bytes);
-
-	/* The messages through the model's own template; then token after token. */
-	if ((status = mote_tokenizer_open(section, bytes, &tokenizer, error)) ||
-	    (status = mote_chat_encode(metadata, &request, tokenizer, &prompt, &options.reasoning_open, error)) ||
-	    (status = mote_session_open(model, &machine, &session, error)) ||
-	    (status = mote_scheduler_open(session, NULL, &scheduler, error)) ||
-	    (status = mote_sampler_open(&sampling, model->config.vocab, &options.sampler, error)))
-		goto end;
-	options.tokenizer = tokenizer;
-	options.metadata = metadata;
-	options.prompt = &prompt;
-	options.context_tokens = mote_session_context(session);
-	status = mote_answer_generate(scheduler, &options, &answer, error);
+	while ((status = mote_lm_answer_next(answer, &event, error)) == 0 && event.kind != MOTE_LM_EVENT_END)
+		if (event.kind == MOTE_LM_EVENT_TEXT) {
+			fwrite(event.text, 1, event.bytes, stdout);
+			fflush(stdout);
+		}
 	putchar('\n');
-end:
-	mote_answer_free(&answer);
-	mote_sampler_close(options.sampler);
-	mote_scheduler_close(scheduler);
-	mote_session_close(session);
-	mote_ids_free(&prompt);
-	mote_tokenizer_close(tokenizer);
-	cJSON_Delete(messages);
+	return status;
+}
+
+static int ask(const struct mote_lm *lm, const char *messages, struct mote_lm_error *error)
+{
+	struct mote_lm_answer_options options = MOTE_LM_ANSWER_OPTIONS_INIT;
+	struct mote_lm_chat chat = MOTE_LM_CHAT_INIT;
+	struct mote_lm_session *session = NULL;
+	struct mote_lm_answer *answer = NULL;
+	int32_t *prompt = NULL;
+	int status;
+
+	/* The messages through the model's own template; a session that holds all that the model can, with a thread for
+	 * each core; an answer as the model's makers recommend to sample it. */
+	chat.messages = messages;
+	options.max_tokens = 2000;
+	if ((status = mote_lm_encode_chat(lm, &chat, &prompt, &options.prompt_tokens, &options.reasoning_open,
+					  error)) == 0 &&
+	    (status = mote_lm_session_open(lm, NULL, &session, error)) == 0) {
+		options.prompt = prompt;
+		status = mote_lm_answer_open(session, &options, &answer, error);
+	}
+	if (status == 0)
+		status = print_answer(answer, error);
+	mote_lm_answer_close(answer);
+	mote_lm_session_close(session);
+	mote_lm_free(prompt);
 	return status;
 }
 
 int main(int argc, char **argv)
 {
-	struct mote_error error = { 0 };
-	struct mote_model *model = NULL;
-	enum mote_status status;
+	struct mote_lm_error error = {0, ""};
+	struct mote_lm *lm = NULL;
+	char *messages;
+	int status;
 
 	if (argc != 3) {
 		fprintf(stderr, "usage: ask MODEL.mote QUESTION\n");
 		return 2;
 	}
-	status = mote_model_open(argv[1], MOTE_WEIGHTS_DEFAULT, &model, &error);
-	if (status == MOTE_OK)
-		status = ask(model, argv[2], &error);
-	mote_model_close(model);
-	if (status != MOTE_OK)
+	messages = make_messages(argv[2]);
+	if (!messages)
+		return 1;
+	status = mote_lm_open(argv[1], NULL, &lm, &error);
+	if (status == 0)
+		status = ask(lm, messages, &error);
+	mote_lm_close(lm);
+	free(messages);
+	if (status)
 		fprintf(stderr, "%s\n", error.message);
-	return mote_status_exit_code(status);
+	return mote_lm_exit_code(status);
 }

@@ -8,8 +8,7 @@
 
 #include "format/container.h"
 #include "format/status.h"
-
-#define MOTE_VERSION "0.1.0"
+#include "format/version.h"
 
 /* Text from a file, for a terminal: control characters (ESC, C1), what turns the direction of writing, and bytes that are
  * no UTF-8 become \u001b and \xff; newlines and tabs stay when lines are wanted. */

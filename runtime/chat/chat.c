@@ -61,12 +61,14 @@ enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_
 {
 	struct mote_template_options options = mote_template_options_default();
 	struct mote_template_limits limits = {.now = request->now};
-	const char *text = request->tools ? find_template(metadata, "tool_use") : NULL;
+	const char *text = request->template_text;
 	struct mote_template *template = NULL;
 	enum mote_status status;
 	cJSON *context;
 
 	memset(out, 0, sizeof *out);
+	if (!text && request->tools)
+		text = find_template(metadata, "tool_use");
 	if (!text)
 		text = find_template(metadata, "default");
 	if (!text)

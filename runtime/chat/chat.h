@@ -10,6 +10,7 @@
 struct mote_chat_request {
 	const cJSON *messages;     /* array of {"role", "content", ...} */
 	const cJSON *tools;        /* array, or NULL; prefers the template named "tool_use" */
+	const char *template_text; /* instead of the model's own, or NULL */
 	const cJSON *context;      /* object of further variables which override all others, or NULL */
 	bool no_generation_prompt;
 	int64_t now;               /* seconds since 1970, for templates that print the date */

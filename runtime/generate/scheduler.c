@@ -17,6 +17,7 @@ struct slot {
 	uint64_t last_used;     /* ticket of the last answer in it */
 	int32_t *ids;           /* [context] */
 	uint32_t held, count;
+	uint32_t shared;        /* of its prompt, held already when it was admitted */
 	bool cancelled;         /* freed at the beginning of the next step */
 };
 
@@ -30,6 +31,8 @@ struct waiting {
 
 struct mote_scheduler {
 	struct mote_session *session;
+	bool (*proceed)(void *user);
+	void *user;
 	uint32_t vocab, context, slots, batch_rows, slice_rows;
 	struct slot *slot;             /* [slots] */
 	uint32_t *running, n_running;  /* [slots] slots in use, the oldest answer first */
@@ -82,6 +85,8 @@ enum mote_status mote_scheduler_open(struct mote_session *session, const struct 
 	s->slots = o->sequences;
 	s->batch_rows = o->batch_rows;
 	s->slice_rows = options && options->slice_rows ? options->slice_rows : DEFAULT_SLICE_ROWS;
+	s->proceed = options ? options->proceed : NULL;
+	s->user = options ? options->user : NULL;
 	s->last = &s->first;
 	if ((status = take_memory(s, error))) {
 		mote_scheduler_close(s);
@@ -218,7 +223,7 @@ static void admit(struct mote_scheduler *s)
 		slot->taker = w->taker;
 		slot->ticket = slot->last_used = w->ticket;
 		slot->cancelled = false;
-		slot->held = shared;
+		slot->held = slot->shared = shared;
 		slot->count = w->count;
 		memcpy(slot->ids, w->ids, w->count * sizeof *w->ids);
 		s->counts.shared_rows += shared;
@@ -290,6 +295,8 @@ enum mote_status mote_scheduler_step(struct mote_scheduler *s, struct mote_error
 	if (s->n_running == 0)
 		return MOTE_OK;
 	batch = make_batch(s, &n_ready);
+	batch.proceed = s->proceed;
+	batch.proceed_user = s->user;
 	status = mote_session_forward(s->session, &batch, &logits, error);
 	if (status)
 		return status;
@@ -312,6 +319,14 @@ enum mote_status mote_scheduler_step(struct mote_scheduler *s, struct mote_error
 		}
 	}
 	return MOTE_OK;
+}
+
+uint32_t mote_scheduler_shared(const struct mote_scheduler *s, uint64_t ticket)
+{
+	for (uint32_t i = 0; i < s->n_running; i++)
+		if (s->slot[s->running[i]].ticket == ticket)
+			return s->slot[s->running[i]].shared;
+	return 0;
 }
 
 uint32_t mote_scheduler_answers(const struct mote_scheduler *s)

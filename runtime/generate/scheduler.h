@@ -34,6 +34,9 @@ struct mote_taker {
 
 struct mote_scheduler_options {
 	uint32_t slice_rows; /* most rows of a pass that prompts get while other answers go on; 0: 64 */
+	/* Asked before each pass and between its layers; false ends it with MOTE_ERROR_INTERRUPTED. May be NULL. */
+	bool (*proceed)(void *user);
+	void *user;
 };
 
 /* Sums since it was opened. */
@@ -63,6 +66,9 @@ void mote_scheduler_cancel(struct mote_scheduler *s, uint64_t ticket);
 /* One forward pass; nothing when there is no answer. Statuses as mote_session_forward(); on error nothing has been
  * taken, and it may be called again. */
 enum mote_status mote_scheduler_step(struct mote_scheduler *s, struct mote_error *error);
+
+/* How many ids of a running answer's prompt its sequence held already; 0 for others. take() may ask. */
+uint32_t mote_scheduler_shared(const struct mote_scheduler *s, uint64_t ticket);
 
 uint32_t mote_scheduler_answers(const struct mote_scheduler *s); /* running and waiting */
 uint32_t mote_scheduler_free(const struct mote_scheduler *s);    /* how many more would run at once; may be 0 */

@@ -1,0 +1,29 @@
+/* What the handles of mote.h hold, shared by the files of this room. The room translates: handles to the library's own
+ * objects, one error struct to the other, JSON text to trees. What things mean is decided in the rooms below.
+ */
+#ifndef MOTE_RUNTIME_API_H
+#define MOTE_RUNTIME_API_H
+
+#include "format/json.h"
+#include "format/status.h"
+#include "runtime/api/mote.h"
+#include "runtime/model/model.h"
+#include "runtime/tokenizer/tokenizer.h"
+
+struct mote_lm {
+	struct mote_model *model;
+	struct mote_tokenizer *tokenizer;
+	const cJSON *metadata;           /* the container's */
+};
+
+/* An internal error becomes the caller's, who may have none; returns the status. */
+int mote_api_fail(struct mote_lm_error *out, const struct mote_error *error);
+
+/* For calls that fail by themselves. Returns the status. */
+int mote_api_refuse(struct mote_lm_error *out, enum mote_status status, const char *message);
+
+/* Options that a caller gave, or none: as many bytes as both know are copied into *own [own_bytes], whose defaults are
+ * there already. False: their size says that they were never initialized. */
+int mote_api_options(void *own, size_t own_bytes, const void *given);
+
+#endif

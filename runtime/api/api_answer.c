@@ -1,0 +1,228 @@
+/* Answers for mote.h as streams of events. An answer of the room below gives its text to a function; what it gave and
+ * nobody has read yet waits here, since reading one answer's events advances all answers of the session.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/api/api_session.h"
+#include "runtime/generate/answer.h"
+
+struct piece {
+	enum mote_lm_event_kind kind;
+	size_t begin, bytes;         /* in the answer's waiting text */
+};
+
+struct mote_lm_answer {
+	struct mote_lm_session *session;
+	struct mote_answer answer;
+	struct mote_sampler *sampler;
+	struct mote_api_mask mask;
+	struct mote_ids prompt;
+	uint64_t ticket;
+	bool taken, ended;           /* the first token has been sampled; no token will be */
+	_Atomic(bool) cancelled;
+	size_t computed;
+	double opened, first, last;  /* seconds: when its parts began and ended */
+
+	char *text;                  /* waiting, each piece with a NUL behind it */
+	size_t text_bytes, text_room;
+	struct piece *piece;
+	size_t pieces, piece_room, read;
+	bool no_memory;
+};
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- what waits ---- */
+
+static bool reserve(void *list, size_t *room, size_t need, size_t item)
+{
+	void **memory = list, *grown;
+	size_t more = *room ? *room * 2 : 64;
+
+	if (need <= *room)
+		return true;
+	while (more < need)
+		more *= 2;
+	grown = realloc(*memory, more * item);
+	if (!grown)
+		return false;
+	*memory = grown;
+	*room = more;
+	return true;
+}
+
+/* A piece of text came. Pieces of one kind that nobody has read yet become one. */
+static void keep_text(void *user, enum mote_reasoning_part part, const char *text, size_t bytes)
+{
+	enum mote_lm_event_kind kind = part == MOTE_PART_REASONING ? MOTE_LM_EVENT_REASONING : MOTE_LM_EVENT_TEXT;
+	struct mote_lm_answer *a = user;
+	struct piece *last = a->pieces > a->read ? &a->piece[a->pieces - 1] : NULL;
+
+	if (!reserve(&a->text, &a->text_room, a->text_bytes + bytes + 1, 1) ||
+	    !reserve(&a->piece, &a->piece_room, a->pieces + 1, sizeof *a->piece)) {
+		a->no_memory = true;
+		return;
+	}
+	if (last && last->kind == kind) {
+		a->text_bytes--; /* over its NUL */
+		last->bytes += bytes;
+	} else {
+		a->piece[a->pieces++] = (struct piece){kind, a->text_bytes, bytes};
+	}
+	memcpy(a->text + a->text_bytes, text, bytes);
+	a->text_bytes += bytes;
+	a->text[a->text_bytes++] = 0;
+}
+
+static bool read_piece(struct mote_lm_answer *a, struct mote_lm_event *event)
+{
+	const struct piece *p;
+
+	if (a->read == a->pieces) {
+		a->read = a->pieces = a->text_bytes = 0;
+		return false;
+	}
+	p = &a->piece[a->read++];
+	*event = (struct mote_lm_event){.kind = p->kind, .text = a->text + p->begin, .bytes = p->bytes};
+	return true;
+}
+
+/* ---- taking logits ---- */
+
+static int32_t take(void *user, const float *logits)
+{
+	struct mote_lm_answer *a = user;
+	int32_t id;
+
+	a->last = seconds();
+	if (!a->taken) {
+		a->taken = true;
+		a->first = a->last;
+		a->computed = a->prompt.count - mote_scheduler_shared(a->session->scheduler, a->ticket);
+	}
+	id = mote_answer_take(&a->answer, logits);
+	a->ended = id == MOTE_ENDED;
+	return id;
+}
+
+static enum mote_status open_answer(struct mote_lm_answer *a, const struct mote_lm_answer_options *o,
+				    struct mote_error *error)
+{
+	const struct mote_lm *lm = a->session->lm;
+	struct mote_answer_options options = {.config = &lm->model->config, .tokenizer = lm->tokenizer,
+					      .metadata = lm->metadata,
+					      .prompt = &a->prompt, .most_tokens = o->max_tokens,
+					      .think_tokens = o->think_budget, .ignore_eos = o->ignore_end != 0,
+					      .stop_text = o->stop, .stop_texts = o->stops, .stop_id = o->stop_ids,
+					      .stop_ids = o->n_stop_ids, .reasoning_open = o->reasoning_open != 0,
+					      .context_tokens = mote_session_context(a->session->session),
+					      .continues_text = o->continues_text != 0, .show = keep_text, .user = a};
+	struct mote_taker taker = {.take = take, .user = a};
+	enum mote_status status;
+
+	a->prompt.id = malloc((o->prompt_tokens ? o->prompt_tokens : 1) * sizeof *a->prompt.id);
+	if (!a->prompt.id)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a prompt of %zu tokens", o->prompt_tokens);
+	if (o->prompt_tokens)
+		memcpy(a->prompt.id, o->prompt, o->prompt_tokens * sizeof *a->prompt.id);
+	a->prompt.count = a->prompt.capacity = o->prompt_tokens;
+	if ((status = mote_api_sampler(lm, o, &a->mask, &a->sampler, error)))
+		return status;
+	options.sampler = a->sampler;
+	if ((status = mote_answer_open(&options, &a->answer, error)))
+		return status;
+	return mote_scheduler_add(a->session->scheduler, a->prompt.id, a->prompt.count, taker, &a->ticket, error);
+}
+
+int mote_lm_answer_open(struct mote_lm_session *s, const struct mote_lm_answer_options *options,
+			struct mote_lm_answer **out, struct mote_lm_error *error)
+{
+	struct mote_lm_answer_options o = MOTE_LM_ANSWER_OPTIONS_INIT;
+	struct mote_error own = {0};
+	struct mote_lm_answer *a;
+
+	*out = NULL;
+	if (!options || !mote_api_options(&o, sizeof o, options))
+		return mote_api_refuse(error, MOTE_ERROR_ARGUMENT, "mote_lm_answer_open: options without their size");
+	a = calloc(1, sizeof *a);
+	if (!a)
+		return mote_api_refuse(error, MOTE_ERROR_MEMORY, "no memory for an answer");
+	a->session = s;
+	a->opened = a->first = a->last = seconds();
+	if (open_answer(a, &o, &own)) {
+		a->ended = true; /* nothing runs */
+		mote_lm_answer_close(a);
+		return mote_api_fail(error, &own);
+	}
+	*out = a;
+	return MOTE_LM_OK;
+}
+
+static void cancel(struct mote_lm_answer *a)
+{
+	if (a->ended)
+		return;
+	mote_scheduler_cancel(a->session->scheduler, a->ticket);
+	mote_answer_end(&a->answer);
+	a->ended = true;
+}
+
+int mote_lm_answer_next(struct mote_lm_answer *a, struct mote_lm_event *event, struct mote_lm_error *error)
+{
+	struct mote_error own = {0};
+
+	memset(event, 0, sizeof *event);
+	while (!read_piece(a, event)) {
+		if (a->no_memory)
+			return mote_api_refuse(error, MOTE_ERROR_MEMORY, "no memory for the answer's text");
+		if (a->ended && a->answer.error.code)
+			return mote_api_fail(error, &a->answer.error);
+		if (a->ended) {
+			event->kind = MOTE_LM_EVENT_END;
+			event->finish = a->answer.finish == MOTE_FINISH_STOP ? MOTE_LM_FINISH_STOP :
+					a->answer.finish == MOTE_FINISH_LENGTH ? MOTE_LM_FINISH_LENGTH :
+					MOTE_LM_FINISH_CANCELLED;
+			return MOTE_LM_OK;
+		}
+		if (atomic_load(&a->cancelled))
+			cancel(a);
+		else if (mote_api_step(a->session, &own))
+			return mote_api_fail(error, &own);
+	}
+	return MOTE_LM_OK;
+}
+
+void mote_lm_answer_cancel(struct mote_lm_answer *a)
+{
+	atomic_store(&a->cancelled, true);
+}
+
+void mote_lm_answer_describe(const struct mote_lm_answer *a, struct mote_lm_answer_info *info)
+{
+	*info = (struct mote_lm_answer_info){.prompt_tokens = a->prompt.count, .prompt_computed = a->computed,
+					     .tokens = a->answer.ids.count, .ids = a->answer.ids.id,
+					     .prompt_seconds = a->first - a->opened,
+					     .predict_seconds = a->last - a->first};
+}
+
+void mote_lm_answer_close(struct mote_lm_answer *a)
+{
+	if (!a)
+		return;
+	cancel(a);
+	mote_answer_free(&a->answer);
+	mote_sampler_close(a->sampler);
+	mote_ids_free(&a->prompt);
+	free(a->text);
+	free(a->piece);
+	free(a);
+}
