@@ -7,10 +7,10 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 passed=0 failed=0
 
-check() { # NAME COMMAND...: the command must succeed
-	name=$1
+check() { # TITLE COMMAND...: the command must succeed
+	title=$1
 	shift
-	if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "failed: $name"; fi
+	if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "failed: $title"; fi
 }
 
 check "make install" make -s config="$config" install DESTDIR="$dir" PREFIX=/usr
