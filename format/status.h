@@ -8,6 +8,9 @@
 #ifndef MOTE_FORMAT_STATUS_H
 #define MOTE_FORMAT_STATUS_H
 
+/* On a declaration: a caller that does not look at what the function returns is warned. */
+#define MOTE_CHECKED __attribute__((warn_unused_result))
+
 enum mote_status {
 	MOTE_OK = 0,
 	MOTE_ERROR_IO,          /* the operating system refused; message says what and why */

@@ -342,9 +342,79 @@ static void test_normal_codebook(void **state)
 	free(f.data);
 }
 
+/* A scale is an f16: what not even the largest one reaches is refused by name, in each type at its own end; what it reaches
+ * within half a step is not. */
+static void test_refuses_what_no_scale_reaches(void **state)
+{
+	static const struct {
+		enum mote_type type;
+		enum mote_encoder encoder;
+		float steps; /* of the largest quant */
+	} ends[] = { { MOTE_Q8, MOTE_ENCODER_ROUND, 127 }, { MOTE_Q8, MOTE_ENCODER_SEARCH, 127 }, { MOTE_Q6, MOTE_ENCODER_SEARCH, 32 },
+		     { MOTE_Q5, MOTE_ENCODER_ROUND, 16 }, { MOTE_Q4, MOTE_ENCODER_ROUND, 8 }, { MOTE_Q4, MOTE_ENCODER_WEIGHTED, 127 },
+		     { MOTE_Q4, MOTE_ENCODER_LEARNED, 127 }, { MOTE_Q3, MOTE_ENCODER_SEARCH, 4 } };
+	struct mote_pool *pool;
+	struct fixture f;
+	uint8_t codebook[16];
+
+	(void)state;
+	assert_int_equal(mote_pool_open(2, &pool, NULL), MOTE_OK);
+	make_matrix(&f, 20, 40);
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		for (int beyond = 0; beyond < 2; beyond++) {
+			struct mote_encode_job job = { .name = "w.x", .source = &f.source, .type = ends[i].type,
+						       .encoder = ends[i].encoder };
+			void *out = aligned_alloc(64, (size_t)mote_encoded_bytes(&job));
+			float before = f.data[40 * 16 + 7 * 16 + 2];
+			struct mote_error error = { 0 };
+			enum mote_status status;
+
+			f.data[40 * 16 + 7 * 16 + 2] = -65504 * (ends[i].steps + (beyond ? 0.6f : 0.4f));
+			status = mote_encode_matrix(pool, &job, out, codebook, NULL, 0, 0, &error);
+			f.data[40 * 16 + 7 * 16 + 2] = before;
+			free(out);
+			assert_int_equal(status, beyond ? MOTE_ERROR_UNSUPPORTED : MOTE_OK);
+			assert_true(!beyond || (strstr(error.message, "w.x") && strstr(error.message, "[18, 7]") &&
+						strstr(error.message, mote_type_name(ends[i].type))));
+		}
+	free(f.data);
+	mote_pool_close(pool);
+}
+
+/* A whole matrix that would become zeros is refused by name; one that is zeros, or keeps a single weight, is not. */
+static void test_refuses_to_erase_a_matrix(void **state)
+{
+	static const enum mote_type small[] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8, MOTE_F16 };
+	struct mote_pool *pool;
+	struct fixture f;
+	uint8_t codebook[16];
+
+	(void)state;
+	assert_int_equal(mote_pool_open(2, &pool, NULL), MOTE_OK);
+	make_matrix(&f, 20, 40);
+	for (size_t i = 0; i < 6 * 3; i++) {
+		struct mote_encode_job job = { .name = "w.x", .source = &f.source, .type = small[i / 3],
+					       .encoder = i % 2 ? MOTE_ENCODER_SEARCH : MOTE_ENCODER_ROUND };
+		void *out = aligned_alloc(64, (size_t)mote_encoded_bytes(&job));
+		struct mote_error error = { 0 };
+		enum mote_status status;
+
+		for (int j = 0; j < 20 * 40; j++)
+			f.data[(j % 20 / 16 * 40 + j / 20) * 16 + j % 20 % 16] = i % 3 == 0 ? 0 : 1e-12f;
+		if (i % 3 == 2)
+			f.data[40 * 16 + 7 * 16 + 2] = 0.5f;
+		status = mote_encode_matrix(pool, &job, out, codebook, NULL, 0, 0, &error);
+		free(out);
+		assert_int_equal(status, i % 3 == 1 ? MOTE_ERROR_UNSUPPORTED : MOTE_OK);
+		assert_true(status == MOTE_OK || (strstr(error.message, "w.x") && strstr(error.message, "zero")));
+	}
+	free(f.data);
+	mote_pool_close(pool);
+}
+
 static void test_refuses_bad_weights(void **state)
 {
-	const float bad[] = { NAN, INFINITY, -INFINITY, 1e6f };
+	const float bad[] = { NAN, INFINITY, -INFINITY, 4e5f };
 	struct mote_pool *pool;
 	struct fixture f;
 	uint8_t codebook[16];
@@ -387,6 +457,8 @@ int main(void)
 		cmocka_unit_test(test_matrices),
 		cmocka_unit_test(test_normal_codebook),
 		cmocka_unit_test(test_refuses_bad_weights),
+		cmocka_unit_test(test_refuses_what_no_scale_reaches),
+		cmocka_unit_test(test_refuses_to_erase_a_matrix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

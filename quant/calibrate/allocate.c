@@ -35,7 +35,7 @@ enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mo
 	if (!a->tensor)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for sensitivities");
 	for (uint32_t i = 0; i < q->tensors; i++) {
-		const struct mote_tensor *t = mote_container_tensor(q->source, i);
+		const struct mote_tensor *t = q->target[i].tensor;
 		struct mote_sensitivity *s = &a->tensor[a->tensors];
 
 		if (t->rank == 1) {
@@ -44,7 +44,7 @@ enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mo
 		}
 		*s = (struct mote_sensitivity){ .name = t->name, .tensor = i, .weights = (uint64_t)t->rows * t->cols };
 		if (has_rule(q->recipe, t->name))
-			add_choice(s, t, mote_recipe_type(q->recipe, t));
+			add_choice(s, t, q->target[i].type);
 		else
 			for (uint32_t k = 0; k < n_types; k++)
 				add_choice(s, t, types[k]);

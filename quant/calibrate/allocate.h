@@ -42,13 +42,13 @@ void mote_allocation_free(struct mote_allocation *a);
 /* Lists every matrix of q's source with these types (ascending in bytes); one that a rule of q's recipe names has that
  * type alone. MOTE_ERROR_MEMORY. */
 enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mote_quantizer *q,
-				      const enum mote_type *types, uint32_t n_types, struct mote_error *error);
+				      const enum mote_type *types, uint32_t n_types, struct mote_error *error) MOTE_CHECKED;
 
 /* Chooses the mixture with the least predicted divergence within `bytes` of tensor data; or one type for all, or for all but
  * the embedding and head, when that takes at most uniform_bytes and is predicted to be hardly worse.
  * MOTE_ERROR_ARGUMENT: not even the smallest types fit; the message says what they take. */
 enum mote_status mote_allocation_within_bytes(struct mote_allocation *a, uint64_t bytes, uint64_t uniform_bytes,
-					      struct mote_error *error);
+					      struct mote_error *error) MOTE_CHECKED;
 /* Chooses the smallest mixture whose predicted divergence is at most kld; the largest types if none is. */
 void mote_allocation_within_kld(struct mote_allocation *a, double kld);
 

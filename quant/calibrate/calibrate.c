@@ -40,7 +40,7 @@ static bool bind(struct observer *o, struct mote_model *m)
 	if (!o->weight || !o->seen)
 		return false;
 	for (uint32_t i = 0; i < o->q->tensors; i++) {
-		const struct mote_tensor *t = mote_container_tensor(o->q->source, i);
+		const struct mote_tensor *t = o->q->target[i].tensor;
 		const struct mote_matrix *w = t->rank == 2 ? mote_model_matrix(m, t->name) : NULL;
 
 		if (w == &m->embedding)
@@ -103,7 +103,7 @@ enum mote_status mote_calibrate_importance(struct mote_quantizer *q, const struc
 		status = run_chunks(text, s, progress, error);
 	}
 	for (uint32_t i = 0; i < q->tensors && status == MOTE_OK; i++)
-		for (uint32_t j = 0; o.seen[i] && j < mote_container_tensor(q->source, i)->cols; j++)
+		for (uint32_t j = 0; o.seen[i] && j < q->target[i].tensor->cols; j++)
 			q->importance[i][j] /= (double)o.seen[i];
 	mote_session_close(s);
 	free(o.weight);

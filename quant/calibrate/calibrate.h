@@ -14,6 +14,6 @@
  * MOTE_ERROR_MEMORY, MOTE_ERROR_INTERRUPTED. */
 enum mote_status mote_calibrate_importance(struct mote_quantizer *q, const struct mote_model *source,
 					   const struct mote_plan *text, uint32_t threads,
-					   const struct mote_progress *progress, struct mote_error *error);
+					   const struct mote_progress *progress, struct mote_error *error) MOTE_CHECKED;
 
 #endif

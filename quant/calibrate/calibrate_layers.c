@@ -226,16 +226,17 @@ static enum mote_status encode_tensor(struct calibration *c, const char *name, c
 				      const float *lost, struct mote_matrix *matrix, struct mote_error *error)
 {
 	uint32_t index = mote_quantizer_find(c->q, name);
-	const struct mote_tensor *t = mote_container_tensor(c->q->source, index);
-	struct mote_encode_job job = { .name = name, .source = &t->matrix, .type = mote_recipe_type(c->q->recipe, t),
-				       .encoder = s ? MOTE_ENCODER_GPTQ : MOTE_ENCODER_LEARNED, .second_order = s,
-				       .lost = lost, .importance = mote_quantizer_importance(c->q, index) };
+	const struct mote_target *to = &c->q->target[index];
+	const struct mote_tensor *t = to->tensor;
+	struct mote_encode_job job = { .name = name, .source = &t->matrix, .type = to->type,
+				       .encoder = s ? MOTE_ENCODER_GPTQ : to->encoder, .second_order = s, .lost = lost,
+				       .importance = mote_quantizer_importance(c->q, index) };
 	struct mote_encoded *e = &c->q->encoded[index];
 	enum mote_status status;
 	uint64_t bytes;
 
 	*matrix = t->matrix;
-	if (job.type == t->type && mote_type_is_quantized(t->type)) /* stays what it is */
+	if (to->kept)
 		return MOTE_OK;
 	e->data = mote_quantizer_alloc(c->q, index);
 	if (!e->data)

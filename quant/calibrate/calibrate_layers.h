@@ -18,6 +18,6 @@
  * MOTE_ERROR_MEMORY, MOTE_ERROR_INTERRUPTED, and as mote_encode_matrix(). */
 enum mote_status mote_calibrate_layers(struct mote_quantizer *q, const struct mote_model *source,
 				       const struct mote_plan *text, uint32_t threads,
-				       const struct mote_progress *progress, struct mote_error *error);
+				       const struct mote_progress *progress, struct mote_error *error) MOTE_CHECKED;
 
 #endif

@@ -203,7 +203,7 @@ static double share_left(const struct mote_quantizer *q, const char *name, bool 
  * errors against its. */
 static enum mote_status measure_tensor(struct probe *p, struct mote_sensitivity *s, struct mote_error *error)
 {
-	const struct mote_tensor *t = mote_container_tensor(p->q->source, s->tensor);
+	const struct mote_tensor *t = p->q->target[s->tensor].tensor;
 	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .encoder = MOTE_ENCODER_WEIGHTED,
 				       .importance = p->q->importance[s->tensor], .type = MOTE_ALLOCATE_MEASURED };
 	double measured = 0, unit = 0, squares, share = share_left(p->q, s->name, p->source->config.tied_embeddings);

@@ -10,6 +10,6 @@
  * tokens as the vocabulary has. MOTE_ERROR_INTERRUPTED; MOTE_ERROR_CORRUPT: a logit is not a number; and encoding's. */
 enum mote_status mote_allocation_measure(struct mote_allocation *a, const struct mote_quantizer *q,
 					 const struct mote_model *source, const struct mote_plan *plan, uint32_t threads,
-					 const struct mote_progress *progress, struct mote_error *error);
+					 const struct mote_progress *progress, struct mote_error *error) MOTE_CHECKED;
 
 #endif

@@ -6,7 +6,8 @@
  *
  * Edge cases, for all of them: no NaN comes out of finite weights. A block whose scale would round to zero in
  * f16 becomes a block of zeros (error at most its largest magnitude, below 2^-17 for q8, 2^-21 and less for the others). A
- * scale beyond f16's range is held at 65504, so weights beyond 65504 times the largest quant saturate.
+ * scale beyond f16's range is held at 65504, so weights beyond 65504 times the largest quant saturate: encode_matrix.h
+ * refuses a matrix that has any.
  */
 #ifndef MOTE_QUANT_ENCODE_H
 #define MOTE_QUANT_ENCODE_H

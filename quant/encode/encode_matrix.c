@@ -56,6 +56,8 @@ struct run {
 	uint64_t done, total;
 	atomic_uint finished;        /* panels */
 	atomic_bool stop;
+	atomic_bool any_weight, any_encoded; /* that is not zero */
+	float most;                  /* magnitudes from here on do not fit */
 	atomic_bool bad_found;       /* the one thread that set it owns what follows */
 	uint32_t bad_row, bad_col;
 	float bad;
@@ -95,18 +97,29 @@ void mote_panel_unpack(const struct mote_matrix *m, uint32_t panel, float *rows,
 		}
 }
 
-/* Finite, and within f16 when that is what it becomes. */
+/* The least magnitude that the type cannot hold. Of a quantized one: what the largest scale of f16 and the farther end of
+ * its grid, or 127 steps of 8 bits, leave half a step behind. */
+static float beyond(enum mote_type type, const struct mote_grid *grid)
+{
+	const float f16_most = 65504.0f, f16_infinite = 65520.0f; /* the first that rounds to infinity */
+
+	if (mote_type_is_quantized(type))
+		return f16_most * ((float)(grid->low > -127 ? -grid->low : 127) + 0.5f);
+	return type == MOTE_F16 ? f16_infinite : type == MOTE_BF16 ? 0x1.ffp127f : __builtin_inff();
+}
+
 static bool check_rows(struct run *run, const float *rows, uint32_t first, uint32_t n_rows)
 {
-	/* 65520 is the first that rounds to infinity */
-	float most = run->target.type == MOTE_F16 ? 65520.0f : run->target.type == MOTE_BF16 ? 0x1.ffp127f : __builtin_inff();
+	float largest = 0;
 
 	for (uint32_t r = 0; r < n_rows; r++)
 		for (uint32_t j = 0; j < run->n; j++) {
 			float x = rows[(size_t)r * run->n + j];
 
-			if (fabsf(x) < most)
+			if (fabsf(x) < run->most) {
+				largest = fabsf(x) > largest ? fabsf(x) : largest;
 				continue;
+			}
 			if (!atomic_exchange(&run->bad_found, true)) {
 				run->bad_row = first + r;
 				run->bad_col = j;
@@ -114,7 +127,23 @@ static bool check_rows(struct run *run, const float *rows, uint32_t first, uint3
 			}
 			return false;
 		}
+	if (largest > 0)
+		atomic_store(&run->any_weight, true);
 	return true;
+}
+
+/* Whether there is anything in an encoded panel: a scale, or an element of two bytes, that is not zero. */
+static bool any_in(const void *halves, size_t n)
+{
+	const uint8_t *at = halves;
+	uint16_t half;
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&half, at + 2 * i, 2);
+		if (half & 0x7fff)
+			return true;
+	}
+	return false;
 }
 
 static double *weight_of_block(const struct run *run, uint32_t block)
@@ -143,6 +172,8 @@ static void encode_panel(struct run *run, uint32_t panel, uint32_t n_rows, struc
 				memmove(s->rows + (size_t)r * run->target.cols, s->rows + (size_t)r * run->n,
 					run->target.cols * sizeof *s->rows);
 		mote_panel_pack_floats(&run->target, s->rows, n_rows, out);
+		if (job->type == MOTE_F32 || any_in(out, (size_t)run->target.panel_bytes / 2))
+			atomic_store(&run->any_encoded, true);
 		return;
 	}
 	if (job->encoder == MOTE_ENCODER_GPTQ) {
@@ -160,6 +191,8 @@ static void encode_panel(struct run *run, uint32_t panel, uint32_t n_rows, struc
 				search_block(run, x, i % blocks, quants, &s->scales[i]);
 		}
 	}
+	if (any_in(s->scales, (size_t)n_rows * blocks))
+		atomic_store(&run->any_encoded, true);
 	mote_panel_pack_quants(&run->target, s->quants, s->scales, n_rows, out);
 }
 
@@ -338,6 +371,7 @@ static enum mote_status begin_run(struct run *run, uint8_t codebook[16], void **
 		memcpy(codebook, normal ? mote_type_normal_codebook(job->type) : mote_type_linear_codebook(job->type), 16);
 	if (mote_type_is_quantized(job->type))
 		mote_grid_init(&run->grid, job->type, codebook);
+	run->most = beyond(job->type, &run->grid);
 	if (!take_scratch(run, mote_pool_threads(run->pool), memory) || !take_weight(run))
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory for encoding", job->name);
 	return status;
@@ -362,6 +396,9 @@ enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_en
 		status = learn_codebook(&run, codebook, error);
 	if (status == MOTE_OK)
 		status = run_panels(&run, 1, error);
+	if (status == MOTE_OK && run.any_weight && !run.any_encoded)
+		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "tensor '%s': its weights are so small that all of them would "
+					"become zero as %s", job->name, mote_type_name(job->type));
 	end_run(&run, memory);
 	return status;
 }

@@ -47,7 +47,7 @@ struct mote_second_order {
  * is sum (x - x^) x^^T. MOTE_ERROR_MEMORY. */
 enum mote_status mote_second_order_init(struct mote_second_order *s, uint32_t cols, const double *h_sum,
 					const double *cross_sum, uint64_t tokens, double damping,
-					double target_damping, struct mote_error *error);
+					double target_damping, struct mote_error *error) MOTE_CHECKED;
 void mote_second_order_free(struct mote_second_order *s);
 
 /* Floats of scratch for one call of mote_gptq_encode(). */

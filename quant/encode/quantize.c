@@ -1,6 +1,7 @@
 /* Quantizing a container: see quantize.h. */
 #include "quant/encode/quantize.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,10 @@ enum mote_status mote_quantizer_init(struct mote_quantizer *q, const struct mote
 				      .tensors = mote_container_tensor_count(source) };
 	q->encoded = calloc(q->tensors + 1u, sizeof *q->encoded);
 	q->importance = calloc(q->tensors + 1u, sizeof *q->importance);
-	if (!q->encoded || !q->importance)
+	q->target = calloc(q->tensors + 1u, sizeof *q->target);
+	if (!q->encoded || !q->importance || !q->target)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for %u tensors", q->tensors);
+	mote_quantizer_decide(q);
 	return mote_pool_open(threads ? threads : mote_pool_physical_cores(), &q->pool, error);
 }
 
@@ -26,38 +29,65 @@ void mote_quantizer_free(struct mote_quantizer *q)
 	}
 	free(q->encoded);
 	free(q->importance);
+	free(q->target);
 	mote_pool_close(q->pool);
 	*q = (struct mote_quantizer){ 0 };
+}
+
+/* Second order needs more than this room knows; matrices it has not seen (the embedding, mostly) get the next best. */
+static enum mote_encoder first_order(enum mote_encoder encoder)
+{
+	return encoder == MOTE_ENCODER_GPTQ ? MOTE_ENCODER_LEARNED : encoder;
+}
+
+void mote_quantizer_decide(struct mote_quantizer *q)
+{
+	for (uint32_t i = 0; i < q->tensors; i++) {
+		const struct mote_tensor *t = mote_container_tensor(q->source, i);
+		struct mote_target *to = &q->target[i];
+
+		*to = (struct mote_target){ .tensor = t, .type = mote_recipe_type(q->recipe, t),
+					    .encoder = first_order(q->recipe->encoder) };
+		to->kept = t->rank == 1 || (to->type == t->type && mote_type_is_quantized(t->type));
+		to->bytes = to->kept ? t->bytes :
+			    mote_encoded_bytes(&(struct mote_encode_job){ .source = &t->matrix, .type = to->type });
+	}
+}
+
+enum mote_status mote_quantizer_check_source(const struct mote_quantizer *q, const struct mote_progress *progress,
+					     struct mote_error *error)
+{
+	enum mote_status status = mote_container_verify(q->source, progress, error);
+
+	for (uint32_t i = 0; i < q->tensors && status == MOTE_OK; i++) {
+		const struct mote_tensor *t = q->target[i].tensor;
+
+		for (uint32_t r = 0; t->rank == 1 && r < t->rows; r++)
+			if (!isfinite(t->vector[r]))
+				return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: tensor '%s': weight [%u] is %g",
+						      mote_container_path(q->source), t->name, r, (double)t->vector[r]);
+	}
+	return status;
 }
 
 uint32_t mote_quantizer_find(const struct mote_quantizer *q, const char *name)
 {
 	for (uint32_t i = 0; i < q->tensors; i++)
-		if (strcmp(mote_container_tensor(q->source, i)->name, name) == 0)
+		if (strcmp(q->target[i].tensor->name, name) == 0)
 			return i;
 	return q->tensors;
 }
 
 const double *mote_quantizer_importance(const struct mote_quantizer *q, uint32_t i)
 {
-	bool light = q->recipe->encoder == MOTE_ENCODER_GPTQ &&
-		     mote_recipe_type(q->recipe, mote_container_tensor(q->source, i)) == MOTE_Q8;
+	bool light = q->recipe->encoder == MOTE_ENCODER_GPTQ && q->target[i].type == MOTE_Q8;
 
 	return light ? NULL : q->importance[i];
 }
 
-/* Bytes of tensor i under the recipe. */
-static uint64_t tensor_bytes(const struct mote_quantizer *q, uint32_t i)
-{
-	const struct mote_tensor *t = mote_container_tensor(q->source, i);
-	struct mote_encode_job job = { .source = &t->matrix, .type = mote_recipe_type(q->recipe, t) };
-
-	return t->rank == 1 ? t->bytes : mote_encoded_bytes(&job);
-}
-
 void *mote_quantizer_alloc(const struct mote_quantizer *q, uint32_t i)
 {
-	return aligned_alloc(64, (size_t)(tensor_bytes(q, i) + 63) / 64 * 64);
+	return aligned_alloc(64, (size_t)(q->target[i].bytes + 63) / 64 * 64);
 }
 
 uint64_t mote_quantizer_bytes(const struct mote_quantizer *q)
@@ -65,7 +95,7 @@ uint64_t mote_quantizer_bytes(const struct mote_quantizer *q)
 	uint64_t bytes = 0;
 
 	for (uint32_t i = 0; i < q->tensors; i++)
-		bytes += tensor_bytes(q, i);
+		bytes += q->target[i].bytes;
 	return bytes;
 }
 
@@ -74,30 +104,24 @@ uint64_t mote_quantizer_weights(const struct mote_quantizer *q)
 	uint64_t weights = 0;
 
 	for (uint32_t i = 0; i < q->tensors; i++) {
-		const struct mote_tensor *t = mote_container_tensor(q->source, i);
+		const struct mote_tensor *t = q->target[i].tensor;
 
 		weights += t->rank == 2 ? (uint64_t)t->rows * t->cols : 0;
 	}
 	return weights;
 }
 
-/* Second order needs more than this room knows; matrices it has not seen (the embedding, mostly) get the next best. */
-static enum mote_encoder encoder_here(enum mote_encoder encoder)
-{
-	return encoder == MOTE_ENCODER_GPTQ ? MOTE_ENCODER_LEARNED : encoder;
-}
-
 static enum mote_status write_matrix(struct mote_quantizer *q, struct mote_writer *w, uint32_t i, uint64_t done,
 				     uint64_t total, const struct mote_progress *progress, struct mote_error *error)
 {
-	const struct mote_tensor *t = mote_container_tensor(q->source, i);
-	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .type = mote_recipe_type(q->recipe, t),
-				       .encoder = encoder_here(q->recipe->encoder),
+	const struct mote_target *to = &q->target[i];
+	const struct mote_tensor *t = to->tensor;
+	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .type = to->type, .encoder = to->encoder,
 				       .importance = mote_quantizer_importance(q, i) };
 	struct mote_encoded *e = &q->encoded[i];
 	enum mote_status status = MOTE_OK;
 
-	if (job.type == t->type && mote_type_is_quantized(t->type)) { /* as it is, not once more */
+	if (to->kept) { /* as it is, not once more */
 		if (mote_type_has_codebook(t->type))
 			status = mote_writer_set_codebook(w, i, t->matrix.codebook, error);
 		return status == MOTE_OK ? mote_writer_write(w, t->matrix.data, t->bytes, error) : status;
@@ -111,7 +135,7 @@ static enum mote_status write_matrix(struct mote_quantizer *q, struct mote_write
 	if (status == MOTE_OK && mote_type_has_codebook(job.type))
 		status = mote_writer_set_codebook(w, i, e->codebook, error);
 	if (status == MOTE_OK)
-		status = mote_writer_write(w, e->data, mote_encoded_bytes(&job), error);
+		status = mote_writer_write(w, e->data, to->bytes, error);
 	free(e->data);
 	e->data = NULL;
 	return status;
@@ -126,14 +150,13 @@ enum mote_status mote_quantizer_write(struct mote_quantizer *q, struct mote_writ
 	size_t bytes;
 
 	for (uint32_t i = 0; i < q->tensors && status == MOTE_OK; i++) {
-		const struct mote_tensor *t = mote_container_tensor(q->source, i);
-		enum mote_type type = mote_recipe_type(q->recipe, t);
+		const struct mote_target *to = &q->target[i];
 
-		status = mote_writer_add_tensor(w, t->name, t->rank, type, t->rows, t->cols,
-						mote_type_linear_codebook(type), error);
+		status = mote_writer_add_tensor(w, to->tensor->name, to->tensor->rank, to->type, to->tensor->rows,
+						to->tensor->cols, mote_type_linear_codebook(to->type), error);
 	}
 	for (uint32_t i = 0; i < q->tensors && status == MOTE_OK; i++) {
-		const struct mote_tensor *t = mote_container_tensor(q->source, i);
+		const struct mote_tensor *t = q->target[i].tensor;
 
 		if (t->rank == 1) {
 			status = mote_writer_write(w, t->vector, t->bytes, error);

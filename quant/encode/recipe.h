@@ -36,7 +36,7 @@ struct mote_recipe {
 
 /* Parses "PATTERN=TYPE"; the pattern is copied into *pattern, which the caller frees.
  * MOTE_ERROR_ARGUMENT: no '=', an empty pattern, or an unknown type. */
-enum mote_status mote_rule_parse(const char *text, char **pattern, enum mote_type *type, struct mote_error *error);
+enum mote_status mote_rule_parse(const char *text, char **pattern, enum mote_type *type, struct mote_error *error) MOTE_CHECKED;
 
 /* The type that this tensor becomes. A vector is always f32. */
 enum mote_type mote_recipe_type(const struct mote_recipe *recipe, const struct mote_tensor *tensor);
@@ -44,7 +44,7 @@ enum mote_type mote_recipe_type(const struct mote_recipe *recipe, const struct m
 /* MOTE_ERROR_ARGUMENT: a rule matches no matrix of c. MOTE_ERROR_UNSUPPORTED: a matrix that is quantized already
  * would have to change its type, and requantize is not set; the message names it. */
 enum mote_status mote_recipe_check(const struct mote_recipe *recipe, const struct mote_container *c,
-				   struct mote_error *error);
+				   struct mote_error *error) MOTE_CHECKED;
 
 /* True for the embedding and the output head: matrices whose rows are tokens. */
 bool mote_is_vocabulary_matrix(const char *name);
