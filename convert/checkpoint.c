@@ -336,6 +336,9 @@ static enum mote_status convert(struct conversion *c, const char *path, const ch
 	    (status = plan_tensors(c, error)) || (status = write_data(c, error)) ||
 	    (status = write_metadata(c, error)) || (status = mote_writer_finish(c->writer, error)))
 		return status;
+	/* Whoever asked to stop since the last tensor must not find a new file: this is the last moment to look. */
+	if ((status = report_progress(c, 0, error)))
+		return status;
 	status = mote_writer_commit(c->writer, error);
 	c->writer = NULL;
 	return status;

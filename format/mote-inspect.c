@@ -486,7 +486,7 @@ static enum mote_status print_values(const struct mote_container *c, const char 
 		else
 			mote_matrix_decode_row(&t->matrix, r, row);
 		for (uint32_t i = 0; i < cols; i++)
-			printf("%s%.9g", i ? " " : "", (double)row[i]);
+			printf("%s%.9g", i ? " " : "", (double)row[i] + 0.0); /* a zero without a sign: -0 + 0 is 0 */
 		putchar('\n');
 	}
 	free(row);

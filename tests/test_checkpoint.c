@@ -596,6 +596,31 @@ static void test_output(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static bool stop_when_all_is_read(void *user, uint64_t done, uint64_t total)
+{
+	int *calls = user;
+
+	*calls += done == total;
+	return *calls < 2;
+}
+
+/* Whoever asks to stop behind the last tensor is heard before the file gets its name. */
+static void test_stops_at_the_last_moment(void **state)
+{
+	int calls = 0;
+	const struct mote_checkpoint_options options = { .tool = "test", .type = MOTE_BF16,
+							 .progress = { stop_when_all_is_read, &calls } };
+	struct mote_checkpoint_report report;
+	char output[] = "/tmp/test_checkpoint_late_XXXXXX";
+
+	(void)state;
+	close(mkstemp(output));
+	unlink(output);
+	assert_int_equal(mote_checkpoint_convert("tests/fixtures/adder", output, &options, &report, NULL), MOTE_ERROR_INTERRUPTED);
+	assert_int_equal(calls, 2);
+	assert_int_not_equal(access(output, F_OK), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -604,6 +629,7 @@ int main(void)
 		TEST(test_head_and_rotary_tables), TEST(test_bad_values), TEST(test_small_files),
 		TEST(test_vocabulary),	 TEST(test_left_out),	 TEST(test_metadata),	   TEST(test_templates),
 		TEST(test_vocab_only),	 TEST(test_interrupted),   TEST(test_output),
+		cmocka_unit_test(test_stops_at_the_last_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

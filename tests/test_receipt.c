@@ -10,6 +10,7 @@
 
 #include "format/writer.h"
 #include "quant/receipt/receipt.h"
+#include "quant/receipt/report.h"
 
 static char path[] = "/tmp/test_receipt_XXXXXX";
 
@@ -209,12 +210,29 @@ static int remove_path(void **state)
 	return unlink(path);
 }
 
+static void numbers_for_people(void **state)
+{
+	static const struct {
+		double value;
+		int digits;
+		const char *text;
+	} numbers[] = { { 3.80904, 4, "3.8090" }, { -0.5, 6, "-0.500000" }, { 123456.75, 4, "123456.7500" },
+			{ 1.5e60, 4, "1.50000e+60" }, { -2e9, 2, "-2.00000e+09" }, { (double)__builtin_nanf(""), 4, "" },
+			{ (double)__builtin_inff(), 4, "inf" } };
+	char text[MOTE_REPORT_NUMBER_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		assert_string_equal(mote_report_number(text, numbers[i].value, numbers[i].digits), numbers[i].text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_receipt_can_be_repeated),
 		cmocka_unit_test(what_a_reader_cannot_know_is_refused),
 		cmocka_unit_test(receipts_of_other_tensors_go),
+		cmocka_unit_test(numbers_for_people),
 	};
 	return cmocka_run_group_tests(tests, make_path, remove_path);
 }

@@ -18,11 +18,11 @@ struct mote_measure_file_options {
  * caller. Statuses as mote_model_open(), mote_plan_init(), mote_validate(). */
 enum mote_status mote_measure_file(const char *path, const struct mote_model *source, const struct mote_measure_file_options *options,
 			    const struct mote_progress *progress, struct mote_figures *figures, cJSON **receipts,
-			    struct mote_error *error);
+			    struct mote_error *error) MOTE_CHECKED;
 
 /* Measures model against reference, whose weights may be elsewhere: what mote_measure_file() does between files. */
 enum mote_status mote_measure(const struct mote_plan *plan, const struct mote_model *model,
 			      struct mote_logits *reference, uint32_t threads, const struct mote_progress *progress,
-			      struct mote_figures *figures, struct mote_error *error);
+			      struct mote_figures *figures, struct mote_error *error) MOTE_CHECKED;
 
 #endif

@@ -26,17 +26,17 @@ struct mote_receipt_facts {
 };
 
 /* A new receipt object; the caller owns it. MOTE_ERROR_MEMORY. */
-enum mote_status mote_receipt_new(const struct mote_receipt_facts *facts, cJSON **out, struct mote_error *error);
+enum mote_status mote_receipt_new(const struct mote_receipt_facts *facts, cJSON **out, struct mote_error *error) MOTE_CHECKED;
 
 /* A new array: those of existing (may be NULL) that still speak of these tensors, less those which receipt
  * repeats (same text, reference and rule), then receipt, which it takes over (also on error). The caller owns the
  * array. */
 enum mote_status mote_receipts_append(const cJSON *existing, struct mote_hash128 tensors, cJSON *receipt, cJSON **out,
-				      struct mote_error *error);
+				      struct mote_error *error) MOTE_CHECKED;
 
 /* Adds a receipt to the file at path, which facts->tensors has open; recipe and calibration are those that an earlier
  * receipt or the file's lineage tells. The file is written anew and renamed; what is open stays as it was. */
-enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_facts *facts, struct mote_error *error);
+enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_facts *facts, struct mote_error *error) MOTE_CHECKED;
 
 /* What a measurement that repeats a receipt needs. Strings are borrowed from it. */
 struct mote_receipt_terms {
@@ -49,7 +49,7 @@ struct mote_receipt_terms {
 	struct mote_plan_options options;
 };
 /* MOTE_ERROR_CORRUPT names the key; MOTE_ERROR_UNSUPPORTED: a receipt of a later schema. */
-enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_terms *out, struct mote_error *error);
+enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_terms *out, struct mote_error *error) MOTE_CHECKED;
 
 /* The newest receipt that speaks of c's tensors and, when text_hash is not NULL, of that text; or NULL.
  * Borrowed from c. */
@@ -61,6 +61,6 @@ void mote_hash_to_hex(struct mote_hash128 hash, char hex[33]);
 /* Compares every figure of a stored receipt with figures measured anew: equal bit for bit, or
  * MOTE_ERROR_QUALITY naming the first figure that differs with both values. */
 enum mote_status mote_receipt_compare(const cJSON *receipt, const struct mote_figures *figures,
-				      struct mote_error *error);
+				      struct mote_error *error) MOTE_CHECKED;
 
 #endif

@@ -4,6 +4,17 @@
 #include <inttypes.h>
 #include <string.h>
 
+const char *mote_report_number(char text[MOTE_REPORT_NUMBER_BYTES], double value, int digits)
+{
+	if (value != value)
+		text[0] = 0;
+	else if (value < 1e9 && value > -1e9)
+		snprintf(text, MOTE_REPORT_NUMBER_BYTES, "%.*f", digits, value);
+	else
+		snprintf(text, MOTE_REPORT_NUMBER_BYTES, "%.5e", value);
+	return text;
+}
+
 double mote_report_bits_per_weight(const struct mote_container *c)
 {
 	uint64_t weights = 0, bytes = 0;
@@ -36,9 +47,13 @@ static void print_text(FILE *out, const struct mote_report *r)
 
 static void print_estimate(FILE *out, const char *label, struct mote_estimate e, double scale, const char *unit)
 {
-	fprintf(out, "  %-22s %12.6f ± %.6f", label, e.value * scale, e.independent * scale);
+	char text[MOTE_REPORT_NUMBER_BYTES];
+
+	fprintf(out, "  %-22s %12s", label, mote_report_number(text, e.value * scale, 6));
+	if (e.independent == e.independent) /* one token alone has no spread */
+		fprintf(out, " ± %s", mote_report_number(text, e.independent * scale, 6));
 	if (e.block == e.block)
-		fprintf(out, "  (by chunks ± %.6f)", e.block * scale);
+		fprintf(out, "  (by chunks ± %s)", mote_report_number(text, e.block * scale, 6));
 	fprintf(out, "%s\n", unit);
 }
 
@@ -84,6 +99,15 @@ static void print_model(FILE *out, const struct mote_report *r, const struct mot
 	}
 }
 
+/* " value ± error", in columns; the error's stays empty where there is none. */
+static void print_pair(FILE *out, struct mote_estimate e, int digits, int value_width, int error_width)
+{
+	char value[MOTE_REPORT_NUMBER_BYTES], error[MOTE_REPORT_NUMBER_BYTES];
+
+	fprintf(out, "  %*s %s %*s", value_width, mote_report_number(value, e.value, digits),
+		e.independent == e.independent ? "±" : " ", error_width, mote_report_number(error, e.independent, digits));
+}
+
 static size_t longest_name(const struct mote_report *r)
 {
 	size_t longest = r->reference ? strlen(r->reference) : 5;
@@ -98,30 +122,32 @@ static void print_table(FILE *out, const struct mote_report *r)
 {
 	int w = (int)longest_name(r);
 	bool paired = r->model[0].figures->paired;
+	char text[MOTE_REPORT_NUMBER_BYTES];
 
 	fprintf(out, "%-*s  %9s  %5s  %20s", w, "model", "MB", "bits", "perplexity");
 	fprintf(out, paired ? "  %8s  %21s  %9s  %9s  %8s  %7s\n" : "\n", "ratio", "KL divergence", "99.9 %", "maximum",
 		"same top", "RMS Δp");
 	if (paired) {
-		const struct mote_estimate *e = &r->model[0].figures->reference_perplexity;
-
 		fprintf(out, "%-*s  ", w, r->reference);
 		if (r->reference_bytes)
 			fprintf(out, "%9.2f  %5.2f", (double)r->reference_bytes / 1e6, r->reference_bits_per_weight);
 		else
 			fprintf(out, "%9s  %5s", "", "");
-		fprintf(out, "  %9.4f ± %8.4f\n", e->value, e->independent);
+		print_pair(out, r->model[0].figures->reference_perplexity, 4, 9, 8);
+		fputs("\n", out);
 	}
 	for (uint32_t i = 0; i < r->n; i++) {
 		const struct mote_report_model *m = &r->model[i];
 		const struct mote_figures *f = m->figures;
 
-		fprintf(out, "%-*s  %9.2f  %5.2f  %9.4f ± %8.4f", w, m->name, (double)m->file_bytes / 1e6,
-			m->bits_per_weight, f->perplexity.value, f->perplexity.independent);
-		if (paired)
-			fprintf(out, "  %8.5f  %10.6f ± %8.6f  %9.5f  %9.5f  %6.2f %%  %5.2f %%", f->perplexity_ratio.value,
-				f->kld_mean.value, f->kld_mean.independent, f->kld_p999, f->kld_max,
+		fprintf(out, "%-*s  %9.2f  %5.2f", w, m->name, (double)m->file_bytes / 1e6, m->bits_per_weight);
+		print_pair(out, f->perplexity, 4, 9, 8);
+		if (paired) {
+			fprintf(out, "  %8s", mote_report_number(text, f->perplexity_ratio.value, 5));
+			print_pair(out, f->kld_mean, 6, 10, 8);
+			fprintf(out, "  %9.5f  %9.5f  %6.2f %%  %5.2f %%", f->kld_p999, f->kld_max,
 				100.0 * f->top1_agreement.value, 100.0 * f->delta_p_rms.value);
+		}
 		fputs("\n", out);
 	}
 	if (!r->model[0].behaviour)

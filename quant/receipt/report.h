@@ -32,6 +32,11 @@ struct mote_report {
 	uint32_t n;
 };
 
+/* A figure for people: so many digits behind the point while it is of a size at which they say something, else six in all and an
+ * exponent; "" for NaN, which stands for what does not exist. */
+enum { MOTE_REPORT_NUMBER_BYTES = 32 };
+const char *mote_report_number(char text[MOTE_REPORT_NUMBER_BYTES], double value, int digits);
+
 /* Bits a weight over all matrices of a container. */
 double mote_report_bits_per_weight(const struct mote_container *c);
 
@@ -39,6 +44,6 @@ double mote_report_bits_per_weight(const struct mote_container *c);
 void mote_report_print(FILE *out, const struct mote_report *r);
 
 /* An HTML page without scripts or outside parts, light and dark. MOTE_ERROR_MEMORY. */
-enum mote_status mote_report_html(FILE *out, const struct mote_report *r, struct mote_error *error);
+enum mote_status mote_report_html(FILE *out, const struct mote_report *r, struct mote_error *error) MOTE_CHECKED;
 
 #endif

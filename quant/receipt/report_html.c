@@ -70,7 +70,12 @@ static void put_percent(FILE *out, double share, int digits)
 
 static void put_estimate(FILE *out, struct mote_estimate e, int digits)
 {
-	fprintf(out, "<td>%.*f <span class=\"pm\">±&thinsp;%.*f</span></td>", digits, e.value, digits, e.independent);
+	char text[MOTE_REPORT_NUMBER_BYTES];
+
+	fprintf(out, "<td>%s", mote_report_number(text, e.value, digits));
+	if (e.independent == e.independent)
+		fprintf(out, " <span class=\"pm\">±&thinsp;%s</span>", mote_report_number(text, e.independent, digits));
+	fputs("</td>", out);
 }
 
 static void put_size(FILE *out, uint64_t bytes, double bits)
@@ -182,23 +187,28 @@ static int worst_first(const void *left, const void *right)
 	return (a->row > b->row) - (a->row < b->row);
 }
 
-static void put_tokens(FILE *out, const struct mote_report *r, const int32_t *ids, size_t n)
+static enum mote_status put_tokens(FILE *out, const struct mote_report *r, const int32_t *ids, size_t n,
+				   struct mote_error *error)
 {
 	char *text = NULL;
 	size_t bytes = 0;
+	enum mote_status status = n ? mote_tokenizer_decode(r->tokenizer, ids, n, false, &text, &bytes, error) : MOTE_OK;
 
-	if (n && mote_tokenizer_decode(r->tokenizer, ids, n, false, &text, &bytes, NULL) == MOTE_OK)
+	if (status == MOTE_OK && n)
 		mote_report_escape(out, text, bytes);
 	free(text);
+	return status;
 }
 
-static void put_worst_row(FILE *out, const struct mote_report *r, const struct mote_score *s, uint64_t row)
+static enum mote_status put_worst_row(FILE *out, const struct mote_report *r, const struct mote_score *s, uint64_t row,
+				      struct mote_error *error)
 {
 	const struct mote_plan *p = r->plan;
 	uint32_t at = p->first + (uint32_t)(row % p->chunk_rows) + 1; /* the predicted token's place in its chunk */
 	uint32_t before = at < TOKENS_BEFORE ? at : TOKENS_BEFORE;
 	uint32_t after = p->context - at - 1 < TOKENS_AFTER ? p->context - at - 1 : TOKENS_AFTER;
 	const int32_t *token = p->ids + row / p->chunk_rows * p->context + at;
+	enum mote_status status;
 
 	fputs("<tr>", out);
 	if (r->model[0].figures->paired)
@@ -206,12 +216,15 @@ static void put_worst_row(FILE *out, const struct mote_report *r, const struct m
 	else
 		fprintf(out, "<td>%.3f</td>", s->nll);
 	fputs("<td class=\"text\">", out);
-	put_tokens(out, r, token - before, before);
+	status = put_tokens(out, r, token - before, before, error);
 	fputs("<mark>", out);
-	put_tokens(out, r, token, 1);
+	if (status == MOTE_OK)
+		status = put_tokens(out, r, token, 1, error);
 	fputs("</mark>", out);
-	put_tokens(out, r, token + 1, after);
+	if (status == MOTE_OK)
+		status = put_tokens(out, r, token + 1, after, error);
 	fputs("</td></tr>\n", out);
+	return status;
 }
 
 /* The one whose tokens are shown unasked. */
@@ -233,12 +246,13 @@ static enum mote_status put_worst(FILE *out, const struct mote_report *r, struct
 	uint64_t n = mote_plan_rows(r->plan);
 	struct ranked *ranked = malloc(n * sizeof *ranked);
 	bool paired = r->model[0].figures->paired;
+	enum mote_status status = MOTE_OK;
 
 	if (!ranked)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for the report");
 	fprintf(out, "<section><h2>Worst tokens</h2><p class=\"dim\">%s, with what came before; the marked token is the true one.</p>\n",
 		paired ? "Where the model's distribution is farthest from the reference's" : "What the model expected least");
-	for (uint32_t i = 0; i < r->n; i++) {
+	for (uint32_t i = 0; i < r->n && status == MOTE_OK; i++) {
 		const struct mote_report_model *m = &r->model[i];
 
 		for (uint64_t row = 0; row < n; row++)
@@ -249,13 +263,13 @@ static enum mote_status put_worst(FILE *out, const struct mote_report *r, struct
 		fprintf(out, " <span>%s up to %.4f</span></summary><div class=\"scroll\"><table><tr>%s<th class=\"text\">context</tr>\n",
 			paired ? "divergence" : "loss", ranked[0].badness,
 			paired ? "<th>divergence<th>−ln p<th>reference's" : "<th>−ln p");
-		for (uint64_t k = 0; k < n && k < WORST; k++)
-			put_worst_row(out, r, &m->scores[ranked[k].row], ranked[k].row);
+		for (uint64_t k = 0; k < n && k < WORST && status == MOTE_OK; k++)
+			status = put_worst_row(out, r, &m->scores[ranked[k].row], ranked[k].row, error);
 		fputs("</table></div></details>\n", out);
 	}
 	fputs("</section>\n", out);
 	free(ranked);
-	return MOTE_OK;
+	return status;
 }
 
 /* ---- page ---- */

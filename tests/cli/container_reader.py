@@ -115,7 +115,7 @@ def main():
             print(name, kind, rank, rows, cols, len(data))
         return
     for row in container.values(sys.argv[2]):
-        print(" ".join("%.9g" % value for value in row))
+        print(" ".join("%.9g" % (value + 0.0) for value in row))
 
 
 if __name__ == "__main__":
