@@ -126,6 +126,8 @@ static int check_options(const struct options *o)
 		return mote_options_refuse(&tool, "--reference and --reference-logits exclude each other");
 	if (o->save_logits && (o->n != 1 || o->reference || o->reference_logits))
 		return mote_options_refuse(&tool, "--save-logits takes one model, and no reference");
+	if (o->plan.all_positions && o->plan.max_chunks)
+		return mote_options_refuse(&tool, "--all-positions has no chunks that --chunks could limit; -c limits its context");
 	if (o->per_token && o->n != 1)
 		return mote_options_refuse(&tool, "--per-token takes one model");
 	return -1;
@@ -290,11 +292,14 @@ static enum mote_status check_terms(const struct run *r, struct mote_error *erro
 static enum mote_status read_text(struct run *r, struct mote_error *error)
 {
 	const struct options *o = r->o;
+	struct mote_error what = { 0 };
 	enum mote_status status;
 
 	if (o->file) {
 		status = mote_console_read_file(o->file, MAX_TEXT_BYTES, &r->text.data, &r->text.bytes, error);
 		snprintf(r->text.name, sizeof r->text.name, "%s", strcmp(o->file, "-") ? base_name(o->file) : "standard input");
+		if (status == MOTE_OK && mote_text_check(&r->text, &what) != MOTE_OK)
+			fprintf(stderr, "%s: %s; it is measured as it is\n", tool, what.message);
 		return status;
 	}
 	if (o->generate)

@@ -7,6 +7,7 @@
 #include "format/tool/console.h"
 #include "format/tool/options.h"
 #include "quant/pipeline.h"
+#include "quant/receipt/report.h"
 
 #define TOOL "mote-quantize"
 
@@ -162,6 +163,15 @@ static enum mote_status read_text(const char *path, struct mote_text *out, struc
 	return mote_console_read_file(path, TEXT_BYTES_MAX, &out->data, &out->bytes, error);
 }
 
+/* A text to measure on may be anything, but whoever gives something else than text is told. */
+static void warn_of_text(const struct mote_text *t)
+{
+	struct mote_error what = { 0 };
+
+	if (t->data && mote_text_check(t, &what) != MOTE_OK)
+		fprintf(stderr, TOOL ": validation text %s; it is measured on as it is\n", what.message);
+}
+
 /* ---- results ---- */
 
 static enum mote_status print_json(const struct command *c, const struct mote_pipeline_result *r, double seconds,
@@ -192,15 +202,18 @@ static enum mote_status print_json(const struct command *c, const struct mote_pi
 static void print_text(const struct command *c, const struct mote_pipeline_result *r, double seconds)
 {
 	const struct mote_figures *f = &r->figures;
+	char text[4][MOTE_REPORT_NUMBER_BYTES];
 
 	fprintf(stderr, "%s: %.1f MB, %.3f bits a weight (from %.1f MB), %.1f s\n", c->options.output,
 		(double)r->file_bytes * 1e-6, r->bits_per_weight, (double)r->source_bytes * 1e-6, seconds);
 	if (r->measured)
-		fprintf(stderr, "  on %s, %llu tokens: KL divergence %.5f ± %.5f, same top-1 %.2f %%, perplexity %.4f "
-			"(source %.4f, x %.4f ± %.4f)\n", c->validation.generated ? "text of its own" : c->validation.name,
+		fprintf(stderr, "  on %s, %llu tokens: KL divergence %.5f ± %.5f, same top-1 %.2f %%, perplexity %s "
+			"(source %s, x %s ± %s)\n", c->validation.generated ? "text of its own" : c->validation.name,
 			(unsigned long long)f->tokens_scored, f->kld_mean.value, f->kld_mean.independent,
-			100 * f->top1_agreement.value, f->perplexity.value, f->reference_perplexity.value,
-			f->perplexity_ratio.value, f->perplexity_ratio.independent);
+			100 * f->top1_agreement.value, mote_report_number(text[0], f->perplexity.value, 4),
+			mote_report_number(text[1], f->reference_perplexity.value, 4),
+			mote_report_number(text[2], f->perplexity_ratio.value, 4),
+			mote_report_number(text[3], f->perplexity_ratio.independent, 4));
 }
 
 /* ---- all of it ---- */
@@ -209,6 +222,7 @@ static void print_text(const struct command *c, const struct mote_pipeline_resul
 struct display {
 	struct mote_console_bar bar;
 	struct mote_progress bar_progress, progress;
+	double started;
 	bool quiet;
 };
 
@@ -220,6 +234,9 @@ static void begin_stage(void *user, const struct mote_stage *stage)
 	d->bar_progress = mote_console_progress(&d->bar, stage->label, stage->unit);
 	d->bar.stage = stage->number;
 	d->bar.stages = stage->of;
+	d->bar.whole_started = d->started;
+	d->bar.before = stage->before;
+	d->bar.share = stage->share;
 	d->bar.terminal &= !d->quiet;
 }
 
@@ -232,12 +249,12 @@ static bool update(void *user, uint64_t done, uint64_t total)
 
 static enum mote_status run(struct command *c, struct mote_error *error)
 {
-	struct display d = { .quiet = c->quiet };
+	struct display d = { .quiet = c->quiet, .started = mote_console_seconds() };
 	struct mote_pipeline_result result = { 0 };
-	double started = mote_console_seconds(), seconds;
+	double seconds;
 	enum mote_status status = read_text(c->calibrate_path, &c->calibration, error);
 
-	begin_stage(&d, &(struct mote_stage){.label = ""});
+	d.bar_progress = mote_console_progress(&d.bar, "", NULL);
 	d.progress = (struct mote_progress){ .update = update, .user = &d };
 	c->options.progress = &d.progress;
 	c->options.stage = begin_stage;
@@ -248,11 +265,13 @@ static enum mote_status run(struct command *c, struct mote_error *error)
 	if (status == MOTE_OK)
 		status = mote_output_refuse_input(c->options.output, c->validate_path, error);
 	if (status == MOTE_OK)
+		warn_of_text(&c->validation);
+	if (status == MOTE_OK)
 		status = mote_pipeline_run(&c->options, &result, error);
 	if (status != MOTE_OK && status != MOTE_ERROR_QUALITY)
 		mote_console_hint_model(c->options.input, error);
 	mote_console_progress_end(&d.bar);
-	seconds = mote_console_seconds() - started;
+	seconds = mote_console_seconds() - d.started;
 	if (c->json && (status == MOTE_OK || status == MOTE_ERROR_QUALITY)) {
 		enum mote_status printed = print_json(c, &result, seconds, status == MOTE_OK, error);
 

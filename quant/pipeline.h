@@ -1,6 +1,6 @@
 /* From a container to a quantized one with its receipt: the whole way, as mote-quantize goes it.
  *
- * open the source -> texts -> (sensitivities -> mixture) -> calibrate -> encode and write -> measure -> gates -> commit.
+ * open and check the source -> texts -> (sensitivities -> mixture) -> calibrate -> encode and write -> measure -> gates -> commit.
  * Nothing appears under the output's name before the last step, and nothing is left behind when an earlier one fails.
  */
 #ifndef MOTE_QUANT_PIPELINE_H
@@ -9,11 +9,12 @@
 #include "quant/calibrate/allocate.h"
 #include "quant/receipt/measure_file.h"
 
-/* A part of the way. A mixture that misses its goal makes the way longer while it is gone. */
+/* A run is counted in stages: which one begins, and where it lies in the whole. */
 struct mote_stage {
-	const char *label;
-	const char *unit;    /* of its progress, plural; NULL: steps of no name */
-	uint32_t number, of; /* from 1 */
+	const char *label;       /* "measuring sensitivities" */
+	const char *unit;        /* of what its progress counts, "tokens"; NULL: nothing to count */
+	uint32_t number, of;     /* it is the number-th, from 1, of so many; a goal that is missed adds an attempt's */
+	double before, share;    /* of the time that the whole is expected to take: what comes before it, and its own */
 };
 
 struct mote_pipeline_options {
@@ -30,8 +31,8 @@ struct mote_pipeline_options {
 	uint64_t seed;                       /* at most 2^53 */
 	uint32_t threads;
 	const char *tool;                    /* "mote-quantize 0.1.0" */
-	void (*stage)(void *user, const struct mote_stage *stage); /* what begins now; or NULL */
-	const struct mote_progress *progress;         /* of the stage; or NULL */
+	void (*stage)(void *user, const struct mote_stage *stage); /* begins now; or NULL; user: progress's */
+	const struct mote_progress *progress; /* of the stage; or NULL. Asked once more when all is done but the renaming */
 };
 
 /* Zero-initialize; free with mote_pipeline_result_free(). */
@@ -46,9 +47,10 @@ struct mote_pipeline_result {
 };
 void mote_pipeline_result_free(struct mote_pipeline_result *r);
 
-/* MOTE_ERROR_QUALITY: a gate failed; the result is filled, and there is no file. MOTE_ERROR_UNSUPPORTED: the two texts
+/* MOTE_ERROR_CORRUPT: a checksum of the source does not match, or a text that is not UTF-8 was given to calibrate on.
+ * MOTE_ERROR_QUALITY: a gate failed; the result is filled, and there is no file. MOTE_ERROR_UNSUPPORTED: the two texts
  * share a passage, or the source is quantized; others as the steps'. */
 enum mote_status mote_pipeline_run(const struct mote_pipeline_options *options, struct mote_pipeline_result *result,
-				   struct mote_error *error);
+				   struct mote_error *error) MOTE_CHECKED;
 
 #endif

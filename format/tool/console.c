@@ -172,12 +172,31 @@ double mote_console_seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+double mote_console_time_left(const struct mote_console_bar *bar, double now, uint64_t done, uint64_t total)
+{
+	const double enough = 0.5; /* seconds of counting */
+	double elapsed = now - bar->started, left;
+
+	if (!bar->counting || done <= bar->first || elapsed < enough)
+		return -1;
+	left = elapsed * (double)(total - done) / (double)(done - bar->first);
+	if (bar->share > 0) {
+		/* By the time this bar ends, before + share of the whole will have taken so long; the rest goes on like that. */
+		double by_then = now - bar->whole_started + left;
+		double rest = 1 - bar->before - bar->share;
+
+		left += rest > 0 ? by_then * rest / (bar->before + bar->share) : 0;
+	}
+	return left;
+}
+
 static void draw_bar(struct mote_console_bar *bar, double now, uint64_t done, uint64_t total)
 {
 	enum { WIDTH = 30 };
 	char filled[WIDTH + 1];
 	double elapsed = now - bar->started, share = total ? (double)done / (double)total : 1;
-	double rate = elapsed > 0 ? (double)done / elapsed : 0;
+	double rate = elapsed > 0 ? (double)(done - bar->first) / elapsed : 0;
+	double left = mote_console_time_left(bar, now, done, total);
 	char unit[2] = "";
 
 	for (int i = 0; i < WIDTH; i++)
@@ -194,8 +213,8 @@ static void draw_bar(struct mote_console_bar *bar, double now, uint64_t done, ui
 	if (bar->unit)
 		fprintf(stderr, "  %.*f %s%s/s", rate < 10 ? 1 : 0, rate, unit, bar->unit);
 	/* What comes first is often slower than the rest: no guess from the first seconds. */
-	if (elapsed > 2 && share > 0.03)
-		fprintf(stderr, "  %.0f s left%s", elapsed / share - elapsed, bar->stages > 1 ? " of this stage" : "");
+	if (left >= 0 && elapsed > 2 && share > 0.03)
+		fprintf(stderr, "  %.0f s left%s", left, bar->share > 0 ? " in all" : bar->stages > 1 ? " of this stage" : "");
 	fflush(stderr);
 }
 
@@ -204,6 +223,11 @@ static bool update_bar(void *user, uint64_t done, uint64_t total)
 	struct mote_console_bar *bar = user;
 	double now;
 
+	if (bar->terminal && !bar->counting) {
+		bar->counting = true;
+		bar->started = mote_console_seconds();
+		bar->first = done;
+	}
 	if (bar->terminal && (now = mote_console_seconds()) - bar->shown >= 0.1) {
 		bar->shown = now;
 		bar->drawn = true;

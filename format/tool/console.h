@@ -37,16 +37,24 @@ bool mote_console_interrupted(void);
 bool mote_console_resume(void);
 
 /* A progress bar with rate (in the unit's plural, NULL: none) and time left on standard error; silent when that is no
- * terminal. Of several stages it says which one this is. .update stops the operation when a signal came. */
+ * terminal. Of several stages it says which one this is, and estimates the whole. .update stops the operation when a signal
+ * came. */
 struct mote_console_bar {
 	const char *label, *unit;
 	unsigned stage, stages; /* set after mote_console_progress(); 0: there are none */
-	double started;
+	double whole_started;   /* the same, when share is not 0: seconds */
+	double before, share;   /* the same: of the whole's time, what lay before this bar and what it takes; 0: it is all */
+	double started;         /* when the first count came: what is prepared before that says nothing of the rate */
+	uint64_t first;         /* that count */
+	bool counting;
 	double shown;      /* when the bar was last drawn, seconds */
 	bool terminal;
 	bool drawn;
 };
 struct mote_progress mote_console_progress(struct mote_console_bar *bar, const char *label, const char *unit);
+/* Seconds that are left at `now` of what the bar stands for, by the rate since its first count; of the whole, with
+ * the time that its other parts took so far. Negative: too early to say. */
+double mote_console_time_left(const struct mote_console_bar *bar, double now, uint64_t done, uint64_t total);
 /* Clears the line. */
 void mote_console_progress_end(struct mote_console_bar *bar);
 

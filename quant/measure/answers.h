@@ -34,11 +34,11 @@ struct mote_behaviour {
  * renders each with m's chat template if it has one, and tokenizes it. name is for messages.
  * MOTE_ERROR_CORRUPT with the line. */
 enum mote_status mote_answers_read(const struct mote_model *m, const char *text, size_t bytes, const char *name,
-				   struct mote_answers *out, struct mote_error *error);
+				   struct mote_answers *out, struct mote_error *error) MOTE_CHECKED;
 
 /* Lets m answer the prompts with at most most_tokens each. */
 enum mote_status mote_answers_fill(struct mote_answers *a, const struct mote_model *m, uint32_t most_tokens,
-				   uint32_t threads, const struct mote_progress *progress, struct mote_error *error);
+				   uint32_t threads, const struct mote_progress *progress, struct mote_error *error) MOTE_CHECKED;
 
 /* The answers of one model against the reference's to the same prompts; pass the same twice for the reference. */
 void mote_behaviour_compare(const struct mote_model *m, const struct mote_answers *model,

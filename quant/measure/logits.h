@@ -12,17 +12,17 @@ struct mote_logits;
 /* Logits by running m, which must outlive the source. KV cache in f32, so that the figures speak of the
  * weights. isa as in mote_session_options. MOTE_ERROR_ARGUMENT: m's vocabulary is not the plan's. */
 enum mote_status mote_logits_from_model(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
-					const char *isa, struct mote_logits **out, struct mote_error *error);
+					const char *isa, struct mote_logits **out, struct mote_error *error) MOTE_CHECKED;
 /* A copy in memory of all that s yields (rows * vocab floats): for measuring many models against one
  * reference. s is read to its end and left there. */
 enum mote_status mote_logits_remember(struct mote_logits *s, const struct mote_progress *progress,
-				      struct mote_logits **out, struct mote_error *error);
+				      struct mote_logits **out, struct mote_error *error) MOTE_CHECKED;
 void mote_logits_close(struct mote_logits *s); /* NULL is fine */
 /* The next rows in plan order: *rows of them (0 at the end; never across a chunk's end), [*rows][vocab],
  * valid until the next call. All sources of one plan yield the same portions. */
 enum mote_status mote_logits_next(struct mote_logits *s, const float **logits, uint32_t *rows,
-				  struct mote_error *error);
-enum mote_status mote_logits_rewind(struct mote_logits *s, struct mote_error *error);
+				  struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_logits_rewind(struct mote_logits *s, struct mote_error *error) MOTE_CHECKED;
 
 /* ---- for the files that make a source ---- */
 

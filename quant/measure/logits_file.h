@@ -18,13 +18,13 @@
  * MOTE_ERROR_IO, _MEMORY, _INTERRUPTED: nothing is left behind. */
 enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
 				  const char *isa, const struct mote_progress *progress, struct mote_output *output,
-				  struct mote_error *error);
+				  struct mote_error *error) MOTE_CHECKED;
 
 /* A source that reads the file, and the hash of the tensors whose logits these are. MOTE_ERROR_ARGUMENT: the file
  * was made from other token ids than the plan's (another text, context, rule or tokenizer); MOTE_ERROR_CORRUPT,
  * with the place; MOTE_ERROR_UNSUPPORTED: of a later version. */
 enum mote_status mote_logits_from_file(const char *path, const struct mote_plan *p, uint32_t threads, const char *isa,
 				       struct mote_logits **out, struct mote_hash128 *tensors,
-				       struct mote_error *error);
+				       struct mote_error *error) MOTE_CHECKED;
 
 #endif

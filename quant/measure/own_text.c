@@ -113,23 +113,34 @@ static enum mote_status render_user(const struct writer *w, const char *content,
 	return status;
 }
 
-/* The template's text up to where the user speaks. False when the template does not take a plain user message;
+/* Whether an error speaks of this machine at this moment, not of the template. */
+static bool is_of_the_moment(enum mote_status status)
+{
+	return status == MOTE_ERROR_MEMORY || status == MOTE_ERROR_IO || status == MOTE_ERROR_INTERRUPTED;
+}
+
+/* The template's text up to where the user speaks. Not *found when the template does not take a plain user message;
  * then the model is treated like one without a template. */
-static bool find_opening(struct writer *w)
+static enum mote_status find_opening(struct writer *w, bool *found, struct mote_error *error)
 {
 	static const char mark[] = "zqUserSpeaksHereqz";
 	struct mote_rendered rendered = { 0 };
-	struct mote_error ignored = { 0 };
-	bool found = false;
+	struct mote_error refused = { 0 };
+	const char *place;
+	enum mote_status status;
 
-	if (mote_chat_has_template(w->metadata) && render_user(w, mark, &rendered, &ignored) == MOTE_OK) {
-		const char *place = strstr(rendered.text, mark);
-		found = place && place != rendered.text &&
-			mote_tokenizer_encode(w->tokenizer, rendered.text, (size_t)(place - rendered.text), 0, &w->opening,
-					      &ignored) == MOTE_OK && w->opening.count > 0;
+	*found = false;
+	if (!mote_chat_has_template(w->metadata))
+		return MOTE_OK;
+	status = render_user(w, mark, &rendered, &refused);
+	place = status == MOTE_OK ? strstr(rendered.text, mark) : NULL;
+	if (place && place != rendered.text) {
+		status = mote_tokenizer_encode(w->tokenizer, rendered.text, (size_t)(place - rendered.text), 0, &w->opening,
+					       &refused);
+		*found = status == MOTE_OK && w->opening.count > 0;
 	}
 	mote_rendered_free(&rendered);
-	return found;
+	return is_of_the_moment(status) ? mote_error_set(error, status, "%s", refused.message) : MOTE_OK;
 }
 
 static enum mote_status open_scheduler(struct writer *w, struct mote_error *error)
@@ -156,7 +167,10 @@ static enum mote_status open_writer(struct writer *w, struct mote_error *error)
 		return status;
 	w->metadata = mote_container_metadata(w->model->container);
 	w->context = c->max_positions < DOCUMENT_TOKENS ? c->max_positions : DOCUMENT_TOKENS;
-	w->chat = find_opening(w) && w->opening.count + 2 < w->context;
+	status = find_opening(w, &w->chat, error);
+	if (status != MOTE_OK)
+		return status;
+	w->chat = w->chat && w->opening.count + 2 < w->context;
 	if (!w->chat) {
 		w->opening.count = 0;
 		status = mote_tokenizer_encode(w->tokenizer, "", 0, MOTE_ENCODE_ADD_SPECIAL, &w->opening, error);

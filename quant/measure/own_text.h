@@ -13,6 +13,6 @@
  * nothing to start from. */
 enum mote_status mote_text_generate(const struct mote_model *m, uint64_t seed, uint32_t min_tokens, uint32_t threads,
 				    const struct mote_progress *progress, struct mote_text *out,
-				    struct mote_error *error);
+				    struct mote_error *error) MOTE_CHECKED;
 
 #endif

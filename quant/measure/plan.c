@@ -38,7 +38,7 @@ static enum mote_status encode(const struct mote_model *m, const struct mote_tex
 	enum mote_status status;
 
 	if (!section)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer, so no text can be measured",
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer, so it cannot read a text",
 				      mote_container_path(m->container));
 	status = mote_tokenizer_open(section, bytes, &t, error);
 	if (status == MOTE_OK)
@@ -81,9 +81,8 @@ static enum mote_status lay_out(const struct mote_config *config, const struct m
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a context of %u tokens: the rule takes 4 or more", p->context);
 	chunks = count / p->context;
 	if (chunks < 2)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; a measurement with a context of "
-				      "%u takes at least %u, two chunks",
-				      count, p->context, 2 * p->context);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; with a context of %u at least %u are "
+				      "needed, two chunks", count, p->context, 2 * p->context);
 	if (o->max_chunks && chunks > o->max_chunks)
 		chunks = o->max_chunks;
 	p->chunks = (uint32_t)chunks;

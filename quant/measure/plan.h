@@ -38,7 +38,7 @@ struct mote_plan {
  * MOTE_ERROR_UNSUPPORTED: the container has no tokenizer. */
 enum mote_status mote_plan_init(const struct mote_model *m, const struct mote_text *text,
 				const struct mote_plan_options *options, struct mote_plan *out,
-				struct mote_error *error);
+				struct mote_error *error) MOTE_CHECKED;
 void mote_plan_free(struct mote_plan *p);
 /* The token that scored row r (0 .. chunks*chunk_rows - 1) predicts. */
 int32_t mote_plan_target(const struct mote_plan *p, uint64_t row);

@@ -12,12 +12,12 @@
  * naming the row. */
 enum mote_status mote_validate(const struct mote_plan *p, struct mote_logits *model, struct mote_logits *reference,
 			       uint32_t threads, const struct mote_progress *progress, struct mote_score *scores,
-			       struct mote_figures *figures, struct mote_error *error);
+			       struct mote_figures *figures, struct mote_error *error) MOTE_CHECKED;
 /* Like mote_validate() for several models at once, so that the reference runs only once.
  *   models [n], scores [n] of [mote_plan_rows(p)] each, figures [n] */
 enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_logits *const *models, uint32_t n,
 				    struct mote_logits *reference, uint32_t threads,
 				    const struct mote_progress *progress, struct mote_score *const *scores,
-				    struct mote_figures *figures, struct mote_error *error);
+				    struct mote_figures *figures, struct mote_error *error) MOTE_CHECKED;
 
 #endif

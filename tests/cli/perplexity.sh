@@ -76,6 +76,22 @@ expect 3 "holds no receipt" "$B/mote-perplexity" "$D/q.mote" --check -f $F/calib
 "$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" --check >"$D/out"
 grep -q "seed 7" "$D/out" || fail "--check did not write the text again"
 
+# Figures for people: no error where one token has no spread, no sixty digits; what is no text is said, and measured.
+printf 'What is' >"$D/two"
+"$B/mote-perplexity" "$D/f.mote" -f "$D/two" -c 2 --all-positions --report "$D/page.html" >"$D/out"
+grep -q '1 scored' "$D/out" || fail "not one token: $(cat "$D/out")"
+! grep -qi 'nan' "$D/out" "$D/page.html" || fail "an error that does not exist: $(cat "$D/out")"
+"$B/mote-perplexity" "$D/f.mote" "$D/q.mote" -f "$D/two" -c 2 --all-positions >"$D/out"
+! grep -qi 'nan' "$D/out" || fail "an error that does not exist: $(cat "$D/out")"
+expect 2 "--all-positions has no chunks" "$B/mote-perplexity" "$D/f.mote" -f "$D/text" --all-positions --chunks 2
+head -c 4000 $F/heldout.txt >"$D/utf8"
+{ printf '\377\376'; sed 's/./&\x00/g; s/$/\x00/' "$D/utf8"; } >"$D/utf16" 2>/dev/null
+expect 0 "is UTF-16" "$B/mote-perplexity" "$D/f.mote" -f "$D/utf16" -c 64
+{ cat "$D/utf8"; printf 'caf\351 and more'; } >"$D/latin1"
+expect 0 "byte 4003 (0xe9) is not UTF-8" "$B/mote-perplexity" "$D/f.mote" -f "$D/latin1" -c 64
+{ cat "$D/utf8"; printf 'a\0b'; } >"$D/nul"
+expect 0 "byte 4001 is a NUL" "$B/mote-perplexity" "$D/f.mote" -f "$D/nul" -c 64
+
 # Behaviour, and the page.
 printf 'What is 478 + 256?\n\n{"prompt": "Which is larger, 31 or 13?"}\n{"messages": [{"role": "user", "content": "7 - 5 = ?"}]}\n' \
 	>"$D/prompts"

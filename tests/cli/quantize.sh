@@ -96,6 +96,23 @@ expect 3 'must not be measured on' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote"
 	--validate "$D/heldout"
 "$B/mote-quantize" "$D/q4.mote" -o "$D/again.mote" --type q8 --requantize --no-validate 2>/dev/null || fail "--requantize"
 
+# A source that is not what its checksums say: its name, and no file; what is no text is not calibrated on, and said of a
+# text to measure on.
+cp "$D/f.mote" "$D/flipped.mote"
+printf '\377\377\177\077' | dd of="$D/flipped.mote" bs=1 seek=40000 conv=notrunc 2>/dev/null
+for encoder in round gptq; do
+	expect 3 'tensor "model.* checksum does not match' "$B/mote-quantize" "$D/flipped.mote" -o "$D/x.mote" --type q8 \
+		--encoder $encoder --no-validate
+done
+{ cat "$D/calibration"; printf 'caf\351'; } >"$D/latin1"
+expect 3 'calibration text: latin1: byte 6003 (0xe9) is not UTF-8' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 \
+	--calibrate "$D/latin1" --no-validate
+expect 0 'validation text latin1: byte 6003' "$B/mote-quantize" "$D/f.mote" -o "$D/latin1.mote" --type q8 \
+	--validate "$D/latin1" -c 200
+printf 'What is' >"$D/little"
+expect 2 'calibration text: the text has .* tokens; with a context of' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 \
+	--calibrate "$D/little" --no-validate
+
 # Interrupted at any moment: 130, and nothing left.
 for delay in 0.05 0.3 0.8; do
 	"$B/mote-quantize" "$D/f.mote" -o "$D/stop.mote" --type q4 -t 1 2>/dev/null &

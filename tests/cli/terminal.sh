@@ -63,7 +63,7 @@ shown "needs no conversion" "$work/err"
 
 # Stages are counted, and a bar needs a terminal that understands it.
 script -qec "$build/mote-quantize $m -fo $work/q.mote --type q8 --encoder search" /dev/null >"$work/shown"
-shown 'stage 1 of 3: writing text to measure on' "$work/shown"
+shown 'stage 2 of 5: writing text to measure on' "$work/shown"
 shown 'tokens/s' "$work/shown"
 env TERM=dumb script -qec "$build/mote-quantize $m -fo $work/q.mote --type q8 --encoder search" /dev/null >"$work/shown"
 if grep -q 'stage' "$work/shown"; then bad "a bar on a dumb terminal"; else ok; fi

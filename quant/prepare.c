@@ -1,0 +1,209 @@
+/* What comes before the first attempt: the source opened and checked, texts, calibration, sensitivities. See pipeline.h. */
+#include "format/output.h"
+#include "quant/calibrate/calibrate.h"
+#include "quant/calibrate/sensitivity.h"
+#include "quant/measure/own_text.h"
+#include "quant/measure/shared_passage.h"
+#include "quant/pipeline_state.h"
+#include "quant/receipt/lineage.h"
+
+enum {
+	CALIBRATION_TOKENS_MIN = 4096,  /* of any text */
+	CALIBRATION_TOKENS_MAX = 16384,
+	SENSITIVITY_TOKENS_MIN = 256,
+	SENSITIVITY_TOKENS_MAX = 2048,
+	SECOND_ORDER_BITS = 6           /* above, a search leaves nothing that is worth a calibration */
+};
+
+/* So that the two texts of one run differ. */
+#define CALIBRATION_SEED_OFFSET ((uint64_t)1 << 32)
+
+/* ---- what is needed ---- */
+
+/* With quants of at most so many bits. */
+static bool any_matrix_becomes(const struct mote_pipeline *p, uint32_t bits, bool vocabulary_only)
+{
+	for (uint32_t i = 0; i < p->quantizer.tensors; i++) {
+		const struct mote_tensor *t = p->quantizer.target[i].tensor;
+		uint32_t has = t->rank == 2 ? mote_type_bits(p->quantizer.target[i].type) : 0;
+
+		if (has > 0 && has <= bits && (!vocabulary_only || mote_is_vocabulary_matrix(t->name)))
+			return true;
+	}
+	return false;
+}
+
+/* The best encoder for what there is to encode. */
+static void choose_encoder(struct mote_pipeline *p)
+{
+	if (p->o->best_encoder)
+		p->recipe.encoder = p->o->aim.goal != MOTE_GOAL_TYPE || any_matrix_becomes(p, SECOND_ORDER_BITS, false) ?
+				    MOTE_ENCODER_GPTQ : MOTE_ENCODER_SEARCH;
+	mote_quantizer_decide(&p->quantizer);
+}
+
+bool mote_pipeline_needs_calibration(const struct mote_pipeline *p)
+{
+	return p->o->aim.goal != MOTE_GOAL_TYPE ||
+	       (p->recipe.encoder >= MOTE_ENCODER_WEIGHTED && any_matrix_becomes(p, 8, false));
+}
+
+/* Second order does without, but for an embedding that it has not seen; see mote_quantizer_importance(). */
+bool mote_pipeline_needs_importance(const struct mote_pipeline *p)
+{
+	return p->o->aim.goal != MOTE_GOAL_TYPE || p->recipe.encoder != MOTE_ENCODER_GPTQ ||
+	       any_matrix_becomes(p, SECOND_ORDER_BITS, true);
+}
+
+/* Fewer tokens for larger models: each costs more, and more weights share what they say. */
+static uint32_t tokens_for(const struct mote_pipeline *p, uint64_t work, uint32_t min, uint32_t max)
+{
+	uint64_t tokens = work / mote_quantizer_weights(&p->quantizer);
+
+	return tokens < min ? min : tokens > max ? max : (uint32_t)tokens;
+}
+
+uint32_t mote_pipeline_calibration_tokens(const struct mote_pipeline *p)
+{
+	return tokens_for(p, (uint64_t)1 << 40, CALIBRATION_TOKENS_MIN, CALIBRATION_TOKENS_MAX);
+}
+
+uint32_t mote_pipeline_sensitivity_tokens(const struct mote_pipeline *p)
+{
+	return tokens_for(p, (uint64_t)1 << 35, SENSITIVITY_TOKENS_MIN, SENSITIVITY_TOKENS_MAX);
+}
+
+/* ---- texts ---- */
+
+static enum mote_status write_texts(struct mote_pipeline *p, struct mote_error *error)
+{
+	const struct mote_pipeline_options *o = p->o;
+	enum mote_status status = MOTE_OK;
+
+	if (!o->no_validation && !o->validation->data) {
+		mote_pipeline_begin(p, MOTE_STAGE_VALIDATION_TEXT);
+		status = mote_text_generate(p->source, o->seed, MOTE_SELF_VALIDATION_TOKENS, o->threads, o->progress, o->validation,
+					    error);
+	}
+	if (status == MOTE_OK && mote_pipeline_needs_calibration(p) && !o->calibration->data) {
+		mote_pipeline_begin(p, MOTE_STAGE_CALIBRATION_TEXT);
+		status = mote_text_generate(p->source, o->seed + CALIBRATION_SEED_OFFSET, mote_pipeline_calibration_tokens(p), o->threads,
+					    o->progress, o->calibration, error);
+	}
+	return status;
+}
+
+/* Files only: what the model writes from two seeds shares forms (a chat template's text), not passages. */
+static enum mote_status refuse_shared_passage(const struct mote_text *calibration, const struct mote_text *validation,
+				       struct mote_error *error)
+{
+	size_t place;
+	enum mote_status status;
+
+	if (!calibration->data || !validation->data || calibration->generated || validation->generated)
+		return MOTE_OK;
+	status = mote_shared_passage_find(calibration->data, calibration->bytes, validation->data, validation->bytes, &place,
+				   error);
+	if (status == MOTE_OK && place != SIZE_MAX)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      "calibration text '%s' from byte %zu on is also in validation text '%s': a model must not "
+				      "be measured on what it was fitted to", calibration->name, place, validation->name);
+	return status;
+}
+
+/* What is given to calibrate on must be text: what is made of it stays in the model. */
+static enum mote_status check_calibration(const struct mote_pipeline *p, struct mote_error *error)
+{
+	enum mote_status status = p->o->calibration->data ? mote_text_check(p->o->calibration, error) : MOTE_OK;
+
+	if (status != MOTE_OK)
+		mote_error_prefix(error, "calibration text");
+	return status;
+}
+
+static enum mote_status plan_calibration(struct mote_pipeline *p, struct mote_error *error)
+{
+	uint32_t positions = p->source->config.max_positions;
+	uint32_t context = positions < MOTE_VALIDATE_CONTEXT ? positions : MOTE_VALIDATE_CONTEXT;
+	struct mote_plan_options options = { .context_tokens = context,
+					     .max_chunks = (mote_pipeline_calibration_tokens(p) + context - 1) / context };
+	enum mote_status status = mote_plan_init(p->source, p->o->calibration, &options, &p->calibration, error);
+
+	if (status != MOTE_OK)
+		mote_error_prefix(error, "calibration text");
+	else if (mote_pipeline_needs_importance(p)) {
+		mote_pipeline_begin(p, MOTE_STAGE_CALIBRATE);
+		status = mote_calibrate_importance(&p->quantizer, p->source, &p->calibration, p->o->threads, p->o->progress,
+						   error);
+	}
+	return status;
+}
+
+/* ---- the mixture ---- */
+
+/* The calibration text again, so that nothing is chosen by what it will be measured on; the first chunks will do. */
+static enum mote_status measure_sensitivities(struct mote_pipeline *p, struct mote_error *error)
+{
+	uint32_t tokens = mote_pipeline_sensitivity_tokens(p);
+	struct mote_plan plan = p->calibration;
+
+	mote_pipeline_begin(p, MOTE_STAGE_SENSITIVITIES);
+	if (tokens < plan.context)
+		plan.context = tokens; /* of the one chunk that is left then */
+	if (plan.vocab < plan.context)
+		plan.context = plan.vocab; /* see mote_allocation_measure() */
+	plan.first = plan.context / 8; /* more of what is computed is scored than when measuring for others to repeat */
+	plan.chunk_rows = plan.context - plan.first - 1;
+	plan.chunks = tokens / plan.context < plan.chunks ? tokens / plan.context : plan.chunks;
+	plan.chunks = plan.chunks ? plan.chunks : 1;
+	p->sensitive = plan;
+	return mote_allocation_measure(&p->allocation, &p->quantizer, p->source, &plan, p->o->threads,
+				       p->o->progress, error);
+}
+
+/* ---- all of it ---- */
+
+enum mote_status mote_pipeline_prepare(struct mote_pipeline *p, struct mote_error *error)
+{
+	const struct mote_pipeline_options *o = p->o;
+	enum mote_status status = mote_model_open(o->input, MOTE_WEIGHTS_MAPPED, &p->source, error);
+
+	if (status != MOTE_OK)
+		return status;
+	p->container = p->source->container;
+	p->result->source_bytes = mote_container_file_bytes(p->container);
+	status = mote_recipe_check(&p->recipe, p->container, error);
+	if (status == MOTE_OK)
+		status = mote_quantizer_init(&p->quantizer, p->container, &p->recipe, o->threads, error);
+	if (status != MOTE_OK)
+		return status;
+	choose_encoder(p);
+	/* Before anything that takes time: the name to write to must be free, and a budget must be one. */
+	status = mote_output_refuse_input(o->output, o->input, error);
+	if (status == MOTE_OK)
+		status = mote_writer_open(o->output, o->force, &p->writer, error);
+	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)
+		status = mote_allocation_init(&p->allocation, &p->quantizer, mote_mixture_types, MOTE_MIXTURE_TYPES, error);
+	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)
+		status = mote_mixture_choose(p, 0, error);
+	if (status == MOTE_OK) {
+		p->result->recipe = mote_lineage_recipe(&o->aim, &o->recipe, p->recipe.encoder);
+		status = p->result->recipe ? MOTE_OK : mote_pipeline_no_memory(error);
+	}
+	if (status == MOTE_OK)
+		status = check_calibration(p, error);
+	if (status == MOTE_OK) {
+		mote_pipeline_expect(p);
+		mote_pipeline_begin(p, MOTE_STAGE_CHECK);
+		status = mote_quantizer_check_source(&p->quantizer, o->progress, error);
+	}
+	if (status == MOTE_OK)
+		status = write_texts(p, error);
+	if (status == MOTE_OK)
+		status = refuse_shared_passage(o->calibration, o->validation, error);
+	if (status == MOTE_OK && mote_pipeline_needs_calibration(p))
+		status = plan_calibration(p, error);
+	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)
+		status = measure_sensitivities(p, error);
+	return status;
+}
