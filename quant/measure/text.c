@@ -5,7 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "runtime/tokenizer/unicode_class.h"
+#include "format/utf8.h"
 
 void mote_text_free(struct mote_text *t)
 {
@@ -29,7 +29,7 @@ enum mote_status mote_text_check(const struct mote_text *t, struct mote_error *e
 {
 	const char *name = t->generated ? "generated text" : t->name;
 	const unsigned char *byte = (const unsigned char *)t->data;
-	size_t valid = mote_tokenizer_utf8_valid(t->data, t->bytes);
+	size_t valid = mote_utf8_valid(t->data, t->bytes);
 	const char *nul = memchr(t->data, 0, t->bytes);
 
 	if ((t->bytes >= 2 && (memcmp(byte, "\xff\xfe", 2) == 0 || memcmp(byte, "\xfe\xff", 2) == 0)) ||
