@@ -299,7 +299,7 @@ static enum mote_status read_text(struct run *r, struct mote_error *error)
 		status = mote_console_read_file(o->file, MAX_TEXT_BYTES, &r->text.data, &r->text.bytes, error);
 		snprintf(r->text.name, sizeof r->text.name, "%s", strcmp(o->file, "-") ? base_name(o->file) : "standard input");
 		if (status == MOTE_OK && mote_text_check(&r->text, &what) != MOTE_OK)
-			fprintf(stderr, "%s: %s; it is measured as it is\n", tool, what.message);
+			mote_console_warn(tool_name, "%s; it is measured as it is", what.message);
 		return status;
 	}
 	if (o->generate)

@@ -169,7 +169,7 @@ static void warn_of_text(const struct mote_text *t)
 	struct mote_error what = { 0 };
 
 	if (t->data && mote_text_check(t, &what) != MOTE_OK)
-		fprintf(stderr, TOOL ": validation text %s; it is measured on as it is\n", what.message);
+		mote_console_warn(TOOL, "validation text %s; it is measured on as it is", what.message);
 }
 
 /* ---- results ---- */
