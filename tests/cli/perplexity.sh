@@ -78,9 +78,9 @@ grep -q "seed 7" "$D/out" || fail "--check did not write the text again"
 
 # Figures for people: no error where one token has no spread, no sixty digits; what is no text is said, and measured.
 printf 'What is' >"$D/two"
-"$B/mote-perplexity" "$D/f.mote" -f "$D/two" -c 2 --all-positions --report "$D/page.html" >"$D/out"
+"$B/mote-perplexity" "$D/f.mote" -f "$D/two" -c 2 --all-positions --report "$D/page0.html" >"$D/out"
 grep -q '1 scored' "$D/out" || fail "not one token: $(cat "$D/out")"
-! grep -qi 'nan' "$D/out" "$D/page.html" || fail "an error that does not exist: $(cat "$D/out")"
+! grep -qi 'nan' "$D/out" "$D/page0.html" || fail "an error that does not exist: $(cat "$D/out")"
 "$B/mote-perplexity" "$D/f.mote" "$D/q.mote" -f "$D/two" -c 2 --all-positions >"$D/out"
 ! grep -qi 'nan' "$D/out" || fail "an error that does not exist: $(cat "$D/out")"
 expect 2 "--all-positions has no chunks" "$B/mote-perplexity" "$D/f.mote" -f "$D/text" --all-positions --chunks 2
