@@ -12,6 +12,7 @@
 #include "runtime/chat/chat.h"
 #include "runtime/generate/answer.h"
 #include "runtime/generate/logit_row.h"
+#include "runtime/run_line.h"
 
 #define MOTE_RUN "mote-run"
 #define BATCH_ROWS 512u
@@ -25,7 +26,7 @@ static const char about[] =
 "\n"
 "Answers a prompt with a model, or chats with it when no prompt is given and standard\n"
 "input is a terminal (/clear begins a new conversation, /exit or Ctrl-D ends, Ctrl-C stops\n"
-"an answer); from a pipe, the prompt is read to its end. The prompt becomes the\n"
+"an answer or drops a line); from a pipe, the prompt is read to its end. The prompt becomes the\n"
 "user's message in the model's own chat template. The answer is written to standard output\n"
 "as it comes; what the model says between <think> and </think> is shown apart, dim on a\n"
 "terminal and under a heading otherwise. A line with the speed goes to standard error.\n";
@@ -373,10 +374,16 @@ static void free_turn(struct turn *turn)
 
 static bool add_message(cJSON *messages, const char *role, const char *content)
 {
-	cJSON *message = cJSON_CreateObject();
+	struct mote_json_builder b = {0};
+	cJSON *message = mote_json_new_object(&b);
 
-	return message && cJSON_AddStringToObject(message, "role", role) &&
-	       cJSON_AddStringToObject(message, "content", content) && cJSON_AddItemToArray(messages, message);
+	mote_json_add_text(&b, message, "role", role);
+	mote_json_add_text(&b, message, "content", content);
+	if (b.failed)
+		cJSON_Delete(message);
+	else
+		mote_json_add_item(&b, messages, NULL, message);
+	return !b.failed;
 }
 
 static enum mote_status encode_chat(const struct run *r, const cJSON *messages, struct turn *turn,
@@ -445,8 +452,8 @@ static cJSON *new_chat(const struct run *r)
 	return NULL;
 }
 
-/* The answer to the last of the messages joins them; one that cannot be answered, because it fills the context or was
- * interrupted before its answer began, leaves them. */
+/* The answer to the last of the messages joins them. One that is not answered leaves them, because it does not fit, the
+ * template refuses it, or it was interrupted before its answer began: the chat goes on without it. */
 static enum mote_status chat_turn(struct run *r, cJSON *messages, struct mote_error *error)
 {
 	uint32_t context = mote_session_context(r->session);
@@ -454,7 +461,11 @@ static enum mote_status chat_turn(struct run *r, cJSON *messages, struct mote_er
 	bool kept = false;
 	enum mote_status status = encode_chat(r, messages, &turn, error);
 
-	if (status == MOTE_OK && turn.prompt.count > context) {
+	if (status && status != MOTE_ERROR_MEMORY) {
+		fprintf(stderr, "[the message was not taken: %s]\n", error->message);
+		*error = (struct mote_error){0};
+		status = MOTE_OK;
+	} else if (status == MOTE_OK && turn.prompt.count > context) {
 		fprintf(stderr, "[%zu tokens do not fit into the context of %u; /clear begins a new conversation]\n",
 			turn.prompt.count, context);
 	} else if (status == MOTE_OK && (status = answer_turn(r, &turn, false, error)) == MOTE_OK) {
@@ -482,42 +493,53 @@ static bool is_command(const char *line, const char *command)
 	return !strncmp(line, command, bytes) && line[bytes + strspn(line + bytes, " \t\r")] == 0;
 }
 
-/* Lines from the terminal until its end; the model sees all turns, but of its own answers not the reasoning. */
+/* One line of the user; false ends the chat. */
+static bool chat_line(struct run *r, cJSON **messages, const char *line, enum mote_status *status,
+		      struct mote_error *error)
+{
+	if (is_command(line, "/exit") || is_command(line, "/bye") || is_command(line, "/quit"))
+		return false;
+	if (is_command(line, "/clear")) {
+		cJSON_Delete(*messages);
+		*messages = new_chat(r);
+	} else if (*line) {
+		*status = add_message(*messages, "user", line)
+			? chat_turn(r, *messages, error)
+			: mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
+	}
+	return *status == MOTE_OK && *messages;
+}
+
+/* Lines from the terminal until its end; the model sees all turns, but of its own answers not the reasoning. Ctrl-C takes
+ * back the line that is being typed. */
 static enum mote_status run_chat(struct run *r, struct mote_error *error)
 {
 	cJSON *messages = new_chat(r);
+	struct mote_line_reader reader;
 	enum mote_status status = MOTE_OK;
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t bytes;
+	enum mote_line line = MOTE_LINE;
+	bool goes_on = messages != NULL;
 
-	if (!mote_chat_has_template(mote_container_metadata(r->model->container)))
-		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "the model has no chat template to chat with; use -p");
-	else
-		fputs("[/clear begins a new conversation, /exit ends; Ctrl-C stops an answer]\n", stderr);
-	while (status == MOTE_OK && messages && !mote_console_interrupted()) {
-		fputs("> ", stderr);
-		if ((bytes = getline(&line, &room, stdin)) < 0) {
-			fputc('\n', stderr);
-			break;
-		}
-		line[bytes - (bytes > 0 && line[bytes - 1] == '\n')] = 0;
-		if (is_command(line, "/exit") || is_command(line, "/bye") || is_command(line, "/quit"))
-			break;
-		if (is_command(line, "/clear")) {
-			cJSON_Delete(messages);
-			messages = new_chat(r);
-		} else if (*line) {
-			status = add_message(messages, "user", line)
-				? chat_turn(r, messages, error)
-				: mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
-		}
+	if (!mote_chat_has_template(mote_container_metadata(r->model->container))) {
+		cJSON_Delete(messages);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the model has no chat template to chat with; use -p");
 	}
-	if (!messages)
+	fputs("[/clear begins a new conversation, /exit ends; Ctrl-C stops an answer]\n", stderr);
+	mote_line_begin(&reader);
+	while (goes_on && (!mote_console_interrupted() || mote_console_resume())) {
+		line = mote_line_read(&reader, "> ");
+		if (line == MOTE_LINE)
+			goes_on = chat_line(r, &messages, reader.text, &status, error);
+		else
+			fputc('\n', stderr);
+		if (line == MOTE_LINE_END || line == MOTE_LINE_NO_MEMORY)
+			break;
+	}
+	mote_line_end(&reader);
+	if (!messages || line == MOTE_LINE_NO_MEMORY)
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
 	else if (status == MOTE_OK && mote_console_interrupted())
 		status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
-	free(line);
 	cJSON_Delete(messages);
 	return status;
 }

@@ -33,8 +33,65 @@ for variable in NO_COLOR=1 TERM=dumb; do
 	shown '[reasoning]' 1
 	shown "$(printf '\033')" 0
 done
-{ sleep 1; printf '\003'; } | expect 130 ''
-shown 'interrupted' 1
+# What a user types who waits for each prompt; \\n, \\003 and so on are what they are in Python.
+cat >"$work/type.py" <<'END'
+import os, pty, select, sys, time
+command, typed = sys.argv[1].split(), [t.encode().decode("unicode_escape").encode("latin-1") for t in sys.argv[2:]]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(command[0], command)
+os.set_blocking(terminal, False)
+seen, waiting, pending, ends = b"", b"> ", b"", time.time() + 120
+while time.time() < ends:
+    readable, writable, _ = select.select([terminal], [terminal] if pending else [], [], 1)
+    if readable:
+        try:
+            new = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not new:
+            break
+        sys.stdout.buffer.write(new)
+        seen += new
+    if not pending and typed and seen.endswith(waiting):
+        pending, seen = typed.pop(0), b""
+    if writable:
+        pending = pending[os.write(terminal, pending[:500]):]
+else:
+    os.kill(pid, 9)
+    print("no end after two minutes")
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+# types CODE OPTIONS TEXT...
+types() {
+	code=$1 options=$2
+	shift 2
+	python3 "$work/type.py" "$build/mote-run $work/m.mote --temp 0 $options" "$@" >"$work/out"
+	got=$?
+	if [ "$got" -eq "$code" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "exit code $got, expected $code"; cat "$work/out"; fi
+}
+
+# Ctrl-C takes back the line that is being typed, Ctrl-D on an empty one ends.
+types 0 '' 'What is 1\003' 'What is 27 + 48?\n' '\004'
+shown '27 + 48 = 75.' 1
+# Backspace, of a character of three bytes too, and Ctrl-U.
+types 0 '' 'no\025What is 27 + 4\342\202\254\1778?\n' '/exit\n'
+shown '27 + 48 = 75.' 1
+# A line of any length arrives whole: 3,000 times 3 bytes.
+types 0 '-c 60' "$(awk 'BEGIN { for (i = 0; i < 3000; i++) printf "a b" }')\n" '/exit\n'
+tokens=$(sed -n 's/.*\[\([0-9]*\) tokens do not fit.*/\1/p' "$work/out")
+if [ "${tokens:-0}" -gt 6000 ]; then passed=$((passed + 1)); else
+	failed=$((failed + 1)); echo "a line of 9,000 bytes became ${tokens:-no} tokens"; tail -c 300 "$work/out"
+fi
+# A message that the template refuses is dropped; the next one is answered.
+cp -r tests/fixtures/adder "$work/refusing"
+printf '%s' '{%- if "secret" in messages[-1].content %}{{ raise_exception("not about that") }}{% endif -%}' >"$work/refusing/chat_template.jinja"
+cat tests/fixtures/adder/chat_template.jinja >>"$work/refusing/chat_template.jinja"
+"$build/mote-convert" -q --force "$work/refusing" -o "$work/m.mote" || exit 1
+types 0 '' 'the secret\n' 'What is 27 + 48?\n' '/exit\n'
+shown 'not about that' 1
+shown '27 + 48 = 75.' 1
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
