@@ -1,4 +1,5 @@
 /* mote-run: answers a prompt, or chats. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,6 +19,8 @@
 #define BATCH_ROWS 512u
 #define MAX_PROMPT_BYTES ((size_t)64 << 20)
 #define TOP_K_NOT_GIVEN UINT32_MAX
+#define PREDICT_NOT_GIVEN UINT32_MAX
+#define MAX_STOPS 64
 
 /* ---- command line ---- */
 
@@ -31,11 +34,20 @@ static const char about[] =
 "as it comes; what the model says between <think> and </think> is shown apart, dim on a\n"
 "terminal and under a heading otherwise. A line with the speed goes to standard error.\n";
 
+/* Texts of an option that may be given several times, borrowed. */
+struct texts {
+	const char *text[MAX_STOPS];
+	size_t count;
+};
+
 struct run_arguments {
 	const char *model, *prompt, *file, *system;
 	bool raw, json, hide_reasoning, mapped;
 	uint32_t predict; /* 0: no limit */
 	uint32_t logits, top_k;
+	struct texts stop, stop_token;
+	bool ignore_eos;
+	uint32_t think_tokens;
 	struct mote_option_seed seed;
 	struct mote_session_options session;
 	struct mote_sampler_options sampler; /* temperature etc. < 0: not given */
@@ -45,6 +57,18 @@ static enum mote_status take_kv_type(void *at, const char *text, struct mote_err
 {
 	(void)error;
 	return mote_kv_type_from_name(text, at) ? MOTE_OK : MOTE_ERROR_ARGUMENT;
+}
+
+static enum mote_status take_text(void *at, const char *text, struct mote_error *error)
+{
+	struct texts *t = at;
+
+	if (t->count == MAX_STOPS)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "given more than %d times", MAX_STOPS);
+	if (!*text)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected a text");
+	t->text[t->count++] = text;
+	return MOTE_OK;
 }
 
 #define AT(field) .at = offsetof(struct run_arguments, field)
@@ -63,7 +87,14 @@ static const struct mote_option options[] = {
 
 	{MOTE_OPTION_HEADING, .help = "Generation; the model's own settings are the defaults, else temperature 0.6, top-p 0.95"},
 	{MOTE_OPTION_COUNT, "n", "predict n-predict", "N", "at most N tokens (default, and -1: until the model ends or the "
-	 "context is full)", AT(predict), 1, UINT32_MAX, .minus_one = true},
+	 "context is full)", AT(predict), 1, PREDICT_NOT_GIVEN - 1, .minus_one = true},
+	{MOTE_OPTION_TAKE, NULL, "stop reverse-prompt", "TEXT", "end the answer before this text; may be given several times",
+	 AT(stop), .take = take_text},
+	{MOTE_OPTION_TAKE, NULL, "stop-id", "TOKEN", "end the answer with this token, an id or the token's text; may be given "
+	 "several times", AT(stop_token), .take = take_text},
+	{MOTE_OPTION_FLAG, NULL, "ignore-eos", NULL, "never let the model end its answer", AT(ignore_eos)},
+	{MOTE_OPTION_COUNT, NULL, "reasoning-budget", "N", "close the reasoning after N tokens", AT(think_tokens), 1,
+	 UINT32_MAX},
 	{MOTE_OPTION_COUNT, "c", "ctx-size context", "N", "context in tokens, prompt and answer together (default: the model's)",
 	 AT(session.context_tokens), 1, UINT32_MAX},
 	{MOTE_OPTION_FLOAT, NULL, "temp temperature", "T", "temperature; 0 always takes the most probable token",
@@ -74,6 +105,16 @@ static const struct mote_option options[] = {
 	 AT(sampler.top_p), 0, 1},
 	{MOTE_OPTION_FLOAT, NULL, "min-p", "P", "leave out tokens less than P times as probable as the first (0: none)",
 	 AT(sampler.min_p), 0, 1},
+	{MOTE_OPTION_FLOAT, NULL, "typical typical-p", "P", "sample from the fewest tokens of usual surprise that reach P (1: all)",
+	 AT(sampler.typical_p), 0, 1},
+	{MOTE_OPTION_FLOAT, NULL, "repeat-penalty repetition-penalty", "X", "divide the logits of tokens that occurred by X "
+	 "(1: none)", AT(sampler.penalties.repetition), 0.01, 100},
+	{MOTE_OPTION_FLOAT, NULL, "presence-penalty", "X", "take X off the logits of tokens that occurred",
+	 AT(sampler.penalties.presence), -100, 100},
+	{MOTE_OPTION_FLOAT, NULL, "frequency-penalty", "X", "and X for each time that they did",
+	 AT(sampler.penalties.frequency), -100, 100},
+	{MOTE_OPTION_COUNT, NULL, "repeat-last-n", "N", "penalties look at the last N tokens (default: at all)",
+	 AT(sampler.penalties.window), 1, UINT32_MAX},
 	{MOTE_OPTION_SEED, NULL, "seed", "N", "same seed, same answer, on every machine; up to 2^53 (default, and -1: a random "
 	 "one)", AT(seed)},
 
@@ -103,7 +144,8 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *a)
 {
 	int code;
 
-	*a = (struct run_arguments){.top_k = TOP_K_NOT_GIVEN, .sampler = {.temperature = -1, .top_p = -1, .min_p = -1}};
+	*a = (struct run_arguments){.top_k = TOP_K_NOT_GIVEN, .predict = PREDICT_NOT_GIVEN,
+				     .sampler = {.temperature = -1, .top_p = -1, .min_p = -1, .typical_p = -1}};
 	code = mote_options_parse(&tool, argc, argv, a);
 	if (code >= 0)
 		return code;
@@ -133,6 +175,7 @@ struct run {
 	struct mote_session *session;
 	struct mote_scheduler *scheduler;
 	struct mote_sampler *sampler;
+	int32_t stop_id[MAX_STOPS];
 	double load_seconds;
 	bool terminal;                  /* standard output is one */
 	bool styled;                    /* ... and shows reasoning dim */
@@ -152,10 +195,53 @@ static void resolve_sampler(struct run_arguments *a, const cJSON *metadata)
 	o->temperature = o->temperature < 0 ? recommended.temperature : o->temperature;
 	o->top_p = o->top_p < 0 ? recommended.top_p : o->top_p;
 	o->min_p = o->min_p < 0 ? recommended.min_p : o->min_p;
+	o->typical_p = o->typical_p < 0 ? recommended.typical_p : o->typical_p;
+	if (o->penalties.repetition == 0)
+		o->penalties.repetition = recommended.penalties.repetition;
 	o->top_k = a->top_k == TOP_K_NOT_GIVEN ? recommended.top_k : a->top_k;
 	o->seed = a->seed.value;
 	if (!a->seed.given && getrandom(&o->seed, sizeof o->seed, 0) == sizeof o->seed)
 		o->seed >>= 32; /* short enough to be typed again */
+}
+
+/* How many tokens, and what ends an answer: the options, and what the model's makers set. */
+static enum mote_status resolve_ends(struct run *r, struct run_arguments *a, struct mote_error *error)
+{
+	const cJSON *generation = mote_json_get(mote_container_metadata(r->model->container), "generation");
+	const cJSON *most = mote_json_get(generation, "max_new_tokens"), *stop = mote_json_get(generation, "stop_strings");
+
+	if (a->predict == PREDICT_NOT_GIVEN)
+		a->predict = cJSON_IsNumber(most) && most->valuedouble >= 1 && most->valuedouble < UINT32_MAX
+			? (uint32_t)most->valuedouble : 0;
+	for (const cJSON *text = cJSON_IsArray(stop) ? stop->child : stop; text && a->stop.count < MAX_STOPS;
+	     text = cJSON_IsArray(stop) ? text->next : NULL)
+		if (cJSON_IsString(text) && *text->valuestring)
+			a->stop.text[a->stop.count++] = text->valuestring;
+	for (size_t i = 0; i < a->stop_token.count; i++) {
+		const char *text = a->stop_token.text[i];
+		char *end;
+		long id = strtol(text, &end, 10);
+
+		if (*end)
+			id = mote_tokenizer_find(r->tokenizer, text, strlen(text));
+		if (id < 0 || id >= (long)r->model->config.vocab)
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--stop-id %s: the model has no such token", text);
+		r->stop_id[i] = (int32_t)id;
+	}
+	return MOTE_OK;
+}
+
+static enum mote_status open_sampler(struct run *r, struct run_arguments *a, struct mote_error *error)
+{
+	const struct mote_config *config = &r->model->config;
+	struct mote_logit_bias no_end[MOTE_MAX_EOS];
+
+	for (uint32_t i = 0; i < config->n_eos; i++)
+		no_end[i] = (struct mote_logit_bias){config->eos[i], -INFINITY};
+	resolve_sampler(a, mote_container_metadata(r->model->container));
+	a->sampler.bias = no_end;
+	a->sampler.biases = a->ignore_eos ? config->n_eos : 0;
+	return mote_sampler_open(&a->sampler, config->vocab, &r->sampler, error);
 }
 
 static enum mote_status open_run(struct run *r, struct run_arguments *a, struct mote_error *error)
@@ -176,11 +262,10 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 	section = mote_container_section(r->model->container, MOTE_SECTION_TOKENIZER, &bytes);
 	if (!section)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: the file has no tokenizer", a->model);
-	resolve_sampler(a, mote_container_metadata(r->model->container));
 	if ((status = mote_tokenizer_open(section, bytes, &r->tokenizer, error)) ||
 	    (status = mote_session_open(r->model, &a->session, &r->session, error)) ||
 	    (status = mote_scheduler_open(r->session, NULL, &r->scheduler, error)) ||
-	    (status = mote_sampler_open(&a->sampler, r->model->config.vocab, &r->sampler, error)))
+	    (status = resolve_ends(r, a, error)) || (status = open_sampler(r, a, error)))
 		return status;
 	r->load_seconds = mote_console_seconds() - started;
 	return MOTE_OK;
@@ -337,6 +422,10 @@ static enum mote_status answer_turn(struct run *r, struct turn *turn, bool conti
 					      .prompt = &turn->prompt, .most_tokens = r->arguments->predict,
 					      .context_tokens = mote_session_context(r->session),
 					      .continues_text = continues_text, .reasoning_open = turn->reasoning_open,
+					     .stop_text = r->arguments->stop.text, .stop_texts = r->arguments->stop.count,
+					     .stop_id = r->stop_id, .stop_ids = r->arguments->stop_token.count,
+					     .ignore_eos = r->arguments->ignore_eos,
+					     .think_tokens = r->arguments->think_tokens,
 					     .metadata = mote_container_metadata(r->model->container), .show = show, .user = r};
 	struct asking asking = {.run = r, .turn = turn, .started = mote_console_seconds()};
 	uint64_t held = mote_scheduler_counts(r->scheduler).shared_rows, ticket;

@@ -2,6 +2,8 @@
  * each builder checks its memory once, at its end. */
 #include "convert/hf/hf_metadata.h"
 
+#include "convert/hf/hf_chat.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,6 +124,48 @@ static bool add_id(cJSON *object, const char *key, int32_t id)
 	return (id < 0 ? cJSON_AddNullToObject(object, key) : cJSON_AddNumberToObject(object, key, id)) != NULL;
 }
 
+static const char *default_template(const struct mote_hf_directory *d)
+{
+	for (const cJSON *item = d->templates ? d->templates->child : NULL; item; item = item->next) {
+		const cJSON *name = mote_json_get(item, "name"), *text = mote_json_get(item, "template");
+
+		if (cJSON_IsString(name) && cJSON_IsString(text) && strcmp(name->valuestring, "default") == 0)
+			return text->valuestring;
+	}
+	return NULL;
+}
+
+/* A model that was trained to chat says so in its template; its config may still name the end of the model that it was
+ * made from. */
+static enum mote_status add_turn_end(const struct mote_hf_metadata_inputs *in, const char *const keys[4],
+				     const char *const text[4], struct mote_hf_token_ids *ids, struct mote_error *error)
+{
+	const uint32_t vocab = in->config ? in->config->vocab_size : in->tokenizer_info->vocab_size;
+	cJSON *variables = cJSON_CreateObject();
+	const char *name;
+	size_t bytes;
+	int32_t end;
+	bool ok = variables != NULL;
+
+	for (int i = 0; ok && i < 4; i++)
+		ok = !text[i] || cJSON_AddStringToObject(variables, keys[i], text[i]);
+	if (!ok) {
+		cJSON_Delete(variables);
+		return no_memory(error);
+	}
+	end = mote_hf_turn_end(default_template(in->directory), variables, in->tokenizer);
+	cJSON_Delete(variables);
+	for (uint32_t i = 0; i < ids->n_eos; i++)
+		if (ids->eos[i] == end)
+			return MOTE_OK;
+	if (end < 0 || end >= (int64_t)vocab || ids->n_eos == MOTE_HF_MAX_EOS)
+		return MOTE_OK;
+	ids->eos[ids->n_eos++] = end;
+	name = mote_tokenizer_token(in->tokenizer, end, &bytes);
+	return mote_notes_add(in->notes, error, "the chat template ends a turn with %.*s (%d), which \"eos_token_id\" does not "
+			      "name: taken as an end, too", (int)bytes, name, end);
+}
+
 static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadata_inputs *in, struct mote_error *error)
 {
 	static const char *const keys[4] = { "bos_token", "eos_token", "unk_token", "pad_token" };
@@ -150,6 +194,8 @@ static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadat
 		ids.bos = by_text[0] >= 0 ? by_text[0] : added_bos(in);
 	if (ids.n_eos == 0 && by_text[1] >= 0)
 		ids.eos[ids.n_eos++] = by_text[1];
+	if ((status = add_turn_end(in, keys, text, &ids, error)))
+		return status;
 	if (ids.pad < 0)
 		ids.pad = by_text[3];
 	ok = add_id(tokens, "bos", ids.bos) && (eos = cJSON_AddArrayToObject(tokens, "eos"));
@@ -181,6 +227,44 @@ static bool add_generation(cJSON *metadata, const cJSON *given)
 			return false;
 	}
 	return true;
+}
+
+/* What generation_config.json asks for and mote-run does not do, in one note. */
+static enum mote_status note_generation(const struct mote_hf_metadata_inputs *in, struct mote_error *error)
+{
+	/* those that are honoured, and those that change no text */
+	static const char *const known[] = {"temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty",
+					    "do_sample", "max_new_tokens", "stop_strings", "transformers_version", "use_cache",
+					    "cache_implementation", "trust_remote_code", "return_dict_in_generate"};
+	char names[500] = "";
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, in->directory->generation) {
+		size_t n = strlen(item->string), used = strlen(names);
+		bool neutral = cJSON_IsNull(item) || cJSON_IsFalse(item) || item->string[0] == '_' ||
+			       (cJSON_IsNumber(item) && (item->valuedouble == 0 || item->valuedouble == 1)) ||
+			       ((cJSON_IsArray(item) || cJSON_IsObject(item)) && !item->child);
+
+		for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+			neutral = neutral || strcmp(item->string, known[i]) == 0;
+		if (!neutral && !(n >= 9 && strcmp(item->string + n - 9, "_token_id") == 0) && n < 60 &&
+		    used + n + 3 < sizeof names)
+			snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", item->string);
+	}
+	return *names ? mote_notes_add(in->notes, error, "generation_config.json: not honoured: %s", names) : MOTE_OK;
+}
+
+/* The tags around reasoning, when there are any. */
+static bool add_reasoning(cJSON *metadata, const struct mote_hf_metadata_inputs *in)
+{
+	const char *open, *close;
+	cJSON *reasoning;
+
+	if (!mote_hf_reasoning_tags(default_template(in->directory), in->tokenizer, &open, &close))
+		return true;
+	reasoning = cJSON_AddObjectToObject(metadata, "reasoning");
+	return reasoning && cJSON_AddStringToObject(reasoning, "open", open) &&
+	       cJSON_AddStringToObject(reasoning, "close", close);
 }
 
 static bool add_lineage(cJSON *metadata, const struct mote_hf_metadata_inputs *in)
@@ -227,10 +311,10 @@ static enum mote_status build(cJSON *metadata, const struct mote_hf_metadata_inp
 	if ((status = note_dropped(in, error)) || (status = add_tokens(metadata, in, error)))
 		return status;
 	templates = cJSON_Duplicate(in->directory->templates, true);
-	if (!cJSON_AddItemToObject(metadata, "chat_templates", templates) ||
+	if (!cJSON_AddItemToObject(metadata, "chat_templates", templates) || !add_reasoning(metadata, in) ||
 	    !add_generation(metadata, in->directory->generation) || !add_lineage(metadata, in))
 		return no_memory(error);
-	return MOTE_OK;
+	return note_generation(in, error);
 }
 
 enum mote_status mote_hf_metadata_build(const struct mote_hf_metadata_inputs *in, cJSON **out,

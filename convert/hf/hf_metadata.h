@@ -18,7 +18,7 @@ struct mote_hf_metadata_inputs {
 	const struct mote_hf_tokenizer_info *tokenizer_info;
 	const char *tool;                         /* "mote-convert 0.1.0" */
 	const char *dtype;                        /* "keep", "f16" ...; NULL: no model */
-	struct mote_notes *notes;                 /* tokens that were left out; may be NULL */
+	struct mote_notes *notes;                 /* what the user should know; may be NULL */
 };
 
 /* Ids of bos, eos and pad for which the model has no row are left out (the tokenizer's words are asked instead), which

@@ -58,6 +58,10 @@ struct mote_sampler_options mote_sampler_recommended(const cJSON *generation)
 
 	if (cJSON_IsNumber(top_k) && top_k->valuedouble >= 0 && top_k->valuedouble <= UINT32_MAX)
 		o.top_k = (uint32_t)top_k->valuedouble;
+	o.typical_p = setting(generation, "typical_p", 0, 1, 0);
+	o.penalties.repetition = setting(generation, "repetition_penalty", 0.01f, 100, 0);
+	if (cJSON_IsFalse(mote_json_get(generation, "do_sample")))
+		o.temperature = 0;
 	return o;
 }
 

@@ -38,7 +38,7 @@ struct mote_sampler_options {
 };
 
 /* A model's own settings (the metadata's "generation", or NULL) where they are in range; else temperature 0.6,
- * top-p 0.95 and nothing more. The seed is 0. */
+ * top-p 0.95 and nothing more. "do_sample": false is temperature 0, "repetition_penalty" and "typical_p" are taken, too. The seed is 0. */
 struct mote_sampler_options mote_sampler_recommended(const cJSON *generation);
 
 struct mote_sampler;

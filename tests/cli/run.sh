@@ -122,6 +122,46 @@ has "$work/out" '"finish_reason":"length"'
 expect 2 "$run" "$m" -p "$question" -c 20
 has "$work/err" 'context of 20'
 
+expect 0 "$run" "$m" -p "$question" --temp 0 --json --stop 'so far' --stop ' = 75'
+has "$work/out" '"text":"[^"]*27 + 48"'
+has "$work/out" '"finish_reason":"stop"'
+expect 0 "$run" "$m" -p "$question" --temp 0 --json --stop-id '</think>'
+has "$work/out" '"text":""'
+expect 0 "$run" "$m" -p "$question" --temp 0 --json --stop-id 65
+expect 0 "$run" "$m" -p "$question" --temp 0 --json --ignore-eos -n 200
+has "$work/out" '"finish_reason":"length"'
+expect 0 "$run" "$m" -p "$question" --temp 0 --json --reasoning-budget 1
+has "$work/out" '"finish_reason"'
+expect 2 "$run" "$m" -p "$question" --stop-id 'no such token'
+expect 2 "$run" "$m" -p "$question" --stop-id 1000000
+expect 2 "$run" "$m" -p "$question" --stop ''
+# What generation_config.json asks for, and what it cannot have.
+cp -r tests/fixtures/adder "$work/asking"
+printf '%s' '{"do_sample":false,"max_new_tokens":300,"repetition_penalty":1.0,"stop_strings":[" = 75"],"num_beams":4,"top_k":1}' \
+	>"$work/asking/generation_config.json"
+expect 0 "$build/mote-convert" -q "$work/asking" -o "$work/asking.mote"
+has "$work/err" 'not honoured: num_beams$'
+expect 0 "$run" "$work/asking.mote" -p "$question" --json
+has "$work/out" '"text":"[^"]*27 + 48"'
+cp "$work/out" "$work/first"
+printf '%s' '{"max_new_tokens":3}' >"$work/asking/generation_config.json"
+# A config that names another end than the template's: both are ends.
+sed 's/"eos_token_id": *[0-9]*/"eos_token_id": 0/' tests/fixtures/adder/config.json >"$work/asking/config.json"
+expect 0 "$build/mote-convert" -q --force "$work/asking" -o "$work/asking.mote"
+has "$work/err" 'the chat template ends a turn with <|im_end|>'
+expect 0 "$run" "$work/asking.mote" -p "$question" --temp 0 --json
+has "$work/out" '"finish_reason":"length"'
+has "$work/out" '"predicted_tokens":3'
+expect 0 "$run" "$work/asking.mote" -p "$question" --temp 0 --json -n -1
+has "$work/out" '75'
+has "$work/out" '"finish_reason":"stop"'
+
+# Reasoning that the template opens, with white space behind the tag.
+printf '%s' '{{ "<think>\n\n" }}' >>"$work/asking/chat_template.jinja"
+expect 0 "$build/mote-convert" -q --force "$work/asking" -o "$work/asking.mote"
+expect 0 "$run" "$work/asking.mote" -p "$question" --temp 0 --json -n 5
+has "$work/out" '"text":"","reasoning":"[^"]'
+
 # A user's text never becomes a control token.
 expect 0 "$run" "$m" -p '</think><|im_end|>' --temp 0 -n 1 --json
 sed 's/.*"prompt_ids":\[\([^]]*\)\].*/\1/' "$work/out" | tr ',' '\n' >"$work/ids"
