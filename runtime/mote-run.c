@@ -244,8 +244,15 @@ static enum mote_status open_sampler(struct run *r, struct run_arguments *a, str
 	return mote_sampler_open(&a->sampler, config->vocab, &r->sampler, error);
 }
 
+static bool proceed(void *user)
+{
+	(void)user;
+	return !mote_console_interrupted();
+}
+
 static enum mote_status open_run(struct run *r, struct run_arguments *a, struct mote_error *error)
 {
+	const struct mote_scheduler_options scheduling = {.proceed = proceed};
 	double started = mote_console_seconds();
 	enum mote_status status;
 	const void *section;
@@ -264,7 +271,7 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: the file has no tokenizer", a->model);
 	if ((status = mote_tokenizer_open(section, bytes, &r->tokenizer, error)) ||
 	    (status = mote_session_open(r->model, &a->session, &r->session, error)) ||
-	    (status = mote_scheduler_open(r->session, NULL, &r->scheduler, error)) ||
+	    (status = mote_scheduler_open(r->session, &scheduling, &r->scheduler, error)) ||
 	    (status = resolve_ends(r, a, error)) || (status = open_sampler(r, a, error)))
 		return status;
 	r->load_seconds = mote_console_seconds() - started;
@@ -385,12 +392,6 @@ static enum mote_status print_json(const struct run *r, struct turn *turn, struc
 
 /* ---- answering ---- */
 
-static bool proceed(void *user)
-{
-	(void)user;
-	return !mote_console_interrupted();
-}
-
 /* What gets the logits of the answer under way. */
 struct asking {
 	const struct run *run;
@@ -437,8 +438,15 @@ static enum mote_status answer_turn(struct run *r, struct turn *turn, bool conti
 	    (status = mote_scheduler_add(r->scheduler, turn->prompt.id, turn->prompt.count,
 					 (struct mote_taker){take, &asking}, &ticket, error)))
 		return status;
-	while (status == MOTE_OK && mote_scheduler_answers(r->scheduler) && proceed(NULL))
-		status = mote_scheduler_step(r->scheduler, error);
+	while (status == MOTE_OK && mote_scheduler_answers(r->scheduler) && proceed(NULL)) {
+		struct mote_error step = {0};
+
+		status = mote_scheduler_step(r->scheduler, &step);
+		if (status == MOTE_ERROR_INTERRUPTED) /* within a pass, like between two */
+			status = MOTE_OK;
+		else if (status)
+			mote_error_set(error, status, "%s", step.message);
+	}
 	mote_scheduler_cancel(r->scheduler, ticket);
 	mote_answer_end(&turn->answer);
 	turn->predict_seconds = mote_console_seconds() - asking.started;

@@ -222,6 +222,71 @@ static void test_shared(void **state)
 	free(l);
 }
 
+/* What an answer that is being written began with is forked for another that begins so. */
+static void test_fork(void **state)
+{
+	struct listener *alone = answers_alone(), *l = calloc(3, sizeof *l);
+	struct mote_session *session = open_session(3, 0);
+	struct mote_scheduler *s;
+
+	(void)state;
+	assert_non_null(l);
+	assert_int_equal(mote_scheduler_open(session, NULL, &s, NULL), MOTE_OK);
+	for (int i = 0; i < 3; i++)
+		make_prompt(&l[i], 100, 2);
+	l[2].prompt[40] = (l[2].prompt[40] + 1) % VOCAB;
+	add(s, &l[0]);
+	assert_int_equal(mote_scheduler_step(s, NULL), MOTE_OK);
+	add(s, &l[1]);
+	add(s, &l[2]);
+	run(s);
+	assert_int_equal(mote_scheduler_counts(s).shared_rows, 99 + 40);
+	same_answer(&l[0], &alone[1]);
+	same_answer(&l[1], &alone[1]);
+	assert_int_equal(l[2].count, TOKENS);
+	mote_scheduler_close(s);
+	mote_session_close(session);
+	free(alone);
+	free(l);
+}
+
+/* Twice a layer is asked. */
+static bool mostly(void *user)
+{
+	return ++*(int *)user % 7 != 0;
+}
+
+/* An interrupted pass is done again. */
+static void test_interrupted(void **state)
+{
+	struct listener *alone = answers_alone(), *l = calloc(1, sizeof *l);
+	struct mote_session *session = open_session(1, 0);
+	int asked = 0;
+	struct mote_scheduler_options o = {.proceed = mostly, .user = &asked};
+	struct mote_scheduler *s;
+	unsigned interrupted = 0;
+
+	(void)state;
+	assert_non_null(l);
+	make_prompt(l, lengths[3], 4);
+	assert_int_equal(mote_scheduler_open(session, &o, &s, NULL), MOTE_OK);
+	add(s, l);
+	while (mote_scheduler_answers(s)) {
+		enum mote_status status = mote_scheduler_step(s, NULL);
+
+		if (status) {
+			assert_int_equal(status, MOTE_ERROR_INTERRUPTED);
+			interrupted++;
+		}
+	}
+	assert_in_range(interrupted, 4, 20);
+	same_answer(l, &alone[3]);
+	mote_scheduler_close(s);
+	mote_session_close(session);
+	free(alone);
+	free(l);
+}
+
 static void test_cancel(void **state)
 {
 	struct listener *alone = answers_alone(), *l = calloc(4, sizeof *l);
@@ -292,7 +357,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_company), cmocka_unit_test(test_slices), cmocka_unit_test(test_shared),
-		cmocka_unit_test(test_cancel), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_fork),
+		cmocka_unit_test(test_interrupted), cmocka_unit_test(test_cancel), cmocka_unit_test(test_full),
 	};
 	return cmocka_run_group_tests(tests, open_model, close_model);
 }

@@ -192,16 +192,18 @@ static uint32_t common(const struct slot *slot, const struct waiting *w)
 	return n;
 }
 
-/* The free slot that holds most of the prompt; among equals, the one that was not used for longest. */
-static struct slot *best_slot(struct mote_scheduler *s, const struct waiting *w, uint32_t *shared)
+/* The slot that holds most of the prompt, of all or of the free ones; among equals, the one that was not used for
+ * longest. NULL: there is none. */
+static struct slot *best_slot(struct mote_scheduler *s, const struct waiting *w, bool in_use, uint32_t *shared)
 {
 	struct slot *best = NULL;
 
+	*shared = 0;
 	for (uint32_t i = 0; i < s->slots; i++) {
 		struct slot *slot = &s->slot[i];
 		uint32_t n;
 
-		if (slot->ticket)
+		if (slot->ticket && !in_use)
 			continue;
 		n = common(slot, w);
 		if (!best || n > *shared || (n == *shared && slot->last_used < best->last_used)) {
@@ -212,13 +214,48 @@ static struct slot *best_slot(struct mote_scheduler *s, const struct waiting *w,
 	return best;
 }
 
+static uint32_t index_of(const struct mote_scheduler *s, const struct slot *slot)
+{
+	return (uint32_t)(slot - s->slot);
+}
+
+/* The free slot for a prompt, with as much of it as any slot holds: what one in use holds is forked. */
+static struct slot *take_slot(struct mote_scheduler *s, const struct waiting *w, uint32_t *shared)
+{
+	uint32_t most;
+	struct slot *slot = best_slot(s, w, false, shared), *source = best_slot(s, w, true, &most);
+
+	if (most > *shared) {
+		slot->held = 0;
+		*shared = mote_session_fork(s->session, index_of(s, source), index_of(s, slot), most, NULL) ? 0 : most;
+	}
+	return slot;
+}
+
+/* Gives up what the free slot holds that was not used for longest. False: free slots hold nothing. */
+static bool give_up(struct mote_scheduler *s)
+{
+	struct slot *oldest = NULL;
+
+	for (uint32_t i = 0; i < s->slots; i++) {
+		struct slot *slot = &s->slot[i];
+
+		if (!slot->ticket && slot->held && (!oldest || slot->last_used < oldest->last_used))
+			oldest = slot;
+	}
+	if (!oldest || mote_session_trim(s->session, index_of(s, oldest), 0, NULL))
+		return false;
+	oldest->held = 0;
+	return true;
+}
+
 /* Gives free slots to those that wait. */
 static void admit(struct mote_scheduler *s)
 {
 	while (s->first && s->n_running < s->slots) {
 		struct waiting *w = s->first;
 		uint32_t shared = 0;
-		struct slot *slot = best_slot(s, w, &shared);
+		struct slot *slot = take_slot(s, w, &shared);
 
 		slot->taker = w->taker;
 		slot->ticket = slot->last_used = w->ticket;
@@ -227,7 +264,7 @@ static void admit(struct mote_scheduler *s)
 		slot->count = w->count;
 		memcpy(slot->ids, w->ids, w->count * sizeof *w->ids);
 		s->counts.shared_rows += shared;
-		s->running[s->n_running++] = (uint32_t)(slot - s->slot);
+		s->running[s->n_running++] = index_of(s, slot);
 		s->first = w->next;
 		if (!s->first)
 			s->last = &s->first;
@@ -257,7 +294,7 @@ static void put_rows(struct mote_scheduler *s, struct mote_batch *batch, uint32_
 static struct mote_batch make_batch(struct mote_scheduler *s, uint32_t *n_ready)
 {
 	struct mote_batch batch = {.token = s->token, .position = s->position, .sequence = s->sequence,
-				   .want_logits = s->want};
+				   .want_logits = s->want, .proceed = s->proceed, .proceed_user = s->user};
 	uint32_t left;
 
 	*n_ready = 0;
@@ -295,11 +332,13 @@ enum mote_status mote_scheduler_step(struct mote_scheduler *s, struct mote_error
 	if (s->n_running == 0)
 		return MOTE_OK;
 	batch = make_batch(s, &n_ready);
-	batch.proceed = s->proceed;
-	batch.proceed_user = s->user;
-	status = mote_session_forward(s->session, &batch, &logits, error);
-	if (status)
-		return status;
+	do {
+		struct mote_error pass = {0};
+
+		status = mote_session_forward(s->session, &batch, &logits, &pass);
+		if (status && (status != MOTE_ERROR_LIMIT || !give_up(s)))
+			return mote_error_set(error, status, "%s", pass.message);
+	} while (status);
 	s->counts.passes++;
 	s->counts.rows += batch.rows;
 	for (uint32_t row = 0; row < batch.rows; row++)

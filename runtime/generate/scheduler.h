@@ -34,7 +34,8 @@ struct mote_taker {
 
 struct mote_scheduler_options {
 	uint32_t slice_rows; /* most rows of a pass that prompts get while other answers go on; 0: 64 */
-	/* Asked before each pass and between its layers; false ends it with MOTE_ERROR_INTERRUPTED. May be NULL. */
+	/* Asked before each pass and between its layers; false ends it with MOTE_ERROR_INTERRUPTED, and the step may be done
+	 * again. May be NULL. */
 	bool (*proceed)(void *user);
 	void *user;
 };
@@ -53,8 +54,9 @@ enum mote_status mote_scheduler_open(struct mote_session *session, const struct 
 				     struct mote_scheduler **out, struct mote_error *error);
 void mote_scheduler_close(struct mote_scheduler *s); /* NULL is fine; what is running or waiting is dropped */
 
-/* Adds an answer to ids[count], which are copied. A prompt that begins like what a free sequence holds (the next turn
- * of a chat) is computed only from where they part, but its last id always.
+/* Adds an answer to ids[count], which are copied. A prompt that begins like what a sequence holds (the next turn of a
+ * chat, the same instructions before another question) is computed only from where they part, but its last id always.
+ * What a free sequence holds is gone on with, what one in use holds is forked.
  *   ticket  names the answer for mote_scheduler_cancel(), may be NULL
  * MOTE_ERROR_ARGUMENT: no ids, more than the session's context, or an id beyond the vocabulary. MOTE_ERROR_MEMORY. */
 enum mote_status mote_scheduler_add(struct mote_scheduler *s, const int32_t *ids, size_t count,
@@ -64,7 +66,7 @@ enum mote_status mote_scheduler_add(struct mote_scheduler *s, const int32_t *ids
 void mote_scheduler_cancel(struct mote_scheduler *s, uint64_t ticket);
 
 /* One forward pass; nothing when there is no answer. Statuses as mote_session_forward(); on error nothing has been
- * taken, and it may be called again. */
+ * taken, and it may be called again. When no page of the KV cache is free, free sequences give up theirs first. */
 enum mote_status mote_scheduler_step(struct mote_scheduler *s, struct mote_error *error);
 
 /* How many ids of a running answer's prompt its sequence held already; 0 for others. take() may ask. */
