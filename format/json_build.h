@@ -1,8 +1,8 @@
 /* Building JSON: every result is looked at, once, at the end.
  *
- * A builder remembers that memory ran out, wherever it did; what is added afterwards or below something that could not
- * be added is dropped. So nothing is checked in between, and mote_json_finish() gives the whole tree or an error, never a
- * tree with holes.
+ * A builder remembers that memory ran out, wherever it did; what is added afterwards or below something that could
+ * not be added is dropped. So nothing is checked in between, and mote_json_finish() gives the whole tree or an error,
+ * never a tree with holes.
  */
 #ifndef MOTE_FORMAT_JSON_BUILD_H
 #define MOTE_FORMAT_JSON_BUILD_H
@@ -30,6 +30,7 @@ void mote_json_add_text(struct mote_json_builder *b, cJSON *parent, const char *
 void mote_json_add_item(struct mote_json_builder *b, cJSON *parent, const char *key, cJSON *item);
 
 /* *json as it is, or MOTE_ERROR_MEMORY with *json freed and NULL. what names it in the message. */
-enum mote_status mote_json_finish(struct mote_json_builder *b, cJSON **json, const char *what, struct mote_error *error);
+enum mote_status mote_json_finish(struct mote_json_builder *b, cJSON **json, const char *what,
+				  struct mote_error *error);
 
 #endif

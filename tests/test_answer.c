@@ -13,6 +13,8 @@
 #include "runtime/generate/stop.h"
 #include "tests/tiny_tokenizer.h"
 
+#define BYTE_LEVEL "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
+
 enum { OPEN = 256, CLOSE = 257, END = 258, VOCAB = 259 };
 
 static struct tiny_tokenizer tiny;
@@ -26,8 +28,7 @@ static int open_tokenizer(void **state)
 		"{\"id\":258,\"content\":\"<end>\",\"special\":true}";
 
 	(void)state;
-	return tiny_open(&tiny, tiny_byte_level(&json, "", "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}",
-						added, ""), NULL)
+	return tiny_open(&tiny, tiny_byte_level(&json, "", BYTE_LEVEL, added, ""), NULL)
 		? 0 : (print_error("%s\n", tiny.error.message), 1);
 }
 
@@ -84,7 +85,8 @@ static void say_ids(struct mote_answer_options o, const int32_t *ids, size_t cou
 	assert_string_equal(answer->reasoning ? answer->reasoning : "", shown->text[MOTE_PART_REASONING]);
 }
 
-/* The same (what it would say while a closing tag is put in is lost: ?), with < for <think>, > for </think> and $ for <end>. */
+/* The same (what it would say while a closing tag is put in is lost: ?), with < for <think>, > for </think> and $ for
+ * <end>. */
 static void say(struct mote_answer_options o, const char *script, const char *text, const char *reasoning,
 		enum mote_finish finish)
 {
@@ -156,11 +158,11 @@ static void test_stops(void **state)
 	o.ignore_eos = true;
 	say(o, "a$b#", "ab#", "", MOTE_FINISH_STOP);
 	texts[1] = "";
-	assert_int_equal(mote_answer_open(&(struct mote_answer_options){.tokenizer = tiny.t, .stop_text = texts, .stop_texts = 3},
-					  &(struct mote_answer){0}, NULL), MOTE_ERROR_ARGUMENT);
+	o.tokenizer = tiny.t;
+	assert_int_equal(mote_answer_open(&o, &(struct mote_answer){0}, NULL), MOTE_ERROR_ARGUMENT);
 	texts[1] = "\xe2\x82";
-	assert_int_equal(mote_answer_open(&(struct mote_answer_options){.tokenizer = tiny.t, .stop_text = texts, .stop_texts = 3},
-					  &(struct mote_answer){0}, NULL), MOTE_ERROR_ARGUMENT);
+	o.tokenizer = tiny.t;
+	assert_int_equal(mote_answer_open(&o, &(struct mote_answer){0}, NULL), MOTE_ERROR_ARGUMENT);
 }
 
 /* Whatever the cut into pieces: the same text up to the same stop text, which a plain search finds. */

@@ -347,7 +347,8 @@ static void test_full(void **state)
 	add(s, l);
 	mote_scheduler_close(s); /* with one that waits */
 	mote_session_close(session);
-	assert_int_equal(mote_session_open(&model.model, &(struct mote_session_options){.sequences = 2}, &session, NULL), MOTE_OK);
+	assert_int_equal(mote_session_open(&model.model, &(struct mote_session_options){.sequences = 2}, &session, NULL),
+			 MOTE_OK);
 	assert_int_equal(mote_scheduler_open(session, NULL, &s, NULL), MOTE_ERROR_ARGUMENT); /* logits of one row only */
 	mote_session_close(session);
 	free(l);

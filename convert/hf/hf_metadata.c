@@ -162,8 +162,8 @@ static enum mote_status add_turn_end(const struct mote_hf_metadata_inputs *in, c
 		return MOTE_OK;
 	ids->eos[ids->n_eos++] = end;
 	name = mote_tokenizer_token(in->tokenizer, end, &bytes);
-	return mote_notes_add(in->notes, error, "the chat template ends a turn with %.*s (%d), which \"eos_token_id\" does not "
-			      "name: taken as an end, too", (int)bytes, name, end);
+	return mote_notes_add(in->notes, error, "the chat template ends a turn with %.*s (%d), which \"eos_token_id\" does "
+			      "not name: taken as an end, too", (int)bytes, name, end);
 }
 
 static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadata_inputs *in, struct mote_error *error)

@@ -1,9 +1,9 @@
 /* Splits generated tokens into reasoning and answer by the tags that a model puts around its reasoning: <think> and
  * </think>, [THINK] and [/THINK], whatever the metadata's "reasoning" names.
  *
- * Where a tag is a token of its own it is known by its id, and text which merely says "</think>" is no tag. Where it is
- * text, whoever reads the text finds it there (runtime/generate/answer.c). Only what is generated is looked at: a system
- * prompt may well spell out "<think>...</think>" (TRLM's does).
+ * Where a tag is a token of its own it is known by its id, and text which merely says "</think>" is no tag. Where it
+ * is text, whoever reads the text finds it there (runtime/generate/answer.c). Only what is generated is looked at: a
+ * system prompt may well spell out "<think>...</think>" (TRLM's does).
  */
 #ifndef MOTE_RUNTIME_REASONING_H
 #define MOTE_RUNTIME_REASONING_H
@@ -15,7 +15,8 @@
 #include "format/json.h"
 #include "runtime/tokenizer/tokenizer.h"
 
-/* open and close are NULL when the model has no tags, and borrowed from the metadata. An id is -1 when the tag is text. */
+/* open and close are NULL when the model has no tags, and borrowed from the metadata. An id is -1 when the tag is
+ * text. */
 struct mote_reasoning_tags {
 	const char *open, *close;
 	int32_t open_id, close_id;

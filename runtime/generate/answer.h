@@ -40,8 +40,9 @@ struct mote_answer_options {
 	void *user;
 };
 
-/* Zero-initialize; free with mote_answer_free(). Texts are NUL-terminated, or NULL when empty. A NUL that the model writes
- * is U+FFFD in them and in what is shown: JSON readers refuse it or end the text there, ours among them. The ids tell. */
+/* Zero-initialize; free with mote_answer_free(). Texts are NUL-terminated, or NULL when empty. A NUL that the model
+ * writes is U+FFFD in them and in what is shown: JSON readers refuse it or end the text there, ours among them. The
+ * ids tell. */
 struct mote_answer {
 	struct mote_ids ids;                   /* all that was sampled, markers and the end token included */
 	char *text, *reasoning;
@@ -72,8 +73,8 @@ void mote_answer_free(struct mote_answer *answer);
 enum mote_status mote_answer_generate(struct mote_scheduler *scheduler, const struct mote_answer_options *options,
 				      struct mote_answer *answer, struct mote_error *error);
 
-/* Adds text, reasoning, ids, prompt_ids and finish_reason to an object. White space at the end of the reasoning, which only
- * separates it from its closing tag, goes. */
+/* Adds text, reasoning, ids, prompt_ids and finish_reason to an object. White space at the end of the reasoning,
+ * which only separates it from its closing tag, goes. */
 void mote_answer_add_json(struct mote_json_builder *b, cJSON *object, struct mote_answer *answer,
 			  const struct mote_ids *prompt);
 

@@ -1,13 +1,13 @@
 /* Penalties: logits made smaller for tokens that have occurred, before a sampler looks at them.
  *
  * Repetition: Keskar and others, "CTRL" (2019), as transformers does it: the logit of a token that has occurred is
- * divided by the penalty where it is positive and multiplied where it is negative, however often it occurred. Presence
- * and frequency, as OpenAI's API defines them: presence is taken off once, frequency once for each occurrence. DRY ("don't
- * repeat yourself", as in llama.cpp): a token which would prolong a repeated sequence of n tokens, n >= dry_allowed, loses
- * dry_multiplier * dry_base^(n - dry_allowed).
+ * divided by the penalty where it is positive and multiplied where it is negative, however often it occurred.
+ * Presence and frequency, as OpenAI's API defines them: presence is taken off once, frequency once for each
+ * occurrence. DRY ("don't repeat yourself", as in llama.cpp): a token which would prolong a repeated sequence of n
+ * tokens, n >= dry_allowed, loses dry_multiplier * dry_base^(n - dry_allowed).
  *
- * All look at the prompt and at what was generated, the last `window` tokens of it. In this order: repetition, frequency
- * and presence, DRY.
+ * All look at the prompt and at what was generated, the last `window` tokens of it. In this order: repetition,
+ * frequency and presence, DRY.
  */
 #ifndef MOTE_RUNTIME_PENALTIES_H
 #define MOTE_RUNTIME_PENALTIES_H

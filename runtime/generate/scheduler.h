@@ -1,9 +1,9 @@
 /* Scheduler: any number of answers side by side over one session.
  *
- * Each answer grows in a sequence of its own. A forward pass reads the weights once for all of them: its batch holds the
- * next token of every answer that is being written, and a slice of the prompts that are not computed yet, so that a
- * long prompt does not make the others wait for all of it. Logits do not depend on the company, so each answer is bit
- * for bit what it would be alone.
+ * Each answer grows in a sequence of its own. A forward pass reads the weights once for all of them: its batch holds
+ * the next token of every answer that is being written, and a slice of the prompts that are not computed yet, so that
+ * a long prompt does not make the others wait for all of it. Logits do not depend on the company, so each answer is
+ * bit for bit what it would be alone.
  *
  * The scheduler knows nothing of sampling or text: whoever adds a prompt gets its logits and says which id is next.
  * Answers that find no free sequence wait and are taken in the order in which they came. One thread at a time.

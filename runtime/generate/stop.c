@@ -18,7 +18,8 @@ struct mote_stop {
 	size_t shown, used, room;
 };
 
-enum mote_status mote_stop_open(const char *const *texts, size_t count, struct mote_stop **out, struct mote_error *error)
+enum mote_status mote_stop_open(const char *const *texts, size_t count, struct mote_stop **out,
+			       struct mote_error *error)
 {
 	struct mote_stop *s;
 
@@ -74,8 +75,8 @@ static int match(const struct mote_stop *s, size_t at, bool *begins)
 	return found;
 }
 
-enum mote_status mote_stop_next(struct mote_stop *s, const char *piece, size_t piece_bytes, int *found, const char **text,
-				size_t *bytes, struct mote_error *error)
+enum mote_status mote_stop_next(struct mote_stop *s, const char *piece, size_t piece_bytes, int *found,
+				const char **text, size_t *bytes, struct mote_error *error)
 {
 	size_t at = 0;
 	bool begins = false;
