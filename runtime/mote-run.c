@@ -19,7 +19,7 @@
 #define BATCH_ROWS 512u
 #define MAX_PROMPT_BYTES ((size_t)64 << 20)
 #define TOP_K_NOT_GIVEN UINT32_MAX
-#define PREDICT_NOT_GIVEN UINT32_MAX
+#define PREDICT_NOT_GIVEN UINT32_MAX /* nobody wants exactly so many */
 #define MAX_STOPS 64
 
 /* ---- command line ---- */
@@ -87,7 +87,7 @@ static const struct mote_option options[] = {
 
 	{MOTE_OPTION_HEADING, .help = "Generation; the model's own settings are the defaults, else temperature 0.6, top-p 0.95"},
 	{MOTE_OPTION_COUNT, "n", "predict n-predict", "N", "at most N tokens (default, and -1: until the model ends or the "
-	 "context is full)", AT(predict), 1, PREDICT_NOT_GIVEN - 1, .minus_one = true},
+	 "context is full)", AT(predict), 1, UINT32_MAX, .minus_one = true},
 	{MOTE_OPTION_TAKE, NULL, "stop reverse-prompt", "TEXT", "end the answer before this text; may be given several times",
 	 AT(stop), .take = take_text},
 	{MOTE_OPTION_TAKE, NULL, "stop-id", "TOKEN", "end the answer with this token, an id or the token's text; may be given "
