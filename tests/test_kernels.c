@@ -90,11 +90,11 @@ static void test_multiply(const struct mote_kernels *list, uint32_t n, uint32_t 
 /* However a product is cut into pieces, and whatever its epilogue, the result is the same. */
 static void test_matmul(const struct mote_kernels *list, uint32_t n, uint32_t index)
 {
-	enum mote_epilogue epilogue = index % 3;
+	enum mote_epilogue epilogue = index % 4;
 	enum mote_type type = all_types[random_u32() % N_TYPES], up_type = all_types[random_u32() % N_TYPES];
 	uint32_t cols = random_between(1, 100), rows = random_between(1, 200), a_rows = random_between(1, 150);
 	struct mote_matrix w, up;
-	struct guarded w_data, up_data, y[2];
+	struct guarded w_data, up_data, y[2], bias = guarded_new(rows * 4, 4, true);
 	struct guarded_activations a = activations_new(a_rows, cols, true), out[2];
 	uint8_t codebook[16];
 	uint64_t bytes;
@@ -113,6 +113,7 @@ static void test_matmul(const struct mote_kernels *list, uint32_t n, uint32_t in
 	fill_matrix(&w, w_data.data, ORDINARY);
 	fill_matrix(&up, up_data.data, ORDINARY);
 	activations_fill(&list[0], &a.a, ORDINARY);
+	fill_floats(bias.data, rows, ORDINARY);
 	for (int i = 0; i < 2; i++) {
 		y[i] = guarded_new(((a_rows - 1) * stride + rows) * 4, 4, true);
 		out[i] = activations_new(a_rows, rows, true);
@@ -120,7 +121,9 @@ static void test_matmul(const struct mote_kernels *list, uint32_t n, uint32_t in
 	}
 	for (uint32_t t = 0; t < n; t++) {
 		struct mote_matmul job = { .w = &w, .up = &up, .x = &a.a, .epilogue = epilogue, .y = y[t > 0].data,
-					   .y_stride = stride, .out = &out[t > 0].a };
+					   .y_stride = stride, .out = &out[t > 0].a, .bias = index % 8 < 4 ? NULL : bias.data,
+					   .up_bias = index % 5 ? NULL : bias.data, .scale = index % 5 ? 0 : 0.3f,
+					   .cap = index % 3 ? 0 : 2.0f };
 		uint32_t step = random_between(1, w.panels / 2 + 1) * 2, row_step = random_between(1, a_rows);
 
 		memset(y[t > 0].data, 0x3c, y[0].bytes);
@@ -143,6 +146,7 @@ static void test_matmul(const struct mote_kernels *list, uint32_t n, uint32_t in
 	}
 	guarded_free(&w_data);
 	guarded_free(&up_data);
+	guarded_free(&bias);
 	activations_free(&a);
 	for (int i = 0; i < 2; i++) {
 		guarded_free(&y[i]);
@@ -213,7 +217,7 @@ struct vectors {
 	float *a, *b, *head, *cosine, *sine, scale;
 };
 
-enum vector_op { NORM, SWIGLU, SWIGLU_IN_PLACE, ADD, ROPE, ROPE_IN_PLACE, SOFTMAX, MERGE, VECTOR_OPS };
+enum vector_op { NORM, SWIGLU, SWIGLU_IN_PLACE, GEGLU, SOFTCAP, LAYER_NORM, ADD, ROPE, ROPE_IN_PLACE, SOFTMAX, MERGE, VECTOR_OPS };
 
 static void run_vector_op(const struct mote_kernels *k, enum vector_op op, const struct vectors *v, float *y,
 			  float *z, float extra[2])
@@ -230,6 +234,16 @@ static void run_vector_op(const struct mote_kernels *k, enum vector_op op, const
 	case SWIGLU_IN_PLACE:
 		memcpy(y, v->a, v->n * 4);
 		k->swiglu(y, v->b, v->n, y);
+		break;
+	case GEGLU:
+		k->geglu(v->a, v->b, v->n, y);
+		break;
+	case SOFTCAP:
+		memcpy(y, v->a, v->n * 4);
+		k->softcap(y, v->n, v->scale / 50.0f, 50.0f);
+		break;
+	case LAYER_NORM:
+		mote_layer_norm(v->a, v->b, v->a, v->n, 1e-5f, y);
 		break;
 	case ADD:
 		memcpy(y, v->a, v->n * 4);
@@ -255,6 +269,35 @@ static void run_vector_op(const struct mote_kernels *k, enum vector_op op, const
 		break;
 	default:
 		break;
+	}
+}
+
+/* What the formulas of rounded operations come to, in double precision. */
+static void check_vectors(const struct mote_kernels *k, const struct vectors *v, float *y)
+{
+	double sum = 0, squares = 0;
+
+	k->geglu(v->a, v->b, v->n, y);
+	for (uint32_t i = 0; i < v->n; i++) {
+		double g = v->a[i], want = 0.5 * g * (1 + tanh(0.7978845608028654 * (g + 0.044715 * g * g * g))) * v->b[i];
+
+		check(fabs(want - (double)y[i]) <= 1e-6 * (1 + fabs(g * v->b[i])), k->name, "geglu differs from double precision");
+	}
+	memcpy(y, v->a, v->n * 4);
+	k->softcap(y, v->n, v->scale / 50.0f, 50.0f);
+	for (uint32_t i = 0; i < v->n; i++)
+		check(fabs(50 * tanh((double)v->a[i] * v->scale / 50) - (double)y[i]) <= 3e-5, k->name,
+		      "softcap differs from double precision");
+	mote_layer_norm(v->a, v->b, v->b, v->n, 1e-5f, y);
+	for (uint32_t i = 0; i < v->n; i++)
+		sum += (double)v->a[i] / v->n;
+	for (uint32_t i = 0; i < v->n; i++)
+		squares += ((double)v->a[i] - sum) * ((double)v->a[i] - sum) / v->n;
+	for (uint32_t i = 0; i < v->n; i++) {
+		double d = ((double)v->a[i] - sum) / sqrt(squares + 1e-5);
+
+		check(fabs(d * v->b[i] + v->b[i] - (double)y[i]) <= 1e-4 * (1 + fabs(d * v->b[i])), k->name,
+		      "layer norm differs from double precision");
 	}
 }
 
@@ -291,7 +334,8 @@ static void test_vectors(const struct mote_kernels *list, uint32_t n, uint32_t i
 	}
 	for (enum vector_op op = 0; op < VECTOR_OPS; op++)
 		for (uint32_t t = 0; t < n; t++) {
-			static const char *const names[] = { "norm", "swiglu", "swiglu in place", "add", "rope",
+			static const char *const names[] = { "norm", "swiglu", "swiglu in place", "geglu", "softcap",
+							     "layer norm", "add", "rope",
 							     "rope in place", "softmax", "merge" };
 			static float extra[2][2];
 			int i = t > 0;
@@ -309,6 +353,9 @@ static void test_vectors(const struct mote_kernels *list, uint32_t n, uint32_t i
 			check(memcmp(z[0].data, z[1].data, z[0].bytes) == 0, list[t].name, names[op]);
 			check(memcmp(extra[0], extra[1], sizeof extra[0]) == 0, list[t].name, names[op]);
 		}
+	if (kind == ORDINARY)
+		for (uint32_t t = 0; t < n; t++)
+			check_vectors(&list[t], &v, y[0].data);
 	guarded_free(&a);
 	guarded_free(&b);
 	guarded_free(&head);
@@ -331,25 +378,28 @@ struct attention_case {
 };
 
 /* Softmax attention of one query row in double precision; q8 is compared as far as its rounding allows. */
-static void check_attention(const struct attention_case *c, const float *query, uint32_t position, float scale,
-			    const float *got)
+static void check_attention(const struct attention_case *c, const float *query, uint32_t position,
+			    const struct mote_attention *a, const float *got)
 {
+	uint32_t from = a->window && position >= a->window ? position + 1 - a->window : 0;
 	double *p = malloc((position + 1) * sizeof *p), max = -INFINITY, sum = 0;
 	double tolerance = c->k_type == MOTE_Q8 || c->v_type == MOTE_Q8 ? 0.1 :
 			   c->k_type == MOTE_F16 || c->v_type == MOTE_F16 ? 5e-3 : 1e-4;
 
-	for (uint32_t i = 0; i <= position; i++) {
+	for (uint32_t i = from; i <= position; i++) {
 		p[i] = 0;
 		for (uint32_t d = 0; d < c->head_dim; d++)
 			p[i] += (double)query[d] * c->k[i * c->head_dim + d];
-		p[i] *= scale;
+		p[i] *= a->scale;
+		if (a->cap > 0)
+			p[i] = (double)a->cap * tanh(p[i] / a->cap);
 		max = p[i] > max ? p[i] : max;
 	}
-	for (uint32_t i = 0; i <= position; i++)
+	for (uint32_t i = from; i <= position; i++)
 		sum += p[i] = exp(p[i] - max);
 	for (uint32_t d = 0; d < c->head_dim; d++) {
 		double o = 0;
-		for (uint32_t i = 0; i <= position; i++)
+		for (uint32_t i = from; i <= position; i++)
 			o += p[i] / sum * c->v[i * c->head_dim + d];
 		check(fabs(o - (double)got[d]) <= tolerance, "scalar", "attention differs from double precision");
 	}
@@ -374,7 +424,8 @@ static void run_attention(const struct mote_kernels *k, const struct mote_attent
 		block.position += r;
 		n = block.rows * a->group;
 		mote_attention_clear(states, n, dim);
-		for (uint32_t s = 0; s < mote_attention_segments(block.position + block.rows - 1); s++) {
+		for (uint32_t s = mote_attention_first_segment(block.position, a->window);
+		     s < mote_attention_segments(block.position + block.rows - 1); s++) {
 			mote_attention_segment(k, &block, s, part.data);
 			mote_attention_merge(k, states, part.data, n, dim);
 		}
@@ -398,9 +449,10 @@ static void test_attention(const struct mote_kernels *list, uint32_t n, uint32_t
 	uint32_t rows = random_between(1, c.positions < 40 ? c.positions : 40), first = c.positions - rows;
 	struct guarded_activations q = activations_new(rows * c.group, c.head_dim, true);
 	size_t bytes = mote_kv_bytes(c.k_type, c.v_type, c.head_dim, c.positions), total = rows * c.group * c.head_dim;
-	float *out[2] = { malloc(total * 4), malloc(total * 4) }, scale = 0.3f;
+	float *out[2] = { malloc(total * 4), malloc(total * 4) };
 	struct mote_attention a = { .kv = &c.kv, .q = &q.a, .rows = rows, .group = c.group, .position = first,
-				    .scale = scale };
+				    .scale = 0.3f, .window = index % 5 == 0 ? random_between(1, c.positions + 9) : 0,
+				    .cap = index % 7 == 0 ? 2.0f : 0 };
 	uint8_t *reference_cache = malloc(bytes);
 
 	snprintf(shape, sizeof shape, "case %u: keys %s, values %s, %u positions of %u, %u rows of %u heads", index,
@@ -428,8 +480,8 @@ static void test_attention(const struct mote_kernels *list, uint32_t n, uint32_t
 		run_attention(&list[t], &a, t == 0 ? 1 : random_between(1, rows), out[t > 0]);
 		if (t == 0) {
 			digest_add(out[0], total * 4);
-			check_attention(&c, q.a.x, first, scale, out[0]);
-			check_attention(&c, q.a.x + (rows * c.group - 1) * q.a.stride, c.positions - 1, scale,
+			check_attention(&c, q.a.x, first, &a, out[0]);
+			check_attention(&c, q.a.x + (rows * c.group - 1) * q.a.stride, c.positions - 1, &a,
 					out[0] + (rows * c.group - 1) * c.head_dim);
 		} else {
 			check(memcmp(out[0], out[1], total * 4) == 0, list[t].name, "attention differs");

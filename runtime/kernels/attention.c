@@ -16,6 +16,11 @@ enum { BLOCK_ROWS = 24, SEGMENT_BLOCKS = MOTE_SEGMENT_POSITIONS / 32 };
  * meanwhile, some lines between one step of the arithmetic and the next, as more at once would be waited for. */
 enum { FEW_ROWS = 8, STEP_POSITIONS = 32 };
 
+uint32_t mote_attention_first_segment(uint32_t position, uint32_t window)
+{
+	return window == 0 || position < window ? 0 : (position + 1 - window) / MOTE_SEGMENT_POSITIONS;
+}
+
 uint32_t mote_attention_segments(uint32_t position)
 {
 	return position / MOTE_SEGMENT_POSITIONS + 1;
@@ -38,6 +43,7 @@ struct segment {
 	const struct mote_kv *kv;
 	uint32_t begin, last;        /* positions that any row sees */
 	uint32_t end[BLOCK_ROWS];    /* each row's; ascending */
+	uint32_t from[BLOCK_ROWS];   /* where each row's window begins, at most at its end; ascending */
 	uint32_t first, n;           /* query rows */
 	float *s;                    /* [n][MOTE_SEGMENT_POSITIONS]: scores, then weights */
 	float *part;
@@ -125,6 +131,40 @@ static void mix_floats(struct segment *g)
 			    MOTE_SEGMENT_POSITIONS, 1, g->part + r * g->stride + MOTE_PART_VALUES, g->stride);
 }
 
+/* Which positions of the segment each row sees. */
+static void find_ends(struct segment *g)
+{
+	for (uint32_t r = 0; r < g->n; r++) {
+		uint32_t own = g->a->position + (g->first + r) / g->a->group + 1, from = g->begin;
+
+		g->end[r] = own < g->begin ? g->begin : min_u32(own, g->begin + MOTE_SEGMENT_POSITIONS);
+		if (g->a->window && own > g->a->window && own - g->a->window > from)
+			from = own - g->a->window;
+		g->from[r] = min_u32(from, g->end[r]);
+	}
+	g->last = g->end[g->n - 1];
+}
+
+/* Scores of row r to weights. A position before the window has the score of minus infinity, and so the weight of
+ * exactly zero, which adds nothing where sums begin with +0; it is before all others that count. */
+static void weigh(struct segment *g, uint32_t r)
+{
+	float *s = g->s + (size_t)r * MOTE_SEGMENT_POSITIONS, *part = g->part + r * g->stride, scale = g->a->scale;
+	uint32_t n = g->end[r] - g->begin, hidden = g->from[r] - g->begin;
+
+	if (hidden == n) { /* the part stays empty */
+		memset(s, 0, n * sizeof *s);
+		return;
+	}
+	if (g->a->cap > 0) {
+		g->k->softcap(s, n, scale / g->a->cap, g->a->cap);
+		scale = 1;
+	}
+	for (uint32_t i = 0; i < hidden; i++)
+		s[i] = -__builtin_inff();
+	part[1] = g->k->softmax(s, n, scale, part);
+}
+
 /* Query rows [first, first + n) of a, n <= BLOCK_ROWS; positions from begin. */
 static void segment_block(const struct mote_kernels *k, const struct mote_attention *a, uint32_t begin,
 			  uint32_t first, uint32_t n, float *part)
@@ -135,23 +175,17 @@ static void segment_block(const struct mote_kernels *k, const struct mote_attent
 	const uint32_t scans = MOTE_SEGMENT_POSITIONS / STEP_POSITIONS;
 	uint32_t steps = scans + n + (g.kv->v_type == MOTE_Q8 ? n + g.kv->v_quants.panels : scans);
 
-	for (uint32_t r = 0; r < n; r++) {
-		uint32_t own = a->position + (first + r) / a->group + 1;
-		g.end[r] = own < begin ? begin : min_u32(own, begin + MOTE_SEGMENT_POSITIONS);
-	}
-	g.last = g.end[n - 1];
+	find_ends(&g);
 	for (uint32_t r = 0; r < n; r++)
 		memset(part + r * g.stride, 0, MOTE_PART_VALUES * sizeof *part);
-	if (g.last == begin)
+	if (g.from[0] == begin + MOTE_SEGMENT_POSITIONS || g.last == begin)
 		return;
 	if (n <= FEW_ROWS && a->kv->next)
 		g.fetch_bytes = (a->kv->next_bytes / steps + 63) / 64 * 64;
 	score(&g);
 	for (uint32_t r = 0; r < n; r++) {
 		fetch(&g);
-		if (g.end[r] > begin)
-			part[r * g.stride + 1] = k->softmax(s + (size_t)r * MOTE_SEGMENT_POSITIONS, g.end[r] - begin, a->scale,
-							    &part[r * g.stride]);
+		weigh(&g, r);
 	}
 	if (g.kv->v_type == MOTE_Q8)
 		mix_quants(&g);

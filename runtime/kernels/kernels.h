@@ -15,7 +15,7 @@
  *
  * The one thing left open is the sign and payload of a NaN.
  *
- * A new ISA needs: multiply for each type, quantize, norm, rope, swiglu, add, softmax, mix for each float V type,
+ * A new ISA needs: multiply for each type, quantize, norm, rope, swiglu, geglu, softcap, add, softmax, mix for each float V type,
  * merge; any of them may be left to the table below. matmul.c and attention.c drive them and are shared.
  *
  * No function here can fail or allocates; all are thread-safe on disjoint outputs. None reads or writes
@@ -124,6 +124,13 @@ struct mote_kernels {
 	/* y[i] = (gate[i] / (1 + exp(-gate[i]))) * up[i]; y may be gate or up. */
 	void (*swiglu)(const float *gate, const float *up, uint32_t n, float *y);
 
+	/* y[i] = (gate[i] / (1 + exp(-t))) * up[i], t = gate[i] * fma(gate[i] * gate[i], c * 0.044715, c),
+	 * c = 2 sqrt(2 / pi): GELU by its tanh approximation, as tanh(u) = 2 / (1 + exp(-2u)) - 1; y may be gate or up. */
+	void (*geglu)(const float *gate, const float *up, uint32_t n, float *y);
+
+	/* y[i] = cap * tanh(u), u = y[i] * scale, t = exp(-2 |u|), tanh(u) = (1 - t) / (1 + t) with the sign of u. */
+	void (*softcap)(float *y, uint32_t n, float scale, float cap);
+
 	/* y[i] = y[i] + x[i] */
 	void (*add)(float *y, const float *x, uint32_t n);
 
@@ -148,21 +155,25 @@ struct mote_kernels {
 enum mote_epilogue {
 	MOTE_STORE,  /* y = W x */
 	MOTE_ADD,    /* y += W x */
-	MOTE_SWIGLU  /* out = silu(W x) * (up x), quantized at once when out has q, and kept in out->x when it has x */
+	MOTE_SWIGLU, /* out = silu(W x) * (up x), quantized at once when out has q, and kept in out->x when it has x */
+	MOTE_GEGLU   /* the same with gelu */
 };
 
 struct mote_matmul {
-	const struct mote_matrix *w;      /* [rows][cols]; the gate for MOTE_SWIGLU */
-	const struct mote_matrix *up;     /* MOTE_SWIGLU: like w in shape, any type */
+	const struct mote_matrix *w;      /* [rows][cols]; the gate for MOTE_SWIGLU and MOTE_GEGLU */
+	const struct mote_matrix *up;     /* those two: like w in shape, any type */
+	const float *bias, *up_bias;      /* [rows] added to W x and to up x; or NULL */
 	const struct mote_activations *x; /* cols == w->cols; has what the types of w and up need */
 	enum mote_epilogue epilogue;
 	float *y;                         /* MOTE_STORE, MOTE_ADD: [n][y_stride], exactly w->rows a row are written */
 	size_t y_stride;
-	struct mote_activations *out;     /* MOTE_SWIGLU: cols == w->rows */
+	struct mote_activations *out;     /* MOTE_SWIGLU, MOTE_GEGLU: cols == w->rows */
+	float scale;                      /* MOTE_STORE, MOTE_ADD: multiplies W x + bias; 0 for none */
+	float cap;                        /* MOTE_STORE: soft cap of that, see softcap(); 0 for none */
 };
 
 /* The piece of the product with panels [panel_begin, panel_end) and rows of x [row_begin, row_end).
- * MOTE_SWIGLU: panel_begin is even, and panel_end is even or the last. Pieces that do not overlap may run
+ * MOTE_SWIGLU, MOTE_GEGLU: panel_begin is even, and panel_end is even or the last. Pieces that do not overlap may run
  * at once; the result does not depend on how the work is cut. */
 void mote_matmul_run(const struct mote_kernels *k, const struct mote_matmul *job, uint32_t panel_begin,
 		     uint32_t panel_end, uint32_t row_begin, uint32_t row_end);
@@ -170,6 +181,14 @@ void mote_matmul_run(const struct mote_kernels *k, const struct mote_matmul *job
 /* Quantizes rows [begin, end) of a->x into a->q, scale, bias. Nothing when a->q is NULL. */
 void mote_activations_quantize(const struct mote_kernels *k, struct mote_activations *a, uint32_t begin,
 			       uint32_t end);
+
+/* ---- vector.c: rare enough to be the same code for every table ---- */
+
+/* y[i] = (d[i] * r) * weight[i] + bias[i], d[i] = x[i] - sum x / n, r = 1 / sqrt(sum d * d / n + eps); lane sums, each
+ * * and + rounded. y may be x. */
+void mote_layer_norm(const float *x, const float *weight, const float *bias, uint32_t n, float eps, float *y);
+/* y[i] = y[i] * scale */
+void mote_vector_scale(float *y, uint32_t n, float scale);
 
 /* ---- attention.c ---- */
 
@@ -186,16 +205,20 @@ struct mote_attention {
 	uint32_t rows;                    /* batch rows */
 	uint32_t group;
 	uint32_t position;                /* of the first batch row */
-	float scale;                      /* 1 / sqrt(head_dim) */
+	uint32_t window;                  /* positions that a row sees, its own included; 0: all */
+	float scale;                      /* above 0; as a rule 1 / sqrt(head_dim) */
+	float cap;                        /* soft cap of the scaled scores; 0 for none */
 };
 
-/* Segments that a row at this position needs. */
+/* The first segment that a row at this position needs, when it sees so many positions (0: all). */
+uint32_t mote_attention_first_segment(uint32_t position, uint32_t window);
+/* The segment behind the last one that it needs. */
 uint32_t mote_attention_segments(uint32_t position);
 /* Floats of one query row's part: maximum, sum, 14 unused, then the weighted values; a multiple of 16. */
 size_t mote_attention_part_floats(uint32_t head_dim);
 
 /* Computes one segment for all rows * group query rows into part[rows*group][part_floats], 64-byte aligned.
- * A row that lies wholly before the segment gets an empty part. */
+ * A row that lies wholly before the segment, or whose window does, gets an empty part. */
 void mote_attention_segment(const struct mote_kernels *k, const struct mote_attention *a, uint32_t segment,
 			    float *part);
 /* Makes n parts empty: the state before the first merge. */

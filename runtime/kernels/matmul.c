@@ -15,11 +15,20 @@ static void multiply(const struct mote_kernels *k, const struct mote_matrix *w, 
 	k->multiply[w->type](w, panel, n_panels, x, row, n_rows, out, out_stride);
 }
 
-/* SiLU(gate) * up of one tile row into out's row r from column `col` on. */
-static void finish_swiglu(const struct mote_kernels *k, const struct mote_activations *out, size_t r, uint32_t col,
-			  uint32_t n, float *gate, const float *up)
+/* act(gate) * up of one tile row into out's row r from column `col` on. */
+static void finish_gated(const struct mote_kernels *k, const struct mote_matmul *job, size_t r, uint32_t col, uint32_t n,
+			 float *gate, float *up)
 {
-	k->swiglu(gate, up, n, gate);
+	const struct mote_activations *out = job->out;
+
+	if (job->bias)
+		k->add(gate, job->bias + col, n);
+	if (job->up_bias)
+		k->add(up, job->up_bias + col, n);
+	if (job->epilogue == MOTE_SWIGLU)
+		k->swiglu(gate, up, n, gate);
+	else
+		k->geglu(gate, up, n, gate);
 	if (out->x)
 		memcpy(out->x + r * out->stride + col, gate, n * sizeof *gate);
 	if (out->q) {
@@ -28,27 +37,44 @@ static void finish_swiglu(const struct mote_kernels *k, const struct mote_activa
 	}
 }
 
+/* Bias, scale and cap of one row's n results. */
+static void finish_product(const struct mote_kernels *k, const struct mote_matmul *job, uint32_t col, uint32_t n, float *y)
+{
+	if (job->bias)
+		k->add(y, job->bias + col, n);
+	if (job->cap > 0)
+		k->softcap(y, n, (job->scale > 0 ? job->scale : 1.0f) / job->cap, job->cap);
+	else if (job->scale > 0)
+		mote_vector_scale(y, n, job->scale);
+}
+
 static void run_tile(const struct mote_kernels *k, const struct mote_matmul *job, uint32_t panel,
 		     uint32_t n_panels, uint32_t row, uint32_t n_rows)
 {
 	_Alignas(64) float tile[TILE_FLOATS], up[TILE_FLOATS];
 	const struct mote_matrix *w = job->w;
+	bool gated = job->epilogue == MOTE_SWIGLU || job->epilogue == MOTE_GEGLU;
 	uint32_t col = panel * MOTE_PANEL_ROWS, width = n_panels * MOTE_PANEL_ROWS;
 	uint32_t n = w->rows - col < width ? w->rows - col : width;
 
 	if (job->epilogue == MOTE_STORE && n == width) {
-		multiply(k, w, panel, n_panels, job->x, row, n_rows, job->y + row * job->y_stride + col,
-			 job->y_stride);
+		float *y = job->y + row * job->y_stride + col;
+
+		multiply(k, w, panel, n_panels, job->x, row, n_rows, y, job->y_stride);
+		for (size_t r = 0; r < n_rows; r++)
+			finish_product(k, job, col, n, y + r * job->y_stride);
 		return;
 	}
 	multiply(k, w, panel, n_panels, job->x, row, n_rows, tile, width);
-	if (job->epilogue == MOTE_SWIGLU)
+	if (gated)
 		multiply(k, job->up, panel, n_panels, job->x, row, n_rows, up, width);
 	for (size_t r = 0; r < n_rows; r++) {
-		if (job->epilogue == MOTE_SWIGLU) {
-			finish_swiglu(k, job->out, row + r, col, n, tile + r * width, up + r * width);
+		if (gated) {
+			finish_gated(k, job, row + r, col, n, tile + r * width, up + r * width);
 		} else {
 			float *y = job->y + (row + r) * job->y_stride + col;
+
+			finish_product(k, job, col, n, tile + r * width);
 			if (job->epilogue == MOTE_ADD)
 				k->add(y, tile + r * width, n);
 			else

@@ -166,6 +166,27 @@ static void swiglu(const float *gate, const float *up, uint32_t n, float *y)
 		y[i] = (gate[i] / (1.0f + mote_exact_expf(-gate[i]))) * up[i];
 }
 
+static void geglu(const float *gate, const float *up, uint32_t n, float *y)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		float g = gate[i], t = g * mote_exact_fmaf(g * g, MOTE_GELU_CUBIC, MOTE_GELU_LINEAR);
+
+		y[i] = (g / (1.0f + mote_exact_expf(-t))) * up[i];
+	}
+}
+
+static void softcap(float *y, uint32_t n, float scale, float cap)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		float u = y[i] * scale;
+		uint32_t sign = mote_f32_bits(u) & 0x80000000u;
+		float t = mote_exact_expf(-2.0f * mote_f32_from_bits(mote_f32_bits(u) ^ sign));
+		float tanh = (1.0f - t) / (1.0f + t);
+
+		y[i] = cap * mote_f32_from_bits(mote_f32_bits(tanh) | sign);
+	}
+}
+
 static void add(float *y, const float *x, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
@@ -322,6 +343,8 @@ void mote_kernels_init_scalar(struct mote_kernels *k)
 	k->norm = norm;
 	k->rope = rope;
 	k->swiglu = swiglu;
+	k->geglu = geglu;
+	k->softcap = softcap;
 	k->add = add;
 	k->softmax = softmax;
 	k->merge = merge;

@@ -10,6 +10,10 @@
 /* Where the values begin in a part of attention: 64-byte aligned, after maximum and sum. */
 #define MOTE_PART_VALUES 16u
 
+/* geglu(): c and c * 0.044715, c = 2 sqrt(2 / pi). */
+#define MOTE_GELU_LINEAR 0x1.988454p+0f
+#define MOTE_GELU_CUBIC 0x1.2444f2p-4f
+
 /* How far to the right the activations' bias (for quants + 128) is shifted to be that of quants + 32 and + 16: exact,
  * as it is a multiple of 128. */
 static inline uint8_t mote_bias_shift(enum mote_type type)

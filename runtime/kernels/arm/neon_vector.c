@@ -165,6 +165,32 @@ static void swiglu(const float *gate, const float *up, uint32_t n, float *y)
 	}
 }
 
+static void geglu(const float *gate, const float *up, uint32_t n, float *y)
+{
+	const float32x4_t one = vdupq_n_f32(1.0f), linear = vdupq_n_f32(MOTE_GELU_LINEAR);
+	const float32x4_t cubic = vdupq_n_f32(MOTE_GELU_CUBIC);
+
+	for (uint32_t i = 0; i < n; i += 4) {
+		float32x4_t g = load_part(gate + i, n - i), u = load_part(up + i, n - i);
+		float32x4_t t = vmulq_f32(g, vfmaq_f32(linear, vmulq_f32(g, g), cubic));
+		g = vdivq_f32(g, vaddq_f32(one, exp_f32(vnegq_f32(t))));
+		store_part(y + i, n - i, vmulq_f32(g, u));
+	}
+}
+
+static void softcap(float *y, uint32_t n, float scale, float cap)
+{
+	const float32x4_t one = vdupq_n_f32(1.0f);
+	const uint32x4_t minus = vdupq_n_u32(0x80000000u);
+
+	for (uint32_t i = 0; i < n; i += 4) {
+		float32x4_t u = vmulq_n_f32(load_part(y + i, n - i), scale);
+		float32x4_t t = exp_f32(vmulq_n_f32(vabsq_f32(u), -2.0f));
+		t = vdivq_f32(vsubq_f32(one, t), vaddq_f32(one, t));
+		store_part(y + i, n - i, vmulq_n_f32(vbslq_f32(minus, u, t), cap));
+	}
+}
+
 static void add(float *y, const float *x, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i += 4)
@@ -295,6 +321,8 @@ void mote_kernels_init_neon_vector(struct mote_kernels *k)
 	k->norm = norm;
 	k->rope = rope;
 	k->swiglu = swiglu;
+	k->geglu = geglu;
+	k->softcap = softcap;
 	k->add = add;
 	k->softmax = softmax;
 	k->merge = merge;

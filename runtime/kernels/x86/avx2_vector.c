@@ -175,6 +175,33 @@ TARGET static void swiglu(const float *gate, const float *up, uint32_t n, float 
 	}
 }
 
+TARGET static void geglu(const float *gate, const float *up, uint32_t n, float *y)
+{
+	const __m256 one = _mm256_set1_ps(1.0f), linear = _mm256_set1_ps(MOTE_GELU_LINEAR);
+	const __m256 cubic = _mm256_set1_ps(MOTE_GELU_CUBIC);
+
+	for (uint32_t i = 0; i < n; i += 8) {
+		__m256 g = load_part(gate + i, n - i), u = load_part(up + i, n - i);
+		__m256 t = _mm256_mul_ps(g, _mm256_fmadd_ps(_mm256_mul_ps(g, g), cubic, linear));
+		__m256 minus = _mm256_xor_ps(t, _mm256_set1_ps(-0.0f));
+		g = _mm256_div_ps(g, _mm256_add_ps(one, exp_ps(minus)));
+		store_part(y + i, n - i, _mm256_mul_ps(g, u));
+	}
+}
+
+TARGET static void softcap(float *y, uint32_t n, float scale, float cap)
+{
+	const __m256 one = _mm256_set1_ps(1.0f), minus_two = _mm256_set1_ps(-2.0f), minus = _mm256_set1_ps(-0.0f);
+
+	for (uint32_t i = 0; i < n; i += 8) {
+		__m256 u = _mm256_mul_ps(load_part(y + i, n - i), _mm256_set1_ps(scale));
+		__m256 t = exp_ps(_mm256_mul_ps(minus_two, _mm256_andnot_ps(minus, u)));
+		t = _mm256_div_ps(_mm256_sub_ps(one, t), _mm256_add_ps(one, t));
+		t = _mm256_or_ps(t, _mm256_and_ps(u, minus));
+		store_part(y + i, n - i, _mm256_mul_ps(_mm256_set1_ps(cap), t));
+	}
+}
+
 TARGET static void add(float *y, const float *x, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i += 8)
@@ -307,6 +334,8 @@ void mote_kernels_init_avx2_vector(struct mote_kernels *k)
 	k->norm = norm;
 	k->rope = rope;
 	k->swiglu = swiglu;
+	k->geglu = geglu;
+	k->softcap = softcap;
 	k->add = add;
 	k->softmax = softmax;
 	k->merge = merge;

@@ -133,6 +133,35 @@ TARGET static void swiglu(const float *gate, const float *up, uint32_t n, float 
 	}
 }
 
+TARGET static void geglu(const float *gate, const float *up, uint32_t n, float *y)
+{
+	const __m512 one = _mm512_set1_ps(1.0f), linear = _mm512_set1_ps(MOTE_GELU_LINEAR);
+	const __m512 cubic = _mm512_set1_ps(MOTE_GELU_CUBIC);
+
+	for (uint32_t i = 0; i < n; i += 16) {
+		__mmask16 m = tail_mask(n - i);
+		__m512 g = _mm512_maskz_loadu_ps(m, gate + i), u = _mm512_maskz_loadu_ps(m, up + i);
+		__m512 t = _mm512_mul_ps(g, _mm512_fmadd_ps(_mm512_mul_ps(g, g), cubic, linear));
+		__m512 minus = _mm512_xor_ps(t, _mm512_set1_ps(-0.0f));
+		g = _mm512_div_ps(g, _mm512_add_ps(one, exp_ps(minus)));
+		_mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(g, u));
+	}
+}
+
+TARGET static void softcap(float *y, uint32_t n, float scale, float cap)
+{
+	const __m512 one = _mm512_set1_ps(1.0f), minus_two = _mm512_set1_ps(-2.0f), minus = _mm512_set1_ps(-0.0f);
+
+	for (uint32_t i = 0; i < n; i += 16) {
+		__mmask16 m = tail_mask(n - i);
+		__m512 u = _mm512_mul_ps(_mm512_maskz_loadu_ps(m, y + i), _mm512_set1_ps(scale));
+		__m512 t = exp_ps(_mm512_mul_ps(minus_two, _mm512_andnot_ps(minus, u)));
+		t = _mm512_div_ps(_mm512_sub_ps(one, t), _mm512_add_ps(one, t));
+		t = _mm512_or_ps(t, _mm512_and_ps(u, minus));
+		_mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(_mm512_set1_ps(cap), t));
+	}
+}
+
 TARGET static void add(float *y, const float *x, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i += 16) {
@@ -383,6 +412,8 @@ void mote_kernels_init_avx512_vector(struct mote_kernels *k)
 	k->norm = norm;
 	k->rope = rope;
 	k->swiglu = swiglu;
+	k->geglu = geglu;
+	k->softcap = softcap;
 	k->add = add;
 	k->softmax = softmax;
 	k->merge = merge;
