@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "format/half.h"
+#include "runtime/model/architecture.h"
 #include "runtime/model/model.h"
 
 struct random_model {
@@ -86,47 +87,64 @@ static inline struct mote_matrix random_matrix(struct random_model *r, enum mote
 	return m;
 }
 
-static inline const float *random_norm_weight(struct random_model *r, uint32_t n)
+static inline const float *random_vector(struct random_model *r, uint32_t n, float mean, float deviation)
 {
 	float *w = random_model_take(r, n * sizeof *w);
 
 	for (uint32_t i = 0; i < n; i++)
-		w[i] = 1 + 0.2f * random_normal(&r->state);
+		w[i] = mean + deviation * random_normal(&r->state);
 	return w;
 }
 
-/* types: of embedding, attention matrices, feed-forward matrices, head (unused when tied). */
+static inline bool random_model_is_bias(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 5 && !strcmp(name + n - 5, ".bias");
+}
+
+/* About 1 / sqrt(n), by a power of two. */
+static inline float random_model_deviation(uint32_t n)
+{
+	float deviation = 1;
+
+	for (float w = (float)n; w > 1; w /= 4)
+		deviation /= 2;
+	return deviation;
+}
+
+/* Everything that the table of weights asks for. types: of embedding, attention matrices, feed-forward matrices, head
+ * (unused when tied). */
 static inline void random_model_init(struct random_model *r, const struct mote_config *config, const enum mote_type types[4],
 				     uint64_t seed)
 {
 	struct mote_model *m = &r->model;
-	uint32_t q = config->heads * config->head_dim, kv = config->kv_heads * config->head_dim;
-	float in = 1, ffn = 1;
+	struct mote_weight_walk w = {.config = config};
 
 	memset(r, 0, sizeof *r);
 	r->state = seed;
 	m->config = *config;
-	for (float w = (float)config->hidden; w > 1; w /= 4)
-		in /= 2;
-	for (float w = (float)config->ffn; w > 1; w /= 4)
-		ffn /= 2;
 	m->layer = random_model_take(r, config->layers * sizeof *m->layer);
+	memset(m->layer, 0, config->layers * sizeof *m->layer);
 	for (uint32_t i = 0; i < config->layers; i++)
-		m->layer[i] = (struct mote_layer){
-			.attention_norm = random_norm_weight(r, config->hidden),
-			.ffn_norm = random_norm_weight(r, config->hidden),
-			.q = random_matrix(r, types[1], q, config->hidden, in * 2),
-			.k = random_matrix(r, types[1], kv, config->hidden, in * 2),
-			.v = random_matrix(r, types[1], kv, config->hidden, in),
-			.o = random_matrix(r, types[1], config->hidden, q, in),
-			.gate = random_matrix(r, types[2], config->ffn, config->hidden, in),
-			.up = random_matrix(r, types[2], config->ffn, config->hidden, in),
-			.down = random_matrix(r, types[2], config->hidden, config->ffn, ffn),
-		};
-	m->embedding = random_matrix(r, types[0], config->vocab, config->hidden, 1);
-	m->head = config->tied_embeddings ? m->embedding
-					  : random_matrix(r, types[3], config->vocab, config->hidden, in);
-	m->final_norm = random_norm_weight(r, config->hidden);
+		mote_layer_configure(config, i, &m->layer[i]);
+	while (mote_weight_next(&w)) {
+		char *field = (w.layer == MOTE_NO_LAYER ? (char *)m : (char *)&m->layer[w.layer]) + w.weight->offset;
+		uint32_t rows = mote_dim_of(config, w.weight->rows), cols = mote_dim_of(config, w.weight->cols);
+		bool attention = w.weight->input == MOTE_IN_QKV || w.weight->input == MOTE_IN_OUT;
+		enum mote_type type = w.weight == mote_weight_embedding ? types[0] :
+				      w.weight == mote_weight_head ? types[3] : attention ? types[1] : types[2];
+		float deviation = w.weight == mote_weight_embedding ? 1 : random_model_deviation(cols);
+
+		if (w.weight->input == MOTE_IN_QKV && w.weight->offset != offsetof(struct mote_layer, v))
+			deviation *= 2;
+		if (w.weight->cols == MOTE_DIM_ONE)
+			*(const float **)(void *)field = random_vector(r, rows, random_model_is_bias(w.name) ? 0 : 1, 0.2f);
+		else
+			*(struct mote_matrix *)(void *)field = random_matrix(r, type, rows, cols, deviation);
+	}
+	if (config->tied_embeddings)
+		m->head = m->embedding;
 }
 
 static inline void random_model_free(struct random_model *r)

@@ -18,6 +18,25 @@ static const struct mote_config wide_config = {
 	.hidden = 96, .layers = 2, .heads = 3, .kv_heads = 1, .head_dim = 32, .ffn = 160, .vocab = 130, .max_positions = 640,
 	.norm_eps = 1e-5f, .rope_theta = 100000, .bos = -1};
 
+/* What no family has all at once: as much as goes together. */
+static const struct mote_config before_config = { /* biases, norms of heads, part of a head rotated, scales, LayerNorm */
+	.hidden = 40, .layers = 3, .heads = 6, .kv_heads = 3, .head_dim = 8, .ffn = 76, .vocab = 77, .max_positions = 640,
+	.norm_eps = 1e-5, .rope_theta = 10000, .bos = -1,
+	.features = MOTE_QKV_BIAS | MOTE_OUT_BIAS | MOTE_FFN_BIAS | MOTE_HEAD_NORM | MOTE_LAYER_NORM, .rotary_dim = 6,
+	.window = 37, .embedding_scale = 1.5, .residual_scale = 0.6, .attention_scale = 0.4, .logits_scale = 0.25,
+	.layer_kind = {MOTE_LAYER_WINDOW, MOTE_LAYER_NO_ROPE, 0}};
+static const struct mote_config after_config = { /* norms after, soft caps, windows with their own RoPE, GELU */
+	.hidden = 96, .layers = 3, .heads = 3, .kv_heads = 1, .head_dim = 32, .ffn = 160, .vocab = 130, .max_positions = 640,
+	.norm_eps = 1e-5, .tied_embeddings = true, .rope_theta = 100000, .bos = -1,
+	.features = MOTE_POST_NORM | MOTE_GELU, .window = 300, .rope_local_theta = 1000, .embedding_scale = 2,
+	.attention_cap = 3, .logits_cap = 2,
+	.layer_kind = {MOTE_LAYER_WINDOW | MOTE_LAYER_LOCAL_ROPE, 0, MOTE_LAYER_WINDOW}};
+static const struct mote_config wide_norm_config = { /* no norms before, one over all heads */
+	.hidden = 96, .layers = 2, .heads = 3, .kv_heads = 1, .head_dim = 32, .ffn = 160, .vocab = 130, .max_positions = 640,
+	.norm_eps = 1e-5, .rope_theta = 100000, .bos = -1,
+	.features = MOTE_POST_NORM | MOTE_NO_PRE_NORM | MOTE_WIDE_NORM, .window = 16,
+	.layer_kind = {MOTE_LAYER_WINDOW}};
+
 enum { TOKENS = 530 };
 
 static inline void random_tokens(int32_t *token, uint32_t n, uint32_t vocab)
@@ -117,6 +136,10 @@ static const struct same_bits_case same_bits_cases[] = {
 	{&odd_config, {MOTE_Q5, MOTE_Q3, MOTE_Q6, MOTE_Q5}, MOTE_KV_Q8, MOTE_KV_F16, 70},
 	{&odd_config, {MOTE_F32, MOTE_F32, MOTE_F16, MOTE_F32}, MOTE_KV_F32, MOTE_KV_Q8, 270},
 	{&wide_config, {MOTE_BF16, MOTE_F16, MOTE_BF16, MOTE_F16}, MOTE_KV_F16, MOTE_KV_F32, 80},
+	{&before_config, {MOTE_Q8, MOTE_Q8, MOTE_Q4, MOTE_F32}, MOTE_KV_F16, MOTE_KV_Q8, 270},
+	{&after_config, {MOTE_Q8, MOTE_Q4, MOTE_Q4, MOTE_Q8}, MOTE_KV_Q8, MOTE_KV_F16, TOKENS},
+	{&after_config, {MOTE_F32, MOTE_F32, MOTE_F32, MOTE_F32}, MOTE_KV_F32, MOTE_KV_Q8, 90},
+	{&wide_norm_config, {MOTE_F16, MOTE_Q8, MOTE_Q5, MOTE_Q8}, MOTE_KV_Q8, MOTE_KV_Q8, 70},
 };
 
 enum { SAME_BITS_CASES = sizeof same_bits_cases / sizeof *same_bits_cases };

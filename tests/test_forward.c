@@ -11,7 +11,7 @@
 
 #include "tests/same_bits.h"
 
-/* A straight transcription of the Llama equations: row-major weights, doubles, libm, no cache, no batching. */
+/* A straight transcription of the equations: row-major weights, doubles, libm, no cache, no batching. */
 static void reference_row(const struct mote_matrix *w, const double *x, double *y)
 {
 	float *row = malloc(w->cols * sizeof *row);
@@ -25,24 +25,52 @@ static void reference_row(const struct mote_matrix *w, const double *x, double *
 	free(row);
 }
 
-static void reference_norm(const struct mote_config *c, const double *x, const float *weight, double *y)
+static void reference_norm(const struct mote_config *c, const double *x, uint32_t n, const float *weight,
+			   const float *bias, double *y)
 {
-	double sum = 0;
+	double sum = 0, mean = 0;
 
-	for (uint32_t i = 0; i < c->hidden; i++)
-		sum += x[i] * x[i];
-	for (uint32_t i = 0; i < c->hidden; i++)
-		y[i] = x[i] / sqrt(sum / c->hidden + (double)c->norm_eps) * (double)weight[i];
+	for (uint32_t i = 0; i < n && bias; i++)
+		mean += x[i] / n;
+	for (uint32_t i = 0; i < n; i++)
+		sum += (x[i] - mean) * (x[i] - mean);
+	for (uint32_t i = 0; i < n; i++)
+		y[i] = !weight ? x[i] : (x[i] - mean) / sqrt(sum / n + c->norm_eps) * (double)weight[i] +
+					(bias ? (double)bias[i] : 0);
 }
 
-static double reference_frequency(const struct mote_config *c, uint32_t i)
+/* Yarn's blend of a frequency and the same divided by the factor (transformers' _compute_yarn_parameters()). */
+static double reference_yarn(const struct mote_config *c, uint32_t i, uint32_t dims, double f)
 {
-	double f = pow(c->rope_theta, -2.0 * i / c->head_dim), length, smooth;
+	double low = floor(dims * log(c->rope_original_positions / (c->rope_beta_fast * 2 * M_PI)) / (2 * log(c->rope_theta)));
+	double high = ceil(dims * log(c->rope_original_positions / (c->rope_beta_slow * 2 * M_PI)) / (2 * log(c->rope_theta)));
+	double ramp;
 
-	if (c->rope_kind == MOTE_ROPE_LINEAR)
-		return f / c->rope_factor;
-	if (c->rope_kind == MOTE_ROPE_DEFAULT)
-		return f;
+	low = fmax(low, 0);
+	high = fmin(high, dims - 1);
+	ramp = fmin(fmax((i - low) / (high - low), 0), 1);
+	return f / c->rope_factor * ramp + f * (1 - ramp);
+}
+
+static double reference_frequency(const struct mote_config *c, enum mote_rotation rotation, uint32_t i)
+{
+	uint32_t dims = c->rotary_dim ? c->rotary_dim : c->head_dim;
+	double theta = rotation == MOTE_ROTATION_LOCAL ? c->rope_local_theta : c->rope_theta;
+	double f = pow(theta, -2.0 * i / dims), length, smooth;
+
+	if (rotation != MOTE_ROTATION)
+		return rotation == MOTE_ROTATION_NONE ? 0 : f;
+	switch (c->rope_kind) {
+	case MOTE_ROPE_DEFAULT: return f;
+	case MOTE_ROPE_LINEAR: return f / c->rope_factor;
+	case MOTE_ROPE_YARN: return reference_yarn(c, i, dims, f);
+	case MOTE_ROPE_DYNAMIC: /* for a context of max_positions */
+		theta *= pow(c->rope_factor * c->max_positions / c->rope_original_positions - (c->rope_factor - 1),
+			     dims / (dims - 2.0));
+		return pow(theta, -2.0 * i / dims);
+	case MOTE_ROPE_LONGROPE: return f / c->rope_long_factor[i];
+	case MOTE_ROPE_LLAMA3: break;
+	}
 	/* transformers' _compute_llama3_parameters(), line by line */
 	length = 2 * M_PI / f;
 	if (length > c->rope_original_positions / c->rope_low_freq_factor)
@@ -54,87 +82,166 @@ static double reference_frequency(const struct mote_config *c, uint32_t i)
 	return (1 - smooth) * f / c->rope_factor + smooth * f;
 }
 
-static void reference_rope(const struct mote_config *c, double *x, uint32_t heads, uint32_t position)
+/* Norm of each head, then RoPE. */
+static void reference_heads(const struct mote_config *c, const struct mote_layer *w, double *x, const float *weight,
+			    uint32_t heads, uint32_t position)
 {
-	uint32_t half = c->head_dim / 2;
+	uint32_t half = (c->rotary_dim ? c->rotary_dim : c->head_dim) / 2;
+	double scale = w->rotation == MOTE_ROTATION && c->rope_attention_factor > 0 ? c->rope_attention_factor : 1;
 
-	for (uint32_t h = 0; h < heads; h++, x += c->head_dim)
+	if (c->features & MOTE_WIDE_NORM)
+		reference_norm(c, x, heads * c->head_dim, weight, NULL, x);
+	for (uint32_t h = 0; h < heads; h++, x += c->head_dim) {
+		if (c->features & MOTE_HEAD_NORM)
+			reference_norm(c, x, c->head_dim, weight, NULL, x);
 		for (uint32_t i = 0; i < half; i++) {
-			double angle = position * reference_frequency(c, i), a = x[i], b = x[i + half];
+			double angle = position * reference_frequency(c, w->rotation, i), a = x[i], b = x[i + half];
 
-			x[i] = a * cos(angle) - b * sin(angle);
-			x[i + half] = b * cos(angle) + a * sin(angle);
+			x[i] = (a * cos(angle) - b * sin(angle)) * scale;
+			x[i + half] = (b * cos(angle) + a * sin(angle)) * scale;
 		}
+	}
+}
+
+static void reference_product(const struct mote_matrix *w, const float *bias, const double *x, double *y)
+{
+	reference_row(w, x, y);
+	for (uint32_t i = 0; i < w->rows && bias; i++)
+		y[i] += (double)bias[i];
+}
+
+static double reference_cap(double cap, double x)
+{
+	return cap > 0 ? cap * tanh(x / cap) : x;
+}
+
+/* x += scale * norm(y) */
+static void reference_add(const struct mote_config *c, const float *post_norm, double *y, double *x)
+{
+	reference_norm(c, y, c->hidden, post_norm, NULL, y);
+	for (uint32_t i = 0; i < c->hidden; i++)
+		x[i] += (c->residual_scale > 0 ? c->residual_scale : 1) * y[i];
+}
+
+/* One query head's attention to positions up to p. k, v: of its KV head, the rows kv_dim apart. */
+static void reference_attend(const struct mote_config *c, const struct mote_layer *w, uint32_t p, const double *q,
+			     const double *k, const double *v, uint32_t kv_dim, double *out)
+{
+	double *score = calloc(p + 1, sizeof *score), sum = 0, max = -1e300;
+	uint32_t from = w->window && p >= w->window ? p + 1 - w->window : 0;
+
+	for (uint32_t j = from; j <= p; j++) {
+		for (uint32_t i = 0; i < c->head_dim; i++)
+			score[j] += q[i] * k[(size_t)j * kv_dim + i];
+		score[j] *= c->attention_scale > 0 ? c->attention_scale : 1 / sqrt(c->head_dim);
+		score[j] = reference_cap(c->attention_cap, score[j]);
+		max = score[j] > max ? score[j] : max;
+	}
+	for (uint32_t j = from; j <= p; j++)
+		sum += score[j] = exp(score[j] - max);
+	for (uint32_t i = 0; i < c->head_dim; i++) {
+		out[i] = 0;
+		for (uint32_t j = from; j <= p; j++)
+			out[i] += score[j] / sum * v[(size_t)j * kv_dim + i];
+	}
+	free(score);
+}
+
+static void reference_attention(const struct mote_config *c, const struct mote_layer *w, uint32_t n, double *x)
+{
+	uint32_t q_dim = c->heads * c->head_dim, kv_dim = c->kv_heads * c->head_dim;
+	double *k = calloc((size_t)n * kv_dim, sizeof *k), *v = calloc((size_t)n * kv_dim, sizeof *v);
+	double *q = calloc(q_dim, sizeof *q), *a = calloc(q_dim, sizeof *a);
+	double *t = calloc(c->hidden, sizeof *t), *y = calloc((size_t)n * c->hidden, sizeof *y);
+
+	for (uint32_t p = 0; p < n; p++) {
+		reference_norm(c, x + (size_t)p * c->hidden, c->hidden, w->attention_norm, w->attention_norm_bias, t);
+		reference_product(&w->k, w->k_bias, t, k + (size_t)p * kv_dim);
+		reference_product(&w->v, w->v_bias, t, v + (size_t)p * kv_dim);
+		reference_heads(c, w, k + (size_t)p * kv_dim, w->k_norm, c->kv_heads, p);
+		reference_product(&w->q, w->q_bias, t, q);
+		reference_heads(c, w, q, w->q_norm, c->heads, p);
+		for (uint32_t h = 0; h < c->heads; h++) {
+			uint32_t kv = h / (c->heads / c->kv_heads) * c->head_dim;
+
+			reference_attend(c, w, p, q + h * c->head_dim, k + kv, v + kv, kv_dim, a + h * c->head_dim);
+		}
+		reference_product(&w->o, w->o_bias, a, y + (size_t)p * c->hidden);
+	}
+	for (uint32_t p = 0; p < n; p++)
+		reference_add(c, w->attention_post_norm, y + (size_t)p * c->hidden, x + (size_t)p * c->hidden);
+	free(k), free(v), free(q), free(a), free(t), free(y);
+}
+
+static void reference_feed_forward(const struct mote_config *c, const struct mote_layer *w, double *x)
+{
+	double *t = calloc(c->hidden, sizeof *t), *y = calloc(c->hidden, sizeof *y);
+	double *g = calloc(c->ffn, sizeof *g), *u = calloc(c->ffn, sizeof *u);
+
+	reference_norm(c, x, c->hidden, w->ffn_norm, w->ffn_norm_bias, t);
+	reference_product(&w->gate, w->gate_bias, t, g);
+	reference_product(&w->up, w->up_bias, t, u);
+	for (uint32_t i = 0; i < c->ffn; i++)
+		g[i] = (c->features & MOTE_GELU ? 0.5 * g[i] * (1 + tanh(sqrt(2 / M_PI) * (g[i] + 0.044715 * g[i] * g[i] * g[i]))) :
+						  g[i] / (1 + exp(-g[i]))) * u[i];
+	reference_product(&w->down, w->down_bias, g, y);
+	reference_add(c, w->ffn_post_norm, y, x);
+	free(t), free(y), free(g), free(u);
 }
 
 /* logits [n][vocab] */
 static void reference_forward(const struct mote_model *m, const int32_t *token, uint32_t n, double *logits)
 {
 	const struct mote_config *c = &m->config;
-	uint32_t q_dim = c->heads * c->head_dim, kv_dim = c->kv_heads * c->head_dim;
-	double *x = calloc((size_t)n * c->hidden, sizeof *x), *q = calloc(q_dim, sizeof *q);
-	double *k = calloc((size_t)n * kv_dim, sizeof *k), *v = calloc((size_t)n * kv_dim, sizeof *v);
-	double *a = calloc((size_t)q_dim + c->ffn, sizeof *a), *g = calloc(c->ffn, sizeof *g), *u = calloc(c->ffn, sizeof *u);
-	double *t = calloc(c->hidden, sizeof *t), *y = calloc(c->hidden, sizeof *y), *score = calloc(n, sizeof *score);
+	double *x = calloc((size_t)n * c->hidden, sizeof *x), *t = calloc(c->hidden, sizeof *t);
 	float *row = calloc(c->hidden, sizeof *row);
 
 	for (uint32_t p = 0; p < n; p++) {
 		mote_matrix_decode_row(&m->embedding, (uint32_t)token[p], row);
 		for (uint32_t i = 0; i < c->hidden; i++)
-			x[(size_t)p * c->hidden + i] = (double)row[i];
+			x[(size_t)p * c->hidden + i] = (double)row[i] * (c->embedding_scale > 0 ? c->embedding_scale : 1);
 	}
 	for (uint32_t l = 0; l < c->layers; l++) {
-		const struct mote_layer *w = &m->layer[l];
-
-		for (uint32_t p = 0; p < n; p++) {
-			reference_norm(c, x + (size_t)p * c->hidden, w->attention_norm, t);
-			reference_row(&w->k, t, k + (size_t)p * kv_dim);
-			reference_row(&w->v, t, v + (size_t)p * kv_dim);
-			reference_rope(c, k + (size_t)p * kv_dim, c->kv_heads, p);
-		}
-		for (uint32_t p = 0; p < n; p++) {
-			reference_norm(c, x + (size_t)p * c->hidden, w->attention_norm, t);
-			reference_row(&w->q, t, q);
-			reference_rope(c, q, c->heads, p);
-			for (uint32_t h = 0; h < c->heads; h++) {
-				uint32_t kv = h / (c->heads / c->kv_heads) * c->head_dim;
-				double sum = 0, max = -1e300;
-
-				for (uint32_t j = 0; j <= p; j++) {
-					score[j] = 0;
-					for (uint32_t i = 0; i < c->head_dim; i++)
-						score[j] += q[h * c->head_dim + i] * k[(size_t)j * kv_dim + kv + i];
-					score[j] /= sqrt(c->head_dim);
-					max = score[j] > max ? score[j] : max;
-				}
-				for (uint32_t j = 0; j <= p; j++)
-					sum += score[j] = exp(score[j] - max);
-				for (uint32_t i = 0; i < c->head_dim; i++) {
-					a[h * c->head_dim + i] = 0;
-					for (uint32_t j = 0; j <= p; j++)
-						a[h * c->head_dim + i] += score[j] / sum * v[(size_t)j * kv_dim + kv + i];
-				}
-			}
-			reference_row(&w->o, a, y);
-			for (uint32_t i = 0; i < c->hidden; i++)
-				x[(size_t)p * c->hidden + i] += y[i];
-		}
-		for (uint32_t p = 0; p < n; p++) {
-			reference_norm(c, x + (size_t)p * c->hidden, w->ffn_norm, t);
-			reference_row(&w->gate, t, g);
-			reference_row(&w->up, t, u);
-			for (uint32_t i = 0; i < c->ffn; i++)
-				g[i] = g[i] / (1 + exp(-g[i])) * u[i];
-			reference_row(&w->down, g, y);
-			for (uint32_t i = 0; i < c->hidden; i++)
-				x[(size_t)p * c->hidden + i] += y[i];
-		}
+		reference_attention(c, &m->layer[l], n, x);
+		for (uint32_t p = 0; p < n; p++)
+			reference_feed_forward(c, &m->layer[l], x + (size_t)p * c->hidden);
 	}
 	for (uint32_t p = 0; p < n; p++) {
-		reference_norm(c, x + (size_t)p * c->hidden, m->final_norm, t);
+		reference_norm(c, x + (size_t)p * c->hidden, c->hidden, m->final_norm, m->final_norm_bias, t);
 		reference_row(&m->head, t, logits + (size_t)p * c->vocab);
+		for (uint32_t i = 0; i < c->vocab; i++) {
+			double *logit = &logits[(size_t)p * c->vocab + i];
+
+			*logit = reference_cap(c->logits_cap, *logit * (c->logits_scale > 0 ? c->logits_scale : 1));
+		}
 	}
-	free(x), free(q), free(k), free(v), free(a), free(g), free(u), free(t), free(y), free(score), free(row);
+	free(x), free(t), free(row);
+}
+
+/* Cases 0 to 11: two shapes with every kind of RoPE; then what other families do. */
+static struct mote_config reference_case(int i)
+{
+	static const struct mote_config *const families[] = {&before_config, &after_config, &wide_norm_config};
+	struct mote_config config = i >= 12 ? *families[i - 12] : i % 2 ? wide_config : odd_config;
+
+	if (i >= 12) {
+		config.window = 16;
+		return config;
+	}
+	config.rope_kind = (enum mote_rope_kind)(i / 2);
+	if (config.rope_kind == MOTE_ROPE_DEFAULT)
+		return config;
+	config.rope_theta = 50;
+	config.rope_factor = 4;
+	config.rope_low_freq_factor = config.rope_beta_slow = 1;
+	config.rope_high_freq_factor = config.rope_beta_fast = 4;
+	config.rope_original_positions = 64;
+	config.rope_attention_factor = config.rope_kind == MOTE_ROPE_YARN || config.rope_kind == MOTE_ROPE_LONGROPE ? 1.1 : 0;
+	for (uint32_t j = 0; j < config.head_dim / 2; j++) {
+		config.rope_short_factor[j] = 1;
+		config.rope_long_factor[j] = 1 + j * 0.3;
+	}
+	return config;
 }
 
 static void test_reference(void **state)
@@ -142,22 +249,14 @@ static void test_reference(void **state)
 	static const enum mote_type types[][4] = {{MOTE_F32, MOTE_F32, MOTE_F32, MOTE_F32},
 						  {MOTE_F16, MOTE_BF16, MOTE_F16, MOTE_BF16}};
 	(void)state;
-	for (int i = 0; i < 6; i++) {
-		struct mote_config config = i % 2 ? wide_config : odd_config;
+	for (int i = 0; i < 15; i++) {
+		struct mote_config config = reference_case(i);
 		uint32_t n = 40;
 		double *expected, worst = 0;
 		float *found;
 		struct random_model *r = malloc(sizeof *r);
 		int32_t token[TOKENS];
 
-		if (i >= 2) {
-			config.rope_kind = i < 4 ? MOTE_ROPE_LINEAR : MOTE_ROPE_LLAMA3;
-			config.rope_theta = 50;
-			config.rope_factor = 4;
-			config.rope_low_freq_factor = 1;
-			config.rope_high_freq_factor = 4;
-			config.rope_original_positions = 64;
-		}
 		random_model_init(r, &config, types[i % 2], 11);
 		random_tokens(token, n, config.vocab);
 		expected = malloc((size_t)n * config.vocab * sizeof *expected);

@@ -265,7 +265,7 @@ static void test_config(void **state)
 	changed("\"num_attention_heads\":4", "\"num_attention_heads\":-4", MOTE_ERROR_CORRUPT, "num_attention_heads");
 	changed("\"vocab_size\":70", "\"vocab_size\":71", MOTE_ERROR_CORRUPT, "71");
 	changed("\"rms_norm_eps\":1e-5", "\"rms_norm_eps\":-1", MOTE_ERROR_CORRUPT, "rms_norm_eps");
-	changed("\"type\":\"default\"", "\"type\":\"yarn\"", MOTE_ERROR_UNSUPPORTED, "yarn");
+	changed("\"type\":\"default\"", "\"type\":\"ntk\"", MOTE_ERROR_UNSUPPORTED, "ntk");
 	changed("\"type\":\"default\"", "\"type\":\"llama3\"", MOTE_ERROR_CORRUPT, "original_max_position_embeddings");
 	changed("\"theta\":10000", "\"theta\":0", MOTE_ERROR_CORRUPT, "theta");
 	changed("\"eos\":[2,5]", "\"eos\":2", MOTE_ERROR_CORRUPT, "tokens.eos");

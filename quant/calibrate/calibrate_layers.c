@@ -134,6 +134,14 @@ static void advance(struct stream *s)
 	s->after = before;
 }
 
+/* The residual stream before the first layer. */
+static void begin_row(const struct mote_model *source, const struct mote_matrix *embedding, int32_t token, float *x)
+{
+	mote_matrix_decode_row(embedding, (uint32_t)token, x);
+	if (source->config.embedding_scale > 0)
+		mote_vector_scale(x, source->config.hidden, (float)source->config.embedding_scale);
+}
+
 static enum mote_status open_stream(struct calibration *c, struct stream *s, const struct mote_matrix *embedding,
 				    uint32_t threads, struct mote_error *error)
 {
@@ -151,7 +159,7 @@ static enum mote_status open_stream(struct calibration *c, struct stream *s, con
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for %zu calibration tokens", c->tokens);
 	memcpy(s->layer, c->source->layer, layers);
 	for (size_t t = 0; t < c->tokens; t++)
-		mote_matrix_decode_row(embedding, (uint32_t)c->text->ids[t], s->before + t * c->hidden_stride);
+		begin_row(c->source, embedding, c->text->ids[t], s->before + t * c->hidden_stride);
 	return mote_session_open(&s->model, &options, &s->session, error);
 }
 
@@ -175,12 +183,18 @@ static void subtract(float *to, const float *a, const float *b, size_t n)
 		to[i] = a[i] - b[i];
 }
 
+/* Its output is added to the residual stream with no norm between, which no weight could make up for. */
+static bool adds_plainly(const struct calibration *c, const struct mote_weight *w)
+{
+	return (w->flags & MOTE_WEIGHT_ADDS) && !(c->source->config.features & MOTE_POST_NORM);
+}
+
 static enum mote_status add_moments(struct calibration *c, enum mote_input i, struct mote_error *error)
 {
 	struct stream *e = &c->encoded;
 	uint32_t width = c->width[i], hidden = c->source->config.hidden;
 	const struct mote_weight *first = mote_weight_of_input(i, NULL);
-	bool adds = first && (first->flags & MOTE_WEIGHT_ADDS);
+	bool adds = first && adds_plainly(c, first);
 	enum mote_status status = MOTE_OK;
 
 	memset(c->h, 0, (size_t)width * width * sizeof *c->h);
@@ -209,12 +223,13 @@ static enum mote_status add_moments(struct calibration *c, enum mote_input i, st
 				 c->context, false, c->lost);
 	}
 	if (status == MOTE_OK && adds) {
+		double scale = c->source->config.residual_scale > 0 ? c->source->config.residual_scale : 1;
 		size_t n = round_up(width, MOTE_BLOCK_COLS);
 
 		memset(c->lost_rows, 0, round_up(hidden, MOTE_PANEL_ROWS) * n * sizeof *c->lost_rows);
 		for (uint32_t r = 0; r < hidden; r++)
 			for (uint32_t j = 0; j < width; j++)
-				c->lost_rows[r * n + j] = (float)(c->lost[(size_t)r * width + j] / (double)c->tokens);
+				c->lost_rows[r * n + j] = (float)(c->lost[(size_t)r * width + j] / ((double)c->tokens * scale));
 	}
 	return status;
 }
@@ -260,7 +275,7 @@ static enum mote_status encode_group(struct calibration *c, uint32_t layer, enum
 		char name[MOTE_WEIGHT_NAME_BYTES];
 
 		mote_weight_name(w, layer, name);
-		status = encode_tensor(c, name, &s, w->flags & MOTE_WEIGHT_ADDS ? c->lost_rows : NULL,
+		status = encode_tensor(c, name, &s, adds_plainly(c, w) ? c->lost_rows : NULL,
 				       (struct mote_matrix *)(void *)((char *)&c->encoded.layer[layer] + w->offset), error);
 	}
 	mote_second_order_free(&s);

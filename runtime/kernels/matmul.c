@@ -16,8 +16,8 @@ static void multiply(const struct mote_kernels *k, const struct mote_matrix *w, 
 }
 
 /* act(gate) * up of one tile row into out's row r from column `col` on. */
-static void finish_gated(const struct mote_kernels *k, const struct mote_matmul *job, size_t r, uint32_t col, uint32_t n,
-			 float *gate, float *up)
+static void finish_gated(const struct mote_kernels *k, const struct mote_matmul *job, size_t r, uint32_t col,
+			 uint32_t n, float *gate, float *up)
 {
 	const struct mote_activations *out = job->out;
 
@@ -38,7 +38,8 @@ static void finish_gated(const struct mote_kernels *k, const struct mote_matmul 
 }
 
 /* Bias, scale and cap of one row's n results. */
-static void finish_product(const struct mote_kernels *k, const struct mote_matmul *job, uint32_t col, uint32_t n, float *y)
+static void finish_product(const struct mote_kernels *k, const struct mote_matmul *job, uint32_t col, uint32_t n,
+			   float *y)
 {
 	if (job->bias)
 		k->add(y, job->bias + col, n);

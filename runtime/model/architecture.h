@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "runtime/model/config.h"
+#include "runtime/model/layer.h"
 
 #define MOTE_WEIGHT_NAME_BYTES 96
 #define MOTE_NO_LAYER UINT32_MAX
@@ -17,6 +18,7 @@ enum mote_dim {
 	MOTE_DIM_HIDDEN,
 	MOTE_DIM_ATTENTION,  /* heads * head_dim */
 	MOTE_DIM_KV,         /* kv_heads * head_dim */
+	MOTE_DIM_HEAD,       /* head_dim */
 	MOTE_DIM_FFN,
 	MOTE_DIM_VOCAB
 };
@@ -45,6 +47,7 @@ struct mote_weight {
 	enum mote_dim rows, cols;
 	enum mote_input input;
 	unsigned flags;
+	unsigned needs, lacks;      /* enum mote_feature: what a model with this weight has all of, and none of */
 };
 
 /* All weights of a model in forward order, which is the order of a file too:
@@ -62,7 +65,7 @@ bool mote_weight_next(struct mote_weight_walk *walk);
 /* How many a walk visits. */
 uint32_t mote_weight_count(const struct mote_config *config);
 
-/* The row of a tensor's full name, whatever the model; NULL: there is none. *layer (may be NULL) becomes its layer. */
+/* The first row of a tensor's full name, whatever the model, or NULL. *layer (may be NULL) becomes its layer. */
 const struct mote_weight *mote_weight_find(const char *name, uint32_t *layer);
 
 /* The full name of a weight; layer is looked at when a layer has it. */
@@ -77,5 +80,8 @@ extern const struct mote_weight *const mote_weight_embedding, *const mote_weight
 uint32_t mote_dim_of(const struct mote_config *config, enum mote_dim dim);
 /* Columns of the matrices that multiply this input. */
 uint32_t mote_input_width(const struct mote_config *config, enum mote_input input);
+
+/* Fills in what the layer of this index takes from the config apart from weights. */
+void mote_layer_configure(const struct mote_config *config, uint32_t index, struct mote_layer *layer);
 
 #endif

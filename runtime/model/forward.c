@@ -1,6 +1,6 @@
-/* The forward pass of a Llama: every thread runs forward_thread() from top to bottom, takes its share of each product
- * and of attention (share_out.c), and meets the others at barriers, where the data flow needs them: five a layer for
- * few rows.
+/* The forward pass of a Llama, and of what differs from it by a weight or a number (config.h): every thread runs
+ * forward_thread() from top to bottom, takes its share of each product and of attention (share_out.c), and meets the
+ * others at barriers, where the data flow needs them: five a layer for few rows.
  *
  * For few rows every thread prepares a product's input for itself, in memory of its own: that takes less time than a
  * barrier.
@@ -26,7 +26,7 @@ static void begin(struct mote_pass *p)
 {
 	const struct mote_session *s = p->s;
 	const struct mote_batch *b = s->batch;
-	size_t half = p->config->head_dim / 2;
+	const float embedding_scale = (float)p->config->embedding_scale;
 
 	for (uint32_t r = mote_share_claim(p); r < p->rows; r = mote_share_claim(p)) {
 		float *x = s->x + r * s->hidden_stride;
@@ -35,14 +35,34 @@ static void begin(struct mote_pass *p)
 			memcpy(x, b->x + r * b->x_stride, p->config->hidden * sizeof *x);
 		else
 			mote_matrix_decode_row(&s->model->embedding, (uint32_t)b->token[r], x);
-		mote_rope_rotation(s->frequency, (uint32_t)half, b->position[r], s->cosine + r * half, s->sine + r * half);
+		if (!b->x && embedding_scale > 0)
+			mote_vector_scale(x, p->config->hidden, embedding_scale);
+		for (enum mote_rotation i = MOTE_ROTATION; i < s->rotations; i++) {
+			size_t at = mote_session_rotation(s, i, r);
+
+			mote_rope_rotation(s->frequency + i * s->half, s->half, b->position[r],
+					   mote_rope_scale(p->config, i), s->cosine + at, s->sine + at);
+		}
 	}
 	mote_share_barrier(p);
 }
 
-/* RMSNorm of n rows of x, those listed or the first, quantized when a quantized matrix is to read them. */
-static const struct mote_activations *normalize(struct mote_pass *p, const float *weight, const uint32_t *rows, uint32_t n,
-						bool quantize)
+/* RMSNorm, or LayerNorm when there is a bias; without a weight nothing. */
+static void norm(const struct mote_pass *p, const float *x, const float *weight, const float *bias, float *y)
+{
+	const float eps = (float)p->config->norm_eps;
+
+	if (!weight)
+		memcpy(y, x, p->config->hidden * sizeof *y);
+	else if (bias)
+		mote_layer_norm(x, weight, bias, p->config->hidden, eps, y);
+	else
+		p->k->norm(x, weight, p->config->hidden, eps, y);
+}
+
+/* The norm of n rows of x, those listed or the first, quantized when a quantized matrix is to read them. */
+static const struct mote_activations *normalize(struct mote_pass *p, const float *weight, const float *bias,
+						const uint32_t *rows, uint32_t n, bool quantize)
 {
 	bool few = n <= MOTE_FEW_ROWS;
 	struct mote_activations *y = few ? &p->own->normed : &p->s->normed;
@@ -50,13 +70,34 @@ static const struct mote_activations *normalize(struct mote_pass *p, const float
 	for (uint32_t i = few ? 0 : mote_share_claim(p); i < n; i = few ? i + 1 : mote_share_claim(p)) {
 		const float *x = p->s->x + (rows ? rows[i] : i) * p->s->hidden_stride;
 
-		p->k->norm(x, weight, p->config->hidden, p->config->norm_eps, y->x + i * y->stride);
+		norm(p, x, weight, bias, y->x + i * y->stride);
 		if (quantize)
 			mote_activations_quantize(p->k, y, i, i + 1);
 	}
 	if (!few)
 		mote_share_barrier(p);
 	return y;
+}
+
+/* x += W h, or x += norm(W h) where the model has such a norm */
+static void add_product(struct mote_pass *p, const struct mote_matrix *w, const float *bias,
+			const struct mote_activations *h, const float *post_norm)
+{
+	struct mote_session *s = p->s;
+
+	mote_share_multiply(p, &(struct mote_matmul){.w = w, .bias = bias, .x = h,
+						     .epilogue = post_norm ? MOTE_STORE : MOTE_ADD,
+						     .scale = (float)p->config->residual_scale,
+						     .y = post_norm ? s->branch : s->x, .y_stride = s->hidden_stride}, p->rows);
+	if (!post_norm)
+		return;
+	mote_share_barrier(p);
+	for (uint32_t r = mote_share_claim(p); r < p->rows; r = mote_share_claim(p)) {
+		float *y = s->branch + r * s->hidden_stride;
+
+		norm(p, y, post_norm, NULL, y);
+		p->k->add(s->x + r * s->hidden_stride, y, p->config->hidden);
+	}
 }
 
 /* x is complete on all threads: `half` is done. false: the pass ends here, for all threads alike. The calling thread
@@ -78,11 +119,10 @@ static bool end_half(struct mote_pass *p, uint32_t half)
 /* x += Wo attention(rope(Wq n), rope(Wk n), Wv n), n = norm(x) */
 static bool attention(struct mote_pass *p, uint32_t index)
 {
-	struct mote_session *s = p->s;
-	const struct mote_layer *layer = &s->model->layer[index];
+	const struct mote_layer *layer = &p->s->model->layer[index];
 	const struct mote_activations *n, *a;
 
-	n = normalize(p, layer->attention_norm, NULL, p->rows,
+	n = normalize(p, layer->attention_norm, layer->attention_norm_bias, NULL, p->rows,
 		      quantized(&layer->q) || quantized(&layer->k) || quantized(&layer->v));
 	show(p, &layer->q, n, p->rows);
 	show(p, &layer->k, n, p->rows);
@@ -90,8 +130,7 @@ static bool attention(struct mote_pass *p, uint32_t index)
 	mote_share_project(p, index, n);
 	a = mote_share_attend(p, index, quantized(&layer->o));
 	show(p, &layer->o, a, p->rows);
-	mote_share_multiply(p, &(struct mote_matmul){.w = &layer->o, .x = a, .epilogue = MOTE_ADD, .y = s->x,
-						     .y_stride = s->hidden_stride}, p->rows);
+	add_product(p, &layer->o, layer->o_bias, a, layer->attention_post_norm);
 	return end_half(p, 2 * index);
 }
 
@@ -107,15 +146,17 @@ static bool feed_forward(struct mote_pass *p, uint32_t index)
 		hidden.q = NULL;
 	else if (!s->hook.input)
 		hidden.x = NULL;
-	n = normalize(p, layer->ffn_norm, NULL, p->rows, quantized(&layer->gate) || quantized(&layer->up));
+	n = normalize(p, layer->ffn_norm, layer->ffn_norm_bias, NULL, p->rows,
+		      quantized(&layer->gate) || quantized(&layer->up));
 	show(p, &layer->gate, n, p->rows);
 	show(p, &layer->up, n, p->rows);
-	mote_share_multiply(p, &(struct mote_matmul){.w = &layer->gate, .up = &layer->up, .x = n,
-						     .epilogue = MOTE_SWIGLU, .out = &hidden}, p->rows);
+	mote_share_multiply(p, &(struct mote_matmul){.w = &layer->gate, .up = &layer->up, .bias = layer->gate_bias,
+						     .up_bias = layer->up_bias, .x = n,
+						     .epilogue = p->config->features & MOTE_GELU ? MOTE_GEGLU : MOTE_SWIGLU,
+						     .out = &hidden}, p->rows);
 	mote_share_barrier(p);
 	show(p, &layer->down, &hidden, p->rows);
-	mote_share_multiply(p, &(struct mote_matmul){.w = &layer->down, .x = &hidden, .epilogue = MOTE_ADD, .y = s->x,
-						     .y_stride = s->hidden_stride}, p->rows);
+	add_product(p, &layer->down, layer->down_bias, &hidden, layer->ffn_post_norm);
 	return end_half(p, 2 * index + 1);
 }
 
@@ -128,16 +169,17 @@ static void output(struct mote_pass *p)
 
 	if (s->batch->hidden) {
 		for (uint32_t r = mote_share_claim(p); r < p->rows; r = mote_share_claim(p))
-			p->k->norm(s->x + r * s->hidden_stride, m->final_norm, p->config->hidden, p->config->norm_eps,
-				   s->batch->hidden + (size_t)r * p->config->hidden);
+			norm(p, s->x + r * s->hidden_stride, m->final_norm, m->final_norm_bias,
+			     s->batch->hidden + (size_t)r * p->config->hidden);
 		mote_share_barrier(p);
 	}
 	if (!s->n_wanted)
 		return;
-	n = normalize(p, m->final_norm, s->wanted, s->n_wanted, quantized(&m->head));
+	n = normalize(p, m->final_norm, m->final_norm_bias, s->wanted, s->n_wanted, quantized(&m->head));
 	show(p, &m->head, n, s->n_wanted);
 	mote_share_multiply(p, &(struct mote_matmul){.w = &m->head, .x = n, .epilogue = MOTE_STORE, .y = s->logits,
-						     .y_stride = m->config.vocab}, s->n_wanted);
+						     .y_stride = m->config.vocab, .scale = (float)m->config.logits_scale,
+						     .cap = (float)m->config.logits_cap}, s->n_wanted);
 }
 
 static void forward_thread(void *user, uint32_t thread, uint32_t threads)

@@ -67,6 +67,8 @@ static enum mote_status bind(struct mote_model *m, struct mote_error *error)
 	m->layer = calloc(m->config.layers, sizeof *m->layer);
 	if (!m->layer)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %u layers", m->config.layers);
+	for (uint32_t i = 0; i < m->config.layers; i++)
+		mote_layer_configure(&m->config, i, &m->layer[i]);
 	while (mote_weight_next(&w))
 		if ((status = bind_weight(m, &w, error)))
 			return status;

@@ -15,7 +15,7 @@ struct mote_model {
 	struct mote_config config;
 	struct mote_matrix embedding;            /* [vocab, hidden] */
 	struct mote_matrix head;                 /* [vocab, hidden]; equals embedding when tied */
-	const float *final_norm;                 /* [hidden] */
+	const float *final_norm, *final_norm_bias; /* [hidden]; the bias NULL but for LayerNorm */
 	struct mote_layer *layer;                /* [layers] */
 	struct mote_container *container;        /* owned; NULL for a model built in memory by a test */
 	void *huge;                              /* weights copied to huge pages, or NULL when mapped */

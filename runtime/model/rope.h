@@ -5,14 +5,24 @@
 #define MOTE_RUNTIME_ROPE_H
 
 #include "runtime/model/config.h"
+#include "runtime/model/layer.h"
 
 /* Positions beyond this would leave the range in which sines are exact. */
 #define MOTE_ROPE_MAX_POSITIONS 1000000u
 
-/* frequency[head_dim / 2]: radians a position, scaling applied. */
-void mote_rope_frequencies(const struct mote_config *config, double *frequency);
+/* Half of the dimensions of a head that are rotated: so many frequencies there are. */
+uint32_t mote_rope_half(const struct mote_config *config);
 
-/* cosine, sine [n] of position * frequency[i]. */
-void mote_rope_rotation(const double *frequency, uint32_t n, uint32_t position, float *cosine, float *sine);
+/* frequency[mote_rope_half()]: radians a position, scaling applied. The rotation of layers without one has zeros.
+ * context: tokens that a sequence may grow to, which dynamic and longrope depend on. */
+void mote_rope_frequencies(const struct mote_config *config, enum mote_rotation rotation, uint32_t context,
+			   double *frequency);
+
+/* What sines and cosines are multiplied by. */
+double mote_rope_scale(const struct mote_config *config, enum mote_rotation rotation);
+
+/* cosine, sine [n] of position * frequency[i], times scale. */
+void mote_rope_rotation(const double *frequency, uint32_t n, uint32_t position, double scale, float *cosine,
+			float *sine);
 
 #endif

@@ -79,8 +79,10 @@ enum mote_status mote_session_open(const struct mote_model *m, const struct mote
 		mote_session_close(s);
 		return status;
 	}
-	mote_rope_frequencies(&m->config, s->frequency);
-	s->score_scale = (float)mote_exact_pow(m->config.head_dim, -0.5);
+	for (enum mote_rotation i = MOTE_ROTATION; i < s->rotations; i++)
+		mote_rope_frequencies(&m->config, i, s->options.context_tokens, s->frequency + i * s->half);
+	s->score_scale = (float)(m->config.attention_scale > 0 ? m->config.attention_scale :
+				 mote_exact_pow(m->config.head_dim, -0.5));
 	*out = s;
 	return MOTE_OK;
 }

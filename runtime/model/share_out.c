@@ -1,4 +1,6 @@
 /* See share_out.h. */
+#include <string.h>
+
 #include "runtime/model/share_out.h"
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -45,33 +47,77 @@ struct piece {
 	uint32_t begin, end, row, row_end;
 };
 
-static void project_heads(struct mote_pass *p, const struct mote_matrix *w, const struct mote_activations *x, float *y,
-			  size_t y_stride, struct piece at)
+/* job: the product without its epilogue. */
+static void project_heads(struct mote_pass *p, const struct mote_matmul *job, struct piece at)
 {
-	struct mote_matmul job = {.w = w, .x = x, .epilogue = MOTE_STORE, .y = y, .y_stride = y_stride};
 	uint32_t dim = p->config->head_dim;
 
-	mote_matmul_run(p->k, &job, at.begin * dim / MOTE_PANEL_ROWS, quotient_up(at.end * dim, MOTE_PANEL_ROWS), at.row,
+	mote_matmul_run(p->k, job, at.begin * dim / MOTE_PANEL_ROWS, quotient_up(at.end * dim, MOTE_PANEL_ROWS), at.row,
 			at.row_end);
 }
 
-/* query = rope(Wq x), ordered so that the query heads which share a KV head lie together. */
-static void project_queries(struct mote_pass *p, uint32_t layer, const struct mote_activations *x, struct piece at)
+static struct mote_matmul query_job(const struct mote_pass *p, uint32_t layer, const struct mote_activations *x)
 {
-	struct mote_session *s = p->s;
+	const struct mote_layer *w = &p->s->model->layer[layer];
+
+	return (struct mote_matmul){.w = &w->q, .bias = w->q_bias, .x = x, .epilogue = MOTE_STORE, .y = p->s->q,
+				    .y_stride = p->s->q_stride};
+}
+
+static struct mote_matmul key_job(const struct mote_pass *p, uint32_t layer, const struct mote_activations *x)
+{
+	const struct mote_layer *w = &p->s->model->layer[layer];
+
+	return (struct mote_matmul){.w = &w->k, .bias = w->k_bias, .x = x, .epilogue = MOTE_STORE, .y = p->s->k,
+				    .y_stride = p->s->kv_stride};
+}
+
+static struct mote_matmul value_job(const struct mote_pass *p, uint32_t layer, const struct mote_activations *x)
+{
+	const struct mote_layer *w = &p->s->model->layer[layer];
+
+	return (struct mote_matmul){.w = &w->v, .bias = w->v_bias, .x = x, .epilogue = MOTE_STORE, .y = p->s->v,
+				    .y_stride = p->s->kv_stride};
+}
+
+/* RMSNorm of each of n heads, in place. */
+static void norm_heads(const struct mote_pass *p, float *x, uint32_t n, const float *weight)
+{
 	uint32_t dim = p->config->head_dim;
 
-	project_heads(p, &s->model->layer[layer].q, x, s->q, s->q_stride, at);
+	for (uint32_t i = 0; i < n; i++, x += dim)
+		p->k->norm(x, weight, dim, (float)p->config->norm_eps, x);
+}
+
+/* Queries before RoPE to query, ordered so that the query heads which share a KV head lie together. */
+static void finish_queries(struct mote_pass *p, uint32_t layer, struct piece at)
+{
+	struct mote_session *s = p->s;
+	const struct mote_layer *w = &s->model->layer[layer];
+	uint32_t dim = p->config->head_dim, turned = 2 * s->half;
+
 	for (uint32_t r = at.row; r < at.row_end; r++)
 		for (uint32_t head = at.begin; head < at.end; head++) {
 			uint32_t to = (head / s->group * p->rows + r) * s->group + head % s->group;
-			size_t rotation = (size_t)r * (dim / 2);
+			float *x = s->q + r * s->q_stride + (size_t)head * dim, *y = s->query.x + to * s->query.stride;
+			size_t rotation = mote_session_rotation(s, w->rotation, r);
 
-			p->k->rope(s->q + r * s->q_stride + (size_t)head * dim, dim, s->cosine + rotation,
-				   s->sine + rotation, dim, 1, s->query.x + to * s->query.stride, s->query.stride);
+			if (p->config->features & MOTE_HEAD_NORM)
+				norm_heads(p, x, 1, w->q_norm);
+			p->k->rope(x, dim, s->cosine + rotation, s->sine + rotation, turned, 1, y, s->query.stride);
+			memcpy(y + turned, x + turned, (dim - turned) * sizeof *y);
 			if (s->cache.first.k.type == MOTE_Q8)
 				mote_activations_quantize(p->k, &s->query, to, to + 1);
 		}
+}
+
+/* query = rope(Wq x) */
+static void project_queries(struct mote_pass *p, uint32_t layer, const struct mote_activations *x, struct piece at)
+{
+	struct mote_matmul job = query_job(p, layer, x);
+
+	project_heads(p, &job, at);
+	finish_queries(p, layer, at);
 }
 
 /* The cache of the keys and values that a row stores. */
@@ -83,33 +129,66 @@ static struct mote_kv kv_of_row(const struct mote_pass *p, uint32_t row, uint32_
 				  s->batch->position[row] / s->cache.page_positions, layer, kv_head);
 }
 
-/* cache = rope(Wk x), Wv x */
-static void project_keys_values(struct mote_pass *p, uint32_t layer, const struct mote_activations *x, struct piece at)
+/* Keys before RoPE, and values, to the cache. */
+static void finish_keys_values(struct mote_pass *p, uint32_t layer, struct piece at)
 {
 	struct mote_session *s = p->s;
 	const struct mote_layer *w = &s->model->layer[layer];
 	uint32_t dim = p->config->head_dim, page = s->cache.page_positions;
 
-	for (uint32_t r = at.row; r < at.row_end && p->few; r++)
-		for (uint32_t head = at.begin; head < at.end; head++) {
-			struct mote_kv kv = kv_of_row(p, r, layer, head);
-
-			mote_kv_fetch_for_store(&kv, s->batch->position[r] % page);
-		}
-	project_heads(p, &w->k, x, s->k, s->kv_stride, at);
-	project_heads(p, &w->v, x, s->v, s->kv_stride, at);
 	for (uint32_t r = at.row; r < at.row_end; r++) {
-		float *k = s->k + r * s->kv_stride, *v = s->v + r * s->kv_stride;
-		size_t rotation = (size_t)r * (dim / 2);
+		float *k = s->k + r * s->kv_stride, *v = s->v + r * s->kv_stride, *first = k + (size_t)at.begin * dim;
+		size_t rotation = mote_session_rotation(s, w->rotation, r);
 
-		p->k->rope(k + (size_t)at.begin * dim, dim, s->cosine + rotation, s->sine + rotation, dim,
-			   at.end - at.begin, k + (size_t)at.begin * dim, dim);
+		if (p->config->features & MOTE_HEAD_NORM)
+			norm_heads(p, first, at.end - at.begin, w->k_norm);
+		p->k->rope(first, dim, s->cosine + rotation, s->sine + rotation, 2 * s->half, at.end - at.begin, first, dim);
 		for (uint32_t head = at.begin; head < at.end; head++) {
 			struct mote_kv kv = kv_of_row(p, r, layer, head);
 
 			p->k->kv_store(&kv, s->batch->position[r] % page, k + (size_t)head * dim, v + (size_t)head * dim);
 		}
 	}
+}
+
+/* cache = rope(Wk x), Wv x */
+static void project_keys_values(struct mote_pass *p, uint32_t layer, const struct mote_activations *x, struct piece at)
+{
+	struct mote_session *s = p->s;
+	struct mote_matmul keys = key_job(p, layer, x), values = value_job(p, layer, x);
+
+	for (uint32_t r = at.row; r < at.row_end && p->few; r++)
+		for (uint32_t head = at.begin; head < at.end; head++) {
+			struct mote_kv kv = kv_of_row(p, r, layer, head);
+
+			mote_kv_fetch_for_store(&kv, s->batch->position[r] % s->cache.page_positions);
+		}
+	project_heads(p, &keys, at);
+	project_heads(p, &values, at);
+	finish_keys_values(p, layer, at);
+}
+
+/* A norm over all heads needs them all: then each product ends at a barrier, and rows are what is shared out. */
+static void project_wide(struct mote_pass *p, uint32_t layer, const struct mote_activations *x)
+{
+	struct mote_session *s = p->s;
+	const struct mote_layer *w = &s->model->layer[layer];
+	struct mote_matmul job[3] = {key_job(p, layer, x), value_job(p, layer, x), query_job(p, layer, x)};
+	const float eps = (float)p->config->norm_eps;
+
+	for (int i = 0; i < 3; i++) {
+		mote_share_multiply(p, &job[i], p->rows);
+		mote_share_barrier(p);
+	}
+	for (uint32_t r = mote_share_claim(p); r < p->rows; r = mote_share_claim(p)) {
+		float *q = s->q + r * s->q_stride, *k = s->k + r * s->kv_stride;
+
+		p->k->norm(q, w->q_norm, w->q.rows, eps, q);
+		p->k->norm(k, w->k_norm, w->k.rows, eps, k);
+		finish_keys_values(p, layer, (struct piece){0, p->config->kv_heads, r, r + 1});
+		finish_queries(p, layer, (struct piece){0, p->config->heads, r, r + 1});
+	}
+	mote_share_barrier(p);
 }
 
 /* q, k and v are one job: pieces [at.begin, at.end), each of as many heads as fill whole panels, those of keys and values
@@ -142,6 +221,10 @@ void mote_share_project(struct mote_pass *p, uint32_t layer, const struct mote_a
 	uint32_t kv_pieces = quotient_up(p->config->kv_heads, span), q_pieces = quotient_up(p->config->heads, span);
 	uint32_t pieces = kv_pieces + q_pieces;
 
+	if (p->config->features & MOTE_WIDE_NORM) {
+		project_wide(p, layer, x);
+		return;
+	}
 	if (p->few) {
 		uint32_t share = sure_share(p, pieces + kv_pieces, 6);
 
@@ -165,31 +248,40 @@ struct segment {
 	uint32_t index, segment, kv_head; /* index: within the block */
 };
 
-static uint32_t block_segments(const struct mote_pass *p, const struct mote_block *b)
+/* The first segment that any row of the block sees in this layer. */
+static uint32_t block_first(const struct mote_pass *p, const struct mote_block *b, uint32_t layer)
 {
-	return b->segments * p->config->kv_heads;
+	return mote_attention_first_segment(b->position, p->s->model->layer[layer].window);
+}
+
+static uint32_t block_segments(const struct mote_pass *p, const struct mote_block *b, uint32_t layer)
+{
+	return (b->segments - block_first(p, b, layer)) * p->config->kv_heads;
 }
 
 /* Segments that a thread need not claim: those from thread * attention_share() on. */
-static uint32_t attention_share(const struct mote_pass *p)
+static uint32_t attention_share(const struct mote_pass *p, uint32_t layer)
 {
 	uint32_t pieces = 0;
 
 	for (uint32_t b = 0; b < p->s->blocks; b++)
-		pieces += block_segments(p, &p->s->block[b]);
+		pieces += block_segments(p, &p->s->block[b], layer);
 	return sure_share(p, pieces, 6);
 }
 
 /* Segment i of all blocks; false: there is none. */
-static bool find_segment(const struct mote_pass *p, uint32_t i, struct segment *found)
+static bool find_segment(const struct mote_pass *p, uint32_t layer, uint32_t i, struct segment *found)
 {
 	for (const struct mote_block *b = p->s->block; b < p->s->block + p->s->blocks; b++) {
-		if (i < block_segments(p, b)) {
-			*found = (struct segment){.b = b, .index = i, .segment = i / p->config->kv_heads,
+		uint32_t n = block_segments(p, b, layer);
+
+		if (i < n) {
+			*found = (struct segment){.b = b, .index = i,
+						  .segment = block_first(p, b, layer) + i / p->config->kv_heads,
 						  .kv_head = i % p->config->kv_heads};
 			return true;
 		}
-		i -= block_segments(p, b);
+		i -= n;
 	}
 	return false;
 }
@@ -202,11 +294,11 @@ static struct mote_kv kv_of_segment(const struct mote_pass *p, const struct segm
 /* What this thread will attend to first. */
 static void fetch_first_segment(struct mote_pass *p, uint32_t layer)
 {
-	const uint32_t share = attention_share(p);
+	const uint32_t share = attention_share(p, layer);
 	struct segment first;
 	struct mote_kv kv;
 
-	if (!find_segment(p, share ? p->thread * share : p->thread, &first))
+	if (!find_segment(p, layer, share ? p->thread * share : p->thread, &first))
 		return;
 	kv = kv_of_segment(p, &first, layer);
 	mote_kv_fetch(&kv, least(first.b->position - first.segment * MOTE_SEGMENT_POSITIONS, MOTE_SEGMENT_POSITIONS));
@@ -221,7 +313,8 @@ static void attend_segment(struct mote_pass *p, const struct segment *at, uint32
 	struct mote_attention a = {.kv = &kv, .q = &s->query, .row = (at->kv_head * p->rows + at->b->row) * s->group,
 				   .rows = at->b->rows, .group = s->group,
 				   .position = at->b->position - at->segment * MOTE_SEGMENT_POSITIONS,
-				   .scale = s->score_scale};
+				   .window = s->model->layer[layer].window, .scale = s->score_scale,
+				   .cap = (float)p->config->attention_cap};
 
 	kv.next = next;
 	kv.next_bytes = s->cache.head_bytes;
@@ -241,14 +334,15 @@ static void finish_attention(struct mote_pass *p, const struct mote_block *b, ui
 }
 
 /* Few rows: every thread merges the parts of all segments for itself. */
-static void merge_parts(struct mote_pass *p, const struct mote_block *b, uint32_t kv_head, struct mote_activations *y)
+static void merge_parts(struct mote_pass *p, const struct mote_block *b, uint32_t layer, uint32_t kv_head,
+			struct mote_activations *y)
 {
 	struct mote_session *s = p->s;
 	uint32_t n = b->rows * s->group, dim = p->config->head_dim;
 
 	mote_attention_clear(p->own->state, n, dim);
-	for (uint32_t segment = 0; segment < b->segments; segment++) {
-		size_t index = (size_t)segment * p->config->kv_heads + kv_head;
+	for (uint32_t i = 0; i < b->segments - block_first(p, b, layer); i++) {
+		size_t index = (size_t)i * p->config->kv_heads + kv_head;
 
 		mote_attention_merge(p->k, p->own->state, s->parts + (b->first_part + index * n) * s->part_floats, n, dim);
 	}
@@ -261,22 +355,22 @@ static const struct mote_activations *attend_few(struct mote_pass *p, uint32_t l
 {
 	struct mote_session *s = p->s;
 	struct mote_activations *y = &p->own->attended;
-	const uint32_t share = attention_share(p), claimed = p->threads * share;
+	const uint32_t share = attention_share(p, layer), claimed = p->threads * share;
 	struct segment now, next;
 
 	for (uint32_t n = 0;; n++) {
 		uint32_t i = n < share ? p->thread * share + n : claimed + mote_share_claim(p);
 		uint32_t then = n + 1 < share ? i + 1 : n + 1 == share ? claimed + p->thread : i + p->threads;
 
-		if (!find_segment(p, i, &now))
+		if (!find_segment(p, layer, i, &now))
 			break;
-		attend_segment(p, &now, layer, find_segment(p, then, &next) ? kv_of_segment(p, &next, layer).k_data : NULL,
+		attend_segment(p, &now, layer, find_segment(p, layer, then, &next) ? kv_of_segment(p, &next, layer).k_data : NULL,
 			       s->parts + (now.b->first_part + (size_t)now.index * now.b->rows * s->group) * s->part_floats);
 	}
 	mote_share_barrier(p);
 	for (const struct mote_block *b = s->block; b < s->block + s->blocks; b++)
 		for (uint32_t kv_head = 0; kv_head < p->config->kv_heads; kv_head++)
-			merge_parts(p, b, kv_head, y);
+			merge_parts(p, b, layer, kv_head, y);
 	if (quantized)
 		mote_activations_quantize(p->k, y, 0, p->rows);
 	return y;
@@ -293,7 +387,7 @@ static const struct mote_activations *attend_many(struct mote_pass *p, uint32_t 
 		uint32_t n = at.b->rows * s->group;
 
 		mote_attention_clear(p->own->state, n, p->config->head_dim);
-		for (; at.segment < at.b->segments; at.segment++) {
+		for (at.segment = block_first(p, at.b, layer); at.segment < at.b->segments; at.segment++) {
 			attend_segment(p, &at, layer, NULL, p->own->part);
 			mote_attention_merge(p->k, p->own->state, p->own->part, n, p->config->head_dim);
 		}

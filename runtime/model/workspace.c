@@ -1,7 +1,9 @@
 /* The memory of forward passes: sized once from the options, taken in one piece, and cut up. */
 #include "runtime/model/workspace.h"
 
+#include "runtime/model/architecture.h"
 #include "runtime/model/memory.h"
+#include "runtime/model/rope.h"
 
 static size_t round_up(size_t n, size_t multiple)
 {
@@ -57,16 +59,18 @@ static void carve_scratch(struct mote_session *s, struct carve *c)
 static void carve_workspace(struct mote_session *s, struct carve *c)
 {
 	const struct mote_config *config = &s->model->config;
-	size_t rows = s->options.batch_rows, half = config->head_dim / 2;
+	size_t rows = s->options.batch_rows, turned = s->rotations * rows * s->half;
 
-	s->frequency = carve(c, half * sizeof *s->frequency);
-	s->cosine = carve(c, rows * half * sizeof *s->cosine);
-	s->sine = carve(c, rows * half * sizeof *s->sine);
+	s->frequency = carve(c, (size_t)s->rotations * s->half * sizeof *s->frequency);
+	s->cosine = carve(c, turned * sizeof *s->cosine);
+	s->sine = carve(c, turned * sizeof *s->sine);
 	s->block = carve(c, rows * sizeof *s->block);
 	s->wanted = carve(c, s->options.logit_rows * sizeof *s->wanted);
 	s->reach = carve(c, s->options.sequences * sizeof *s->reach);
 	s->present = carve(c, rows * sizeof *s->present);
 	s->x = carve(c, rows * s->hidden_stride * sizeof *s->x);
+	if (config->features & MOTE_POST_NORM)
+		s->branch = carve(c, rows * s->hidden_stride * sizeof *s->branch);
 	s->q = carve(c, rows * s->q_stride * sizeof *s->q);
 	s->k = carve(c, rows * s->kv_stride * sizeof *s->k);
 	s->v = carve(c, rows * s->kv_stride * sizeof *s->v);
@@ -77,6 +81,20 @@ static void carve_workspace(struct mote_session *s, struct carve *c)
 	carve_activations(c, &s->attended, s->options.batch_rows, config->heads * config->head_dim);
 	carve_activations(c, &s->ffn, s->options.batch_rows, config->ffn);
 	carve_scratch(s, c);
+}
+
+/* That any layer may take. A session may be given other layers of its model later, as calibration does. */
+static enum mote_rotation count_rotations(const struct mote_config *config)
+{
+	enum mote_rotation n = MOTE_ROTATION_LOCAL;
+
+	for (uint32_t i = 0; i < MOTE_MAX_LAYERS; i++) {
+		struct mote_layer layer;
+
+		mote_layer_configure(config, i, &layer);
+		n = layer.rotation < n ? n : layer.rotation + 1;
+	}
+	return n;
 }
 
 enum mote_status mote_workspace_open(struct mote_session *s, struct mote_error *error)
@@ -90,6 +108,8 @@ enum mote_status mote_workspace_open(struct mote_session *s, struct mote_error *
 	s->q_stride = round_up((size_t)config->heads * config->head_dim, MOTE_PANEL_ROWS);
 	s->kv_stride = round_up((size_t)config->kv_heads * config->head_dim, MOTE_PANEL_ROWS);
 	s->part_floats = mote_attention_part_floats(config->head_dim);
+	s->half = mote_rope_half(config);
+	s->rotations = count_rotations(config);
 	carve_workspace(s, &plan);
 	s->memory = mote_memory_map(plan.used);
 	if (!s->memory)

@@ -52,11 +52,14 @@ struct mote_session {
 	size_t memory_bytes;
 	uint32_t group;                    /* query heads a KV head */
 	uint32_t span;                     /* heads a piece of q, k or v: the least that fills whole panels */
-	float score_scale;                 /* 1 / sqrt(head_dim) */
+	float score_scale;                 /* of q k: 1 / sqrt(head_dim), or what the model has instead */
 	size_t hidden_stride, q_stride, kv_stride, part_floats;
-	double *frequency;                 /* [head_dim / 2] */
-	float *cosine, *sine;              /* [rows][head_dim / 2] */
+	uint32_t half;                     /* of the rotated dimensions of a head */
+	enum mote_rotation rotations;      /* how many this model's layers take: the first ones of the enum */
+	double *frequency;                 /* [rotations][half] */
+	float *cosine, *sine;              /* [rotations][rows][half] */
 	float *x;                          /* [rows][hidden_stride] the residual stream */
+	float *branch;                     /* [rows][hidden_stride] what a norm reads before it is added to x; or NULL */
 	struct mote_activations normed;    /* [rows][hidden] */
 	float *q, *k, *v;                  /* [rows][q_stride], [rows][kv_stride] twice, before RoPE */
 	struct mote_activations query;     /* [kv_heads * rows * group][head_dim] after RoPE */
@@ -82,6 +85,12 @@ struct mote_session {
 /* workspace.c: sizes, memory and its pieces, once options and cache are there. MOTE_ERROR_MEMORY. */
 enum mote_status mote_workspace_open(struct mote_session *s, struct mote_error *error);
 void mote_workspace_close(struct mote_session *s);
+
+/* Where the cosines and sines of a row begin. */
+static inline size_t mote_session_rotation(const struct mote_session *s, enum mote_rotation rotation, uint32_t row)
+{
+	return ((size_t)rotation * s->options.batch_rows + row) * s->half;
+}
 
 /* batch.c: fills in what a session knows of the batch under way, down to its blocks.
  * MOTE_ERROR_ARGUMENT: anything out of range. */
