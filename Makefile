@@ -4,6 +4,7 @@
 #   make demo          installs what is missing, builds, converts, quantizes, validates, answers
 #   make check         every test that needs nothing but this repository
 #   make conformance   every test against the data in DATA
+#   make families      every family of models against a reference in PyTorch
 #   make differential  long comparisons with Jinja2 and Python's regex
 #   make fuzz          every fuzzer for FUZZ_SECONDS each (clang)
 #   make install       tools, library, header, man pages and completions below DESTDIR/PREFIX; make uninstall
@@ -22,7 +23,7 @@ B := build/$(config)
 PACKAGES := libzstd libcjson libutf8proc libxxhash libpcre2-8
 DEBIAN_PACKAGES := pkg-config g++ libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libcmocka-dev
 DEBIAN_TEST_PACKAGES := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
-	python3-numpy xxhash python3-jinja2 python3-regex
+	python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wundef -Wpointer-arith -Wvla \
 	-Wwrite-strings -Wcast-qual
@@ -111,7 +112,7 @@ $(REPLAY_OBJECTS): $(B)/tests/replay_%.o: tests/replay.c | libraries
 $(B)/test_replay_%: $(B)/tests/replay_%.o $(CONSOLE_OBJECTS) $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
 
-# A driver feeds a room with lines from a script of tests/differential or tests/conformance.
+# A driver feeds a room from a script of tests/differential, tests/conformance or tests/families.
 $(B)/drive_%: $(B)/tests/drive_%.o $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ $(LIBRARIES) -o $@
 
@@ -131,6 +132,10 @@ check-run: all $(TESTS)
 
 conformance: all $(B)/drive_template
 	@DATA=$(DATA) tests/run.sh $(B) tests/conformance/*.sh
+
+.PHONY: families
+families: all $(B)/drive_logits
+	@tests/run.sh $(B) tests/families/*.sh
 
 differential: all $(B)/drive_template
 	@tests/run.sh $(B) tests/differential/*.sh

@@ -57,7 +57,7 @@ static enum mote_status compile_and_hash(struct conversion *c, struct mote_error
 	const struct mote_hf_directory *d = &c->directory;
 	struct mote_hf_tokenizer_source source = {d->tokenizer, d->tokenizer_bytes, d->tokenizer_config_text,
 						  d->tokenizer_config_bytes,
-						  c->options->vocab_only ? 0 : c->config.vocab_size};
+						  c->options->vocab_only ? 0 : c->config.model.vocab};
 	enum mote_status status;
 
 	status = mote_hf_tokenizer_compile(&source, &c->section, &c->section_bytes, &c->info, error);
@@ -125,14 +125,14 @@ static enum mote_status plan_tensors(struct conversion *c, struct mote_error *er
 		struct mote_matrix batch;
 		uint64_t bytes;
 
-		c->total += t->weight->tensor->bytes;
+		c->total += t->bytes;
 		status = mote_matrix_init(&batch, target_type(c, t), rows, t->cols, NULL, NULL, &bytes, error);
 		make_room(&c->panels_bytes, bytes);
 		make_room(&c->rows_bytes, row_bytes(c, t) * rows);
 		if (!status && mote_type_is_quantized(target_type(c, t)))
 			make_room(&c->quants_cols, (uint64_t)batch.blocks * MOTE_BLOCK_COLS);
 		if (!status)
-			status = mote_writer_add_tensor(c->writer, t->weight->name, t->rank, target_type(c, t), t->rows, t->cols,
+			status = mote_writer_add_tensor(c->writer, t->name, t->rank, target_type(c, t), t->rows, t->cols,
 							target_codebook(c, t), error);
 	}
 	if (status || c->plan.tensors == 0)
@@ -149,13 +149,17 @@ static enum mote_status plan_tensors(struct conversion *c, struct mote_error *er
 static enum mote_status write_vector(struct conversion *c, const struct mote_checkpoint_tensor *t,
 				     struct mote_error *error)
 {
+	float *vector = (float *)(void *)c->panels;
 	enum mote_status status;
 
 	if ((status = mote_weight_rows_read(&c->source, t->weight, t->from, t->rows, 1, 0, t->rows, c->rows, error)) ||
-	    (status = mote_vector_widen(t->weight->name, t->from, c->rows, t->rows, (float *)(void *)c->panels, error)) ||
-	    (status = mote_writer_write(c->writer, c->panels, t->rows * sizeof(float), error)))
+	    (status = mote_vector_widen(t->name, t->from, c->rows, t->rows, vector, error)))
 		return status;
-	return report_progress(c, t->weight->tensor->bytes, error);
+	for (uint32_t i = 0; i < t->rows && t->plus_one; i++)
+		vector[i] += 1;
+	if ((status = mote_writer_write(c->writer, c->panels, t->rows * sizeof(float), error)))
+		return status;
+	return report_progress(c, t->bytes, error);
 }
 
 static enum mote_status pack_rows(struct conversion *c, const struct mote_panel_pack *pack,
@@ -180,11 +184,11 @@ static enum mote_status write_panels(struct conversion *c, const struct mote_pan
 
 		if (rows > t->rows - first)
 			rows = t->rows - first;
-		if (!(status = mote_weight_rows_read(&c->source, t->weight, read_type(c, t), t->rows, t->cols, first, rows,
-						     c->rows, error)) &&
+		if (!(status = mote_weight_rows_read(&c->source, t->weight, read_type(c, t), t->weight_rows, t->cols,
+						     t->first_row + first, rows, c->rows, error)) &&
 		    !(status = pack_rows(c, pack, t, panel, n, error)) &&
 		    !(status = mote_writer_write(c->writer, c->panels, n * m->panel_bytes, error)))
-			status = report_progress(c, t->weight->tensor->bytes / t->rows * rows, error);
+			status = report_progress(c, t->bytes / t->rows * rows, error);
 	}
 	return status;
 }
@@ -199,7 +203,7 @@ static enum mote_status write_matrix(struct conversion *c, const struct mote_che
 
 	if ((status = mote_matrix_init(&matrix, target_type(c, t), t->rows, t->cols, NULL, target_codebook(c, t), &bytes,
 				       error)) ||
-	    (status = mote_panel_pack_init(&pack, t->weight->name, t->from, &matrix, error)))
+	    (status = mote_panel_pack_init(&pack, t->name, t->from, &matrix, error)))
 		return status;
 	status = write_panels(c, &pack, t, error);
 	mote_panel_pack_free(&pack);

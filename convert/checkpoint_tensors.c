@@ -9,20 +9,22 @@
 #include "convert/weight_rows.h"
 #include "runtime/model/architecture.h"
 
-/* The shape as the table of weights reads it. */
-static struct mote_config shape_of(const struct mote_hf_config *c)
-{
-	return (struct mote_config){
-		.hidden = c->hidden_size, .layers = c->num_hidden_layers, .heads = c->num_attention_heads,
-		.kv_heads = c->num_key_value_heads, .head_dim = c->head_dim, .ffn = c->intermediate_size,
-		.vocab = c->vocab_size, .tied_embeddings = c->tie_word_embeddings
-	};
-}
-
+/* Matrices that are one in some checkpoints, and the first of their rows in it. */
+static const struct fused {
+	const char *name, *in;
+	enum mote_dim before[2]; /* the rows of what comes before; MOTE_DIM_ONE: nothing */
+} fused[] = {
+	{ "self_attn.q_proj.weight", "self_attn.qkv_proj.weight", { MOTE_DIM_ONE, MOTE_DIM_ONE } },
+	{ "self_attn.k_proj.weight", "self_attn.qkv_proj.weight", { MOTE_DIM_ATTENTION, MOTE_DIM_ONE } },
+	{ "self_attn.v_proj.weight", "self_attn.qkv_proj.weight", { MOTE_DIM_ATTENTION, MOTE_DIM_KV } },
+	{ "mlp.gate_proj.weight", "mlp.gate_up_proj.weight", { MOTE_DIM_ONE, MOTE_DIM_ONE } },
+	{ "mlp.up_proj.weight", "mlp.gate_up_proj.weight", { MOTE_DIM_FFN, MOTE_DIM_ONE } },
+};
 
 /* What the matching needs at hand. */
 struct matching {
-	const struct mote_config *config;
+	const struct mote_hf_config *hf;
+	const struct mote_config *config; /* hf's */
 	const struct mote_source *source;
 	struct mote_hf_weights *weights;
 	struct mote_checkpoint_tensors *out;
@@ -46,21 +48,48 @@ static enum mote_status missing(const struct matching *m, const char *name, cons
 			      nearest ? "; the nearest name is \"" : "", nearest ? nearest : "", nearest ? "\"" : "");
 }
 
-static enum mote_status take(const struct matching *m, const char *name, const struct mote_weight *w)
+static uint32_t rows_before(const struct matching *m, const struct fused *f)
 {
+	uint32_t rows = 0;
+
+	for (int i = 0; i < 2; i++)
+		rows += f->before[i] == MOTE_DIM_ONE ? 0 : mote_dim_of(m->config, f->before[i]);
+	return rows;
+}
+
+/* Rows of the matrix that holds this one among others. */
+static uint32_t rows_fused(const struct matching *m, const struct fused *f)
+{
+	return strstr(f->in, "qkv") ? mote_dim_of(m->config, MOTE_DIM_ATTENTION) + 2 * mote_dim_of(m->config, MOTE_DIM_KV) :
+				      2 * mote_dim_of(m->config, MOTE_DIM_FFN);
+}
+
+/* Norms of Gemma: all but those with a bias, which it has none of. */
+static bool is_norm(const struct mote_weight *w)
+{
+	return strstr(w->name, "norm.weight") != NULL;
+}
+
+/* Takes the part of the weight of this name in the checkpoint, which has so many rows, from row `first` on. */
+static enum mote_status take_part(const struct matching *m, const struct mote_weight_walk *at, const char *name,
+				  uint32_t all_rows, uint32_t first)
+{
+	const struct mote_weight *w = at->weight;
 	struct mote_hf_weight *weight = mote_hf_weights_find(m->weights, name);
 	struct mote_checkpoint_tensor t = { .weight = weight, .rank = w->cols == MOTE_DIM_ONE ? 1 : 2,
 					    .rows = mote_dim_of(m->config, w->rows),
-					    .cols = mote_dim_of(m->config, w->cols) };
+					    .cols = mote_dim_of(m->config, w->cols),
+					    .weight_rows = all_rows, .first_row = first,
+					    .plus_one = m->hf->norm_plus_one && is_norm(w) };
 	/* of a tied model's head it does not matter where it lies */
 	const bool anywhere = m->config->tied_embeddings && w == mote_weight_head;
 	char found[128], expected[64];
 	enum mote_status status;
 
 	if (t.rank == 2)
-		snprintf(expected, sizeof expected, "[%u, %u]", t.rows, t.cols);
+		snprintf(expected, sizeof expected, "[%u, %u]", all_rows, t.cols);
 	else
-		snprintf(expected, sizeof expected, "[%u]", t.rows);
+		snprintf(expected, sizeof expected, "[%u]", all_rows);
 	if (!weight)
 		return missing(m, name, expected);
 	status = mote_hf_weight_type(weight, &t.from, m->error);
@@ -68,15 +97,31 @@ static enum mote_status take(const struct matching *m, const char *name, const s
 		status = mote_hf_weight_check_place(m->weights, m->source, weight, m->error);
 	if (status)
 		return status;
-	if (weight->tensor->rank != t.rank || weight->tensor->shape[0] != t.rows ||
+	if (weight->tensor->rank != t.rank || weight->tensor->shape[0] != all_rows ||
 	    (t.rank == 2 && weight->tensor->shape[1] != t.cols))
 		return mote_error_set(m->error, MOTE_ERROR_CORRUPT,
 				      "tensor \"%s\": shape %s, but config.json calls for %s", name,
 				      mote_safetensors_shape(weight->tensor, found, sizeof found), expected);
 	t.keep = t.rank == 2 && mote_weight_rows_quants(weight) ? mote_weight_rows_quants(weight) : t.from;
 	weight->used = true;
+	snprintf(t.name, sizeof t.name, "%s", at->name);
+	t.bytes = weight->tensor->bytes / all_rows * t.rows;
 	m->out->tensor[m->out->tensors++] = t;
 	return MOTE_OK;
+}
+
+static enum mote_status take(const struct matching *m, const struct mote_weight_walk *at)
+{
+	char name[MOTE_WEIGHT_NAME_BYTES];
+
+	for (size_t i = 0; m->hf->fused && i < sizeof fused / sizeof *fused; i++)
+		if (strcmp(at->weight->name, fused[i].name) == 0) {
+			size_t layer = strlen(at->name) - strlen(at->weight->name);
+
+			snprintf(name, sizeof name, "%.*s%s", (int)layer, at->name, fused[i].in);
+			return take_part(m, at, name, rows_fused(m, &fused[i]), rows_before(m, &fused[i]));
+		}
+	return take_part(m, at, at->name, mote_dim_of(m->config, at->weight->rows), 0);
 }
 
 /* Buffers that old versions of transformers saved beside the weights; they follow from the config. */
@@ -112,7 +157,11 @@ static enum mote_status tie_head(const struct matching *m)
 /* The head of a tied checkpoint is checked like any other, but is no tensor of the model. */
 static enum mote_status take_tied_copy(const struct matching *m)
 {
-	enum mote_status status = take(m, mote_weight_head->name, mote_weight_head);
+	struct mote_weight_walk head = { .weight = mote_weight_head };
+	enum mote_status status;
+
+	mote_weight_name(mote_weight_head, MOTE_NO_LAYER, head.name);
+	status = take(m, &head);
 
 	if (!status)
 		m->out->tied_copy = m->out->tensor[--m->out->tensors].weight;
@@ -128,7 +177,7 @@ static enum mote_status match(const struct matching *m)
 	m->out->tied_copy = NULL;
 	status = tie_head(m);
 	while (!status && mote_weight_next(&w))
-		status = take(m, w.name, w.weight);
+		status = take(m, &w);
 	if (!status && m->config->tied_embeddings && mote_hf_weights_find(m->weights, mote_weight_head->name))
 		status = take_tied_copy(m);
 	return status ? status : refuse_superfluous(m->weights, m->error);
@@ -198,12 +247,11 @@ enum mote_status mote_checkpoint_tensors_match(const struct mote_hf_config *conf
 					       struct mote_hf_weights *weights, struct mote_checkpoint_tensors *out,
 					       struct mote_notes *notes, struct mote_error *error)
 {
-	const struct mote_config shape = shape_of(config);
 	struct mote_error own = { 0 };
-	const struct matching m = { .config = &shape, .source = source, .weights = weights, .out = out, .error = &own };
+	const struct matching m = { .hf = config, .config = &config->model, .source = source, .weights = weights, .out = out, .error = &own };
 	enum mote_status status;
 
-	*out = (struct mote_checkpoint_tensors){ .tensor = calloc(mote_weight_count(&shape) + (size_t)1,
+	*out = (struct mote_checkpoint_tensors){ .tensor = calloc(mote_weight_count(&config->model) + (size_t)1,
 								  sizeof *out->tensor) };
 	if (!out->tensor)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");

@@ -8,13 +8,18 @@
 #include "convert/hf/hf_config.h"
 #include "convert/hf/hf_weights.h"
 #include "convert/notes.h"
+#include "runtime/model/architecture.h"
 
 struct mote_checkpoint_tensor {
-	const struct mote_hf_weight *weight; /* borrowed; its name is the container's */
+	char name[MOTE_WEIGHT_NAME_BYTES];   /* the container's */
+	const struct mote_hf_weight *weight; /* borrowed; where its rows lie in the checkpoint */
 	enum mote_type from;                 /* as its rows are read */
 	enum mote_type keep;                 /* the type that holds them without loss: the checkpoint's own if there is one */
-	uint32_t rank;                       /* 1: norm */
+	uint32_t rank;                       /* 1: norm or bias */
 	uint32_t rows, cols;
+	uint32_t weight_rows, first_row;     /* of the weight, which may be several fused; of this tensor among them */
+	uint64_t bytes;                      /* in the weight's file */
+	bool plus_one;                       /* 1 is added to each element */
 };
 
 struct mote_checkpoint_tensors {

@@ -21,10 +21,10 @@ static const char about[] =
 	"the first part) becomes the same file as the directory that it was made of.\n";
 
 static const char epilog[] =
-	"What the file would not reproduce exactly is refused by name: an architecture other than Llama and\n"
-	"Mistral, RoPE kinds other than default, linear and llama3, tensors that are missing, superfluous or\n"
-	"misshapen, NaN and infinity. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input,\n"
-	"130 interrupted; unless it is 0, nothing was left behind.\n";
+	"What the file would not reproduce exactly is refused by name: an architecture other than Llama, Mistral,\n"
+	"Ministral, Qwen2, Qwen3, SmolLM3, Phi-3, Granite, Gemma 1 to 3, OLMo2, StableLM and MiniCPM, unknown RoPE\n"
+	"kinds, tensors that are missing, superfluous or misshapen, NaN and infinity. Exit codes: 0 done, 1 failed,\n"
+	"2 wrong usage, 3 corrupt or refused input, 130 interrupted; unless it is 0, nothing was left behind.\n";
 
 struct arguments {
 	const char *directory, *output;

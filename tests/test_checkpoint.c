@@ -319,7 +319,7 @@ static void test_small_files(void **state)
 		{ "config.json", NULL, "config.json is missing", MOTE_ERROR_CORRUPT },
 		{ "config.json", "{\"hidden_size\":24,}", "config.json: line 1", MOTE_ERROR_CORRUPT },
 		{ "config.json", "[]", "config.json: expected an object", MOTE_ERROR_CORRUPT },
-		{ "config.json", "{\"architectures\":[\"Qwen2ForCausalLM\"]}", "Qwen2ForCausalLM", MOTE_ERROR_UNSUPPORTED },
+		{ "config.json", "{\"architectures\":[\"MixtralForCausalLM\"]}", "MixtralForCausalLM", MOTE_ERROR_UNSUPPORTED },
 		{ "generation_config.json", "{\"eos_token_id\":}", "generation_config.json: line 1", MOTE_ERROR_CORRUPT },
 		{ "tokenizer.json", NULL, "tokenizer.json is missing", MOTE_ERROR_CORRUPT },
 		{ "tokenizer.json", "{", "tokenizer.json", MOTE_ERROR_CORRUPT },

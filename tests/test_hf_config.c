@@ -52,16 +52,16 @@ static void test_defaults(void **state)
 
 	(void)state;
 	assert_string_equal(c.architecture, "LlamaForCausalLM");
-	assert_int_equal(c.num_key_value_heads, 9);
-	assert_int_equal(c.head_dim, 64);
-	assert_int_equal(c.max_position_embeddings, 2048);
-	assert_true(c.rms_norm_eps == 1e-6);
-	assert_true(c.rope.theta == 10000);
-	assert_false(c.tie_word_embeddings);
+	assert_int_equal(c.model.kv_heads, 9);
+	assert_int_equal(c.model.head_dim, 64);
+	assert_int_equal(c.model.max_positions, 2048);
+	assert_true(c.model.norm_eps == 1e-6);
+	assert_true(c.model.rope_theta == 10000);
+	assert_false(c.model.tied_embeddings);
 	/* model_type alone, as some exporters leave it */
 	c = accept("{\"model_type\":\"llama\"," SHAPE ",\"num_key_value_heads\":3,\"head_dim\":32}");
-	assert_int_equal(c.num_key_value_heads, 3);
-	assert_int_equal(c.head_dim, 32);
+	assert_int_equal(c.model.kv_heads, 3);
+	assert_int_equal(c.model.head_dim, 32);
 	accept("{\"architectures\":[\"LlamaForCausalLM\"]," SHAPE "}");
 }
 
@@ -71,22 +71,22 @@ static void test_three_spellings(void **state)
 
 	(void)state;
 	c = accept("{" LLAMA ",\"rope_theta\":100000,\"rope_scaling\":null,\"torch_dtype\":\"bfloat16\"}");
-	assert_true(c.rope.theta == 100000);
-	assert_string_equal(c.rope.type, "default");
+	assert_true(c.model.rope_theta == 100000);
+	assert_int_equal(c.model.rope_kind, MOTE_ROPE_DEFAULT);
 	c = accept("{" LLAMA ",\"rope_theta\":100000,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.5},\"dtype\":\"float32\"}");
-	assert_string_equal(c.rope.type, "linear");
-	assert_true(c.rope.factor == 2.5);
+	assert_int_equal(c.model.rope_kind, MOTE_ROPE_LINEAR);
+	assert_true(c.model.rope_factor == 2.5);
 	c = accept("{" LLAMA ",\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":5e5}}");
-	assert_true(c.rope.theta == 500000);
+	assert_true(c.model.rope_theta == 500000);
 	c = accept("{" LLAMA ",\"rope_theta\":1000,\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":5e5}}");
-	assert_true(c.rope.theta == 500000);
+	assert_true(c.model.rope_theta == 500000);
 	c = accept("{" LLAMA ",\"rope_theta\":1000,\"rope_parameters\":{\"rope_type\":\"default\"}}");
-	assert_true(c.rope.theta == 1000);
+	assert_true(c.model.rope_theta == 1000);
 	c = accept("{" LLAMA ",\"max_position_embeddings\":131072,\"rope_theta\":500000,\"rope_scaling\":{\"rope_type\":\"llama3\","
 		   "\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,\"original_max_position_embeddings\":8192}}");
-	assert_string_equal(c.rope.type, "llama3");
-	assert_true(c.rope.factor == 8 && c.rope.low_freq_factor == 1 && c.rope.high_freq_factor == 4);
-	assert_int_equal(c.rope.original_max_position_embeddings, 8192);
+	assert_int_equal(c.model.rope_kind, MOTE_ROPE_LLAMA3);
+	assert_true(c.model.rope_factor == 8 && c.model.rope_low_freq_factor == 1 && c.model.rope_high_freq_factor == 4);
+	assert_int_equal(c.model.rope_original_positions, 8192);
 	/* a context that someone cut short leaves the frequencies as they are */
 	accept("{" LLAMA ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,"
 	       "\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,\"original_max_position_embeddings\":8192}}");
@@ -103,9 +103,9 @@ static void test_tolerates(void **state)
 
 static void test_refuses_architectures(void **state)
 {
-	static const char *const names[] = { "Qwen2ForCausalLM", "Qwen3ForCausalLM", "GemmaForCausalLM", "Gemma3ForCausalLM",
-					     "Phi3ForCausalLM",  "SmolLM3ForCausalLM", "MixtralForCausalLM",
-					     "GPT2LMHeadModel", "BertModel", "LlamaForSequenceClassification" };
+	static const char *const names[] = { "Qwen3MoeForCausalLM", "Gemma3ForConditionalGeneration", "MixtralForCausalLM",
+					     "PhimoeForCausalLM",   "Olmo3ForCausalLM",	      "GraniteMoeForCausalLM",
+					     "GPT2LMHeadModel",	    "BertModel", "LlamaForSequenceClassification" };
 	char text[1024];
 
 	(void)state;
@@ -113,7 +113,8 @@ static void test_refuses_architectures(void **state)
 		snprintf(text, sizeof text, "{\"architectures\":[\"%s\"]," SHAPE "}", names[i]);
 		refuse(text, MOTE_ERROR_UNSUPPORTED, names[i]);
 	}
-	refuse("{\"model_type\":\"qwen2\"," SHAPE "}", MOTE_ERROR_UNSUPPORTED, "qwen2");
+	refuse("{\"model_type\":\"qwen2_moe\"," SHAPE "}", MOTE_ERROR_UNSUPPORTED, "qwen2_moe");
+	refuse("{\"architectures\":[\"MixtralForCausalLM\"]," SHAPE "}", MOTE_ERROR_UNSUPPORTED, "mixture of experts");
 	refuse("{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"cohere\"," SHAPE "}", MOTE_ERROR_UNSUPPORTED, "cohere");
 	refuse("{" SHAPE "}", MOTE_ERROR_CORRUPT, "architectures");
 	refuse("{\"architectures\":[]," SHAPE "}", MOTE_ERROR_CORRUPT, "architectures");
@@ -122,7 +123,7 @@ static void test_refuses_architectures(void **state)
 static void test_refuses_features(void **state)
 {
 	static const char *const settings[] = {
-		"\"attention_bias\":true",	 "\"mlp_bias\":true",	     "\"rope_interleaved\":true",
+		"\"rope_interleaved\":true",	 "\"qkv_bias\":true",
 		"\"partial_rotary_factor\":0.5", "\"no_rope_layers\":[1,1,0]",
 		"\"use_sliding_window\":true",	 "\"final_logit_softcapping\":30.0", "\"embedding_multiplier\":12.0",
 		"\"quantization_config\":{\"quant_method\":\"gptq\"}", "\"num_local_experts\":8",
@@ -143,7 +144,7 @@ static void test_refuses_features(void **state)
 
 static void test_refuses_rope(void **state)
 {
-	static const char *const kinds[] = { "dynamic", "yarn", "longrope", "su", "mrope" };
+	static const char *const kinds[] = { "ntk", "mrope" };
 	char text[1024];
 
 	(void)state;
@@ -154,6 +155,10 @@ static void test_refuses_rope(void **state)
 		refuse(text, MOTE_ERROR_UNSUPPORTED, kinds[i]);
 	}
 	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"linear\"}}", MOTE_ERROR_CORRUPT, "factor");
+	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"yarn\"}}", MOTE_ERROR_CORRUPT, "factor");
+	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"su\"}}", MOTE_ERROR_CORRUPT, "short_factor");
+	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1,2],\"long_factor\":[1,2]}}",
+	       MOTE_ERROR_CORRUPT, "no list of 32");
 	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":0.5}}", MOTE_ERROR_CORRUPT, "factor");
 	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":\"2\"}}", MOTE_ERROR_CORRUPT, "factor");
 	refuse("{" LLAMA ",\"rope_scaling\":{\"factor\":2.0}}", MOTE_ERROR_UNSUPPORTED, "without a \"rope_type\"");
@@ -182,12 +187,16 @@ static void test_sliding_window(void **state)
 	accept("{" LLAMA ",\"max_position_embeddings\":8192}");
 	c = accept("{\"model_type\":\"mistral\",\"hidden_size\":64,\"num_hidden_layers\":1,\"num_attention_heads\":16,"
 		   "\"intermediate_size\":8,\"vocab_size\":8,\"sliding_window\":null}");
-	assert_int_equal(c.num_key_value_heads, 8);
+	assert_int_equal(c.model.kv_heads, 8);
 	c = accept("{\"model_type\":\"mistral\",\"hidden_size\":64,\"num_hidden_layers\":1,\"num_attention_heads\":16,"
 		   "\"intermediate_size\":8,\"vocab_size\":8,\"sliding_window\":null,\"num_key_value_heads\":null}");
-	assert_int_equal(c.num_key_value_heads, 16);
-	refuse("{" MISTRAL ",\"sliding_window\":4096,\"max_position_embeddings\":32768}", MOTE_ERROR_UNSUPPORTED, "sliding_window");
-	refuse("{" MISTRAL ",\"max_position_embeddings\":32768}", MOTE_ERROR_UNSUPPORTED, "sliding_window");
+	assert_int_equal(c.model.kv_heads, 16);
+	c = accept("{" MISTRAL ",\"sliding_window\":4095,\"max_position_embeddings\":32768}");
+	assert_int_equal(c.model.window, 4095);
+	assert_int_equal(c.model.layer_kind[29], MOTE_LAYER_WINDOW);
+	c = accept("{" MISTRAL ",\"max_position_embeddings\":32768}");
+	assert_int_equal(c.model.window, 4096);
+	refuse("{" MISTRAL ",\"sliding_window\":-1}", MOTE_ERROR_CORRUPT, "sliding_window");
 	refuse("{" MISTRAL ",\"sliding_window\":\"all\"}", MOTE_ERROR_CORRUPT, "sliding_window");
 }
 

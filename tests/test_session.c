@@ -245,7 +245,7 @@ static void test_llama3_frequencies(void **state)
 	double f[32];
 
 	(void)state;
-	mote_rope_frequencies(&c, f);
+	mote_rope_frequencies(&c, MOTE_ROTATION, 0, f);
 	assert_true(f[0] == 1.0);
 	/* i = 1: 500000^(-1/32), untouched; i = 31: 500000^(-31/32) / 32 */
 	assert_true(f[1] > 0.663601 && f[1] < 0.663602);

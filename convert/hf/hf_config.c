@@ -1,96 +1,46 @@
-/* config.json: see hf_config.h. */
+/* config.json: see hf_config.h. What all families have in common; their differences are rows of hf_families.c. */
 #include "convert/hf/hf_config.h"
 
 #include <string.h>
 
+#include "convert/hf/hf_families.h"
 #include "format/block.h"
 
-#define WHERE "config.json"
-#define MAX_LAYERS 1024u
-#define MAX_HEADS 1024u
-#define MAX_HEAD_DIM 1024u
-#define MAX_POSITIONS (1u << 26)
+#define WHERE MOTE_HF_WHERE
 
-#define LLAMA "LlamaForCausalLM"
-#define MISTRAL "MistralForCausalLM"
-
-/* What these would need and mote does not compute; others are refused without a reason. */
-static const struct {
-	const char *name, *reason;
-} foreign[] = {
-	{ "Qwen2ForCausalLM", "it has biases on q, k and v" },
-	{ "Qwen3ForCausalLM", "it normalizes q and k per head" },
-	{ "SmolLM3ForCausalLM", "it has layers without RoPE" },
-	{ "GemmaForCausalLM", "it scales embeddings and adds 1 to norm weights" },
-	{ "Gemma2ForCausalLM", "it caps logits and adds 1 to norm weights" },
-	{ "Gemma3ForCausalLM", "it mixes local and global attention" },
-	{ "Phi3ForCausalLM", "it fuses q, k and v, and gate and up" },
-	{ "MixtralForCausalLM", "it is a mixture of experts" },
-	{ "GPT2LMHeadModel", "it has learned positions and LayerNorm" },
-};
-
-/* Keys that change the mathematics unless they are absent, null, or have their neutral value. */
+/* Keys that change the mathematics unless they are absent, null, or have their neutral value; or unless the family
+ * takes care of them. */
 static const struct {
 	const char *key;
 	enum { NO, ONE } neutral; /* NO: false, 0, an empty list or object; ONE: the number 1 */
+	unsigned takes;           /* enum mote_hf_takes: families that read the key */
 } features[] = {
-	{ "attention_bias", NO },
-	{ "mlp_bias", NO },
-	{ "qkv_bias", NO },
-	{ "use_bias", NO },
-	{ "rope_interleaved", NO },
-	{ "use_qk_norm", NO },
-	{ "qk_norm", NO },
-	{ "no_rope_layers", NO },
-	{ "use_sliding_window", NO },
-	{ "attn_logit_softcapping", NO },
-	{ "final_logit_softcapping", NO },
-	{ "clip_qkv", NO },
-	{ "num_experts", NO },
-	{ "num_local_experts", NO },
-	{ "quantization_config", NO },
-	{ "partial_rotary_factor", ONE },
-	{ "embedding_multiplier", ONE },
-	{ "residual_multiplier", ONE },
-	{ "logits_scaling", ONE },
-	{ "logit_scale", ONE },
+	{ "attention_bias", NO, MOTE_HF_BIASES },
+	{ "mlp_bias", NO, MOTE_HF_BIASES },
+	{ "qkv_bias", NO, 0 },
+	{ "use_bias", NO, 0 },
+	{ "rope_interleaved", NO, 0 },
+	{ "use_qk_norm", NO, 0 },
+	{ "qk_norm", NO, 0 },
+	{ "qk_layernorm", NO, 0 },
+	{ "use_parallel_residual", NO, 0 },
+	{ "use_bidirectional_attention", NO, 0 },
+	{ "no_rope_layers", NO, MOTE_HF_NO_ROPE },
+	{ "use_sliding_window", NO, MOTE_HF_WINDOW },
+	{ "attn_logit_softcapping", NO, MOTE_HF_CAPS },
+	{ "final_logit_softcapping", NO, MOTE_HF_CAPS },
+	{ "clip_qkv", NO, 0 },
+	{ "num_experts", NO, 0 },
+	{ "num_local_experts", NO, 0 },
+	{ "quantization_config", NO, 0 },
+	{ "partial_rotary_factor", ONE, MOTE_HF_PARTIAL },
+	{ "embedding_multiplier", ONE, MOTE_HF_MULTIPLIERS },
+	{ "residual_multiplier", ONE, MOTE_HF_MULTIPLIERS },
+	{ "logits_scaling", ONE, MOTE_HF_MULTIPLIERS },
+	{ "logit_scale", ONE, 0 },
 };
 
-static enum mote_status read_architecture(const cJSON *config, const char **out, struct mote_error *error)
-{
-	const cJSON *list = mote_json_get(config, "architectures");
-	const char *model_type, *name = NULL;
-	enum mote_status status;
-
-	status = mote_json_want_string(config, "model_type", NULL, WHERE, &model_type, error);
-	if (status)
-		return status;
-	if (list && !cJSON_IsNull(list)) {
-		if (!cJSON_IsArray(list) || !list->child || list->child->next || !cJSON_IsString(list->child))
-			return mote_error_set(error, MOTE_ERROR_CORRUPT,
-					      WHERE ": \"architectures\" is no list of one name");
-		name = list->child->valuestring;
-	} else if (!model_type) {
-		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      WHERE ": neither \"architectures\" nor \"model_type\" is there");
-	}
-	for (size_t i = 0; name && i < sizeof foreign / sizeof *foreign; i++)
-		if (strcmp(name, foreign[i].name) == 0)
-			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      WHERE ": architecture %s is not supported: %s", name, foreign[i].reason);
-	if ((!name || !strcmp(name, LLAMA)) && (!model_type || !strcmp(model_type, "llama")))
-		*out = LLAMA;
-	else if ((!name || !strcmp(name, MISTRAL)) && (!model_type || !strcmp(model_type, "mistral")))
-		*out = MISTRAL;
-	else
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      WHERE ": architecture %s (model_type \"%s\") is not supported; " LLAMA
-				      " (\"llama\") and " MISTRAL " (\"mistral\") are", name ? name : "not named",
-				      model_type ? model_type : "");
-	return MOTE_OK;
-}
-
-static bool is_neutral(const cJSON *item, bool one)
+bool mote_hf_is_neutral(const cJSON *item, bool one)
 {
 	if (!item || cJSON_IsNull(item) || (one && cJSON_IsNumber(item) && item->valuedouble == 1))
 		return true;
@@ -98,172 +48,157 @@ static bool is_neutral(const cJSON *item, bool one)
 			((cJSON_IsArray(item) || cJSON_IsObject(item)) && !item->child));
 }
 
-static enum mote_status refuse_features(const cJSON *config, struct mote_error *error)
+/* Gemma's classes read "hidden_activation"; the "gelu" that stands under "hidden_act" in its first files is ignored. */
+static enum mote_status check_activation(const cJSON *config, const struct mote_hf_family *family, struct mote_error *error)
 {
-	const cJSON *item;
-	const char *name;
-	enum mote_status status;
+	const char *key = family->gemma ? "hidden_activation" : "hidden_act", *name;
+	const char *wanted = family->gemma ? "gelu_pytorch_tanh" : "silu";
+	enum mote_status status = mote_json_want_string(config, key, wanted, WHERE, &name, error);
 
-	for (size_t i = 0; i < sizeof features / sizeof *features; i++)
-		if (!is_neutral(mote_json_get(config, features[i].key), features[i].neutral == ONE))
-			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, WHERE ": \"%s\" is set; mote does not compute that",
-					      features[i].key);
-	status = mote_json_want_string(config, "hidden_act", "silu", WHERE, &name, error);
 	if (status)
 		return status;
-	if (strcmp(name, "silu") && strcmp(name, "swish")) /* two names of one function */
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      WHERE ": \"hidden_act\" is \"%s\"; only \"silu\" is supported", name);
-	item = mote_json_get(config, "layer_types");
-	if (cJSON_IsArray(item))
+	if (strcmp(name, wanted) && (family->gemma || strcmp(name, "swish"))) /* two names of one function */
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, WHERE ": \"%s\" is \"%s\"; only \"%s\" is supported", key,
+				      name, wanted);
+	return MOTE_OK;
+}
+
+static enum mote_status refuse_features(const cJSON *config, const struct mote_hf_family *family, struct mote_error *error)
+{
+	const cJSON *item = mote_json_get(config, "layer_types");
+
+	for (size_t i = 0; i < sizeof features / sizeof *features; i++)
+		if (!(features[i].takes & family->takes) &&
+		    !mote_hf_is_neutral(mote_json_get(config, features[i].key), features[i].neutral == ONE))
+			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, WHERE ": \"%s\" is set; mote does not compute that",
+					      features[i].key);
+	if (cJSON_IsArray(item) && !(family->takes & MOTE_HF_WINDOW))
 		cJSON_ArrayForEach(item, item)
 			if (!cJSON_IsString(item) || strcmp(item->valuestring, "full_attention"))
 				return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 						      WHERE ": \"layer_types\": only \"full_attention\" is supported");
-	return MOTE_OK;
+	return check_activation(config, family, error);
 }
 
-/* The window is harmless when no position can reach beyond it. MistralConfig has one unless it is null. */
-static enum mote_status check_window(const cJSON *config, const struct mote_hf_config *c, struct mote_error *error)
+/* The window is harmless when no position can reach beyond it. */
+static enum mote_status refuse_window(const cJSON *config, const struct mote_hf_family *family,
+				      const struct mote_config *c, struct mote_error *error)
 {
 	const cJSON *item = mote_json_get(config, "sliding_window");
-	int64_t window = 4096;
+	int64_t window;
 
-	if (cJSON_IsNull(item) || (!item && strcmp(c->architecture, MISTRAL)))
+	if (!item || cJSON_IsNull(item) || (family->takes & MOTE_HF_WINDOW))
 		return MOTE_OK;
-	if (item && (!mote_json_integer(item, &window) || window < 0))
+	if (!mote_json_integer(item, &window) || window < 0)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": \"sliding_window\" is no non-negative integer");
-	if (window < (int64_t)c->max_position_embeddings)
+	if (window < (int64_t)c->max_positions)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      WHERE ": \"sliding_window\" of %lld with %u positions%s; mote attends to all positions",
-				      (long long)window, c->max_position_embeddings, item ? "" : " (the default)");
+				      WHERE ": \"sliding_window\" of %lld with %u positions; %s has none", (long long)window,
+				      c->max_positions, family->architecture);
 	return MOTE_OK;
 }
 
-static enum mote_status read_rope(const cJSON *config, struct mote_hf_rope *rope, struct mote_error *error)
+/* Heads, after the sizes that they split. */
+static enum mote_status read_heads(const cJSON *config, const struct mote_hf_family *family, struct mote_config *c,
+				   struct mote_error *error)
 {
-	const cJSON *scaling = mote_json_get(config, "rope_scaling"), *parameters = mote_json_get(config, "rope_parameters");
-	const char *where = "config.json: \"rope_scaling\"", *type, *old_type;
+	/* A class may have a number of its own where nothing is said; null says as many as heads. */
+	uint32_t kv_heads = family->kv_heads && !mote_json_get(config, "num_key_value_heads") ? family->kv_heads : c->heads;
 	enum mote_status status;
 
-	if (cJSON_IsNull(scaling))
-		scaling = NULL;
-	if (cJSON_IsNull(parameters))
-		parameters = NULL;
-	if (scaling && parameters && !cJSON_Compare(scaling, parameters, true))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      WHERE ": \"rope_scaling\" and \"rope_parameters\" say different things");
-	if (parameters) {
-		scaling = parameters;
-		where = "config.json: \"rope_parameters\"";
-	}
-	if (scaling && !cJSON_IsObject(scaling))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s is no object", where);
-	if (scaling && cJSON_IsObject(scaling->child))
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: one RoPE for each kind of layer is not supported",
-				      where);
-	*rope = (struct mote_hf_rope){ .type = "default" };
-	/* theta belongs into rope_parameters; files in transition have it beside them */
-	if ((status = mote_json_want_double(config, "rope_theta", 1, 1e12, 10000, WHERE, &rope->theta, error)) ||
-	    (status = mote_json_want_double(scaling, "rope_theta", 1, 1e12, rope->theta, where, &rope->theta, error)) ||
-	    (status = mote_json_want_string(scaling, "type", "default", where, &old_type, error)) ||
-	    (status = mote_json_want_string(scaling, "rope_type", old_type, where, &type, error)))
-		return status;
-	if (is_neutral(mote_json_get(scaling, "type"), false) && is_neutral(mote_json_get(scaling, "rope_type"), false) &&
-	    !is_neutral(mote_json_get(scaling, "factor"), true))
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      "%s: a \"factor\" without a \"rope_type\": which kind of RoPE it scales is not said", where);
-	if (!is_neutral(mote_json_get(scaling, "partial_rotary_factor"), true))
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      "%s: \"partial_rotary_factor\" is set; mote does not compute that", where);
-	if (strcmp(type, "default") == 0)
-		return MOTE_OK;
-	if (strcmp(type, "linear") == 0)
-		rope->type = "linear";
-	else if (strcmp(type, "llama3") == 0)
-		rope->type = "llama3";
-	else
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      "%s: RoPE kind \"%s\" is not supported; default, linear and llama3 are", where, type);
-	if (!mote_json_get(scaling, "factor"))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: kind %s without \"factor\"", where, type);
-	status = mote_json_want_double(scaling, "factor", 1, 1e6, 1, where, &rope->factor, error);
-	if (status || strcmp(rope->type, "llama3"))
-		return status;
-	if (!mote_json_get(scaling, "low_freq_factor") || !mote_json_get(scaling, "high_freq_factor"))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      "%s: kind llama3 without \"low_freq_factor\" and \"high_freq_factor\"", where);
-	if ((status = mote_json_want_double(scaling, "low_freq_factor", 1e-3, 1e6, 1, where, &rope->low_freq_factor,
-					    error)) ||
-	    (status = mote_json_want_double(scaling, "high_freq_factor", 1e-3, 1e6, 4, where,
-					    &rope->high_freq_factor, error)) ||
-	    (status = mote_json_need_u32(scaling, "original_max_position_embeddings", 1, MAX_POSITIONS, where,
-					 &rope->original_max_position_embeddings, error)))
-		return status;
-	if (rope->high_freq_factor <= rope->low_freq_factor)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      "%s: \"high_freq_factor\" %g is not above \"low_freq_factor\" %g", where,
-				      rope->high_freq_factor, rope->low_freq_factor);
-	return MOTE_OK;
-}
-
-static enum mote_status read_shape(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
-{
-	bool mistral = strcmp(c->architecture, MISTRAL) == 0;
-	uint32_t kv_default;
-	enum mote_status status;
-
-	if ((status = mote_json_need_u32(config, "hidden_size", 1, MOTE_MAX_COLS, WHERE, &c->hidden_size, error)) ||
-	    (status = mote_json_need_u32(config, "num_hidden_layers", 1, MAX_LAYERS, WHERE, &c->num_hidden_layers,
+	if ((status = mote_json_want_u32(config, "num_key_value_heads", 1, MOTE_MAX_HEADS, kv_heads, WHERE, &c->kv_heads,
 					 error)) ||
-	    (status = mote_json_need_u32(config, "num_attention_heads", 1, MAX_HEADS, WHERE, &c->num_attention_heads,
-					 error)) ||
-	    (status = mote_json_need_u32(config, "intermediate_size", 1, MOTE_MAX_COLS, WHERE, &c->intermediate_size,
-					 error)) ||
-	    (status = mote_json_need_u32(config, "vocab_size", 1, MOTE_MAX_ROWS, WHERE, &c->vocab_size, error)))
+	    (status = mote_json_want_u32(config, "head_dim", 2, MOTE_MAX_HEAD_DIM, family->head_dim, WHERE, &c->head_dim,
+					 error)))
 		return status;
-	/* MistralConfig: 8 unless it is said, as many as heads when null is said */
-	kv_default = mistral && !mote_json_get(config, "num_key_value_heads") ? 8 : c->num_attention_heads;
-	if ((status = mote_json_want_u32(config, "num_key_value_heads", 1, MAX_HEADS, kv_default, WHERE,
-					 &c->num_key_value_heads, error)) ||
-	    (status = mote_json_want_u32(config, "head_dim", 2, MAX_HEAD_DIM, 0, WHERE, &c->head_dim, error)) ||
-	    (status = mote_json_want_u32(config, "max_position_embeddings", 1, MAX_POSITIONS,
-					 mistral ? 131072 : 2048, WHERE, &c->max_position_embeddings, error)) ||
-	    (status = mote_json_want_double(config, "rms_norm_eps", 1e-20, 1, 1e-6, WHERE, &c->rms_norm_eps, error)) ||
-	    (status = mote_json_want_bool(config, "tie_word_embeddings", false, WHERE, &c->tie_word_embeddings,
-					  error)))
-		return status;
-	if (c->num_attention_heads % c->num_key_value_heads)
+	if (c->heads % c->kv_heads)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      WHERE ": %u attention heads are no multiple of %u key-value heads",
-				      c->num_attention_heads, c->num_key_value_heads);
+				      WHERE ": %u attention heads are no multiple of %u key-value heads", c->heads,
+				      c->kv_heads);
 	if (c->head_dim == 0) {
-		c->head_dim = c->hidden_size / c->num_attention_heads;
-		if (c->hidden_size % c->num_attention_heads || c->head_dim < 2 || c->head_dim > MAX_HEAD_DIM)
+		c->head_dim = c->hidden / c->heads;
+		if (c->hidden % c->heads || c->head_dim < 2 || c->head_dim > MOTE_MAX_HEAD_DIM)
 			return mote_error_set(error, MOTE_ERROR_CORRUPT,
 					      WHERE ": \"head_dim\" is absent and hidden_size %u does not split into %u heads",
-					      c->hidden_size, c->num_attention_heads);
+					      c->hidden, c->heads);
 	}
 	if (c->head_dim % 2)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": head_dim %u is odd", c->head_dim);
-	if (c->num_attention_heads * c->head_dim > MOTE_MAX_COLS)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, WHERE ": %u heads of %u are wider than %u",
-				      c->num_attention_heads, c->head_dim, MOTE_MAX_COLS);
+	if (c->heads * c->head_dim > MOTE_MAX_COLS)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, WHERE ": %u heads of %u are wider than %u", c->heads,
+				      c->head_dim, MOTE_MAX_COLS);
+	return MOTE_OK;
+}
+
+static enum mote_status read_shape(const cJSON *config, const struct mote_hf_family *family, struct mote_config *c,
+				   struct mote_error *error)
+{
+	const char *eps_key = family->eps_key ? family->eps_key : "rms_norm_eps";
+	const double eps = family->eps > 0 ? family->eps : 1e-6;
+	enum mote_status status;
+
+	if ((status = mote_json_need_u32(config, "hidden_size", 1, MOTE_MAX_COLS, WHERE, &c->hidden, error)) ||
+	    (status = mote_json_need_u32(config, "num_hidden_layers", 1, MOTE_MAX_LAYERS, WHERE, &c->layers, error)) ||
+	    (status = mote_json_need_u32(config, "num_attention_heads", 1, MOTE_MAX_HEADS, WHERE, &c->heads, error)) ||
+	    (status = mote_json_need_u32(config, "intermediate_size", 1, MOTE_MAX_COLS, WHERE, &c->ffn, error)) ||
+	    (status = mote_json_need_u32(config, "vocab_size", 1, MOTE_MAX_ROWS, WHERE, &c->vocab, error)) ||
+	    (status = mote_json_want_u32(config, "max_position_embeddings", 1, MOTE_MAX_POSITIONS, family->positions, WHERE,
+					 &c->max_positions, error)) ||
+	    (status = mote_json_want_double(config, eps_key, 1e-20, 1, eps, WHERE, &c->norm_eps, error)) ||
+	    (status = mote_json_want_bool(config, "tie_word_embeddings", family->tied, WHERE, &c->tied_embeddings, error)))
+		return status;
+	return read_heads(config, family, c, error);
+}
+
+/* partial_rotary_factor, beside the RoPE parameters or, since they exist, in them. */
+static enum mote_status read_rotary(const cJSON *config, const struct mote_hf_family *family, struct mote_config *c,
+				    struct mote_error *error)
+{
+	const cJSON *parameters = mote_json_get(config, "rope_parameters");
+	double factor = 1;
+	enum mote_status status;
+
+	if (!(family->takes & MOTE_HF_PARTIAL)) {
+		const cJSON *old = mote_json_get(config, "rope_scaling");
+
+		if (mote_hf_is_neutral(mote_json_get(parameters, "partial_rotary_factor"), true) &&
+		    mote_hf_is_neutral(mote_json_get(old, "partial_rotary_factor"), true))
+			return MOTE_OK;
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      WHERE ": \"partial_rotary_factor\" is set; mote does not compute that");
+	}
+	if ((status = mote_json_want_double(config, "partial_rotary_factor", 0, 1, family->partial, WHERE, &factor, error)) ||
+	    (status = mote_json_want_double(parameters, "partial_rotary_factor", 0, 1, factor, WHERE, &factor, error)))
+		return status;
+	c->rotary_dim = (uint32_t)((double)c->head_dim * factor);
+	if (c->rotary_dim < 2 || c->rotary_dim % 2)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      WHERE ": \"partial_rotary_factor\" %g of %u dimensions is no even number of them", factor,
+				      c->head_dim);
+	if (c->rotary_dim == c->head_dim)
+		c->rotary_dim = 0;
 	return MOTE_OK;
 }
 
 enum mote_status mote_hf_config_read(const cJSON *config, struct mote_hf_config *out, struct mote_error *error)
 {
-	struct mote_hf_config c = { 0 };
+	const struct mote_hf_family *family;
 	enum mote_status status;
 
-	if ((status = read_architecture(config, &c.architecture, error)) ||
-	    (status = refuse_features(config, error)) || (status = read_shape(config, &c, error)) ||
-	    (status = check_window(config, &c, error)) ||
-	    (status = read_rope(config, &c.rope, error)))
+	*out = (struct mote_hf_config){ 0 };
+	if ((status = mote_hf_family_find(config, &family, error)) || (status = refuse_features(config, family, error)) ||
+	    (status = read_shape(config, family, &out->model, error)) ||
+	    (status = refuse_window(config, family, &out->model, error)))
 		return status;
-	*out = c;
-	return MOTE_OK;
+	out->architecture = family->architecture;
+	out->norm_plus_one = family->norm_plus_one;
+	out->fused = family->fused;
+	out->model.features = family->features;
+	out->model.bos = -1;
+	if ((family->read && (status = family->read(config, out, error))) ||
+	    (status = read_rotary(config, family, &out->model, error)))
+		return status;
+	return mote_hf_rope_read(config, family, &out->model, error);
 }
 
 /* Up to max ids under one key of one file; *n stays when the key is not given. */

@@ -1,8 +1,9 @@
 /* config.json and generation_config.json of a Hugging Face checkpoint, in their spellings by age:
  * rope_theta + rope_scaling + torch_dtype, then dtype, then rope_parameters.
  *
- * A key that changes the mathematics in a way which mote does not compute is refused by name; every other
- * unknown key is tolerated. An absent key has the default of transformers' class for the architecture.
+ * Families are a table (hf_families.c). A key that changes the mathematics in a way which mote does not compute for
+ * that family is refused by name; every other unknown key is tolerated. An absent key has the default of
+ * transformers' class for the architecture.
  */
 #ifndef MOTE_CONVERT_HF_CONFIG_H
 #define MOTE_CONVERT_HF_CONFIG_H
@@ -12,24 +13,15 @@
 
 #include "format/json.h"
 #include "format/status.h"
+#include "runtime/model/config.h"
 
 #define MOTE_HF_MAX_EOS 8
 
-struct mote_hf_rope {
-	const char *type;          /* "default", "linear", "llama3"; static */
-	double theta;
-	double factor;             /* linear, llama3 */
-	double low_freq_factor, high_freq_factor; /* llama3 */
-	uint32_t original_max_position_embeddings; /* llama3 */
-};
-
 struct mote_hf_config {
-	const char *architecture;  /* "LlamaForCausalLM" or "MistralForCausalLM"; static. The same mathematics here. */
-	uint32_t hidden_size, num_hidden_layers, num_attention_heads, num_key_value_heads, head_dim;
-	uint32_t intermediate_size, vocab_size, max_position_embeddings;
-	double rms_norm_eps;
-	bool tie_word_embeddings;
-	struct mote_hf_rope rope;
+	const char *architecture;  /* "LlamaForCausalLM", ...; static */
+	struct mote_config model;  /* but for token ids */
+	bool norm_plus_one;        /* norms multiply by 1 + weight */
+	bool fused;                /* q, k and v are one matrix in the checkpoint, gate and up another */
 };
 
 /* MOTE_ERROR_CORRUPT: a key is missing or makes no sense; MOTE_ERROR_UNSUPPORTED: architecture, RoPE kind,

@@ -14,33 +14,6 @@ static enum mote_status no_memory(struct mote_error *error)
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "metadata: out of memory");
 }
 
-static bool add_model(cJSON *metadata, const struct mote_hf_config *c)
-{
-	cJSON *model = cJSON_AddObjectToObject(metadata, "model"), *rope;
-	bool ok = model && cJSON_AddNumberToObject(model, "hidden_size", c->hidden_size) &&
-		  cJSON_AddNumberToObject(model, "num_hidden_layers", c->num_hidden_layers) &&
-		  cJSON_AddNumberToObject(model, "num_attention_heads", c->num_attention_heads) &&
-		  cJSON_AddNumberToObject(model, "num_key_value_heads", c->num_key_value_heads) &&
-		  cJSON_AddNumberToObject(model, "head_dim", c->head_dim) &&
-		  cJSON_AddNumberToObject(model, "intermediate_size", c->intermediate_size) &&
-		  cJSON_AddNumberToObject(model, "vocab_size", c->vocab_size) &&
-		  cJSON_AddNumberToObject(model, "max_position_embeddings", c->max_position_embeddings) &&
-		  cJSON_AddNumberToObject(model, "rms_norm_eps", c->rms_norm_eps) &&
-		  cJSON_AddBoolToObject(model, "tie_word_embeddings", c->tie_word_embeddings) &&
-		  (rope = cJSON_AddObjectToObject(model, "rope")) &&
-		  cJSON_AddStringToObject(rope, "type", c->rope.type) &&
-		  cJSON_AddNumberToObject(rope, "theta", c->rope.theta);
-
-	if (ok && strcmp(c->rope.type, "default"))
-		ok = cJSON_AddNumberToObject(rope, "factor", c->rope.factor) != NULL;
-	if (ok && strcmp(c->rope.type, "llama3") == 0)
-		ok = cJSON_AddNumberToObject(rope, "low_freq_factor", c->rope.low_freq_factor) &&
-		     cJSON_AddNumberToObject(rope, "high_freq_factor", c->rope.high_freq_factor) &&
-		     cJSON_AddNumberToObject(rope, "original_max_position_embeddings",
-					     c->rope.original_max_position_embeddings);
-	return ok;
-}
-
 /* Special tokens by text, in the order of their ids. */
 static enum mote_status add_special(cJSON *tokens, const struct mote_tokenizer *t, struct mote_error *error)
 {
@@ -116,7 +89,7 @@ static enum mote_status note_dropped(const struct mote_hf_metadata_inputs *in, s
 		snprintf(more, sizeof more, " (and %u more)", info->n_dropped - 1);
 	return mote_notes_add(in->notes, error,
 			      "tokenizer.json: added token \"%s\" has id %u%s, the model has rows for the ids 0 to %u: "
-			      "left out", info->dropped_text, info->dropped_id, more, in->config->vocab_size - 1);
+			      "left out", info->dropped_text, info->dropped_id, more, in->config->model.vocab - 1);
 }
 
 static bool add_id(cJSON *object, const char *key, int32_t id)
@@ -140,7 +113,7 @@ static const char *default_template(const struct mote_hf_directory *d)
 static enum mote_status add_turn_end(const struct mote_hf_metadata_inputs *in, const char *const keys[4],
 				     const char *const text[4], struct mote_hf_token_ids *ids, struct mote_error *error)
 {
-	const uint32_t vocab = in->config ? in->config->vocab_size : in->tokenizer_info->vocab_size;
+	const uint32_t vocab = in->config ? in->config->model.vocab : in->tokenizer_info->vocab_size;
 	cJSON *variables = cJSON_CreateObject();
 	const char *name;
 	size_t bytes;
@@ -172,7 +145,7 @@ static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadat
 	static const char *const names[4] = { "bos_text", "eos_text", "unk_text", "pad_text" };
 	cJSON *tokens = cJSON_AddObjectToObject(metadata, "tokens"), *eos;
 	const struct mote_hf_directory *d = in->directory;
-	const uint32_t vocab = in->config ? in->config->vocab_size : in->tokenizer_info->vocab_size;
+	const uint32_t vocab = in->config ? in->config->model.vocab : in->tokenizer_info->vocab_size;
 	struct mote_hf_token_ids ids;
 	const char *text[4];
 	int32_t by_text[4];
@@ -300,13 +273,13 @@ static enum mote_status build(cJSON *metadata, const struct mote_hf_metadata_inp
 	enum mote_status status;
 	cJSON *templates;
 
-	if (in->config && in->tokenizer_info->vocab_size > in->config->vocab_size)
+	if (in->config && in->tokenizer_info->vocab_size > in->config->model.vocab)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
 				      "tokenizer.json has ids up to %u, but config.json's \"vocab_size\" is %u",
-				      in->tokenizer_info->vocab_size - 1, in->config->vocab_size);
+				      in->tokenizer_info->vocab_size - 1, in->config->model.vocab);
 	if (!cJSON_AddStringToObject(metadata, "format", "mote") || !cJSON_AddStringToObject(metadata, "tool", in->tool))
 		return no_memory(error);
-	if (in->config && (!cJSON_AddStringToObject(metadata, "architecture", "llama") || !add_model(metadata, in->config)))
+	if (in->config && !mote_config_write(&in->config->model, metadata))
 		return no_memory(error);
 	if ((status = note_dropped(in, error)) || (status = add_tokens(metadata, in, error)))
 		return status;

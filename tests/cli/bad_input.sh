@@ -133,17 +133,17 @@ fresh
 { printf '\000\000\000\005\000\000\000\000'; head -c 83886080 /dev/zero; } >"$bad/model.safetensors"
 refused "safetensors header of 84 MB" "header of 83886080 bytes; at most 33554432 are read" small "$convert" "$bad" -o "$out/m.mote"
 
-for architecture in Qwen2ForCausalLM Qwen3ForCausalLM GemmaForCausalLM Phi3ForCausalLM SmolLM3ForCausalLM; do
+for architecture in MixtralForCausalLM Qwen3MoeForCausalLM Gemma3ForConditionalGeneration MambaForCausalLM; do
 	fresh
 	edit config.json "s/LlamaForCausalLM/$architecture/"
 	not_converted "$architecture" "$architecture"
 done
-for kind in dynamic yarn longrope; do
+for kind in ntk mrope; do
 	fresh
 	edit config.json "s/\"rope_scaling\": null/\"rope_scaling\": {\"rope_type\": \"$kind\", \"factor\": 2.0}/"
 	not_converted "RoPE $kind" "\"$kind\""
 done
-for setting in '"attention_bias": true' '"mlp_bias": true' '"quantization_config": {"bits": 4}' '"sliding_window": 64'; do
+for setting in '"qkv_bias": true' '"use_qk_norm": true' '"quantization_config": {"bits": 4}' '"sliding_window": 64'; do
 	fresh
 	edit config.json "s/\"attention_bias\": false/\"x\": 0/;s/\"mlp_bias\": false/$setting/"
 	not_converted "$setting" "$(echo "$setting" | cut -d: -f1)"

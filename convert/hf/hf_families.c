@@ -1,0 +1,368 @@
+/* The table of families: see hf_families.h. */
+#include "convert/hf/hf_families.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/kernels/exact.h"
+
+/* A layer's kind by its index where "layer_types" does not say it. */
+static enum mote_status read_layer_types(const cJSON *config, struct mote_config *c, struct mote_error *error)
+{
+	const cJSON *list = mote_json_get(config, "layer_types"), *item;
+	uint32_t i = 0;
+
+	if (!list || cJSON_IsNull(list))
+		return MOTE_OK;
+	memset(c->layer_kind, 0, sizeof c->layer_kind);
+	cJSON_ArrayForEach(item, list)
+	{
+		const char *name = cJSON_IsString(item) ? item->valuestring : "";
+
+		if (strcmp(name, "full_attention") && strcmp(name, "sliding_attention"))
+			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, MOTE_HF_WHERE ": \"layer_types\": \"%s\"; only "
+					      "\"full_attention\" and \"sliding_attention\" are supported", name);
+		if (i < c->layers && *name == 's')
+			c->layer_kind[i] = MOTE_LAYER_WINDOW;
+		i++;
+	}
+	if (!cJSON_IsArray(list) || i < c->layers)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, MOTE_HF_WHERE ": \"layer_types\" is no list of %u names", c->layers);
+	return MOTE_OK;
+}
+
+/* A window that no position can reach beyond is none. */
+static enum mote_status read_window(const cJSON *config, int64_t absent, uint32_t *window, struct mote_error *error)
+{
+	const cJSON *item = mote_json_get(config, "sliding_window");
+	int64_t given = item && cJSON_IsNull(item) ? 0 : absent;
+
+	if (item && !cJSON_IsNull(item) &&
+	    (!mote_json_integer(item, &given) || given < 0 || given > (int64_t)MOTE_MAX_POSITIONS))
+		return mote_error_set(error, MOTE_ERROR_CORRUPT,
+				      MOTE_HF_WHERE ": \"sliding_window\" is no integer of 0 to %u", MOTE_MAX_POSITIONS);
+	*window = (uint32_t)given;
+	return MOTE_OK;
+}
+
+/* Layers keep their kind of window if there is one that matters; `all`: every layer has it unless layer_types differs. */
+static enum mote_status set_window(const cJSON *config, struct mote_config *c, uint32_t window, bool all,
+				   struct mote_error *error)
+{
+	enum mote_status status;
+	bool any = false;
+
+	for (uint32_t i = 0; i < c->layers && all; i++)
+		c->layer_kind[i] = MOTE_LAYER_WINDOW;
+	status = read_layer_types(config, c, error);
+	if (status)
+		return status;
+	for (uint32_t i = 0; i < c->layers; i++)
+		any = any || (c->layer_kind[i] & MOTE_LAYER_WINDOW);
+	if (any && window == 0 && mote_json_get(config, "layer_types") && !all)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT,
+				      MOTE_HF_WHERE ": \"layer_types\" has \"sliding_attention\", but there is no \"sliding_window\"");
+	if (window == 0 || window >= c->max_positions || !any)
+		for (uint32_t i = 0; i < c->layers; i++)
+			c->layer_kind[i] = (uint8_t)(c->layer_kind[i] & ~MOTE_LAYER_WINDOW);
+	else
+		c->window = window;
+	return MOTE_OK;
+}
+
+/* attention_bias and mlp_bias, as Llama has them: of q, k, v and o, and of gate, up and down. */
+static enum mote_status read_biases(const cJSON *config, struct mote_config *c, struct mote_error *error)
+{
+	bool attention, mlp;
+	enum mote_status status;
+
+	if ((status = mote_json_want_bool(config, "attention_bias", false, MOTE_HF_WHERE, &attention, error)) ||
+	    (status = mote_json_want_bool(config, "mlp_bias", false, MOTE_HF_WHERE, &mlp, error)))
+		return status;
+	c->features |= (attention ? MOTE_QKV_BIAS | MOTE_OUT_BIAS : 0u) | (mlp ? MOTE_FFN_BIAS : 0u);
+	return MOTE_OK;
+}
+
+static enum mote_status read_llama(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	return read_biases(config, &c->model, error);
+}
+
+static enum mote_status read_mistral(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	uint32_t window;
+	enum mote_status status = read_window(config, 4096, &window, error); /* unless it is null, there is one */
+
+	return status ? status : set_window(config, &c->model, window, true, error);
+}
+
+static enum mote_status read_qwen(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	uint32_t window = 0, full_layers;
+	enum mote_status status;
+	bool used;
+
+	if ((status = read_biases(config, &c->model, error)) ||
+	    (status = mote_json_want_bool(config, "use_sliding_window", false, MOTE_HF_WHERE, &used, error)) ||
+	    (status = mote_json_want_u32(config, "max_window_layers", 0, UINT32_MAX, 28, MOTE_HF_WHERE, &full_layers, error)) ||
+	    (used && (status = read_window(config, 4096, &window, error))))
+		return status;
+	for (uint32_t i = full_layers; i < c->model.layers && window; i++)
+		c->model.layer_kind[i] = MOTE_LAYER_WINDOW;
+	return set_window(config, &c->model, window, false, error);
+}
+
+/* The layers without RoPE are those with a 0 in the list, or every fourth. */
+static enum mote_status read_smollm3(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	const cJSON *list = mote_json_get(config, "no_rope_layers"), *item = list ? list->child : NULL;
+	uint32_t interval, window = 0, n = c->model.layers;
+	uint8_t no_rope[MOTE_MAX_LAYERS] = { 0 };
+	enum mote_status status;
+	int64_t rope;
+	bool used;
+
+	if ((status = read_biases(config, &c->model, error)) ||
+	    (status = mote_json_want_bool(config, "use_sliding_window", false, MOTE_HF_WHERE, &used, error)) ||
+	    (used && (status = read_window(config, 0, &window, error))) ||
+	    (status = mote_json_want_u32(config, "no_rope_layer_interval", 1, UINT32_MAX, 4, MOTE_HF_WHERE, &interval, error)))
+		return status;
+	for (uint32_t i = 0; i < n; i++) {
+		rope = (i + 1) % interval != 0;
+		if (list && !cJSON_IsNull(list) && (!item || !mote_json_integer(item, &rope) || rope < 0 || rope > 1))
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      MOTE_HF_WHERE ": \"no_rope_layers\": expected %u times 0 or 1", n);
+		no_rope[i] = rope ? 0 : MOTE_LAYER_NO_ROPE;
+		c->model.layer_kind[i] = window && !rope ? MOTE_LAYER_WINDOW : 0;
+		item = item ? item->next : NULL;
+	}
+	status = set_window(config, &c->model, window, false, error);
+	for (uint32_t i = 0; i < n; i++)
+		c->model.layer_kind[i] |= no_rope[i];
+	return status;
+}
+
+static enum mote_status read_granite(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	struct mote_config *m = &c->model;
+	enum mote_status status;
+	double divisor;
+
+	if ((status = read_biases(config, m, error)) ||
+	    (status = mote_json_want_double(config, "embedding_multiplier", 1e-6, 1e6, 1, MOTE_HF_WHERE,
+					    &m->embedding_scale, error)) ||
+	    (status = mote_json_want_double(config, "residual_multiplier", 1e-6, 1e6, 1, MOTE_HF_WHERE, &m->residual_scale,
+					    error)) ||
+	    (status = mote_json_want_double(config, "attention_multiplier", 1e-6, 1e6, 1, MOTE_HF_WHERE,
+					    &m->attention_scale, error)) ||
+	    (status = mote_json_want_double(config, "logits_scaling", 1e-6, 1e6, 1, MOTE_HF_WHERE, &divisor, error)))
+		return status;
+	m->logits_scale = 1 / divisor;
+	return MOTE_OK;
+}
+
+static enum mote_status read_gemma(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	(void)config;
+	(void)error;
+	c->model.embedding_scale = sqrt((double)c->model.hidden);
+	return MOTE_OK;
+}
+
+/* Null turns a cap off. */
+static enum mote_status read_cap(const cJSON *config, const char *key, double absent, double *cap, struct mote_error *error)
+{
+	if (cJSON_IsNull(mote_json_get(config, key)))
+		return MOTE_OK;
+	return mote_json_want_double(config, key, absent > 0 ? 1e-6 : 0, 1e6, absent, MOTE_HF_WHERE, cap, error);
+}
+
+static enum mote_status read_gemma2_common(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	struct mote_config *m = &c->model;
+	enum mote_status status;
+	double scalar;
+
+	read_gemma(config, c, error);
+	status = mote_json_want_double(config, "query_pre_attn_scalar", 1e-6, 1e9, 256, MOTE_HF_WHERE, &scalar, error);
+	if (status)
+		return status;
+	m->attention_scale = mote_exact_pow(scalar, -0.5);
+	return read_biases(config, m, error);
+}
+
+static enum mote_status read_gemma2(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	uint32_t window;
+	enum mote_status status;
+
+	if ((status = read_gemma2_common(config, c, error)) ||
+	    (status = read_cap(config, "attn_logit_softcapping", 50, &c->model.attention_cap, error)) ||
+	    (status = read_cap(config, "final_logit_softcapping", 30, &c->model.logits_cap, error)) ||
+	    (status = read_window(config, 4096, &window, error)))
+		return status;
+	for (uint32_t i = 0; i < c->model.layers; i += 2)
+		c->model.layer_kind[i] = MOTE_LAYER_WINDOW;
+	return set_window(config, &c->model, window, false, error);
+}
+
+static enum mote_status read_gemma3(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	struct mote_config *m = &c->model;
+	uint8_t local[MOTE_MAX_LAYERS] = { 0 };
+	uint32_t window, pattern;
+	enum mote_status status;
+
+	if ((status = read_gemma2_common(config, c, error)) ||
+	    (status = read_cap(config, "attn_logit_softcapping", 0, &m->attention_cap, error)) ||
+	    (status = read_cap(config, "final_logit_softcapping", 0, &m->logits_cap, error)) ||
+	    (status = mote_json_want_u32(config, "sliding_window_pattern", 1, UINT32_MAX, 6, MOTE_HF_WHERE, &pattern, error)) ||
+	    (status = read_window(config, 4096, &window, error)))
+		return status;
+	for (uint32_t i = 0; i < m->layers; i++)
+		m->layer_kind[i] = (i + 1) % pattern ? MOTE_LAYER_WINDOW : 0;
+	status = read_layer_types(config, m, error);
+	for (uint32_t i = 0; i < m->layers; i++) /* which RoPE a layer has does not depend on whether the window matters */
+		local[i] = m->layer_kind[i] & MOTE_LAYER_WINDOW ? MOTE_LAYER_LOCAL_ROPE : 0;
+	if (!status)
+		status = set_window(config, m, window, false, error);
+	for (uint32_t i = 0; i < m->layers; i++)
+		m->layer_kind[i] |= local[i];
+	return status;
+}
+
+static enum mote_status read_phi3(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	uint32_t window;
+	enum mote_status status = read_window(config, 0, &window, error);
+
+	return status ? status : set_window(config, &c->model, window, true, error);
+}
+
+static enum mote_status read_stablelm(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	bool bias;
+	enum mote_status status = mote_json_want_bool(config, "use_qkv_bias", false, MOTE_HF_WHERE, &bias, error);
+
+	c->model.features |= bias ? MOTE_QKV_BIAS : 0u;
+	return status;
+}
+
+static enum mote_status read_minicpm(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	struct mote_config *m = &c->model;
+	enum mote_status status;
+	double depth, base;
+
+	if ((status = read_biases(config, m, error)) ||
+	    (status = mote_json_want_double(config, "scale_emb", 1e-6, 1e6, 1, MOTE_HF_WHERE, &m->embedding_scale, error)) ||
+	    (status = mote_json_want_double(config, "scale_depth", 1e-6, 1e6, 1, MOTE_HF_WHERE, &depth, error)) ||
+	    (status = mote_json_want_double(config, "dim_model_base", 1e-6, 1e6, 1, MOTE_HF_WHERE, &base, error)))
+		return status;
+	m->residual_scale = depth / sqrt((double)m->layers);
+	m->logits_scale = base / (double)m->hidden;
+	return MOTE_OK;
+}
+
+static const struct mote_hf_family families[] = {
+	{ .architecture = "LlamaForCausalLM", .model_type = "llama", .takes = MOTE_HF_BIASES, .positions = 2048,
+	  .read = read_llama },
+	{ .architecture = "MistralForCausalLM", .model_type = "mistral", .takes = MOTE_HF_WINDOW, .kv_heads = 8,
+	  .positions = 131072, .read = read_mistral },
+	{ .architecture = "MinistralForCausalLM", .model_type = "ministral", .takes = MOTE_HF_WINDOW, .kv_heads = 8,
+	  .positions = 131072, .read = read_mistral },
+	{ .architecture = "Qwen2ForCausalLM", .model_type = "qwen2", .takes = MOTE_HF_WINDOW, .features = MOTE_QKV_BIAS,
+	  .kv_heads = 32, .positions = 32768, .read = read_qwen },
+	{ .architecture = "Qwen3ForCausalLM", .model_type = "qwen3", .takes = MOTE_HF_WINDOW | MOTE_HF_BIASES,
+	  .features = MOTE_HEAD_NORM, .kv_heads = 32, .head_dim = 128, .positions = 32768, .read = read_qwen },
+	{ .architecture = "SmolLM3ForCausalLM", .model_type = "smollm3", .tied = true,
+	  .takes = MOTE_HF_WINDOW | MOTE_HF_NO_ROPE | MOTE_HF_BIASES, .kv_heads = 4, .positions = 32768, .theta = 2000000,
+	  .read = read_smollm3 },
+	{ .architecture = "Phi3ForCausalLM", .model_type = "phi3", .takes = MOTE_HF_WINDOW | MOTE_HF_PARTIAL, .fused = true,
+	  .positions = 4096, .eps = 1e-5, .partial = 1, .read = read_phi3 },
+	{ .architecture = "GraniteForCausalLM", .model_type = "granite", .takes = MOTE_HF_MULTIPLIERS | MOTE_HF_BIASES,
+	  .positions = 2048, .read = read_granite },
+	{ .architecture = "GemmaForCausalLM", .model_type = "gemma", .features = MOTE_GELU, .norm_plus_one = true,
+	  .gemma = true, .tied = true, .kv_heads = 16, .head_dim = 256, .positions = 8192, .read = read_gemma },
+	{ .architecture = "Gemma2ForCausalLM", .model_type = "gemma2",
+	  .takes = MOTE_HF_WINDOW | MOTE_HF_CAPS | MOTE_HF_BIASES, .features = MOTE_GELU | MOTE_POST_NORM,
+	  .norm_plus_one = true, .gemma = true, .tied = true, .kv_heads = 4, .head_dim = 256, .positions = 8192,
+	  .read = read_gemma2 },
+	{ .architecture = "Gemma3ForCausalLM", .model_type = "gemma3_text",
+	  .takes = MOTE_HF_WINDOW | MOTE_HF_CAPS | MOTE_HF_BIASES,
+	  .features = MOTE_GELU | MOTE_POST_NORM | MOTE_HEAD_NORM, .norm_plus_one = true, .gemma = true, .tied = true,
+	  .kv_heads = 4, .head_dim = 256, .positions = 131072, .theta = 1000000, .read = read_gemma3 },
+	{ .architecture = "Olmo2ForCausalLM", .model_type = "olmo2", .takes = MOTE_HF_BIASES, .positions = 2048, .eps = 1e-5,
+	  .features = MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_WIDE_NORM, .read = read_llama },
+	{ .architecture = "StableLmForCausalLM", .model_type = "stablelm", .takes = MOTE_HF_PARTIAL,
+	  .features = MOTE_LAYER_NORM, .kv_heads = 32, .positions = 4096, .eps = 1e-5, .eps_key = "layer_norm_eps",
+	  .partial = 0.25, .read = read_stablelm },
+	{ .architecture = "MiniCPMForCausalLM", .model_type = "minicpm", .takes = MOTE_HF_BIASES, .tied = true,
+	  .positions = 2048, .read = read_minicpm },
+};
+
+/* What these would need and mote does not compute; others are refused without a reason. */
+static const struct {
+	const char *name, *reason;
+} foreign[] = {
+	{ "Gemma3ForConditionalGeneration", "it sees images; take its text model alone (Gemma3ForCausalLM)" },
+	{ "Mistral3ForConditionalGeneration", "it sees images" },
+	{ "MixtralForCausalLM", "it is a mixture of experts" },
+	{ "Qwen2MoeForCausalLM", "it is a mixture of experts" },
+	{ "Qwen3MoeForCausalLM", "it is a mixture of experts" },
+	{ "GraniteMoeForCausalLM", "it is a mixture of experts" },
+	{ "OlmoeForCausalLM", "it is a mixture of experts" },
+	{ "PhimoeForCausalLM", "it is a mixture of experts" },
+	{ "DeepseekV3ForCausalLM", "it is a mixture of experts with latent attention" },
+	{ "GptOssForCausalLM", "it is a mixture of experts" },
+	{ "MiniCPM3ForCausalLM", "it has latent attention" },
+	{ "Olmo3ForCausalLM", "its RoPE differs from layer to layer" },
+	{ "PhiForCausalLM", "attention and feed-forward part run side by side" },
+	{ "GPT2LMHeadModel", "it has learned positions and LayerNorm" },
+};
+
+static enum mote_status refuse(const char *name, const char *model_type, struct mote_error *error)
+{
+	char known[512];
+	size_t used = 0;
+
+	for (size_t i = 0; name && i < sizeof foreign / sizeof *foreign; i++)
+		if (strcmp(name, foreign[i].name) == 0)
+			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+					      MOTE_HF_WHERE ": architecture %s is not supported: %s", name, foreign[i].reason);
+	for (size_t i = 0; i < sizeof families / sizeof *families && used < sizeof known; i++)
+		used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", families[i].model_type);
+	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+			      MOTE_HF_WHERE ": architecture %s (model_type \"%s\") is not supported; those of model_type %s are",
+			      name ? name : "not named", model_type ? model_type : "", known);
+}
+
+enum mote_status mote_hf_family_find(const cJSON *config, const struct mote_hf_family **out, struct mote_error *error)
+{
+	const cJSON *list = mote_json_get(config, "architectures");
+	const char *model_type, *name = NULL;
+	enum mote_status status;
+
+	status = mote_json_want_string(config, "model_type", NULL, MOTE_HF_WHERE, &model_type, error);
+	if (status)
+		return status;
+	if (list && !cJSON_IsNull(list)) {
+		if (!cJSON_IsArray(list) || !list->child || list->child->next || !cJSON_IsString(list->child))
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      MOTE_HF_WHERE ": \"architectures\" is no list of one name");
+		name = list->child->valuestring;
+	} else if (!model_type) {
+		return mote_error_set(error, MOTE_ERROR_CORRUPT,
+				      MOTE_HF_WHERE ": neither \"architectures\" nor \"model_type\" is there");
+	}
+	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+		const struct mote_hf_family *f = &families[i];
+
+		if ((!name || !strcmp(name, f->architecture)) && (!model_type || !strcmp(model_type, f->model_type))) {
+			*out = f;
+			return MOTE_OK;
+		}
+	}
+	return refuse(name, model_type, error);
+}

@@ -1,0 +1,237 @@
+/* Families of checkpoints: what config.json says comes to which numbers, by transformers' configuration classes; and
+ * what a family does beyond its row is refused by name. That the numbers are computed rightly is for tests/families.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "convert/hf/hf_config.h"
+
+#define SHAPE "\"hidden_size\":576,\"num_hidden_layers\":8,\"num_attention_heads\":8,\"intermediate_size\":1536," \
+	      "\"vocab_size\":4096,\"num_key_value_heads\":4"
+#define FAMILY(type) "{\"model_type\":\"" type "\"," SHAPE
+
+static enum mote_status read_config(const char *text, struct mote_hf_config *c, struct mote_error *error)
+{
+	enum mote_status status;
+	cJSON *json;
+
+	assert_int_equal(mote_json_parse(text, strlen(text), "test", &json, error), MOTE_OK);
+	status = mote_hf_config_read(json, c, error);
+	cJSON_Delete(json);
+	return status;
+}
+
+static struct mote_config accept(const char *text)
+{
+	static struct mote_hf_config c;
+	struct mote_error error = { 0 };
+
+	if (read_config(text, &c, &error))
+		fail_msg("%s: %s", text, error.message);
+	return c.model;
+}
+
+static void refuse(const char *text, enum mote_status code, const char *part)
+{
+	static struct mote_hf_config c;
+	struct mote_error error = { 0 };
+	enum mote_status status = read_config(text, &c, &error);
+
+	if (status != code || !strstr(error.message, part))
+		fail_msg("%s: status %d, \"%s\"; expected status %d and \"%s\"", text, status, error.message, code, part);
+}
+
+/* Kinds of the 8 layers as digits. */
+static void assert_layers(const struct mote_config *c, const char *kinds)
+{
+	char found[9] = "";
+
+	for (int i = 0; i < 8; i++)
+		found[i] = (char)('0' + c->layer_kind[i]);
+	assert_string_equal(found, kinds);
+}
+
+static void assert_near(double found, double expected)
+{
+	if (!(fabs(found - expected) <= 1e-12 * fabs(expected)))
+		fail_msg("found %.17g, expected %.17g", found, expected);
+}
+
+static void test_biases_and_norms(void **state)
+{
+	struct mote_config c = accept(FAMILY("qwen2") "}");
+
+	(void)state;
+	assert_int_equal(c.features, MOTE_QKV_BIAS);
+	assert_int_equal(c.head_dim, 72);
+	assert_int_equal(c.max_positions, 32768);
+	assert_layers(&c, "00000000");
+	c = accept(FAMILY("qwen2") ",\"use_sliding_window\":false,\"sliding_window\":4096,\"max_window_layers\":2}");
+	assert_layers(&c, "00000000");
+	c = accept(FAMILY("qwen2") ",\"use_sliding_window\":true,\"sliding_window\":64,\"max_window_layers\":6}");
+	assert_layers(&c, "00000011");
+	assert_int_equal(c.window, 64);
+	c = accept(FAMILY("qwen3") "}");
+	assert_int_equal(c.features, MOTE_HEAD_NORM);
+	assert_int_equal(c.head_dim, 128);
+	c = accept(FAMILY("llama") ",\"attention_bias\":true,\"mlp_bias\":true}");
+	assert_int_equal(c.features, MOTE_QKV_BIAS | MOTE_OUT_BIAS | MOTE_FFN_BIAS);
+	c = accept(FAMILY("olmo2") "}");
+	assert_int_equal(c.features, MOTE_POST_NORM | MOTE_NO_PRE_NORM | MOTE_WIDE_NORM);
+	assert_true(c.norm_eps == 1e-5);
+	c = accept(FAMILY("stablelm") ",\"use_qkv_bias\":true}");
+	assert_int_equal(c.features, MOTE_LAYER_NORM | MOTE_QKV_BIAS);
+	assert_int_equal(c.rotary_dim, 18);
+	assert_true(c.norm_eps == 1e-5);
+	refuse(FAMILY("stablelm") ",\"use_parallel_residual\":true}", MOTE_ERROR_UNSUPPORTED, "use_parallel_residual");
+	refuse(FAMILY("stablelm") ",\"qk_layernorm\":true}", MOTE_ERROR_UNSUPPORTED, "qk_layernorm");
+	refuse(FAMILY("stablelm") ",\"partial_rotary_factor\":0.05}", MOTE_ERROR_UNSUPPORTED, "partial_rotary_factor");
+	refuse(FAMILY("qwen2") ",\"attention_bias\":true}", MOTE_ERROR_UNSUPPORTED, "attention_bias");
+}
+
+static void test_layers(void **state)
+{
+	struct mote_config c = accept(FAMILY("smollm3") "}");
+
+	(void)state;
+	assert_layers(&c, "00040004");
+	assert_true(c.tied_embeddings);
+	assert_true(c.rope_theta == 2e6);
+	c = accept(FAMILY("smollm3") ",\"no_rope_layers\":[0,1,1,1,1,1,1,0]}");
+	assert_layers(&c, "40000004");
+	c = accept(FAMILY("smollm3") ",\"no_rope_layers\":null,\"no_rope_layer_interval\":2}");
+	assert_layers(&c, "04040404");
+	refuse(FAMILY("smollm3") ",\"no_rope_layers\":[0,1,1]}", MOTE_ERROR_CORRUPT, "no_rope_layers");
+	refuse(FAMILY("smollm3") ",\"no_rope_layers\":[0,1,1,1,1,1,1,2]}", MOTE_ERROR_CORRUPT, "no_rope_layers");
+	c = accept(FAMILY("ministral") ",\"sliding_window\":100,\"layer_types\":[\"full_attention\",\"sliding_attention\","
+		   "\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\","
+		   "\"sliding_attention\"]}");
+	assert_layers(&c, "01000001");
+	refuse(FAMILY("mistral") ",\"layer_types\":[\"full_attention\"]}", MOTE_ERROR_CORRUPT, "layer_types");
+	refuse(FAMILY("mistral") ",\"layer_types\":[\"linear_attention\"]}", MOTE_ERROR_UNSUPPORTED, "linear_attention");
+	refuse(FAMILY("qwen3") ",\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_attention\",\"full_attention\","
+	       "\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\"]}", MOTE_ERROR_CORRUPT, "sliding_window");
+}
+
+static void test_multipliers(void **state)
+{
+	struct mote_config c = accept(FAMILY("granite") ",\"embedding_multiplier\":12,\"residual_multiplier\":0.22,"
+				      "\"attention_multiplier\":0.015625,\"logits_scaling\":8}");
+
+	(void)state;
+	assert_near(c.embedding_scale, 12);
+	assert_near(c.residual_scale, 0.22);
+	assert_near(c.attention_scale, 0.015625);
+	assert_near(c.logits_scale, 0.125);
+	c = accept(FAMILY("granite") "}");
+	assert_near(c.attention_scale, 1); /* the class's own default, not 1 / sqrt(head_dim) */
+	c = accept(FAMILY("minicpm") ",\"scale_emb\":12,\"scale_depth\":1.4,\"dim_model_base\":256}");
+	assert_near(c.embedding_scale, 12);
+	assert_near(c.residual_scale, 1.4 / sqrt(8));
+	assert_near(c.logits_scale, 256.0 / 576);
+	assert_true(c.tied_embeddings);
+	refuse(FAMILY("granite") ",\"residual_multiplier\":0}", MOTE_ERROR_CORRUPT, "residual_multiplier");
+}
+
+static void test_gemma(void **state)
+{
+	struct mote_config c = accept(FAMILY("gemma") ",\"hidden_act\":\"gelu\",\"hidden_activation\":null}");
+
+	(void)state;
+	assert_int_equal(c.features, MOTE_GELU);
+	assert_int_equal(c.head_dim, 256);
+	assert_near(c.embedding_scale, 24);
+	assert_true(c.tied_embeddings);
+	refuse(FAMILY("gemma") ",\"hidden_activation\":\"gelu\"}", MOTE_ERROR_UNSUPPORTED, "hidden_activation");
+	c = accept(FAMILY("gemma2") ",\"sliding_window\":512,\"query_pre_attn_scalar\":144}");
+	assert_int_equal(c.features, MOTE_GELU | MOTE_POST_NORM);
+	assert_layers(&c, "10101010");
+	assert_int_equal(c.window, 512);
+	assert_near(c.attention_scale, 1.0 / 12);
+	assert_near(c.attention_cap, 50);
+	assert_near(c.logits_cap, 30);
+	c = accept(FAMILY("gemma2") ",\"attn_logit_softcapping\":null,\"sliding_window\":8192}");
+	assert_true(c.attention_cap == 0);
+	assert_layers(&c, "00000000"); /* no position can be beyond it */
+	c = accept(FAMILY("gemma3_text") ",\"sliding_window\":512,\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8.0}}");
+	assert_int_equal(c.features, MOTE_GELU | MOTE_POST_NORM | MOTE_HEAD_NORM);
+	assert_layers(&c, "33333033");
+	assert_near(c.rope_theta, 1e6);
+	assert_near(c.rope_local_theta, 1e4);
+	assert_int_equal(c.rope_kind, MOTE_ROPE_LINEAR);
+	assert_true(c.attention_cap == 0 && c.logits_cap == 0);
+	c = accept(FAMILY("gemma3_text") ",\"sliding_window\":512,\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\","
+		   "\"rope_theta\":500000},\"sliding_attention\":{\"rope_type\":\"default\",\"rope_theta\":20000}}}");
+	assert_near(c.rope_theta, 500000);
+	assert_near(c.rope_local_theta, 20000);
+	refuse(FAMILY("gemma3_text") ",\"use_bidirectional_attention\":true}", MOTE_ERROR_UNSUPPORTED, "bidirectional");
+	refuse(FAMILY("gemma3") "}", MOTE_ERROR_UNSUPPORTED, "gemma3");
+}
+
+static void test_phi3_and_longrope(void **state)
+{
+	static const char factors[] = "\"short_factor\":[1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8],\"long_factor\":[1,2,3,4,5,6,7,8,9]";
+	struct mote_config c;
+	char text[1024];
+
+	(void)state;
+	c = accept(FAMILY("phi3") ",\"sliding_window\":2047}");
+	assert_int_equal(c.window, 2047);
+	assert_int_equal(c.rotary_dim, 0);
+	snprintf(text, sizeof text, FAMILY("phi3") ",\"max_position_embeddings\":131072,\"original_max_position_embeddings\":4096,"
+		 "\"partial_rotary_factor\":0.25,\"rope_scaling\":{\"type\":\"longrope\",%s}}", factors);
+	c = accept(text);
+	assert_int_equal(c.rotary_dim, 18);
+	assert_int_equal(c.rope_kind, MOTE_ROPE_LONGROPE);
+	assert_int_equal(c.rope_original_positions, 4096);
+	assert_near(c.rope_attention_factor, sqrt(1 + log(32) / log(4096)));
+	assert_near(c.rope_long_factor[8], 9);
+	assert_near(c.rope_short_factor[1], 1.1);
+	snprintf(text, sizeof text, FAMILY("phi3") ",\"max_position_embeddings\":131072,\"rope_parameters\":{"
+		 "\"original_max_position_embeddings\":8192,\"partial_rotary_factor\":0.25,\"rope_type\":\"longrope\",%s}}", factors);
+	c = accept(text);
+	assert_int_equal(c.rope_original_positions, 8192);
+	assert_int_equal(c.rotary_dim, 18);
+}
+
+static void test_yarn_and_dynamic(void **state)
+{
+	struct mote_config c = accept(FAMILY("qwen2") ",\"max_position_embeddings\":32768,\"rope_scaling\":{\"type\":\"yarn\","
+				      "\"factor\":4.0,\"original_max_position_embeddings\":32768}}");
+
+	(void)state;
+	assert_int_equal(c.rope_kind, MOTE_ROPE_YARN);
+	assert_int_equal(c.max_positions, 131072);
+	assert_near(c.rope_attention_factor, 0.1 * log(4) + 1);
+	c = accept(FAMILY("llama") ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":40,"
+		   "\"mscale\":0.707,\"mscale_all_dim\":0.9,\"beta_fast\":16,\"beta_slow\":2,\"truncate\":false}}");
+	assert_int_equal(c.rope_original_positions, 4096);
+	assert_near(c.rope_attention_factor, (0.0707 * log(40) + 1) / (0.09 * log(40) + 1));
+	assert_true(c.rope_no_truncate && c.rope_beta_fast == 16 && c.rope_beta_slow == 2);
+	c = accept(FAMILY("llama") ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":2,"
+		   "\"attention_factor\":1.5}}");
+	assert_near(c.rope_attention_factor, 1.5);
+	c = accept(FAMILY("llama") ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2.0}}");
+	assert_int_equal(c.rope_kind, MOTE_ROPE_DYNAMIC);
+	assert_int_equal(c.rope_original_positions, 4096);
+	assert_int_equal(c.max_positions, 8192);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_biases_and_norms),
+		cmocka_unit_test(test_layers),
+		cmocka_unit_test(test_multipliers),
+		cmocka_unit_test(test_gemma),
+		cmocka_unit_test(test_phi3_and_longrope),
+		cmocka_unit_test(test_yarn_and_dynamic),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
