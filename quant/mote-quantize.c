@@ -83,6 +83,13 @@ static enum mote_status take_encoder(void *at, const char *text, struct mote_err
 	return mote_encoder_from_name(text, &c->options.recipe.encoder) ? MOTE_OK : MOTE_ERROR_ARGUMENT;
 }
 
+static enum mote_status take_for(void *at, const char *text, struct mote_error *error)
+{
+	(void)error;
+	*(bool *)at = strcmp(text, "gguf") == 0;
+	return *(bool *)at ? MOTE_OK : MOTE_ERROR_ARGUMENT;
+}
+
 #define AT(field) .at = offsetof(struct command, field)
 
 static const struct mote_option options[] = {
@@ -99,6 +106,9 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_TAKE, NULL, "encoder", "NAME", "round, search, weighted, learned or gptq, from fast to good; the default is "
 	 "gptq for mixtures and where anything becomes q6 or less, else search",
 	 .choices = "round search weighted learned gptq", .take = take_encoder},
+	{MOTE_OPTION_TAKE, NULL, "for", "FORMAT", "gguf: blocks that a GGUF file holds as they are; with --type q8 or q4 (or a "
+	 "float type). What mote-convert then writes is Q8_0 and Q4_0; with --encoder round llama.cpp's own, byte for byte",
+	 AT(options.recipe.linear), .choices = "gguf", .take = take_for},
 	{MOTE_OPTION_FLAG, NULL, "requantize", NULL, "accept an IN that is quantized already (its errors add up)",
 	 AT(options.recipe.requantize)},
 
@@ -129,6 +139,29 @@ static const struct mote_option options[] = {
 
 static const struct mote_tool tool = {TOOL, about, epilog, options, sizeof options / sizeof *options};
 
+static bool has_gguf(enum mote_type type)
+{
+	return type == MOTE_Q8 || type == MOTE_Q4 || !mote_type_is_quantized(type);
+}
+
+/* Negative: go on; else the exit code. */
+static int check_format(const struct command *c)
+{
+	const struct mote_recipe *r = &c->options.recipe;
+
+	if (!r->linear)
+		return -1;
+	if (!c->have_type)
+		return mote_options_refuse(&tool, "--for gguf goes with --type");
+	if (!has_gguf(r->type))
+		return mote_options_refuse(&tool, "--for gguf: GGUF has no %s; q8 and q4 it has", mote_type_name(r->type));
+	for (uint32_t i = 0; i < r->n_rules; i++)
+		if (!has_gguf(r->rules[i].type))
+			return mote_options_refuse(&tool, "--for gguf: GGUF has no %s; q8 and q4 it has",
+						   mote_type_name(r->rules[i].type));
+	return -1;
+}
+
 /* Negative: go on; else the exit code. */
 static int check_command(struct command *c)
 {
@@ -149,7 +182,7 @@ static int check_command(struct command *c)
 		return mote_options_refuse(&tool, "--no-validate contradicts --validate, --max-kld and --max-ppl-ratio");
 	o->best_encoder = !c->have_encoder;
 	o->seed = c->seed.value;
-	return -1;
+	return check_format(c);
 }
 
 static enum mote_status read_text(const char *path, struct mote_text *out, struct mote_error *error)

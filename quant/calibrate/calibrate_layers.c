@@ -245,7 +245,8 @@ static enum mote_status encode_tensor(struct calibration *c, const char *name, c
 	const struct mote_tensor *t = to->tensor;
 	struct mote_encode_job job = { .name = name, .source = &t->matrix, .type = to->type,
 				       .encoder = s ? MOTE_ENCODER_GPTQ : to->encoder, .second_order = s, .lost = lost,
-				       .importance = mote_quantizer_importance(c->q, index) };
+				       .importance = mote_quantizer_importance(c->q, index),
+				       .linear = c->q->recipe->linear };
 	struct mote_encoded *e = &c->q->encoded[index];
 	enum mote_status status;
 	uint64_t bytes;

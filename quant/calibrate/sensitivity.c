@@ -205,7 +205,8 @@ static enum mote_status measure_tensor(struct probe *p, struct mote_sensitivity 
 {
 	const struct mote_tensor *t = p->q->target[s->tensor].tensor;
 	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .encoder = MOTE_ENCODER_WEIGHTED,
-				       .importance = p->q->importance[s->tensor], .type = MOTE_ALLOCATE_MEASURED };
+				       .importance = p->q->importance[s->tensor], .type = MOTE_ALLOCATE_MEASURED,
+				       .linear = p->q->recipe->linear };
 	double measured = 0, unit = 0, squares, share = share_left(p->q, s->name, p->source->config.tied_embeddings);
 	enum mote_status status;
 

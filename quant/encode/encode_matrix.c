@@ -359,7 +359,7 @@ static bool take_weight(struct run *run)
 static enum mote_status begin_run(struct run *run, uint8_t codebook[16], void **memory, struct mote_error *error)
 {
 	const struct mote_encode_job *job = run->job;
-	bool normal = job->encoder != MOTE_ENCODER_ROUND && job->encoder != MOTE_ENCODER_SEARCH;
+	bool normal = !job->linear && job->encoder != MOTE_ENCODER_ROUND && job->encoder != MOTE_ENCODER_SEARCH;
 	uint64_t bytes;
 	enum mote_status status = mote_matrix_init(&run->target, job->type, job->source->rows, job->source->cols, NULL, NULL,
 						   &bytes, error);
@@ -392,7 +392,8 @@ enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_en
 	void *memory = NULL;
 	enum mote_status status = begin_run(&run, codebook, &memory, error);
 
-	if (status == MOTE_OK && mote_type_has_codebook(job->type) && job->encoder == MOTE_ENCODER_LEARNED)
+	if (status == MOTE_OK && mote_type_has_codebook(job->type) && job->encoder == MOTE_ENCODER_LEARNED &&
+	    !job->linear)
 		status = learn_codebook(&run, codebook, error);
 	if (status == MOTE_OK)
 		status = run_panels(&run, 1, error);

@@ -20,6 +20,7 @@ struct mote_encode_job {
 	const double *importance;          /* [cols] mean square of each input, or NULL: all the same */
 	const struct mote_second_order *second_order; /* MOTE_ENCODER_GPTQ: not NULL */
 	const float *lost;                 /* [rows][n] see gptq.h, or NULL */
+	bool linear;                       /* the linear codebook, whatever the encoder */
 };
 
 /* Bytes that the encoded matrix takes. */

@@ -117,7 +117,7 @@ static enum mote_status write_matrix(struct mote_quantizer *q, struct mote_write
 	const struct mote_target *to = &q->target[i];
 	const struct mote_tensor *t = to->tensor;
 	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .type = to->type, .encoder = to->encoder,
-				       .importance = mote_quantizer_importance(q, i) };
+				       .importance = mote_quantizer_importance(q, i), .linear = q->recipe->linear };
 	struct mote_encoded *e = &q->encoded[i];
 	enum mote_status status = MOTE_OK;
 

@@ -32,6 +32,7 @@ struct mote_recipe {
 	const struct mote_rule *rules;  /* exceptions; of those that match, the last wins */
 	uint32_t n_rules;
 	bool requantize;                /* sources that are quantized already are decoded and encoded anew */
+	bool linear;                    /* linear codebooks only, which other formats have too */
 };
 
 /* Parses "PATTERN=TYPE"; the pattern is copied into *pattern, which the caller frees.

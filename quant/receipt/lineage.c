@@ -43,6 +43,7 @@ cJSON *mote_lineage_recipe(const struct mote_aim *aim, const struct mote_recipe 
 	cJSON *json = cJSON_CreateObject();
 
 	if (json && put_goal(json, aim, recipe->type) && put(json, "encoder", cJSON_CreateString(mote_encoder_name(encoder))) &&
+	    (!recipe->linear || put(json, "codebooks", cJSON_CreateString("linear"))) &&
 	    (recipe->n_rules == 0 || put_rules(json, recipe)))
 		return json;
 	cJSON_Delete(json);
