@@ -1,4 +1,4 @@
-/* mote-convert: a Hugging Face directory or a GGUF file becomes one file. */
+/* mote-convert: a Hugging Face directory or a GGUF file becomes one file, and such a file one of those. */
 #include <dirent.h>
 #include <limits.h>
 #include <malloc.h>
@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "convert/checkpoint.h"
+#include "convert/gguf/gguf_write.h"
+#include "convert/hf/hf_write.h"
+#include "convert/source.h"
 #include "format/output.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
@@ -15,10 +18,13 @@
 static const char about[] =
 	"Usage: mote-convert [OPTION]... DIR -o FILE.mote\n"
 	"       mote-convert [OPTION]... FILE.gguf -o FILE.mote\n"
+	"       mote-convert [OPTION]... FILE.mote -o FILE.gguf\n"
+	"       mote-convert [OPTION]... FILE.mote -o DIR/\n"
 	"\n"
 	"Puts a checkpoint as Hugging Face's transformers saves it (config.json, model.safetensors or its shards,\n"
 	"tokenizer.json, chat template) into one file that every other mote tool reads. A GGUF file (of a split one:\n"
-	"the first part) becomes the same file as the directory that it was made of.\n";
+	"the first part) becomes the same file as the directory that it was made of. And back: to a GGUF file, or,\n"
+	"where the output ends in '/', to a directory for transformers, in which quantized matrices become floats.\n";
 
 static const char epilog[] =
 	"What the file would not reproduce exactly is refused by name: an architecture other than Llama, Mistral,\n"
@@ -46,12 +52,13 @@ static enum mote_status take_dtype(void *at, const char *name, struct mote_error
 #define AT(field) .at = offsetof(struct arguments, field)
 
 static const struct mote_option options[] = {
-	{MOTE_OPTION_OPERAND, .argument = "DIR or FILE.gguf", AT(directory)},
-	{MOTE_OPTION_TEXT, "o", "output", "FILE", "the file to write; it appears when it is complete, or not at all",
+	{MOTE_OPTION_OPERAND, .argument = "SOURCE", AT(directory)},
+	{MOTE_OPTION_TEXT, "o", "output", "FILE", "the file to write (DIR/: the directory); it appears when it is complete, or not at all",
 	 AT(output)},
 	{MOTE_OPTION_FLAG, "f", "force", NULL, "replace FILE if it exists", AT(convert.force)},
 	{MOTE_OPTION_TAKE, NULL, "dtype", "TYPE", "keep: each matrix stays what it is in the checkpoint (the default; of "
-	 "GGUF's types Q8_0, Q4_0 and IQ4_NL stay quantized, the others are decoded to f32); f16, f32, bf16: all are converted, rounding to nearest, ties to even. Norm weights are always f32, which is exact",
+	 "GGUF's types Q8_0, Q4_0 and IQ4_NL stay quantized, the others are decoded to f32); f16, f32, bf16: all are converted, "
+	 "rounding to nearest, ties to even. Norm weights are always f32, which is exact",
 	 AT(convert), .choices = "keep f16 f32 bf16", .take = take_dtype},
 	{MOTE_OPTION_FLAG, NULL, "vocab-only", NULL, "the tokenizer and the chat template, without weights: the directory needs "
 	 "nothing but tokenizer.json", AT(convert.vocab_only)},
@@ -151,6 +158,80 @@ static enum mote_status refuse_inputs(const struct arguments *a, struct mote_err
 	return status;
 }
 
+static enum mote_status print_export(const struct arguments *a, const struct mote_container *c, uint64_t bytes,
+				     double seconds, struct mote_error *error)
+{
+	enum mote_status status;
+	cJSON *json;
+
+	if (!a->json) {
+		if (!a->quiet)
+			fprintf(stderr, "%s: %u tensors, %.1f MB, %.2f s\n", a->output, mote_container_tensor_count(c),
+				(double)bytes * 1e-6, seconds);
+		return MOTE_OK;
+	}
+	json = cJSON_CreateObject();
+	if (!cJSON_AddStringToObject(json, "file", a->output) || !cJSON_AddNumberToObject(json, "file_bytes", (double)bytes) ||
+	    !cJSON_AddNumberToObject(json, "source_bytes", (double)mote_container_file_bytes(c)) ||
+	    !cJSON_AddNumberToObject(json, "tensors", mote_container_tensor_count(c)) ||
+	    !cJSON_AddNumberToObject(json, "seconds", seconds))
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	else
+		status = mote_console_print_json(json, error);
+	cJSON_Delete(json);
+	return status;
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static enum mote_status export(const struct arguments *a, const struct mote_container *c, struct mote_notes *notes,
+			       uint64_t *bytes, struct mote_error *error)
+{
+	const struct mote_checkpoint_options *o = &a->convert;
+	const struct mote_gguf_write_options gguf = { o->keep_types, o->type, o->force, o->progress };
+	const struct mote_hf_write_options hf = { o->keep_types, o->type, o->force, o->progress };
+	enum mote_status status = mote_output_refuse_input(a->output, a->directory, error);
+
+	if (status)
+		return status;
+	if (ends_in(a->output, "/"))
+		return mote_hf_write(c, a->output, &hf, bytes, error);
+	return mote_gguf_write(c, a->output, &gguf, notes, bytes, error);
+}
+
+/* From a container: to a GGUF file or a directory. */
+static int run_export(struct arguments *a)
+{
+	struct mote_container *c = NULL;
+	struct mote_notes notes = { 0 };
+	struct mote_console_bar bar;
+	struct mote_error error = { 0 };
+	double started = mote_console_seconds();
+	enum mote_status status;
+	uint64_t bytes = 0;
+
+	mote_console_catch_signals();
+	a->convert.progress = mote_console_progress(&bar, "writing", "B");
+	if (a->quiet)
+		bar.terminal = false;
+	status = mote_container_open(a->directory, &c, &error);
+	if (!status)
+		status = export(a, c, &notes, &bytes, &error);
+	mote_console_progress_end(&bar);
+	warn_notes(&notes);
+	if (!status)
+		status = print_export(a, c, bytes, mote_console_seconds() - started, &error);
+	mote_notes_free(&notes);
+	mote_container_close(c);
+	mote_console_hint_force(a->convert.force, &error);
+	return status ? mote_console_fail("mote-convert", &error) : 0;
+}
+
 static int run(struct arguments *a)
 {
 	struct mote_checkpoint_report report;
@@ -196,5 +277,14 @@ int main(int argc, char **argv)
 	if (!a.output)
 		return mote_options_refuse(&tool, "no output: give -o FILE.mote");
 	a.convert.one_thread = a.threads == 1;
+	if (mote_source_is_container(a.directory)) {
+		if (!ends_in(a.output, "/") && !ends_in(a.output, ".gguf"))
+			return mote_options_refuse(&tool, "%s is a file of mote's: give -o FILE.gguf or -o DIR/", a.directory);
+		if (a.convert.vocab_only)
+			return mote_options_refuse(&tool, "--vocab-only: only for what becomes a file of mote's");
+		return run_export(&a);
+	}
+	if (ends_in(a.output, "/") || ends_in(a.output, ".gguf"))
+		return mote_options_refuse(&tool, "%s is no file of mote's: convert it to one first", a.directory);
 	return run(&a);
 }

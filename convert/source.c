@@ -44,7 +44,7 @@ static enum mote_status refuse_single(const char *path, struct mote_error *error
 			      "tokenizer.json and the weights)", path);
 }
 
-bool mote_source_is_gguf(const char *path)
+static bool is_file_of_kind(const char *path, const char *words)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct mote_file_kind kind = { 0 };
@@ -53,7 +53,17 @@ bool mote_source_is_gguf(const char *path)
 		return false;
 	kind = kind_of(fd);
 	close(fd);
-	return kind.is && strstr(kind.is, "GGUF");
+	return kind.is && strstr(kind.is, words);
+}
+
+bool mote_source_is_gguf(const char *path)
+{
+	return is_file_of_kind(path, "GGUF");
+}
+
+bool mote_source_is_container(const char *path)
+{
+	return is_file_of_kind(path, "mote's");
 }
 
 const char *mote_source_base(const char *path)

@@ -37,6 +37,7 @@ void mote_source_close(struct mote_source *s);
 
 /* True for a file (not a directory) that begins as a GGUF file does. */
 bool mote_source_is_gguf(const char *path);
+bool mote_source_is_container(const char *path); /* the same of mote's own */
 /* The folder that a path names a file in (allocated, NULL when memory is gone), and that file's name in it (in path). */
 char *mote_source_folder(const char *path);
 const char *mote_source_base(const char *path);

@@ -89,7 +89,7 @@ static inline struct mote_container *convert_and_open(const struct place *p, con
 	return c;
 }
 
-static void refuse(const struct place *p, const struct mote_checkpoint_options *options, enum mote_status code,
+static inline void refuse(const struct place *p, const struct mote_checkpoint_options *options, enum mote_status code,
 		   const char *message_part)
 {
 	struct mote_error error;

@@ -106,11 +106,9 @@ static bool cut(struct list *l, const struct mote_gguf_vocabulary *v, const stru
 	return true;
 }
 
-enum mote_status mote_gguf_merges_write(struct mote_text_buffer *b, const struct mote_gguf_vocabulary *v,
-					struct mote_error *error)
+static enum mote_status find_all(struct list *l, const struct mote_gguf_vocabulary *v, struct mote_error *error)
 {
-	struct entry *index = malloc(v->tokens * sizeof *index);
-	struct list l = { 0 };
+	struct entry *index = malloc((v->tokens + (size_t)1) * sizeof *index);
 	uint32_t entries = 0;
 	bool memory = index != NULL;
 
@@ -119,13 +117,26 @@ enum mote_status mote_gguf_merges_write(struct mote_text_buffer *b, const struct
 			index[entries++] = (struct entry){ v->token[i], i };
 	if (memory)
 		qsort(index, entries, sizeof *index, by_text);
-	for (uint32_t i = 0; i < v->tokens && memory && l.merges <= MAX_MERGES; i++)
+	for (uint32_t i = 0; i < v->tokens && memory && l->merges <= MAX_MERGES; i++)
 		if (is_word(v, i))
-			memory = cut(&l, v, index, entries, i);
+			memory = cut(l, v, index, entries, i);
 	free(index);
-	if (l.merges)
+	if (!memory)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	if (l->merges > MAX_MERGES)
+		return mote_error_set(error, MOTE_ERROR_LIMIT, "the vocabulary has more than %zu merges", MAX_MERGES);
+	return MOTE_OK;
+}
+
+enum mote_status mote_gguf_merges_write(struct mote_text_buffer *b, const struct mote_gguf_vocabulary *v,
+					struct mote_error *error)
+{
+	struct list l = { 0 };
+	enum mote_status status = find_all(&l, v, error);
+
+	if (!status && l.merges)
 		qsort(l.merge, l.merges, sizeof *l.merge, by_order);
-	for (size_t i = 0; i < l.merges && l.merges <= MAX_MERGES; i++) {
+	for (size_t i = 0; i < l.merges && !status; i++) {
 		const struct mote_gguf_text *x = &v->token[l.merge[i].left], *y = &v->token[l.merge[i].right];
 
 		mote_text_buffer_add(b, i ? ",[" : "[", i ? 2 : 1);
@@ -135,9 +146,15 @@ enum mote_status mote_gguf_merges_write(struct mote_text_buffer *b, const struct
 		mote_text_buffer_add(b, "]", 1);
 	}
 	free(l.merge);
-	if (!memory || b->failed)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
-	if (l.merges > MAX_MERGES)
-		return mote_error_set(error, MOTE_ERROR_LIMIT, "the vocabulary has more than %zu merges", MAX_MERGES);
-	return MOTE_OK;
+	return status;
+}
+
+enum mote_status mote_gguf_merges_count(const struct mote_gguf_vocabulary *v, uint32_t *count, struct mote_error *error)
+{
+	struct list l = { 0 };
+	enum mote_status status = find_all(&l, v, error);
+
+	*count = (uint32_t)l.merges;
+	free(l.merge);
+	return status;
 }

@@ -13,4 +13,7 @@
 enum mote_status mote_gguf_merges_write(struct mote_text_buffer *b, const struct mote_gguf_vocabulary *v,
 					struct mote_error *error);
 
+/* How many there are. */
+enum mote_status mote_gguf_merges_count(const struct mote_gguf_vocabulary *v, uint32_t *count, struct mote_error *error);
+
 #endif

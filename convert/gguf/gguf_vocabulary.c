@@ -142,6 +142,16 @@ static void write_added(struct mote_text_buffer *b, const struct mote_gguf_vocab
 	mote_text_buffer_print(b, "],");
 }
 
+/* The text of an id that is there only because each has to have one. */
+static bool is_filler(const struct mote_gguf_vocabulary *v, uint32_t id)
+{
+	char text[24];
+	int n = snprintf(text, sizeof text, "[PAD%u]", id);
+
+	return v->type[id] == MOTE_GGUF_TOKEN_UNUSED && v->token[id].bytes == (uint32_t)n &&
+	       memcmp(text, v->token[id].text, (size_t)n) == 0;
+}
+
 /* The model's own tokens: all of them, as SentencePiece has it; byte-level vocabularies have the added ones apart. */
 static void write_tokens(struct mote_text_buffer *b, const struct mote_gguf_vocabulary *v, bool with_added)
 {
@@ -149,7 +159,7 @@ static void write_tokens(struct mote_text_buffer *b, const struct mote_gguf_voca
 
 	mote_text_buffer_print(b, "\"vocab\":{");
 	for (uint32_t i = 0; i < v->tokens; i++) {
-		if (!with_added && is_added(v, i))
+		if ((!with_added && is_added(v, i)) || is_filler(v, i))
 			continue;
 		if (!first)
 			mote_text_buffer_add(b, ",", 1);

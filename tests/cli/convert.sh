@@ -98,7 +98,8 @@ for signal in INT TERM; do
 	"$convert" "$big" -o "$dir/interrupted/m.mote" 2>"$dir/stderr" &
 	child=$!
 	tries=0
-	while empty "$dir/interrupted" && [ "$tries" -lt 200 ]; do
+	# the output has no name before it is whole, but the process has it open
+	while ! ls -l "/proc/$child/fd" 2>/dev/null | grep -q /interrupted/ && [ "$tries" -lt 200 ]; do
 		tries=$((tries + 1))
 		sleep 0.02
 	done

@@ -70,7 +70,7 @@ refused mote-bench '-d 1,: expected up to 16 integers from 0 to 1048576 with com
 
 refused mote-convert '-t 257: expected an integer from 1 to 256' tests/fixtures/adder -o "$work/x.mote" -t 257
 refused mote-convert '--dtype q8: expected keep, f16, f32 or bf16' tests/fixtures/adder -o "$work/x.mote" --dtype q8
-refused mote-convert 'DIR or FILE.gguf is missing' -o "$work/x.mote"
+refused mote-convert 'SOURCE is missing' -o "$work/x.mote"
 refused mote-quantize '--bits 0.5: expected a number from 1 to 32' "$m" -o "$work/x.mote" --bits 0.5
 refused mote-quantize '--max-kld -1: expected a positive number' "$m" -o "$work/x.mote" --max-kld -1
 refused mote-quantize '--budget 80XB: expected a size such as 80MB or 76MiB' "$m" -o "$work/x.mote" --budget 80XB

@@ -1,0 +1,268 @@
+/* A compiled tokenizer in GGUF's terms: see gguf_put.h.
+ *
+ * llama.cpp has two tokenizers for what is called BPE here: "gpt2", with merges, for byte-level vocabularies, where a name
+ * says how a text is cut; and "llama", SentencePiece's, which merges whatever two tokens make a third, the one of the highest
+ * score first. Only a vocabulary whose merges are all the pairs there are is one of the latter. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/gguf/gguf_merges.h"
+#include "convert/gguf/gguf_put.h"
+#include "convert/tokenizer_parts.h"
+
+#define KEY "tokenizer.ggml."
+#define META "\xe2\x96\x81"
+
+struct export {
+	const struct mote_tokenizer_parts *t;
+	const cJSON *metadata;
+	struct mote_gguf_put *put;
+	uint32_t ids;          /* of the model: at least the tokenizer's */
+	struct mote_error *error;
+};
+
+static enum mote_status unknown(const struct export *e, const char *what)
+{
+	return mote_error_set(e->error, MOTE_ERROR_UNSUPPORTED,
+			      "tokenizer: %s: llama.cpp has no name for such a tokenizer, or none that is known here", what);
+}
+
+static bool is_step(const struct mote_tokenizer_parts *t, uint32_t i, uint8_t kind, uint8_t mode, uint32_t number)
+{
+	const struct tokenizer_step *s = &t->step[i];
+
+	return s->kind == kind && s->mode == mode && s->number == number && !s->flags;
+}
+
+static bool argument_is(const struct mote_tokenizer_parts *t, uint32_t offset, uint32_t bytes, const char *text)
+{
+	return bytes == strlen(text) && memcmp(mote_tokenizer_parts_string(t, offset), text, bytes) == 0;
+}
+
+/* The name for how a byte-level tokenizer cuts texts; NULL: there is none. */
+static const char *pre_name(const struct mote_tokenizer_parts *t)
+{
+	uint32_t n, first = mote_tokenizer_parts_stage(t, STAGE_NORMALIZE, &n), splits, split;
+	const bool nfc = n == 1 && is_step(t, first, NORMALIZE_NFC, 0, 0), whole = t->flags & MODEL_IGNORE_MERGES;
+
+	split = mote_tokenizer_parts_stage(t, STAGE_SPLIT, &splits);
+	if ((n && !nfc) || splits < 2 || !is_step(t, split + splits - 1, SPLIT_BYTES, 0, 0))
+		return NULL;
+	if (splits == 3 && !nfc && !whole && is_step(t, split, SPLIT_CLASS, BEHAVIOR_ISOLATED, SPLIT_NUMBER) &&
+	    is_step(t, split + 1, SPLIT_PATTERN, BEHAVIOR_ISOLATED, PATTERN_GPT2))
+		return "smollm";
+	if (splits != 2)
+		return NULL;
+	if (is_step(t, split, SPLIT_PATTERN, BEHAVIOR_ISOLATED, PATTERN_GPT2) && !nfc && !whole)
+		return "gpt-2";
+	if (is_step(t, split, SPLIT_PATTERN, BEHAVIOR_ISOLATED, PATTERN_LLAMA3) && !nfc)
+		return whole ? "llama-bpe" : "dbrx";
+	if (is_step(t, split, SPLIT_PATTERN, BEHAVIOR_ISOLATED, PATTERN_QWEN2) && !whole)
+		return nfc ? "qwen2" : "stablelm2";
+	return NULL;
+}
+
+/* Whether texts become SentencePiece's: spaces are "▁", one of which is put in front if *prefix. */
+static bool is_sentence(const struct mote_tokenizer_parts *t, bool *prefix)
+{
+	uint32_t n, first = mote_tokenizer_parts_stage(t, STAGE_NORMALIZE, &n), splits, split;
+	const struct tokenizer_step *s = t->step;
+
+	split = mote_tokenizer_parts_stage(t, STAGE_SPLIT, &splits);
+	if (n == 0 && splits == 1 && s[split].kind == SPLIT_METASPACE && argument_is(t, s[split].a, s[split].a_bytes, META)) {
+		*prefix = s[split].mode != SCHEME_NEVER;
+		return true;
+	}
+	if (splits || n < 1 || n > 2 || s[first + n - 1].kind != NORMALIZE_REPLACE ||
+	    !argument_is(t, s[first + n - 1].a, s[first + n - 1].a_bytes, " ") ||
+	    !argument_is(t, s[first + n - 1].b, s[first + n - 1].b_bytes, META))
+		return false;
+	*prefix = n == 2;
+	return n == 1 || (s[first].kind == NORMALIZE_PREPEND && argument_is(t, s[first].a, s[first].a_bytes, META));
+}
+
+static bool is_byte_token(const char *text, uint32_t bytes)
+{
+	return bytes == 6 && memcmp(text, "<0x", 3) == 0 && text[5] == '>' && strchr("0123456789ABCDEF", text[3]) &&
+	       strchr("0123456789ABCDEF", text[4]);
+}
+
+static uint8_t type_of(const struct export *e, uint32_t id, bool sentence)
+{
+	const struct mote_tokenizer_parts *t = e->t;
+	uint32_t bytes;
+	const char *text;
+
+	if (id >= t->ids)
+		return MOTE_GGUF_TOKEN_UNUSED;
+	text = mote_tokenizer_parts_text(t, id, &bytes);
+	if (!bytes)
+		return MOTE_GGUF_TOKEN_UNUSED;
+	if (sentence && id == t->unk)
+		return MOTE_GGUF_TOKEN_UNKNOWN;
+	if (t->added_of[id])
+		return t->added[t->added_of[id] - 1].flags & ADDED_SPECIAL ? MOTE_GGUF_TOKEN_CONTROL : MOTE_GGUF_TOKEN_USER_DEFINED;
+	return sentence && is_byte_token(text, bytes) ? MOTE_GGUF_TOKEN_BYTE : MOTE_GGUF_TOKEN_NORMAL;
+}
+
+/* Ids beyond the tokenizer's, and those in it which no token has, get a text of their own: llama.cpp wants each once. */
+static void put_tokens(const struct export *e, bool sentence)
+{
+	mote_gguf_put_array(e->put, KEY "tokens", MOTE_GGUF_STRING, e->ids);
+	for (uint32_t id = 0; id < e->ids; id++) {
+		uint32_t bytes = 0;
+		const char *text = id < e->t->ids ? mote_tokenizer_parts_text(e->t, id, &bytes) : NULL;
+		char unused[24];
+
+		if (!bytes) {
+			bytes = (uint32_t)snprintf(unused, sizeof unused, "[PAD%u]", id);
+			text = unused;
+		}
+		mote_gguf_put_bytes(&e->put->b, text, bytes);
+	}
+	mote_gguf_put_array(e->put, KEY "token_type", MOTE_GGUF_INT32, e->ids);
+	for (uint32_t id = 0; id < e->ids; id++)
+		mote_gguf_put_number(&e->put->b, type_of(e, id, sentence), 4);
+}
+
+static enum mote_status put_bytes_bpe(const struct export *e, const char *pre)
+{
+	const struct mote_tokenizer_parts *t = e->t;
+	uint32_t bytes;
+
+	mote_gguf_put_text(e->put, KEY "model", "gpt2", 4);
+	mote_gguf_put_text(e->put, KEY "pre", pre, strlen(pre));
+	put_tokens(e, false);
+	mote_gguf_put_array(e->put, KEY "merges", MOTE_GGUF_STRING, t->merges);
+	for (uint32_t i = 0; i < t->merges; i++) {
+		uint32_t right;
+
+		mote_tokenizer_parts_text(t, t->merge[i].right, &right);
+		mote_tokenizer_parts_text(t, t->merge[i].left, &bytes);
+		mote_gguf_put_number(&e->put->b, bytes + 1 + right, 8);
+		mote_text_buffer_add(&e->put->b, mote_tokenizer_parts_text(t, t->merge[i].left, &bytes), bytes);
+		mote_text_buffer_add(&e->put->b, " ", 1);
+		mote_text_buffer_add(&e->put->b, mote_tokenizer_parts_text(t, t->merge[i].right, &right), right);
+	}
+	return MOTE_OK;
+}
+
+/* Scores that put the merges into their order: the earlier a token can be made, the higher. */
+static enum mote_status put_scores(const struct export *e)
+{
+	const struct mote_tokenizer_parts *t = e->t;
+	struct mote_gguf_vocabulary v = { .tokens = t->ids };
+	enum mote_status status = MOTE_OK;
+	uint32_t pairs = 0;
+
+	v.token = calloc(t->ids, sizeof *v.token);
+	v.type = calloc(t->ids, 1);
+	v.score = malloc(t->ids * sizeof *v.score);
+	if (!v.token || !v.type || !v.score)
+		status = mote_error_set(e->error, MOTE_ERROR_MEMORY, "tokenizer: out of memory");
+	for (uint32_t id = 0; id < t->ids && !status; id++) {
+		v.token[id].text = mote_tokenizer_parts_text(t, id, &v.token[id].bytes);
+		v.type[id] = type_of(e, id, true);
+		v.score[id] = -1e6f;
+	}
+	for (uint32_t i = t->merges; i-- > 0 && !status;) /* the lowest rank last */
+		v.score[t->merge[i].result] = -(float)i;
+	if (!status)
+		status = mote_gguf_merges_count(&v, &pairs, e->error);
+	if (!status && pairs != t->merges)
+		status = unknown(e, "its merges are not all the pairs of tokens that make a token");
+	if (!status) {
+		mote_gguf_put_array(e->put, KEY "scores", MOTE_GGUF_FLOAT32, e->ids);
+		for (uint32_t id = 0; id < e->ids; id++) {
+			float score = id < t->ids ? v.score[id] : -1e6f;
+
+			mote_text_buffer_add(&e->put->b, &score, sizeof score);
+		}
+	}
+	mote_gguf_vocabulary_free(&v);
+	return status;
+}
+
+static enum mote_status put_sentence_bpe(const struct export *e, bool prefix)
+{
+	if (!(e->t->flags & MODEL_BYTE_FALLBACK))
+		return unknown(e, "SentencePiece's without byte fallback");
+	mote_gguf_put_text(e->put, KEY "model", "llama", 5);
+	mote_gguf_put_text(e->put, KEY "pre", "default", 7);
+	mote_gguf_put_bool(e->put, KEY "add_space_prefix", prefix);
+	put_tokens(e, true);
+	return put_scores(e);
+}
+
+static void put_id(const struct export *e, const char *key, const cJSON *id)
+{
+	int64_t x;
+
+	if (mote_json_integer(id, &x) && x >= 0 && x < (int64_t)e->ids)
+		mote_gguf_put_u32(e->put, key, (uint32_t)x);
+}
+
+/* One end of an answer is GGUF's eos, a second one its eot. */
+static void put_special(const struct export *e)
+{
+	const cJSON *tokens = mote_json_get(e->metadata, "tokens"), *eos = mote_json_get(tokens, "eos");
+
+	put_id(e, KEY "bos_token_id", mote_json_get(tokens, "bos"));
+	put_id(e, KEY "eos_token_id", eos ? eos->child : NULL);
+	put_id(e, KEY "eot_token_id", eos && eos->child ? eos->child->next : NULL);
+	put_id(e, KEY "padding_token_id", mote_json_get(tokens, "pad"));
+	if (e->t->unk != MOTE_TOKENIZER_NONE)
+		mote_gguf_put_u32(e->put, KEY "unknown_token_id", e->t->unk);
+	mote_gguf_put_bool(e->put, KEY "add_bos_token", cJSON_IsTrue(mote_json_get(tokens, "add_bos")));
+	mote_gguf_put_bool(e->put, KEY "add_eos_token", cJSON_IsTrue(mote_json_get(tokens, "add_eos")));
+}
+
+static enum mote_status put_templates(const struct export *e)
+{
+	static const char key[] = "tokenizer.chat_template";
+	const cJSON *list = mote_json_get(e->metadata, "chat_templates");
+
+	for (const cJSON *item = list ? list->child : NULL; item; item = item->next) {
+		const cJSON *name = mote_json_get(item, "name"), *text = mote_json_get(item, "template");
+		char full[256];
+
+		if (!cJSON_IsString(name) || !cJSON_IsString(text) || strlen(name->valuestring) > 200)
+			return mote_error_set(e->error, MOTE_ERROR_CORRUPT, "metadata: a chat template without name or text");
+		snprintf(full, sizeof full, "%s.%s", key, name->valuestring);
+		mote_gguf_put_text(e->put, strcmp(name->valuestring, "default") ? full : key, text->valuestring,
+				   strlen(text->valuestring));
+	}
+	return MOTE_OK;
+}
+
+enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *section, size_t bytes, const cJSON *metadata,
+					 uint32_t model_ids, struct mote_error *error)
+{
+	struct mote_tokenizer_parts t;
+	struct export e = { .t = &t, .metadata = metadata, .put = p, .error = error };
+	enum mote_status status = mote_tokenizer_parts_read(section, bytes, &t, error);
+	const char *pre;
+	bool prefix;
+
+	if (status)
+		return status;
+	e.ids = model_ids > t.ids ? model_ids : t.ids;
+	pre = t.model == MODEL_BPE ? pre_name(&t) : NULL;
+	if (t.model != MODEL_BPE)
+		status = unknown(&e, "Unigram");
+	else if (t.prefix_bytes || t.suffix_bytes)
+		status = unknown(&e, "affixes of words");
+	else if (pre)
+		status = put_bytes_bpe(&e, pre);
+	else if (is_sentence(&t, &prefix))
+		status = put_sentence_bpe(&e, prefix);
+	else
+		status = unknown(&e, "how it cuts a text");
+	if (!status) {
+		put_special(&e);
+		status = put_templates(&e);
+	}
+	mote_tokenizer_parts_free(&t);
+	return status;
+}
