@@ -104,7 +104,7 @@ TILE __m512i broadcast_quad(const int8_t *q)
 	return v;
 }
 
-TILE void tile_quants(const struct tile *t, const int T, const int P, const enum mote_type type)
+TILE void tile_quants(const struct tile *t, const int T, const int P, const enum mote_type type, const bool fetch)
 {
 	const struct mote_matrix *w = t->w;
 	const int bits = (int)mote_type_bits(type);
@@ -130,7 +130,7 @@ TILE void tile_quants(const struct tile *t, const int T, const int P, const enum
 				const uint8_t *lines = t->panel + (size_t)p * w->panel_bytes + w->quants_offset + b * 64 * (size_t)bits;
 				__m512i u[2] = { unpack(lines, 2 * pair, codebook, type), unpack(lines, 2 * pair + 1, codebook, type) };
 
-				for (int line = pair * bits / 4; line < (pair + 1) * bits / 4 && T < TILE_ROWS; line++)
+				for (int line = pair * bits / 4; line < (pair + 1) * bits / 4 && fetch; line++)
 					_mm_prefetch((const char *)lines + line * 64 + t->ahead, _MM_HINT_T1);
 				UNROLL for (int r = 0; r < T; r++) {
 					const int8_t *quads = q + (size_t)r * q_stride + b * 32 + (size_t)pair * 8;
@@ -185,23 +185,23 @@ TILE void tile_floats(const struct tile *t, const int T, const int P, const enum
 
 /* ---- cutting a product into tiles ---- */
 
-TILE void tile_any(const struct tile *t, const int T, const int P, const enum mote_type type)
+TILE void tile_any(const struct tile *t, const int T, const int P, const enum mote_type type, const bool fetch)
 {
 	if (mote_type_is_quantized(type))
-		tile_quants(t, T, P, type);
+		tile_quants(t, T, P, type, fetch);
 	else
 		tile_floats(t, T, P, type);
 }
 
-/* step panels (4 or 1) from t->panel on times T rows, as tiles of P panels. */
-TILE void tiles(struct tile t, uint32_t step, const int T, const int P, const enum mote_type type)
+/* step panels (4 or 1) from t->panel on times T rows, as tiles of P panels; fetch: those that come after them, too. */
+TILE void tiles(struct tile t, uint32_t step, const int T, const int P, const enum mote_type type, const bool fetch)
 {
 	if (step == 1) {
-		tile_any(&t, T, 1, type);
+		tile_any(&t, T, 1, type, fetch);
 		return;
 	}
 	for (int i = 0; i < ROW_PANELS; i += P) {
-		tile_any(&t, T, P, type);
+		tile_any(&t, T, P, type, fetch);
 		t.panel += (size_t)P * t.w->panel_bytes;
 		t.out += P * LANES;
 	}
@@ -223,16 +223,19 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 
 		step = n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
 		for (r = 0; r + TILE_ROWS <= n_rows; r += TILE_ROWS) {
-			tiles(t, step, TILE_ROWS, TILE_PANELS, type);
+			if (r == 0) /* the other rows find the next panels there */
+				tiles(t, step, TILE_ROWS, TILE_PANELS, type, true);
+			else
+				tiles(t, step, TILE_ROWS, TILE_PANELS, type, false);
 			t.row += TILE_ROWS;
 			t.out += TILE_ROWS * out_stride;
 		}
 		if (n_rows - r == 3)
-			tiles(t, step, 3, 2, type);
+			tiles(t, step, 3, 2, type, true);
 		else if (n_rows - r == 2)
-			tiles(t, step, 2, 4, type);
+			tiles(t, step, 2, 4, type, true);
 		else if (n_rows - r == 1)
-			tiles(t, step, 1, 4, type);
+			tiles(t, step, 1, 4, type, true);
 	}
 }
 
