@@ -1,0 +1,295 @@
+/* One model on one task: see evaluation.h. */
+#include "quant/eval/evaluation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/json_build.h"
+#include "quant/eval/answer_match.h"
+#include "quant/eval/generated.h"
+#include "quant/receipt/receipt.h"
+
+/* What is open while a task is evaluated. */
+struct evaluation {
+	const struct mote_model *model;
+	const char *name;
+	const struct mote_task *task;
+	const struct mote_evaluate_options *o;
+	struct mote_tokenizer *tokenizer;
+	struct mote_requests *requests;                      /* [items] */
+	struct mote_likelihood (*likelihood)[MOTE_TASK_CHOICES]; /* [items], CHOICE */
+	struct mote_generated *generated;                    /* [items], others */
+	struct mote_answer_match *match;
+	struct mote_outcome *outcome;
+};
+
+static enum mote_status open_tokenizer(const struct mote_model *m, struct mote_tokenizer **t, struct mote_error *error)
+{
+	size_t bytes = 0;
+	const void *section = mote_container_section(m->container, MOTE_SECTION_TOKENIZER, &bytes);
+
+	if (!section)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer", mote_container_path(m->container));
+	return mote_tokenizer_open(section, bytes, t, error);
+}
+
+static enum mote_status make_requests(struct evaluation *e, uint32_t n, struct mote_error *error)
+{
+	const cJSON *metadata = mote_container_metadata(e->model->container);
+	struct mote_request_options options = {.chat = e->o->chat, .context_tokens = e->model->config.max_positions};
+	enum mote_status status = MOTE_OK;
+
+	if (e->task->row->kind != MOTE_TASK_CHOICE) {
+		uint32_t most = e->o->most_tokens ? e->o->most_tokens : e->task->row->most_tokens;
+
+		/* Room for the answer, but at least a quarter of the positions for the question. */
+		options.context_tokens -= most < options.context_tokens - options.context_tokens / 4 ? most :
+					  options.context_tokens - options.context_tokens / 4;
+	}
+	e->requests = calloc(n + 1u, sizeof *e->requests);
+	if (!e->requests)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for requests");
+	for (uint32_t i = 0; i < n && !status; i++)
+		status = mote_requests_make(e->task, &e->task->item[i], metadata, e->tokenizer, &options, &e->requests[i], error);
+	return status;
+}
+
+/* Bytes and characters of valid UTF-8. */
+static void lengths(const char *text, uint32_t *bytes, uint32_t *characters)
+{
+	*bytes = *characters = 0;
+	for (; *text; text++) {
+		++*bytes;
+		*characters += ((unsigned char)*text & 0xc0) != 0x80;
+	}
+}
+
+/* The choice with the largest logprob / length, the first of equals. by: 0 as it is, 1 a character, 2 a byte. */
+static uint32_t best_choice(const struct mote_item *item, const struct mote_likelihood *l, int by)
+{
+	uint32_t best = 0;
+	double most = 0;
+
+	for (uint32_t c = 0; c < item->choices; c++) {
+		uint32_t length[3] = {1, 1, 1};
+		double value;
+
+		lengths(item->choice[c], &length[2], &length[1]);
+		value = l[c].logprob / length[by];
+		if (c == 0 || value > most) {
+			most = value;
+			best = c;
+		}
+	}
+	return best;
+}
+
+static void add_common(struct evaluation *e, uint32_t i, struct mote_json_builder *b, cJSON *line)
+{
+	char hex[33];
+
+	mote_hash_to_hex(e->requests[i].hash, hex);
+	mote_json_add_text(b, line, "model", e->name);
+	mote_json_add_text(b, line, "task", e->task->row->name);
+	mote_json_add_text(b, line, "id", e->task->item[i].id);
+	if (e->task->item[i].group)
+		mote_json_add_text(b, line, "group", e->task->item[i].group);
+	mote_json_add_text(b, line, "context_hash", hex);
+	for (uint32_t c = 0; c < e->requests[i].count; c++)
+		if (e->requests[i].request[c].truncated) {
+			mote_json_add_bool(b, line, "truncated", true);
+			break;
+		}
+}
+
+static enum mote_status write_line(struct evaluation *e, struct mote_json_builder *b, cJSON *line, struct mote_error *error)
+{
+	enum mote_status status = mote_json_finish(b, &line, "a line of log", error);
+
+	if (!status && e->o->log)
+		status = e->o->log(e->o->user, line, error);
+	cJSON_Delete(line);
+	return status;
+}
+
+/* ---- multiple choice ---- */
+
+static const char *const choice_metrics[] = {"acc", "acc_norm", "acc_bytes"};
+
+static enum mote_status log_choice(struct evaluation *e, uint32_t i, struct mote_error *error)
+{
+	struct mote_json_builder b = {0};
+	cJSON *line = mote_json_new_object(&b), *choices;
+	const struct mote_item *item = &e->task->item[i];
+
+	add_common(e, i, &b, line);
+	choices = mote_json_add_array(&b, line, "choices");
+	for (uint32_t c = 0; c < item->choices; c++) {
+		cJSON *choice = mote_json_add_object(&b, choices, NULL);
+
+		mote_json_add_number(&b, choice, "logprob", e->likelihood[i][c].logprob);
+		mote_json_add_number(&b, choice, "tokens", e->likelihood[i][c].tokens);
+		mote_json_add_bool(&b, choice, "is_greedy", e->likelihood[i][c].is_greedy);
+	}
+	mote_json_add_number(&b, line, "choice", e->outcome->choice[i]);
+	mote_json_add_number(&b, line, "choice_norm", best_choice(item, e->likelihood[i], 1));
+	mote_json_add_number(&b, line, "gold", item->gold);
+	return write_line(e, &b, line, error);
+}
+
+static enum mote_status choose(struct evaluation *e, struct mote_likelihood_counts *counts, struct mote_error *error)
+{
+	uint32_t n = e->task->items;
+	enum mote_status status = mote_outcome_init(e->outcome, n, choice_metrics, 3, true, error);
+
+	e->likelihood = calloc(n + 1u, sizeof *e->likelihood);
+	if (!status && !e->likelihood)
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for likelihoods");
+	if (!status)
+		status = mote_likelihoods(e->model, e->requests, n, e->o->threads, e->o->progress, e->likelihood, counts, error);
+	for (uint32_t i = 0; i < n && !status; i++) {
+		const struct mote_item *item = &e->task->item[i];
+
+		e->outcome->choice[i] = (int32_t)best_choice(item, e->likelihood[i], 0);
+		for (int by = 0; by < 3; by++)
+			e->outcome->mark[by][i] = best_choice(item, e->likelihood[i], by) == item->gold;
+		status = log_choice(e, i, error);
+	}
+	return status;
+}
+
+/* ---- answers ---- */
+
+/* Marks of one item for every filter, on the raw answer and on the stripped one, and its line. */
+static enum mote_status mark_answer(struct evaluation *e, uint32_t i, uint32_t filters, struct mote_error *error)
+{
+	const struct mote_generated *g = &e->generated[i];
+	struct mote_json_builder b = {0};
+	cJSON *line = mote_json_new_object(&b), *found;
+	enum mote_status status = MOTE_OK;
+
+	add_common(e, i, &b, line);
+	mote_json_add_text(&b, line, "answer", g->raw);
+	mote_json_add_text(&b, line, "answer_stripped", g->stripped);
+	mote_json_add_number(&b, line, "tokens", g->tokens);
+	found = mote_json_add_object(&b, line, "found");
+	for (uint32_t k = 0; k < 2 * filters && !status; k++) {
+		const char *text = k < filters ? g->raw : g->stripped;
+		char *answer = mote_answer_match_find(e->match, k % filters, text, strlen(text));
+		bool equal = false;
+
+		if (!answer)
+			status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for answers");
+		else
+			status = mote_answer_match_equal(e->match, answer, e->task->item[i].answer, &equal, error);
+		if (!status)
+			mote_json_add_text(&b, found, e->outcome->metric[k], answer);
+		e->outcome->mark[k][i] = equal;
+		free(answer);
+	}
+	mote_json_add_text(&b, line, "gold", e->task->item[i].answer);
+	if (status) {
+		cJSON_Delete(line);
+		return status;
+	}
+	return write_line(e, &b, line, error);
+}
+
+static enum mote_status answer(struct evaluation *e, struct mote_error *error)
+{
+	static const char *const names[] = {"strict", "flexible"};
+	static const char *const stripped[] = {"strict_stripped", "flexible_stripped"};
+	struct mote_generate_options options = {.tokenizer = e->tokenizer, .chat = e->o->chat, .most_tokens = e->o->most_tokens,
+						.threads = e->o->threads};
+	const char *metric[4];
+	uint32_t n = e->task->items, filters = 0;
+	enum mote_status status = mote_answer_match_open(e->task->row, &e->match, error);
+
+	for (; filters < 2 && e->task->row->filter[filters].name; filters++)
+		metric[filters] = names[filters];
+	for (uint32_t f = 0; f < filters; f++)
+		metric[filters + f] = stripped[f];
+	if (!status)
+		status = mote_outcome_init(e->outcome, n, metric, 2 * filters, false, error);
+	e->generated = calloc(n + 1u, sizeof *e->generated);
+	if (!status && !e->generated)
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for answers");
+	if (!status)
+		status = mote_generate_answers(e->model, e->task, e->requests, n, &options, e->o->progress, e->generated, error);
+	for (uint32_t i = 0; i < n && !status; i++)
+		status = mark_answer(e, i, filters, error);
+	return status;
+}
+
+/* ---- all of it ---- */
+
+static void close_evaluation(struct evaluation *e, uint32_t n)
+{
+	for (uint32_t i = 0; e->requests && i < n; i++)
+		mote_requests_free(&e->requests[i]);
+	free(e->requests);
+	if (e->generated)
+		mote_generated_free(e->generated, n);
+	free(e->generated);
+	free(e->likelihood);
+	mote_answer_match_close(e->match);
+	mote_tokenizer_close(e->tokenizer);
+}
+
+enum mote_status mote_evaluate(const struct mote_model *m, const char *name, const struct mote_task *task,
+			       const struct mote_evaluate_options *options, struct mote_outcome *outcome,
+			       struct mote_likelihood_counts *counts, struct mote_error *error)
+{
+	struct evaluation e = {.model = m, .name = name, .task = task, .o = options, .outcome = outcome};
+	enum mote_status status = open_tokenizer(m, &e.tokenizer, error);
+
+	*outcome = (struct mote_outcome){0};
+	if (!status)
+		status = make_requests(&e, task->items, error);
+	if (!status && task->row->kind == MOTE_TASK_CHOICE)
+		status = choose(&e, counts, error);
+	else if (!status)
+		status = answer(&e, error);
+	if (status)
+		mote_error_prefix(error, "%s, task %s", name, task->row->name);
+	close_evaluation(&e, task->items);
+	return status;
+}
+
+static void add_ids(struct mote_json_builder *b, cJSON *parent, const char *key, const int32_t *id, uint32_t n)
+{
+	cJSON *array = mote_json_add_array(b, parent, key);
+
+	for (uint32_t i = 0; i < n; i++)
+		mote_json_add_number(b, array, NULL, id[i]);
+}
+
+enum mote_status mote_evaluate_requests(const struct mote_model *m, const struct mote_task *task,
+					const struct mote_evaluate_options *options, uint32_t n, cJSON *array,
+					struct mote_error *error)
+{
+	struct evaluation e = {.model = m, .task = task, .o = options};
+	struct mote_json_builder b = {0};
+	uint32_t items = task->items < n ? task->items : n, printed = 0; /* each item has a request */
+	enum mote_status status = open_tokenizer(m, &e.tokenizer, error);
+
+	if (!status)
+		status = make_requests(&e, items, error);
+	for (uint32_t i = 0; i < items && !status; i++)
+		for (uint32_t c = 0; c < e.requests[i].count && printed < n; c++, printed++) {
+			const struct mote_request *r = &e.requests[i].request[c];
+			cJSON *o = mote_json_add_object(&b, array, NULL);
+
+			mote_json_add_text(&b, o, "task", task->row->name);
+			mote_json_add_text(&b, o, "id", task->item[i].id);
+			mote_json_add_number(&b, o, "choice", c);
+			mote_json_add_text(&b, o, "context", e.requests[i].context);
+			mote_json_add_text(&b, o, "continuation", r->continuation ? r->continuation : "");
+			add_ids(&b, o, "context_ids", r->id, r->context);
+			add_ids(&b, o, "continuation_ids", r->id + r->context, r->count - r->context);
+		}
+	if (!status && b.failed)
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for requests");
+	close_evaluation(&e, items);
+	return status;
+}

@@ -1,0 +1,141 @@
+/* Outcomes: see outcome.h. Everything in double, in the items' order. */
+#include "quant/eval/outcome.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/kernels/exact.h"
+
+enum mote_status mote_outcome_init(struct mote_outcome *o, uint32_t items, const char *const *metrics, uint32_t n,
+				   bool choices, struct mote_error *error)
+{
+	bool ok;
+
+	*o = (struct mote_outcome){.items = items, .metrics = n, .choice = choices ? calloc(items + 1u, sizeof *o->choice) : NULL};
+	ok = !choices || o->choice;
+	for (uint32_t i = 0; i < n; i++) {
+		o->metric[i] = metrics[i];
+		o->mark[i] = calloc(items + 1u, 1);
+		ok = ok && o->mark[i];
+	}
+	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for outcomes");
+}
+
+void mote_outcome_free(struct mote_outcome *o)
+{
+	for (uint32_t i = 0; i < o->metrics; i++)
+		free(o->mark[i]);
+	free(o->choice);
+	*o = (struct mote_outcome){0};
+}
+
+/* By one step of Newton's from exp(log(x) / 2), as in figures.c: the same bits everywhere. */
+static double root(double x)
+{
+	double y;
+
+	if (!(x > 0))
+		return 0;
+	y = mote_exact_exp(0.5 * mote_exact_log(x));
+	return 0.5 * (y + x / y);
+}
+
+struct mote_rate mote_rate_of(const uint8_t *mark, uint32_t n)
+{
+	struct mote_rate r = {0};
+	uint64_t right = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		right += mark[i];
+	r.value = n ? (double)right / n : 0;
+	r.error = n > 1 ? root(r.value * (1 - r.value) / (n - 1)) : (double)__builtin_nanf("");
+	return r;
+}
+
+double mote_task_chance(const struct mote_task *task)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < task->items; i++)
+		sum += task->item[i].choices ? 1.0 / task->item[i].choices : 0;
+	return task->items ? sum / task->items : 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The commonest right answer's share. */
+static double commonest_answer(const struct mote_task *task, const char **answer)
+{
+	const char **text = malloc((task->items + 1u) * sizeof *text);
+	uint32_t n = 0, most = 0;
+
+	*answer = "";
+	for (uint32_t i = 0; text && i < task->items; i++)
+		if (task->item[i].answer)
+			text[n++] = task->item[i].answer;
+	if (text)
+		qsort(text, n, sizeof *text, by_text);
+	for (uint32_t i = 0, run = 0; i < n; i++) {
+		run = i > 0 && strcmp(text[i], text[i - 1]) == 0 ? run + 1 : 1;
+		if (run > most) {
+			most = run;
+			*answer = text[i];
+		}
+	}
+	free(text);
+	return task->items ? (double)most / task->items : 0;
+}
+
+double mote_task_best_constant(const struct mote_task *task, const char **answer)
+{
+	uint32_t count[MOTE_TASK_CHOICES] = {0}, best = 0;
+
+	if (task->row->kind != MOTE_TASK_CHOICE)
+		return commonest_answer(task, answer);
+	for (uint32_t i = 0; i < task->items; i++)
+		count[task->item[i].gold]++;
+	for (uint32_t c = 1; c < MOTE_TASK_CHOICES; c++)
+		best = count[c] > count[best] ? c : best;
+	/* The choice's text where it is always the same, else its place. */
+	*answer = NULL;
+	if (!task->row->choices && task->row->choice[best] && !strchr(task->row->choice[best], '{'))
+		*answer = task->row->choice[best];
+	else if (best < 26)
+		*answer = "A\0B\0C\0D\0E\0F\0G\0H\0I\0J\0K\0L\0M\0N\0O\0P" + 2 * (size_t)best;
+	return task->items ? (double)count[best] / task->items : 0;
+}
+
+double mote_mcnemar_p(uint32_t k, uint32_t m)
+{
+	uint32_t n = k + m, less = k < m ? k : m;
+	double log_choose = 0, p = 0; /* ln of n over i, from 0 up */
+
+	if (k == m)
+		return 1;
+	for (uint32_t i = 0; i <= less; i++) {
+		p += mote_exact_exp(log_choose - n * 0x1.62e42fefa39efp-1);
+		log_choose += mote_exact_log((double)(n - i)) - mote_exact_log((double)(i + 1));
+	}
+	return 2 * p < 1 ? 2 * p : 1;
+}
+
+struct mote_pairing mote_outcome_pair(const struct mote_outcome *model, const struct mote_outcome *reference)
+{
+	struct mote_pairing p = {0};
+	uint32_t agree = 0, n = model->items;
+
+	for (uint32_t i = 0; i < n; i++) {
+		bool now = model->mark[0][i], before = reference->mark[0][i];
+
+		p.to_wrong += before && !now;
+		p.to_right += now && !before;
+		agree += model->choice && reference->choice ? model->choice[i] == reference->choice[i] : now == before;
+	}
+	p.p = mote_mcnemar_p(p.to_wrong, p.to_right);
+	p.flips = n ? (double)(p.to_wrong + p.to_right) / n : 0;
+	p.agreement = n ? (double)agree / n : 0;
+	return p;
+}

@@ -1,0 +1,46 @@
+/* Outcomes: what a model did on each item of a task, and what that amounts to.
+ *
+ * Each item has a mark of 0 or 1 for each metric; a metric's value is their mean, its error that of a mean. Two models on
+ * the same items are compared item by item: only those on which they differ say anything about the difference.
+ */
+#ifndef MOTE_QUANT_OUTCOME_H
+#define MOTE_QUANT_OUTCOME_H
+
+#include "quant/eval/task.h"
+
+enum { MOTE_OUTCOME_METRICS = 8 };
+
+/* Zero-initialize; free with mote_outcome_free(). */
+struct mote_outcome {
+	uint32_t items, metrics;
+	const char *metric[MOTE_OUTCOME_METRICS]; /* names; the first is the main one */
+	uint8_t *mark[MOTE_OUTCOME_METRICS];      /* [items] each */
+	int32_t *choice;                          /* [items] CHOICE: by the main metric; else NULL */
+};
+enum mote_status mote_outcome_init(struct mote_outcome *o, uint32_t items, const char *const *metrics, uint32_t n,
+				   bool choices, struct mote_error *error) MOTE_CHECKED;
+void mote_outcome_free(struct mote_outcome *o);
+
+struct mote_rate {
+	double value, error; /* error: of the mean, NaN for one item */
+};
+/* Of n marks. */
+struct mote_rate mote_rate_of(const uint8_t *mark, uint32_t n);
+
+/* What guessing at random scores, the mean of 1 / choices; and the best that one answer given to every item scores: of
+ * CHOICE always the same place, else always the same text. *answer is that place's name or text, borrowed from task. */
+double mote_task_chance(const struct mote_task *task);
+double mote_task_best_constant(const struct mote_task *task, const char **answer);
+
+/* A model beside its reference on the same items, by the first metric. */
+struct mote_pairing {
+	uint32_t to_wrong, to_right;  /* items that the reference had right and the model has wrong, and the other way */
+	double p;                     /* McNemar's exact test: of so uneven a split, if both were as likely */
+	double flips;                 /* share of items that changed either way */
+	double agreement;             /* share of items with the same choice; of others, with the same mark */
+};
+struct mote_pairing mote_outcome_pair(const struct mote_outcome *model, const struct mote_outcome *reference);
+/* The two-sided p of k and m flips. */
+double mote_mcnemar_p(uint32_t k, uint32_t m);
+
+#endif

@@ -1,0 +1,394 @@
+/* mote-eval: what models can do, on the field's benchmarks, each beside chance, a constant answer and its source. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/json_build.h"
+#include "format/output.h"
+#include "format/tool/console.h"
+#include "format/tool/options.h"
+#include "quant/eval/evaluation.h"
+
+#define MOTE_EVAL "mote-eval"
+
+enum { MAX_TASKS = 16, MAX_MODELS = 16 };
+
+struct named_paths {
+	const char *text[MAX_TASKS]; /* NAME=PATH */
+	uint32_t count;
+};
+
+struct arguments {
+	struct mote_option_operands models;
+	struct named_paths tasks, shots;
+	const char *reference, *log;
+	uint32_t few, limit, max_tokens, threads, print_requests;
+	bool zero_shot, chat, json, force;
+};
+
+static const char about[] =
+	"Usage: mote-eval [OPTION]... --task NAME=PATH... MODEL.mote...\n"
+	"Evaluates models on benchmarks, read from the files in which they are distributed, and scores\n"
+	"them as the field does: arc_challenge, piqa, boolq, mmlu, mmlu_continuation, gsm8k and bbh.\n"
+	"Beside every score stand its error, what guessing scores, and what the best constant answer\n"
+	"scores. With a reference, models are compared with it item by item.\n";
+
+static const char epilog[] =
+	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 130 interrupted.\n";
+
+static enum mote_status take_named(void *at, const char *text, struct mote_error *error)
+{
+	struct named_paths *list = at;
+	const char *equals = strchr(text, '=');
+
+	if (!equals || equals == text || !equals[1])
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected NAME=PATH");
+	if (list->count == MAX_TASKS)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "more than %d", MAX_TASKS);
+	list->text[list->count++] = text;
+	return MOTE_OK;
+}
+
+#define AT(field) .at = offsetof(struct arguments, field)
+
+static const struct mote_option options[] = {
+	{MOTE_OPTION_OPERANDS, .argument = "MODEL.mote...", AT(models)},
+	{MOTE_OPTION_HEADING, .help = "What is asked"},
+	{MOTE_OPTION_TAKE, NULL, "task", "NAME=PATH", "a benchmark and its file (mmlu, bbh: its folder); may be repeated", AT(tasks),
+	 .take = take_named},
+	{MOTE_OPTION_TAKE, NULL, "shots", "NAME=PATH", "where a task's examples are read: gsm8k's train.jsonl (mmlu has its own)",
+	 AT(shots), .take = take_named},
+	{MOTE_OPTION_COUNT, NULL, "few-shot", "N", "examples before each question (default: gsm8k 5 where --shots names its file; else 0)",
+	 AT(few), 1, 64},
+	{MOTE_OPTION_FLAG, NULL, "zero-shot", NULL, "no examples, whatever a task's habit", AT(zero_shot)},
+	{MOTE_OPTION_COUNT, NULL, "limit", "N", "the first N items only (of mmlu and bbh: of each subject)", AT(limit), 1, UINT32_MAX},
+	{MOTE_OPTION_FLAG, NULL, "chat", NULL, "put each question as the user's turn of the model's template", AT(chat)},
+	{MOTE_OPTION_COUNT, NULL, "max-tokens", "N", "longest answer (default: the task's)", AT(max_tokens), 1, UINT32_MAX},
+
+	{MOTE_OPTION_HEADING, .help = "The comparison"},
+	{MOTE_OPTION_TEXT, NULL, "reference", "BASE.mote", "also evaluate this model, and pair each item of the others with it",
+	 AT(reference)},
+
+	{MOTE_OPTION_HEADING, .help = "Results"},
+	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print one JSON object instead of a table", AT(json)},
+	{MOTE_OPTION_TEXT, NULL, "log", "FILE.jsonl", "write a line for each item of each model", AT(log)},
+	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the file that --log writes", AT(force)},
+	{MOTE_OPTION_COUNT, NULL, "print-requests", "N", "print the first N requests of each task as a JSON array, and run nothing",
+	 AT(print_requests), 1, UINT32_MAX},
+	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(threads), 1, MOTE_OPTION_MAX_THREADS},
+};
+
+static const struct mote_tool tool = {MOTE_EVAL, about, epilog, options, sizeof options / sizeof *options};
+
+/* One model on one task. */
+struct cell {
+	struct mote_outcome outcome;
+	struct mote_likelihood_counts counts;
+	double seconds;
+};
+
+struct run {
+	const struct arguments *a;
+	struct mote_task task[MAX_TASKS];
+	struct cell cell[MAX_MODELS + 1][MAX_TASKS]; /* the reference is the first, where there is one */
+	const char *path[MAX_MODELS + 1];
+	uint32_t models;
+	struct mote_output *log; /* and its stream */
+	FILE *lines;
+	struct mote_console_bar bar;
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* ---- tasks ---- */
+
+/* The path of the list's entry for this name, or NULL. */
+static const char *path_for(const struct named_paths *list, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (uint32_t i = 0; i < list->count; i++)
+		if (strncmp(list->text[i], name, length) == 0 && list->text[i][length] == '=')
+			return list->text[i] + length + 1;
+	return NULL;
+}
+
+static enum mote_status read_task(struct run *r, uint32_t i, struct mote_error *error)
+{
+	const struct arguments *a = r->a;
+	const char *text = a->tasks.text[i], *equals = strchr(text, '=');
+	struct mote_task_options o = {.limit = a->limit, .few = a->zero_shot ? 0 : a->few ? (int)a->few : -1};
+	const struct mote_task_row *row;
+	char name[64];
+
+	snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+	row = mote_task_row_find(name);
+	if (!row || row->kind == MOTE_TASK_INSTRUCTIONS)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "no task is called \"%s\"; there are arc_challenge, piqa, boolq, mmlu, "
+				      "mmlu_continuation, gsm8k and bbh", name);
+	o.shots_path = path_for(&a->shots, name);
+	return mote_task_read(row, equals + 1, &o, &r->task[i], error);
+}
+
+/* ---- running ---- */
+
+static enum mote_status write_log(void *user, const cJSON *line, struct mote_error *error)
+{
+	struct run *r = user;
+	size_t bytes = 0;
+	char *text;
+	bool ok;
+
+	if (!r->lines)
+		return MOTE_OK;
+	text = mote_json_print(line, &bytes);
+	if (!text)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a line of log");
+	ok = fwrite(text, 1, bytes, r->lines) == bytes && fputc('\n', r->lines) != EOF;
+	free(text);
+	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_IO, "%s: %s", r->a->log, strerror(errno));
+}
+
+static enum mote_status run_model(struct run *r, uint32_t model, struct mote_error *error)
+{
+	struct mote_evaluate_options o = {.chat = r->a->chat, .threads = r->a->threads, .most_tokens = r->a->max_tokens,
+					  .log = write_log, .user = r};
+	struct mote_model *m = NULL;
+	enum mote_status status = mote_model_open(r->path[model], MOTE_WEIGHTS_DEFAULT, &m, error);
+
+	if (status)
+		mote_console_hint_model(r->path[model], error);
+	for (uint32_t t = 0; t < r->a->tasks.count && !status; t++) {
+		struct cell *c = &r->cell[model][t];
+		struct mote_progress progress = mote_console_progress(&r->bar, r->task[t].row->name, "items");
+		double started = mote_console_seconds();
+
+		o.progress = &progress;
+		status = mote_evaluate(m, base_name(r->path[model]), &r->task[t], &o, &c->outcome, &c->counts, error);
+		mote_console_progress_end(&r->bar);
+		c->seconds = mote_console_seconds() - started;
+	}
+	mote_model_close(m);
+	return status;
+}
+
+static enum mote_status print_requests(struct run *r, struct mote_error *error)
+{
+	struct mote_evaluate_options o = {.chat = r->a->chat, .most_tokens = r->a->max_tokens};
+	struct mote_json_builder b = {0};
+	struct mote_model *m = NULL;
+	cJSON *array = mote_json_new_array(&b);
+	enum mote_status status = mote_model_open(r->path[r->models - 1], MOTE_WEIGHTS_MAPPED, &m, error);
+
+	for (uint32_t t = 0; t < r->a->tasks.count && !status; t++)
+		status = mote_evaluate_requests(m, &r->task[t], &o, r->a->print_requests, array, error);
+	if (!status)
+		status = mote_json_finish(&b, &array, "requests", error);
+	if (!status)
+		status = mote_console_print_json(array, error);
+	cJSON_Delete(array);
+	mote_model_close(m);
+	return status;
+}
+
+/* ---- results ---- */
+
+static void add_rate(struct mote_json_builder *b, cJSON *o, const char *key, struct mote_rate rate)
+{
+	cJSON *pair = mote_json_add_object(b, o, key);
+
+	mote_json_add_number(b, pair, "value", rate.value);
+	mote_json_add_number(b, pair, "stderr", rate.error);
+}
+
+/* Main metric of each group, in order. */
+static void add_groups(struct mote_json_builder *b, cJSON *result, const struct mote_task *task, const struct mote_outcome *o)
+{
+	cJSON *groups = task->row->group ? mote_json_add_array(b, result, "groups") : NULL;
+
+	for (uint32_t i = 0, end; groups && i < task->items; i = end) {
+		cJSON *group = mote_json_add_object(b, groups, NULL);
+
+		for (end = i; end < task->items && strcmp(task->item[end].group, task->item[i].group) == 0; end++)
+			;
+		mote_json_add_text(b, group, "group", task->item[i].group);
+		mote_json_add_number(b, group, "items", end - i);
+		add_rate(b, group, o->metric[0], mote_rate_of(o->mark[0] + i, end - i));
+	}
+}
+
+static void add_result(const struct run *r, uint32_t model, uint32_t t, struct mote_json_builder *b, cJSON *results)
+{
+	const struct mote_task *task = &r->task[t];
+	const struct cell *c = &r->cell[model][t];
+	cJSON *result = mote_json_add_object(b, results, NULL), *part;
+	const char *answer;
+	char hash[33];
+
+	snprintf(hash, sizeof hash, "%016llx%016llx", (unsigned long long)task->hash.high, (unsigned long long)task->hash.low);
+	mote_json_add_text(b, result, "model", r->path[model]);
+	mote_json_add_text(b, result, "task", task->row->name);
+	mote_json_add_number(b, result, "items", task->items);
+	mote_json_add_number(b, result, "few_shot", task->few);
+	mote_json_add_bool(b, result, "chat", r->a->chat);
+	mote_json_add_text(b, result, "files_xxh3", hash);
+	part = mote_json_add_object(b, result, "metrics");
+	for (uint32_t k = 0; k < c->outcome.metrics; k++)
+		add_rate(b, part, c->outcome.metric[k], mote_rate_of(c->outcome.mark[k], task->items));
+	mote_json_add_number(b, result, "chance", mote_task_chance(task));
+	part = mote_json_add_object(b, result, "best_constant");
+	mote_json_add_number(b, part, "value", mote_task_best_constant(task, &answer));
+	mote_json_add_text(b, part, "answer", answer);
+	add_groups(b, result, task, &c->outcome);
+	if (r->a->reference && model > 0) {
+		struct mote_pairing p = mote_outcome_pair(&c->outcome, &r->cell[0][t].outcome);
+
+		part = mote_json_add_object(b, result, "paired");
+		mote_json_add_number(b, part, "to_wrong", p.to_wrong);
+		mote_json_add_number(b, part, "to_right", p.to_right);
+		mote_json_add_number(b, part, "p", p.p);
+		mote_json_add_number(b, part, "flips", p.flips);
+		mote_json_add_number(b, part, "agreement", p.agreement);
+	}
+}
+
+static enum mote_status print_json(const struct run *r, struct mote_error *error)
+{
+	struct mote_json_builder b = {0};
+	cJSON *o = mote_json_new_object(&b), *results = mote_json_add_array(&b, o, "results");
+	enum mote_status status;
+
+	for (uint32_t m = 0; m < r->models; m++)
+		for (uint32_t t = 0; t < r->a->tasks.count; t++)
+			add_result(r, m, t, &b, results);
+	status = mote_json_finish(&b, &o, "results", error);
+	if (!status)
+		status = mote_console_print_json(o, error);
+	cJSON_Delete(o);
+	return status;
+}
+
+static void print_cell(const struct run *r, uint32_t model, uint32_t t)
+{
+	const struct cell *c = &r->cell[model][t];
+
+	printf("  %s:", base_name(r->path[model]));
+	for (uint32_t k = 0; k < c->outcome.metrics; k++) {
+		struct mote_rate rate = mote_rate_of(c->outcome.mark[k], c->outcome.items);
+
+		printf("%s %s %.2f", k ? "," : "", c->outcome.metric[k], 100 * rate.value);
+		if (rate.error == rate.error)
+			printf(" ± %.2f", 100 * rate.error);
+	}
+	if (r->a->reference && model > 0) {
+		struct mote_pairing p = mote_outcome_pair(&c->outcome, &r->cell[0][t].outcome);
+
+		printf("; against %s %u to wrong, %u to right (p = %.3g), the same answer to %.2f %%", base_name(r->path[0]),
+		       p.to_wrong, p.to_right, p.p, 100 * p.agreement);
+	}
+	if (c->counts.rows && c->seconds > 0)
+		printf("; %.0f tokens/s", (double)c->counts.rows / c->seconds);
+	putchar('\n');
+}
+
+static void print_table(const struct run *r)
+{
+	for (uint32_t t = 0; t < r->a->tasks.count; t++) {
+		const struct mote_task *task = &r->task[t];
+		const char *answer;
+		double constant = mote_task_best_constant(task, &answer), chance = mote_task_chance(task);
+
+		printf("%s: %u items, %u-shot", task->row->name, task->items, task->few);
+		if (chance > 0)
+			printf("; chance %.2f", 100 * chance);
+		printf("; always \"%s\" %.2f\n", answer, 100 * constant);
+		for (uint32_t m = 0; m < r->models; m++)
+			print_cell(r, m, t);
+	}
+}
+
+/* ---- all of it ---- */
+
+static enum mote_status open_log(struct run *r, struct mote_error *error)
+{
+	enum mote_status status = mote_output_open(r->a->log, r->a->force, &r->log, error);
+
+	if (status) {
+		mote_console_hint_force(r->a->force, error);
+		return status;
+	}
+	r->lines = mote_output_stream(r->log);
+	return r->lines ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", r->a->log);
+}
+
+static enum mote_status perform(struct run *r, struct mote_error *error)
+{
+	const struct arguments *a = r->a;
+	enum mote_status status = MOTE_OK;
+
+	for (uint32_t i = 0; i < a->tasks.count && !status; i++)
+		status = read_task(r, i, error);
+	if (status || a->print_requests)
+		return status ? status : print_requests(r, error);
+	if (a->log)
+		status = open_log(r, error);
+	for (uint32_t m = 0; m < r->models && !status; m++)
+		status = run_model(r, m, error);
+	if (r->log && !status) {
+		status = mote_output_commit(r->log, error);
+		r->log = NULL;
+	}
+	if (!status && a->json)
+		return print_json(r, error);
+	if (!status) {
+		print_table(r);
+		status = mote_console_flush(error);
+	}
+	return status;
+}
+
+static void close_run(struct run *r)
+{
+	mote_output_discard(r->log);
+	for (uint32_t t = 0; t < MAX_TASKS; t++) {
+		mote_task_free(&r->task[t]);
+		for (uint32_t m = 0; m <= MAX_MODELS; m++)
+			mote_outcome_free(&r->cell[m][t].outcome);
+	}
+	free(r);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = {0};
+	struct mote_error error = {0};
+	int code = mote_options_parse(&tool, argc, argv, &a);
+	struct run *r;
+	enum mote_status status;
+
+	if (code >= 0)
+		return code;
+	if (a.tasks.count == 0)
+		return mote_options_refuse(&tool, "give a task with --task NAME=PATH");
+	if (a.models.count == 0 || a.models.count > MAX_MODELS)
+		return mote_options_refuse(&tool, "%u models; 1 to %d at once", a.models.count, MAX_MODELS);
+	mote_console_catch_signals();
+	r = calloc(1, sizeof *r);
+	if (!r) {
+		status = mote_error_set(&error, MOTE_ERROR_MEMORY, "out of memory");
+		return mote_console_fail(MOTE_EVAL, &error);
+	}
+	r->a = &a;
+	if (a.reference)
+		r->path[r->models++] = a.reference;
+	for (uint32_t i = 0; i < a.models.count; i++)
+		r->path[r->models++] = a.models.value[i];
+	status = perform(r, &error);
+	close_run(r);
+	return status ? mote_console_fail(MOTE_EVAL, &error) : 0;
+}

@@ -1,0 +1,102 @@
+# mote-eval on the fixture: the log agrees with what is printed, threads and company change nothing, a constant answer and
+# chance stand beside scores, pairs with a reference, and refusals.
+set -eu
+B=$MOTE_BUILD
+F=tests/fixtures/adder
+D=$(mktemp -d)
+trap 'rm -rf "$D"' EXIT
+fail() { echo "FAIL: $*"; exit 1; }
+expect() { # exit code, words of the message, command...
+	code=$1 words=$2
+	shift 2
+	got=0
+	"$@" >"$D/out" 2>"$D/err" || got=$?
+	[ "$got" = "$code" ] || fail "$* exited with $got, expected $code: $(cat "$D/err")"
+	grep -q -- "$words" "$D/err" || fail "$*: no \"$words\" in: $(cat "$D/err")"
+}
+
+"$B/mote-convert" $F -o "$D/f.mote" >/dev/null 2>&1
+"$B/mote-quantize" "$D/f.mote" -o "$D/q.mote" --type q3 --tensor '*=q3' --encoder round --no-validate >/dev/null 2>&1
+
+# Multiple choice: many lengths, some choices alike, one a beginning of another.
+i=0
+while [ $i -lt 60 ]; do
+	i=$((i + 1))
+	pad=$(printf "%$((i % 23))s" '' | tr ' ' x)
+	echo "{\"id\":\"$i\",\"question\":{\"stem\":\"What is $i + $((i % 7))? $pad\",\"choices\":[{\"text\":\"$((i + i % 7))\",\"label\":\"A\"},{\"text\":\"$((i + i % 7))0\",\"label\":\"B\"},{\"text\":\"no idea, $pad\",\"label\":\"C\"}]},\"answerKey\":\"$(echo ABC | cut -c $((i % 3 + 1)))\"}"
+done >"$D/arc.jsonl"
+echo "passage" | awk '{ for (i = 0; i < 30; i++) printf "{\"passage\":\"A %d\",\"question\":\"is it %d\",\"label\":\"%s\"}\n", i, i, i % 3 ? "true" : "false" }' >"$D/boolq.jsonl"
+"$B/mote-eval" "$D/q.mote" --reference "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --task boolq="$D/boolq.jsonl" -t 1 --json \
+	--log "$D/log" >"$D/a"
+"$B/mote-eval" "$D/q.mote" --reference "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --task boolq="$D/boolq.jsonl" -t 3 --json \
+	--log "$D/log3" >"$D/b"
+cmp "$D/a" "$D/b" && cmp "$D/log" "$D/log3" || fail "threads change results"
+[ "$(wc -l <"$D/log")" = 180 ] || fail "$(wc -l <"$D/log") lines of log"
+python3 - "$D" <<'END' || fail "results"
+import json, sys
+folder = sys.argv[1]
+results = json.load(open(folder + "/a"))["results"]
+lines = [json.loads(x) for x in open(folder + "/log")]
+assert len(results) == 4
+for r in results:
+    mine = [x for x in lines if x["task"] == r["task"] and r["model"].endswith(x["model"])]
+    assert len(mine) == r["items"]
+    for x in mine:
+        sums = [c["logprob"] for c in x["choices"]]
+        assert x["choice"] == sums.index(max(sums)) and all(c["tokens"] > 0 for c in x["choices"])
+    right = sum(x["choice"] == x["gold"] for x in mine)
+    p = right / len(mine)
+    assert r["metrics"]["acc"]["value"] == p
+    assert abs(r["metrics"]["acc"]["stderr"] - (p * (1 - p) / (len(mine) - 1)) ** .5) < 1e-12
+arc, boolq = [r for r in results if r["model"].endswith("f.mote")]
+assert abs(arc["chance"] - 1 / 3) < 1e-12 and boolq["chance"] == 0.5 and "paired" not in arc
+assert boolq["best_constant"] == {"value": 20 / 30, "answer": "yes"}
+q = [r for r in results if "paired" in r]
+assert len(q) == 2
+for r in q:
+    of = lambda model: [x["choice"] == x["gold"] for x in lines if x["task"] == r["task"] and x["model"] == model]
+    now, before = of("q.mote"), of("f.mote")
+    assert r["paired"]["to_wrong"] == sum(b and not n for n, b in zip(now, before))
+    assert r["paired"]["to_right"] == sum(n and not b for n, b in zip(now, before))
+END
+
+# An item alone is what it is in company: bits of its log-probabilities.
+sed -n 37p "$D/arc.jsonl" >"$D/one.jsonl"
+"$B/mote-eval" "$D/q.mote" --task arc_challenge="$D/one.jsonl" --log "$D/alone" >/dev/null
+grep '"model":"q.mote".*"id":"37"' "$D/log" | grep arc_challenge >"$D/company"
+cmp "$D/alone" "$D/company" || fail "company changes an item"
+
+# Requests without running anything; examples; the chat template.
+"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --print-requests 4 >"$D/requests"
+python3 - "$D" <<'END' || fail "requests"
+import json, sys
+r = json.load(open(sys.argv[1] + "/requests"))
+assert [(x["id"], x["choice"]) for x in r] == [("1", 0), ("1", 1), ("1", 2), ("2", 0)]
+assert r[0]["context"] == "Question: What is 1 + 1? x\nAnswer:" and r[0]["continuation"] == " 2" and r[0]["continuation_ids"]
+END
+"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --print-requests 1 --few-shot 1 --shots arc_challenge="$D/one.jsonl" |
+	grep -q '"context":"Question: What is 37 + 2? xxxxxxxxxxxxxx\\nAnswer: 390\\n\\nQuestion: What is 1' || fail "examples"
+"$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --print-requests 1 --chat | grep -q '"continuation":"no"' || fail "chat"
+
+# Generated answers.
+for i in 1 2 3 4 5 6; do
+	printf '{"question":"What is %d + 4?","answer":"It is.\\n#### %d"}\n' $i $((i + 4))
+done >"$D/gsm8k.jsonl"
+"$B/mote-eval" "$D/f.mote" --task gsm8k="$D/gsm8k.jsonl" --chat --max-tokens 96 --json --log "$D/answers" >"$D/a"
+"$B/mote-eval" "$D/f.mote" --task gsm8k="$D/gsm8k.jsonl" --chat --max-tokens 96 --json -t 1 >"$D/b"
+cmp "$D/a" "$D/b" || fail "threads change answers"
+grep -q '"strict":.*"flexible":.*"strict_stripped":.*"flexible_stripped":' "$D/a" || fail "metrics: $(cat "$D/a")"
+[ "$(grep -c '"answer_stripped"' "$D/answers")" = 6 ] || fail "answers: $(cat "$D/answers")"
+
+# Refusals.
+expect 2 'no task is called "arc"' "$B/mote-eval" "$D/f.mote" --task arc="$D/arc.jsonl"
+expect 2 'expected NAME=PATH' "$B/mote-eval" "$D/f.mote" --task arc_challenge
+expect 2 'give a task' "$B/mote-eval" "$D/f.mote"
+expect 2 'models' "$B/mote-eval" --task boolq="$D/boolq.jsonl"
+expect 2 'exists already' "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --log "$D/log"
+expect 1 'No such file' "$B/mote-eval" "$D/f.mote" --task boolq="$D/nothing"
+expect 2 'no place to take 3 examples' "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --few-shot 3
+{ cat "$D/boolq.jsonl"; echo '{"passage":"p","question":"q","label":"maybe"}'; } >"$D/bad.jsonl"
+expect 3 'bad.jsonl, line 31: the answer "maybe" is none of the choices' "$B/mote-eval" "$D/f.mote" --task boolq="$D/bad.jsonl" \
+	--log "$D/none"
+[ ! -e "$D/none" ] || fail "a log of nothing"
