@@ -21,7 +21,10 @@ FUZZ_SECONDS ?= 60
 B := build/$(config)
 
 PACKAGES := libzstd libcjson libutf8proc libxxhash libpcre2-8
-DEBIAN_PACKAGES := pkg-config g++ libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libcmocka-dev
+# What single tools need besides.
+mote-run_PACKAGES := libedit
+TOOL_PACKAGES := libedit
+DEBIAN_PACKAGES := pkg-config g++ libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libedit-dev libcmocka-dev
 DEBIAN_TEST_PACKAGES := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
 	python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex
 
@@ -74,7 +77,7 @@ SHARED := $(B)/libmote.so.$(VERSION)
 all: $(TOOLS) $(B)/libmote.a $(SHARED)
 
 libraries:
-	@$(PKG_CONFIG) --exists $(PACKAGES) || { echo "libraries are missing: run make deps" >&2; exit 1; }
+	@$(PKG_CONFIG) --exists $(PACKAGES) $(TOOL_PACKAGES) || { echo "libraries are missing: run make deps" >&2; exit 1; }
 
 $(B)/libmote.a: $(LIB_OBJECTS)
 	@rm -f $@
@@ -96,7 +99,7 @@ $(B)/%.o: %.c | libraries
 define tool_rule
 $(B)/$(basename $(notdir $(1))): $(patsubst %.c,$(B)/%.o,$(1) $(wildcard $(patsubst runtime/mote-%.c,runtime/%_*.c,$(1)))) \
 		$(CONSOLE_OBJECTS) $(B)/libmote.a
-	$$(call say,LD,$$@)$$(LINK) $$^ $$(LIBRARIES) -o $$@
+	$$(call say,LD,$$@)$$(LINK) $$^ $$(LIBRARIES) $$(if $$($$(@F)_PACKAGES),$$(shell $$(PKG_CONFIG) --libs $$($$(@F)_PACKAGES))) -o $$@
 endef
 $(foreach source,$(TOOL_SOURCES),$(eval $(call tool_rule,$(source))))
 

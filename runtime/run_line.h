@@ -1,26 +1,23 @@
-/* Lines that a user types at a terminal, of any length: a terminal that edits lines itself cuts them at 4,095 bytes
- * without a word. Backspace takes back a character, Ctrl-U the line, Ctrl-D on an empty line is the end.
+/* Lines that a user types at a terminal: edited by libedit, with history and completion of commands; of any length.
+ * What is pasted (bracketed paste) is one piece of text, whatever newlines it has; a line that ends in a backslash, or
+ * begins with three quotes, goes on in the next.
  */
 #ifndef MOTE_RUNTIME_RUN_LINE_H
 #define MOTE_RUNTIME_RUN_LINE_H
 
-#include <stddef.h>
-#include <termios.h>
+#include "format/status.h"
 
-enum mote_line { MOTE_LINE, MOTE_LINE_END, MOTE_LINE_INTERRUPTED, MOTE_LINE_NO_MEMORY };
+enum run_line { RUN_LINE, RUN_LINE_END, RUN_LINE_INTERRUPTED, RUN_LINE_NO_MEMORY };
 
-struct mote_line_reader {
-	struct termios before; /* the terminal's settings, which mote_line_end() gives back */
-	int changed;           /* and are these not */
-	char *text;            /* of the last line, without its newline, NUL-terminated */
-	size_t bytes, room;
-};
+struct run_line_reader;
 
-/* From here to mote_line_end() standard input, when it is a terminal, neither echoes nor edits: what is pasted while
- * nobody reads is kept. Signals stay as they are. */
-void mote_line_begin(struct mote_line_reader *r);
-/* Shows prompt on standard error and reads a line into r->text. INTERRUPTED: a signal came. */
-enum mote_line mote_line_read(struct mote_line_reader *r, const char *prompt);
-void mote_line_end(struct mote_line_reader *r);
+/* commands: words that Tab completes at a line's beginning, NULL at the end; borrowed. MOTE_ERROR_MEMORY. */
+enum mote_status run_line_open(const char *const *commands, struct run_line_reader **out, struct mote_error *error);
+void run_line_close(struct run_line_reader *r); /* NULL is fine; gives the terminal back as it was */
+
+/* Shows a prompt on standard error and reads a line or several; *text is valid until the next call, without its last
+ * newline. initial: text that is there already, to be edited; or NULL. INTERRUPTED: a signal came, and what had been
+ * typed is gone. */
+enum run_line run_line_read(struct run_line_reader *r, const char *prompt, const char *initial, const char **text);
 
 #endif

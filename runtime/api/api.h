@@ -14,6 +14,8 @@ struct mote_lm {
 	struct mote_model *model;
 	struct mote_tokenizer *tokenizer;
 	const cJSON *metadata;           /* the container's */
+	const char **stop;               /* [stops] what its makers want answers to stop at */
+	uint32_t stops, max_tokens;      /* and after how many tokens; 0: no limit */
 };
 
 /* An internal error becomes the caller's, who may have none; returns the status. */

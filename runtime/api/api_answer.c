@@ -41,6 +41,13 @@ static double seconds(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+void mote_lm_answer_recommended(const struct mote_lm *lm, struct mote_lm_answer_options *options)
+{
+	options->max_tokens = lm->max_tokens;
+	options->stop = lm->stop;
+	options->stops = lm->stops;
+}
+
 /* ---- what waits ---- */
 
 static bool reserve(void *list, size_t *room, size_t need, size_t item)
@@ -204,6 +211,11 @@ int mote_lm_answer_next(struct mote_lm_answer *a, struct mote_lm_event *event, s
 void mote_lm_answer_cancel(struct mote_lm_answer *a)
 {
 	atomic_store(&a->cancelled, true);
+}
+
+void mote_lm_answer_close_reasoning(struct mote_lm_answer *a)
+{
+	mote_answer_close_reasoning(&a->answer);
 }
 
 void mote_lm_answer_describe(const struct mote_lm_answer *a, struct mote_lm_answer_info *info)

@@ -62,6 +62,25 @@ void mote_lm_free(void *memory)
 	free(memory);
 }
 
+/* What the model's makers set for answers (generation_config.json). */
+static enum mote_status read_generation(struct mote_lm *lm, struct mote_error *error)
+{
+	const cJSON *generation = mote_json_get(lm->metadata, "generation");
+	const cJSON *most = mote_json_get(generation, "max_new_tokens"), *stop = mote_json_get(generation, "stop_strings");
+	int n = cJSON_IsArray(stop) ? cJSON_GetArraySize(stop) : 1;
+
+	if (cJSON_IsNumber(most) && most->valuedouble >= 1 && most->valuedouble < UINT32_MAX)
+		lm->max_tokens = (uint32_t)most->valuedouble;
+	lm->stop = malloc(((size_t)n + 1) * sizeof *lm->stop);
+	if (!lm->stop)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a model");
+	for (const cJSON *text = cJSON_IsArray(stop) ? stop->child : stop; text;
+	     text = cJSON_IsArray(stop) ? text->next : NULL)
+		if (cJSON_IsString(text) && *text->valuestring)
+			lm->stop[lm->stops++] = text->valuestring;
+	return MOTE_OK;
+}
+
 int mote_lm_open(const char *path, const struct mote_lm_options *options, struct mote_lm **out,
 		 struct mote_lm_error *error)
 {
@@ -85,7 +104,7 @@ int mote_lm_open(const char *path, const struct mote_lm_options *options, struct
 		mote_error_set(&own, MOTE_ERROR_UNSUPPORTED, "%s: the file has no tokenizer", path);
 		goto fail;
 	}
-	if (mote_tokenizer_open(section, bytes, &lm->tokenizer, &own)) {
+	if (mote_tokenizer_open(section, bytes, &lm->tokenizer, &own) || read_generation(lm, &own)) {
 		mote_error_prefix(&own, "%s", path);
 		goto fail;
 	}
@@ -100,6 +119,7 @@ void mote_lm_close(struct mote_lm *lm)
 {
 	if (!lm)
 		return;
+	free(lm->stop);
 	mote_tokenizer_close(lm->tokenizer);
 	mote_model_close(lm->model);
 	free(lm);

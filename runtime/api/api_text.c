@@ -62,6 +62,13 @@ int mote_lm_is_end(const struct mote_lm *lm, int32_t id)
 	return 0;
 }
 
+int mote_lm_opens_reasoning(const struct mote_lm *lm, const char *text, size_t bytes)
+{
+	struct mote_reasoning_tags tags = mote_reasoning_tags_read(lm->metadata, lm->tokenizer);
+
+	return mote_reasoning_is_open(&tags, text, bytes);
+}
+
 /* ---- streams ---- */
 
 struct mote_lm_text {

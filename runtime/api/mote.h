@@ -154,6 +154,9 @@ MOTE_API int mote_lm_render(const struct mote_lm *lm, const struct mote_lm_chat 
 MOTE_API int mote_lm_encode_chat(const struct mote_lm *lm, const struct mote_lm_chat *chat, int32_t **ids,
 				 size_t *count, int *reasoning_open, struct mote_lm_error *error);
 
+/* 1 when a text ends inside a thought: its last tag is an opening one. For prompts that are no conversation. */
+MOTE_API int mote_lm_opens_reasoning(const struct mote_lm *lm, const char *text, size_t bytes);
+
 /* ---- session ---- */
 
 struct mote_lm_session;
@@ -240,6 +243,9 @@ struct mote_lm_answer_options {
 #define MOTE_LM_ANSWER_OPTIONS_INIT \
 	{sizeof(struct mote_lm_answer_options), NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL}
 
+/* Sets max_tokens and the stop texts, which are the model's own, to what its makers recommend. */
+MOTE_API void mote_lm_answer_recommended(const struct mote_lm *lm, struct mote_lm_answer_options *options);
+
 enum mote_lm_event_kind {
 	MOTE_LM_EVENT_TEXT,             /* of the answer */
 	MOTE_LM_EVENT_REASONING,        /* of the thought before it */
@@ -265,6 +271,9 @@ MOTE_API int mote_lm_answer_open(struct mote_lm_session *s, const struct mote_lm
 MOTE_API int mote_lm_answer_next(struct mote_lm_answer *a, struct mote_lm_event *event, struct mote_lm_error *error);
 /* From any thread: the answer ends before its next token. */
 MOTE_API void mote_lm_answer_cancel(struct mote_lm_answer *a);
+
+/* Closes the thought before the next token, as a budget would; nothing when there is none. */
+MOTE_API void mote_lm_answer_close_reasoning(struct mote_lm_answer *a);
 
 struct mote_lm_answer_info {
 	size_t prompt_tokens;

@@ -249,6 +249,14 @@ static enum mote_status next_id(struct mote_answer *a, const float *logits, int3
 	return status ? status : mote_sampler_next(s->options.sampler, logits, id, &a->error);
 }
 
+void mote_answer_close_reasoning(struct mote_answer *answer)
+{
+	struct mote_answer_state *s = answer->state;
+
+	if (s && !s->ended && s->reasoning.inside && s->thought)
+		s->options.think_tokens = (uint32_t)s->thought;
+}
+
 int32_t mote_answer_take(struct mote_answer *answer, const float *logits)
 {
 	struct mote_answer_state *s = answer->state;

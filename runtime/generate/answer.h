@@ -64,6 +64,9 @@ int32_t mote_answer_take(struct mote_answer *answer, const float *logits);
 /* The same for mote_scheduler_add(). */
 struct mote_taker mote_answer_taker(struct mote_answer *answer);
 
+/* Puts the closing tag of reasoning in next, as at the end of its budget; nothing outside of reasoning. */
+void mote_answer_close_reasoning(struct mote_answer *answer);
+
 /* Ends an answer early: what was held back of its text comes. No effect on one that has ended. */
 void mote_answer_end(struct mote_answer *answer);
 void mote_answer_free(struct mote_answer *answer);

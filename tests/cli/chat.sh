@@ -23,27 +23,30 @@ shown() {
 
 printf 'What is 27 + 48?\n\nWhat is 27 + 48?\n/exit \nWhat is 27 + 48?\n' | expect 0 ''
 shown '27 + 48 = 75.' 2
-# The second question does not fit behind the first and its answer, and is as good as not asked; /clear forgets both.
+# The second question does not fit behind the first and its answer, which leave; /clear forgets all.
 printf 'What is 27 + 48?\nWhat is 1 + 2?\nWhat is 3 + 4?\n/clear\nWhat is 27 + 48?\n/bye\n' | expect 0 '-c 55 -n 5'
-shown 'do not fit into the context of 55' 2
+shown 'the context of 55 tokens is full: the oldest 1 turn of this conversation left it' 2
 shown 'Add 2' 2
-# No escape sequence where the user wants none, and the reasoning is under its heading instead.
+# No style where the user wants none, and the reasoning is under its heading instead; a dumb terminal gets no escape
+# sequence at all.
 for variable in NO_COLOR=1 TERM=dumb; do
 	printf 'What is 27 + 48?\n/exit\n' | env "$variable" script -qec "$build/mote-run $work/m.mote --temp 0" /dev/null >"$work/out"
 	shown '[reasoning]' 1
-	shown "$(printf '\033')" 0
+	shown "$(printf '\033')[2m" 0
 done
+shown "$(printf '\033')" 0
 # What a user types who waits for each prompt; \\n, \\003 and so on are what they are in Python.
 cat >"$work/type.py" <<'END'
-import os, pty, select, sys, time
+import os, pty, re, select, sys, time
 command, typed = sys.argv[1].split(), [t.encode().decode("unicode_escape").encode("latin-1") for t in sys.argv[2:]]
 pid, terminal = pty.fork()
 if pid == 0:
     os.execv(command[0], command)
 os.set_blocking(terminal, False)
-seen, waiting, pending, ends = b"", b"> ", b"", time.time() + 120
+seen, pending, ends, quiet = b"", b"", time.time() + 120, time.time()
+prompt = re.compile(rb"(^|\n)(\x1b\[[?0-9;]*[a-zA-Z]|\r)*(> |\.\.\. )[^\n]*$")
 while time.time() < ends:
-    readable, writable, _ = select.select([terminal], [terminal] if pending else [], [], 1)
+    readable, writable, _ = select.select([terminal], [terminal] if pending else [], [], 0.05)
     if readable:
         try:
             new = os.read(terminal, 65536)
@@ -52,8 +55,8 @@ while time.time() < ends:
         if not new:
             break
         sys.stdout.buffer.write(new)
-        seen += new
-    if not pending and typed and seen.endswith(waiting):
+        seen, quiet = seen + new, time.time()
+    if not pending and typed and time.time() - quiet > 0.1 and prompt.search(seen):
         pending, seen = typed.pop(0), b""
     if writable:
         pending = pending[os.write(terminal, pending[:500]):]
@@ -80,10 +83,39 @@ types 0 '' 'no\025What is 27 + 4\342\202\254\1778?\n' '/exit\n'
 shown '27 + 48 = 75.' 1
 # A line of any length arrives whole: 3,000 times 3 bytes.
 types 0 '-c 60' "$(awk 'BEGIN { for (i = 0; i < 3000; i++) printf "a b" }')\n" '/exit\n'
-tokens=$(sed -n 's/.*\[\([0-9]*\) tokens do not fit.*/\1/p' "$work/out")
+tokens=$(sed -n 's/.* \([0-9]*\) tokens do not fit.*/\1/p' "$work/out")
 if [ "${tokens:-0}" -gt 6000 ]; then passed=$((passed + 1)); else
 	failed=$((failed + 1)); echo "a line of 9,000 bytes became ${tokens:-no} tokens"; tail -c 300 "$work/out"
 fi
+# Arrow keys move and do not arrive; what is pasted is one message with its newlines; a backslash and quotes go on.
+types 0 '' 'What is 2 + 48?\033[D\033[D\033[D\033[D\033[D\033[D7\n' '/bye\n'
+shown '27 + 48 = 75.' 1
+types 0 '' '\033[200~What is\n27 + 48?\n\033[201~\n' '/save '"$work"'/pasted\n' 'What is\\\n' '1 + 2?\n' '"""What is\n' '1 + 2?"""\n' \
+	'/save '"$work"'/all\n' '/save '"$work"'/all\n' '/bye\n'
+shown 'exists' 1
+told() { # FILE ROLE CONTENT...: the messages of a role in what /save wrote
+	file=$1 role=$2
+	shift 2
+	if python3 -c 'import json, sys
+found = [m["content"] for m in json.load(open(sys.argv[1])) if m["role"] == sys.argv[2]]
+sys.exit(f"{found}" if found != [c.encode().decode("unicode_escape") for c in sys.argv[3:]] else 0)' "$file" "$role" "$@"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1)); echo "$file: the above, expected $*"
+	fi
+}
+told "$work/pasted" user 'What is\n27 + 48?'
+told "$work/all" user 'What is\n27 + 48?' 'What is\n1 + 2?' 'What is\n1 + 2?'
+# Commands: an unknown one is said and not answered, settings are changed, the last message is answered again or edited.
+types 0 '-s Hello' '/nonsense\n' '/set temp 0.5\n' '/set temp x\n' '/show\n' '/system Bye\n' 'What is 1 + 2?\n' '/regen\n' '/edit\n' '\n' \
+	'/think hide\n' 'What is 1 + 2?\n' '/save '"$work"'/told\n' '/clear\n' '/load '"$work"'/told\n' '/save '"$work"'/again\n' '/bye\n'
+shown '/nonsense is no command' 1
+shown ' temp 0.5,' 1
+shown 'expected a number' 1
+shown 'messages]' 1
+told "$work/told" system 'Bye'
+told "$work/told" user 'What is 1 + 2?' 'What is 1 + 2?'
+told "$work/again" user 'What is 1 + 2?' 'What is 1 + 2?'
 # A message that the template refuses is dropped; the next one is answered.
 cp -r tests/fixtures/adder "$work/refusing"
 printf '%s' '{%- if "secret" in messages[-1].content %}{{ raise_exception("not about that") }}{% endif -%}' >"$work/refusing/chat_template.jinja"

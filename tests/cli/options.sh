@@ -64,7 +64,7 @@ refused mote-run '--seed 9007199254740993: expected an integer from 0 to 9007199
 refused mote-run '--seed: N is missing' "$m" --seed
 refused mote-run '--json takes no value' "$m" --json=yes
 refused mote-run 'MODEL.mote is missing' -p x
-refused mote-run 'unexpected argument: other' "$m" other -p x
+refused mote-run 'the prompt is given twice: -p x and other' "$m" other -p x
 refused mote-run '-p and -f exclude each other' "$m" -p x -f y
 refused mote-bench '-d 1,: expected up to 16 integers from 0 to 1048576 with commas between' "$m" -d 1,
 
