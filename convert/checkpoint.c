@@ -12,6 +12,7 @@
 
 #include "convert/gguf/gguf_checkpoint.h"
 #include "convert/hf/hf_directory.h"
+#include "convert/hf/hf_lora.h"
 #include "convert/hf/hf_metadata.h"
 #include "convert/hf/hf_weights.h"
 #include "convert/checkpoint_tensors.h"
@@ -27,6 +28,8 @@ struct conversion {
 	struct mote_hf_config config;
 	struct mote_hf_weights weights;
 	struct mote_checkpoint_tensors plan;
+	struct mote_lora *lora;    /* [options->adapters] */
+	cJSON *lora_lineage;
 	struct mote_writer *writer;
 	uint8_t *rows;             /* as the checkpoint has them; room for one panel's at least */
 	uint8_t *panels;           /* packed */
@@ -292,6 +295,7 @@ static enum mote_status write_metadata(struct conversion *c, struct mote_error *
 		return status;
 	in.tokenizer = tokenizer;
 	in.notes = &c->notes;
+	in.lora = c->lora_lineage;
 	in.config = c->options->vocab_only ? NULL : &c->config;
 	if (!(status = mote_hf_metadata_build(&in, &metadata, error)) &&
 	    !(status = mote_writer_put_json(c->writer, MOTE_SECTION_METADATA, metadata, error)))
@@ -323,6 +327,26 @@ static enum mote_status open_source(struct conversion *c, const char *path, stru
 	return status;
 }
 
+static enum mote_status apply_adapters(struct conversion *c, struct mote_error *error)
+{
+	const struct mote_checkpoint_options *o = c->options;
+	enum mote_status status = MOTE_OK;
+
+	if (!o->adapters)
+		return MOTE_OK;
+	c->lora = calloc(o->adapters, sizeof *c->lora);
+	c->lora_lineage = cJSON_CreateArray();
+	if (!c->lora || !c->lora_lineage)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < o->adapters && !status; i++) {
+		status = mote_lora_apply(o->adapter[i].directory, o->adapter[i].factor, &c->source, &c->weights, &c->plan,
+					 c->lora_lineage, &c->lora[i], error);
+		if (status)
+			mote_error_prefix(error, "%s", o->adapter[i].directory);
+	}
+	return status;
+}
+
 static enum mote_status convert(struct conversion *c, const char *path, const char *output, struct mote_error *error)
 {
 	enum mote_status status = open_source(c, path, error);
@@ -333,6 +357,8 @@ static enum mote_status convert(struct conversion *c, const char *path, const ch
 			status = mote_hf_weights_open(&c->source, &c->weights, error);
 		if (!status)
 			status = mote_checkpoint_tensors_match(&c->config, &c->source, &c->weights, &c->plan, &c->notes, error);
+		if (!status)
+			status = apply_adapters(c, error);
 	}
 	if (status)
 		return status;
@@ -375,6 +401,10 @@ enum mote_status mote_checkpoint_convert(const char *directory, const char *outp
 		fill_report(&c, report);
 	mote_notes_free(&c.notes);
 	mote_writer_discard(c.writer);
+	for (uint32_t i = 0; i < options->adapters && c.lora; i++)
+		mote_lora_free(&c.lora[i]);
+	free(c.lora);
+	cJSON_Delete(c.lora_lineage);
 	free(c.rows);
 	free(c.panels);
 	free(c.quants);

@@ -10,6 +10,11 @@
 #include "convert/notes.h"
 #include "format/container.h"
 
+struct mote_checkpoint_adapter {
+	const char *directory;
+	double factor;             /* by which it is multiplied, 1: as it was trained */
+};
+
 struct mote_checkpoint_options {
 	const char *tool;          /* for the lineage: "mote-convert 0.1.0" */
 	bool keep_types;           /* each matrix in its own type; else all in .type */
@@ -17,6 +22,8 @@ struct mote_checkpoint_options {
 	bool vocab_only;           /* tokenizer and templates; the directory need not hold a model */
 	bool force;                /* replace an existing output */
 	bool one_thread;
+	const struct mote_checkpoint_adapter *adapter; /* [adapters], merged in this order */
+	uint32_t adapters;
 	struct mote_progress progress; /* in source bytes of tensors; called from one thread, which is not the
 					* caller's unless .one_thread; .update may be NULL */
 };

@@ -32,12 +32,40 @@ static const char epilog[] =
 	"kinds, tensors that are missing, superfluous or misshapen, NaN and infinity. Exit codes: 0 done, 1 failed,\n"
 	"2 wrong usage, 3 corrupt or refused input, 130 interrupted; unless it is 0, nothing was left behind.\n";
 
+enum { MAX_ADAPTERS = 16 };
+
 struct arguments {
 	const char *directory, *output;
 	struct mote_checkpoint_options convert;
+	struct mote_checkpoint_adapter adapter[MAX_ADAPTERS];
 	uint32_t threads;
 	bool json, quiet;
 };
+
+/* "DIR" or "DIR:0.5"; what is no number behind the last colon belongs to the directory's name. */
+static enum mote_status take_adapter(void *at, const char *text, struct mote_error *error)
+{
+	struct arguments *a = at;
+	const char *colon = strrchr(text, ':');
+	struct mote_checkpoint_adapter *adapter = &a->adapter[a->convert.adapters];
+	char *end = NULL;
+
+	if (a->convert.adapters == MAX_ADAPTERS)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "more than %d adapters", MAX_ADAPTERS);
+	*adapter = (struct mote_checkpoint_adapter){ text, 1 };
+	if (colon && colon[1]) {
+		adapter->factor = strtod(colon + 1, &end);
+		if (*end || !(adapter->factor > -1e6 && adapter->factor < 1e6))
+			adapter->factor = 1;
+		else
+			adapter->directory = strndup(text, (size_t)(colon - text)); /* as long as the program lives */
+	}
+	if (!adapter->directory)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	a->convert.adapter = a->adapter;
+	a->convert.adapters++;
+	return MOTE_OK;
+}
 
 static enum mote_status take_dtype(void *at, const char *name, struct mote_error *error)
 {
@@ -60,6 +88,9 @@ static const struct mote_option options[] = {
 	 "GGUF's types Q8_0, Q4_0 and IQ4_NL stay quantized, the others are decoded to f32); f16, f32, bf16: all are converted, "
 	 "rounding to nearest, ties to even. Norm weights are always f32, which is exact",
 	 AT(convert), .choices = "keep f16 f32 bf16", .take = take_dtype},
+	{MOTE_OPTION_TAKE, NULL, "lora", "DIR[:SCALE]", "merge the LoRA adapter in DIR (adapter_config.json and "
+	 "adapter_model.safetensors, as PEFT saves them) into the weights, SCALE times as strongly; may be repeated",
+	 .take = take_adapter},
 	{MOTE_OPTION_FLAG, NULL, "vocab-only", NULL, "the tokenizer and the chat template, without weights: the directory needs "
 	 "nothing but tokenizer.json", AT(convert.vocab_only)},
 	{MOTE_OPTION_COUNT, "t", "threads", "N", "1: everything in turn; 2 to 256 (the default): tokenizer and checksums of the "
@@ -276,6 +307,8 @@ int main(int argc, char **argv)
 		return code;
 	if (!a.output)
 		return mote_options_refuse(&tool, "no output: give -o FILE.mote");
+	if (a.convert.adapters && (a.convert.vocab_only || mote_source_is_container(a.directory)))
+		return mote_options_refuse(&tool, "--lora: only when a checkpoint's weights are converted");
 	a.convert.one_thread = a.threads == 1;
 	if (mote_source_is_container(a.directory)) {
 		if (!ends_in(a.output, "/") && !ends_in(a.output, ".gguf"))

@@ -305,3 +305,16 @@ enum mote_status mote_source_hash(struct mote_source_file *file, const _Atomic(b
 	XXH3_freeState(state);
 	return status;
 }
+
+enum mote_status mote_source_adopt(struct mote_source *s, struct mote_source *other, struct mote_error *error)
+{
+	struct mote_source_file *grown = realloc(s->file, (s->files + (size_t)other->files + 1) * sizeof *grown);
+
+	if (!grown)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", other->path);
+	s->file = grown;
+	for (uint32_t i = 0; i < other->files; i++)
+		grown[s->files++] = other->file[i];
+	other->files = 0;
+	return MOTE_OK;
+}

@@ -67,6 +67,9 @@ enum mote_status mote_source_read_json(struct mote_source *s, const char *name, 
 enum mote_status mote_source_open_file(struct mote_source *s, const char *name, uint32_t *index,
 				       struct mote_error *error);
 
+/* Moves all files of another source, opened or read, behind those of this one. MOTE_ERROR_MEMORY: nothing has changed. */
+enum mote_status mote_source_adopt(struct mote_source *s, struct mote_source *other, struct mote_error *error);
+
 /* Reads exactly this range, which lies inside the file as it was opened. MOTE_ERROR_IO. Thread-safe. */
 enum mote_status mote_source_read_at(const struct mote_source_file *file, uint64_t offset, void *out, size_t bytes,
 				     struct mote_error *error);

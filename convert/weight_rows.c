@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "convert/hf/hf_lora.h"
+#include "format/half.h"
+
 #define MAX_BLOCK_BYTES 292u
 
 /* Value + 128, in the order of the indices. */
@@ -10,7 +13,7 @@ static const uint8_t iq4_codebook[16] = { 1, 24, 45, 63, 79, 93, 106, 118, 129, 
 
 enum mote_type mote_weight_rows_quants(const struct mote_hf_weight *weight)
 {
-	if (!weight->blocks)
+	if (!weight->blocks || weight->lora)
 		return 0;
 	switch (weight->blocks->number) {
 	case MOTE_GGUF_Q8_0: return MOTE_Q8;
@@ -68,6 +71,35 @@ static void decode(const struct mote_gguf_type_info *type, size_t blocks, uint8_
 	}
 }
 
+/* The same for floats of two bytes, which lie in the second half. */
+static void widen(const char *dtype, size_t n, uint8_t *out)
+{
+	const bool f16 = strcmp(dtype, "F16") == 0;
+	uint16_t half;
+	float x;
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&half, out + n * 2 + i * 2, 2);
+		x = f16 ? mote_f32_from_f16(half) : mote_f32_from_bf16(half);
+		memcpy(out + i * 4, &x, 4);
+	}
+}
+
+/* Rows first..first + n get what the adapters add to them. */
+static void add_updates(const struct mote_lora_update *u, uint32_t first, uint32_t n, float *rows)
+{
+	for (; u; u = u->next)
+		for (uint32_t r = 0; r < n; r++)
+			for (uint32_t k = 0; k < u->rank; k++) {
+				const float x = u->scale * u->b[(size_t)(first + r) * u->rank + k];
+				const float *a = u->a + (size_t)k * u->cols;
+				float *row = rows + (size_t)r * u->cols;
+
+				for (uint32_t c = 0; c < u->cols; c++)
+					row[c] += x * a[c];
+			}
+}
+
 enum mote_status mote_weight_rows_read(const struct mote_source *source, const struct mote_hf_weight *weight,
 				       enum mote_type type, uint32_t rows, uint32_t cols, uint32_t first, uint32_t n,
 				       uint8_t *out, struct mote_error *error)
@@ -75,7 +107,8 @@ enum mote_status mote_weight_rows_read(const struct mote_source *source, const s
 	const struct mote_source_file *file = &source->file[weight->file];
 	const bool decodes = weight->blocks && weight->blocks->decode && !mote_type_is_quantized(type);
 	const size_t row_bytes = file_row_bytes(weight, rows);
-	uint8_t *to = decodes ? out + n * (cols * sizeof(float) - row_bytes) : out;
+	const bool widens = weight->lora && !decodes && row_bytes == cols * (size_t)2;
+	uint8_t *to = decodes || widens ? out + n * (cols * sizeof(float) - row_bytes) : out;
 	enum mote_status status = MOTE_OK;
 
 	if (!weight->permuted_heads)
@@ -83,9 +116,14 @@ enum mote_status mote_weight_rows_read(const struct mote_source *source, const s
 	for (uint32_t i = 0; i < n && weight->permuted_heads && !status; i++)
 		status = mote_source_read_at(file, weight->tensor->offset + (uint64_t)file_row(weight, rows, first + i) * row_bytes,
 					     to + i * row_bytes, row_bytes, error);
-	if (!status && decodes)
+	if (status)
+		return status;
+	if (decodes)
 		decode(weight->blocks, (size_t)n * (cols / weight->blocks->elements), out);
-	return status;
+	if (widens)
+		widen(weight->tensor->dtype, (size_t)n * cols, out);
+	add_updates(weight->lora, first, n, (float *)(void *)out);
+	return MOTE_OK;
 }
 
 /* One row's blocks taken apart: each an f16 scale, then int8 or nibbles (element i with element i + 16). */

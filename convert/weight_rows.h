@@ -12,7 +12,7 @@ enum mote_type mote_weight_rows_quants(const struct mote_hf_weight *weight);
 const uint8_t *mote_weight_rows_codebook(const struct mote_hf_weight *weight);
 
 /* Reads rows first..first + n of a weight of this shape, which was checked.
- *   type  what rows are wanted in: mote_hf_weight_type(), or mote_weight_rows_quants() for rows of blocks as they are
+ *   type  what rows are wanted in: mote_hf_weight_type() (f32 where an adapter adds to them, which it does here), or mote_weight_rows_quants() for rows of blocks as they are
  *   out   [n][cols] of a float type; or [n] rows of blocks
  * MOTE_ERROR_IO. Thread-safe. */
 enum mote_status mote_weight_rows_read(const struct mote_source *source, const struct mote_hf_weight *weight,

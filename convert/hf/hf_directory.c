@@ -221,8 +221,8 @@ static enum mote_status refuse_adapter(struct mote_source *source, struct mote_e
 		return status;
 	base = mote_json_get(adapter, "base_model_name_or_path");
 	status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				"%s holds an adapter (adapter_config.json), not a model: it belongs to \"%s\"; merge it into that "
-				"model first (PEFT: merge_and_unload())", source->path,
+				"%s holds an adapter (adapter_config.json), not a model: it belongs to \"%s\": convert that "
+				"model, with --lora and this directory", source->path,
 				cJSON_IsString(base) ? base->valuestring : "its base model");
 	cJSON_Delete(adapter);
 	return status;

@@ -254,6 +254,8 @@ static bool add_lineage(cJSON *metadata, const struct mote_hf_metadata_inputs *i
 	if (ok && in->config)
 		ok = cJSON_AddStringToObject(step, "architecture", in->config->architecture) &&
 		     cJSON_AddStringToObject(step, "dtype", in->dtype);
+	if (ok && in->lora)
+		ok = cJSON_AddItemToObject(step, "lora", cJSON_Duplicate(in->lora, true));
 	ok = ok && (source = cJSON_AddArrayToObject(step, "source"));
 	for (uint32_t i = 0; ok && i < in->source->files; i++) {
 		const struct mote_source_file *f = &in->source->file[i];

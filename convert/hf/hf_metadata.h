@@ -19,6 +19,7 @@ struct mote_hf_metadata_inputs {
 	const char *tool;                         /* "mote-convert 0.1.0" */
 	const char *dtype;                        /* "keep", "f16" ...; NULL: no model */
 	struct mote_notes *notes;                 /* what the user should know; may be NULL */
+	const cJSON *lora;                        /* adapters that were merged, for the lineage; NULL: none */
 };
 
 /* Ids of bos, eos and pad for which the model has no row are left out (the tokenizer's words are asked instead), which

@@ -17,6 +17,7 @@ struct mote_hf_weight {
 	uint32_t file;             /* index into the source's files */
 	const struct mote_gguf_type_info *blocks; /* of a GGUF file: how its rows are stored; NULL: as the dtype says */
 	uint32_t permuted_heads;   /* not 0: the file has the halves of so many heads' rows interleaved */
+	struct mote_lora_update *lora; /* what adapters add (hf_lora.h); NULL: nothing */
 	bool alias;                /* a second name for a tensor, from a file's "__metadata__" */
 	bool used;                 /* for whoever looks for the superfluous ones */
 };
