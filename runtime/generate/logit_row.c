@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/kernels/exact.h"
+
 /* Both scans run over the whole vocabulary for every token. In lanes of this many, compilers need one instruction for
  * several logits. */
 enum { LANES = 16 };
@@ -67,4 +69,31 @@ struct mote_logit *mote_logit_row_sorted(const float *logits, uint32_t vocab)
 	if (sorted)
 		qsort(sorted, vocab, sizeof *sorted, by_falling_logit);
 	return sorted;
+}
+
+double mote_logit_row_log_sum(const float *logits, uint32_t vocab)
+{
+	double max = (double)logits[mote_logit_row_argmax(logits, vocab)], lane[8] = {0};
+
+	for (uint32_t i = 0; i < vocab; i++)
+		lane[i % 8] += mote_exact_exp((double)logits[i] - max);
+	return max + mote_exact_log(((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7])));
+}
+
+uint32_t mote_logit_row_top(const float *logits, uint32_t vocab, uint32_t most, struct mote_logit *top)
+{
+	uint32_t n = 0;
+
+	/* The list is short: a logit that enters moves those behind it. */
+	for (uint32_t i = 0; i < vocab && most; i++) {
+		uint32_t at;
+
+		if (n == most && !(logits[i] > top[n - 1].logit))
+			continue;
+		n += n < most;
+		for (at = n - 1; at > 0 && logits[i] > top[at - 1].logit; at--)
+			top[at] = top[at - 1];
+		top[at] = (struct mote_logit){(int32_t)i, logits[i]};
+	}
+	return n;
 }

@@ -20,4 +20,10 @@ struct mote_logit {
 };
 struct mote_logit *mote_logit_row_sorted(const float *logits, uint32_t vocab);
 
+/* log of the sum of exp(logit), so that logit - it is a log-probability. In eight lanes with the library's own exp and
+ * log: the same everywhere. NaN where a logit is. */
+double mote_logit_row_log_sum(const float *logits, uint32_t vocab);
+/* The `most` largest logits in falling order, the lowest id first among equals; returns how many there are. */
+uint32_t mote_logit_row_top(const float *logits, uint32_t vocab, uint32_t most, struct mote_logit *top);
+
 #endif

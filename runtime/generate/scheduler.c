@@ -13,17 +13,20 @@ enum { DEFAULT_SLICE_ROWS = 64 };
 
 struct slot {
 	struct mote_taker taker;
+	struct mote_prompt_watch watch;
 	uint64_t ticket;        /* 0: free */
 	uint64_t last_used;     /* ticket of the last answer in it */
 	int32_t *ids;           /* [context] */
 	uint32_t held, count;
 	uint32_t shared;        /* of its prompt, held already when it was admitted */
+	uint32_t prompt;        /* ids of it */
 	bool cancelled;         /* freed at the beginning of the next step */
 };
 
 struct waiting {
 	struct waiting *next;
 	struct mote_taker taker;
+	struct mote_prompt_watch watch;
 	uint64_t ticket;
 	uint32_t count;
 	int32_t ids[];
@@ -33,10 +36,10 @@ struct mote_scheduler {
 	struct mote_session *session;
 	bool (*proceed)(void *user);
 	void *user;
-	uint32_t vocab, context, slots, batch_rows, slice_rows;
+	uint32_t vocab, hidden, context, slots, batch_rows, slice_rows;
+	uint32_t spare_logits;         /* logit rows beside one for each slot */
 	struct slot *slot;             /* [slots] */
 	uint32_t *running, n_running;  /* [slots] slots in use, the oldest answer first */
-	uint32_t *ready;               /* [slots] slots whose logits a pass gives, in the order of its rows */
 	struct waiting *first, **last;
 	uint32_t n_waiting, n_cancelled;
 	uint64_t tickets;
@@ -44,6 +47,7 @@ struct mote_scheduler {
 	int32_t *token;                /* [batch_rows], like all below */
 	uint32_t *position, *sequence;
 	uint8_t *want;
+	float *states;                 /* [batch_rows][hidden], from the first prompt on whose states are watched */
 };
 
 static enum mote_status take_memory(struct mote_scheduler *s, struct mote_error *error)
@@ -52,12 +56,11 @@ static enum mote_status take_memory(struct mote_scheduler *s, struct mote_error 
 
 	s->slot = calloc(s->slots, sizeof *s->slot);
 	s->running = malloc(s->slots * sizeof *s->running);
-	s->ready = malloc(s->slots * sizeof *s->ready);
 	s->token = malloc(s->batch_rows * sizeof *s->token);
 	s->position = malloc(s->batch_rows * sizeof *s->position);
 	s->sequence = malloc(s->batch_rows * sizeof *s->sequence);
 	s->want = malloc(s->batch_rows * sizeof *s->want);
-	ok = s->slot && s->running && s->ready && s->token && s->position && s->sequence && s->want;
+	ok = s->slot && s->running && s->token && s->position && s->sequence && s->want;
 	for (uint32_t i = 0; ok && i < s->slots; i++)
 		ok = (s->slot[i].ids = malloc(s->context * sizeof *s->slot[i].ids)) != NULL;
 	return ok ? MOTE_OK
@@ -81,6 +84,8 @@ enum mote_status mote_scheduler_open(struct mote_session *session, const struct 
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a scheduler");
 	s->session = session;
 	s->vocab = mote_session_vocab(session);
+	s->hidden = mote_session_hidden(session);
+	s->spare_logits = o->logit_rows - o->sequences;
 	s->context = o->context_tokens;
 	s->slots = o->sequences;
 	s->batch_rows = o->batch_rows;
@@ -108,11 +113,11 @@ void mote_scheduler_close(struct mote_scheduler *s)
 		free(s->slot[i].ids);
 	free(s->slot);
 	free(s->running);
-	free(s->ready);
 	free(s->token);
 	free(s->position);
 	free(s->sequence);
 	free(s->want);
+	free(s->states);
 	free(s);
 }
 
@@ -140,6 +145,21 @@ enum mote_status mote_scheduler_add(struct mote_scheduler *s, const int32_t *ids
 	s->n_waiting++;
 	if (ticket)
 		*ticket = w->ticket;
+	return MOTE_OK;
+}
+
+enum mote_status mote_scheduler_watch(struct mote_scheduler *s, uint64_t ticket, struct mote_prompt_watch watch,
+				      struct mote_error *error)
+{
+	struct waiting *w = s->first;
+
+	while (w && w->ticket != ticket)
+		w = w->next;
+	if (!w)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a prompt can be watched before it runs only");
+	if (watch.state && !s->states && !(s->states = malloc((size_t)s->batch_rows * s->hidden * sizeof *s->states)))
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the states of a pass");
+	w->watch = watch;
 	return MOTE_OK;
 }
 
@@ -214,18 +234,26 @@ static struct slot *best_slot(struct mote_scheduler *s, const struct waiting *w,
 	return best;
 }
 
+static bool is_watched(const struct mote_prompt_watch *w)
+{
+	return w->logits || w->state;
+}
+
 static uint32_t index_of(const struct mote_scheduler *s, const struct slot *slot)
 {
 	return (uint32_t)(slot - s->slot);
 }
 
-/* The free slot for a prompt, with as much of it as any slot holds: what one in use holds is forked. */
+/* The free slot for a prompt, with as much of it as any slot holds: what one in use holds is forked. A prompt that is
+ * watched begins with nothing. */
 static struct slot *take_slot(struct mote_scheduler *s, const struct waiting *w, uint32_t *shared)
 {
 	uint32_t most;
 	struct slot *slot = best_slot(s, w, false, shared), *source = best_slot(s, w, true, &most);
 
-	if (most > *shared) {
+	if (is_watched(&w->watch)) {
+		*shared = 0;
+	} else if (most > *shared) {
 		slot->held = 0;
 		*shared = mote_session_fork(s->session, index_of(s, source), index_of(s, slot), most, NULL) ? 0 : most;
 	}
@@ -258,6 +286,8 @@ static void admit(struct mote_scheduler *s)
 		struct slot *slot = take_slot(s, w, &shared);
 
 		slot->taker = w->taker;
+		slot->watch = w->watch;
+		slot->prompt = w->count;
 		slot->ticket = slot->last_used = w->ticket;
 		slot->cancelled = false;
 		slot->held = slot->shared = shared;
@@ -274,7 +304,7 @@ static void admit(struct mote_scheduler *s)
 }
 
 /* Puts the slot's next n ids into the batch. */
-static void put_rows(struct mote_scheduler *s, struct mote_batch *batch, uint32_t index, uint32_t n, uint32_t *n_ready)
+static void put_rows(struct mote_scheduler *s, struct mote_batch *batch, uint32_t index, uint32_t n)
 {
 	const struct slot *slot = &s->slot[index];
 
@@ -284,25 +314,24 @@ static void put_rows(struct mote_scheduler *s, struct mote_batch *batch, uint32_
 		s->token[row] = slot->ids[at];
 		s->position[row] = at;
 		s->sequence[row] = index;
-		s->want[row] = at + 1 == slot->count;
+		s->want[row] = at + 1 == slot->count || slot->watch.logits;
 	}
-	if (slot->held + n == slot->count)
-		s->ready[(*n_ready)++] = index;
+	if (slot->watch.state && slot->held < slot->prompt)
+		batch->hidden = s->states;
 }
 
 /* First the answers that are being written, a row each; what is left goes to prompts, the oldest first. */
-static struct mote_batch make_batch(struct mote_scheduler *s, uint32_t *n_ready)
+static struct mote_batch make_batch(struct mote_scheduler *s)
 {
 	struct mote_batch batch = {.token = s->token, .position = s->position, .sequence = s->sequence,
 				   .want_logits = s->want, .proceed = s->proceed, .proceed_user = s->user};
-	uint32_t left;
+	uint32_t left, spare = s->spare_logits;
 
-	*n_ready = 0;
 	for (uint32_t i = 0; i < s->n_running; i++) {
 		const struct slot *slot = &s->slot[s->running[i]];
 
 		if (slot->count - slot->held == 1)
-			put_rows(s, &batch, s->running[i], 1, n_ready);
+			put_rows(s, &batch, s->running[i], 1);
 	}
 	left = s->batch_rows - batch.rows;
 	if (batch.rows && left > s->slice_rows)
@@ -314,16 +343,45 @@ static struct mote_batch make_batch(struct mote_scheduler *s, uint32_t *n_ready)
 		if (n == 1)
 			continue;
 		n = n < left ? n : left;
-		put_rows(s, &batch, s->running[i], n, n_ready);
+		if (slot->watch.logits) {
+			n = n < spare + 1 ? n : spare + 1;
+			spare -= n - 1;
+		}
+		put_rows(s, &batch, s->running[i], n);
 		left -= n;
 	}
 	return batch;
 }
 
+/* Shows a row to who watches its prompt; logits are its own, if it has any. */
+static void watch_row(const struct mote_scheduler *s, const struct slot *slot, uint32_t row, const float *logits)
+{
+	const struct mote_prompt_watch *w = &slot->watch;
+
+	if (s->position[row] >= slot->prompt)
+		return;
+	if (w->state)
+		w->state(w->user, s->position[row], s->states + (size_t)row * s->hidden);
+	if (w->logits)
+		w->logits(w->user, s->position[row], logits);
+}
+
+/* Gives an answer its logits; what it says next is its next id. */
+static void take_row(struct mote_scheduler *s, struct slot *slot, const float *logits)
+{
+	int32_t id = slot->taker.take(slot->taker.user, logits);
+
+	if (id >= 0 && (uint32_t)id < s->vocab && slot->count < s->context) {
+		slot->ids[slot->count++] = id;
+	} else if (!slot->cancelled) {
+		slot->cancelled = true;
+		s->n_cancelled++;
+	}
+}
+
 enum mote_status mote_scheduler_step(struct mote_scheduler *s, struct mote_error *error)
 {
 	struct mote_batch batch;
-	uint32_t n_ready;
 	const float *logits;
 	enum mote_status status;
 
@@ -331,7 +389,7 @@ enum mote_status mote_scheduler_step(struct mote_scheduler *s, struct mote_error
 	admit(s);
 	if (s->n_running == 0)
 		return MOTE_OK;
-	batch = make_batch(s, &n_ready);
+	batch = make_batch(s);
 	do {
 		struct mote_error pass = {0};
 
@@ -343,19 +401,17 @@ enum mote_status mote_scheduler_step(struct mote_scheduler *s, struct mote_error
 	s->counts.rows += batch.rows;
 	for (uint32_t row = 0; row < batch.rows; row++)
 		s->slot[s->sequence[row]].held = s->position[row] + 1;
-	for (uint32_t i = 0; i < n_ready; i++) {
-		struct slot *slot = &s->slot[s->ready[i]];
-		int32_t id;
+	for (uint32_t row = 0; row < batch.rows; row++) {
+		struct slot *slot = &s->slot[s->sequence[row]];
+		bool last = s->want[row] && s->position[row] + 1 == slot->count;
 
-		if (slot->cancelled)
-			continue;
-		id = slot->taker.take(slot->taker.user, logits + (size_t)i * s->vocab);
-		if (id >= 0 && (uint32_t)id < s->vocab && slot->count < s->context) {
-			slot->ids[slot->count++] = id;
-		} else if (!slot->cancelled) {
-			slot->cancelled = true;
-			s->n_cancelled++;
+		if (!slot->cancelled) {
+			watch_row(s, slot, row, logits);
+			if (last)
+				take_row(s, slot, logits);
 		}
+		if (s->want[row])
+			logits += s->vocab;
 	}
 	return MOTE_OK;
 }

@@ -32,6 +32,14 @@ struct mote_taker {
 	void *user;
 };
 
+/* Who sees what a pass gives at each id of a prompt, in order: scores of a text, embeddings. Each may be NULL; called
+ * before the pass's logits are taken, with pointers that are valid during the call. */
+struct mote_prompt_watch {
+	void (*logits)(void *user, uint32_t position, const float *logits); /* [vocab] after the id at this position */
+	void (*state)(void *user, uint32_t position, const float *state);   /* [hidden] behind the final norm */
+	void *user;
+};
+
 struct mote_scheduler_options {
 	uint32_t slice_rows; /* most rows of a pass that prompts get while other answers go on; 0: 64 */
 	/* Asked before each pass and between its layers; false ends it with MOTE_ERROR_INTERRUPTED, and the step may be done
@@ -61,6 +69,12 @@ void mote_scheduler_close(struct mote_scheduler *s); /* NULL is fine; what is ru
  * MOTE_ERROR_ARGUMENT: no ids, more than the session's context, or an id beyond the vocabulary. MOTE_ERROR_MEMORY. */
 enum mote_status mote_scheduler_add(struct mote_scheduler *s, const int32_t *ids, size_t count,
 				    struct mote_taker taker, uint64_t *ticket, struct mote_error *error);
+
+/* Has the prompt of an answer watched, which was added since the last step. It is then computed whole, whatever
+ * sequences hold; where logits are watched, in slices of as many ids as the session has logit rows to spare beside one
+ * for each sequence. MOTE_ERROR_ARGUMENT: it does not wait. MOTE_ERROR_MEMORY. */
+enum mote_status mote_scheduler_watch(struct mote_scheduler *s, uint64_t ticket, struct mote_prompt_watch watch,
+				      struct mote_error *error);
 
 /* Drops an answer, running or waiting: its take() is not called again. One that has ended is left alone. */
 void mote_scheduler_cancel(struct mote_scheduler *s, uint64_t ticket);

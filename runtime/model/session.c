@@ -209,6 +209,11 @@ uint32_t mote_session_context(const struct mote_session *s)
 	return s->options.context_tokens;
 }
 
+uint32_t mote_session_hidden(const struct mote_session *s)
+{
+	return s->model->config.hidden;
+}
+
 uint32_t mote_session_vocab(const struct mote_session *s)
 {
 	return s->model->config.vocab;

@@ -107,6 +107,7 @@ const char *mote_session_isa(const struct mote_session *s);
 uint32_t mote_session_threads(const struct mote_session *s);
 uint32_t mote_session_context(const struct mote_session *s);
 uint32_t mote_session_vocab(const struct mote_session *s);
+uint32_t mote_session_hidden(const struct mote_session *s);
 /* As they were given, with what was 0 resolved. */
 const struct mote_session_options *mote_session_options(const struct mote_session *s);
 size_t mote_session_bytes(const struct mote_session *s); /* KV cache and workspace */
