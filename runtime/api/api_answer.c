@@ -12,6 +12,7 @@
 struct piece {
 	enum mote_lm_event_kind kind;
 	size_t begin, bytes;         /* in the answer's waiting text */
+	size_t tokens;               /* sampled when it came */
 };
 
 struct mote_lm_answer {
@@ -20,6 +21,10 @@ struct mote_lm_answer {
 	struct mote_sampler *sampler;
 	struct mote_api_mask mask;
 	struct mote_ids prompt;
+	bool logprobs, prompt_only;
+	struct mote_api_logprobs of_prompt, of_tokens;
+	void (*state)(void *user, uint32_t position, const float *state);
+	void *user;
 	uint64_t ticket;
 	bool taken, ended;           /* the first token has been sampled; no token will be */
 	_Atomic(bool) cancelled;
@@ -83,8 +88,9 @@ static void keep_text(void *user, enum mote_reasoning_part part, const char *tex
 		a->text_bytes--; /* over its NUL */
 		last->bytes += bytes;
 	} else {
-		a->piece[a->pieces++] = (struct piece){kind, a->text_bytes, bytes};
+		a->piece[a->pieces++] = (struct piece){kind, a->text_bytes, bytes, 0};
 	}
+	a->piece[a->pieces - 1].tokens = a->answer.ids.count;
 	memcpy(a->text + a->text_bytes, text, bytes);
 	a->text_bytes += bytes;
 	a->text[a->text_bytes++] = 0;
@@ -99,11 +105,43 @@ static bool read_piece(struct mote_lm_answer *a, struct mote_lm_event *event)
 		return false;
 	}
 	p = &a->piece[a->read++];
-	*event = (struct mote_lm_event){.kind = p->kind, .text = a->text + p->begin, .bytes = p->bytes};
+	*event = (struct mote_lm_event){.kind = p->kind, .text = a->text + p->begin, .bytes = p->bytes,
+					.tokens = p->tokens};
 	return true;
 }
 
 /* ---- taking logits ---- */
+
+/* What follows the id at this position of the prompt, and how probable it was. */
+static void see_logits(void *user, uint32_t position, const float *logits)
+{
+	struct mote_lm_answer *a = user;
+	uint32_t vocab = a->session->lm->model->config.vocab;
+
+	if (position == 0)
+		a->no_memory |= !mote_api_logprobs_add(&a->of_prompt, NULL, vocab, a->prompt.id[0]);
+	if (position + 1 < a->prompt.count)
+		a->no_memory |= !mote_api_logprobs_add(&a->of_prompt, logits, vocab, a->prompt.id[position + 1]);
+}
+
+static void see_state(void *user, uint32_t position, const float *state)
+{
+	struct mote_lm_answer *a = user;
+
+	a->state(a->user, position, state);
+}
+
+/* The next id, and what is kept of the logits that gave it. */
+static int32_t take_token(struct mote_lm_answer *a, const float *logits)
+{
+	size_t before = a->answer.ids.count;
+	int32_t id = mote_answer_take(&a->answer, logits);
+
+	if (a->logprobs && a->answer.ids.count > before)
+		a->no_memory |= !mote_api_logprobs_add(&a->of_tokens, logits, a->session->lm->model->config.vocab,
+						       a->answer.ids.id[before]);
+	return id;
+}
 
 static int32_t take(void *user, const float *logits)
 {
@@ -116,9 +154,35 @@ static int32_t take(void *user, const float *logits)
 		a->first = a->last;
 		a->computed = a->prompt.count - mote_scheduler_shared(a->session->scheduler, a->ticket);
 	}
-	id = mote_answer_take(&a->answer, logits);
+	if (a->prompt_only) {
+		mote_answer_end(&a->answer);
+		a->answer.finish = MOTE_FINISH_LENGTH;
+		id = MOTE_ENDED;
+	} else {
+		id = take_token(a, logits);
+	}
 	a->ended = id == MOTE_ENDED;
 	return id;
+}
+
+static enum mote_status watch_prompt(struct mote_lm_answer *a, const struct mote_lm_answer_options *o,
+				     struct mote_error *error)
+{
+	struct mote_prompt_watch watch = {.logits = o->prompt_logprobs ? see_logits : NULL,
+					  .state = o->state ? see_state : NULL, .user = a};
+	enum mote_status status;
+
+	a->logprobs = o->logprobs != 0;
+	a->prompt_only = o->prompt_only != 0;
+	a->of_prompt.tops = a->of_tokens.tops = o->top_logprobs < MOTE_LM_MAX_TOP ? o->top_logprobs : MOTE_LM_MAX_TOP;
+	a->state = o->state;
+	a->user = o->user;
+	if (!watch.logits && !watch.state)
+		return MOTE_OK;
+	status = mote_scheduler_watch(a->session->scheduler, a->ticket, watch, error);
+	if (status)
+		mote_scheduler_cancel(a->session->scheduler, a->ticket);
+	return status;
 }
 
 static enum mote_status open_answer(struct mote_lm_answer *a, const struct mote_lm_answer_options *o,
@@ -145,9 +209,10 @@ static enum mote_status open_answer(struct mote_lm_answer *a, const struct mote_
 	if ((status = mote_api_sampler(lm, o, &a->mask, &a->sampler, error)))
 		return status;
 	options.sampler = a->sampler;
-	if ((status = mote_answer_open(&options, &a->answer, error)))
+	if ((status = mote_answer_open(&options, &a->answer, error)) ||
+	    (status = mote_scheduler_add(a->session->scheduler, a->prompt.id, a->prompt.count, taker, &a->ticket, error)))
 		return status;
-	return mote_scheduler_add(a->session->scheduler, a->prompt.id, a->prompt.count, taker, &a->ticket, error);
+	return watch_prompt(a, o, error);
 }
 
 int mote_lm_answer_open(struct mote_lm_session *s, const struct mote_lm_answer_options *options,
@@ -183,29 +248,38 @@ static void cancel(struct mote_lm_answer *a)
 	a->ended = true;
 }
 
+int mote_lm_answer_poll(struct mote_lm_answer *a, struct mote_lm_event *event, struct mote_lm_error *error)
+{
+	memset(event, 0, sizeof *event);
+	if (!a->ended && atomic_load(&a->cancelled))
+		cancel(a);
+	if (read_piece(a, event))
+		return MOTE_LM_OK;
+	if (a->no_memory)
+		return mote_api_refuse(error, MOTE_ERROR_MEMORY, "no memory for the answer's text");
+	if (a->ended && a->answer.error.code)
+		return mote_api_fail(error, &a->answer.error);
+	event->kind = a->ended ? MOTE_LM_EVENT_END : MOTE_LM_EVENT_NONE;
+	event->tokens = a->answer.ids.count;
+	event->finish = a->answer.finish == MOTE_FINISH_STOP ? MOTE_LM_FINISH_STOP :
+			a->answer.finish == MOTE_FINISH_LENGTH ? MOTE_LM_FINISH_LENGTH : MOTE_LM_FINISH_CANCELLED;
+	return MOTE_LM_OK;
+}
+
 int mote_lm_answer_next(struct mote_lm_answer *a, struct mote_lm_event *event, struct mote_lm_error *error)
 {
 	struct mote_error own = {0};
+	int status;
 
-	memset(event, 0, sizeof *event);
-	while (!read_piece(a, event)) {
-		if (a->no_memory)
-			return mote_api_refuse(error, MOTE_ERROR_MEMORY, "no memory for the answer's text");
-		if (a->ended && a->answer.error.code)
-			return mote_api_fail(error, &a->answer.error);
-		if (a->ended) {
-			event->kind = MOTE_LM_EVENT_END;
-			event->finish = a->answer.finish == MOTE_FINISH_STOP ? MOTE_LM_FINISH_STOP :
-					a->answer.finish == MOTE_FINISH_LENGTH ? MOTE_LM_FINISH_LENGTH :
-					MOTE_LM_FINISH_CANCELLED;
-			return MOTE_LM_OK;
-		}
-		if (atomic_load(&a->cancelled))
-			cancel(a);
-		else if (mote_api_step(a->session, &own))
+	while ((status = mote_lm_answer_poll(a, event, error)) == MOTE_LM_OK && event->kind == MOTE_LM_EVENT_NONE)
+		if (mote_api_step(a->session, &own))
 			return mote_api_fail(error, &own);
-	}
-	return MOTE_LM_OK;
+	return status;
+}
+
+int mote_lm_answer_logprobs(const struct mote_lm_answer *a, int of_prompt, size_t index, struct mote_lm_logprobs *out)
+{
+	return mote_api_logprobs_get(of_prompt ? &a->of_prompt : &a->of_tokens, index, out);
 }
 
 void mote_lm_answer_cancel(struct mote_lm_answer *a)
@@ -234,6 +308,8 @@ void mote_lm_answer_close(struct mote_lm_answer *a)
 	mote_answer_free(&a->answer);
 	mote_sampler_close(a->sampler);
 	mote_ids_free(&a->prompt);
+	free(a->of_prompt.entry);
+	free(a->of_tokens.entry);
 	free(a->text);
 	free(a->piece);
 	free(a);

@@ -29,7 +29,7 @@ static void open_session(struct mote_lm_session *s, const struct mote_lm_session
 	struct mote_scheduler_options schedule = {.proceed = proceed, .user = s};
 
 	options.sequences = options.sequences ? options.sequences : 1;
-	options.logit_rows = options.sequences;
+	options.logit_rows = options.sequences + (o->prompt_rows ? o->prompt_rows - 1 : 0);
 	if (options.batch_rows && options.batch_rows < options.sequences)
 		options.batch_rows = options.sequences;
 	if (kv_type(o->kv_keys, &options.kv_k, error) || kv_type(o->kv_values, &options.kv_v, error))
@@ -96,7 +96,14 @@ enum mote_status mote_api_step(struct mote_lm_session *s, struct mote_error *err
 	return status;
 }
 
-/* ---- logits and embeddings ---- */
+int mote_lm_session_step(struct mote_lm_session *s, struct mote_lm_error *error)
+{
+	struct mote_error own = {0};
+
+	return mote_api_step(s, &own) ? mote_api_fail(error, &own) : MOTE_LM_OK;
+}
+
+/* ---- logits ---- */
 
 static int32_t keep_row(void *user, const float *logits)
 {

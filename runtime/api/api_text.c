@@ -77,13 +77,14 @@ struct mote_lm_text {
 	bool skip_special;
 };
 
-int mote_lm_text_open(const struct mote_lm *lm, int special, struct mote_lm_text **out, struct mote_lm_error *error)
+int mote_lm_text_open(const struct mote_lm *lm, int flags, struct mote_lm_text **out, struct mote_lm_error *error)
 {
 	*out = calloc(1, sizeof **out);
 	if (!*out)
 		return mote_api_refuse(error, MOTE_ERROR_MEMORY, "no memory for a text stream");
 	(*out)->tokenizer = lm->tokenizer;
-	(*out)->skip_special = !special;
+	(*out)->skip_special = !(flags & MOTE_LM_TEXT_SPECIAL);
+	(*out)->state.started = (flags & MOTE_LM_TEXT_CONTINUES) != 0;
 	return MOTE_LM_OK;
 }
 

@@ -126,7 +126,11 @@ MOTE_API int mote_lm_is_end(const struct mote_lm *lm, int32_t id);
 
 /* Ids to text piece by piece, in whole characters. */
 struct mote_lm_text;
-MOTE_API int mote_lm_text_open(const struct mote_lm *lm, int special, struct mote_lm_text **out,
+enum mote_lm_text_flags {
+	MOTE_LM_TEXT_SPECIAL = 1,    /* show special tokens, too */
+	MOTE_LM_TEXT_CONTINUES = 2   /* the text goes on with an earlier one: its first token keeps its leading space */
+};
+MOTE_API int mote_lm_text_open(const struct mote_lm *lm, int flags, struct mote_lm_text **out,
 			       struct mote_lm_error *error);
 /* The text that this id completes, with a NUL behind it, valid until the next call; often empty. */
 MOTE_API const char *mote_lm_text_next(struct mote_lm_text *t, int32_t id, size_t *bytes);
@@ -169,11 +173,13 @@ struct mote_lm_session_options {
 	uint32_t threads;               /* 0: the physical cores */
 	const char *kv_keys, *kv_values;/* "f16" (NULL), "q8" or "f32" */
 	const char *isa;                /* NULL: the best of this machine */
+	uint32_t prompt_rows;           /* of watched prompts (prompt_logprobs) that a pass may take; 0: 1. As many rows of
+					 * [vocab] floats are kept */
 	/* Asked between layers of every pass and before every token; 0 stops with MOTE_LM_INTERRUPTED. May be NULL. */
 	int (*proceed)(void *user);
 	void *user;
 };
-#define MOTE_LM_SESSION_OPTIONS_INIT {sizeof(struct mote_lm_session_options), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL}
+#define MOTE_LM_SESSION_OPTIONS_INIT {sizeof(struct mote_lm_session_options), 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL, NULL}
 
 /* MOTE_LM_ARGUMENT: an option out of range; MOTE_LM_MEMORY. The model must outlive the session. */
 MOTE_API int mote_lm_session_open(const struct mote_lm *lm, const struct mote_lm_session_options *options,
@@ -190,6 +196,11 @@ MOTE_API void mote_lm_session_describe(const struct mote_lm_session *s, struct m
 /* Stops the pass under way, and what runs it, with MOTE_LM_INTERRUPTED. From any thread; holds until the next call
  * that runs passes returns. */
 MOTE_API void mote_lm_session_interrupt(struct mote_lm_session *s);
+
+/* One pass: every answer of the session advances by a token, or its prompt by a slice. For programs that serve many
+ * answers at once and read their events with mote_lm_answer_poll(). Nothing happens when no answer runs.
+ * MOTE_LM_INTERRUPTED, MOTE_LM_MEMORY, MOTE_LM_LIMIT; it may be called again. */
+MOTE_API int mote_lm_session_step(struct mote_lm_session *s, struct mote_lm_error *error);
 
 /* The logits [vocab] behind the last of these ids, valid until the next call. What a free sequence holds already is
  * not computed again, so ids may grow one by one. Waits for a free sequence while answers hold all.
@@ -239,9 +250,15 @@ struct mote_lm_answer_options {
 	/* Called with the logits [vocab] of each step before sampling, to lower what must not come (-INFINITY). */
 	void (*mask)(void *user, float *logits, uint32_t vocab);
 	void *user;
+	int logprobs;                   /* 1: log-probabilities are kept: mote_lm_answer_logprobs() */
+	uint32_t top_logprobs;          /* and so many of the most probable tokens beside, at most MOTE_LM_MAX_TOP */
+	int prompt_logprobs;            /* 1: of the prompt's tokens too, which is then computed whole */
+	int prompt_only;                /* 1: it ends behind the prompt, without a token */
+	/* Called with the states [hidden] behind the final norm of all ids of the prompt, in order: embeddings. */
+	void (*state)(void *user, uint32_t position, const float *state);
 };
 #define MOTE_LM_ANSWER_OPTIONS_INIT \
-	{sizeof(struct mote_lm_answer_options), NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL}
+	{sizeof(struct mote_lm_answer_options), NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0, NULL}
 
 /* Sets max_tokens and the stop texts, which are the model's own, to what its makers recommend. */
 MOTE_API void mote_lm_answer_recommended(const struct mote_lm *lm, struct mote_lm_answer_options *options);
@@ -249,7 +266,8 @@ MOTE_API void mote_lm_answer_recommended(const struct mote_lm *lm, struct mote_l
 enum mote_lm_event_kind {
 	MOTE_LM_EVENT_TEXT,             /* of the answer */
 	MOTE_LM_EVENT_REASONING,        /* of the thought before it */
-	MOTE_LM_EVENT_END               /* finish says why; every later call gives it again */
+	MOTE_LM_EVENT_END,              /* finish says why; every later call gives it again */
+	MOTE_LM_EVENT_NONE              /* of mote_lm_answer_poll(): nothing yet */
 };
 enum mote_lm_finish {
 	MOTE_LM_FINISH_STOP,            /* the model ended its turn, or a stop text or id came */
@@ -261,6 +279,7 @@ struct mote_lm_event {
 	const char *text;               /* whole characters, a NUL behind them; valid until the next call on the session */
 	size_t bytes;
 	enum mote_lm_finish finish;     /* of END */
+	size_t tokens;                  /* sampled when its last text came: those before it are spoken for */
 };
 
 /* Begins an answer: it takes a free sequence of the session (or waits for one, while others run). Runs nothing yet.
@@ -269,6 +288,8 @@ MOTE_API int mote_lm_answer_open(struct mote_lm_session *s, const struct mote_lm
 				 struct mote_lm_answer **out, struct mote_lm_error *error);
 /* The next event, running the session as far as it takes. MOTE_LM_INTERRUPTED, MOTE_LM_MEMORY. */
 MOTE_API int mote_lm_answer_next(struct mote_lm_answer *a, struct mote_lm_event *event, struct mote_lm_error *error);
+/* The same without running anything: MOTE_LM_EVENT_NONE until mote_lm_session_step() has brought something. */
+MOTE_API int mote_lm_answer_poll(struct mote_lm_answer *a, struct mote_lm_event *event, struct mote_lm_error *error);
 /* From any thread: the answer ends before its next token. */
 MOTE_API void mote_lm_answer_cancel(struct mote_lm_answer *a);
 
@@ -283,6 +304,21 @@ struct mote_lm_answer_info {
 	double prompt_seconds, predict_seconds;
 };
 MOTE_API void mote_lm_answer_describe(const struct mote_lm_answer *a, struct mote_lm_answer_info *info);
+
+/* Log-probabilities (natural) are those of the model, before bias, penalties, mask and temperature. */
+#define MOTE_LM_MAX_TOP 20
+struct mote_lm_logprob {
+	int32_t id;
+	float logprob;
+};
+struct mote_lm_logprobs {
+	struct mote_lm_logprob token;      /* what came; NaN for the first of a prompt, which nothing predicts */
+	const struct mote_lm_logprob *top; /* [tops], falling; borrowed until the next call on the session */
+	uint32_t tops;
+};
+/* Of token `index` of the answer, or of its prompt. 0: not asked for, or it has not come. */
+MOTE_API int mote_lm_answer_logprobs(const struct mote_lm_answer *a, int of_prompt, size_t index,
+				     struct mote_lm_logprobs *out);
 /* Ends it, wherever it is, and frees its sequence, whose content is kept for prompts that begin alike. */
 MOTE_API void mote_lm_answer_close(struct mote_lm_answer *a);
 
