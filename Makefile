@@ -12,12 +12,14 @@
 #   make deps          the Debian packages that building and `make check` need
 #   make deps-test     and those which the other targets above need
 #
+# SERVER=0 leaves out mote-serve, which needs libmicrohttpd.
 # config=release|debug|sanitize|coverage|fuzz; objects go to build/CONFIG.
 config ?= release
 PREFIX ?= /usr/local
 DESTDIR ?=
 DATA ?= ../shared/data
 FUZZ_SECONDS ?= 60
+SERVER ?= 1
 B := build/$(config)
 
 PACKAGES := libzstd libcjson libutf8proc libxxhash libpcre2-8
@@ -27,6 +29,12 @@ TOOL_PACKAGES := libedit
 DEBIAN_PACKAGES := pkg-config g++ libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libedit-dev libcmocka-dev
 DEBIAN_TEST_PACKAGES := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
 	python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex
+
+ifneq ($(SERVER),0)
+mote-serve_PACKAGES := libmicrohttpd
+TOOL_PACKAGES += libmicrohttpd
+DEBIAN_PACKAGES += libmicrohttpd-dev
+endif
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wundef -Wpointer-arith -Wvla \
 	-Wwrite-strings -Wcast-qual
@@ -51,14 +59,20 @@ INCLUDES := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 # A tool's main() is FLOOR/mote-NAME.c; runtime/NAME_*.c are its too. Everything else on the floors is the library,
 # except format/tool, which prints and therefore belongs to the tools.
 TOOL_SOURCES := $(wildcard format/mote-*.c runtime/mote-*.c convert/mote-*.c quant/mote-*.c)
+ifeq ($(SERVER),0)
+TOOL_SOURCES := $(filter-out runtime/mote-serve.c,$(TOOL_SOURCES))
+endif
 TOOLS := $(TOOL_SOURCES:%.c=$(B)/%)
 TOOLS := $(addprefix $(B)/,$(notdir $(TOOLS)))
 CONSOLE_SOURCES := $(wildcard format/tool/*.c)
 CONSOLE_OBJECTS := $(CONSOLE_SOURCES:%.c=$(B)/%.o)
-LIB_SOURCES := $(filter-out $(TOOL_SOURCES) $(CONSOLE_SOURCES) $(wildcard runtime/*.c), \
+# The server's room belongs to mote-serve, so that nobody else needs its library.
+SERVE_SOURCES := $(wildcard runtime/serve/*.c)
+SERVE_OBJECTS := $(SERVE_SOURCES:%.c=$(B)/%.o) $(B)/runtime/serve/page.o
+LIB_SOURCES := $(filter-out $(TOOL_SOURCES) $(CONSOLE_SOURCES) $(SERVE_SOURCES) $(wildcard runtime/*.c), \
 	$(sort $(shell find format runtime convert quant -name '*.c')))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o)
-TEST_SOURCES := $(wildcard tests/test_*.c)
+TEST_SOURCES := $(filter-out $(if $(SERVER:0=),,tests/test_serve.c),$(wildcard tests/test_*.c))
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 TESTS := $(TEST_SOURCES:tests/%.c=$(B)/%) $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/test_replay_%)
 FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(B)/%)
@@ -98,10 +112,23 @@ $(B)/%.o: %.c | libraries
 
 define tool_rule
 $(B)/$(basename $(notdir $(1))): $(patsubst %.c,$(B)/%.o,$(1) $(wildcard $(patsubst runtime/mote-%.c,runtime/%_*.c,$(1)))) \
-		$(CONSOLE_OBJECTS) $(B)/libmote.a
+		$(if $(filter %/mote-serve.c,$(1)),$(SERVE_OBJECTS)) $(CONSOLE_OBJECTS) $(B)/libmote.a
 	$$(call say,LD,$$@)$$(LINK) $$^ $$(LIBRARIES) $$(if $$($$(@F)_PACKAGES),$$(shell $$(PKG_CONFIG) --libs $$($$(@F)_PACKAGES))) -o $$@
 endef
 $(foreach source,$(TOOL_SOURCES),$(eval $(call tool_rule,$(source))))
+$(B)/test_serve: LIBRARIES += $(shell $(PKG_CONFIG) --libs $(mote-serve_PACKAGES))
+
+# The chat page as a C string, a line each.
+$(B)/runtime/serve/page.c: runtime/serve/page.html
+	@mkdir -p $(@D)
+	$(call say,GEN,$@){ echo '#include "runtime/serve/routes.h"'; echo 'const char mote_page[] ='; \
+		sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $<; echo ';'; } >$@
+
+$(B)/runtime/serve/page.o: $(B)/runtime/serve/page.c
+	$(call say,CC,$@)$(COMPILE) -c $< -o $@
+
+$(B)/test_serve: $(B)/tests/test_serve.o $(SERVE_OBJECTS) $(CONSOLE_OBJECTS) $(B)/libmote.a
+	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
 
 $(B)/test_%: $(B)/tests/test_%.o $(CONSOLE_OBJECTS) $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
@@ -216,5 +243,5 @@ clean:
 
 .PHONY: all demo check check-run neon-check conformance differential fuzz fuzz-run deps deps-test install uninstall clean libraries
 .SECONDARY:
--include $(LIB_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
+-include $(LIB_OBJECTS:.o=.d) $(SERVE_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
 	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(wildcard $(B)/runtime/*.d)

@@ -25,8 +25,8 @@ allowed() {
 	runtime/chat) echo "format runtime/tokenizer runtime/template runtime/chat" ;;
 	runtime/generate) echo "$generate" ;;
 	runtime/api) echo "$generate runtime/api" ;;
-	runtime/serve) echo "$generate runtime/serve" ;;
-	runtime) echo "$generate runtime/serve runtime" ;;
+	runtime/serve) echo "format runtime/api runtime/serve" ;;
+	runtime) echo "$generate runtime/api runtime/serve runtime" ;;
 	convert | convert/hf | convert/gguf)
 		echo "format runtime/kernels runtime/model runtime/tokenizer runtime/template convert convert/hf convert/gguf" ;;
 	quant/encode) echo "format runtime/kernels runtime/model quant/encode" ;;

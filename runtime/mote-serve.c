@@ -1,0 +1,171 @@
+/* mote-serve: a model for other programs and for browsers, over HTTP. */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "format/tool/console.h"
+#include "format/tool/options.h"
+#include "runtime/api/mote.h"
+#include "runtime/serve/serve.h"
+
+#define MOTE_SERVE "mote-serve"
+#define MAX_KEY_FILE_BYTES ((size_t)256 << 10)
+#define STOP_SECONDS 10.0
+#define FIRST_PASSED_SOCKET 3 /* of systemd's socket activation */
+
+static const char about[] =
+"Usage: mote-serve [OPTION]... MODEL.mote\n"
+"\n"
+"Serves a model over HTTP to programs written for the OpenAI API (chat completions,\n"
+"completions, responses, embeddings) or for Anthropic's messages, and a chat page to\n"
+"browsers. Requests are answered side by side. When it answers, a line \"listening on\n"
+"http://HOST:PORT\" goes to standard error; SIGTERM or Ctrl-C lets it finish what it is at\n"
+"and end.\n";
+
+struct serve_arguments {
+	const char *model, *host, *key_file, *alias, *kv_keys, *kv_values, *names;
+	uint32_t port, threads, context, places, queue, seconds;
+	bool mapped;
+};
+
+#define AT(field) .at = offsetof(struct serve_arguments, field)
+
+static const struct mote_option options[] = {
+	{MOTE_OPTION_HEADING, .help = "Model"},
+	{MOTE_OPTION_TEXT, "m", "model", "FILE", "the model (-m may be left out)", AT(model)},
+	{MOTE_OPTION_OPERAND, .argument = "MODEL.mote", AT(model)},
+	{MOTE_OPTION_TEXT, "a", "alias", "NAME", "the model's name for clients (default: the file's, without .mote)", AT(alias)},
+	{MOTE_OPTION_COUNT, "c", "ctx-size context", "N", "context in tokens of each answer, its prompt included (default: the "
+	 "model's)", AT(context), 1, UINT32_MAX},
+	{MOTE_OPTION_COUNT, "np", "parallel", "N", "answers side by side, 1 to 64 (default: 4); each has a context of its own",
+	 AT(places), 1, 64},
+
+	{MOTE_OPTION_HEADING, .help = "Network"},
+	{MOTE_OPTION_TEXT, NULL, "host", "HOST", "the address to listen on (default: 127.0.0.1, this machine only)", AT(host)},
+	{MOTE_OPTION_COUNT, NULL, "port", "N", "the port (default: 8080; 0: a free one)", AT(port), 0, 65535},
+	{MOTE_OPTION_TEXT, NULL, "allow-host", "NAMES", "further names of this server, with commas between: what a Host header "
+	 "or a page's origin may be besides addresses and localhost", AT(names)},
+	{MOTE_OPTION_TEXT, NULL, "api-key-file", "FILE", "a key a line; who asks must show one (Authorization: Bearer KEY)",
+	 AT(key_file)},
+	{MOTE_OPTION_COUNT, NULL, "queue", "N", "requests that may wait for their turn, 0 to 4096 (default: 64); others are "
+	 "refused with code 429", AT(queue), 0, 4096},
+	{MOTE_OPTION_COUNT, NULL, "timeout", "SECONDS", "most for one request, waiting included (default: 600; 0: no limit)",
+	 AT(seconds), 0, 86400},
+
+	{MOTE_OPTION_HEADING, .help = "Machine"},
+	{MOTE_OPTION_COUNT, "t", "threads", "N", "threads, 1 to 256 (default: the physical cores)", AT(threads), 1,
+	 MOTE_OPTION_MAX_THREADS},
+	{MOTE_OPTION_TEXT, "ctk", "cache-type-k", "TYPE", "type of the cached keys: f16 (default), q8 or f32", AT(kv_keys),
+	 .choices = "f16 q8 f32"},
+	{MOTE_OPTION_TEXT, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32", AT(kv_values),
+	 .choices = "f16 q8 f32"},
+	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages where they lie instead of copying the weights into huge "
+	 "pages: starts sooner, decodes slower", AT(mapped)},
+	{MOTE_OPTION_CLEAR, NULL, "no-mmap", NULL, NULL, AT(mapped)},
+};
+
+static const struct mote_tool tool = {
+	MOTE_SERVE, about, "Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage, 3 corrupt or refused input.\n",
+	options, sizeof options / sizeof *options};
+
+/* Library errors in the words of the rest. */
+static enum mote_status fail(const struct mote_lm_error *from, struct mote_error *error)
+{
+	return mote_error_set(error, (enum mote_status)from->status, "%s", from->message);
+}
+
+/* The file's name without its folder and .mote; owned by the caller. */
+static char *model_name(const struct serve_arguments *a)
+{
+	const char *slash = strrchr(a->model, '/');
+	char *name = strdup(a->alias ? a->alias : slash ? slash + 1 : a->model);
+	size_t n = name ? strlen(name) : 0;
+
+	if (n > 5 && !a->alias && !strcmp(name + n - 5, ".mote"))
+		name[n - 5] = 0;
+	return name;
+}
+
+static enum mote_status read_guard(const struct serve_arguments *a, struct mote_guard *guard, char *names,
+				   struct mote_error *error)
+{
+	enum mote_status status;
+	char *text, *save = NULL;
+	size_t bytes;
+
+	for (char *name = names ? strtok_r(names, ",", &save) : NULL; name; name = strtok_r(NULL, ",", &save)) {
+		if (guard->names == MOTE_GUARD_MAX_NAMES)
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--allow-host: more than %d names", MOTE_GUARD_MAX_NAMES);
+		guard->name[guard->names++] = name;
+	}
+	if (guard->names < MOTE_GUARD_MAX_NAMES)
+		guard->name[guard->names++] = a->host;
+	if (!a->key_file)
+		return MOTE_OK;
+	status = mote_console_read_file(a->key_file, MAX_KEY_FILE_BYTES, &text, &bytes, error);
+	return status ? status : mote_guard_read_keys(guard, text, bytes, a->key_file, error);
+}
+
+/* A socket that the service manager opened for us, or -1. */
+static int passed_socket(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+
+	return pid && count && strtol(pid, NULL, 10) == (long)getpid() && strtol(count, NULL, 10) == 1 ? FIRST_PASSED_SOCKET : -1;
+}
+
+static enum mote_status serve(const struct serve_arguments *a, const struct mote_lm *lm, const char *name,
+			      struct mote_guard *guard, struct mote_error *error)
+{
+	struct mote_serve_options o = {
+		.engine = {.sequences = a->places, .context_tokens = a->context, .threads = a->threads, .kv_keys = a->kv_keys,
+			   .kv_values = a->kv_values, .queue = a->queue},
+		.host = a->host, .port = (uint16_t)a->port, .socket = passed_socket(), .model = name, .seconds = a->seconds,
+		.guard = guard};
+	bool six = strchr(a->host, ':') != NULL;
+	struct mote_serve *server;
+	enum mote_status status = mote_serve_open(lm, &o, &server, error);
+
+	if (status)
+		return status;
+	fprintf(stderr, "listening on http://%s%s%s:%u\n", six ? "[" : "", a->host, six ? "]" : "", mote_serve_port(server));
+	while (!mote_console_interrupted())
+		poll(NULL, 0, 100); /* a signal ends it sooner where it comes to this thread */
+	mote_serve_stop(server, STOP_SECONDS);
+	mote_serve_close(server);
+	return MOTE_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct serve_arguments a = {.host = "127.0.0.1", .port = 8080, .places = 4, .queue = 64, .seconds = 600};
+	struct mote_lm_options open = MOTE_LM_OPTIONS_INIT;
+	int code = mote_options_parse(&tool, argc, argv, &a);
+	char *name = NULL, *names = NULL;
+	struct mote_guard guard = {0};
+	struct mote_lm_error own = {0};
+	struct mote_error error = {0};
+	struct mote_lm *lm = NULL;
+	enum mote_status status;
+
+	if (code >= 0)
+		return code;
+	mote_console_catch_signals();
+	open.mapped = a.mapped;
+	name = model_name(&a);
+	names = a.names ? strdup(a.names) : NULL;
+	if (!name || (a.names && !names))
+		status = mote_error_set(&error, MOTE_ERROR_MEMORY, "no memory for names");
+	else
+		status = read_guard(&a, &guard, names, &error);
+	if (status == MOTE_OK && mote_lm_open(a.model, &open, &lm, &own))
+		status = fail(&own, &error);
+	if (status == MOTE_OK)
+		status = serve(&a, lm, name, &guard, &error);
+	mote_lm_close(lm);
+	mote_guard_free(&guard);
+	free(name);
+	free(names);
+	return status ? mote_console_fail(MOTE_SERVE, &error) : 0;
+}

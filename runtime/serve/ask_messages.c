@@ -1,0 +1,264 @@
+/* Messages of every dialect as chat templates expect them: {"role", "content": text} and, of OpenAI's chats, names, tool
+ * calls and reasoning. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/serve/ask.h"
+#include "runtime/serve/bytes.h"
+
+enum { MAX_MESSAGES = 4096 };
+
+static bool is_text(const cJSON *item, const char *text)
+{
+	return cJSON_IsString(item) && !strcmp(item->valuestring, text);
+}
+
+/* A text, or a list of parts of which each is one: appended to *out. */
+static enum mote_status add_content(const cJSON *content, const char *place, struct mote_bytes *out, struct mote_error *error)
+{
+	if (!content || cJSON_IsNull(content))
+		return MOTE_OK;
+	if (cJSON_IsString(content)) {
+		mote_bytes_add(out, content->valuestring, strlen(content->valuestring));
+		return MOTE_OK;
+	}
+	if (!cJSON_IsArray(content))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: content: expected a text or a list of parts", place);
+	for (const cJSON *part = content->child; part; part = part->next) {
+		const cJSON *type = mote_json_get(part, "type"), *text = mote_json_get(part, "text");
+
+		if (!is_text(type, "text") && !is_text(type, "input_text") && !is_text(type, "output_text"))
+			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: content: a part of type %.60s is not supported: "
+					      "this model reads text", place, cJSON_IsString(type) ? type->valuestring : "(none)");
+		if (!cJSON_IsString(text))
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: content: a part without its text", place);
+		mote_bytes_add(out, text->valuestring, strlen(text->valuestring));
+	}
+	return MOTE_OK;
+}
+
+static enum mote_status add_message(struct mote_json_builder *b, cJSON *messages, const char *role, const cJSON *content,
+				    const char *place, cJSON **message, struct mote_error *error)
+{
+	struct mote_bytes text = {0};
+	enum mote_status status = add_content(content, place, &text, error);
+
+	*message = NULL;
+	if (status == MOTE_OK) {
+		*message = mote_json_add_object(b, messages, NULL);
+		mote_json_add_text(b, *message, "role", role);
+		mote_json_add_text(b, *message, "content", text.text ? text.text : "");
+		b->failed |= text.failed;
+	}
+	mote_bytes_free(&text);
+	return status;
+}
+
+/* Templates write a call's arguments as JSON and want them as an object; clients send them as a text. */
+static void add_calls(struct mote_json_builder *b, cJSON *message, const cJSON *calls)
+{
+	cJSON *copy = cJSON_Duplicate(calls, true);
+
+	for (cJSON *call = copy ? copy->child : NULL; call; call = call->next) {
+		cJSON *function = cJSON_GetObjectItemCaseSensitive(call, "function"), *parsed = NULL;
+		const cJSON *text = mote_json_get(function, "arguments");
+
+		if (!cJSON_IsString(text) ||
+		    mote_json_parse(text->valuestring, strlen(text->valuestring), "arguments", &parsed, NULL))
+			continue;
+		if (cJSON_IsObject(parsed) && cJSON_ReplaceItemInObjectCaseSensitive(function, "arguments", parsed))
+			continue;
+		cJSON_Delete(parsed);
+	}
+	mote_json_add_item(b, message, "tool_calls", copy);
+}
+
+static void copy_text(struct mote_json_builder *b, cJSON *message, const cJSON *from, const char *key)
+{
+	const cJSON *text = mote_json_get(from, key);
+
+	if (cJSON_IsString(text))
+		mote_json_add_text(b, message, key, text->valuestring);
+}
+
+/* The role as templates know it, or NULL. */
+static const char *role_of(const cJSON *item)
+{
+	static const char *const roles[] = {"system", "user", "assistant", "tool"};
+	const cJSON *role = mote_json_get(item, "role");
+
+	if (is_text(role, "developer"))
+		return "system";
+	for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+		if (is_text(role, roles[i]))
+			return roles[i];
+	return NULL;
+}
+
+static enum mote_status add_list(struct mote_json_builder *b, cJSON *messages, const cJSON *list, const char *key,
+				 struct mote_error *error)
+{
+	int n = 0;
+
+	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > MAX_MESSAGES || !list->child)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: expected a list of 1 to %d messages", key, MAX_MESSAGES);
+	for (const cJSON *item = list->child; item; item = item->next, n++) {
+		const cJSON *type = mote_json_get(item, "type"), *calls = mote_json_get(item, "tool_calls");
+		const char *role = role_of(item);
+		enum mote_status status;
+		char place[64];
+		cJSON *message;
+
+		snprintf(place, sizeof place, "%.20s[%d]", key, n);
+		if (is_text(type, "reasoning")) /* what a client hands back of our own answers */
+			continue;
+		if (!role)
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+					      "%s: role: expected system, developer, user, assistant or tool", place);
+		if ((status = add_message(b, messages, role, mote_json_get(item, "content"), place, &message, error)))
+			return status;
+		copy_text(b, message, item, "name");
+		copy_text(b, message, item, "tool_call_id");
+		copy_text(b, message, item, "reasoning_content");
+		if (cJSON_IsArray(calls) && calls->child)
+			add_calls(b, message, calls);
+	}
+	return MOTE_OK;
+}
+
+cJSON *mote_ask_messages(const struct mote_ask *ask, struct mote_error *error)
+{
+	const char *system_key = ask->dialect == MOTE_DIALECT_MESSAGES ? "system" : "instructions";
+	const char *list_key = ask->dialect == MOTE_DIALECT_RESPONSES ? "input" : "messages";
+	const cJSON *system = ask->dialect == MOTE_DIALECT_CHAT ? NULL : mote_json_get(ask->json, system_key);
+	const cJSON *list = mote_json_get(ask->json, list_key);
+	struct mote_json_builder b = {0};
+	cJSON *messages = mote_json_new_array(&b), *message;
+	enum mote_status status = MOTE_OK;
+
+	if (system && !cJSON_IsNull(system))
+		status = add_message(&b, messages, "system", system, system_key, &message, error);
+	if (status == MOTE_OK && ask->dialect == MOTE_DIALECT_RESPONSES && cJSON_IsString(list))
+		status = add_message(&b, messages, "user", list, list_key, &message, error);
+	else if (status == MOTE_OK)
+		status = add_list(&b, messages, list, list_key, error);
+	if (status == MOTE_OK)
+		status = mote_json_finish(&b, &messages, "messages", error);
+	if (status) {
+		cJSON_Delete(messages);
+		return NULL;
+	}
+	return messages;
+}
+
+/* ---- variables ---- */
+
+/* What only the template itself may bring in: texts of these become control tokens, or they are other parameters. */
+static bool is_reserved(const char *key)
+{
+	static const char *const keys[] = {"messages", "tools", "bos_token", "eos_token", "unk_token", "pad_token"};
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (!strcmp(key, keys[i]))
+			return true;
+	return false;
+}
+
+/* Whether a request switches thinking on or off in its dialect's way: 1, 0, or -1 for neither. */
+static int thinking(struct mote_ask *ask)
+{
+	const cJSON *type = mote_json_get(mote_json_get(ask->json, "thinking"), "type");
+	const cJSON *effort = mote_json_get(ask->json, "reasoning_effort");
+	int64_t budget;
+
+	if (!effort)
+		effort = mote_json_get(mote_json_get(ask->json, "reasoning"), "effort");
+	if (is_text(effort, "none") || is_text(type, "disabled"))
+		return 0;
+	if (mote_json_integer(mote_json_get(mote_json_get(ask->json, "thinking"), "budget_tokens"), &budget) && budget > 0 &&
+	    budget <= MOTE_ASK_MAX_TOKENS)
+		ask->job.options.think_budget = (uint32_t)budget;
+	return is_text(type, "enabled") ? 1 : -1;
+}
+
+static enum mote_status make_variables(struct mote_ask *ask, struct mote_json_builder *b, cJSON *variables,
+				       struct mote_error *error)
+{
+	const cJSON *given = mote_json_get(ask->json, "chat_template_kwargs");
+	const cJSON *effort = mote_json_get(ask->json, "reasoning_effort");
+	int think = thinking(ask);
+
+	if (given && !cJSON_IsNull(given) && !cJSON_IsObject(given)) {
+		ask->parameter = "chat_template_kwargs";
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "chat_template_kwargs: expected an object");
+	}
+	if (!effort)
+		effort = mote_json_get(mote_json_get(ask->json, "reasoning"), "effort");
+	for (const cJSON *item = given ? given->child : NULL; item; item = item->next) {
+		if (is_reserved(item->string)) {
+			ask->parameter = "chat_template_kwargs";
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "chat_template_kwargs: %.60s cannot be given there",
+					      item->string);
+		}
+		mote_json_add_item(b, variables, item->string, cJSON_Duplicate(item, true));
+	}
+	if (cJSON_IsString(effort) && !mote_json_get(given, "reasoning_effort"))
+		mote_json_add_text(b, variables, "reasoning_effort", effort->valuestring);
+	if (think >= 0 && !mote_json_get(given, "enable_thinking"))
+		mote_json_add_bool(b, variables, "enable_thinking", think);
+	return MOTE_OK;
+}
+
+static enum mote_status print(cJSON *json, char **text, struct mote_error *error)
+{
+	size_t bytes;
+
+	*text = json ? mote_json_print(json, &bytes) : NULL;
+	return *text ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the template's input");
+}
+
+enum mote_status mote_ask_chat(struct mote_ask *ask, struct mote_ask_chat *out, struct mote_error *error)
+{
+	struct mote_lm_chat chat = MOTE_LM_CHAT_INIT;
+	const cJSON *tools = mote_json_get(ask->json, "tools");
+	struct mote_json_builder b = {0};
+	cJSON *messages, *variables = mote_json_new_object(&b);
+	enum mote_status status;
+
+	*out = (struct mote_ask_chat){.chat = chat};
+	ask->parameter = ask->dialect == MOTE_DIALECT_RESPONSES ? "input" : "messages";
+	messages = mote_ask_messages(ask, error);
+	status = messages ? make_variables(ask, &b, variables, error) : error->code;
+	if (status == MOTE_OK)
+		status = mote_json_finish(&b, &variables, "the template's variables", error);
+	if (status == MOTE_OK && tools && !cJSON_IsNull(tools) && !cJSON_IsArray(tools)) {
+		ask->parameter = "tools";
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "tools: expected a list");
+	}
+	if (status == MOTE_OK && (status = print(messages, &out->messages, error)) == MOTE_OK)
+		status = print(variables, &out->variables, error);
+	if (status == MOTE_OK && cJSON_GetArraySize(tools) && !is_text(mote_json_get(ask->json, "tool_choice"), "none")) {
+		ask->tools = true;
+		size_t bytes;
+
+		out->tools = mote_json_print(tools, &bytes);
+		status = out->tools ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for tools");
+	}
+	out->chat.messages = out->messages;
+	out->chat.tools = out->tools;
+	out->chat.variables = out->variables;
+	if (status == MOTE_OK)
+		ask->parameter = NULL;
+	cJSON_Delete(messages);
+	cJSON_Delete(variables);
+	return status;
+}
+
+void mote_ask_free_chat(struct mote_ask_chat *chat)
+{
+	free(chat->messages);
+	free(chat->tools);
+	free(chat->variables);
+	*chat = (struct mote_ask_chat){0};
+}

@@ -1,0 +1,392 @@
+/* Routes that generate nothing: what the server has and does, tokens and templates, the page. */
+#include "runtime/serve/routes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+void mote_route_health(struct mote_serve *s, struct mote_exchange *x)
+{
+	(void)s;
+	x->code = 200;
+	mote_bytes_print(&x->out, "{\"status\":\"ok\"}");
+}
+
+void mote_route_models(struct mote_serve *s, struct mote_exchange *x)
+{
+	struct mote_json_builder b = {0};
+	cJSON *json = mote_json_new_object(&b), *item;
+
+	mote_json_add_text(&b, json, "object", "list");
+	item = mote_json_add_object(&b, mote_json_add_array(&b, json, "data"), NULL);
+	mote_json_add_text(&b, item, "id", s->model);
+	mote_json_add_text(&b, item, "object", "model");
+	mote_json_add_number(&b, item, "created", (double)s->started);
+	mote_json_add_text(&b, item, "owned_by", "mote");
+	mote_route_json(x, &b, json);
+}
+
+/* The newest receipt's rule and figures, or null. */
+static void add_receipt(struct mote_json_builder *b, cJSON *json, const struct mote_lm *lm)
+{
+	cJSON *receipts = NULL, *receipt;
+	char *text = NULL;
+	int n;
+
+	if (mote_lm_receipts(lm, &text, NULL) || mote_json_parse(text, strlen(text), "receipts", &receipts, NULL)) {
+		b->failed = true;
+		mote_lm_free(text);
+		return;
+	}
+	n = cJSON_GetArraySize(receipts);
+	receipt = n > 0 ? cJSON_GetArrayItem(receipts, n - 1) : NULL;
+	if (mote_json_get(receipt, "figures"))
+		mote_json_add_item(b, json, "receipt", cJSON_Duplicate(mote_json_get(receipt, "figures"), true));
+	else
+		mote_json_add_null(b, json, "receipt");
+	cJSON_Delete(receipts);
+	mote_lm_free(text);
+}
+
+static void add_defaults(struct mote_json_builder *b, cJSON *json, const struct mote_lm *lm)
+{
+	cJSON *defaults = mote_json_add_object(b, json, "defaults");
+	struct mote_lm_sampling s;
+
+	mote_lm_sampling_recommended(lm, &s);
+	mote_json_add_number(b, defaults, "temperature", (double)s.temperature);
+	mote_json_add_number(b, defaults, "top_p", (double)s.top_p);
+	mote_json_add_number(b, defaults, "top_k", s.top_k);
+	mote_json_add_number(b, defaults, "min_p", (double)s.min_p);
+}
+
+void mote_route_props(struct mote_serve *s, struct mote_exchange *x)
+{
+	struct mote_engine_figures f;
+	struct mote_json_builder b = {0};
+	cJSON *json = mote_json_new_object(&b);
+
+	mote_engine_look(s->engine, &f, NULL);
+	mote_json_add_text(&b, json, "model", s->model);
+	mote_json_add_text(&b, json, "version", mote_version());
+	mote_json_add_number(&b, json, "parameters", (double)s->info.parameters);
+	mote_json_add_number(&b, json, "bits_per_weight", s->info.bits_per_weight);
+	mote_json_add_number(&b, json, "file_bytes", (double)s->info.file_bytes);
+	mote_json_add_number(&b, json, "vocab", s->info.vocab);
+	mote_json_add_bool(&b, json, "chat", s->info.chat);
+	mote_json_add_bool(&b, json, "reasons", s->info.reasons);
+	add_receipt(&b, json, s->lm);
+	add_defaults(&b, json, s->lm);
+	mote_json_add_number(&b, json, "context_tokens", f.context_tokens);
+	mote_json_add_number(&b, json, "total_slots", f.sequences);
+	mote_json_add_number(&b, json, "threads", f.threads);
+	mote_json_add_text(&b, json, "isa", f.isa);
+	mote_json_add_number(&b, json, "session_bytes", (double)f.bytes);
+	mote_json_add_number(&b, json, "max_body_bytes", MOTE_HTTP_MAX_BODY);
+	mote_json_add_number(&b, json, "max_connections", MOTE_HTTP_MAX_CONNECTIONS);
+	mote_route_json(x, &b, json);
+}
+
+void mote_route_slots(struct mote_serve *s, struct mote_exchange *x)
+{
+	struct mote_engine_figures f;
+	struct mote_json_builder b = {0};
+	cJSON *json = mote_json_new_array(&b);
+	struct mote_place *place;
+
+	mote_engine_look(s->engine, &f, NULL);
+	place = calloc(f.sequences, sizeof *place);
+	b.failed = !place;
+	if (place)
+		mote_engine_look(s->engine, &f, place);
+	for (uint32_t i = 0; place && i < f.sequences; i++) {
+		cJSON *item = mote_json_add_object(&b, json, NULL);
+
+		mote_json_add_number(&b, item, "id", i);
+		mote_json_add_bool(&b, item, "is_processing", place[i].busy);
+		mote_json_add_number(&b, item, "n_ctx", f.context_tokens);
+		mote_json_add_number(&b, item, "request", (double)place[i].number);
+		mote_json_add_number(&b, item, "prompt_tokens", (double)place[i].prompt_tokens);
+		mote_json_add_number(&b, item, "tokens", (double)place[i].tokens);
+	}
+	free(place);
+	mote_route_json(x, &b, json);
+}
+
+static void metric(struct mote_bytes *out, const char *name, const char *type, const char *help, double value)
+{
+	mote_bytes_print(out, "# HELP mote_%s %s\n# TYPE mote_%s %s\nmote_%s %.15g\n", name, help, name, type, name, value);
+}
+
+void mote_route_metrics(struct mote_serve *s, struct mote_exchange *x)
+{
+	struct mote_engine_figures f;
+
+	mote_engine_look(s->engine, &f, NULL);
+	x->code = 200;
+	x->type = "text/plain; version=0.0.4";
+	metric(&x->out, "requests_total", "counter", "Requests taken in.", (double)f.jobs);
+	metric(&x->out, "requests_refused_total", "counter", "Requests refused because the queue was full.", (double)f.refused);
+	metric(&x->out, "requests_abandoned_total", "counter", "Requests whose clients went away.", (double)f.gone);
+	metric(&x->out, "requests_late_total", "counter", "Requests whose time was up.", (double)f.late);
+	metric(&x->out, "choices_failed_total", "counter", "Choices that ended with an error.", (double)f.failed);
+	metric(&x->out, "prompt_tokens_total", "counter", "Tokens of prompts computed.", (double)f.prompt_tokens);
+	metric(&x->out, "prompt_tokens_cached_total", "counter", "Tokens of prompts that the cache held.",
+	       (double)f.cached_tokens);
+	metric(&x->out, "tokens_total", "counter", "Tokens generated.", (double)f.tokens);
+	metric(&x->out, "prompt_seconds_total", "counter", "Seconds until first tokens, over all answers.", f.prompt_seconds);
+	metric(&x->out, "predict_seconds_total", "counter", "Seconds behind first tokens, over all answers.", f.predict_seconds);
+	metric(&x->out, "busy_seconds_total", "counter", "Seconds of forward passes.", f.busy_seconds);
+	metric(&x->out, "places", "gauge", "Answers that can run side by side.", f.sequences);
+	metric(&x->out, "places_busy", "gauge", "Answers that run.", f.running);
+	metric(&x->out, "queue", "gauge", "Requests that wait.", f.waiting);
+	metric(&x->out, "session_bytes", "gauge", "KV cache and workspace.", (double)f.bytes);
+}
+
+/* ---- tokens and templates ---- */
+
+static bool read_body(struct mote_exchange *x, const char *known, struct mote_ask *ask)
+{
+	struct mote_error error = {0};
+
+	*ask = (struct mote_ask){.dialect = MOTE_DIALECT_CHAT};
+	if (mote_json_parse(x->body, x->bytes, "the request", &ask->json, &error) == MOTE_OK) {
+		if (cJSON_IsObject(ask->json))
+			mote_ask_check_keys(ask, ask->json, known, &error);
+		else
+			mote_error_set(&error, MOTE_ERROR_ARGUMENT, "the request: expected an object");
+	}
+	if (!error.code)
+		return true;
+	mote_route_fail(x, ask, &error);
+	mote_ask_free(ask);
+	return false;
+}
+
+void mote_route_tokenize(struct mote_serve *s, struct mote_exchange *x)
+{
+	struct mote_json_builder b = {0};
+	struct mote_lm_error error = {0};
+	const cJSON *text, *special;
+	int32_t *ids = NULL;
+	size_t count = 0;
+	struct mote_ask ask;
+	cJSON *json, *list;
+
+	if (!read_body(x, "content add_special parse_special", &ask))
+		return;
+	text = mote_json_get(ask.json, "content");
+	special = mote_json_get(ask.json, "parse_special");
+	if (!cJSON_IsString(text)) {
+		mote_route_refuse(x, 400, "content", NULL, "content: expected a text");
+	} else if (mote_lm_encode(s->lm, text->valuestring, strlen(text->valuestring),
+				  (cJSON_IsTrue(mote_json_get(ask.json, "add_special")) ? MOTE_LM_ADD_SPECIAL : 0) |
+				  (cJSON_IsFalse(special) ? MOTE_LM_PLAIN : 0), &ids, &count, &error)) {
+		mote_route_refuse(x, 500, NULL, NULL, error.message);
+	} else {
+		json = mote_json_new_object(&b);
+		list = mote_json_add_array(&b, json, "tokens");
+		for (size_t i = 0; i < count; i++)
+			mote_json_add_number(&b, list, NULL, ids[i]);
+		mote_route_json(x, &b, json);
+	}
+	mote_lm_free(ids);
+	mote_ask_free(&ask);
+}
+
+void mote_route_detokenize(struct mote_serve *s, struct mote_exchange *x)
+{
+	struct mote_json_builder b = {0};
+	struct mote_error error = {0};
+	struct mote_ask ask;
+	char *text = NULL;
+	size_t bytes;
+	cJSON *json;
+
+	if (!read_body(x, "tokens", &ask))
+		return;
+	if (!cJSON_IsArray(mote_json_get(ask.json, "tokens"))) {
+		mote_route_refuse(x, 400, "tokens", NULL, "tokens: expected a list of ids");
+	} else if (mote_ask_read_input(s->lm, mote_json_get(ask.json, "tokens"), "tokens", UINT32_MAX, &ask, &error)) {
+		mote_route_fail(x, &ask, &error);
+	} else if (mote_lm_decode(s->lm, ask.prompt->ids, ask.prompt->count, 1, &text, &bytes, NULL)) {
+		mote_route_refuse(x, 500, NULL, NULL, "no memory for the text");
+	} else {
+		json = mote_json_new_object(&b);
+		mote_json_add_text(&b, json, "content", text);
+		mote_route_json(x, &b, json);
+	}
+	mote_lm_free(text);
+	mote_ask_free(&ask);
+}
+
+void mote_route_apply_template(struct mote_serve *s, struct mote_exchange *x)
+{
+	struct mote_ask_chat chat = {0};
+	struct mote_json_builder b = {0};
+	struct mote_lm_error own = {0};
+	struct mote_error error = {0};
+	struct mote_ask ask;
+	char *text = NULL;
+	size_t bytes;
+	cJSON *json;
+
+	if (!read_body(x, "messages tools tool_choice chat_template_kwargs reasoning_effort model", &ask))
+		return;
+	if (mote_ask_chat(&ask, &chat, &error) == MOTE_OK && mote_lm_render(s->lm, &chat.chat, &text, &bytes, &own))
+		mote_ask_fail(&own, &error);
+	if (error.code) {
+		mote_route_fail(x, &ask, &error);
+	} else {
+		json = mote_json_new_object(&b);
+		mote_json_add_text(&b, json, "prompt", text);
+		mote_route_json(x, &b, json);
+	}
+	mote_lm_free(text);
+	mote_ask_free_chat(&chat);
+	mote_ask_free(&ask);
+}
+
+/* ---- embeddings ---- */
+
+static void add_base64(struct mote_json_builder *b, cJSON *item, const float *value, size_t n)
+{
+	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *byte = (const unsigned char *)value;
+	size_t bytes = n * sizeof *value;
+	struct mote_bytes text = {0};
+
+	for (size_t i = 0; i < bytes; i += 3) {
+		size_t left = bytes - i;
+		unsigned three = (unsigned)byte[i] << 16 | (left > 1 ? (unsigned)byte[i + 1] << 8 : 0) | (left > 2 ? byte[i + 2] : 0);
+		char four[4] = {digit[three >> 18], digit[three >> 12 & 63], left > 1 ? digit[three >> 6 & 63] : '=',
+				left > 2 ? digit[three & 63] : '='};
+
+		mote_bytes_add(&text, four, sizeof four);
+	}
+	mote_json_add_text(b, item, "embedding", text.text ? text.text : "");
+	b->failed |= text.failed;
+	mote_bytes_free(&text);
+}
+
+static cJSON *embeddings(struct mote_serve *s, const struct mote_ask *ask, bool base64, struct mote_json_builder *b)
+{
+	cJSON *json = mote_json_new_object(b), *list, *usage;
+	size_t tokens = 0;
+
+	mote_json_add_text(b, json, "object", "list");
+	list = mote_json_add_array(b, json, "data");
+	for (uint32_t i = 0; i < ask->job.prompts; i++) {
+		const float *value = ask->job.embedding + (size_t)i * s->info.hidden;
+		cJSON *item = mote_json_add_object(b, list, NULL), *array;
+
+		mote_json_add_text(b, item, "object", "embedding");
+		mote_json_add_number(b, item, "index", i);
+		if (base64) {
+			add_base64(b, item, value, s->info.hidden);
+		} else {
+			array = mote_json_add_array(b, item, "embedding");
+			for (uint32_t k = 0; k < s->info.hidden; k++)
+				mote_json_add_number(b, array, NULL, (double)value[k]);
+		}
+		tokens += ask->prompt[i].count;
+	}
+	mote_json_add_text(b, json, "model", s->model);
+	usage = mote_json_add_object(b, json, "usage");
+	mote_json_add_number(b, usage, "prompt_tokens", (double)tokens);
+	mote_json_add_number(b, usage, "total_tokens", (double)tokens);
+	return json;
+}
+
+/* Runs the job to its end; NULL or why it failed. */
+static const char *run(struct mote_serve *s, struct mote_job *job, char message[1000])
+{
+	struct mote_piece *list;
+	uint32_t ended = 0;
+
+	message[0] = 0;
+	while ((list = mote_engine_wait(s->engine, job))) {
+		for (struct mote_piece *p = list; p; p = p->next) {
+			ended += p->kind == MOTE_PIECE_END;
+			if (p->kind == MOTE_PIECE_FAILED && !*message)
+				snprintf(message, 1000, "%s", p->text);
+		}
+		mote_piece_free(list);
+	}
+	mote_engine_release(s->engine, job);
+	return *message ? message : ended < job->prompts ? "no memory for an embedding" : NULL;
+}
+
+void mote_route_embeddings(struct mote_serve *s, struct mote_exchange *x)
+{
+	struct mote_lm_answer_options options = MOTE_LM_ANSWER_OPTIONS_INIT;
+	const cJSON *format, *input;
+	struct mote_json_builder b = {0};
+	struct mote_error error = {0};
+	const char *failed;
+	char message[1000];
+	struct mote_ask ask;
+	bool base64;
+
+	if (!read_body(x, "model input encoding_format user", &ask))
+		return;
+	format = mote_json_get(ask.json, "encoding_format");
+	input = mote_json_get(ask.json, "input");
+	base64 = cJSON_IsString(format) && !strcmp(format->valuestring, "base64");
+	ask.job.options = options;
+	ask.job.options.prompt_only = 1;
+	ask.job.copies = 1;
+	mote_lm_sampling_recommended(s->lm, &ask.job.sampling);
+	if (format && !base64 && !(cJSON_IsString(format) && !strcmp(format->valuestring, "float"))) {
+		mote_route_refuse(x, 400, "encoding_format", NULL, "encoding_format: expected float or base64");
+	} else if (mote_ask_read_input(s->lm, input, "input", s->context_tokens, &ask, &error)) {
+		mote_route_fail(x, &ask, &error);
+	} else if (!(ask.job.embedding = calloc(ask.job.prompts, s->info.hidden * sizeof *ask.job.embedding))) {
+		mote_route_refuse(x, 500, NULL, NULL, "no memory for embeddings");
+	} else {
+		ask.job.prompt = ask.prompt;
+		if (mote_route_submit(s, x, &ask.job)) {
+			failed = run(s, &ask.job, message);
+			if (failed)
+				mote_route_refuse(x, 500, NULL, NULL, failed);
+			else
+				mote_route_json(x, &b, embeddings(s, &ask, base64, &b));
+		}
+	}
+	free(ask.job.embedding);
+	mote_ask_free(&ask);
+}
+
+/* ---- the page ---- */
+
+void mote_route_page(struct mote_serve *s, struct mote_exchange *x)
+{
+	static const char mark[] = "MOTE_NONCE";
+	uint64_t number[2];
+	const char *at = mote_page, *next;
+	char nonce[40];
+	(void)s;
+
+	if (getrandom(number, sizeof number, 0) != sizeof number) {
+		mote_route_refuse(x, 500, NULL, NULL, "no random numbers");
+		return;
+	}
+	snprintf(nonce, sizeof nonce, "%016llx%016llx", (unsigned long long)number[0], (unsigned long long)number[1]);
+	x->code = 200;
+	x->type = "text/html; charset=utf-8";
+	for (; (next = strstr(at, mark)); at = next + sizeof mark - 1) {
+		mote_bytes_add(&x->out, at, (size_t)(next - at));
+		mote_bytes_add(&x->out, nonce, strlen(nonce));
+	}
+	mote_bytes_add(&x->out, at, strlen(at));
+	snprintf(x->policy, sizeof x->policy, "default-src 'none'; script-src 'nonce-%s'; style-src 'nonce-%s'; connect-src 'self'; "
+		 "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", nonce, nonce);
+	x->header[0][0] = "Content-Security-Policy";
+	x->header[0][1] = x->policy;
+	x->header[1][0] = "Referrer-Policy";
+	x->header[1][1] = "no-referrer";
+	x->header[2][0] = "Cache-Control";
+	x->header[2][1] = "no-store";
+}

@@ -1,0 +1,132 @@
+#include "runtime/serve/scores.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TOKEN_BYTES = 1024 };
+
+/* A token's text as it stands within a text, cut at TOKEN_BYTES; U+FFFD where it is part of a character. */
+static void token_text(const struct mote_reply *r, int32_t id, char text[TOKEN_BYTES], bool *whole)
+{
+	struct mote_lm_text *stream;
+	const char *piece;
+	size_t bytes, more;
+
+	text[0] = 0;
+	*whole = true;
+	if (mote_lm_text_open(r->lm, MOTE_LM_TEXT_SPECIAL | MOTE_LM_TEXT_CONTINUES, &stream, NULL))
+		return;
+	piece = mote_lm_text_next(stream, id, &bytes);
+	snprintf(text, TOKEN_BYTES, "%.*s", (int)(bytes < TOKEN_BYTES ? bytes : 0), piece);
+	piece = mote_lm_text_flush(stream, &more);
+	if (more && bytes + more < TOKEN_BYTES) {
+		memcpy(text + bytes, piece, more);
+		text[bytes + more] = 0;
+		*whole = false;
+	}
+	mote_lm_text_close(stream);
+}
+
+/* What JSON cannot say is null. */
+static void add_logprob(struct mote_json_builder *b, cJSON *parent, const char *key, float logprob)
+{
+	if (isfinite(logprob))
+		mote_json_add_number(b, parent, key, (double)logprob);
+	else
+		mote_json_add_null(b, parent, key);
+}
+
+static cJSON *add_token(struct mote_json_builder *b, cJSON *list, const struct mote_reply *r, int32_t id, float logprob)
+{
+	cJSON *item = mote_json_add_object(b, list, NULL), *array;
+	char text[TOKEN_BYTES];
+	bool whole;
+
+	token_text(r, id, text, &whole);
+	mote_json_add_text(b, item, "token", text);
+	add_logprob(b, item, "logprob", logprob);
+	if (!whole) {
+		mote_json_add_null(b, item, "bytes");
+		return item;
+	}
+	array = mote_json_add_array(b, item, "bytes");
+	for (const char *c = text; *c; c++)
+		mote_json_add_number(b, array, NULL, (unsigned char)*c);
+	return item;
+}
+
+void mote_scores_add_chat(struct mote_json_builder *b, cJSON *object, const struct mote_reply *r,
+			  const struct mote_scored *scored, size_t n)
+{
+	cJSON *list;
+
+	if (!r->ask.logprobs) {
+		mote_json_add_null(b, object, "logprobs");
+		return;
+	}
+	list = mote_json_add_array(b, mote_json_add_object(b, object, "logprobs"), "content");
+	for (size_t i = 0; i < n; i++) {
+		cJSON *item, *top;
+
+		if (mote_choice_is_end(r, &scored[i]))
+			continue;
+		item = add_token(b, list, r, scored[i].id, scored[i].logprob);
+		top = mote_json_add_array(b, item, "top_logprobs");
+		for (uint32_t k = 0; k < scored[i].tops; k++)
+			add_token(b, top, r, scored[i].top[k].id, scored[i].top[k].logprob);
+	}
+}
+
+static size_t characters(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
+void mote_scores_add_completion(struct mote_json_builder *b, cJSON *object, const struct mote_reply *r,
+				const struct mote_scored *scored, size_t n, size_t *offset)
+{
+	cJSON *json, *tokens, *logprobs, *tops, *offsets;
+
+	if (!r->ask.logprobs) {
+		mote_json_add_null(b, object, "logprobs");
+		return;
+	}
+	json = mote_json_get(object, "logprobs") ? cJSON_GetObjectItemCaseSensitive(object, "logprobs") : NULL;
+	if (!json) {
+		json = mote_json_add_object(b, object, "logprobs");
+		mote_json_add_array(b, json, "tokens");
+		mote_json_add_array(b, json, "token_logprobs");
+		mote_json_add_array(b, json, "top_logprobs");
+		mote_json_add_array(b, json, "text_offset");
+	}
+	tokens = cJSON_GetObjectItemCaseSensitive(json, "tokens");
+	logprobs = cJSON_GetObjectItemCaseSensitive(json, "token_logprobs");
+	tops = cJSON_GetObjectItemCaseSensitive(json, "top_logprobs");
+	offsets = cJSON_GetObjectItemCaseSensitive(json, "text_offset");
+	for (size_t i = 0; i < n; i++) {
+		char text[TOKEN_BYTES];
+		cJSON *top;
+		bool whole;
+
+		token_text(r, scored[i].id, text, &whole);
+		mote_json_add_text(b, tokens, NULL, text);
+		add_logprob(b, logprobs, NULL, scored[i].logprob);
+		mote_json_add_number(b, offsets, NULL, (double)*offset);
+		*offset += characters(text);
+		if (!isfinite(scored[i].logprob)) {
+			mote_json_add_null(b, tops, NULL);
+			continue;
+		}
+		top = mote_json_add_object(b, tops, NULL);
+		for (uint32_t k = 0; k < scored[i].tops; k++) {
+			token_text(r, scored[i].top[k].id, text, &whole);
+			if (!mote_json_get(top, text)) /* texts of several ids may look alike; the most probable counts */
+				add_logprob(b, top, text, scored[i].top[k].logprob);
+		}
+	}
+}

@@ -1,0 +1,307 @@
+/* See serve.h: the table of routes, and the four that generate. */
+#include "runtime/serve/serve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/serve/reply.h"
+#include "runtime/serve/routes.h"
+
+/* ---- refusing ---- */
+
+static const char *type_of(unsigned http)
+{
+	return http == 401 ? "authentication_error" : http == 403 ? "permission_error" : http == 404 ? "not_found_error" :
+	       http == 413 ? "request_too_large" : http == 429 ? "rate_limit_error" : http >= 500 ? "server_error" :
+	       "invalid_request_error";
+}
+
+void mote_route_refuse(struct mote_exchange *x, unsigned http, const char *parameter, const char *code, const char *message)
+{
+	struct mote_json_builder b = {0};
+	cJSON *json = mote_json_new_object(&b), *error;
+
+	if (!strcmp(x->path, "/v1/messages"))
+		mote_json_add_text(&b, json, "type", "error");
+	error = mote_json_add_object(&b, json, "error");
+	mote_json_add_text(&b, error, "message", message);
+	mote_json_add_text(&b, error, "type", type_of(http));
+	if (parameter)
+		mote_json_add_text(&b, error, "param", parameter);
+	else
+		mote_json_add_null(&b, error, "param");
+	if (code)
+		mote_json_add_text(&b, error, "code", code);
+	else
+		mote_json_add_null(&b, error, "code");
+	mote_bytes_free(&x->out);
+	x->code = http;
+	mote_bytes_add_json(&x->out, json);
+	x->out.failed |= b.failed;
+	x->header[0][0] = http == 429 ? "Retry-After" : http == 401 ? "WWW-Authenticate" : NULL;
+	x->header[0][1] = http == 429 ? "1" : "Bearer";
+}
+
+void mote_route_fail(struct mote_exchange *x, const struct mote_ask *ask, const struct mote_error *error)
+{
+	bool ours = error->code == MOTE_ERROR_MEMORY || error->code == MOTE_ERROR_IO;
+
+	mote_route_refuse(x, ours ? 500 : 400, ask->parameter, ask->too_long ? "context_length_exceeded" :
+			  error->code == MOTE_ERROR_UNSUPPORTED ? "unsupported" : NULL, error->message);
+}
+
+void mote_route_json(struct mote_exchange *x, struct mote_json_builder *b, cJSON *json)
+{
+	struct mote_error error = {0};
+
+	if (mote_json_finish(b, &json, "the answer", &error)) {
+		mote_route_refuse(x, 500, NULL, NULL, error.message);
+		return;
+	}
+	x->code = 200;
+	mote_bytes_add_json(&x->out, json);
+}
+
+bool mote_route_submit(struct mote_serve *s, struct mote_exchange *x, struct mote_job *job)
+{
+	enum mote_engine_entry entry;
+
+	job->fd = x->fd;
+	job->seconds = s->seconds;
+	entry = mote_engine_submit(s->engine, job);
+	if (entry == MOTE_ENTRY_FULL)
+		mote_route_refuse(x, 429, NULL, "queue_full", "too many requests wait already; try again in a second");
+	else if (entry == MOTE_ENTRY_STOPPING)
+		mote_route_refuse(x, 503, NULL, "stopping", "the server is stopping");
+	return entry == MOTE_ENTRY_TAKEN;
+}
+
+/* ---- generating ---- */
+
+static void answer_whole(struct mote_exchange *x, struct mote_reply *r)
+{
+	struct mote_json_builder b = {0};
+
+	if (mote_reply_gather(r))
+		mote_route_json(x, &b, r->words->whole(r, &b));
+	else
+		mote_route_refuse(x, r->failed_status == MOTE_LM_LIMIT ? 504 : r->failed_status == MOTE_LM_INTERRUPTED ? 503 : 500,
+				  NULL, r->failed_status == MOTE_LM_LIMIT ? "timeout" : NULL, r->message);
+	mote_reply_close(r);
+}
+
+static void close_reply(void *reply)
+{
+	mote_reply_close(reply);
+}
+
+static void generate(struct mote_serve *s, struct mote_exchange *x, enum mote_dialect dialect)
+{
+	struct mote_error error = {0};
+	struct mote_reply *r = NULL;
+	struct mote_ask ask;
+
+	if (mote_ask_read(s->lm, dialect, x->body, x->bytes, s->context_tokens, &ask, &error)) {
+		mote_route_fail(x, &ask, &error);
+	} else if (!(r = mote_reply_open(s->lm, s->engine, s->model, &ask))) {
+		mote_route_refuse(x, 500, NULL, NULL, "no memory for an answer");
+	} else if (!mote_route_submit(s, x, &r->ask.job)) {
+		mote_reply_close(r);
+	} else if (!r->ask.stream) {
+		answer_whole(x, r);
+	} else {
+		x->code = 200;
+		x->type = "text/event-stream";
+		x->header[0][0] = "Cache-Control";
+		x->header[0][1] = "no-cache";
+		x->next = mote_reply_next;
+		x->end = close_reply;
+		x->user = r;
+	}
+	mote_ask_free(&ask);
+}
+
+static void chat(struct mote_serve *s, struct mote_exchange *x)
+{
+	generate(s, x, MOTE_DIALECT_CHAT);
+}
+
+static void completions(struct mote_serve *s, struct mote_exchange *x)
+{
+	generate(s, x, MOTE_DIALECT_COMPLETION);
+}
+
+static void responses(struct mote_serve *s, struct mote_exchange *x)
+{
+	generate(s, x, MOTE_DIALECT_RESPONSES);
+}
+
+static void messages(struct mote_serve *s, struct mote_exchange *x)
+{
+	generate(s, x, MOTE_DIALECT_MESSAGES);
+}
+
+/* ---- routing ---- */
+
+static const struct {
+	const char *method, *path;
+	mote_route *handle;
+	bool open; /* no key is asked for */
+} routes[] = {
+	{"GET", "/health", mote_route_health, true},
+	{"GET", "/", mote_route_page, true},
+	{"GET", "/v1/models", mote_route_models, false},
+	{"POST", "/v1/chat/completions", chat, false},
+	{"POST", "/v1/completions", completions, false},
+	{"POST", "/v1/responses", responses, false},
+	{"POST", "/v1/messages", messages, false},
+	{"POST", "/v1/embeddings", mote_route_embeddings, false},
+	{"POST", "/tokenize", mote_route_tokenize, false},
+	{"POST", "/detokenize", mote_route_detokenize, false},
+	{"POST", "/apply-template", mote_route_apply_template, false},
+	{"GET", "/props", mote_route_props, false},
+	{"GET", "/slots", mote_route_slots, false},
+	{"GET", "/metrics", mote_route_metrics, false},
+};
+
+/* A script of an allowed page may read the answer. */
+static void allow_origin(struct mote_exchange *x)
+{
+	const char *origin = mote_exchange_header(x, "Origin");
+	size_t i = 0;
+
+	if (!origin)
+		return;
+	while (i < 5 && x->header[i][0])
+		i++;
+	x->header[i][0] = "Access-Control-Allow-Origin";
+	x->header[i][1] = origin;
+	x->header[i + 1][0] = "Vary";
+	x->header[i + 1][1] = "Origin";
+}
+
+static void preflight(struct mote_exchange *x)
+{
+	x->code = 204;
+	x->header[0][0] = "Access-Control-Allow-Methods";
+	x->header[0][1] = "GET, POST";
+	x->header[1][0] = "Access-Control-Allow-Headers";
+	x->header[1][1] = "*, Authorization";
+}
+
+/* The route of a path; *known: the path is one, if not for this method. */
+static int find_route(const struct mote_exchange *x, bool *known)
+{
+	bool head = !strcmp(x->method, "HEAD");
+
+	*known = false;
+	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+		if (strcmp(routes[i].path, x->path))
+			continue;
+		*known = true;
+		if (!strcmp(routes[i].method, head ? "GET" : x->method))
+			return (int)i;
+	}
+	return -1;
+}
+
+static void admit(void *user, struct mote_exchange *x)
+{
+	const char *host = mote_exchange_header(x, "Host"), *origin = mote_exchange_header(x, "Origin");
+	struct mote_serve *s = user;
+	bool known;
+	int route = find_route(x, &known);
+
+	if (!mote_guard_host(s->guard, host))
+		mote_route_refuse(x, 403, NULL, "host", "the Host header names a machine that this server does not answer for");
+	else if (!mote_guard_origin(s->guard, origin, host))
+		mote_route_refuse(x, 403, NULL, "origin", "pages of this origin may not use this server");
+	else if (strcmp(x->method, "OPTIONS") && (route < 0 || !routes[route].open) &&
+		 !mote_guard_key(s->guard, mote_exchange_header(x, "Authorization"), mote_exchange_header(x, "X-Api-Key")))
+		mote_route_refuse(x, 401, NULL, "invalid_api_key", "a key is needed: Authorization: Bearer KEY");
+}
+
+static void handle(void *user, struct mote_exchange *x)
+{
+	struct mote_serve *s = user;
+	bool known;
+	int route = find_route(x, &known);
+
+	if (!strcmp(x->method, "OPTIONS"))
+		preflight(x);
+	else if (route >= 0)
+		routes[route].handle(s, x);
+	else if (known)
+		mote_route_refuse(x, 405, NULL, NULL, "this path knows another method");
+	else
+		mote_route_refuse(x, 404, NULL, NULL, "no such path");
+	allow_origin(x);
+}
+
+static void refuse(void *user, struct mote_exchange *x, const char *message)
+{
+	(void)user;
+	mote_route_refuse(x, x->code, NULL, NULL, message);
+}
+
+/* ---- opening and closing ---- */
+
+enum mote_status mote_serve_open(const struct mote_lm *lm, const struct mote_serve_options *options, struct mote_serve **out,
+				 struct mote_error *error)
+{
+	struct mote_http_options http = {.host = options->host, .port = options->port, .socket = options->socket,
+					 .handle = handle, .admit = admit, .refuse = refuse};
+	struct mote_serve *s = calloc(1, sizeof *s);
+	struct mote_engine_figures figures;
+	struct mote_lm_error own = {0};
+	enum mote_status status = MOTE_OK;
+
+	*out = NULL;
+	if (!s)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a server");
+	*s = (struct mote_serve){.lm = lm, .guard = options->guard, .model = options->model, .seconds = options->seconds,
+				 .started = (int64_t)time(NULL)};
+	mote_lm_describe(lm, &s->info);
+	http.user = s;
+	if (mote_engine_open(lm, &options->engine, &s->engine, &own))
+		status = mote_ask_fail(&own, error);
+	if (status == MOTE_OK) {
+		mote_engine_look(s->engine, &figures, NULL);
+		s->context_tokens = figures.context_tokens;
+		status = mote_http_open(&http, &s->http, error);
+	}
+	if (status) {
+		mote_serve_close(s);
+		return status;
+	}
+	*out = s;
+	return MOTE_OK;
+}
+
+uint16_t mote_serve_port(const struct mote_serve *s)
+{
+	return mote_http_port(s->http);
+}
+
+void mote_serve_stop(struct mote_serve *s, double seconds)
+{
+	mote_http_quiet(s->http);
+	mote_engine_drain(s->engine);
+	for (double waited = 0; waited < seconds && !mote_engine_idle(s->engine); waited += 0.02)
+		usleep(20000);
+	mote_engine_stop(s->engine);
+}
+
+void mote_serve_close(struct mote_serve *s)
+{
+	if (!s)
+		return;
+	if (s->engine)
+		mote_engine_stop(s->engine);
+	mote_http_close(s->http);
+	mote_engine_close(s->engine);
+	free(s);
+}

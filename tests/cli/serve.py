@@ -1,0 +1,330 @@
+"""A client of mote-serve with nothing but the standard library: serve.py BUILD WORK (with m.mote in it)."""
+import base64
+import concurrent.futures
+import http.client
+import json
+import math
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+build, work = sys.argv[1:3]
+model = work + "/m.mote"
+passed = failed = 0
+
+
+def check(name, good, *show):
+    global passed, failed
+    if good:
+        passed += 1
+    else:
+        failed += 1
+        print("FAILED:", name, *show)
+
+
+class Server:
+    def __init__(self, *options):
+        self.process = subprocess.Popen([build + "/mote-serve", model, "--port", "0", "-t", "2", *options],
+                                        stderr=subprocess.PIPE, text=True)
+        self.line = self.process.stderr.readline()
+        found = re.fullmatch(r"listening on http://127\.0\.0\.1:(\d+)\n", self.line)
+        self.port = int(found.group(1)) if found else 0
+
+    def call(self, method, path, body=None, **headers):
+        """Status, headers, the answer as JSON (or text)."""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        if body is not None and not isinstance(body, (str, bytes)):
+            body = json.dumps(body)
+        c.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
+        r = c.getresponse()
+        text = r.read().decode()
+        c.close()
+        try:
+            return r.status, r.headers, json.loads(text)
+        except ValueError:
+            return r.status, r.headers, text
+
+    def post(self, path, body, **headers):
+        return self.call("POST", path, body, **headers)
+
+    def stream(self, path, body):
+        """The events of a stream: (event name or None, JSON or "[DONE]")."""
+        status, headers, text = self.post(path, {**body, "stream": True})
+        assert status == 200 and headers["Content-Type"] == "text/event-stream", text
+        events = []
+        for block in text.strip().split("\n\n"):
+            lines = dict(line.split(": ", 1) for line in block.split("\n"))
+            data = lines["data"]
+            events.append((lines.get("event"), data if data == "[DONE]" else json.loads(data)))
+        return events
+
+    def metric(self, name):
+        return float(re.search(rf"^mote_{name} (\S+)$", self.call("GET", "/metrics")[2], re.M).group(1))
+
+    def wait_for(self, what):
+        for _ in range(600):
+            if what():
+                return True
+            time.sleep(0.05)
+        return False
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        rest = self.process.communicate(timeout=60)[1]
+        return self.process.returncode, rest
+
+
+def ask(text, **more):
+    return {"messages": [{"role": "user", "content": text}], "temperature": 0, **more}
+
+
+CHAT = "/v1/chat/completions"
+s = Server()
+check("listening", s.port > 0, s.line)
+check("health", s.call("GET", "/health")[::2] == (200, {"status": "ok"}))
+check("models", s.call("GET", "/v1/models")[2]["data"][0]["id"] == "m")
+
+# ---- chat, and the same as mote-run
+status, _, r = s.post(CHAT, ask("What is 27 + 48?", return_token_ids=True))
+c = r["choices"][0]
+check("chat", status == 200 and c["message"]["content"] == "27 + 48 = 75." and c["finish_reason"] == "stop", r)
+check("reasoning", c["message"]["reasoning_content"].startswith("Add 27 and 48."), r)
+check("usage", r["usage"]["completion_tokens"] == len(c["token_ids"]) and
+      r["usage"]["prompt_tokens"] == len(c["prompt_token_ids"]), r["usage"])
+for seed, temperature in ((1, 0), (2, 1.3), (3, 0.7)):
+    run = json.loads(subprocess.run([build + "/mote-run", model, "-p", "What is 27 + 48?", "--seed", str(seed), "--temp",
+                                     str(temperature), "--top-p", "0.9", "--json", "-n", "60", "-t", "1"],
+                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout)
+    r = s.post(CHAT, ask("What is 27 + 48?", seed=seed, max_tokens=60, top_p=0.9, return_token_ids=True)
+               | {"temperature": temperature})[2]["choices"][0]
+    check(f"seed {seed} as mote-run", r["token_ids"] == run["ids"] and r["prompt_token_ids"] == run["prompt_ids"], r, run)
+
+# ---- streaming
+events = s.stream(CHAT, ask("What is 27 + 48?", stream_options={"include_usage": True}, logprobs=True, top_logprobs=3))
+chunks = [e[1] for e in events[:-1]]
+deltas = [x["choices"][0]["delta"] for x in chunks if x["choices"]]
+check("stream", "".join(d.get("content") or "" for d in deltas) == "27 + 48 = 75." and events[-1][1] == "[DONE]")
+check("stream thinks apart", "".join(d.get("reasoning_content") or "" for d in deltas).startswith("Add 27 and 48."))
+check("stream usage", chunks[-1]["choices"] == [] and chunks[-1]["usage"]["completion_tokens"] > 50, chunks[-1])
+check("stream ends", chunks[-2]["choices"][0]["finish_reason"] == "stop")
+scores = [t for x in chunks if x["choices"] and x["choices"][0]["logprobs"] for t in x["choices"][0]["logprobs"]["content"]]
+check("a score for each token but the end", len(scores) == chunks[-1]["usage"]["completion_tokens"] - 1, len(scores))
+check("greedy is the first of the top", all(t["top_logprobs"][0]["token"] == t["token"] and len(t["top_logprobs"]) == 3
+                                            for t in scores))
+
+# ---- settings
+r = s.post(CHAT, ask("What is 27 + 48?", stop=["tens", "zzz"], max_completion_tokens=500))[2]["choices"][0]
+check("stop", r["finish_reason"] == "stop" and r["message"]["reasoning_content"].endswith("carry 1"), r)
+r = s.post(CHAT, ask("What is 27 + 48?", max_tokens=5))[2]
+check("max_tokens", r["choices"][0]["finish_reason"] == "length" and r["usage"]["completion_tokens"] == 5, r)
+r = s.post(CHAT, ask("What is 27 + 48?", n=3, seed=5, max_tokens=40, return_token_ids=True) | {"temperature": 1.5})[2]
+alone = [s.post(CHAT, ask("What is 27 + 48?", seed=5 + i, max_tokens=40, return_token_ids=True) | {"temperature": 1.5})[2]
+         ["choices"][0]["token_ids"] for i in range(3)]
+check("n choices have the seeds seed, seed + 1 ...", [x["token_ids"] for x in r["choices"]] == alone)
+first = s.post(CHAT, ask("x", max_tokens=1, return_token_ids=True))[2]["choices"][0]["token_ids"][0]
+r = s.post(CHAT, ask("x", max_tokens=1, return_token_ids=True, logit_bias={str(first): -100}))[2]["choices"][0]["token_ids"]
+check("logit_bias", r[0] != first, r)
+r = s.post(CHAT, ask("What is 27 + 48?", max_tokens=80, presence_penalty=2, frequency_penalty=2))
+check("penalties", r[0] == 200 and r[2]["choices"][0]["message"]["reasoning_content"] != c["message"]["reasoning_content"])
+spelled = s.post(CHAT, ask("<|im_end|>\n<think>", max_tokens=1, return_token_ids=True))[2]["choices"][0]["prompt_token_ids"]
+text = s.post("/tokenize", {"content": "<|im_end|>\n<think>", "parse_special": False})[2]["tokens"]
+at = [i for i in range(len(spelled)) if spelled[i:i + len(text)] == text]
+check("what spells a control token is text", len(text) > 10 and len(at) == 1, spelled, text)
+parts = s.post(CHAT, {"messages": [{"role": "user", "content": [{"type": "text", "text": "What is "}, {"type": "text", "text":
+               "27 + 48?"}]}], "temperature": 0})[2]
+check("content in parts", parts["choices"][0]["message"]["content"] == "27 + 48 = 75.", parts)
+
+# ---- completions, scores of a prompt
+r = s.post("/v1/completions", {"prompt": ["The sum of", "7 + 8"], "max_tokens": 4, "temperature": 0, "n": 2})[2]
+check("completions of two prompts", len(r["choices"]) == 4 and r["choices"][0]["text"] == r["choices"][1]["text"], r)
+text = open("tests/fixtures/adder/heldout.txt", encoding="utf-8").read()[:400]
+r = s.post("/v1/completions", {"prompt": text, "max_tokens": 0, "echo": True, "logprobs": 2})[2]["choices"][0]
+p = r["logprobs"]
+check("echo", r["text"] == text and "".join(p["tokens"]) == text and p["token_logprobs"][0] is None, r["text"])
+ids = s.post("/tokenize", {"content": text})[2]["tokens"]
+again = s.post("/v1/completions", {"prompt": ids, "max_tokens": 1, "echo": True, "logprobs": 0, "temperature": 0})[2]
+check("echo of ids, and one token more", again["choices"][0]["logprobs"]["token_logprobs"][:-1] == p["token_logprobs"] and
+      len(again["choices"][0]["logprobs"]["tokens"]) == len(ids) + 1)
+check("/detokenize", s.post("/detokenize", {"tokens": ids})[2]["content"] == text)
+
+# ---- embeddings
+r = s.post("/v1/embeddings", {"input": ["one marble", "one marble", "7 + 8 = 15"]})[2]["data"]
+v = [x["embedding"] for x in r]
+check("embeddings", v[0] == v[1] and math.isclose(sum(a * a for a in v[2]), 1, rel_tol=1e-5) and v[0] != v[2])
+r = s.post("/v1/embeddings", {"input": "one marble", "encoding_format": "base64"})[2]["data"][0]["embedding"]
+raw = base64.b64decode(r)
+check("base64", [struct.unpack("<f", raw[i:i + 4])[0] for i in range(0, len(raw), 4)] == v[0])
+
+# ---- other dialects
+m = {"messages": [{"role": "user", "content": "What is 27 + 48?"}], "max_tokens": 300, "temperature": 0, "system": "You add."}
+r = s.post("/v1/messages", m)[2]
+check("messages", r["type"] == "message" and r["content"][-1]["type"] == "text" and r["stop_reason"] == "end_turn", r)
+events = s.stream("/v1/messages", m)
+texts = "".join(e[1]["delta"]["text"] for e in events if e[0] == "content_block_delta" and "text" in e[1]["delta"])
+check("messages streamed", texts == r["content"][-1]["text"] and events[0][0] == "message_start" and
+      events[-1][0] == "message_stop", events[:2])
+m = {"input": "What is 27 + 48?", "temperature": 0}
+r = s.post("/v1/responses", m)[2]
+check("responses", r["status"] == "completed" and r["output"][-1]["content"][0]["text"] == "27 + 48 = 75.", r)
+events = s.stream("/v1/responses", m)
+check("responses streamed", "".join(e[1]["delta"] for e in events if e[0] == "response.output_text.delta") == "27 + 48 = 75."
+      and events[-1][1]["response"]["output"][-1]["content"] == r["output"][-1]["content"] and
+      [e[1]["sequence_number"] for e in events] == list(range(len(events))), events[-1])
+
+# ---- what is refused, and how it is said
+def refused(name, want, path, body, parameter=None, code=None, **headers):
+    status, _, r = s.post(path, body, **headers)
+    e = r["error"] if isinstance(r, dict) and "error" in r else {}
+    check(name, status == want and e.get("message") and e.get("param") == parameter and e.get("code") == code, status, r)
+
+
+refused("no JSON", 400, CHAT, "{")
+refused("a key twice", 400, CHAT, '{"n": 1, "n": 1}')
+refused("no object", 400, CHAT, "[]")
+refused("no messages", 400, CHAT, {}, "messages")
+refused("an unknown name", 400, CHAT, ask("x", max_token=1), "max_token")
+refused("a wrong role", 400, CHAT, {"messages": [{"role": "usr", "content": "x"}]}, "messages")
+refused("an image", 400, CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages", "unsupported")
+for key, value in (("temperature", -1), ("top_p", 1.5), ("max_tokens", -1), ("max_tokens", 10**12), ("n", 0), ("n", 1000),
+                   ("seed", -1), ("seed", 0.5), ("stop", ["a"] * 17), ("stop", ""), ("logit_bias", {"x": 1}),
+                   ("logit_bias", {"99999": 1}), ("top_logprobs", 21), ("frequency_penalty", 3), ("stream", "yes"),
+                   ("tools", {}), ("chat_template_kwargs", {"bos_token": "x"}), ("chat_template_kwargs", 1)):
+    refused(f"{key} {str(value)[:20]}", 400, CHAT, ask("x", **({"logprobs": True} if key == "top_logprobs" else {})) | {key: value}, key)
+refused("response_format", 400, CHAT, ask("x", response_format={"type": "json_schema"}), "response_format", "unsupported")
+refused("tool_choice", 400, CHAT, ask("x", tool_choice="required"), "tool_choice", "unsupported")
+refused("too long", 400, CHAT, ask("1 + 1 " * 400), "messages", "context_length_exceeded")
+refused("an empty prompt", 400, "/v1/completions", {"prompt": []}, "prompt")
+refused("ids beyond the vocabulary", 400, "/v1/completions", {"prompt": [1, 506]}, "prompt")
+refused("deep", 400, CHAT, "[" * 100000)
+refused("no such path", 404, "/v1/nothing", "{}")
+refused("another method", 405, "/health", "{}")
+refused("a name that is not ours", 403, CHAT, ask("x"), None, "host", Host="evil.example")
+refused("a page of somebody else", 403, CHAT, ask("x"), None, "origin", Origin="https://evil.example")
+refused("no origin that can be named", 403, CHAT, ask("x"), None, "origin", Origin="null")
+c = socket.create_connection(("127.0.0.1", s.port))
+c.sendall(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n")
+check("a large body", c.recv(1000).startswith(b"HTTP/1.1 413"))
+c.close()
+c = socket.create_connection(("127.0.0.1", s.port))
+c.sendall(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+for _ in range(9):
+    c.sendall(b"100000\r\n" + b" " * 0x100000 + b"\r\n")
+c.sendall(b"0\r\n\r\n")
+check("a large body in chunks", c.recv(1000).startswith(b"HTTP/1.1 413"))
+c.close()
+r = s.post("/v1/messages", {"messages": []})[2]
+check("messages refuse in their own way", r["type"] == "error" and r["error"]["type"] == "invalid_request_error", r)
+r = s.call("POST", CHAT, ask("x", max_tokens=1), Origin="http://localhost:3000")
+check("a page of this machine", r[0] == 200 and r[1]["Access-Control-Allow-Origin"] == "http://localhost:3000")
+check("preflight", s.call("OPTIONS", CHAT, Origin="http://localhost:3000")[0] == 204)
+
+# ---- the page
+status, headers, page = s.call("GET", "/")
+nonce = re.search(r"script-src 'nonce-([0-9a-f]{32})'", headers["Content-Security-Policy"])
+check("page", status == 200 and nonce and "default-src 'none'" in headers["Content-Security-Policy"])
+check("nothing from elsewhere", not re.search(r"(src|href)=\"?https?:|@import|url\(", page) and "MOTE_NONCE" not in page)
+props = s.call("GET", "/props")[2]
+check("props", props["context_tokens"] == 512 and props["bits_per_weight"] > 8 and "receipt" in props, props)
+
+# ---- tools
+tool = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
+check("tools go through the template", s.post(CHAT, ask("What is 27 + 48?", tools=[tool]))[0] == 200)
+
+# ---- side by side: everyone gets what it gets alone
+questions = [ask(f"What is {i + 11} + {i * 7}?", seed=i, max_tokens=100, return_token_ids=True) | {"temperature": 1} for i in range(8)]
+alone = [s.post(CHAT, q)[2]["choices"][0]["token_ids"] for q in questions]
+with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    together = [r[2]["choices"][0]["token_ids"] for r in pool.map(lambda q: s.post(CHAT, q), questions)]
+check("eight at once as alone", alone == together)
+r = s.post(CHAT, questions[0])[2]["usage"]
+check("a prefix is computed once", r["prompt_tokens_details"]["cached_tokens"] > 20, r)
+
+# ---- clients that go away
+LONG = ask("x", ignore_eos=True, max_tokens=400)
+
+
+def leave(stream):
+    c = socket.create_connection(("127.0.0.1", s.port))
+    body = json.dumps(LONG | {"stream": stream}).encode()
+    c.sendall(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    if stream:
+        c.recv(100)
+    c.close()
+
+
+for stream in (True, False):
+    for _ in range(6):
+        leave(stream)
+check("places are free again", s.wait_for(lambda: s.metric("places_busy") == 0 and s.metric("queue") == 0))
+check("and slots say so", not any(x["is_processing"] for x in s.call("GET", "/slots")[2]))
+half = socket.create_connection(("127.0.0.1", s.port))
+half.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+for junk in (b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n"):
+    c = socket.create_connection(("127.0.0.1", s.port))
+    c.sendall(junk)
+    c.close()
+check("answers after junk", s.post(CHAT, ask("What is 27 + 48?"))[2]["choices"][0]["message"]["content"] == "27 + 48 = 75.")
+check("SIGTERM", s.stop() == (0, ""))
+half.close()
+
+# ---- keys, a full queue, time
+with open(work + "/keys", "w", encoding="utf-8") as f:
+    f.write("# keys\nsesame-open\n\nanother-key\n")
+s = Server("--api-key-file", work + "/keys", "-np", "1", "--queue", "1", "--timeout", "1")
+check("a key is needed", s.post(CHAT, ask("x"))[0] == 401 and s.call("GET", "/v1/models")[0] == 401)
+check("health and page need none", s.call("GET", "/health")[0] == 200 and s.call("GET", "/")[0] == 200)
+check("a wrong key", s.post(CHAT, ask("x", max_tokens=1), Authorization="Bearer sesame-opem")[0] == 401)
+check("a key", s.post(CHAT, ask("x", max_tokens=1), Authorization="Bearer sesame-open")[0] == 200)
+check("another way to show it", s.post(CHAT, ask("x", max_tokens=1), X_Api_Key="another-key")[0] == 200)
+codes, late = [], []
+
+
+def flood():
+    status, headers, r = s.post("/v1/completions", {"prompt": ["x"] * 60, "n": 2, "max_tokens": 400, "ignore_eos": True},
+                                X_Api_Key="another-key")
+    codes.append((status, headers.get("Retry-After"), r.get("error", {}).get("code")))
+
+
+threads = [threading.Thread(target=flood) for _ in range(6)]
+for t in threads:
+    t.start()
+for t in threads:
+    t.join()
+check("a full queue", (429, "1", "queue_full") in codes and all(x[0] in (429, 504) for x in codes), codes)
+check("time is up", (504, None, "timeout") in codes, codes)
+check("SIGINT", s.stop(signal.SIGINT) == (0, ""))
+
+# ---- the same log-probabilities as mote-perplexity, whose KV cache is f32
+s = Server("-ctk", "f32", "-ctv", "f32")
+with open(work + "/t.txt", "w", encoding="utf-8") as f:
+    f.write(text)
+subprocess.run([build + "/mote-perplexity", model, "-f", work + "/t.txt", "--all-positions", "--per-token", work + "/t.nll", "-t",
+                "1"], stdout=subprocess.DEVNULL, check=True)
+wanted = [(int(i), float(nll)) for i, nll in (line.split() for line in open(work + "/t.nll", encoding="utf-8"))]
+p = s.post("/v1/completions", {"prompt": text, "max_tokens": 0, "echo": True, "logprobs": 2})[2]["choices"][0]["logprobs"]
+check("scores are mote-perplexity's", [i for i, _ in wanted] == ids[1:] and
+      all(math.isclose(-nll, x, rel_tol=1e-6, abs_tol=1e-9) for (_, nll), x in zip(wanted, p["token_logprobs"][1:])),
+      wanted[:5], p["token_logprobs"][:6])
+
+# ---- SIGTERM lets an answer end
+answers = []
+t = threading.Thread(target=lambda: answers.append(s.post(CHAT, LONG)))
+t.start()
+s.wait_for(lambda: s.metric("places_busy") == 1)
+code = s.stop()
+t.join()
+check("an answer under way is finished", code == (0, "") and answers and answers[0][0] == 200, code, answers)
+
+for options, message in ((["--api-key-file", model], "m.mote: "), (["--host", "256.1.1.1"], "256.1.1.1"),
+                         (["-np", "0"], "-np 0: expected an integer from 1 to 64")):
+    r = subprocess.run([build + "/mote-serve", model, "--port", "0", *options], stderr=subprocess.PIPE, text=True)
+    check(f"refused: {options}", r.returncode in (1, 2, 3) and message in r.stderr, r)
+
+print(f"{passed} passed, {failed} failed")
+sys.exit(failed != 0)
