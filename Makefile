@@ -50,10 +50,18 @@ ifeq ($(config),fuzz)
 CC := clang
 endif
 CFLAGS ?=
+# What an attacker meets who found a way to write where he should not: release builds only, and packagers who set flags
+# of their own say HARDENING= HARDENING_LINK=. glibc's checks need an optimizer, and a sanitizer has its own. The kernels
+# go without canaries: they index by shapes that were checked, and are all that runs per token.
+NO_FORTIFY = $(or $(findstring -O0,$(CFLAGS)),$(findstring _FORTIFY_SOURCE,$(CFLAGS)),$(findstring -fsanitize,$(CFLAGS)))
+HARDENING ?= $(if $(NO_FORTIFY),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) -fstack-protector-strong
+HARDENING_LINK ?= -Wl,-z,relro,-z,now
 PKG_CONFIG ?= pkg-config
 LIBRARIES = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
-COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(LIBRARY_CODE) $(CONFIG_$(config)) $(INCLUDES) $(CFLAGS) -MMD -MP
-LINK = $(CC) $(CONFIG_$(config)) -pthread $(CFLAGS) $(LDFLAGS)
+COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(LIBRARY_CODE) $(CONFIG_$(config)) $(HARDENED) $(INCLUDES) $(CFLAGS) -MMD -MP
+LINK = $(CC) $(CONFIG_$(config)) -pthread $(HARDENED_LINK) $(CFLAGS) $(LDFLAGS)
+HARDENED = $(if $(filter release,$(config)),$(HARDENING))
+HARDENED_LINK = $(if $(filter release,$(config)),$(HARDENING_LINK))
 INCLUDES := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 
 # A tool's main() is FLOOR/mote-NAME.c; runtime/NAME_*.c are its too. Everything else on the floors is the library,
@@ -102,6 +110,11 @@ $(SHARED): $(filter $(B)/runtime/api/%,$(LIB_OBJECTS)) $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) -shared -Wl,-soname,$(SONAME) $^ $(LIBRARIES) -o $@
 	@ln -sf $(@F) $(B)/$(SONAME)
 	@ln -sf $(SONAME) $(B)/libmote.so
+
+# A test may call for the effect alone; what the product does with a status is what the warning is for.
+$(B)/tests/%.o: WARNINGS += -Wno-unused-result
+
+$(B)/runtime/kernels/%.o: HARDENING := $(filter-out -fstack-protector%,$(HARDENING))
 
 # clang with both sanitizers takes minutes over the intrinsics, which no fuzzer reaches (their test has guard pages).
 $(B)/runtime/kernels/x86/%.o: CONFIG_fuzz := -O1 -g

@@ -30,7 +30,7 @@ check "exported without the mote_ prefix" "$(echo "$exported" | grep -v '^mote_'
 check "mutable globals" "$(objdump -t "$library" | awk '($4 ~ /^\.(data|bss)$/ || $3 ~ /^\.(data|bss)$/) && $NF !~ /^\./ { print $NF }')"
 
 check "prints or ends the process" "$(nm -u "$library" 2>/dev/null | awk '{ print $2 }' |
-	grep -E '^(stdout|stderr|printf|puts|putchar|vprintf|perror|exit|_exit|abort|__assert_fail|signal)$' | sort -u)"
+	grep -E '^(stdout|stderr|(__)?v?printf(_chk)?|puts|putchar|perror|exit|_exit|abort|__assert_fail|signal)$' | sort -u)"
 
 objects=$(find "${MOTE_BUILD:-build/release}/runtime/kernels" "${MOTE_BUILD:-build/release}/runtime/model" -name '*.o')
 check "libm in kernels or model" "$(nm -u $objects 2>/dev/null | awk 'NF == 2 { print $2 }' |
