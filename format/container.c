@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "format/cursor.h"
 #include "format/layout.h"
@@ -202,7 +203,9 @@ static enum mote_status read_json(const struct mote_container *c, uint32_t kind,
 	if (!text)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", name);
 	n = ZSTD_decompress(text, s->raw_bytes, cursor.data, cursor.bytes);
-	if (ZSTD_isError(n) || n != s->raw_bytes)
+	if (ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation)
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", name);
+	else if (ZSTD_isError(n) || n != s->raw_bytes)
 		status = mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "does not decompress to %llu bytes (%s)",
 					  (unsigned long long)s->raw_bytes,
 					  ZSTD_isError(n) ? ZSTD_getErrorName(n) : "it ends early");

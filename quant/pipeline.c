@@ -1,7 +1,9 @@
 /* The whole way from a container to a quantized one: see pipeline.h. Here are the attempts, the gates, and the run. */
 #include "quant/pipeline.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "quant/calibrate/calibrate_layers.h"
@@ -83,7 +85,9 @@ static enum mote_status attempt(struct mote_pipeline *p, struct mote_error *erro
 		status = encode(p, error);
 	if (status == MOTE_OK && !p->o->no_validation)
 		status = measure(p, error);
-	if (status == MOTE_OK && stat(mote_writer_temp_path(p->writer), &written) == 0)
+	if (status == MOTE_OK && stat(mote_writer_temp_path(p->writer), &written) != 0)
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", p->o->output, strerror(errno));
+	else if (status == MOTE_OK)
 		p->result->file_bytes = (uint64_t)written.st_size;
 	p->result->bits_per_weight = 8.0 * (double)mote_mixture_matrix_bytes(p) / (double)mote_quantizer_weights(&p->quantizer);
 	return status;

@@ -2,12 +2,16 @@
 #include "quant/measure/logits_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/pool.h"
@@ -215,6 +219,14 @@ static enum mote_status rewind_file(struct mote_logits *base, struct mote_error 
 	return MOTE_OK;
 }
 
+/* fread() gave less than asked for: the file cannot be read, or it ends. */
+static enum mote_status fail_read(struct file_source *s, long place, struct mote_error *error)
+{
+	if (ferror(s->file))
+		return mote_error_set(error, MOTE_ERROR_IO, "%s: cannot read: %s", s->path, strerror(errno));
+	return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: ends inside what begins at byte %ld", s->path, place);
+}
+
 /* Reads one frame of exactly `bytes` when unpacked. */
 static enum mote_status read_frame(struct file_source *s, uint64_t packed_bytes, void *packed, void *out, size_t bytes,
 				   struct mote_error *error)
@@ -223,8 +235,10 @@ static enum mote_status read_frame(struct file_source *s, uint64_t packed_bytes,
 	size_t got;
 
 	if (fread(packed, 1, packed_bytes, s->file) != packed_bytes)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: ends inside the frame at byte %ld", s->path, place);
+		return fail_read(s, place, error);
 	got = ZSTD_decompress(out, bytes, packed, packed_bytes);
+	if (ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation)
+		return no_memory(error);
 	if (ZSTD_isError(got) || got != bytes)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: the frame at byte %ld is damaged", s->path, place);
 	return MOTE_OK;
@@ -257,7 +271,9 @@ static enum mote_status read_file(struct mote_logits *base, uint32_t rows, const
 	uint32_t packed_bytes;
 	enum mote_status status;
 
-	if (fread(&packed_bytes, sizeof packed_bytes, 1, s->file) != 1 || packed_bytes > s->packed_bytes)
+	if (fread(&packed_bytes, sizeof packed_bytes, 1, s->file) != 1)
+		return fail_read(s, ftell(s->file), error);
+	if (packed_bytes > s->packed_bytes)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: no frame where that of row %llu belongs", s->path,
 				      (unsigned long long)base->row);
 	status = read_frame(s, packed_bytes, s->packed, s->planes, 4 * count, error);
@@ -336,6 +352,24 @@ static enum mote_status take_memory(struct file_source *s, const struct header *
 	return MOTE_OK;
 }
 
+/* Non-blocking, so that a FIFO is refused instead of waited for. */
+static enum mote_status open_file(struct file_source *s, struct mote_error *error)
+{
+	int fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		(void)mote_error_set(error, MOTE_ERROR_IO, "%s: %s", s->path, strerror(errno));
+	} else if (!S_ISREG(st.st_mode)) {
+		(void)mote_error_set(error, MOTE_ERROR_IO, "%s: not a regular file", s->path);
+	} else if (!(s->file = fdopen(fd, "rb"))) {
+		(void)mote_error_set(error, MOTE_ERROR_IO, "%s: %s", s->path, strerror(errno));
+	}
+	if (!s->file && fd >= 0)
+		close(fd);
+	return s->file ? MOTE_OK : MOTE_ERROR_IO;
+}
+
 enum mote_status mote_logits_from_file(const char *path, const struct mote_plan *p, uint32_t threads, const char *isa,
 				       struct mote_logits **out, struct mote_hash128 *tensors,
 				       struct mote_error *error)
@@ -352,14 +386,11 @@ enum mote_status mote_logits_from_file(const char *path, const struct mote_plan 
 	s->base.close = close_file;
 	mote_logits_init(&s->base, p);
 	s->path = strdup(path);
-	s->file = fopen(path, "rb");
-	if (!s->path)
-		status = no_memory(error);
-	else if (!s->file)
-		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
-	else if (fread(&header, sizeof header, 1, s->file) != 1)
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: not a file of saved logits", path);
-	else
+	status = s->path ? open_file(s, error) : no_memory(error);
+	if (status == MOTE_OK && fread(&header, sizeof header, 1, s->file) != 1)
+		status = ferror(s->file) ? fail_read(s, 0, error) :
+			mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: not a file of saved logits", path);
+	if (status == MOTE_OK)
 		status = check_header(path, &header, p, s->base.portion_rows, error);
 	if (status == MOTE_OK)
 		status = read_head(s, &header, error);

@@ -59,6 +59,8 @@ awk -v k="$kld" 'BEGIN { exit !(k > 0 && k < 1) }' || fail "KL divergence $kld"
 expect 2 "saved for other tokens" measure --reference-logits "$D/logits" --chunks 6
 head -c 3000 "$D/logits" >"$D/short"
 expect 3 "ends inside" measure --reference-logits "$D/short"
+mkfifo "$D/fifo" # nobody will ever write into it
+expect 1 "not a regular file" measure --reference-logits "$D/fifo"
 { head -c 36 "$D/logits"; printf x; tail -c +38 "$D/logits"; } >"$D/flipped"
 expect 3 "header is damaged" measure --reference-logits "$D/flipped"
 { head -c 3000 "$D/logits"; printf xyz; tail -c +3004 "$D/logits"; } >"$D/flipped"
