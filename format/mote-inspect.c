@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/json_build.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
 
@@ -147,16 +148,20 @@ static void print_tensors(const struct mote_container *c)
 	printf("  %5u vectors\n", all.vectors);
 }
 
+/* What is printed in many pieces: one that could not be made is remembered, for the end. */
+struct listing {
+	bool failed; /* memory ran out */
+};
+
 /* A value on one line, as JSON: so that no string of the file can control the terminal. */
-static void print_inline(const cJSON *item)
+static void print_inline(struct listing *to, const cJSON *item)
 {
 	size_t bytes;
 	char *text = mote_json_print(item, &bytes);
 
 	if (text)
 		mote_console_put(stdout, text, bytes, false); /* \u202e in JSON is what it escapes */
-	else
-		fputs("(out of memory)", stdout);
+	to->failed |= !text;
 	free(text);
 }
 
@@ -169,7 +174,7 @@ static bool is_flat(const cJSON *item)
 }
 
 /* A JSON tree as indented lines "key  value". */
-static void print_tree(const cJSON *item, int indent)
+static void print_tree(struct listing *to, const cJSON *item, int indent)
 {
 	enum { SHORT = 8 };
 	int columns = 0, index = 1;
@@ -188,11 +193,11 @@ static void print_tree(const cJSON *item, int indent)
 			printf("%d.", index);
 		if (nested) {
 			putchar('\n');
-			print_tree(child, indent + 2);
+			print_tree(to, child, indent + 2);
 			continue;
 		}
 		printf("  ");
-		print_inline(child);
+		print_inline(to, child);
 		putchar('\n');
 	}
 }
@@ -204,7 +209,7 @@ static const char *text_of(const cJSON *object, const char *key)
 }
 
 /* Everything in the metadata but the templates' texts, which --template prints. */
-static void print_metadata(const cJSON *metadata)
+static void print_metadata(struct listing *to, const cJSON *metadata)
 {
 	const cJSON *templates = mote_json_get(metadata, "chat_templates");
 
@@ -215,10 +220,10 @@ static void print_metadata(const cJSON *metadata)
 			putchar('\n');
 			pad(item->string, 0);
 			putchar('\n');
-			print_tree(item, 2);
+			print_tree(to, item, 2);
 		} else {
 			pad(item->string, 14);
-			print_inline(item);
+			print_inline(to, item);
 			putchar('\n');
 		}
 	}
@@ -227,7 +232,7 @@ static void print_metadata(const cJSON *metadata)
 		printf("  none\n");
 	for (const cJSON *t = cJSON_IsArray(templates) ? templates->child : NULL; t; t = t->next) {
 		printf("  ");
-		print_inline(mote_json_get(t, "name"));
+		print_inline(to, mote_json_get(t, "name"));
 		printf("  %zu bytes (--template prints it)\n", text_of(t, "template") ? strlen(text_of(t, "template")) : 0);
 	}
 }
@@ -254,7 +259,7 @@ static bool receipt_belongs(const cJSON *receipt, const char *tensors)
 	return named && strcmp(named, tensors) == 0;
 }
 
-static void print_receipts(const struct mote_container *c)
+static void print_receipts(struct listing *to, const struct mote_container *c)
 {
 	const cJSON *receipts = mote_container_receipts(c);
 	int index = 1;
@@ -266,11 +271,11 @@ static void print_receipts(const struct mote_container *c)
 		const cJSON *figures = mote_json_get(r, "figures"), *text = mote_json_get(r, "validation");
 
 		printf("  %d. by ", index);
-		print_inline(mote_json_get(r, "tool"));
+		print_inline(to, mote_json_get(r, "tool"));
 		if (!receipt_belongs(r, hex(mote_container_tensors_hash(c)).text))
 			printf(", OF OTHER TENSORS than this file's");
 		printf("\n     %-24s ", "measured on");
-		print_inline(text);
+		print_inline(to, text);
 		putchar('\n');
 		print_figure(figures, "tokens_scored", "tokens scored", 1, "");
 		print_figure(figures, "perplexity", "perplexity", 1, "");
@@ -284,7 +289,7 @@ static void print_receipts(const struct mote_container *c)
 }
 
 /* The table of sensitivities, a line a tensor and a column a type; * is what was chosen. Rows come tensor by tensor. */
-static void print_sensitivity(const cJSON *sensitivity)
+static void print_sensitivity(struct listing *to, const cJSON *sensitivity)
 {
 	const cJSON *row = mote_json_get(sensitivity, "rows");
 	const char *name = NULL;
@@ -296,7 +301,7 @@ static void print_sensitivity(const cJSON *sensitivity)
 			printf("  ");
 			pad(item->string, 15);
 			putchar(' ');
-			print_inline(item);
+			print_inline(to, item);
 			putchar('\n');
 		}
 	printf("  KL divergence with this tensor alone at a type; * chosen\n");
@@ -326,8 +331,9 @@ static void print_sensitivity(const cJSON *sensitivity)
 		putchar('\n');
 }
 
-static void print_text(const struct mote_container *c)
+static enum mote_status print_text(const struct mote_container *c, struct mote_error *error)
 {
+	struct listing to = {0};
 	const cJSON *sensitivity = mote_container_sensitivity(c);
 
 	pad("file", 14);
@@ -341,93 +347,73 @@ static void print_text(const struct mote_container *c)
 	printf(")\n");
 	pad("tensors hash", 14);
 	printf("%s\n", hex(mote_container_tensors_hash(c)).text);
-	print_metadata(mote_container_metadata(c));
+	print_metadata(&to, mote_container_metadata(c));
 	print_tensors(c);
-	print_receipts(c);
+	print_receipts(&to, c);
 	if (sensitivity)
-		print_sensitivity(sensitivity);
+		print_sensitivity(&to, sensitivity);
+	return to.failed ? mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory") : MOTE_OK;
 }
 
-/* What cJSON cannot allocate is missing from the object: then the whole answer is refused. */
-static bool add(cJSON *object, const char *key, cJSON *item)
+static void add_tensor(struct mote_json_builder *b, cJSON *list, const struct mote_tensor *t)
 {
-	if (item && cJSON_AddItemToObject(object, key, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
+	cJSON *item = mote_json_add_object(b, list, NULL), *shape;
+
+	mote_json_add_text(b, item, "name", t->name);
+	mote_json_add_text(b, item, "type", mote_type_name(t->type));
+	shape = mote_json_add_array(b, item, "shape");
+	mote_json_add_number(b, shape, NULL, t->rows);
+	if (t->rank == 2)
+		mote_json_add_number(b, shape, NULL, t->cols);
+	mote_json_add_number(b, item, "offset", (double)t->offset);
+	mote_json_add_number(b, item, "bytes", (double)t->bytes);
+	mote_json_add_number(b, item, "bits_per_weight", bits_per_weight(t->bytes, weights_of(t)));
+	mote_json_add_text(b, item, "xxh3", hex(t->hash).text);
 }
 
-static cJSON *tensor_json(const struct mote_tensor *t)
+static void add_section(struct mote_json_builder *b, cJSON *list, const struct mote_section_info *s)
 {
-	int shape[2] = { (int)t->rows, (int)t->cols }; /* capped far below INT_MAX */
-	cJSON *item = cJSON_CreateObject();
+	cJSON *item = mote_json_add_object(b, list, NULL);
 
-	if (item && add(item, "name", cJSON_CreateString(t->name)) &&
-	    add(item, "type", cJSON_CreateString(mote_type_name(t->type))) &&
-	    add(item, "shape", cJSON_CreateIntArray(shape, (int)t->rank)) &&
-	    add(item, "offset", cJSON_CreateNumber((double)t->offset)) &&
-	    add(item, "bytes", cJSON_CreateNumber((double)t->bytes)) &&
-	    add(item, "bits_per_weight", cJSON_CreateNumber(bits_per_weight(t->bytes, weights_of(t)))) &&
-	    add(item, "xxh3", cJSON_CreateString(hex(t->hash).text)))
-		return item;
-	cJSON_Delete(item);
-	return NULL;
+	mote_json_add_number(b, item, "kind", s->kind);
+	mote_json_add_text(b, item, "name", section_name(s->kind));
+	mote_json_add_number(b, item, "offset", (double)s->offset);
+	mote_json_add_number(b, item, "bytes", (double)s->stored_bytes);
+	mote_json_add_number(b, item, "raw_bytes", (double)s->raw_bytes);
 }
 
-static cJSON *section_json(const struct mote_section_info *s)
-{
-	cJSON *item = cJSON_CreateObject();
-
-	if (item && add(item, "kind", cJSON_CreateNumber(s->kind)) &&
-	    add(item, "name", cJSON_CreateString(section_name(s->kind))) &&
-	    add(item, "offset", cJSON_CreateNumber((double)s->offset)) &&
-	    add(item, "bytes", cJSON_CreateNumber((double)s->stored_bytes)) &&
-	    add(item, "raw_bytes", cJSON_CreateNumber((double)s->raw_bytes)))
-		return item;
-	cJSON_Delete(item);
-	return NULL;
-}
-
-static cJSON *container_json(const struct mote_container *c, bool verified)
+static cJSON *build_json(struct mote_json_builder *b, const struct mote_container *c, bool verified)
 {
 	struct totals all = add_up(c, false, MOTE_F32);
 	const cJSON *receipts = mote_container_receipts(c), *sensitivity = mote_container_sensitivity(c);
-	cJSON *object = cJSON_CreateObject(), *tensors = cJSON_CreateArray(), *sections = cJSON_CreateArray();
-	bool done = object && tensors && sections;
+	cJSON *object = mote_json_new_object(b), *list;
 
-	for (uint32_t i = 0; done && i < mote_container_tensor_count(c); i++)
-		done = cJSON_AddItemToArray(tensors, tensor_json(mote_container_tensor(c, i)));
-	for (uint32_t i = 0; done && i < mote_container_section_count(c); i++)
-		done = cJSON_AddItemToArray(sections, section_json(mote_container_section_info(c, i)));
-	if (!done) {
-		cJSON_Delete(tensors);
-		cJSON_Delete(sections);
-	} else {
-		done = add(object, "file_bytes", cJSON_CreateNumber((double)mote_container_file_bytes(c)));
-		done &= add(object, "bits_per_weight", cJSON_CreateNumber(bits_per_weight(all.bytes, all.weights)));
-		done &= add(object, "weights", cJSON_CreateNumber((double)all.weights));
-		done &= add(object, "tensors_hash", cJSON_CreateString(hex(mote_container_tensors_hash(c)).text));
-		done &= !verified || add(object, "verified", cJSON_CreateTrue());
-		done &= add(object, "tensors", tensors);
-		done &= add(object, "sections", sections);
-		done &= add(object, "metadata", cJSON_Duplicate(mote_container_metadata(c), true));
-		done &= add(object, "receipts", receipts ? cJSON_Duplicate(receipts, true) : cJSON_CreateArray());
-		done &= add(object, "sensitivity", sensitivity ? cJSON_Duplicate(sensitivity, true) : cJSON_CreateNull());
-	}
-	if (done)
-		return object;
-	cJSON_Delete(object);
-	return NULL;
+	mote_json_add_number(b, object, "file_bytes", (double)mote_container_file_bytes(c));
+	mote_json_add_number(b, object, "bits_per_weight", bits_per_weight(all.bytes, all.weights));
+	mote_json_add_number(b, object, "weights", (double)all.weights);
+	mote_json_add_text(b, object, "tensors_hash", hex(mote_container_tensors_hash(c)).text);
+	if (verified)
+		mote_json_add_bool(b, object, "verified", true);
+	list = mote_json_add_array(b, object, "tensors");
+	for (uint32_t i = 0; i < mote_container_tensor_count(c); i++)
+		add_tensor(b, list, mote_container_tensor(c, i));
+	list = mote_json_add_array(b, object, "sections");
+	for (uint32_t i = 0; i < mote_container_section_count(c); i++)
+		add_section(b, list, mote_container_section_info(c, i));
+	mote_json_add_item(b, object, "metadata", cJSON_Duplicate(mote_container_metadata(c), true));
+	mote_json_add_item(b, object, "receipts", receipts ? cJSON_Duplicate(receipts, true) : cJSON_CreateArray());
+	mote_json_add_item(b, object, "sensitivity", sensitivity ? cJSON_Duplicate(sensitivity, true) : cJSON_CreateNull());
+	return object;
 }
 
 static enum mote_status print_json(const struct mote_container *c, bool verified, struct mote_error *error)
 {
-	cJSON *object = container_json(c, verified);
-	enum mote_status status;
+	struct mote_json_builder b = {0};
+	cJSON *object = build_json(&b, c, verified);
+	enum mote_status status = mote_json_finish(&b, &object, "the file's description", error);
 
-	if (!object)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
-	status = mote_console_print_json(object, error);
+	if (status == MOTE_OK)
+		status = mote_console_print_json(object, error);
 	cJSON_Delete(object);
 	return status;
 }
@@ -510,7 +496,7 @@ static enum mote_status inspect(const struct options *o, struct mote_error *erro
 		else if (o->json)
 			status = print_json(c, o->verify, error);
 		else
-			print_text(c);
+			status = print_text(c, error);
 	}
 	if (status == MOTE_OK && o->verify && !o->json && !o->template_name && !o->dump)
 		printf("\nverified: all checksums match%s\n",

@@ -1,7 +1,7 @@
 /* What mote-bench prints: a table to read, the same in Markdown, or JSON. */
 #include "runtime/bench.h"
 
-#include "format/json.h"
+#include "format/json_build.h"
 #include "format/tool/console.h"
 
 static void print_start(const struct bench *b)
@@ -51,45 +51,50 @@ static void print_markdown(const struct bench *b)
 	print_start(b);
 }
 
+static void add_result(struct mote_json_builder *to, cJSON *list, const struct bench *b, const struct result *r)
+{
+	cJSON *item = mote_json_add_object(to, list, NULL);
+
+	mote_json_add_text(to, item, "kind", r->kind);
+	mote_json_add_number(to, item, "tokens", r->tokens);
+	mote_json_add_number(to, item, "depth", r->depth);
+	mote_json_add_number(to, item, "threads", r->threads);
+	mote_json_add_number(to, item, "tokens_per_second", r->rate);
+	mote_json_add_number(to, item, "spread", r->spread);
+	mote_json_add_number(to, item, "share_of_limit", r->share);
+	mote_json_add_number(to, item, "limit_tokens_per_second", r->share > 0 ? r->rate / r->share : 0);
+	mote_json_add_number(to, item, "streams", r->streams);
+	mote_json_add_text(to, item, "isa", b->isa);
+}
+
 static enum mote_status print_json(const struct bench *b, struct mote_error *error)
 {
 	const struct bench_arguments *a = b->arguments;
-	cJSON *json = cJSON_CreateObject(), *results, *limits;
+	struct mote_json_builder to = {0};
+	cJSON *json = mote_json_new_object(&to), *part;
 	uint32_t most = 0;
 	enum mote_status status;
 
-	cJSON_AddStringToObject(json, "isa", b->isa);
-	cJSON_AddStringToObject(json, "pages", a->mapped ? "mapped" : "huge");
-	cJSON_AddNumberToObject(json, "weight_bytes", (double)b->weight_bytes);
-	results = cJSON_AddArrayToObject(json, "results");
-	for (uint32_t i = 0; i < b->results; i++) {
-		const struct result *r = &b->result[i];
-		cJSON *item = cJSON_CreateObject();
-
-		cJSON_AddStringToObject(item, "kind", r->kind);
-		cJSON_AddNumberToObject(item, "tokens", r->tokens);
-		cJSON_AddNumberToObject(item, "depth", r->depth);
-		cJSON_AddNumberToObject(item, "threads", r->threads);
-		cJSON_AddNumberToObject(item, "tokens_per_second", r->rate);
-		cJSON_AddNumberToObject(item, "spread", r->spread);
-		cJSON_AddNumberToObject(item, "share_of_limit", r->share);
-		cJSON_AddNumberToObject(item, "limit_tokens_per_second", r->share > 0 ? r->rate / r->share : 0);
-		cJSON_AddNumberToObject(item, "streams", r->streams);
-		cJSON_AddStringToObject(item, "isa", b->isa);
-		cJSON_AddItemToArray(results, item);
-	}
-	cJSON_AddNumberToObject(json, "load_ms", b->start.load_ms);
-	cJSON_AddNumberToObject(json, "first_token_ms", b->start.first_token_ms);
-	cJSON_AddNumberToObject(json, "load_worst_ms", b->start.load_worst_ms);
-	cJSON_AddNumberToObject(json, "first_token_worst_ms", b->start.first_token_worst_ms);
-	cJSON_AddNumberToObject(json, "peak_rss_bytes", (double)b->start.peak_rss_bytes);
+	mote_json_add_text(&to, json, "isa", b->isa);
+	mote_json_add_text(&to, json, "pages", a->mapped ? "mapped" : "huge");
+	mote_json_add_number(&to, json, "weight_bytes", (double)b->weight_bytes);
+	part = mote_json_add_array(&to, json, "results");
+	for (uint32_t i = 0; i < b->results; i++)
+		add_result(&to, part, b, &b->result[i]);
+	mote_json_add_number(&to, json, "load_ms", b->start.load_ms);
+	mote_json_add_number(&to, json, "first_token_ms", b->start.first_token_ms);
+	mote_json_add_number(&to, json, "load_worst_ms", b->start.load_worst_ms);
+	mote_json_add_number(&to, json, "first_token_worst_ms", b->start.first_token_worst_ms);
+	mote_json_add_number(&to, json, "peak_rss_bytes", (double)b->start.peak_rss_bytes);
 	for (uint32_t i = 0; i < a->threads.count; i++)
 		most = a->threads.value[i] > a->threads.value[most] ? i : most;
-	limits = cJSON_AddObjectToObject(json, "limits"); /* of the most threads */
-	cJSON_AddNumberToObject(limits, "bandwidth_gb_s", b->limits[most].bandwidth / 1e9);
-	cJSON_AddNumberToObject(limits, "int8_gop_s", b->limits[most].int8_rate / 1e9);
-	cJSON_AddNumberToObject(limits, "f32_gop_s", b->limits[most].float_rate / 1e9);
-	status = mote_console_print_json(json, error);
+	part = mote_json_add_object(&to, json, "limits"); /* of the most threads */
+	mote_json_add_number(&to, part, "bandwidth_gb_s", b->limits[most].bandwidth / 1e9);
+	mote_json_add_number(&to, part, "int8_gop_s", b->limits[most].int8_rate / 1e9);
+	mote_json_add_number(&to, part, "f32_gop_s", b->limits[most].float_rate / 1e9);
+	status = mote_json_finish(&to, &json, "the results", error);
+	if (status == MOTE_OK)
+		status = mote_console_print_json(json, error);
 	cJSON_Delete(json);
 	return status;
 }

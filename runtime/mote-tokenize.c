@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "format/json_build.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
 #include "runtime/chat/chat.h"
@@ -75,17 +76,19 @@ static void print_ids(const struct mote_ids *ids, char between)
 	}
 }
 
-static void print_token(struct tool *t, const char *lead, int32_t id)
+static enum mote_status print_token(struct tool *t, const char *lead, int32_t id)
 {
 	char *text;
 	size_t bytes;
+	enum mote_status status = mote_tokenizer_decode(t->tokenizer, &id, 1, false, &text, &bytes, &t->error);
 
-	if (mote_tokenizer_decode(t->tokenizer, &id, 1, false, &text, &bytes, NULL) != MOTE_OK)
-		return;
+	if (status)
+		return status;
 	printf("%s%7d  ", lead, (int)id);
 	print_json_text(text, bytes);
 	putchar('\n');
 	free(text);
+	return MOTE_OK;
 }
 
 static void warn_dropped(const struct mote_ids *ids)
@@ -129,8 +132,8 @@ static enum mote_status encode(struct tool *t, const char *text, size_t bytes)
 		printf("],\"dropped_bytes\":%llu}\n", (unsigned long long)ids.dropped_bytes);
 	} else if (status == MOTE_OK) {
 		if (o->show)
-			for (size_t i = 0; i < ids.count; i++)
-				print_token(t, "", ids.id[i]);
+			for (size_t i = 0; i < ids.count && status == MOTE_OK; i++)
+				status = print_token(t, "", ids.id[i]);
 		else
 			print_ids(&ids, ' ');
 		if (!o->show)
@@ -225,14 +228,13 @@ static enum mote_status read_json(struct tool *t, const char *path, cJSON **json
 /* Variables of "from" join those of "to" and win. */
 static bool merge_variables(cJSON *to, const cJSON *from)
 {
-	for (const cJSON *item = from ? from->child : NULL; item; item = item->next) {
-		cJSON *copy = cJSON_Duplicate(item, true);
+	struct mote_json_builder b = {0};
 
+	for (const cJSON *item = from ? from->child : NULL; item; item = item->next) {
 		cJSON_DeleteItemFromObjectCaseSensitive(to, item->string);
-		if (!copy || !cJSON_AddItemToObject(to, item->string, copy))
-			return false;
+		mote_json_add_item(&b, to, item->string, cJSON_Duplicate(item, true));
 	}
-	return true;
+	return !b.failed;
 }
 
 /* Files into a request: an object around the messages brings variables, --template-context overrides them. */
@@ -316,30 +318,28 @@ static const char chatml[] =
 
 static enum mote_status chatml_ids(struct tool *t, const struct mote_chat_request *request, struct mote_ids *ids)
 {
-	cJSON *metadata = cJSON_CreateObject(), *item = cJSON_CreateObject(), *list;
+	struct mote_json_builder b = {0};
+	cJSON *metadata = mote_json_new_object(&b), *item;
 	struct mote_rendered rendered = {0};
-	enum mote_status status = MOTE_ERROR_MEMORY;
+	enum mote_status status;
 	struct mote_chat_request plain = *request;
 
 	plain.tools = plain.context = NULL;
-	list = metadata ? cJSON_AddArrayToObject(metadata, "chat_templates") : NULL;
-	if (list && item && cJSON_AddStringToObject(item, "name", "default") &&
-	    cJSON_AddStringToObject(item, "template", chatml) && cJSON_AddItemToArray(list, item)) {
-		item = NULL;
+	item = mote_json_add_object(&b, mote_json_add_array(&b, metadata, "chat_templates"), NULL);
+	mote_json_add_text(&b, item, "name", "default");
+	mote_json_add_text(&b, item, "template", chatml);
+	status = mote_json_finish(&b, &metadata, "plain ChatML", &t->error);
+	if (status == MOTE_OK)
 		status = mote_chat_render(metadata, &plain, &rendered, &t->error);
-	} else {
-		mote_error_set(&t->error, status, "out of memory");
-	}
 	if (status == MOTE_OK)
 		status = mote_tokenizer_encode_spans(t->tokenizer, rendered.text, rendered.spans, rendered.n_spans,
 						     0, ids, &t->error);
 	mote_rendered_free(&rendered);
 	cJSON_Delete(metadata);
-	cJSON_Delete(item);
 	return status;
 }
 
-static void print_edits_json(struct tool *t, const struct mote_edit *edits, size_t count, size_t differences)
+static enum mote_status print_edits_json(struct tool *t, const struct mote_edit *edits, size_t count, size_t differences)
 {
 	static const char *const names[] = {"same", "chatml", "model"};
 
@@ -347,15 +347,17 @@ static void print_edits_json(struct tool *t, const struct mote_edit *edits, size
 	for (size_t i = 0; i < count; i++) {
 		char *text;
 		size_t bytes;
+		enum mote_status status = mote_tokenizer_decode(t->tokenizer, &edits[i].id, 1, false, &text, &bytes, &t->error);
 
-		if (mote_tokenizer_decode(t->tokenizer, &edits[i].id, 1, false, &text, &bytes, NULL) != MOTE_OK)
-			break;
+		if (status)
+			return status;
 		printf("%s{\"in\":\"%s\",\"id\":%d,\"text\":", i ? "," : "", names[edits[i].kind], (int)edits[i].id);
 		print_json_text(text, bytes);
 		putchar('}');
 		free(text);
 	}
 	puts("]}");
+	return MOTE_OK;
 }
 
 static enum mote_status diff_chatml(struct tool *t, const struct mote_chat_request *request,
@@ -372,11 +374,11 @@ static enum mote_status diff_chatml(struct tool *t, const struct mote_chat_reque
 	for (size_t i = 0; i < count; i++)
 		differences += edits[i].kind != MOTE_EDIT_SAME;
 	if (status == MOTE_OK && t->options.json) {
-		print_edits_json(t, edits, count, differences);
+		status = print_edits_json(t, edits, count, differences);
 	} else if (status == MOTE_OK) {
 		puts("--- plain ChatML\n+++ this model's template");
-		for (size_t i = 0; i < count; i++)
-			print_token(t, leads[edits[i].kind], edits[i].id);
+		for (size_t i = 0; i < count && status == MOTE_OK; i++)
+			status = print_token(t, leads[edits[i].kind], edits[i].id);
 		printf("%zu of %zu tokens differ\n", differences, count);
 	}
 	free(edits);
