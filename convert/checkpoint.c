@@ -260,7 +260,7 @@ static void *tensor_thread(void *user)
 {
 	struct conversion *c = user;
 
-	stopped(c, write_tensors(c, &c->tensor_error));
+	(void)stopped(c, write_tensors(c, &c->tensor_error)); /* tensor_error says it */
 	return NULL;
 }
 
@@ -270,7 +270,7 @@ static enum mote_status write_data(struct conversion *c, struct mote_error *erro
 	bool threaded = !c->options->one_thread && !c->options->vocab_only &&
 			pthread_create(&thread, NULL, tensor_thread, c) == 0;
 
-	compile_and_hash(c, error);
+	(void)compile_and_hash(c, error); /* error says it, once both are done */
 	if (threaded)
 		pthread_join(thread, NULL);
 	else if (error->code == MOTE_OK)
@@ -396,7 +396,7 @@ enum mote_status mote_checkpoint_convert(const char *directory, const char *outp
 		*report = (struct mote_checkpoint_report){ 0 };
 	status = convert(&c, directory, output, &own);
 	if (status)
-		mote_error_set(error, status, "%s", own.message);
+		(void)mote_error_set(error, status, "%s", own.message);
 	else if (report)
 		fill_report(&c, report);
 	mote_notes_free(&c.notes);

@@ -258,7 +258,7 @@ enum mote_status mote_checkpoint_tensors_match(const struct mote_hf_config *conf
 	status = match_names(&m, notes);
 	if (status) {
 		mote_checkpoint_tensors_free(out);
-		mote_error_set(error, status, "%s", own.message);
+		(void)mote_error_set(error, status, "%s", own.message);
 	}
 	return status;
 }

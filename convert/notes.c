@@ -18,7 +18,7 @@ enum mote_status mote_notes_add(struct mote_notes *notes, struct mote_error *err
 	va_start(arguments, format);
 	vsnprintf(plain, sizeof plain, format, arguments);
 	va_end(arguments);
-	mote_error_set(&text, MOTE_ERROR_ARGUMENT, "%s", plain);
+	(void)mote_error_set(&text, MOTE_ERROR_ARGUMENT, "%s", plain);
 	grown = realloc(notes->note, (notes->notes + (size_t)1) * sizeof *grown);
 	if (grown)
 		notes->note = grown;

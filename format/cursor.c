@@ -32,7 +32,7 @@ const void *mote_cursor_take(struct mote_cursor *c, size_t n, const char *what)
 		return NULL;
 	if (n > c->bytes - c->at) {
 		c->cut = true;
-		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "%s: found %zu bytes, expected %zu", what,
+		(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "%s: found %zu bytes, expected %zu", what,
 				 c->bytes - c->at, n);
 		return NULL;
 	}
@@ -85,7 +85,7 @@ void mote_cursor_zeros(struct mote_cursor *c, size_t n, const char *what)
 	for (size_t i = 0; bytes && i < n; i++)
 		if (bytes[i]) {
 			c->at -= n - i; /* the message names the byte that is not zero */
-			mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "%s: found 0x%02x, expected 0", what, bytes[i]);
+			(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "%s: found 0x%02x, expected 0", what, bytes[i]);
 			return;
 		}
 }
@@ -93,6 +93,7 @@ void mote_cursor_zeros(struct mote_cursor *c, size_t n, const char *what)
 enum mote_status mote_cursor_end(struct mote_cursor *c)
 {
 	if (c->status == MOTE_OK && c->at != c->bytes)
-		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "found %zu more bytes, expected the end", c->bytes - c->at);
+		(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT,
+				       "found %zu more bytes, expected the end", c->bytes - c->at);
 	return c->status;
 }

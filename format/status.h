@@ -11,7 +11,16 @@
 /* On a declaration: a caller that does not look at what the function returns is warned. */
 #define MOTE_CHECKED __attribute__((warn_unused_result))
 
-enum mote_status {
+/* The same for every function that returns the type; where dropping it is meant, (void) says so. */
+#if defined(__clang__)
+#define MOTE_CHECKED_TYPE __attribute__((warn_unused_result))
+#elif defined(__has_c_attribute)
+#define MOTE_CHECKED_TYPE [[nodiscard]]
+#else
+#define MOTE_CHECKED_TYPE
+#endif
+
+enum MOTE_CHECKED_TYPE mote_status {
 	MOTE_OK = 0,
 	MOTE_ERROR_IO,          /* the operating system refused; message says what and why */
 	MOTE_ERROR_MEMORY,      /* an allocation failed */

@@ -578,7 +578,7 @@ int main(int argc, char **argv)
 	mote_console_catch_signals();
 	r = calloc(1, sizeof *r);
 	if (!r) {
-		mote_error_set(&error, MOTE_ERROR_MEMORY, "out of memory");
+		(void)mote_error_set(&error, MOTE_ERROR_MEMORY, "out of memory");
 		return mote_console_fail(tool_name, &error);
 	}
 	r->o = &given;

@@ -41,7 +41,8 @@ static struct mote_gguf_text take_text(struct mote_cursor *c, uint64_t most, con
 	if (c->status)
 		return t;
 	if (bytes > most) {
-		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "%s of %" PRIu64 " bytes; at most %" PRIu64, what, bytes, most);
+		(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT,
+				       "%s of %" PRIu64 " bytes; at most %" PRIu64, what, bytes, most);
 		return t;
 	}
 	t.text = mote_cursor_take(c, (size_t)bytes, what);
@@ -60,18 +61,21 @@ static void take_array(struct parsing *p, struct mote_gguf_value *v)
 	if (c->status)
 		return;
 	if (kind == MOTE_GGUF_ARRAY) {
-		mote_cursor_fail(c, MOTE_ERROR_UNSUPPORTED, "\"%.*s\": arrays in arrays", (int)v->key.bytes, v->key.text);
+		(void)mote_cursor_fail(c, MOTE_ERROR_UNSUPPORTED,
+				       "\"%.*s\": arrays in arrays", (int)v->key.bytes, v->key.text);
 		return;
 	}
 	if (kind >= MOTE_GGUF_KINDS) {
-		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "\"%.*s\": element type %u", (int)v->key.bytes, v->key.text, kind);
+		(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT,
+				       "\"%.*s\": element type %u", (int)v->key.bytes, v->key.text, kind);
 		return;
 	}
 	v->array = true;
 	v->kind = (enum mote_gguf_kind)kind;
 	/* the least that an element takes: so a count is never larger than the file */
 	if (count > p->file_bytes / (kind == MOTE_GGUF_STRING ? 8 : kind_bytes[kind]) || count > UINT32_MAX) {
-		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "\"%.*s\": %" PRIu64 " elements in a file of %" PRIu64 " bytes",
+		(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT,
+				       "\"%.*s\": %" PRIu64 " elements in a file of %" PRIu64 " bytes",
 				 (int)v->key.bytes, v->key.text, count, p->file_bytes);
 		return;
 	}
@@ -92,7 +96,7 @@ static void take_value(struct parsing *p, struct mote_gguf_value *v)
 
 	v->key = take_text(c, MAX_KEY, "a key");
 	if (!c->status && (!v->key.bytes || !is_plain(v->key.text, v->key.bytes)))
-		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "a key that is empty or no plain UTF-8");
+		(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "a key that is empty or no plain UTF-8");
 	kind = mote_cursor_u32(c, "a value's type");
 	if (c->status)
 		return;
@@ -100,7 +104,8 @@ static void take_value(struct parsing *p, struct mote_gguf_value *v)
 	v->kind = (enum mote_gguf_kind)kind;
 	v->data = c->data + c->at;
 	if (kind >= MOTE_GGUF_KINDS)
-		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "\"%.*s\": value type %u", (int)v->key.bytes, v->key.text, kind);
+		(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT,
+				       "\"%.*s\": value type %u", (int)v->key.bytes, v->key.text, kind);
 	else if (kind == MOTE_GGUF_ARRAY)
 		take_array(p, v);
 	else if (kind == MOTE_GGUF_STRING)
@@ -159,17 +164,18 @@ static void take_tensor(struct parsing *p, struct mote_gguf_tensor *t)
 
 	t->name = take_text(c, MAX_NAME, "a tensor's name");
 	if (!c->status && (!t->name.bytes || !is_plain(t->name.text, t->name.bytes)))
-		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "a tensor's name that is empty or no plain UTF-8");
+		(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "a tensor's name that is empty or no plain UTF-8");
 	t->rank = mote_cursor_u32(c, "a tensor's rank");
 	if (!c->status && (t->rank == 0 || t->rank > MOTE_GGUF_MAX_RANK))
-		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "tensor \"%.*s\": %u dimensions; 1 to %u are possible",
+		(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "tensor \"%.*s\": %u dimensions; 1 to %u are possible",
 				 (int)t->name.bytes, t->name.text, t->rank, MOTE_GGUF_MAX_RANK);
 	for (uint32_t i = 0; i < t->rank && !c->status; i++) {
 		uint64_t *n = &t->shape[t->rank - 1 - i]; /* the file has the innermost first */
 
 		*n = mote_cursor_u64(c, "a tensor's dimension");
 		if (!c->status && (*n == 0 || !mote_checked_multiply(elements, *n, &elements) || elements > INT64_MAX))
-			mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "tensor \"%.*s\": dimension %" PRIu64 " makes its size %s",
+			(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT,
+					       "tensor \"%.*s\": dimension %" PRIu64 " makes its size %s",
 					 (int)t->name.bytes, t->name.text, *n, *n ? "overflow" : "zero");
 	}
 	type = mote_cursor_u32(c, "a tensor's type");
@@ -179,15 +185,18 @@ static void take_tensor(struct parsing *p, struct mote_gguf_tensor *t)
 	t->type = mote_gguf_type_find(type);
 	row = t->shape[t->rank - 1];
 	if (!t->type) {
-		mote_cursor_fail(c, MOTE_ERROR_UNSUPPORTED, "tensor \"%.*s\": type %u is not known", (int)t->name.bytes,
+		(void)mote_cursor_fail(c, MOTE_ERROR_UNSUPPORTED,
+				       "tensor \"%.*s\": type %u is not known", (int)t->name.bytes,
 				 t->name.text, type);
 		return;
 	}
 	if (row % t->type->elements)
-		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "tensor \"%.*s\": rows of %" PRIu64 " are no whole blocks of %s (%u)",
+		(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT,
+				       "tensor \"%.*s\": rows of %" PRIu64 " are no whole blocks of %s (%u)",
 				 (int)t->name.bytes, t->name.text, row, t->type->name, t->type->elements);
 	else if (!mote_checked_multiply(elements / t->type->elements, t->type->bytes, &t->bytes))
-		mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "tensor \"%.*s\": its size overflows", (int)t->name.bytes, t->name.text);
+		(void)mote_cursor_fail(c, MOTE_ERROR_CORRUPT,
+				       "tensor \"%.*s\": its size overflows", (int)t->name.bytes, t->name.text);
 }
 
 static enum mote_status place_tensors(struct parsing *p)
@@ -295,7 +304,7 @@ enum mote_status mote_gguf_parse(const uint8_t *head, size_t head_bytes, uint64_
 	*more = p.c.cut && head_bytes < file_bytes;
 	if (status) {
 		free_tables(out);
-		mote_error_set(error, status, "%s", own.message);
+		(void)mote_error_set(error, status, "%s", own.message);
 	}
 	return status;
 }
@@ -331,7 +340,7 @@ static enum mote_status open_part(struct mote_source *source, const char *name, 
 		status = mote_error_set(error, MOTE_ERROR_LIMIT, "%s: key-values and tensor infos of more than %" PRIu64 " bytes",
 					name, MOTE_GGUF_MAX_HEADER_BYTES);
 	else if (status)
-		mote_error_set(error, status, "%s", own.message);
+		(void)mote_error_set(error, status, "%s", own.message);
 	for (uint32_t i = 0; i < g->tensors; i++)
 		g->tensor[i].file = file;
 	if (status) {

@@ -35,7 +35,7 @@ int mote_api_refuse(struct mote_lm_error *out, enum mote_status status, const ch
 {
 	struct mote_error error = {0};
 
-	mote_error_set(&error, status, "%s", message);
+	(void)mote_error_set(&error, status, "%s", message);
 	return mote_api_fail(out, &error);
 }
 
@@ -101,7 +101,7 @@ int mote_lm_open(const char *path, const struct mote_lm_options *options, struct
 	lm->metadata = mote_container_metadata(lm->model->container);
 	section = mote_container_section(lm->model->container, MOTE_SECTION_TOKENIZER, &bytes);
 	if (!section) {
-		mote_error_set(&own, MOTE_ERROR_UNSUPPORTED, "%s: the file has no tokenizer", path);
+		(void)mote_error_set(&own, MOTE_ERROR_UNSUPPORTED, "%s: the file has no tokenizer", path);
 		goto fail;
 	}
 	if (mote_tokenizer_open(section, bytes, &lm->tokenizer, &own) || read_generation(lm, &own)) {

@@ -22,20 +22,22 @@ static bool proceed(void *user)
 	return !atomic_load_explicit(&s->interrupted, memory_order_relaxed) && (!s->proceed || s->proceed(s->user));
 }
 
-static void open_session(struct mote_lm_session *s, const struct mote_lm_session_options *o, struct mote_error *error)
+static enum mote_status open_session(struct mote_lm_session *s, const struct mote_lm_session_options *o, struct mote_error *error)
 {
 	struct mote_session_options options = {.context_tokens = o->context_tokens, .sequences = o->sequences,
 					       .batch_rows = o->batch_tokens, .threads = o->threads, .isa = o->isa};
 	struct mote_scheduler_options schedule = {.proceed = proceed, .user = s};
+	enum mote_status status;
 
 	options.sequences = options.sequences ? options.sequences : 1;
 	options.logit_rows = options.sequences + (o->prompt_rows ? o->prompt_rows - 1 : 0);
 	if (options.batch_rows && options.batch_rows < options.sequences)
 		options.batch_rows = options.sequences;
-	if (kv_type(o->kv_keys, &options.kv_k, error) || kv_type(o->kv_values, &options.kv_v, error))
-		return;
-	if (mote_session_open(s->lm->model, &options, &s->session, error) == MOTE_OK)
-		mote_scheduler_open(s->session, &schedule, &s->scheduler, error);
+	if ((status = kv_type(o->kv_keys, &options.kv_k, error)) ||
+	    (status = kv_type(o->kv_values, &options.kv_v, error)) ||
+	    (status = mote_session_open(s->lm->model, &options, &s->session, error)))
+		return status;
+	return mote_scheduler_open(s->session, &schedule, &s->scheduler, error);
 }
 
 int mote_lm_session_open(const struct mote_lm *lm, const struct mote_lm_session_options *options,
@@ -55,8 +57,7 @@ int mote_lm_session_open(const struct mote_lm *lm, const struct mote_lm_session_
 	s->proceed = o.proceed;
 	s->user = o.user;
 	s->sequences = o.sequences ? o.sequences : 1;
-	open_session(s, &o, &own);
-	if (own.code) {
+	if (open_session(s, &o, &own)) {
 		mote_lm_session_close(s);
 		return mote_api_fail(error, &own);
 	}

@@ -179,7 +179,7 @@ int mote_lm_encode_chat(const struct mote_lm *lm, const struct mote_lm_chat *cha
 	*ids = NULL;
 	*count = 0;
 	if (read_chat(chat, &trees, &own) == MOTE_OK)
-		mote_chat_encode(lm->metadata, &trees.request, lm->tokenizer, &list, &open, &own);
+		(void)mote_chat_encode(lm->metadata, &trees.request, lm->tokenizer, &list, &open, &own);
 	if (reasoning_open)
 		*reasoning_open = open;
 	free_chat(&trees);

@@ -28,7 +28,7 @@ struct mote_answer_state {
 
 static void fail_memory(struct mote_answer *a)
 {
-	mote_error_set(&a->error, MOTE_ERROR_MEMORY, "no memory for the answer");
+	(void)mote_error_set(&a->error, MOTE_ERROR_MEMORY, "no memory for the answer");
 }
 
 static bool append(char **text, size_t *count, size_t *room, const char *bytes, size_t n)

@@ -289,13 +289,14 @@ enum mote_status mote_pool_open(uint32_t threads, struct mote_pool **out, struct
 	p->spread = sched_getaffinity(0, sizeof p->cores, &p->cores) == 0 && (uint32_t)CPU_COUNT(&p->cores) >= threads;
 	p->worker = calloc(threads, sizeof *p->worker);
 	if (!p->worker) {
-		mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
+		(void)mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
 		goto fail;
 	}
 	for (uint32_t i = 1; i < threads; i++) {
 		p->worker[i] = (struct worker){ .pool = p, .index = i };
 		if (pthread_create(&p->worker[i].thread, NULL, worker_main, &p->worker[i]) != 0) {
-			mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: cannot start thread %u of %u", i, threads);
+			(void)mote_error_set(error, MOTE_ERROR_MEMORY,
+					     "thread pool: cannot start thread %u of %u", i, threads);
 			goto fail;
 		}
 		p->started++;

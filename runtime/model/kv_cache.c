@@ -47,7 +47,7 @@ enum mote_status mote_kv_cache_open(struct mote_kv_cache *c, const struct mote_c
 				      c->sequences, options->context_tokens);
 	c->memory = mote_memory_map(c->bytes);
 	if (!c->memory || !take_tables(c)) {
-		mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a KV cache of %zu bytes", c->bytes);
+		(void)mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a KV cache of %zu bytes", c->bytes);
 		mote_kv_cache_close(c);
 		return MOTE_ERROR_MEMORY;
 	}

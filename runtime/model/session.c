@@ -107,7 +107,8 @@ static enum mote_status reserve_pages(struct mote_session *s, struct mote_error 
 
 		if (mote_kv_cache_reserve(c, s->present[i], reach->begin, reach->end))
 			continue;
-		mote_error_set(error, MOTE_ERROR_LIMIT, "sequence %u: no page is free for positions up to %u: all %u pages of %u "
+		(void)mote_error_set(error, MOTE_ERROR_LIMIT,
+				     "sequence %u: no page is free for positions up to %u: all %u pages of %u "
 			       "positions are taken", s->present[i], reach->end, c->pages, c->page_positions);
 		for (uint32_t k = 0; k <= i; k++)
 			mote_kv_cache_keep(c, s->present[k], c->filled[s->present[k]]);

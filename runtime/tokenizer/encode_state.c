@@ -12,9 +12,9 @@ void mote_tokenizer_run_fail(struct run *r, enum mote_status status, const char 
 		return;
 	r->status = status;
 	if (status == MOTE_ERROR_MEMORY)
-		mote_error_set(r->error, status, "encoding: no memory for %s", what);
+		(void)mote_error_set(r->error, status, "encoding: no memory for %s", what);
 	else
-		mote_error_set(r->error, status, "encoding: limit reached by %s", what);
+		(void)mote_error_set(r->error, status, "encoding: limit reached by %s", what);
 }
 
 void mote_tokenizer_text_add(struct run *r, struct text *text, const char *bytes, size_t count, uint8_t mark)

@@ -25,7 +25,7 @@ static void fail(struct jinja *j, enum mote_status status, const char *place, co
 
 	vsnprintf(message, sizeof message, format, list);
 	j->status = status;
-	mote_error_set(j->error, status, "%s%s", place, message);
+	(void)mote_error_set(j->error, status, "%s%s", place, message);
 	longjmp(j->unwind, 1);
 }
 
