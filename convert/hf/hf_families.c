@@ -184,9 +184,8 @@ static enum mote_status read_gemma2_common(const cJSON *config, struct mote_hf_c
 	enum mote_status status;
 	double scalar;
 
-	read_gemma(config, c, error);
-	status = mote_json_want_double(config, "query_pre_attn_scalar", 1e-6, 1e9, 256, MOTE_HF_WHERE, &scalar, error);
-	if (status)
+	if ((status = read_gemma(config, c, error)) ||
+	    (status = mote_json_want_double(config, "query_pre_attn_scalar", 1e-6, 1e9, 256, MOTE_HF_WHERE, &scalar, error)))
 		return status;
 	m->attention_scale = mote_exact_pow(scalar, -0.5);
 	return read_biases(config, m, error);
