@@ -339,7 +339,7 @@ enum mote_status mote_gguf_write(const struct mote_container *c, const char *pat
 
 	*bytes = w.data + w.total;
 	if (status)
-		mote_error_set(error, status, "%s", own.message);
+		(void)mote_error_set(error, status, "%s", own.message);
 	mote_output_discard(w.file);
 	free(w.put.b.text);
 	free(w.plan);

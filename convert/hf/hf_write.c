@@ -250,7 +250,7 @@ enum mote_status mote_hf_write(const struct mote_container *c, const char *direc
 	for (uint32_t i = 0; i < w.files; i++)
 		mote_output_discard(w.file[i]);
 	if (status) {
-		mote_error_set(error, status, "%s", own.message);
+		(void)mote_error_set(error, status, "%s", own.message);
 		if (made)
 			remove_folders(directory);
 	}
