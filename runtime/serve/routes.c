@@ -151,14 +151,14 @@ static bool read_body(struct mote_exchange *x, const char *known, struct mote_as
 {
 	struct mote_error error = {0};
 
+	enum mote_status status;
+
 	*ask = (struct mote_ask){.dialect = MOTE_DIALECT_CHAT};
-	if (mote_json_parse(x->body, x->bytes, "the request", &ask->json, &error) == MOTE_OK) {
-		if (cJSON_IsObject(ask->json))
-			mote_ask_check_keys(ask, ask->json, known, &error);
-		else
+	status = mote_json_parse(x->body, x->bytes, "the request", &ask->json, &error);
+	if (status == MOTE_OK)
+		status = cJSON_IsObject(ask->json) ? mote_ask_check_keys(ask, ask->json, known, &error) :
 			mote_error_set(&error, MOTE_ERROR_ARGUMENT, "the request: expected an object");
-	}
-	if (!error.code)
+	if (status == MOTE_OK)
 		return true;
 	mote_route_fail(x, ask, &error);
 	mote_ask_free(ask);
@@ -236,7 +236,7 @@ void mote_route_apply_template(struct mote_serve *s, struct mote_exchange *x)
 	if (!read_body(x, "messages tools tool_choice chat_template_kwargs reasoning_effort model", &ask))
 		return;
 	if (mote_ask_chat(&ask, &chat, &error) == MOTE_OK && mote_lm_render(s->lm, &chat.chat, &text, &bytes, &own))
-		mote_ask_fail(&own, &error);
+		(void)mote_ask_fail(&own, &error);
 	if (error.code) {
 		mote_route_fail(x, &ask, &error);
 	} else {
