@@ -5,7 +5,17 @@
 
 #include "format/container.h"
 
-/* MOTE_ERROR_UNSUPPORTED: the model has a feature that the writers do not know, by its key. target: "GGUF", for messages. */
-enum mote_status mote_export_check_model(const struct mote_container *c, const char *target, struct mote_error *error);
+/* The family of checkpoints that the model is one of. */
+struct mote_export_family {
+	const char *architecture, *model_type; /* of config.json */
+	const char *gguf;          /* of "general.architecture" */
+	const char *feature;       /* what "model" says beyond a Llama; NULL: nothing */
+	bool permuted;             /* rows of q and k in a GGUF file */
+};
+
+/* MOTE_ERROR_UNSUPPORTED: the model has a feature that no family of the list has, by its key. target: "GGUF", for
+ * messages. */
+enum mote_status mote_export_family(const struct mote_container *c, const char *target, const struct mote_export_family **out,
+				    struct mote_error *error);
 
 #endif

@@ -117,6 +117,54 @@ static void test_gguf(void **state)
 	}
 }
 
+/* Families beyond Llama that both forms have a name for. */
+static void test_families(void **state)
+{
+	static const char *const types[][2] = { { "Qwen2ForCausalLM", "qwen2" }, { "Qwen3ForCausalLM", "qwen3" } };
+	static const char *const parts[2][3] = { { "q_proj.bias", "k_proj.bias", "v_proj.bias" }, { "q_norm.weight", "k_norm.weight" } };
+	const struct mote_gguf_write_options gguf = { .keep_types = true };
+	const struct mote_hf_write_options hf = { .keep_types = true };
+	struct place *p = *state;
+	char text[1024], out[160], again[160], name[64];
+	struct mote_notes notes = { 0 };
+	struct mote_error error = { 0 };
+	struct mote_container *a, *b;
+	struct tiny t;
+	uint64_t bytes;
+
+	for (int i = 0; i < 2; i++) {
+		const char *rest = strstr(tiny_config, ",\"hidden_size\"");
+
+		tiny_init(&t, "F32");
+		for (int layer = 0; layer < 2; layer++)
+			for (int k = 0; k < 3 && parts[i][k]; k++) {
+				uint32_t rows = i ? TINY_HEAD_DIM : k ? TINY_KV_HEADS * TINY_HEAD_DIM : TINY_HEADS * TINY_HEAD_DIM;
+
+				snprintf(name, sizeof name, "model.layers.%d.self_attn.%s", layer, parts[i][k]);
+				tiny_add(&t, name, rows, 0, "F32");
+			}
+		tiny_save(&t, p->in);
+		snprintf(text, sizeof text, "{\"architectures\":[\"%s\"],\"model_type\":\"%s\"%s", types[i][0], types[i][1], rest);
+		tiny_write_text(p->in, "config.json", text);
+		a = convert_from(p->in, p->file);
+		snprintf(again, sizeof again, "%s/again.mote", p->root);
+		snprintf(out, sizeof out, "%s/%d.gguf", p->root, i);
+		if (mote_gguf_write(a, out, &gguf, &notes, &bytes, &error))
+			fail_msg("%s", error.message);
+		b = convert_from(out, again);
+		same_model(a, b, false);
+		mote_container_close(b);
+		snprintf(out, sizeof out, "%s/%d", p->root, i);
+		if (mote_hf_write(a, out, &hf, &bytes, &error))
+			fail_msg("%s", error.message);
+		b = convert_from(out, again);
+		same_model(a, b, true);
+		mote_container_close(b);
+		mote_container_close(a);
+		tiny_free(&t);
+	}
+}
+
 /* A tensor that changed since its checksum was taken is not passed on. */
 static void test_damaged(void **state)
 {
@@ -264,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_directory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_gguf, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_families, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
 		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_rows_that_are_no_blocks),

@@ -29,6 +29,7 @@ struct writing {
 	const struct mote_container *c;
 	const struct mote_gguf_write_options *options;
 	struct mote_config config;
+	const struct mote_export_family *family;
 	struct planned *plan;
 	uint32_t tensors;
 	float *rope;               /* a table of divisors, for RoPE of the kind llama3; [head_dim / 2] */
@@ -63,30 +64,48 @@ static uint32_t file_type(const struct writing *w)
 	return 0;
 }
 
+/* Keys behind the architecture's name. */
+static void put_own_u32(struct writing *w, const char *name, uint32_t x)
+{
+	char key[96];
+
+	snprintf(key, sizeof key, "%s.%s", w->family->gguf, name);
+	mote_gguf_put_u32(&w->put, key, x);
+}
+
+static void put_own_f32(struct writing *w, const char *name, double x)
+{
+	char key[96];
+
+	snprintf(key, sizeof key, "%s.%s", w->family->gguf, name);
+	mote_gguf_put_f32(&w->put, key, x);
+}
+
 static void put_model(struct writing *w)
 {
 	const struct mote_config *c = &w->config;
-	struct mote_gguf_put *p = &w->put;
+	char key[96];
 
-	mote_gguf_put_text(p, "general.architecture", "llama", 5);
-	mote_gguf_put_u32(p, "general.alignment", ALIGNMENT);
-	mote_gguf_put_u32(p, "general.quantization_version", 2);
-	mote_gguf_put_u32(p, "general.file_type", file_type(w));
-	mote_gguf_put_u32(p, "llama.context_length", c->max_positions);
-	mote_gguf_put_u32(p, "llama.embedding_length", c->hidden);
-	mote_gguf_put_u32(p, "llama.block_count", c->layers);
-	mote_gguf_put_u32(p, "llama.feed_forward_length", c->ffn);
-	mote_gguf_put_u32(p, "llama.attention.head_count", c->heads);
-	mote_gguf_put_u32(p, "llama.attention.head_count_kv", c->kv_heads);
-	mote_gguf_put_u32(p, "llama.attention.key_length", c->head_dim);
-	mote_gguf_put_u32(p, "llama.attention.value_length", c->head_dim);
-	mote_gguf_put_f32(p, "llama.attention.layer_norm_rms_epsilon", c->norm_eps);
-	mote_gguf_put_u32(p, "llama.rope.dimension_count", c->head_dim);
-	mote_gguf_put_f32(p, "llama.rope.freq_base", c->rope_theta);
-	mote_gguf_put_u32(p, "llama.vocab_size", c->vocab);
+	mote_gguf_put_text(&w->put, "general.architecture", w->family->gguf, strlen(w->family->gguf));
+	mote_gguf_put_u32(&w->put, "general.alignment", ALIGNMENT);
+	mote_gguf_put_u32(&w->put, "general.quantization_version", 2);
+	mote_gguf_put_u32(&w->put, "general.file_type", file_type(w));
+	put_own_u32(w, "context_length", c->max_positions);
+	put_own_u32(w, "embedding_length", c->hidden);
+	put_own_u32(w, "block_count", c->layers);
+	put_own_u32(w, "feed_forward_length", c->ffn);
+	put_own_u32(w, "attention.head_count", c->heads);
+	put_own_u32(w, "attention.head_count_kv", c->kv_heads);
+	put_own_u32(w, "attention.key_length", c->head_dim);
+	put_own_u32(w, "attention.value_length", c->head_dim);
+	put_own_f32(w, "attention.layer_norm_rms_epsilon", c->norm_eps);
+	put_own_u32(w, "rope.dimension_count", c->head_dim);
+	put_own_f32(w, "rope.freq_base", c->rope_theta);
+	put_own_u32(w, "vocab_size", c->vocab);
 	if (c->rope_kind == MOTE_ROPE_LINEAR) {
-		mote_gguf_put_text(p, "llama.rope.scaling.type", "linear", 6);
-		mote_gguf_put_f32(p, "llama.rope.scaling.factor", c->rope_factor);
+		snprintf(key, sizeof key, "%s.rope.scaling.type", w->family->gguf);
+		mote_gguf_put_text(&w->put, key, "linear", 6);
+		put_own_f32(w, "rope.scaling.factor", c->rope_factor);
 	}
 }
 
@@ -143,7 +162,8 @@ static enum mote_status plan_tensors(struct writing *w)
 			return unsupported(w, what);
 		}
 		p->type = type_of(w, p->tensor);
-		p->heads = mote_gguf_name_is_query(p->tensor->name) ? w->config.heads :
+		p->heads = !w->family->permuted ? 0 :
+			   mote_gguf_name_is_query(p->tensor->name) ? w->config.heads :
 			   mote_gguf_name_is_key(p->tensor->name) ? w->config.kv_heads : 0;
 		if (p->heads && p->tensor->rows != p->heads * w->config.head_dim)
 			return mote_error_set(w->error, MOTE_ERROR_CORRUPT, "tensor \"%s\": %u rows for %u heads of %u",
@@ -312,11 +332,14 @@ static enum mote_status write(struct writing *w, const char *path, struct mote_n
 	const void *section;
 	size_t bytes;
 
-	status = mote_export_check_model(w->c, "GGUF", w->error);
+	status = mote_export_family(w->c, "GGUF", &w->family, w->error);
 	if (!status)
 		status = mote_config_read(metadata, &w->config, w->error);
 	if (status)
 		return status;
+	if (w->config.rope_kind != MOTE_ROPE_DEFAULT && w->config.rope_kind != MOTE_ROPE_LINEAR &&
+	    w->config.rope_kind != MOTE_ROPE_LLAMA3)
+		return unsupported(w, "RoPE of another kind than default, linear and llama3");
 	section = mote_container_section(w->c, MOTE_SECTION_TOKENIZER, &bytes);
 	if (!section)
 		return unsupported(w, "a model without a tokenizer");

@@ -20,6 +20,7 @@ struct writing {
 	const struct mote_hf_write_options *options;
 	const char *directory;
 	const cJSON *metadata;
+	const struct mote_export_family *family;
 	struct mote_output *file[MAX_FILES]; /* written, and waiting for the others */
 	uint32_t files;
 	struct mote_error *error;
@@ -105,12 +106,14 @@ static enum mote_status write_config(struct writing *w)
 	const cJSON *model = mote_json_get(w->metadata, "model"), *tokens = mote_json_get(w->metadata, "tokens");
 	const enum mote_type type = w->options->keep_types ? mote_container_tensor(w->c, 0)->type : w->options->type;
 	cJSON *config = cJSON_CreateObject(), *names = cJSON_AddArrayToObject(config, "architectures");
-	bool ok = names && cJSON_AddItemToArray(names, cJSON_CreateString("LlamaForCausalLM")) &&
-		  cJSON_AddStringToObject(config, "model_type", "llama") && cJSON_AddStringToObject(config, "hidden_act", "silu") &&
-		  cJSON_AddFalseToObject(config, "attention_bias") && cJSON_AddFalseToObject(config, "mlp_bias");
+	bool ok = names && cJSON_AddItemToArray(names, cJSON_CreateString(w->family->architecture)) &&
+		  cJSON_AddStringToObject(config, "model_type", w->family->model_type) && cJSON_AddStringToObject(config, "hidden_act", "silu") &&
+		  (strcmp(w->family->model_type, "llama") ||
+		   (cJSON_AddFalseToObject(config, "attention_bias") && cJSON_AddFalseToObject(config, "mlp_bias")));
 
 	for (const cJSON *item = model->child; item && ok; item = item->next)
-		ok = strcmp(item->string, "rope") ? copy(config, item->string, item) : add_rope(config, item);
+		ok = strcmp(item->string, "rope") == 0 ? add_rope(config, item) :
+		     (w->family->feature && !strcmp(item->string, w->family->feature)) || copy(config, item->string, item);
 	ok = ok && copy(config, "bos_token_id", mote_json_get(tokens, "bos")) && add_eos(config, mote_json_get(tokens, "eos")) &&
 	     copy(config, "pad_token_id", mote_json_get(tokens, "pad")) &&
 	     cJSON_AddStringToObject(config, "torch_dtype", torch_name(type));
@@ -240,7 +243,7 @@ enum mote_status mote_hf_write(const struct mote_container *c, const char *direc
 	struct writing w = { .c = c, .options = options, .directory = directory, .metadata = mote_container_metadata(c),
 			     .error = &own };
 	bool made = false;
-	enum mote_status status = mote_export_check_model(c, "a Hugging Face directory", &own);
+	enum mote_status status = mote_export_family(c, "a Hugging Face directory", &w.family, &own);
 
 	*bytes = 0;
 	if (!status)
