@@ -6,7 +6,9 @@
 #   make conformance   every test against the data in DATA
 #   make families      every family of models against a reference in PyTorch
 #   make differential  long comparisons with Jinja2 and Python's regex
-#   make fuzz          every fuzzer for FUZZ_SECONDS each (clang)
+#   make fuzz TIME=60  every fuzzer for so many seconds (clang)
+#   make faults        every call to the system fails once, in every tool's main jobs (hours; FAULTS="--sample 5 --job run")
+#   make coverage      which lines make check runs; the last line: per cent, by folder and of all
 #   make install       tools, library, header, man pages and completions below DESTDIR/PREFIX; make uninstall
 #                      takes them away
 #   make deps          the Debian packages that building and `make check` need
@@ -18,7 +20,9 @@ config ?= release
 PREFIX ?= /usr/local
 DESTDIR ?=
 DATA ?= ../shared/data
-FUZZ_SECONDS ?= 60
+# An environment may hold a TIME for the program of that name.
+FUZZ_SECONDS ?= $(if $(filter command%,$(origin TIME)),$(TIME),60)
+FAULTS ?=
 SERVER ?= 1
 B := build/$(config)
 
@@ -208,6 +212,21 @@ neon-check: build/neon/test_kernels $(B)/test_kernels build/neon/forward_bits bu
 	build/neon/forward_bits_here
 	test "$$(qemu-aarch64-static -cpu max build/neon/forward_bits)" = "$$(build/neon/forward_bits_here)"
 
+$(B)/libfaults.so: tests/faults/shim.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LANGUAGE) $(WARNINGS) -O1 -fPIC -shared $< -o $@ -ldl
+
+faults: all $(B)/libfaults.so
+	@python3 tests/faults/sweep.py $(B) $(B)/libfaults.so $(FAULTS)
+
+coverage:
+	@$(MAKE) --no-print-directory config=coverage coverage-run
+
+coverage-run: all $(TESTS)
+	@find $(B) -name '*.gcda' -delete
+	@tests/run.sh $(B) $(TESTS) tests/cli/*.sh
+	@python3 tests/coverage.py $(B)
+
 fuzz:
 	@$(MAKE) --no-print-directory config=fuzz fuzz-run
 
@@ -254,7 +273,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all demo check check-run neon-check conformance differential fuzz fuzz-run deps deps-test install uninstall clean libraries
+.PHONY: all demo check check-run neon-check conformance differential faults coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(SERVE_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
 	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(wildcard $(B)/runtime/*.d)

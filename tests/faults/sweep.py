@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Every call to the system fails once, in every tool's main jobs.
+
+  sweep.py BUILD SHIM [--sample N] [--job NAME,NAME] [--kind KIND] [--jobs PROCESSES]
+
+A job runs once as it is, which gives the right result and how many calls of each kind there are (tests/faults/shim.c);
+then once for each call, which fails. It must end with exit code 1 (or 3, where a file was made to end early) and a message, or
+with 0 and the same output and files. In both cases each file is as before or as it should be after, and there is no
+other: nothing partial, nothing left behind. With --sample only N calls of each kind are made to fail, spread evenly.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+# kind and how it fails, as in shim.c
+FAULTS = [("alloc", "error"), ("map", "error"), ("open", "error"), ("stat", "error"), ("read", "error"),
+          ("read", "short"), ("read", "end"), ("write", "error"), ("write", "short"), ("sync", "error"),
+          ("name", "error"), ("close", "error"), ("thread", "error"), ("other", "error")]
+TIME_FIGURES = {"seconds", "timings", "load_ms", "first_token_ms"}  # what no two runs have in common
+LIMIT_SECONDS = 120
+
+
+def jobs(build, d):
+    """name: (command, standard input, files of the output folder before). The last entry of a path is in OUT."""
+    tool = lambda name: os.path.join(build, "mote-" + name)
+    m, q, text, out = d + "/m.mote", d + "/q.mote", d + "/text", "OUT/"
+    short = ["-c", "64", "--chunks", "2", "-t", "2"]
+    return {
+        "convert": ([tool("convert"), "tests/fixtures/adder", "-o", out + "o.mote", "--json", "-q"], None, {}),
+        "convert-over": ([tool("convert"), "tests/fixtures/adder", "-o", out + "o.mote", "--force", "-t", "1"], None,
+                         {"o.mote": q}),
+        "quantize": ([tool("quantize"), m, "-o", out + "o.mote", "--type", "q4", "--encoder", "search", "--json", "-t", "2",
+                      "--validate", d + "/words", "-c", "64"], None, {}),
+        "quantize-own": ([tool("quantize"), m, "-o", out + "o.mote", "--type", "q8", "--encoder", "round", "--force",
+                          "-t", "2", "-q"], None, {"o.mote": q}),
+        "quantize-mixed": ([tool("quantize"), m, "-o", out + "o.mote", "--bits", "6", "--calibrate", d + "/words",
+                            "--no-validate", "-t", "2", "-q"], None, {}),
+        "perplexity": ([tool("perplexity"), q, "-f", text, "--reference", m, *short, "--per-token", out + "p", "--report",
+                        out + "r.html", "--json", "--force"], None, {"r.html": text}),
+        "perplexity-logits": ([tool("perplexity"), q, "-f", text, "--reference-logits", d + "/logits", *short], None, {}),
+        "perplexity-prompts": ([tool("perplexity"), q, "-f", text, *short, "--prompts", d + "/prompts", "--max-tokens",
+                                "8"], None, {}),
+        "save-logits": ([tool("perplexity"), m, "-f", text, *short, "--save-logits", out + "l"], None, {}),
+        "stamp": ([tool("perplexity"), out + "q.mote", "-f", text, *short, "--stamp"], None, {"q.mote": q}),
+        "run": ([tool("run"), q, "-p", "What is 1 + 2?", "--temp", "0", "-n", "8", "-t", "2", "--json", "--logits", "3",
+                 "--seed", "7"], None, {}),
+        "run-stdin": ([tool("run"), m, "--seed", "3", "-n", "8", "-t", "1", "--mmap"], "What is 3 + 4?\n", {}),
+        "tokenize": ([tool("tokenize"), m, "-f", text, "--show"], None, {}),
+        "decode": ([tool("tokenize"), m, "--decode", "--json"], "1 2 3 4 5", {}),
+        "messages": ([tool("tokenize"), m, "--messages", d + "/messages", "--template-context", d + "/context", "--diff",
+                      "chatml"], None, {}),
+        "messages-json": ([tool("tokenize"), m, "--messages", d + "/messages", "--diff", "chatml", "--json"], None, {}),
+        "inspect": ([tool("inspect"), q, "--verify"], None, {}),
+        "inspect-json": ([tool("inspect"), q, "--json"], None, {}),
+        "inspect-dump": ([tool("inspect"), q, "--dump", "model.layers.0.self_attn.q_proj.weight"], None, {}),
+    }
+
+
+def prepare(build, d):
+    def run(*command):
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    held_out = open("tests/fixtures/adder/heldout.txt", "rb").read()
+    for name, data in (("text", held_out[:1200]), ("words", held_out[:600]), ("prompts", b"What is 1 + 2?\nWhat is 2 + 5?\n"),
+                       ("messages", b'[{"role":"user","content":"What is 1 + 2?"}]'), ("context", b'{"x":[1,2]}')):
+        open(d + "/" + name, "wb").write(data)
+    run(build + "/mote-convert", "tests/fixtures/adder", "-o", d + "/m.mote", "-q")
+    run(build + "/mote-quantize", d + "/m.mote", "-o", d + "/q.mote", "--type", "q4", "--encoder", "search", "-q", "--validate",
+        d + "/words", "-c", "64")
+    run(build + "/mote-perplexity", d + "/m.mote", "-f", d + "/text", "-c", "64", "--chunks", "2", "--save-logits", d + "/logits")
+
+
+def plain(text):
+    """Standard output without figures of time."""
+    def strip(value):
+        if isinstance(value, dict):
+            return {k: strip(v) for k, v in value.items() if k not in TIME_FIGURES}
+        return [strip(v) for v in value] if isinstance(value, list) else value
+
+    try:
+        return strip(json.loads(text))
+    except ValueError:
+        return text
+
+
+def contents(folder):
+    return {name: open(os.path.join(folder, name), "rb").read() for name in os.listdir(folder)}
+
+
+class Run:
+    def __init__(self, shim, d, job, fault=None, counts=None):
+        command, given, before = job
+        self.folder = tempfile.mkdtemp(dir=d)
+        for name, source in before.items():
+            shutil.copyfile(source, os.path.join(self.folder, name))
+        self.before = contents(self.folder)
+        # the same path for all runs, as outputs may name it
+        env = dict(os.environ, LD_PRELOAD=shim, LC_ALL="C.UTF-8")
+        if fault:
+            env["MOTE_FAULT"] = fault
+        if counts:
+            env["MOTE_FAULT_COUNTS"] = counts
+        out = self.folder + "/"
+        command = [part.replace("OUT/", out) for part in command]
+        try:
+            done = subprocess.run(command, env=env, input=(given or "").encode(), capture_output=True, timeout=LIMIT_SECONDS)
+            self.code = done.returncode
+        except subprocess.TimeoutExpired as stopped:
+            done, self.code = stopped, "no end"
+        self.out = plain((done.stdout or b"").decode("utf-8", "replace").replace(out, "OUT/"))
+        self.err = (done.stderr or b"").decode("utf-8", "replace")
+        self.after = contents(self.folder)
+        shutil.rmtree(self.folder)
+
+
+def judge(run, right, how):
+    """What is wrong with a run, or None."""
+    for name, data in run.after.items():
+        if name not in right.after:
+            return "left behind: " + name
+        if data != right.after[name] and data != run.before.get(name):
+            return "%s is neither what it was nor what it should be" % name
+    if set(run.before) - set(run.after):
+        return "a file is gone"
+    if run.code == 0:
+        if run.after != right.after:
+            return "exit code 0 without the files"
+        return None if run.out == right.out else "exit code 0 with another output"
+    if run.code not in ((1, 3) if how == "end" else (1,)):
+        return "exit code %s" % run.code
+    return None if run.err.strip() else "no message"
+
+
+def sample(count, most):
+    if not most or count <= most:
+        return range(1, count + 1)
+    return sorted({1 + (count - 1) * i // (most - 1) for i in range(most)}) if most > 1 else [count // 2 + 1]
+
+
+def sweep(name, job, options, shim, d, pool):
+    counts = os.path.join(d, name + ".counts")
+    right = Run(shim, d, job, counts=counts)
+    if right.code != 0:
+        return 0, ["%s: exit code %s without a fault: %s" % (name, right.code, right.err)]
+    count = {line.split()[0]: int(line.split()[1]) for line in open(counts)}
+    points = [(kind, how, k) for kind, how in FAULTS if not options.kind or kind == options.kind
+              for k in sample(count[kind], options.sample * (3 if options.sample and kind == "alloc" else 1))]
+
+    def one(point):
+        kind, how, k = point
+        run = Run(shim, d, job, fault="%s:%d:%s" % (kind, k, how))
+        wrong = judge(run, right, how)
+        return wrong and "%s, %s %d of %d (%s): %s%s" % (name, kind, k, count[kind], how, wrong,
+                                                         "\n    " + run.err.strip()[-300:] if run.err.strip() else "")
+
+    return len(points), [wrong for wrong in pool.map(one, points) if wrong]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("shim")
+    parser.add_argument("--sample", type=int, default=0)
+    parser.add_argument("--job", default="")
+    parser.add_argument("--kind", default="")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    shim = os.path.abspath(options.shim)
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as d, concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        prepare(options.build, d)
+        for name, job in jobs(options.build, d).items():
+            if options.job and name not in options.job.split(","):
+                continue
+            points, wrong = sweep(name, job, options, shim, d, pool)
+            passed += points - len(wrong)
+            failed += len(wrong)
+            print("%-20s %6d faults, %d bad" % (name, points, len(wrong)), *wrong, sep="\n  ", flush=True)
+    print("%d passed, %d failed" % (passed, failed))
+    sys.exit(failed > 0 or passed == 0)
+
+
+main()
