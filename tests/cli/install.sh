@@ -58,6 +58,10 @@ check "and runs" "$dir/plus" "$dir/adder.mote"
 # shellcheck disable=SC2086
 check "six threads build" ${CC:-cc} -Wall -Wextra -Werror -pthread tests/embed/six_threads.c $flags -o "$dir/six"
 check "and run" "$dir/six" "$dir/adder.mote"
+# shellcheck disable=SC2086
+check "a long prompt, interrupted, builds" ${CC:-cc} -Wall -Wextra -Werror -pthread tests/embed/interrupt.c $flags \
+	-o "$dir/interrupt"
+check "and runs" "$dir/interrupt" "$dir/adder.mote"
 # an interpreter has no sanitizer's runtime loaded
 [ "$config" = sanitize ] || check "a Python program" python3 tests/embed/foreign.py "$library" "$dir/adder.mote"
 # the static library alone
