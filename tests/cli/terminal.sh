@@ -59,7 +59,7 @@ for tool in "run" "inspect" "tokenize" "bench" "perplexity --generate 50" "quant
 	shown "mote-convert $work/model.gguf -o FILE.mote" "$work/err"
 done
 "$build/mote-convert" "$m" -o "$work/o.mote" 2>"$work/err"
-shown "needs no conversion" "$work/err"
+shown "is a file of mote's: give -o FILE.gguf or -o DIR" "$work/err"
 
 # Stages are counted, and a bar needs a terminal that understands it.
 script -qec "$build/mote-quantize $m -fo $work/q.mote --type q8 --encoder search" /dev/null >"$work/shown"
