@@ -91,6 +91,7 @@ static double commonest_answer(const struct mote_task *task, const char **answer
 
 double mote_task_best_constant(const struct mote_task *task, const char **answer)
 {
+	static const char letters[][2] = {"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P"};
 	uint32_t count[MOTE_TASK_CHOICES] = {0}, best = 0;
 
 	if (task->row->kind != MOTE_TASK_CHOICE)
@@ -103,8 +104,8 @@ double mote_task_best_constant(const struct mote_task *task, const char **answer
 	*answer = NULL;
 	if (!task->row->choices && task->row->choice[best] && !strchr(task->row->choice[best], '{'))
 		*answer = task->row->choice[best];
-	else if (best < 26)
-		*answer = "A\0B\0C\0D\0E\0F\0G\0H\0I\0J\0K\0L\0M\0N\0O\0P" + 2 * (size_t)best;
+	else if (best < sizeof letters / sizeof *letters)
+		*answer = letters[best];
 	return task->items ? (double)count[best] / task->items : 0;
 }
 
