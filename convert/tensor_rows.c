@@ -2,6 +2,8 @@
 #include "convert/tensor_rows.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "format/half.h"
@@ -134,4 +136,16 @@ enum mote_status mote_tensor_rows_verify(const struct mote_tensor *t, struct mot
 	if (hash.low64 == t->hash.low && hash.high64 == t->hash.high)
 		return MOTE_OK;
 	return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\": its bytes do not match their checksum", t->name);
+}
+
+/* Whole pages only; those that it shares with its neighbours stay. Read again they come from the file again, which is why
+ * a container in memory is left alone. */
+void mote_tensor_rows_release(const struct mote_container *c, const struct mote_tensor *t)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const void *data = t->rank == 1 ? (const void *)t->vector : t->matrix.data;
+	uintptr_t first = ((uintptr_t)data + page - 1) / page * page, end = ((uintptr_t)data + t->bytes) / page * page;
+
+	if (first < end && mote_container_fd(c) >= 0)
+		madvise((void *)first, end - first, MADV_DONTNEED);
 }

@@ -23,6 +23,9 @@ size_t mote_tensor_rows_bytes(const struct mote_tensor *t, enum mote_gguf_type t
 enum mote_status mote_tensor_rows_encode(const struct mote_tensor *t, enum mote_gguf_type type, uint32_t panel,
 					 uint8_t *out, float *scratch, struct mote_error *error);
 
+/* Says that the tensor's part of the mapping is not needed any more, so that memory does not grow to the file's size. */
+void mote_tensor_rows_release(const struct mote_container *c, const struct mote_tensor *t);
+
 /* Compares the tensor's bytes with its checksum: MOTE_ERROR_CORRUPT names it. */
 enum mote_status mote_tensor_rows_verify(const struct mote_tensor *t, struct mote_error *error);
 

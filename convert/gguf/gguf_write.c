@@ -280,6 +280,7 @@ static enum mote_status write_tensor(struct writing *w, const struct planned *p)
 	}
 	free(rows);
 	free(scratch);
+	mote_tensor_rows_release(w->c, t);
 	return status ? status : write_padding(w, p);
 }
 

@@ -17,6 +17,7 @@ struct planned {
 };
 
 struct writing {
+	const struct mote_container *c;
 	const struct mote_hf_write_options *options;
 	struct planned *plan;
 	uint32_t tensors;
@@ -143,13 +144,14 @@ static enum mote_status write_tensor(struct writing *w, const struct planned *p)
 	}
 	free(rows);
 	free(scratch);
+	mote_tensor_rows_release(w->c, t);
 	return status;
 }
 
 enum mote_status mote_safetensors_write(const struct mote_container *c, const struct mote_hf_write_options *options,
 					struct mote_output *file, uint64_t *bytes, struct mote_error *error)
 {
-	struct writing w = { .options = options, .file = file, .error = error };
+	struct writing w = { .c = c, .options = options, .file = file, .error = error };
 	enum mote_status status = plan(&w, c);
 
 	if (!status)
