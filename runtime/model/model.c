@@ -9,6 +9,7 @@
 #include "format/container.h"
 #include "runtime/model/architecture.h"
 #include "runtime/model/memory.h"
+#include "runtime/model/rope.h"
 #include "runtime/model/weights.h"
 
 /* The field that the walk's weight fills. */
@@ -101,6 +102,16 @@ static enum mote_status move_to_huge_pages(struct mote_model *m, struct mote_err
 	return MOTE_OK;
 }
 
+/* A file may promise more positions than can be rotated exactly: the first that can are used, by every tool alike. */
+static enum mote_status read_config(struct mote_model *m, struct mote_error *error)
+{
+	enum mote_status status = mote_config_read(mote_container_metadata(m->container), &m->config, error);
+
+	if (m->config.max_positions > MOTE_ROPE_MAX_POSITIONS)
+		m->config.max_positions = MOTE_ROPE_MAX_POSITIONS;
+	return status;
+}
+
 enum mote_status mote_model_open(const char *path, enum mote_weights weights, struct mote_model **out,
 				 struct mote_error *error)
 {
@@ -112,8 +123,7 @@ enum mote_status mote_model_open(const char *path, enum mote_weights weights, st
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a model");
 	if ((status = mote_container_open(path, &m->container, error)))
 		goto fail;
-	if ((status = mote_config_read(mote_container_metadata(m->container), &m->config, error)) ||
-	    (status = bind(m, error)) ||
+	if ((status = read_config(m, error)) || (status = bind(m, error)) ||
 	    (weights != MOTE_WEIGHTS_MAPPED && (status = move_to_huge_pages(m, error)))) {
 		mote_error_prefix(error, "%s", path);
 		goto fail;
