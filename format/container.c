@@ -44,6 +44,16 @@ uint32_t mote_layout_flags(uint32_t kind)
 	}
 }
 
+size_t mote_layout_max_values(uint32_t kind)
+{
+	switch (kind) {
+	case MOTE_SECTION_METADATA: return MOTE_LAYOUT_MAX_METADATA_VALUES;
+	case MOTE_SECTION_RECEIPTS: return MOTE_LAYOUT_MAX_RECEIPT_VALUES;
+	case MOTE_SECTION_SENSITIVITY: return MOTE_LAYOUT_MAX_SENSITIVITY_VALUES;
+	default: return 0;
+	}
+}
+
 struct mote_hash128 mote_layout_hash(const void *data, size_t bytes)
 {
 	XXH128_hash_t hash = XXH3_128bits(data, bytes);
@@ -210,7 +220,7 @@ static enum mote_status read_json(const struct mote_container *c, uint32_t kind,
 					  (unsigned long long)s->raw_bytes,
 					  ZSTD_isError(n) ? ZSTD_getErrorName(n) : "it ends early");
 	else
-		status = mote_json_parse(text, n, name, out, error);
+		status = mote_json_parse_large(text, n, name, mote_layout_max_values(kind), out, error);
 	free(text);
 	if (status == MOTE_OK && !(array ? cJSON_IsArray(*out) : cJSON_IsObject(*out)))
 		status = mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "expected %s",

@@ -400,9 +400,10 @@ static cJSON *build_json(struct mote_json_builder *b, const struct mote_containe
 	list = mote_json_add_array(b, object, "sections");
 	for (uint32_t i = 0; i < mote_container_section_count(c); i++)
 		add_section(b, list, mote_container_section_info(c, i));
-	mote_json_add_item(b, object, "metadata", cJSON_Duplicate(mote_container_metadata(c), true));
-	mote_json_add_item(b, object, "receipts", receipts ? cJSON_Duplicate(receipts, true) : cJSON_CreateArray());
-	mote_json_add_item(b, object, "sensitivity", sensitivity ? cJSON_Duplicate(sensitivity, true) : cJSON_CreateNull());
+	/* References: what a file's JSON takes is taken once. */
+	mote_json_add_item(b, object, "metadata", cJSON_CreateObjectReference(mote_container_metadata(c)->child));
+	mote_json_add_item(b, object, "receipts", receipts ? cJSON_CreateArrayReference(receipts->child) : cJSON_CreateArray());
+	mote_json_add_item(b, object, "sensitivity", sensitivity ? cJSON_CreateObjectReference(sensitivity->child) : cJSON_CreateNull());
 	return object;
 }
 

@@ -232,18 +232,31 @@ enum mote_status mote_writer_put_section(struct mote_writer *w, enum mote_sectio
 	return put_stored(w, kind, 0, copy, bytes, bytes, error);
 }
 
+static size_t count_values(const cJSON *json)
+{
+	size_t values = 1;
+
+	for (const cJSON *child = json->child; child; child = child->next)
+		values += count_values(child);
+	return values;
+}
+
 enum mote_status mote_writer_put_json(struct mote_writer *w, enum mote_section kind, const cJSON *json,
 				      struct mote_error *error)
 {
 	bool array = kind == MOTE_SECTION_RECEIPTS;
 	uint32_t flags = mote_layout_flags(kind);
-	size_t bytes, room, stored;
+	size_t bytes, room, stored, values;
 	char *text;
 	void *frame;
 
 	if (flags == 0xffffffff || !(flags & MOTE_SECTION_ZSTD) || !(array ? cJSON_IsArray(json) : cJSON_IsObject(json)))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: section kind %u cannot hold this JSON", w->target,
 				      (unsigned)kind);
+	values = count_values(json);
+	if (values > mote_layout_max_values(kind))
+		return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: section kind %u: %zu values of JSON, at most %zu are read",
+				      w->target, (unsigned)kind, values, mote_layout_max_values(kind));
 	text = mote_json_print(json, &bytes);
 	if (!text)
 		return fail_memory(w, error);

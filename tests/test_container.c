@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <zstd.h>
 
 #include "format/tool/console.h"
 #include "format/writer.h"
@@ -602,9 +603,87 @@ static void test_paths(void **state)
 	unlink(path);
 }
 
+/* The sample with other sensitivities, the file's last section, of so many values. */
+static struct file with_values(size_t values)
+{
+	struct mote_layout_section s;
+	struct mote_layout_header h;
+	struct file file = { malloc(sample.bytes + 65536), 0 };
+	size_t raw = 7, table, last;
+	char *text = malloc(2 * values + 16);
+
+	memcpy(text, "{\"r\":[1", raw); /* three: the object, the list, and a number */
+	for (size_t i = 3; i < values; i++, raw += 2)
+		memcpy(text + raw, ",1", 2);
+	memcpy(text + raw, "]}", 2);
+	raw += 2;
+	memcpy(&h, sample.data, sizeof h);
+	last = h.table_offset + h.table_bytes - sizeof s;
+	memcpy(&s, sample.data + last, sizeof s);
+	assert_int_equal(s.kind, MOTE_SECTION_SENSITIVITY);
+	memset(file.data, 0, sample.bytes + 65536);
+	memcpy(file.data, sample.data, s.offset);
+	s.raw_bytes = raw;
+	s.stored_bytes = ZSTD_compress(file.data + s.offset, 60000, text, raw, 19);
+	assert_false(ZSTD_isError(s.stored_bytes));
+	table = (s.offset + s.stored_bytes + 63) / 64 * 64;
+	memcpy(file.data + table, sample.data + h.table_offset, h.table_bytes);
+	memcpy(file.data + table + h.table_bytes - sizeof s, &s, sizeof s);
+	h.table_offset = table;
+	h.file_bytes = file.bytes = table + h.table_bytes;
+	memcpy(file.data, &h, sizeof h);
+	seal_container(file.data, file.bytes);
+	free(text);
+	return file;
+}
+
+/* Kilobytes of compressed JSON cannot become hundreds of megabytes. */
+static void test_values(void **state)
+{
+	(void)state;
+	for (size_t more = 0; more < 2; more++) {
+		struct file file = with_values(MOTE_LAYOUT_MAX_SENSITIVITY_VALUES + more);
+		struct mote_container *c;
+		struct mote_error error = { 0 };
+		enum mote_status status = mote_container_open_memory(file.data, file.bytes, "file", &c, &error);
+
+		assert_true(file.bytes < sample.bytes + 1024);
+		if (more) {
+			assert_int_equal(status, MOTE_ERROR_LIMIT);
+			assert_non_null(strstr(error.message, "sensitivities"));
+			assert_non_null(strstr(error.message, "more than 131072 values"));
+		} else {
+			must(status, &error);
+		}
+		mote_container_close(c);
+		free(file.data);
+	}
+}
+
+/* And what could not be read is not written. */
+static void test_values_written(void **state)
+{
+	char path[64];
+	struct mote_error error = { 0 };
+	struct mote_writer *w;
+	cJSON *json = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(json, "r");
+
+	(void)state;
+	for (size_t i = 2; i < MOTE_LAYOUT_MAX_METADATA_VALUES; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateNumber(1));
+	snprintf(path, sizeof path, "%s/values", folder);
+	must(mote_writer_open(path, true, &w, &error), &error);
+	must(mote_writer_put_json(w, MOTE_SECTION_METADATA, json, &error), &error);
+	cJSON_AddItemToArray(list, cJSON_CreateNumber(1));
+	assert_int_equal(mote_writer_put_json(w, MOTE_SECTION_METADATA, json, &error), MOTE_ERROR_LIMIT);
+	mote_writer_discard(w);
+	cJSON_Delete(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_values), cmocka_unit_test(test_values_written),
 		cmocka_unit_test(test_reads_back),	    cmocka_unit_test(test_every_truncated_length),
 		cmocka_unit_test(test_every_truncated_length_sealed), cmocka_unit_test(test_extra_byte),
 		cmocka_unit_test(test_bad_header_and_future_version), cmocka_unit_test(test_every_changed_byte),
