@@ -1,7 +1,8 @@
 /* Makes one call to the system fail: a library to preload, for tests/faults/sweep.py.
  *
  *   MOTE_FAULT=KIND:K[:how]   the K-th call of a kind fails; how is "error" (what that kind fails with), "short" (half of
- *                             what was asked for is read or written) or "end" (a file ends early)
+ *                             what was asked for is read or written) or "end" (a file ends early;
+ *                             one that is mapped is shortened on the disk, and only mappings of files are counted)
  *   MOTE_FAULT_COUNTS=PATH    at exit, one line for each kind: its name and how many calls there were
  *
  * Streams are made to fail by what lies under them: a folder cannot be read (EISDIR), /dev/full cannot be written
@@ -118,9 +119,33 @@ int posix_memalign(void **p, size_t alignment, size_t bytes)
 	return 0;
 }
 
+/* What another program might do to a file that is mapped. */
+static void shorten(int fd)
+{
+	char path[64];
+	int again;
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	again = REAL(open)(path, O_WRONLY);
+	if (again < 0 || ftruncate(again, 100) != 0)
+		abort();
+	REAL(close)(again);
+}
+
 void *mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset)
 {
-	return next(MAP) ? MAP_FAILED : REAL(mmap)(at, bytes, protection, flags, fd, offset);
+	void *mapped;
+
+	if (chosen == MAP && chosen_how == END && fd < 0) /* counts mappings of files */
+		return REAL(mmap)(at, bytes, protection, flags, fd, offset);
+	switch (next(MAP)) {
+	case PASS: return REAL(mmap)(at, bytes, protection, flags, fd, offset);
+	case END:
+		mapped = REAL(mmap)(at, bytes, protection, flags, fd, offset);
+		shorten(fd);
+		return mapped;
+	default: return MAP_FAILED;
+	}
 }
 
 /* ---- files by name */

@@ -1,0 +1,63 @@
+#!/bin/sh
+# What a file promises beyond what is taken, and a file that is shortened while it is used.
+set -u
+build=${MOTE_BUILD:-build/release}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+ok() { passed=$((passed + 1)); }
+bad() { echo "$*"; failed=$((failed + 1)); }
+m=$work/m.mote
+
+# ---- positions: what convert takes, every tool takes
+cp -r tests/fixtures/adder "$work/long"
+sed 's/"max_position_embeddings": *[0-9]*/"max_position_embeddings": 33554432/' tests/fixtures/adder/config.json >"$work/long/config.json"
+"$build/mote-convert" "$work/long" -o "$work/long.mote" -q || bad "convert refuses 33,554,432 positions"
+# run TITLE COMMAND...
+run() {
+	title=$1
+	shift
+	if "$@" >"$work/out" 2>"$work/err" </dev/null; then ok; else bad "$title: $(cat "$work/err")"; fi
+}
+run run "$build/mote-run" "$work/long.mote" -p "What is 1 + 2?" -n 2 -t 1
+run bench "$build/mote-bench" "$work/long.mote" -r 1 -p 4 -n 2 -t 1
+head -c 600 tests/fixtures/adder/heldout.txt >"$work/text"
+run perplexity "$build/mote-perplexity" "$work/long.mote" -f "$work/text" -c 64 -t 1
+run inspect "$build/mote-inspect" "$work/long.mote"
+if "$build/mote-inspect" "$work/long.mote" --json | grep -q '"max_position_embeddings":33554432'; then ok; else bad "the file's own number is lost"; fi
+
+# ---- shortened while it is mapped: a message and exit code 1, old files stay
+case $build in
+*release* | *debug*) ;;
+*)
+	echo "$passed passed, $failed failed"
+	[ "$failed" -eq 0 ]
+	exit
+	;;
+esac
+cc -std=c11 -D_GNU_SOURCE -O1 -fPIC -shared tests/faults/shim.c -o "$work/shim.so" -ldl || exit 1
+"$build/mote-convert" tests/fixtures/adder -o "$work/whole.mote" -q
+mkdir "$work/folder"
+# shortened COMMAND...: of $m, which is whole when it is opened
+shortened() {
+	cp "$work/whole.mote" "$m"
+	echo old >"$work/folder/o.mote"
+	MOTE_FAULT=map:1:end LD_PRELOAD=$work/shim.so "$@" >"$work/out" 2>"$work/err" </dev/null
+	got=$?
+	if [ $got -eq 1 ] && grep -q "m.mote: was shortened" "$work/err"; then ok; else bad "exit code $got: $*"; cat "$work/err"; fi
+	if [ "$(cat "$work/folder/o.mote")" = old ] && [ "$(ls -A "$work/folder")" = o.mote ]; then ok; else bad "left behind by $*: $(ls -A "$work/folder")"; fi
+}
+shortened "$build/mote-inspect" "$m" --verify
+shortened "$build/mote-run" "$m" -p hello --mmap
+shortened "$build/mote-tokenize" "$m" -p hello
+shortened "$build/mote-perplexity" "$m" -f "$work/text"
+shortened "$build/mote-quantize" "$m" -o "$work/folder/o.mote" --type q8 --no-validate --force
+# Every other SIGBUS kills as ever.
+printf '#include <signal.h>\nint main(void)\n{\n\treturn raise(SIGBUS);\n}\n' >"$work/bus.c"
+cc "$work/bus.c" format/tool/shortened.c -D_GNU_SOURCE -o "$work/bus" || bad "does not compile alone"
+"$work/bus" 2>/dev/null
+got=$?
+if [ $got -ne 1 ]; then ok; else bad "any SIGBUS is taken for a shortened file"; fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
