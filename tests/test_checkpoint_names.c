@@ -77,6 +77,7 @@ static void test_prefixes(void **state)
 	tiny_init(&t, "BF16");
 	tiny_save(&t, p->in);
 	take_hash(p, &hash, 0);
+	tiny_free(&t);
 	for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
 		tiny_init(&t, "BF16");
 		rename_all(&t, "model.", prefixes[i]);
