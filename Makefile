@@ -32,7 +32,7 @@ mote-run_PACKAGES := libedit
 TOOL_PACKAGES := libedit
 DEBIAN_PACKAGES := pkg-config g++ libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libedit-dev libcmocka-dev
 DEBIAN_TEST_PACKAGES := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
-	python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex
+	python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex chromium
 
 ifneq ($(SERVER),0)
 mote-serve_PACKAGES := libmicrohttpd

@@ -114,6 +114,8 @@ static bool describe_end(struct run *r, struct mote_piece *p)
 	p->tokens = info.tokens;
 	p->prompt_tokens = info.prompt_tokens;
 	p->cached_tokens = info.prompt_tokens - info.prompt_computed;
+	p->prompt_seconds = info.prompt_seconds;
+	p->predict_seconds = info.predict_seconds;
 	p->ids = malloc((info.tokens + 1) * sizeof *p->ids);
 	if (p->ids && info.tokens)
 		memcpy(p->ids, info.ids, info.tokens * sizeof *p->ids);

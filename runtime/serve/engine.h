@@ -44,6 +44,7 @@ struct mote_piece {
 	int32_t *ids;                   /* of END: [tokens] all that was sampled */
 	size_t tokens;
 	size_t prompt_tokens, cached_tokens; /* of END */
+	double prompt_seconds, predict_seconds;
 	size_t bytes;
 	char text[];                    /* [bytes + 1] */
 };

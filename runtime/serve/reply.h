@@ -17,6 +17,7 @@ struct mote_choice {
 	size_t n_scored, n_prompt;
 	int32_t *ids;
 	size_t tokens, prompt_tokens, cached_tokens;
+	double prompt_seconds, predict_seconds;
 	enum mote_lm_finish finish;
 	bool ended;
 	struct mote_tool_call call[MOTE_TOOL_CALLS_MAX];

@@ -21,6 +21,18 @@ static void add_usage(struct mote_json_builder *b, cJSON *json, const struct mot
 			     (double)mote_reply_cached_tokens(r));
 }
 
+/* How long the first choice took, in llama.cpp's words. */
+static void add_timings(struct mote_json_builder *b, cJSON *json, const struct mote_reply *r)
+{
+	const struct mote_choice *c = r->choice;
+	cJSON *timings = mote_json_add_object(b, json, "timings");
+	double more = c->tokens > 1 ? (double)(c->tokens - 1) : 0;
+
+	mote_json_add_number(b, timings, "prompt_ms", 1000 * c->prompt_seconds);
+	mote_json_add_number(b, timings, "predicted_ms", 1000 * c->predict_seconds);
+	mote_json_add_number(b, timings, "predicted_per_second", c->predict_seconds > 0 ? more / c->predict_seconds : 0);
+}
+
 static cJSON *new_reply(struct mote_json_builder *b, const struct mote_reply *r, bool chunk)
 {
 	bool chat = r->ask.dialect == MOTE_DIALECT_CHAT;
@@ -100,6 +112,7 @@ static cJSON *chat_whole(struct mote_reply *r, struct mote_json_builder *b)
 		add_choice_ids(b, item, r, i);
 	}
 	add_usage(b, json, r);
+	add_timings(b, json, r);
 	return json;
 }
 
@@ -171,6 +184,7 @@ static void openai_end(struct mote_reply *r, struct mote_bytes *out)
 
 		mote_json_add_array(&b, json, "choices");
 		add_usage(&b, json, r);
+		add_timings(&b, json, r);
 		mote_reply_event(&b, NULL, json, out);
 	}
 	mote_bytes_print(out, "data: [DONE]\n\n");
@@ -236,6 +250,7 @@ static cJSON *completion_whole(struct mote_reply *r, struct mote_json_builder *b
 		add_choice_ids(b, item, r, i);
 	}
 	add_usage(b, json, r);
+	add_timings(b, json, r);
 	return json;
 }
 
