@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "format/json_build.h"
+
 /* The variables that transformers takes from special_tokens_map: text of the model, so it may become tokens. */
 static const char *const trusted[] = {"bos_token", "eos_token", "unk_token", "pad_token", NULL};
 static const char *const trusted_keys[] = {"bos_text", "eos_text", "unk_text", "pad_text"};
@@ -24,36 +26,40 @@ bool mote_chat_has_template(const cJSON *metadata)
 	return find_template(metadata, "default") != NULL;
 }
 
-/* The template's variables; lists are references to the request's own. NULL when out of memory. */
-static cJSON *make_context(const cJSON *metadata, const struct mote_chat_request *request)
+/* A list of the request's own, which the tree that it is put into does not free. The cast only satisfies a signature that
+ * lacks const. */
+static cJSON *reference(const cJSON *list)
+{
+	return cJSON_CreateArrayReference((cJSON *)(uintptr_t)list->child);
+}
+
+/* The template's variables. */
+static enum mote_status make_context(const cJSON *metadata, const struct mote_chat_request *request, cJSON **out,
+				     struct mote_error *error)
 {
 	const cJSON *tokens = mote_json_get(metadata, "tokens");
-	cJSON *context = cJSON_CreateObject(), *copy;
-	bool ok = context != NULL;
+	struct mote_json_builder b = {0};
+	cJSON *context = mote_json_new_object(&b);
 
-	/* A reference does not own its children; the cast only satisfies a signature that lacks const. */
-	ok = ok && cJSON_AddItemReferenceToObject(context, "messages", (cJSON *)(uintptr_t)request->messages);
-	ok = ok && (request->tools
-		? cJSON_AddItemReferenceToObject(context, "tools", (cJSON *)(uintptr_t)request->tools)
-		: cJSON_AddNullToObject(context, "tools") != NULL);
-	ok = ok && cJSON_AddNullToObject(context, "documents");
-	ok = ok && cJSON_AddBoolToObject(context, "add_generation_prompt", !request->no_generation_prompt);
-	for (size_t i = 0; ok && trusted[i]; i++) {
+	mote_json_add_item(&b, context, "messages", reference(request->messages));
+	if (request->tools)
+		mote_json_add_item(&b, context, "tools", reference(request->tools));
+	else
+		mote_json_add_null(&b, context, "tools");
+	mote_json_add_null(&b, context, "documents");
+	mote_json_add_bool(&b, context, "add_generation_prompt", !request->no_generation_prompt);
+	for (size_t i = 0; trusted[i]; i++) {
 		const cJSON *text = mote_json_get(tokens, trusted_keys[i]);
 
 		if (cJSON_IsString(text))
-			ok = cJSON_AddStringToObject(context, trusted[i], text->valuestring) != NULL;
+			mote_json_add_text(&b, context, trusted[i], text->valuestring);
 	}
-	for (const cJSON *item = request->context ? request->context->child : NULL; ok && item; item = item->next) {
+	for (const cJSON *item = request->context ? request->context->child : NULL; item; item = item->next) {
 		cJSON_DeleteItemFromObjectCaseSensitive(context, item->string);
-		copy = cJSON_Duplicate(item, true);
-		ok = copy && cJSON_AddItemToObject(context, item->string, copy);
+		mote_json_add_item(&b, context, item->string, cJSON_Duplicate(item, true));
 	}
-	if (!ok) {
-		cJSON_Delete(context);
-		return NULL;
-	}
-	return context;
+	*out = context;
+	return mote_json_finish(&b, out, "the template's variables", error);
 }
 
 enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_request *request,
@@ -75,9 +81,10 @@ enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the model has no chat template");
 	if (!cJSON_IsArray(request->messages))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "messages: expected an array");
-	context = make_context(metadata, request);
-	if (!context)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the template's variables");
+	if (request->tools && !cJSON_IsArray(request->tools))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "tools: expected an array");
+	if ((status = make_context(metadata, request, &context, error)))
+		return status;
 	status = mote_template_open(text, strlen(text), &options, &template, error);
 	if (status == MOTE_OK)
 		status = mote_template_render(template, context, trusted, &limits, out, error);
