@@ -28,7 +28,7 @@ def tokenize(model, path):
 
 def losses(folder, model, path, *options):
     out = os.path.join(folder, "losses")
-    figures = json.loads(run("mote-perplexity", model, "-f", path, "--per-token", out, "--json", *options))
+    figures = json.loads(run("mote-perplexity", model, "-f", path, "--per-token", out, "--force", "--json", *options))
     lines = [line.split() for line in open(out)]
     return figures, [int(i) for i, _ in lines], [float(x) for _, x in lines]
 
