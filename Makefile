@@ -68,12 +68,14 @@ HARDENED = $(if $(filter release,$(config)),$(HARDENING))
 HARDENED_LINK = $(if $(filter release,$(config)),$(HARDENING_LINK))
 INCLUDES := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 
-# A tool's main() is FLOOR/mote-NAME.c; runtime/NAME_*.c are its too. Everything else on the floors is the library,
+# A tool's main() is FLOOR/mote-NAME.c; FLOOR/NAME_*.c are its too. Everything else on the floors is the library,
 # except format/tool, which prints and therefore belongs to the tools.
 TOOL_SOURCES := $(wildcard format/mote-*.c runtime/mote-*.c convert/mote-*.c quant/mote-*.c)
 ifeq ($(SERVER),0)
 TOOL_SOURCES := $(filter-out runtime/mote-serve.c,$(TOOL_SOURCES))
 endif
+tool_parts = $(wildcard $(subst /mote-,/,$(1:.c=_*.c)))
+TOOL_PARTS := $(call tool_parts,$(TOOL_SOURCES))
 TOOLS := $(TOOL_SOURCES:%.c=$(B)/%)
 TOOLS := $(addprefix $(B)/,$(notdir $(TOOLS)))
 CONSOLE_SOURCES := $(wildcard format/tool/*.c)
@@ -81,7 +83,7 @@ CONSOLE_OBJECTS := $(CONSOLE_SOURCES:%.c=$(B)/%.o)
 # The server's room belongs to mote-serve, so that nobody else needs its library.
 SERVE_SOURCES := $(wildcard runtime/serve/*.c)
 SERVE_OBJECTS := $(SERVE_SOURCES:%.c=$(B)/%.o) $(B)/runtime/serve/page.o
-LIB_SOURCES := $(filter-out $(TOOL_SOURCES) $(CONSOLE_SOURCES) $(SERVE_SOURCES) $(wildcard runtime/*.c), \
+LIB_SOURCES := $(filter-out $(TOOL_SOURCES) $(TOOL_PARTS) $(CONSOLE_SOURCES) $(SERVE_SOURCES) $(wildcard runtime/*.c), \
 	$(sort $(shell find format runtime convert quant -name '*.c')))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o)
 TEST_SOURCES := $(filter-out $(if $(SERVER:0=),,tests/test_serve.c),$(wildcard tests/test_*.c))
@@ -128,7 +130,7 @@ $(B)/%.o: %.c | libraries
 	$(call say,CC,$<)$(COMPILE) -c $< -o $@
 
 define tool_rule
-$(B)/$(basename $(notdir $(1))): $(patsubst %.c,$(B)/%.o,$(1) $(wildcard $(patsubst runtime/mote-%.c,runtime/%_*.c,$(1)))) \
+$(B)/$(basename $(notdir $(1))): $(patsubst %.c,$(B)/%.o,$(1) $(call tool_parts,$(1))) \
 		$(if $(filter %/mote-serve.c,$(1)),$(SERVE_OBJECTS)) $(CONSOLE_OBJECTS) $(B)/libmote.a
 	$$(call say,LD,$$@)$$(LINK) $$^ $$(LIBRARIES) $$(if $$($$(@F)_PACKAGES),$$(shell $$(PKG_CONFIG) --libs $$($$(@F)_PACKAGES))) -o $$@
 endef
@@ -276,4 +278,4 @@ clean:
 .PHONY: all demo check check-run neon-check conformance differential faults coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(SERVE_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
-	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(wildcard $(B)/runtime/*.d)
+	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(TOOL_PARTS:%.c=$(B)/%.d)

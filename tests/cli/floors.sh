@@ -4,8 +4,8 @@
 set -u
 passed=0 failed=0
 
-# allowed FOLDER -> the folders that its files may include. Tools (mote-NAME.c) may include
-# format/tool besides what their folder may.
+# allowed FOLDER -> the folders that its files may include. Tools (mote-NAME.c, and NAME.h and NAME_*.c
+# beside it) may include format/tool besides what their folder may.
 generate="format runtime/kernels runtime/model runtime/tokenizer runtime/template runtime/chat runtime/generate"
 template="format runtime/template/value"
 allowed() {
@@ -48,9 +48,13 @@ find format runtime convert quant -name '*.[ch]' | sort | xargs awk '
 while read -r file includes; do
 	folder=${file%/*}
 	may=" $(allowed "$folder") "
-	case $file in
-	*/mote-*.c | runtime/bench*.[ch] | runtime/run*.[ch]) may="$may format/tool runtime/api " ;;
+	name=${file##*/}
+	name=${name%.[ch]}
+	case $name in
+	mote-*) tool=$file ;;
+	*) tool=$folder/mote-${name%%_*}.c ;;
 	esac
+	[ ! -f "$tool" ] || may="$may format/tool runtime/api "
 	bad=
 	for include in $includes; do
 		case $may in
