@@ -13,6 +13,8 @@
 #include <arm_neon.h>
 #endif
 
+#include "runtime/kernels/tables.h"
+
 enum { LINE = 64, MOST_REPEATS = 64 };
 #define HUGE_PAGE ((size_t)2 << 20)
 
@@ -126,13 +128,6 @@ enum mote_status mote_limits_bandwidth(struct mote_pool *p, size_t bytes, bool h
 /* ---- arithmetic: independent chains, enough to hide the latency ---- */
 
 enum { ROUNDS = 400000 };
-
-/* Chains live in small arrays, which become registers once their loops are unrolled. */
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
 
 #if defined(__x86_64__)
 

@@ -1,4 +1,5 @@
-/* Shared by the files of this folder and by nobody else: the ISA files' entry points and two constants. */
+/* Shared by the files of this folder and by nobody else: the ISA files' entry points, and what their kernels are
+ * written with. */
 #ifndef MOTE_RUNTIME_TABLES_H
 #define MOTE_RUNTIME_TABLES_H
 
@@ -20,6 +21,14 @@ static inline uint8_t mote_bias_shift(enum mote_type type)
 {
 	return mote_type_has_codebook(type) ? 0 : (uint8_t)(8 - mote_type_bits(type));
 }
+
+/* Before a loop of a constant number of rounds, 16 at most: none is left. Register tiles live in small arrays, which become
+ * registers once the loops over them are unrolled, and what is looked up by a loop's counter becomes a constant. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 /* Defines a table's entry for one type: multiply() with the type, and what else follows, as constants. */
 #define MOTE_DEFINE_MULTIPLY(name, multiply, ...)                                                                    \

@@ -14,12 +14,6 @@
 #define TILE static inline __attribute__((always_inline))
 #define DOTPROD __attribute__((target("arch=armv8.2-a+dotprod")))
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 8")
-#endif
-
 enum { LANES = 16, TILE_ROWS = 4 };
 
 /* Adds to each lane the products of its row's 4 columns with the 4 activations in every lane of a. */

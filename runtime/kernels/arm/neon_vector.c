@@ -10,12 +10,6 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 /* 4 floats of which n are there; the rest reads as zero. */
 INLINE float32x4_t load_part(const float *x, uint32_t n)
 {

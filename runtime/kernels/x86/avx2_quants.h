@@ -11,13 +11,6 @@
 
 #define AVX2 __attribute__((target("avx2,fma,f16c"))) static inline __attribute__((always_inline))
 
-/* Register tiles live in small arrays, which become registers once their loops are unrolled. */
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 8")
-#endif
-
 AVX2 __m256i load_256(const void *p)
 {
 	return _mm256_load_si256(p);

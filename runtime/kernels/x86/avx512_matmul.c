@@ -21,13 +21,6 @@
 
 enum { LANES = 16, TILE_ROWS = 4, TILE_PANELS = 2, ROW_PANELS = 4, TILE_CELLS = 8 };
 
-/* Register tiles live in small arrays, which become registers once their loops are unrolled. */
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 8")
-#endif
-
 /* The inputs of a tile, each at its first row or panel. */
 struct tile {
 	const struct mote_matrix *w;
