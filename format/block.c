@@ -4,63 +4,16 @@
 
 #include <string.h>
 
+#include "format/groups.h"
 #include "format/half.h"
 
-enum { GROUPS = 8, LINE = 64, MOST_PIECES = 3 };
+enum { GROUPS = MOTE_BLOCK_GROUPS, LINE = MOTE_LINE_BYTES };
 
 const uint8_t mote_codebook_linear[16] = {
 	120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 132, 133, 134, 135
 };
 
 const uint8_t mote_codebook_linear3[16] = { 124, 125, 126, 127, 128, 129, 130, 131 };
-
-/* Where the bits of a group's quants are: in these lines of the block, lowest bits first. One of no bits ends the list. */
-struct piece {
-	uint8_t line, shift, bits;
-};
-
-typedef struct piece group_layout[MOST_PIECES];
-
-static const group_layout q8_groups[GROUPS] = {
-	{ { 0, 0, 8 } }, { { 1, 0, 8 } }, { { 2, 0, 8 } }, { { 3, 0, 8 } },
-	{ { 4, 0, 8 } }, { { 5, 0, 8 } }, { { 6, 0, 8 } }, { { 7, 0, 8 } },
-};
-
-static const group_layout q6_groups[GROUPS] = {
-	{ { 0, 0, 6 } }, { { 1, 0, 6 } }, { { 2, 0, 6 } }, { { 3, 0, 6 } }, { { 4, 0, 6 } }, { { 5, 0, 6 } },
-	{ { 0, 6, 2 }, { 1, 6, 2 }, { 2, 6, 2 } },
-	{ { 3, 6, 2 }, { 4, 6, 2 }, { 5, 6, 2 } },
-};
-
-static const group_layout q5_groups[GROUPS] = {
-	{ { 0, 0, 5 } }, { { 1, 0, 5 } }, { { 2, 0, 5 } }, { { 3, 0, 5 } }, { { 4, 0, 5 } },
-	{ { 0, 5, 3 }, { 3, 5, 2 } },
-	{ { 1, 5, 3 }, { 4, 5, 2 } },
-	{ { 2, 5, 3 }, { 3, 7, 1 }, { 4, 7, 1 } },
-};
-
-static const group_layout q4_groups[GROUPS] = {
-	{ { 0, 0, 4 } }, { { 0, 4, 4 } }, { { 1, 0, 4 } }, { { 1, 4, 4 } },
-	{ { 2, 0, 4 } }, { { 2, 4, 4 } }, { { 3, 0, 4 } }, { { 3, 4, 4 } },
-};
-
-static const group_layout q3_groups[GROUPS] = {
-	{ { 0, 0, 3 } }, { { 0, 3, 3 } }, { { 1, 0, 3 } }, { { 1, 3, 3 } }, { { 2, 0, 3 } }, { { 2, 3, 3 } },
-	{ { 0, 6, 2 }, { 2, 6, 1 } },
-	{ { 1, 6, 2 }, { 2, 7, 1 } },
-};
-
-static const group_layout *groups_of(enum mote_type type)
-{
-	switch (type) {
-	case MOTE_Q8: return q8_groups;
-	case MOTE_Q6: return q6_groups;
-	case MOTE_Q5: return q5_groups;
-	case MOTE_Q4: return q4_groups;
-	case MOTE_Q3: return q3_groups;
-	default: return NULL;
-	}
-}
 
 static const struct {
 	enum mote_type type;
@@ -145,12 +98,12 @@ enum mote_status mote_matrix_init(struct mote_matrix *m, enum mote_type type, ui
 }
 
 /* The quant of row `lane` and column col of a block; lines: the block's. */
-static uint32_t get_quant(const group_layout *groups, const uint8_t *lines, uint32_t lane, uint32_t col)
+static uint32_t get_quant(const mote_group *groups, const uint8_t *lines, uint32_t lane, uint32_t col)
 {
-	const struct piece *piece = groups[col / 4];
+	const struct mote_piece *piece = groups[col / 4];
 	uint32_t quant = 0, at = 0;
 
-	for (uint32_t i = 0; i < MOST_PIECES && piece[i].bits; i++) {
+	for (uint32_t i = 0; i < MOTE_MOST_PIECES && piece[i].bits; i++) {
 		uint32_t byte = lines[piece[i].line * LINE + lane * 4 + col % 4];
 		quant |= (byte >> piece[i].shift & ((1u << piece[i].bits) - 1)) << at;
 		at += piece[i].bits;
@@ -160,19 +113,19 @@ static uint32_t get_quant(const group_layout *groups, const uint8_t *lines, uint
 
 void mote_block_unpack(enum mote_type type, const uint8_t *lines, uint8_t quants[512])
 {
-	const group_layout *groups = groups_of(type);
+	const mote_group *groups = mote_type_groups(type);
 
 	for (uint32_t i = 0; i < GROUPS * LINE; i++)
 		quants[i] = (uint8_t)get_quant(groups, lines, i % LINE / 4, i / LINE * 4 + i % 4);
 }
 
 /* The inverse; lines are zero. */
-static void pack_block(const group_layout *groups, const uint8_t quants[restrict GROUPS * LINE], uint8_t *restrict lines)
+static void pack_block(const mote_group *groups, const uint8_t quants[restrict GROUPS * LINE], uint8_t *restrict lines)
 {
 	for (uint32_t group = 0; group < GROUPS; group++) {
 		uint32_t at = 0;
 
-		for (const struct piece *piece = groups[group]; piece < groups[group] + MOST_PIECES; piece++) {
+		for (const struct mote_piece *piece = groups[group]; piece < groups[group] + MOTE_MOST_PIECES; piece++) {
 			const uint8_t *from = quants + group * LINE;
 			uint8_t *line = lines + piece->line * LINE;
 
@@ -192,7 +145,7 @@ static uint16_t load_u16(const uint8_t *p)
 
 static void decode_quants(const struct mote_matrix *m, const uint8_t *panel, uint32_t lane, float *out)
 {
-	const group_layout *groups = groups_of(m->type);
+	const mote_group *groups = mote_type_groups(m->type);
 	const size_t block_bytes = (size_t)mote_type_bits(m->type) * LINE;
 
 	for (uint32_t col = 0; col < m->cols; col++) {
@@ -249,7 +202,7 @@ void mote_panel_pack_floats(const struct mote_matrix *m, const float *rows, uint
 void mote_panel_pack_quants(const struct mote_matrix *m, const uint8_t *quants, const uint16_t *scales,
 			    uint32_t n_rows, void *out)
 {
-	const group_layout *groups = groups_of(m->type);
+	const mote_group *groups = mote_type_groups(m->type);
 	const size_t block_bytes = (size_t)mote_type_bits(m->type) * LINE, padded = (size_t)m->blocks * MOTE_BLOCK_COLS;
 	uint8_t *panel = out;
 

@@ -9,6 +9,7 @@
 #include <arm_neon.h>
 #include <string.h>
 
+#include "format/groups.h"
 #include "runtime/kernels/tables.h"
 
 #define TILE static inline __attribute__((always_inline))
@@ -32,55 +33,30 @@ TILE uint8x16_t load_line(const uint8_t *lines, int line, int quarter)
 	return vld1q_u8(lines + line * 64 + quarter * 16);
 }
 
-/* Bits of every byte of v: shifted to the right, then masked. */
-TILE uint8x16_t field(uint8x16_t v, const int8_t shift, const uint8_t mask)
+/* A piece's bits of every byte of its line, at their place in the quant. */
+TILE uint8x16_t load_piece(const uint8_t *lines, const struct mote_piece piece, const uint32_t place, int quarter)
 {
-	return vandq_u8(vshlq_u8(v, vdupq_n_s8((int8_t)-shift)), vdupq_n_u8(mask));
-}
+	uint8x16_t v = load_line(lines, piece.line, quarter);
 
-TILE uint8x16_t add_field(uint8x16_t u, uint8x16_t v, const int8_t shift, const uint8_t mask)
-{
-	return vorrq_u8(u, field(v, shift, mask));
+	if (piece.shift != place)
+		v = vshlq_u8(v, vdupq_n_s8((int8_t)((int)place - piece.shift)));
+	return piece.bits == 8 ? v : vandq_u8(v, vdupq_n_u8((uint8_t)(((1u << piece.bits) - 1) << place)));
 }
 
 /* A group's quants, of types without a codebook less the one of value zero: 4 rows x 4 columns. */
 TILE int8x16_t unpack(const uint8_t *lines, const int group, const int quarter, uint8x16_t codebook,
 		      const enum mote_type type)
 {
-	const uint8x16_t zero = vdupq_n_u8((uint8_t)(mote_type_levels(type) / 2));
-	uint8x16_t u;
+	const struct mote_piece *piece = mote_type_groups(type)[group];
+	uint8x16_t u = load_piece(lines, piece[0], 0, quarter);
 
-	if (type == MOTE_Q8) {
-		u = load_line(lines, group, quarter);
-	} else if (type == MOTE_Q6 && group < 6) {
-		u = field(load_line(lines, group, quarter), 0, 63);
-	} else if (type == MOTE_Q6) {
-		int first = group == 6 ? 0 : 3;
-
-		u = field(load_line(lines, first, quarter), 6, 3);
-		u = add_field(u, load_line(lines, first + 1, quarter), 4, 3 << 2);
-		u = add_field(u, load_line(lines, first + 2, quarter), 2, 3 << 4);
-	} else if (type == MOTE_Q5 && group < 5) {
-		u = field(load_line(lines, group, quarter), 0, 31);
-	} else if (type == MOTE_Q5) {
-		u = field(load_line(lines, group - 5, quarter), 5, 7);
-		if (group < 7) {
-			u = add_field(u, load_line(lines, group - 2, quarter), 2, 3 << 3);
-		} else {
-			u = add_field(u, load_line(lines, 3, quarter), 4, 1 << 3);
-			u = add_field(u, load_line(lines, 4, quarter), 3, 1 << 4);
-		}
-	} else if (type == MOTE_Q4) {
-		u = field(load_line(lines, group / 2, quarter), (int8_t)(group % 2 * 4), 15);
-	} else if (group < 6) {
-		u = field(load_line(lines, group / 2, quarter), (int8_t)(group % 2 * 3), 7);
-	} else {
-		u = field(load_line(lines, group - 6, quarter), 6, 3);
-		u = add_field(u, load_line(lines, 2, quarter), group == 6 ? 4 : 5, 1 << 2);
-	}
+	if (piece[1].bits)
+		u = vorrq_u8(u, load_piece(lines, piece[1], mote_piece_place(piece, 1), quarter));
+	if (piece[2].bits)
+		u = vorrq_u8(u, load_piece(lines, piece[2], mote_piece_place(piece, 2), quarter));
 	if (mote_type_has_codebook(type))
 		return vreinterpretq_s8_u8(vqtbl1q_u8(codebook, u));
-	return vreinterpretq_s8_u8(vsubq_u8(u, zero));
+	return vreinterpretq_s8_u8(vsubq_u8(u, vdupq_n_u8((uint8_t)(mote_type_levels(type) / 2))));
 }
 
 TILE int8x16_t broadcast_quad(const int8_t *q)
