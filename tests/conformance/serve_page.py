@@ -148,12 +148,17 @@ def play(b, url):
     b.size(1280, 800)
     b.run("""const send_as_it_is = request; window.slow = true;
              request = (c) => ({...send_as_it_is(c), ...(window.slow ? {ignore_eos: true, logprobs: true, top_logprobs: 20} : {})})""")
+    # Escape comes with the first sign of a thought, from within: this model writes its whole context in a few hundredths of a second.
+    b.run("""window.presser = new MutationObserver(() => { if (running && running.message.thought)
+             document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true})); });
+             presser.observe(document.body, {subtree: true, childList: true, characterData: true})""")
     b.say("What is 27 + 48?")
-    b.until("running && running.message.thought")
-    b.key("Escape", 27)
-    check("stopped halfway", b.until(idle) and b.run("chat().messages[3].stopped") is True and
-          not b.run("chat().messages[3].finish"), b.run("JSON.stringify(chat().messages[3])"))
-    b.run("window.slow = false")
+    ended = b.until(idle)
+    if b.run("chat().messages[3].finish") == "length":
+        print("too fast to be stopped: the answer was over before the page had shown its first sign")
+    else:
+        check("stopped halfway", ended and b.run("chat().messages[3].stopped") is True, b.run("JSON.stringify(chat().messages[3])"))
+    b.run("presser.disconnect(); window.slow = false")
     b.run("[...document.querySelectorAll('button')].find((x) => x.textContent === 'Regenerate').click()")
     check("regenerates", b.until(idle + " && chat().messages[3].content === '27 + 48 = 75.'"), b.run("JSON.stringify(chat().messages)"))
     b.run("document.querySelectorAll('article.user')[1].querySelector('button').click()")
