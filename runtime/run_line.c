@@ -71,7 +71,7 @@ static int read_character(EditLine *edit, wchar_t *character)
 }
 
 /* ESC [ 200 ~: what follows up to ESC [ 201 ~ was pasted, and is put into the line as it is. */
-static unsigned char take_paste(EditLine *edit, int key)
+static unsigned char take_paste(EditLine *edit, wint_t key)
 {
 	static const wchar_t end[] = L"\x1b[201~";
 	size_t count = 0, room = 0, matched = 0;
@@ -103,7 +103,7 @@ static unsigned char take_paste(EditLine *edit, int key)
 	return CC_REFRESH;
 }
 
-static unsigned char complete(EditLine *edit, int key)
+static unsigned char complete(EditLine *edit, wint_t key)
 {
 	const LineInfo *line = el_line(edit);
 	size_t typed = (size_t)(line->cursor - line->buffer), common = 0;
@@ -147,9 +147,10 @@ static void set_up(struct run_line_reader *r)
 	history(r->history, &event, H_SETSIZE, HISTORY_LINES);
 	history(r->history, &event, H_SETUNIQUE, 1);
 	el_set(r->edit, EL_HIST, history, r->history);
-	el_set(r->edit, EL_ADDFN, "mote-paste", "takes pasted text", take_paste);
+	/* the wide calls: the narrow ones leak copies of the names */
+	el_wset(r->edit, EL_ADDFN, L"mote-paste", L"takes pasted text", take_paste);
 	el_set(r->edit, EL_BIND, "\x1b[200~", "mote-paste", NULL);
-	el_set(r->edit, EL_ADDFN, "mote-complete", "completes a command", complete);
+	el_wset(r->edit, EL_ADDFN, L"mote-complete", L"completes a command", complete);
 	el_set(r->edit, EL_BIND, "\t", "mote-complete", NULL);
 	el_set(r->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	el_set(r->edit, EL_BIND, "\x1b[1~", "ed-move-to-beg", NULL);
