@@ -376,8 +376,8 @@ static enum mote_status convert(struct conversion *c, const char *path, const ch
 
 static void fill_report(struct conversion *c, struct mote_checkpoint_report *report)
 {
-	*report = (struct mote_checkpoint_report){ .tokenizer = c->info, .tensors = c->plan.tensors, .notes = c->notes };
-	c->notes = (struct mote_notes){ 0 };
+	*report = (struct mote_checkpoint_report){.tokenizer = c->info, .tensors = c->plan.tensors, .notes = c->notes};
+	c->notes = (struct mote_notes){0};
 	for (uint32_t i = 0; i < c->plan.tensors; i++)
 		report->parameters += (uint64_t)c->plan.tensor[i].rows * c->plan.tensor[i].cols;
 	for (uint32_t i = 0; i < c->source.files; i++)
@@ -388,12 +388,12 @@ enum mote_status mote_checkpoint_convert(const char *directory, const char *outp
 					 const struct mote_checkpoint_options *options,
 					 struct mote_checkpoint_report *report, struct mote_error *error)
 {
-	struct conversion c = { .options = options, .source = { .fd = -1 } };
-	struct mote_error own = { 0 }; /* the two threads compare errors, so there has to be one, and an empty one */
+	struct conversion c = {.options = options, .source = {.fd = -1}};
+	struct mote_error own = {0}; /* the two threads compare errors, so there has to be one, and an empty one */
 	enum mote_status status;
 
 	if (report)
-		*report = (struct mote_checkpoint_report){ 0 };
+		*report = (struct mote_checkpoint_report){0};
 	status = convert(&c, directory, output, &own);
 	if (status)
 		(void)mote_error_set(error, status, "%s", own.message);

@@ -11,7 +11,7 @@
 
 static bool is_known(const char *prefix, size_t bytes)
 {
-	static const char *const part[] = { "_orig_mod.", "module.", "base_model.model.", "language_model.", "model." };
+	static const char *const part[] = {"_orig_mod.", "module.", "base_model.model.", "language_model.", "model."};
 
 	while (bytes) {
 		size_t n = 0;

@@ -14,11 +14,11 @@ static const struct fused {
 	const char *name, *in;
 	enum mote_dim before[2]; /* the rows of what comes before; MOTE_DIM_ONE: nothing */
 } fused[] = {
-	{ "self_attn.q_proj.weight", "self_attn.qkv_proj.weight", { MOTE_DIM_ONE, MOTE_DIM_ONE } },
-	{ "self_attn.k_proj.weight", "self_attn.qkv_proj.weight", { MOTE_DIM_ATTENTION, MOTE_DIM_ONE } },
-	{ "self_attn.v_proj.weight", "self_attn.qkv_proj.weight", { MOTE_DIM_ATTENTION, MOTE_DIM_KV } },
-	{ "mlp.gate_proj.weight", "mlp.gate_up_proj.weight", { MOTE_DIM_ONE, MOTE_DIM_ONE } },
-	{ "mlp.up_proj.weight", "mlp.gate_up_proj.weight", { MOTE_DIM_FFN, MOTE_DIM_ONE } },
+	{"self_attn.q_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}},
+	{"self_attn.k_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ATTENTION, MOTE_DIM_ONE}},
+	{"self_attn.v_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ATTENTION, MOTE_DIM_KV}},
+	{"mlp.gate_proj.weight", "mlp.gate_up_proj.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}},
+	{"mlp.up_proj.weight", "mlp.gate_up_proj.weight", {MOTE_DIM_FFN, MOTE_DIM_ONE}},
 };
 
 /* What the matching needs at hand. */
@@ -157,7 +157,7 @@ static enum mote_status tie_head(const struct matching *m)
 /* The head of a tied checkpoint is checked like any other, but is no tensor of the model. */
 static enum mote_status take_tied_copy(const struct matching *m)
 {
-	struct mote_weight_walk head = { .weight = mote_weight_head };
+	struct mote_weight_walk head = {.weight = mote_weight_head};
 	enum mote_status status;
 
 	mote_weight_name(mote_weight_head, MOTE_NO_LAYER, head.name);
@@ -170,7 +170,7 @@ static enum mote_status take_tied_copy(const struct matching *m)
 
 static enum mote_status match(const struct matching *m)
 {
-	struct mote_weight_walk w = { .config = m->config };
+	struct mote_weight_walk w = {.config = m->config};
 	enum mote_status status;
 
 	m->out->tensors = 0;
@@ -226,7 +226,7 @@ static enum mote_status note_names(const struct matching *m, const char *prefix,
 static enum mote_status match_names(const struct matching *m, struct mote_notes *notes)
 {
 	struct matching unwrapped = *m;
-	struct mote_error other = { 0 };
+	struct mote_error other = {0};
 	enum mote_status status;
 	char *prefix;
 
@@ -247,8 +247,8 @@ enum mote_status mote_checkpoint_tensors_match(const struct mote_hf_config *conf
 					       struct mote_hf_weights *weights, struct mote_checkpoint_tensors *out,
 					       struct mote_notes *notes, struct mote_error *error)
 {
-	struct mote_error own = { 0 };
-	const struct matching m = { .hf = config, .config = &config->model, .source = source, .weights = weights, .out = out, .error = &own };
+	struct mote_error own = {0};
+	const struct matching m = {.hf = config, .config = &config->model, .source = source, .weights = weights, .out = out, .error = &own};
 	enum mote_status status;
 
 	*out = (struct mote_checkpoint_tensors){ .tensor = calloc(mote_weight_count(&config->model) + (size_t)1,
@@ -266,5 +266,5 @@ enum mote_status mote_checkpoint_tensors_match(const struct mote_hf_config *conf
 void mote_checkpoint_tensors_free(struct mote_checkpoint_tensors *t)
 {
 	free(t->tensor);
-	*t = (struct mote_checkpoint_tensors){ 0 };
+	*t = (struct mote_checkpoint_tensors){0};
 }

@@ -4,9 +4,9 @@
 #include <string.h>
 
 static const struct mote_export_family families[] = {
-	{ "LlamaForCausalLM", "llama", "llama", NULL, true },
-	{ "Qwen2ForCausalLM", "qwen2", "qwen2", "qkv_bias", false },
-	{ "Qwen3ForCausalLM", "qwen3", "qwen3", "qk_head_norm", false },
+	{"LlamaForCausalLM", "llama", "llama", NULL, true},
+	{"Qwen2ForCausalLM", "qwen2", "qwen2", "qkv_bias", false},
+	{"Qwen3ForCausalLM", "qwen3", "qwen3", "qk_head_norm", false},
 };
 
 static bool is_known(const char *key)

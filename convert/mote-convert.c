@@ -52,7 +52,7 @@ static enum mote_status take_adapter(void *at, const char *text, struct mote_err
 
 	if (a->convert.adapters == MAX_ADAPTERS)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "more than %d adapters", MAX_ADAPTERS);
-	*adapter = (struct mote_checkpoint_adapter){ text, 1 };
+	*adapter = (struct mote_checkpoint_adapter){text, 1};
 	if (colon && colon[1]) {
 		adapter->factor = strtod(colon + 1, &end);
 		if (*end || !(adapter->factor > -1e6 && adapter->factor < 1e6))
@@ -124,7 +124,7 @@ static void warn_templates(const struct mote_container *written)
 
 	for (const cJSON *item = list ? list->child : NULL; item; item = item->next) {
 		const char *text = mote_json_get(item, "template")->valuestring;
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 		struct mote_template *t;
 
 		if (mote_template_open(text, strlen(text), NULL, &t, &error))
@@ -224,8 +224,8 @@ static enum mote_status export(const struct arguments *a, const struct mote_cont
 			       uint64_t *bytes, struct mote_error *error)
 {
 	const struct mote_checkpoint_options *o = &a->convert;
-	const struct mote_gguf_write_options gguf = { o->keep_types, o->type, o->force, o->progress };
-	const struct mote_hf_write_options hf = { o->keep_types, o->type, o->force, o->progress };
+	const struct mote_gguf_write_options gguf = {o->keep_types, o->type, o->force, o->progress};
+	const struct mote_hf_write_options hf = {o->keep_types, o->type, o->force, o->progress};
 	enum mote_status status = mote_output_refuse_input(a->output, a->directory, error);
 
 	if (status)
@@ -239,9 +239,9 @@ static enum mote_status export(const struct arguments *a, const struct mote_cont
 static int run_export(struct arguments *a)
 {
 	struct mote_container *c = NULL;
-	struct mote_notes notes = { 0 };
+	struct mote_notes notes = {0};
 	struct mote_console_bar bar;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	double started = mote_console_seconds();
 	enum mote_status status;
 	uint64_t bytes = 0;
@@ -268,7 +268,7 @@ static int run(struct arguments *a)
 	struct mote_checkpoint_report report;
 	struct mote_container *written = NULL;
 	struct mote_console_bar bar;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	double started = mote_console_seconds();
 	enum mote_status status;
 
@@ -300,7 +300,7 @@ static int run(struct arguments *a)
 
 int main(int argc, char **argv)
 {
-	struct arguments a = { .convert = { .tool = "mote-convert " MOTE_VERSION, .keep_types = true } };
+	struct arguments a = {.convert = {.tool = "mote-convert " MOTE_VERSION, .keep_types = true}};
 	int code = mote_options_parse(&tool, argc, argv, &a);
 
 	if (code >= 0)

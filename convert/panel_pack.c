@@ -117,18 +117,18 @@ static bool transpose(enum mote_type type, const uint8_t *const *row, size_t col
 {
 	size_t element = element_bytes(type), col = 0;
 	uint32_t mask = exponent_mask(type);
-	u64x2 bad = { 0 };
+	u64x2 bad = {0};
 	bool finite = true;
 
 	if (element == 2) {
 		const uint16_t m = (uint16_t)mask;
-		const u16x8 masks = { m, m, m, m, m, m, m, m };
+		const u16x8 masks = {m, m, m, m, m, m, m, m};
 
 		for (; col + 8 <= cols; col += 8)
 			bad |= (u64x2)(transpose_8x8(row, col * 2, masks, out + col * 32) |
 				       transpose_8x8(row + 8, col * 2, masks, out + col * 32 + 16));
 	} else {
-		const u32x4 masks = { mask, mask, mask, mask };
+		const u32x4 masks = {mask, mask, mask, mask};
 
 		for (; col + 4 <= cols; col += 4)
 			for (size_t r = 0; r < 16; r += 4)
@@ -202,7 +202,7 @@ enum mote_status mote_panel_pack_init(struct mote_panel_pack *p, const char *nam
 {
 	size_t row_bytes = matrix->cols * element_bytes(from);
 
-	*p = (struct mote_panel_pack){ .name = name, .from = from, .matrix = *matrix };
+	*p = (struct mote_panel_pack){.name = name, .from = from, .matrix = *matrix};
 	p->scratch = malloc(row_bytes * MOTE_PANEL_ROWS);
 	p->zeros = calloc(1, row_bytes);
 	if (!p->scratch || !p->zeros) {
@@ -216,7 +216,7 @@ void mote_panel_pack_free(struct mote_panel_pack *p)
 {
 	free(p->scratch);
 	free(p->zeros);
-	*p = (struct mote_panel_pack){ 0 };
+	*p = (struct mote_panel_pack){0};
 }
 
 enum mote_status mote_panel_pack_run(const struct mote_panel_pack *p, const uint8_t *source, uint32_t first,

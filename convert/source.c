@@ -14,7 +14,7 @@
 
 static struct mote_hash128 to_hash(XXH128_hash_t h)
 {
-	return (struct mote_hash128){ .low = h.low64, .high = h.high64 };
+	return (struct mote_hash128){.low = h.low64, .high = h.high64};
 }
 
 /* The file's beginning, as much as there is of it; nothing when it cannot be read. */
@@ -30,7 +30,7 @@ static struct mote_file_kind kind_of(int fd)
 static enum mote_status refuse_single(const char *path, struct mote_error *error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct mote_file_kind kind = { 0 };
+	struct mote_file_kind kind = {0};
 
 	if (fd >= 0) {
 		kind = kind_of(fd);
@@ -47,7 +47,7 @@ static enum mote_status refuse_single(const char *path, struct mote_error *error
 static bool is_file_of_kind(const char *path, const char *words)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct mote_file_kind kind = { 0 };
+	struct mote_file_kind kind = {0};
 
 	if (fd < 0)
 		return false;
@@ -82,7 +82,7 @@ char *mote_source_folder(const char *path)
 
 enum mote_status mote_source_open(const char *path, struct mote_source *s, struct mote_error *error)
 {
-	*s = (struct mote_source){ .fd = -1 };
+	*s = (struct mote_source){.fd = -1};
 	s->path = strdup(path);
 	if (!s->path)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
@@ -105,7 +105,7 @@ void mote_source_close(struct mote_source *s)
 		close(s->fd);
 	free(s->file);
 	free(s->path);
-	*s = (struct mote_source){ .fd = -1 };
+	*s = (struct mote_source){.fd = -1};
 }
 
 bool mote_source_has(const struct mote_source *s, const char *name)
@@ -207,7 +207,7 @@ enum mote_status mote_source_read(struct mote_source *s, const char *name, bool 
 				  size_t *bytes, struct mote_error *error)
 {
 	const size_t most = strcmp(name, "tokenizer.json") ? MOTE_SOURCE_MAX_TEXT_BYTES : MOTE_SOURCE_MAX_TOKENIZER_BYTES;
-	struct mote_source_file file = { .fd = -1 };
+	struct mote_source_file file = {.fd = -1};
 	enum mote_status status;
 
 	*text = NULL;
@@ -265,7 +265,7 @@ enum mote_status mote_source_read_json(struct mote_source *s, const char *name, 
 enum mote_status mote_source_open_file(struct mote_source *s, const char *name, uint32_t *index,
 				       struct mote_error *error)
 {
-	struct mote_source_file file = { 0 };
+	struct mote_source_file file = {0};
 	enum mote_status status;
 
 	status = open_file(s, name, true, &file.fd, &file.bytes, error);

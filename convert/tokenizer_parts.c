@@ -84,7 +84,7 @@ enum mote_status mote_tokenizer_parts_read(const void *section, size_t bytes, st
 	struct mote_tokenizer *opened;
 	enum mote_status status;
 
-	*out = (struct mote_tokenizer_parts){ 0 };
+	*out = (struct mote_tokenizer_parts){0};
 	status = mote_tokenizer_open(section, bytes, &opened, error);
 	if (status)
 		return status;
@@ -101,7 +101,7 @@ void mote_tokenizer_parts_free(struct mote_tokenizer_parts *p)
 	free(p->added_of);
 	free(p->step);
 	free(p->merge);
-	*p = (struct mote_tokenizer_parts){ 0 };
+	*p = (struct mote_tokenizer_parts){0};
 }
 
 static uint32_t text_start(const struct mote_tokenizer_parts *p, uint32_t id)

@@ -9,7 +9,7 @@
 #define MAX_BLOCK_BYTES 292u
 
 /* Value + 128, in the order of the indices. */
-static const uint8_t iq4_codebook[16] = { 1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241 };
+static const uint8_t iq4_codebook[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
 
 enum mote_type mote_weight_rows_quants(const struct mote_hf_weight *weight)
 {

@@ -13,14 +13,14 @@ const uint8_t mote_codebook_linear[16] = {
 	120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 132, 133, 134, 135
 };
 
-const uint8_t mote_codebook_linear3[16] = { 124, 125, 126, 127, 128, 129, 130, 131 };
+const uint8_t mote_codebook_linear3[16] = {124, 125, 126, 127, 128, 129, 130, 131};
 
 static const struct {
 	enum mote_type type;
 	char name[8];
 } types[] = {
-	{ MOTE_F32, "f32" }, { MOTE_F16, "f16" }, { MOTE_BF16, "bf16" }, { MOTE_Q8, "q8" }, { MOTE_Q6, "q6" },
-	{ MOTE_Q5, "q5" }, { MOTE_Q4, "q4" }, { MOTE_Q3, "q3" }
+	{MOTE_F32, "f32"}, {MOTE_F16, "f16"}, {MOTE_BF16, "bf16"}, {MOTE_Q8, "q8"}, {MOTE_Q6, "q6"},
+	{MOTE_Q5, "q5"}, {MOTE_Q4, "q4"}, {MOTE_Q3, "q3"}
 };
 
 const char *mote_type_name(enum mote_type type)

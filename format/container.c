@@ -57,7 +57,7 @@ size_t mote_layout_max_values(uint32_t kind)
 struct mote_hash128 mote_layout_hash(const void *data, size_t bytes)
 {
 	XXH128_hash_t hash = XXH3_128bits(data, bytes);
-	return (struct mote_hash128){ hash.low64, hash.high64 };
+	return (struct mote_hash128){hash.low64, hash.high64};
 }
 
 static bool same_hash(struct mote_hash128 a, struct mote_hash128 b)

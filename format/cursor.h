@@ -26,7 +26,7 @@ struct mote_cursor {
 static inline struct mote_cursor mote_cursor(const void *data, size_t bytes, uint64_t base,
 					     const char *name, struct mote_error *error)
 {
-	return (struct mote_cursor){ data, bytes, 0, base, name, error, MOTE_OK, false };
+	return (struct mote_cursor){data, bytes, 0, base, name, error, MOTE_OK, false};
 }
 
 static inline size_t mote_cursor_left(const struct mote_cursor *c)

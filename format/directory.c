@@ -60,7 +60,7 @@ static enum mote_status check_tensor(struct mote_cursor *cursor, const uint8_t *
 						t->rows, t->cols, mote_type_name(t->type), MOTE_MAX_ROWS);
 		bytes = (uint64_t)t->rows * 4;
 	} else if (t->rank == 2) {
-		struct mote_error why = { 0 };
+		struct mote_error why = {0};
 		const uint8_t *codebook = mote_type_has_codebook(t->type) ?
 			record + offsetof(struct mote_layout_tensor, codebook) : NULL;
 
@@ -134,7 +134,7 @@ static enum mote_status hash_tensors(struct mote_directory *d, const uint8_t *en
 	XXH3_128bits_update(state, names, names_bytes);
 	hash = XXH3_128bits_digest(state);
 	XXH3_freeState(state);
-	d->hash = (struct mote_hash128){ hash.low64, hash.high64 };
+	d->hash = (struct mote_hash128){hash.low64, hash.high64};
 	return MOTE_OK;
 }
 

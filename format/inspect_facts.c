@@ -28,7 +28,7 @@ uint64_t inspect_weights_of(const struct mote_tensor *t)
 /* All matrices, or those of one type. */
 struct inspect_totals inspect_add_up(const struct mote_container *c, bool one_type, enum mote_type type)
 {
-	struct inspect_totals sum = { 0 };
+	struct inspect_totals sum = {0};
 
 	for (uint32_t i = 0; i < mote_container_tensor_count(c); i++) {
 		const struct mote_tensor *t = mote_container_tensor(c, i);
@@ -46,7 +46,7 @@ struct inspect_totals inspect_add_up(const struct mote_container *c, bool one_ty
 
 const char *inspect_section_name(uint32_t kind)
 {
-	static const char *const names[] = { "unknown", "tensors", "metadata", "tokenizer", "receipts", "sensitivity" };
+	static const char *const names[] = {"unknown", "tensors", "metadata", "tokenizer", "receipts", "sensitivity"};
 
 	return kind < sizeof names / sizeof *names ? names[kind] : names[0];
 }

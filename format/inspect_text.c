@@ -53,7 +53,7 @@ static void print_tensors(const struct mote_container *c)
 	printf("\ntotals\n");
 	for (unsigned number = 0; number < 256; number++) {
 		enum mote_type type = (enum mote_type)number;
-		struct inspect_totals sum = mote_type_name(type) ? inspect_add_up(c, true, type) : (struct inspect_totals){ 0 };
+		struct inspect_totals sum = mote_type_name(type) ? inspect_add_up(c, true, type) : (struct inspect_totals){0};
 
 		if (sum.tensors)
 			printf("  %5u %-4s matrices  %13" PRIu64 " weights  %12" PRIu64 " bytes  %6.3f bits/weight\n", sum.tensors,

@@ -113,7 +113,7 @@ static bool scan_number(struct scanner *s)
 		s->numbers = grown;
 		s->numbers_room = room;
 	}
-	s->numbers[s->n_numbers++] = (struct span){ start, (uint32_t)(s->at - start) };
+	s->numbers[s->n_numbers++] = (struct span){start, (uint32_t)(s->at - start)};
 	return true;
 }
 

@@ -58,7 +58,7 @@ static void put_string(struct output *o, const char *text)
 		} else if (c == '\r') {
 			put(o, "\\r", 2);
 		} else {
-			char escape[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+			char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 			put(o, escape, sizeof escape);
 		}
 	}
@@ -119,7 +119,7 @@ static void put_item(struct output *o, const cJSON *item)
 
 char *mote_json_print(const cJSON *json, size_t *bytes)
 {
-	struct output o = { 0 };
+	struct output o = {0};
 
 	put_item(&o, json);
 	put(&o, "", 1);

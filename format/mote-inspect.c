@@ -131,8 +131,8 @@ static enum mote_status inspect(const struct options *o, struct mote_error *erro
 
 int main(int argc, char **argv)
 {
-	struct options o = { 0 };
-	struct mote_error error = { 0 };
+	struct options o = {0};
+	struct mote_error error = {0};
 	int code = mote_options_parse(&tool, argc, argv, &o);
 
 	if (code >= 0)

@@ -85,8 +85,8 @@ enum mote_status mote_writer_add_tensor(struct mote_writer *w, const char *name,
 					enum mote_type type, uint64_t rows, uint64_t cols,
 					const uint8_t *codebook, struct mote_error *error)
 {
-	struct mote_layout_tensor t = { .type = type, .rank = rank };
-	struct mote_error why = { 0 };
+	struct mote_layout_tensor t = {.type = type, .rank = rank};
+	struct mote_error why = {0};
 	struct mote_matrix matrix;
 	uint64_t end;
 
@@ -186,7 +186,7 @@ enum mote_status mote_writer_write(struct mote_writer *w, const void *data, size
 		return MOTE_OK;
 
 	hash = XXH3_128bits_digest(w->hash);
-	t->hash = (struct mote_hash128){ hash.low64, hash.high64 };
+	t->hash = (struct mote_hash128){hash.low64, hash.high64};
 	XXH3_128bits_reset(w->hash);
 	w->current++;
 	w->current_bytes = 0;
@@ -212,7 +212,7 @@ static enum mote_status put_stored(struct mote_writer *w, uint32_t kind, uint32_
 		memmove(s + at + 1, s + at, (w->n_sections - at) * sizeof *s);
 		w->n_sections++;
 	}
-	s[at] = (struct section){ kind, flags, raw_bytes, bytes, data };
+	s[at] = (struct section){kind, flags, raw_bytes, bytes, data};
 	w->finished = false;
 	return MOTE_OK;
 }
@@ -316,7 +316,7 @@ static enum mote_status make_directory(const struct mote_writer *w, struct secti
 		memcpy(p, w->names[i], w->tensors[i].name_bytes + 1);
 		p += w->tensors[i].name_bytes + 1;
 	}
-	*s = (struct section){ MOTE_SECTION_TENSORS, 0, bytes, bytes, data };
+	*s = (struct section){MOTE_SECTION_TENSORS, 0, bytes, bytes, data};
 	return MOTE_OK;
 }
 
@@ -329,7 +329,7 @@ static uint64_t round_up(uint64_t offset)
 static enum mote_status write_frame(struct mote_writer *w, const struct section *directory, struct mote_error *error)
 {
 	struct mote_layout_section table[MOTE_LAYOUT_MAX_SECTIONS];
-	struct mote_layout_header h = { .version = MOTE_LAYOUT_VERSION, .sections = w->n_sections + 1 };
+	struct mote_layout_header h = {.version = MOTE_LAYOUT_VERSION, .sections = w->n_sections + 1};
 	uint64_t at = round_up(w->data_end);
 	enum mote_status status;
 
@@ -358,7 +358,7 @@ static enum mote_status write_frame(struct mote_writer *w, const struct section 
 
 enum mote_status mote_writer_finish(struct mote_writer *w, struct mote_error *error)
 {
-	struct section directory = { 0 };
+	struct section directory = {0};
 	enum mote_status status;
 
 	if (w->current != w->n_tensors)

@@ -9,7 +9,7 @@
 #define RECEIPT_BYTES 1088u
 #define SENSITIVITY_BYTES 9u
 
-const enum mote_type mote_mixture_types[MOTE_MIXTURE_TYPES] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8 };
+const enum mote_type mote_mixture_types[MOTE_MIXTURE_TYPES] = {MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8};
 
 /* What a uniform file has that is not tensors: the source's metadata, tokenizer, directory, padding; a receipt. */
 static uint64_t overhead_bytes(const struct mote_pipeline *p)
@@ -43,7 +43,7 @@ enum mote_status mote_mixture_adopt(struct mote_pipeline *p, struct mote_error *
 	for (uint32_t i = 0; i < n; i++) {
 		const struct mote_sensitivity *s = &p->allocation.tensor[i];
 
-		rules[i] = (struct mote_rule){ s->name, s->choice[s->chosen].type };
+		rules[i] = (struct mote_rule){s->name, s->choice[s->chosen].type};
 	}
 	if (p->o->recipe.n_rules)
 		memcpy(rules + n, p->o->recipe.rules, p->o->recipe.n_rules * sizeof *rules);

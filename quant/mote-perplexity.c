@@ -137,7 +137,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 {
 	int code;
 
-	*o = (struct options){ .seed = { .value = 1 } };
+	*o = (struct options){.seed = {.value = 1}};
 	code = mote_options_parse(&tool, argc, argv, o);
 	o->paths = o->models.value;
 	o->n = o->models.count;
@@ -292,7 +292,7 @@ static enum mote_status check_terms(const struct run *r, struct mote_error *erro
 static enum mote_status read_text(struct run *r, struct mote_error *error)
 {
 	const struct options *o = r->o;
-	struct mote_error what = { 0 };
+	struct mote_error what = {0};
 	enum mote_status status;
 
 	if (o->file) {
@@ -481,7 +481,7 @@ static enum mote_status give_results(struct run *r, struct mote_error *error)
 {
 	const struct options *o = r->o;
 	struct mote_report_model models[MAX_MODELS];
-	struct mote_report report = { .text = &r->text, .plan = &r->plan, .tokenizer = r->tokenizer, .model = models, .n = o->n };
+	struct mote_report report = {.text = &r->text, .plan = &r->plan, .tokenizer = r->tokenizer, .model = models, .n = o->n};
 	enum mote_status status = MOTE_OK;
 
 	for (uint32_t i = 0; i < o->n; i++)
@@ -568,7 +568,7 @@ static void close_run(struct run *r)
 int main(int argc, char **argv)
 {
 	struct options given;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct run *r;
 	int code = parse_options(argc, argv, &given);
 	enum mote_status status;

@@ -61,7 +61,7 @@ static enum mote_status take_rule(void *at, const char *text, struct mote_error 
 	c->options.recipe.rules = c->rules = rules;
 	status = mote_rule_parse(text, &pattern, &type, error);
 	if (status == MOTE_OK)
-		rules[c->options.recipe.n_rules++] = (struct mote_rule){ pattern, type };
+		rules[c->options.recipe.n_rules++] = (struct mote_rule){pattern, type};
 	return status;
 }
 
@@ -199,7 +199,7 @@ static enum mote_status read_text(const char *path, struct mote_text *out, struc
 /* A text to measure on may be anything, but whoever gives something else than text is told. */
 static void warn_of_text(const struct mote_text *t)
 {
-	struct mote_error what = { 0 };
+	struct mote_error what = {0};
 
 	if (t->data && mote_text_check(t, &what) != MOTE_OK)
 		mote_console_warn(TOOL, "validation text %s; it is measured on as it is", what.message);
@@ -282,13 +282,13 @@ static bool update(void *user, uint64_t done, uint64_t total)
 
 static enum mote_status run(struct command *c, struct mote_error *error)
 {
-	struct display d = { .quiet = c->quiet, .started = mote_console_seconds() };
-	struct mote_pipeline_result result = { 0 };
+	struct display d = {.quiet = c->quiet, .started = mote_console_seconds()};
+	struct mote_pipeline_result result = {0};
 	double seconds;
 	enum mote_status status = read_text(c->calibrate_path, &c->calibration, error);
 
 	d.bar_progress = mote_console_progress(&d.bar, "", NULL);
-	d.progress = (struct mote_progress){ .update = update, .user = &d };
+	d.progress = (struct mote_progress){.update = update, .user = &d};
 	c->options.progress = &d.progress;
 	c->options.stage = begin_stage;
 	if (status == MOTE_OK)
@@ -320,7 +320,7 @@ int main(int argc, char **argv)
 {
 	struct command c = { .options = { .tool = TOOL " " MOTE_VERSION, .calibration = &c.calibration,
 					  .validation = &c.validation } };
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	int code = mote_options_parse(&tool, argc, argv, &c);
 
 	if (code < 0)

@@ -16,7 +16,7 @@ void mote_pipeline_result_free(struct mote_pipeline_result *r)
 {
 	cJSON_Delete(r->recipe);
 	cJSON_Delete(r->receipts);
-	*r = (struct mote_pipeline_result){ 0 };
+	*r = (struct mote_pipeline_result){0};
 }
 
 /* ---- one attempt: encode, write, measure ---- */
@@ -55,7 +55,7 @@ static enum mote_status measure(struct mote_pipeline *p, struct mote_error *erro
 {
 	const struct mote_pipeline_options *o = p->o;
 	struct mote_pipeline_result *r = p->result;
-	struct mote_measure_file_options options = { .plan = { .context_tokens = o->context_tokens }, .threads = o->threads,
+	struct mote_measure_file_options options = { .plan = {.context_tokens = o->context_tokens}, .threads = o->threads,
 					      .validation = o->validation, .recipe = r->recipe, .tool = o->tool,
 					      .calibration = p->calibration.chunks ? o->calibration : NULL };
 	enum mote_status status;
@@ -167,7 +167,7 @@ static enum mote_status check_gates(const struct mote_pipeline *p, struct mote_e
 enum mote_status mote_pipeline_run(const struct mote_pipeline_options *options, struct mote_pipeline_result *result,
 				   struct mote_error *error)
 {
-	struct mote_pipeline p = { .o = options, .result = result, .recipe = options->recipe };
+	struct mote_pipeline p = {.o = options, .result = result, .recipe = options->recipe};
 	enum mote_status status = mote_pipeline_prepare(&p, error);
 
 	if (status == MOTE_OK && options->aim.goal == MOTE_GOAL_TYPE)

@@ -9,21 +9,21 @@ static const struct {
 	const char *label, *unit;
 	double nanoseconds; /* for a weight and a token; of CHECK, WRITE and FINISH for a weight */
 } kinds[MOTE_STAGE_KINDS] = {
-	[MOTE_STAGE_CHECK] = { "checking the source", "bytes", 0.5 },
-	[MOTE_STAGE_VALIDATION_TEXT] = { "writing text to measure on", "tokens", 0.03 },
-	[MOTE_STAGE_CALIBRATION_TEXT] = { "writing text to calibrate on", "tokens", 0.03 },
-	[MOTE_STAGE_CALIBRATE] = { "calibrating", "chunks", 0.02 },
-	[MOTE_STAGE_SENSITIVITIES] = { "measuring sensitivities", "matrices", 0.01 },
-	[MOTE_STAGE_LAYERS] = { "quantizing layers", "passes", 0.2 },
-	[MOTE_STAGE_WRITE] = { "writing", "weights", 20 },
-	[MOTE_STAGE_MEASURE] = { "measuring", "tokens", 0.03 },
-	[MOTE_STAGE_FINISH] = { "finishing", NULL, 0.5 }
+	[MOTE_STAGE_CHECK] = {"checking the source", "bytes", 0.5},
+	[MOTE_STAGE_VALIDATION_TEXT] = {"writing text to measure on", "tokens", 0.03},
+	[MOTE_STAGE_CALIBRATION_TEXT] = {"writing text to calibrate on", "tokens", 0.03},
+	[MOTE_STAGE_CALIBRATE] = {"calibrating", "chunks", 0.02},
+	[MOTE_STAGE_SENSITIVITIES] = {"measuring sensitivities", "matrices", 0.01},
+	[MOTE_STAGE_LAYERS] = {"quantizing layers", "passes", 0.2},
+	[MOTE_STAGE_WRITE] = {"writing", "weights", 20},
+	[MOTE_STAGE_MEASURE] = {"measuring", "tokens", 0.03},
+	[MOTE_STAGE_FINISH] = {"finishing", NULL, 0.5}
 };
 
 /* Of a text that is not tokenized yet. */
 enum { BYTES_A_TOKEN = 4 };
 
-static const enum mote_stage_kind attempt[] = { MOTE_STAGE_LAYERS, MOTE_STAGE_WRITE, MOTE_STAGE_MEASURE };
+static const enum mote_stage_kind attempt[] = {MOTE_STAGE_LAYERS, MOTE_STAGE_WRITE, MOTE_STAGE_MEASURE};
 
 static uint32_t matrices(const struct mote_pipeline *p)
 {
@@ -76,7 +76,7 @@ void mote_pipeline_expect_attempt(struct mote_pipeline *p)
 
 void mote_pipeline_begin(struct mote_pipeline *p, enum mote_stage_kind kind)
 {
-	struct mote_stage stage = { .label = kinds[kind].label, .unit = kinds[kind].unit };
+	struct mote_stage stage = {.label = kinds[kind].label, .unit = kinds[kind].unit};
 
 	p->cost_done += p->cost_now;
 	p->cost_now = p->cost[kind];

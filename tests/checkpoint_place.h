@@ -69,12 +69,12 @@ static unsigned files_in(const char *path)
 	return count - 2;
 }
 
-static const struct mote_checkpoint_options keep = { .tool = "test", .keep_types = true };
+static const struct mote_checkpoint_options keep = {.tool = "test", .keep_types = true};
 
 static enum mote_status convert(const struct place *p, const struct mote_checkpoint_options *options,
 				struct mote_error *error)
 {
-	*error = (struct mote_error){ 0 };
+	*error = (struct mote_error){0};
 	return mote_checkpoint_convert(p->in, p->file, options, NULL, error);
 }
 

@@ -35,17 +35,17 @@ static void add_spans(cJSON *answer, const struct mote_rendered *r)
 
 static void render(const cJSON *line, cJSON *answer)
 {
-	static const char *const trusted[] = { "bos_token", "eos_token", "unk_token", "pad_token", NULL };
+	static const char *const trusted[] = {"bos_token", "eos_token", "unk_token", "pad_token", NULL};
 	struct mote_template_options options = {
 		.trim_blocks = flag(line, "trim_blocks", true),
 		.lstrip_blocks = flag(line, "lstrip_blocks", true),
 		.keep_trailing_newline = flag(line, "keep_trailing_newline", false)
 	};
-	struct mote_template_limits limits = { 0 };
+	struct mote_template_limits limits = {0};
 	const cJSON *text = mote_json_get(line, "template"), *now = mote_json_get(line, "now");
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_template *t = NULL;
-	struct mote_rendered r = { 0 };
+	struct mote_rendered r = {0};
 	enum mote_status status;
 
 	limits.now = now ? (int64_t)now->valuedouble : 0;
@@ -69,7 +69,7 @@ static void render(const cJSON *line, cJSON *answer)
 
 int main(void)
 {
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	char *line = NULL, *printed;
 	size_t capacity = 0;
 	ssize_t n;
@@ -83,7 +83,7 @@ int main(void)
 		} else {
 			cJSON_AddStringToObject(answer, "error", error.message);
 			cJSON_AddNumberToObject(answer, "status", -1);
-			error = (struct mote_error){ 0 };
+			error = (struct mote_error){0};
 		}
 		printed = cJSON_PrintUnformatted(answer);
 		puts(printed);

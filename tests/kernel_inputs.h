@@ -79,7 +79,7 @@ struct guarded {
 static struct guarded guarded_new(size_t bytes, size_t align, bool at_end)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), inner = (bytes + page - 1) / page * page + (bytes == 0 ? page : 0);
-	struct guarded g = { .map_bytes = inner + 2 * page, .bytes = bytes };
+	struct guarded g = {.map_bytes = inner + 2 * page, .bytes = bytes};
 
 	g.map = mmap(NULL, g.map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (g.map == MAP_FAILED || mprotect(g.map + page, inner, PROT_READ | PROT_WRITE) != 0)
@@ -130,7 +130,7 @@ enum { N_TYPES = sizeof all_types / sizeof *all_types };
 /* Panels with every byte random or adversarial: padding included, as readers must not rely on it. */
 static void fill_matrix(const struct mote_matrix *m, uint8_t *data, enum values kind)
 {
-	static const uint8_t patterns[] = { 0x00, 0xff, 0x88, 0x80, 0x7f };
+	static const uint8_t patterns[] = {0x00, 0xff, 0x88, 0x80, 0x7f};
 	uint8_t pattern = patterns[random_u32() % sizeof patterns];
 	size_t bytes = m->panels * m->panel_bytes;
 

@@ -10,13 +10,13 @@
 static inline enum mote_status render(const char *text, const char *context, const struct mote_template_limits *limits,
 			       struct mote_rendered *out, struct mote_error *error)
 {
-	static const char *const trusted[] = { "bos_token", NULL };
+	static const char *const trusted[] = {"bos_token", NULL};
 	struct mote_template *t;
 	enum mote_status status;
 	cJSON *json;
 
-	*out = (struct mote_rendered){ 0 };
-	*error = (struct mote_error){ 0 };
+	*out = (struct mote_rendered){0};
+	*error = (struct mote_error){0};
 	context = context ? context : "{}";
 	assert_int_equal(mote_json_parse(context, strlen(context), "context", &json, error), MOTE_OK);
 	status = mote_template_open(text, strlen(text), NULL, &t, error);

@@ -78,8 +78,8 @@ static void test_corpus(void **state)
 		const char *name;
 		unsigned files, mutations; /* at least so many files; changes of each, as many as take a second */
 	} corpora[] = {
-		{ "config", 3, 3000 }, { "container", 4, 2000 }, { "json", 3, 2000 }, { "safetensors", 11, 2000 }, { "template", 12, 300 },
-		{ "tokenizer_json", 14, 1000 }, { "tokenizer_section", 12, 3000 },
+		{"config", 3, 3000}, {"container", 4, 2000}, {"json", 3, 2000}, {"safetensors", 11, 2000}, {"template", 12, 300},
+		{"tokenizer_json", 14, 1000}, {"tokenizer_section", 12, 3000},
 	};
 	unsigned files = 1, mutations = 1000;
 
@@ -95,7 +95,7 @@ static void test_corpus(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_corpus) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_corpus)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

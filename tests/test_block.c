@@ -87,9 +87,9 @@ static void test_float_to_half(void **state)
 static void test_types(void **state)
 {
 	static const struct { enum mote_type type; const char *name; uint32_t number, bits; bool codebook; } all[] = {
-		{ MOTE_F32, "f32", 1, 0, false },  { MOTE_F16, "f16", 2, 0, false }, { MOTE_BF16, "bf16", 3, 0, false },
-		{ MOTE_Q8, "q8", 16, 8, false },   { MOTE_Q4, "q4", 17, 4, true },   { MOTE_Q6, "q6", 18, 6, false },
-		{ MOTE_Q5, "q5", 19, 5, false },   { MOTE_Q3, "q3", 20, 3, true },
+		{MOTE_F32, "f32", 1, 0, false},  {MOTE_F16, "f16", 2, 0, false}, {MOTE_BF16, "bf16", 3, 0, false},
+		{MOTE_Q8, "q8", 16, 8, false},   {MOTE_Q4, "q4", 17, 4, true},   {MOTE_Q6, "q6", 18, 6, false},
+		{MOTE_Q5, "q5", 19, 5, false},   {MOTE_Q3, "q3", 20, 3, true},
 	};
 	enum mote_type type;
 
@@ -120,16 +120,16 @@ static void test_types(void **state)
 static void test_sizes(void **state)
 {
 	static const struct { enum mote_type type; uint64_t rows, cols; size_t panel, quants; uint64_t bytes; } cases[] = {
-		{ MOTE_F32, 1, 1, 64, 0, 64 },		{ MOTE_F32, 17, 3, 192, 0, 384 },
-		{ MOTE_F16, 16, 1, 64, 0, 64 },		{ MOTE_F16, 16, 3, 128, 0, 128 },
-		{ MOTE_BF16, 48, 576, 18432, 0, 55296 },	{ MOTE_Q8, 1, 1, 576, 64, 576 },
-		{ MOTE_Q8, 1, 33, 1088, 64, 1088 },	{ MOTE_Q8, 1, 65, 1664, 128, 1664 },
-		{ MOTE_Q4, 1, 1, 320, 64, 320 },	{ MOTE_Q4, 64, 172, 1728, 192, 6912 },
-		{ MOTE_Q6, 1, 1, 448, 64, 448 },	{ MOTE_Q6, 17, 65, 1280, 128, 2560 },
-		{ MOTE_Q5, 1, 1, 384, 64, 384 },	{ MOTE_Q5, 17, 65, 1088, 128, 2176 },
-		{ MOTE_Q3, 1, 1, 256, 64, 256 },	{ MOTE_Q3, 17, 65, 704, 128, 1408 },
-		{ MOTE_Q8, 49154, 576, 9792, 576, (uint64_t)3073 * 9792 },
-		{ MOTE_F32, 16777216, 131072, (size_t)131072 * 64, 0, (uint64_t)1048576 * 131072 * 64 },
+		{MOTE_F32, 1, 1, 64, 0, 64},		{MOTE_F32, 17, 3, 192, 0, 384},
+		{MOTE_F16, 16, 1, 64, 0, 64},		{MOTE_F16, 16, 3, 128, 0, 128},
+		{MOTE_BF16, 48, 576, 18432, 0, 55296},	{MOTE_Q8, 1, 1, 576, 64, 576},
+		{MOTE_Q8, 1, 33, 1088, 64, 1088},	{MOTE_Q8, 1, 65, 1664, 128, 1664},
+		{MOTE_Q4, 1, 1, 320, 64, 320},	{MOTE_Q4, 64, 172, 1728, 192, 6912},
+		{MOTE_Q6, 1, 1, 448, 64, 448},	{MOTE_Q6, 17, 65, 1280, 128, 2560},
+		{MOTE_Q5, 1, 1, 384, 64, 384},	{MOTE_Q5, 17, 65, 1088, 128, 2176},
+		{MOTE_Q3, 1, 1, 256, 64, 256},	{MOTE_Q3, 17, 65, 704, 128, 1408},
+		{MOTE_Q8, 49154, 576, 9792, 576, (uint64_t)3073 * 9792},
+		{MOTE_F32, 16777216, 131072, (size_t)131072 * 64, 0, (uint64_t)1048576 * 131072 * 64},
 	};
 	struct mote_matrix m;
 	uint64_t bytes;
@@ -157,7 +157,7 @@ static void test_places(void **state)
 	uint64_t bytes;
 	uint8_t *data;
 	float out[64];
-	uint8_t codebook[16] = { 1, 2, 3, 4, 5, 6, 7, 128, 129, 130, 131, 140, 150, 160, 170, 255 };
+	uint8_t codebook[16] = {1, 2, 3, 4, 5, 6, 7, 128, 129, 130, 131, 140, 150, 160, 170, 255};
 
 	(void)state;
 	/* q8: panel of 2*16*2 = 64 bytes of scales and 2*512 of quants; group 37/4 = 9, byte 9*64 + 1*4 + 1. */
@@ -240,13 +240,13 @@ static void test_places(void **state)
 static void test_group_bits(void **state)
 {
 	static const struct { enum mote_type type; uint8_t bits[8][6]; } layouts[] = {
-		{ MOTE_Q6, { { 0, 1, 2, 3, 4, 5 }, { 8, 9, 10, 11, 12, 13 }, { 16, 17, 18, 19, 20, 21 },
-			     { 24, 25, 26, 27, 28, 29 }, { 32, 33, 34, 35, 36, 37 }, { 40, 41, 42, 43, 44, 45 },
-			     { 6, 7, 14, 15, 22, 23 }, { 30, 31, 38, 39, 46, 47 } } },
-		{ MOTE_Q5, { { 0, 1, 2, 3, 4 }, { 8, 9, 10, 11, 12 }, { 16, 17, 18, 19, 20 }, { 24, 25, 26, 27, 28 },
-			     { 32, 33, 34, 35, 36 }, { 5, 6, 7, 29, 30 }, { 13, 14, 15, 37, 38 }, { 21, 22, 23, 31, 39 } } },
-		{ MOTE_Q3, { { 0, 1, 2 }, { 3, 4, 5 }, { 8, 9, 10 }, { 11, 12, 13 }, { 16, 17, 18 }, { 19, 20, 21 },
-			     { 6, 7, 22 }, { 14, 15, 23 } } },
+		{ MOTE_Q6, { {0, 1, 2, 3, 4, 5}, {8, 9, 10, 11, 12, 13}, {16, 17, 18, 19, 20, 21},
+			     {24, 25, 26, 27, 28, 29}, {32, 33, 34, 35, 36, 37}, {40, 41, 42, 43, 44, 45},
+			     {6, 7, 14, 15, 22, 23}, {30, 31, 38, 39, 46, 47} } },
+		{ MOTE_Q5, { {0, 1, 2, 3, 4}, {8, 9, 10, 11, 12}, {16, 17, 18, 19, 20}, {24, 25, 26, 27, 28},
+			     {32, 33, 34, 35, 36}, {5, 6, 7, 29, 30}, {13, 14, 15, 37, 38}, {21, 22, 23, 31, 39} } },
+		{ MOTE_Q3, { {0, 1, 2}, {3, 4, 5}, {8, 9, 10}, {11, 12, 13}, {16, 17, 18}, {19, 20, 21},
+			     {6, 7, 22}, {14, 15, 23} } },
 	};
 
 	(void)state;
@@ -254,7 +254,7 @@ static void test_group_bits(void **state)
 		for (uint32_t col = 0; col < 32; col++)
 			for (uint32_t bit = 0; bit < mote_type_bits(layouts[i].type); bit++) {
 				uint32_t lane = (col * 5 + bit) % 16, place = layouts[i].bits[col / 4][bit];
-				uint8_t lines[6 * 64] = { 0 }, quants[512];
+				uint8_t lines[6 * 64] = {0}, quants[512];
 
 				lines[place / 8 * 64 + lane * 4 + col % 4] = (uint8_t)(1u << place % 8);
 				mote_block_unpack(layouts[i].type, lines, quants);
@@ -270,14 +270,14 @@ static uint32_t random_u32(uint64_t *seed)
 }
 
 static const struct { uint32_t rows, cols; } shapes[] = {
-	{ 1, 1 }, { 1, 31 }, { 15, 32 }, { 16, 33 }, { 17, 64 }, { 33, 7 }, { 48, 172 }, { 31, 4 }, { 16, 95 }
+	{1, 1}, {1, 31}, {15, 32}, {16, 33}, {17, 64}, {33, 7}, {48, 172}, {31, 4}, {16, 95}
 };
 
 /* Packs a matrix of random floats panel by panel; what decodes is what went in, rounded by the type;
  * what lies beyond rows and cols is zero. */
 static void test_floats_round_trip(void **state)
 {
-	static const enum mote_type float_types[] = { MOTE_F32, MOTE_F16, MOTE_BF16 };
+	static const enum mote_type float_types[] = {MOTE_F32, MOTE_F16, MOTE_BF16};
 	uint64_t seed = 7;
 
 	(void)state;

@@ -51,13 +51,13 @@ static void compare(const struct mote_container *c, struct tiny *t, int type)
 
 static void test_round_trip(void **state)
 {
-	static const char *const dtypes[3] = { "F32", "F16", "BF16" };
-	static const enum mote_type types[3] = { MOTE_F32, MOTE_F16, MOTE_BF16 };
+	static const char *const dtypes[3] = {"F32", "F16", "BF16"};
+	static const enum mote_type types[3] = {MOTE_F32, MOTE_F16, MOTE_BF16};
 	struct place *p = *state;
 
 	for (int from = 0; from < 3; from++)
 		for (int to = 0; to < 4; to++) {
-			struct mote_checkpoint_options options = { .tool = "test", .force = true, .keep_types = to == 3 };
+			struct mote_checkpoint_options options = {.tool = "test", .force = true, .keep_types = to == 3};
 			struct mote_container *c;
 			struct tiny t;
 
@@ -281,8 +281,8 @@ static void test_head_and_rotary_tables(void **state)
 
 static void test_bad_values(void **state)
 {
-	static const uint8_t nan[2] = { 0xc1, 0x7f }, infinity[2] = { 0x80, 0xff }, large[2] = { 0x80, 0x47 };
-	const struct mote_checkpoint_options to_f16 = { .tool = "test", .type = MOTE_F16 };
+	static const uint8_t nan[2] = {0xc1, 0x7f}, infinity[2] = {0x80, 0xff}, large[2] = {0x80, 0x47};
+	const struct mote_checkpoint_options to_f16 = {.tool = "test", .type = MOTE_F16};
 	struct place *p = *state;
 	struct mote_container *c;
 	struct tiny t;
@@ -316,21 +316,21 @@ static void test_small_files(void **state)
 		const char *file, *content, *message; /* content NULL: the file is removed */
 		enum mote_status code;
 	} cases[] = {
-		{ "config.json", NULL, "config.json is missing", MOTE_ERROR_CORRUPT },
-		{ "config.json", "{\"hidden_size\":24,}", "config.json: line 1", MOTE_ERROR_CORRUPT },
-		{ "config.json", "[]", "config.json: expected an object", MOTE_ERROR_CORRUPT },
-		{ "config.json", "{\"architectures\":[\"MixtralForCausalLM\"]}", "MixtralForCausalLM", MOTE_ERROR_UNSUPPORTED },
-		{ "generation_config.json", "{\"eos_token_id\":}", "generation_config.json: line 1", MOTE_ERROR_CORRUPT },
-		{ "tokenizer.json", NULL, "tokenizer.json is missing", MOTE_ERROR_CORRUPT },
-		{ "tokenizer.json", "{", "tokenizer.json", MOTE_ERROR_CORRUPT },
-		{ "tokenizer_config.json", "{\"chat_template\":1}", "chat_template", MOTE_ERROR_CORRUPT },
-		{ "tokenizer_config.json", "{\"bos_token\":1}", "bos_token", MOTE_ERROR_CORRUPT },
-		{ "tokenizer_config.json", "nonsense", "tokenizer_config.json: line 1", MOTE_ERROR_CORRUPT },
+		{"config.json", NULL, "config.json is missing", MOTE_ERROR_CORRUPT},
+		{"config.json", "{\"hidden_size\":24,}", "config.json: line 1", MOTE_ERROR_CORRUPT},
+		{"config.json", "[]", "config.json: expected an object", MOTE_ERROR_CORRUPT},
+		{"config.json", "{\"architectures\":[\"MixtralForCausalLM\"]}", "MixtralForCausalLM", MOTE_ERROR_UNSUPPORTED},
+		{"generation_config.json", "{\"eos_token_id\":}", "generation_config.json: line 1", MOTE_ERROR_CORRUPT},
+		{"tokenizer.json", NULL, "tokenizer.json is missing", MOTE_ERROR_CORRUPT},
+		{"tokenizer.json", "{", "tokenizer.json", MOTE_ERROR_CORRUPT},
+		{"tokenizer_config.json", "{\"chat_template\":1}", "chat_template", MOTE_ERROR_CORRUPT},
+		{"tokenizer_config.json", "{\"bos_token\":1}", "bos_token", MOTE_ERROR_CORRUPT},
+		{"tokenizer_config.json", "nonsense", "tokenizer_config.json: line 1", MOTE_ERROR_CORRUPT},
 		{ "tokenizer_config.json", "{\"chat_template\":[{\"name\":\"a\",\"template\":\"\"},{\"name\":\"a\",\"template\":\"\"}]}",
 		  "two chat templates \"a\"", MOTE_ERROR_CORRUPT },
-		{ "special_tokens_map.json", "{\"a\":\"\\ud800\"}", "special_tokens_map.json", MOTE_ERROR_CORRUPT },
-		{ "chat_template.jinja", "\xff", "chat_template.jinja: not UTF-8", MOTE_ERROR_CORRUPT },
-		{ "model.safetensors", NULL, "neither model.safetensors", MOTE_ERROR_CORRUPT },
+		{"special_tokens_map.json", "{\"a\":\"\\ud800\"}", "special_tokens_map.json", MOTE_ERROR_CORRUPT},
+		{"chat_template.jinja", "\xff", "chat_template.jinja: not UTF-8", MOTE_ERROR_CORRUPT},
+		{"model.safetensors", NULL, "neither model.safetensors", MOTE_ERROR_CORRUPT},
 	};
 	struct place *p = *state;
 	char path[256];
@@ -385,7 +385,7 @@ static void test_left_out(void **state)
 	};
 	struct mote_checkpoint_report report;
 	struct place *p = *state;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_container *c;
 	const cJSON *tokens;
 	struct tiny t;
@@ -517,9 +517,9 @@ static void test_templates(void **state)
 
 static void test_vocab_only(void **state)
 {
-	struct mote_checkpoint_options options = { .tool = "test", .vocab_only = true };
+	struct mote_checkpoint_options options = {.tool = "test", .vocab_only = true};
 	struct mote_checkpoint_report report;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct place *p = *state;
 	struct mote_container *c;
 
@@ -559,10 +559,10 @@ static void test_interrupted(void **state)
 	tiny_init(&t, "BF16");
 	tiny_save(&t, p->in);
 	for (unsigned calls = 0; calls < t.tensors; calls++) {
-		struct countdown left = { calls };
+		struct countdown left = {calls};
 		struct mote_checkpoint_options options = keep;
 
-		options.progress = (struct mote_progress){ .update = count_down, .user = &left };
+		options.progress = (struct mote_progress){.update = count_down, .user = &left};
 		refuse(p, &options, MOTE_ERROR_INTERRUPTED, "interrupted");
 	}
 	tiny_free(&t);
@@ -609,7 +609,7 @@ static void test_stops_at_the_last_moment(void **state)
 {
 	int calls = 0;
 	const struct mote_checkpoint_options options = { .tool = "test", .type = MOTE_BF16,
-							 .progress = { stop_when_all_is_read, &calls } };
+							 .progress = {stop_when_all_is_read, &calls} };
 	struct mote_checkpoint_report report;
 	char output[] = "/tmp/test_checkpoint_late_XXXXXX";
 

@@ -19,7 +19,7 @@ static void rename_all(struct tiny *t, const char *old, const char *new)
 static void take_hash(const struct place *p, struct mote_hash128 *hash, uint32_t notes)
 {
 	struct mote_checkpoint_report report;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_container *c;
 
 	if (mote_checkpoint_convert(p->in, p->file, &keep, &report, &error) || mote_container_open(p->file, &c, &error))
@@ -196,14 +196,14 @@ static void test_something_else(void **state)
 	static const struct {
 		const char *content, *is;
 	} kinds[] = {
-		{ lfs, "is a Git LFS pointer, not the file itself: fetch it with \"git lfs pull\"" },
-		{ "\n <!DOCTYPE html><html>", "is an HTML page: a download went wrong" },
-		{ "<html lang=en>", "is an HTML page" },
-		{ "PK\3\4 and more", "is a ZIP archive" },
-		{ "GGUF\3", "is a GGUF file: give that file itself" },
-		{ "\x1f\x8b\x08", "is a gzip archive" },
+		{lfs, "is a Git LFS pointer, not the file itself: fetch it with \"git lfs pull\""},
+		{"\n <!DOCTYPE html><html>", "is an HTML page: a download went wrong"},
+		{"<html lang=en>", "is an HTML page"},
+		{"PK\3\4 and more", "is a ZIP archive"},
+		{"GGUF\3", "is a GGUF file: give that file itself"},
+		{"\x1f\x8b\x08", "is a gzip archive"},
 	};
-	static const char *const names[] = { "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json" };
+	static const char *const names[] = {"model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"};
 	struct mote_checkpoint_options options = keep;
 	struct place *p = *state;
 	char message[256], in[80];
@@ -222,7 +222,7 @@ static void test_something_else(void **state)
 	}
 	tiny_save(&t, p->in);
 	tiny_write_text(p->in, "chat_template.jinja", "<html>{{ messages }}</html>"); /* odd, but a template */
-	assert_int_equal(convert(p, &options, &(struct mote_error){ 0 }), MOTE_OK);
+	assert_int_equal(convert(p, &options, &(struct mote_error){0}), MOTE_OK);
 	remove(p->file);
 	tiny_write_text(p->in, "chat_template.jinja", lfs);
 	refuse(p, &options, MOTE_ERROR_UNSUPPORTED, "chat_template.jinja is a Git LFS pointer");
@@ -239,7 +239,7 @@ static void test_something_else(void **state)
 
 static void test_other_directories(void **state)
 {
-	static const char *const tokenizers[] = { "tekken.json", "tokenizer.model", "vocab.json" };
+	static const char *const tokenizers[] = {"tekken.json", "tokenizer.model", "vocab.json"};
 	struct place *p = *state;
 	char path[256], message[128];
 	struct tiny t;

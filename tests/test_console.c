@@ -16,7 +16,7 @@ static void expect_left(const struct mote_console_bar *bar, double now, uint64_t
 /* By the rate since the first count: a minute of preparation before it is no part of the rate. */
 static void test_rate_since_the_first_count(void **state)
 {
-	struct mote_console_bar bar = { .started = 160, .first = 10, .counting = true };
+	struct mote_console_bar bar = {.started = 160, .first = 10, .counting = true};
 
 	(void)state;
 	expect_left(&bar, 160, 10, -1);

@@ -32,11 +32,11 @@ static void must(enum mote_status status, const struct mote_error *error)
 static void write_sample(const char *path)
 {
 	static const struct { const char *name; uint32_t rank; enum mote_type type; uint32_t rows, cols; } plan[] = {
-		{ "norm", 1, MOTE_F32, 5, 1 }, { "a.weight", 2, MOTE_Q4, 17, 33 },
-		{ "b.weight", 2, MOTE_Q8, 3, 31 }, { "\xc3\xbc", 2, MOTE_F16, 1, 3 }, { "last", 1, MOTE_F32, 1, 1 },
+		{"norm", 1, MOTE_F32, 5, 1}, {"a.weight", 2, MOTE_Q4, 17, 33},
+		{"b.weight", 2, MOTE_Q8, 3, 31}, {"\xc3\xbc", 2, MOTE_F16, 1, 3}, {"last", 1, MOTE_F32, 1, 1},
 	};
-	static const uint8_t codebook[16] = { 1, 20, 40, 60, 80, 100, 110, 120, 128, 136, 150, 170, 190, 210, 230, 255 };
-	struct mote_error error = { 0 };
+	static const uint8_t codebook[16] = {1, 20, 40, 60, 80, 100, 110, 120, 128, 136, 150, 170, 190, 210, 230, 255};
+	struct mote_error error = {0};
 	struct mote_writer *w;
 	cJSON *json;
 
@@ -76,7 +76,7 @@ static char folder[] = "/tmp/test_container.XXXXXX";
 static int make_sample(void **state)
 {
 	char path[64];
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	char *data;
 
 	(void)state;
@@ -99,7 +99,7 @@ static int remove_folder(void **state)
 
 static struct file copy_sample(void)
 {
-	struct file f = { malloc(sample.bytes), sample.bytes };
+	struct file f = {malloc(sample.bytes), sample.bytes};
 	memcpy(f.data, sample.data, f.bytes);
 	return f;
 }
@@ -127,7 +127,7 @@ static bool refused(enum mote_status status)
 
 static void test_reads_back(void **state)
 {
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_container *c;
 	const struct mote_tensor *t;
 	uint64_t offset, bytes;
@@ -175,13 +175,13 @@ static void test_every_truncated_length(void **state)
 {
 	(void)state;
 	for (size_t bytes = 0; bytes < sample.bytes; bytes++) {
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 		enum mote_status status = open_exactly(sample.data, bytes, &error);
 
 		if (status != MOTE_ERROR_CORRUPT || strncmp(error.message, "test: ", 6) != 0)
 			fail_msg("cut to %zu bytes: status %d, \"%s\"", bytes, status, error.message);
 	}
-	must(open_exactly(sample.data, sample.bytes, NULL), &(struct mote_error){ 0 });
+	must(open_exactly(sample.data, sample.bytes, NULL), &(struct mote_error){0});
 }
 
 /* Truncated files whose header agrees with their length: found by the table that is not there. */
@@ -201,13 +201,13 @@ static void test_every_truncated_length_sealed(void **state)
 
 static void test_extra_byte(void **state)
 {
-	struct file f = { malloc(sample.bytes + 1), sample.bytes + 1 };
+	struct file f = {malloc(sample.bytes + 1), sample.bytes + 1};
 
 	(void)state;
 	memcpy(f.data, sample.data, sample.bytes);
 	f.data[sample.bytes] = 0;
 	assert_int_equal(open_exactly(f.data, f.bytes, NULL), MOTE_ERROR_CORRUPT);
-	memcpy(f.data + 16, &(uint64_t){ f.bytes }, 8); /* also when the header knows about it */
+	memcpy(f.data + 16, &(uint64_t){f.bytes}, 8); /* also when the header knows about it */
 	seal_container(f.data, f.bytes);
 	assert_int_equal(open_exactly(f.data, f.bytes, NULL), MOTE_ERROR_CORRUPT);
 	free(f.data);
@@ -216,7 +216,7 @@ static void test_extra_byte(void **state)
 static void test_bad_header_and_future_version(void **state)
 {
 	struct file f = copy_sample();
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	(void)state;
 	f.data[8] = 2; /* without a checksum it is damage, */
@@ -235,7 +235,7 @@ static void test_bad_header_and_future_version(void **state)
 /* Every byte of the file is covered: opening refuses what is not tensor data, verify finds the rest. */
 static void test_every_changed_byte(void **state)
 {
-	static const uint8_t changes[] = { 0x01, 0x80, 0xff };
+	static const uint8_t changes[] = {0x01, 0x80, 0xff};
 	struct mote_container *c;
 	uint8_t *data;
 	void *memory;
@@ -246,7 +246,7 @@ static void test_every_changed_byte(void **state)
 	data = memory;
 	for (size_t k = 0; k < sizeof changes; k++)
 		for (size_t i = 0; i < sample.bytes; i++) {
-			struct mote_error error = { 0 };
+			struct mote_error error = {0};
 
 			memcpy(data, sample.data, sample.bytes);
 			data[i] ^= changes[k];
@@ -277,89 +277,89 @@ static const struct hostile {
 	const char *message; /* a part of it */
 	bool unsupported;
 } hostile[] = {
-	{ "file size + 1", HEADER, 16, 8, 0, "bytes long", false }, /* value 0: as good as any wrong one */
-	{ "no sections", HEADER, 12, 4, 0, "number of sections", false },
-	{ "65 sections", HEADER, 12, 4, 65, "number of sections", false },
-	{ "2^32-1 sections", HEADER, 12, 4, UINT32_MAX, "number of sections", false },
-	{ "4 of 5 sections", HEADER, 12, 4, 4, "section table", false },
-	{ "table at 0", HEADER, 24, 8, 0, "section table", false },
-	{ "table that wraps", HEADER, 24, 8, UINT64_MAX - 63, "section table", false },
-	{ "table size that wraps", HEADER, 32, 8, UINT64_MAX - 47, "section table", false },
-	{ "not zero behind the header", FILE_AT, 64, 1, 1, "padding behind the header", false },
-	{ "not zero before the data", FILE_AT, 4095, 1, 1, "padding behind the header", false },
-	{ "not zero between tensors", FILE_AT, 4096 + 20, 1, 1, "before a tensor", false },
-	{ "not zero at the next tensor", FILE_AT, 4096 + 63, 1, 1, "before a tensor", false },
+	{"file size + 1", HEADER, 16, 8, 0, "bytes long", false}, /* value 0: as good as any wrong one */
+	{"no sections", HEADER, 12, 4, 0, "number of sections", false},
+	{"65 sections", HEADER, 12, 4, 65, "number of sections", false},
+	{"2^32-1 sections", HEADER, 12, 4, UINT32_MAX, "number of sections", false},
+	{"4 of 5 sections", HEADER, 12, 4, 4, "section table", false},
+	{"table at 0", HEADER, 24, 8, 0, "section table", false},
+	{"table that wraps", HEADER, 24, 8, UINT64_MAX - 63, "section table", false},
+	{"table size that wraps", HEADER, 32, 8, UINT64_MAX - 47, "section table", false},
+	{"not zero behind the header", FILE_AT, 64, 1, 1, "padding behind the header", false},
+	{"not zero before the data", FILE_AT, 4095, 1, 1, "padding behind the header", false},
+	{"not zero between tensors", FILE_AT, 4096 + 20, 1, 1, "before a tensor", false},
+	{"not zero at the next tensor", FILE_AT, 4096 + 63, 1, 1, "before a tensor", false},
 
-	{ "no tensors but data", DIRECTORY, 0, 4, 0, "more bytes, expected the end", false },
-	{ "one tensor less", DIRECTORY, 0, 4, 4, "name of tensor 0", false },
-	{ "one tensor more", DIRECTORY, 0, 4, 6, "tensor directory", false },
-	{ "2^32-1 tensors", DIRECTORY, 0, 4, UINT32_MAX, "entries", false },
-	{ "tensors that wrap 32 bits", DIRECTORY, 0, 4, 0x10000000, "entries", false },
-	{ "reserved field of the directory", DIRECTORY, 4, 4, 1, "reserved", false },
+	{"no tensors but data", DIRECTORY, 0, 4, 0, "more bytes, expected the end", false},
+	{"one tensor less", DIRECTORY, 0, 4, 4, "name of tensor 0", false},
+	{"one tensor more", DIRECTORY, 0, 4, 6, "tensor directory", false},
+	{"2^32-1 tensors", DIRECTORY, 0, 4, UINT32_MAX, "entries", false},
+	{"tensors that wrap 32 bits", DIRECTORY, 0, 4, 0x10000000, "entries", false},
+	{"reserved field of the directory", DIRECTORY, 4, 4, 1, "reserved", false},
 
-	{ "tensor at 0", TENSOR_0, 0, 8, 0, "expected at 4096", false },
-	{ "hole before the first tensor", TENSOR_0, 0, 8, 4160, "expected at 4096", false },
-	{ "unaligned tensor", TENSOR_1, 0, 8, 4097, "expected at 4160", false },
-	{ "overlapping tensor", TENSOR_1, 0, 8, 4096, "expected at 4160", false },
-	{ "hole before a tensor", TENSOR_1, 0, 8, 4224, "expected at 4160", false },
-	{ "tensor beyond the file", TENSOR_1, 0, 8, 1 << 20, "expected at 4160", false },
-	{ "tensor offset that wraps", TENSOR_1, 0, 8, UINT64_MAX - 63, "expected at 4160", false },
-	{ "tensor offset that wraps by one", TENSOR_1, 0, 8, UINT64_MAX, "expected at 4160", false },
-	{ "tensor size too small", TENSOR_1, 8, 8, 64, "size", false },
-	{ "tensor size 0", TENSOR_1, 8, 8, 0, "size", false },
-	{ "tensor size that wraps", TENSOR_1, 8, 8, UINT64_MAX, "size", false },
-	{ "codebook of an f32", TENSOR_0, 32, 1, 1, "codebook", false },
-	{ "type 0", TENSOR_1, 48, 4, 0, "type number 0", true },
-	{ "type 21", TENSOR_1, 48, 4, 21, "type number 21", true },
-	{ "type 2^32-1", TENSOR_1, 48, 4, UINT32_MAX, "type number 4294967295", true },
-	{ "another type", TENSOR_1, 48, 4, MOTE_Q8, "codebook", false },
-	{ "q3 with 16 entries in its codebook", TENSOR_1, 48, 4, MOTE_Q3, "byte 8 of its codebook", false },
-	{ "rank 0", TENSOR_1, 52, 4, 0, "rank", false },
-	{ "rank 3", TENSOR_1, 52, 4, 3, "rank", false },
-	{ "vector of q4", TENSOR_1, 52, 4, 1, "vector", false },
-	{ "vector with columns", TENSOR_0, 60, 4, 2, "vector", false },
-	{ "vector of no rows", TENSOR_0, 56, 4, 0, "vector", false },
-	{ "vector of 2^32-1 rows", TENSOR_0, 56, 4, UINT32_MAX, "vector", false },
-	{ "vector of 2^30 + 5 rows, times 4 wraps 32 bits", TENSOR_0, 56, 4, 0x40000005, "vector", false },
-	{ "matrix of no rows", TENSOR_1, 56, 4, 0, "matrix of 0", false },
-	{ "matrix of no columns", TENSOR_1, 60, 4, 0, "x 0", false },
-	{ "matrix of 2^32-1 rows", TENSOR_1, 56, 4, UINT32_MAX, "matrix of", false },
-	{ "matrix of 2^32-1 columns", TENSOR_1, 60, 4, UINT32_MAX, "matrix of", false },
-	{ "matrix of 2^24 rows", TENSOR_1, 56, 4, 1 << 24, "size", false },
-	{ "rows that need another panel", TENSOR_1, 56, 4, 33, "size", false },
-	{ "columns that need another block", TENSOR_1, 60, 4, 65, "size", false },
-	{ "last tensor beyond the data", TENSOR_4, 56, 4, 1000, "size", false },
-	{ "empty name", TENSOR_1, 64, 4, 0, "name of tensor 1", false },
-	{ "name of 256 bytes", TENSOR_1, 64, 4, 256, "name", false },
-	{ "name of 2^32-1 bytes", TENSOR_1, 64, 4, UINT32_MAX, "name", false },
-	{ "short name", TENSOR_1, 64, 4, 7, "name of tensor 1", false },
-	{ "reserved field of a tensor", TENSOR_1, 68, 4, 1, "reserved", false },
-	{ "NUL in a name", NAMES, 1, 1, 0, "name of tensor 0", false },
-	{ "control character in a name", NAMES, 1, 1, 0x1b, "name of tensor 0", false },
-	{ "invalid UTF-8 in a name", NAMES, 1, 1, 0xff, "name of tensor 0", false },
-	{ "name not ended", NAMES, 4, 1, 'x', "name of tensor 0", false },
+	{"tensor at 0", TENSOR_0, 0, 8, 0, "expected at 4096", false},
+	{"hole before the first tensor", TENSOR_0, 0, 8, 4160, "expected at 4096", false},
+	{"unaligned tensor", TENSOR_1, 0, 8, 4097, "expected at 4160", false},
+	{"overlapping tensor", TENSOR_1, 0, 8, 4096, "expected at 4160", false},
+	{"hole before a tensor", TENSOR_1, 0, 8, 4224, "expected at 4160", false},
+	{"tensor beyond the file", TENSOR_1, 0, 8, 1 << 20, "expected at 4160", false},
+	{"tensor offset that wraps", TENSOR_1, 0, 8, UINT64_MAX - 63, "expected at 4160", false},
+	{"tensor offset that wraps by one", TENSOR_1, 0, 8, UINT64_MAX, "expected at 4160", false},
+	{"tensor size too small", TENSOR_1, 8, 8, 64, "size", false},
+	{"tensor size 0", TENSOR_1, 8, 8, 0, "size", false},
+	{"tensor size that wraps", TENSOR_1, 8, 8, UINT64_MAX, "size", false},
+	{"codebook of an f32", TENSOR_0, 32, 1, 1, "codebook", false},
+	{"type 0", TENSOR_1, 48, 4, 0, "type number 0", true},
+	{"type 21", TENSOR_1, 48, 4, 21, "type number 21", true},
+	{"type 2^32-1", TENSOR_1, 48, 4, UINT32_MAX, "type number 4294967295", true},
+	{"another type", TENSOR_1, 48, 4, MOTE_Q8, "codebook", false},
+	{"q3 with 16 entries in its codebook", TENSOR_1, 48, 4, MOTE_Q3, "byte 8 of its codebook", false},
+	{"rank 0", TENSOR_1, 52, 4, 0, "rank", false},
+	{"rank 3", TENSOR_1, 52, 4, 3, "rank", false},
+	{"vector of q4", TENSOR_1, 52, 4, 1, "vector", false},
+	{"vector with columns", TENSOR_0, 60, 4, 2, "vector", false},
+	{"vector of no rows", TENSOR_0, 56, 4, 0, "vector", false},
+	{"vector of 2^32-1 rows", TENSOR_0, 56, 4, UINT32_MAX, "vector", false},
+	{"vector of 2^30 + 5 rows, times 4 wraps 32 bits", TENSOR_0, 56, 4, 0x40000005, "vector", false},
+	{"matrix of no rows", TENSOR_1, 56, 4, 0, "matrix of 0", false},
+	{"matrix of no columns", TENSOR_1, 60, 4, 0, "x 0", false},
+	{"matrix of 2^32-1 rows", TENSOR_1, 56, 4, UINT32_MAX, "matrix of", false},
+	{"matrix of 2^32-1 columns", TENSOR_1, 60, 4, UINT32_MAX, "matrix of", false},
+	{"matrix of 2^24 rows", TENSOR_1, 56, 4, 1 << 24, "size", false},
+	{"rows that need another panel", TENSOR_1, 56, 4, 33, "size", false},
+	{"columns that need another block", TENSOR_1, 60, 4, 65, "size", false},
+	{"last tensor beyond the data", TENSOR_4, 56, 4, 1000, "size", false},
+	{"empty name", TENSOR_1, 64, 4, 0, "name of tensor 1", false},
+	{"name of 256 bytes", TENSOR_1, 64, 4, 256, "name", false},
+	{"name of 2^32-1 bytes", TENSOR_1, 64, 4, UINT32_MAX, "name", false},
+	{"short name", TENSOR_1, 64, 4, 7, "name of tensor 1", false},
+	{"reserved field of a tensor", TENSOR_1, 68, 4, 1, "reserved", false},
+	{"NUL in a name", NAMES, 1, 1, 0, "name of tensor 0", false},
+	{"control character in a name", NAMES, 1, 1, 0x1b, "name of tensor 0", false},
+	{"invalid UTF-8 in a name", NAMES, 1, 1, 0xff, "name of tensor 0", false},
+	{"name not ended", NAMES, 4, 1, 'x', "name of tensor 0", false},
 
-	{ "section at 0", SECTION_0, 8, 8, 0, "expected aligned, between 4096", false },
-	{ "unaligned section", SECTION_2, 8, 8, 4161, "expected aligned, between 4096", false },
-	{ "section offset that wraps", SECTION_2, 8, 8, UINT64_MAX - 63, "expected aligned, between 4096", false },
-	{ "section size that wraps", SECTION_2, 16, 8, UINT64_MAX, "expected aligned, between 4096", false },
-	{ "empty section", SECTION_2, 16, 8, 0, "expected aligned, between 4096", false },
-	{ "section that overlaps", SECTION_2, 8, 8, 4096, "directly behind", false },
-	{ "raw size of a section that is not compressed", SECTION_2, 24, 8, 7, "not compressed", false },
-	{ "two sections of a kind", SECTION_2, 0, 4, 2, "ascending", false },
-	{ "descending kinds", SECTION_3, 0, 4, 1, "ascending", false },
-	{ "no tensor directory", SECTION_0, 0, 4, 0, "", true },
-	{ "must-understand section", SECTION_4, 0, 8, 77 | (uint64_t)2 << 32, "section kind 77", true },
-	{ "unknown flag", SECTION_4, 0, 8, 77 | (uint64_t)5 << 32, "flags", true },
-	{ "metadata that may be skipped", SECTION_1, 4, 4, 3, "flags", true },
-	{ "metadata that are not compressed", SECTION_1, 4, 4, 0, "flags", true },
-	{ "tokenizer that is compressed", SECTION_2, 4, 4, 2, "flags", true },
-	{ "JSON of 0 bytes", SECTION_1, 24, 8, 0, "raw size", false },
-	{ "JSON of 2^64-1 bytes", SECTION_1, 24, 8, UINT64_MAX, "raw size", false },
-	{ "JSON of 4 MiB and a byte", SECTION_1, 24, 8, (4 << 20) + 1, "raw size", false },
-	{ "JSON smaller than declared", SECTION_1, 24, 8, 4 << 20, "does not decompress", false },
-	{ "JSON larger than declared", SECTION_1, 24, 8, 5, "does not decompress", false },
-	{ "JSON frame that is cut", SECTION_4, 16, 8, 20, "", false },
+	{"section at 0", SECTION_0, 8, 8, 0, "expected aligned, between 4096", false},
+	{"unaligned section", SECTION_2, 8, 8, 4161, "expected aligned, between 4096", false},
+	{"section offset that wraps", SECTION_2, 8, 8, UINT64_MAX - 63, "expected aligned, between 4096", false},
+	{"section size that wraps", SECTION_2, 16, 8, UINT64_MAX, "expected aligned, between 4096", false},
+	{"empty section", SECTION_2, 16, 8, 0, "expected aligned, between 4096", false},
+	{"section that overlaps", SECTION_2, 8, 8, 4096, "directly behind", false},
+	{"raw size of a section that is not compressed", SECTION_2, 24, 8, 7, "not compressed", false},
+	{"two sections of a kind", SECTION_2, 0, 4, 2, "ascending", false},
+	{"descending kinds", SECTION_3, 0, 4, 1, "ascending", false},
+	{"no tensor directory", SECTION_0, 0, 4, 0, "", true},
+	{"must-understand section", SECTION_4, 0, 8, 77 | (uint64_t)2 << 32, "section kind 77", true},
+	{"unknown flag", SECTION_4, 0, 8, 77 | (uint64_t)5 << 32, "flags", true},
+	{"metadata that may be skipped", SECTION_1, 4, 4, 3, "flags", true},
+	{"metadata that are not compressed", SECTION_1, 4, 4, 0, "flags", true},
+	{"tokenizer that is compressed", SECTION_2, 4, 4, 2, "flags", true},
+	{"JSON of 0 bytes", SECTION_1, 24, 8, 0, "raw size", false},
+	{"JSON of 2^64-1 bytes", SECTION_1, 24, 8, UINT64_MAX, "raw size", false},
+	{"JSON of 4 MiB and a byte", SECTION_1, 24, 8, (4 << 20) + 1, "raw size", false},
+	{"JSON smaller than declared", SECTION_1, 24, 8, 4 << 20, "does not decompress", false},
+	{"JSON larger than declared", SECTION_1, 24, 8, 5, "does not decompress", false},
+	{"JSON frame that is cut", SECTION_4, 16, 8, 20, "", false},
 };
 
 static uint8_t *place(const struct file *f, enum where where)
@@ -388,7 +388,7 @@ static void test_hostile_fields(void **state)
 	for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
 		const struct hostile *x = hostile + i;
 		struct file f = copy_sample();
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 		enum mote_status status;
 
 		memcpy(place(&f, x->where) + x->at, &x->value, x->bytes);
@@ -403,7 +403,7 @@ static void test_hostile_fields(void **state)
 static void test_duplicate_names(void **state)
 {
 	struct file f = copy_sample();
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	uint8_t *names = place(&f, NAMES);
 
 	(void)state;
@@ -434,7 +434,7 @@ static void test_section_padding(void **state)
 /* 64 zeros too many before a part that begins at a multiple of 64, every offset and checksum right. */
 static struct file with_hole(uint64_t at)
 {
-	struct file f = { calloc(1, sample.bytes + 64), sample.bytes + 64 };
+	struct file f = {calloc(1, sample.bytes + 64), sample.bytes + 64};
 	struct mote_layout_header h;
 
 	memcpy(f.data, sample.data, at);
@@ -466,7 +466,7 @@ static void test_holes(void **state)
 	(void)state;
 	memcpy(&h, sample.data, sizeof h);
 	for (int i = 0; i <= 5; i++) {
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 		struct file f;
 
 		memcpy(&s, place(&sample, SECTION_0) + (i < 5 ? i : 0) * 48, sizeof s);
@@ -481,10 +481,10 @@ static void test_holes(void **state)
 /* A second frame behind the first, even one that holds nothing, is not part of the format. */
 static void test_second_frame(void **state)
 {
-	static const uint8_t skippable[8] = { 0x50, 0x2a, 0x4d, 0x18 };
+	static const uint8_t skippable[8] = {0x50, 0x2a, 0x4d, 0x18};
 	struct file f = copy_sample();
 	struct mote_layout_section s;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	(void)state;
 	memcpy(&s, place(&f, SECTION_4), sizeof s);
@@ -503,7 +503,7 @@ static void test_unknown_section(void **state)
 {
 	struct file f = copy_sample();
 	uint64_t kind = 77 | (uint64_t)MOTE_SECTION_MAY_SKIP << 32, raw;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	(void)state;
 	memcpy(place(&f, SECTION_4), &kind, 8);
@@ -532,7 +532,7 @@ static void test_verify_can_be_interrupted(void **state)
 {
 	struct mote_container *c;
 	int calls = 0;
-	struct mote_progress progress = { stop, &calls };
+	struct mote_progress progress = {stop, &calls};
 	void *copy;
 
 	(void)state;
@@ -548,7 +548,7 @@ static void test_verify_can_be_interrupted(void **state)
 /* The hash that receipts name: depends on what the tensors are, not on where they lie. */
 static void test_tensors_hash(void **state)
 {
-	static const struct { size_t at; bool counts; } fields[] = { { 16, true }, { 31, true }, { 32, true }, { 47, true } };
+	static const struct { size_t at; bool counts; } fields[] = {{16, true}, {31, true}, {32, true}, {47, true}};
 	struct mote_hash128 good, changed;
 	struct mote_container *c;
 	void *copy;
@@ -560,7 +560,7 @@ static void test_tensors_hash(void **state)
 	good = mote_container_tensors_hash(c);
 	mote_container_close(c);
 	for (size_t i = 0; i < 5; i++) {
-		struct file f = { copy, sample.bytes };
+		struct file f = {copy, sample.bytes};
 
 		memcpy(copy, sample.data, sample.bytes);
 		if (i < 4)
@@ -580,7 +580,7 @@ static void test_paths(void **state)
 {
 	char path[64];
 	struct mote_container *c;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	(void)state;
 	assert_int_equal(mote_container_open("/does/not/exist.mote", &c, &error), MOTE_ERROR_IO);
@@ -608,7 +608,7 @@ static struct file with_values(size_t values)
 {
 	struct mote_layout_section s;
 	struct mote_layout_header h;
-	struct file file = { malloc(sample.bytes + 65536), 0 };
+	struct file file = {malloc(sample.bytes + 65536), 0};
 	size_t raw = 7, table, last;
 	char *text = malloc(2 * values + 16);
 
@@ -644,7 +644,7 @@ static void test_values(void **state)
 	for (size_t more = 0; more < 2; more++) {
 		struct file file = with_values(MOTE_LAYOUT_MAX_SENSITIVITY_VALUES + more);
 		struct mote_container *c;
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 		enum mote_status status = mote_container_open_memory(file.data, file.bytes, "file", &c, &error);
 
 		assert_true(file.bytes < sample.bytes + 1024);
@@ -664,7 +664,7 @@ static void test_values(void **state)
 static void test_values_written(void **state)
 {
 	char path[64];
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_writer *w;
 	cJSON *json = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(json, "r");
 

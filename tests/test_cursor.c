@@ -12,7 +12,7 @@
 
 static void test_reads(void **state)
 {
-	static const uint8_t bytes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 0 };
+	static const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 0};
 	struct mote_cursor c = mote_cursor(bytes, sizeof bytes, 100, "thing", NULL);
 
 	(void)state;
@@ -29,7 +29,7 @@ static void test_reads(void **state)
 static void test_failure_sticks(void **state)
 {
 	uint8_t *bytes = malloc(5);
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_cursor c = mote_cursor(bytes, 5, 100, "thing", &error);
 
 	(void)state;
@@ -51,14 +51,14 @@ static void test_failure_sticks(void **state)
 
 static void test_zeros_and_end(void **state)
 {
-	static const uint8_t bytes[] = { 0, 0, 7, 0 };
-	struct mote_error error = { 0 };
+	static const uint8_t bytes[] = {0, 0, 7, 0};
+	struct mote_error error = {0};
 	struct mote_cursor c = mote_cursor(bytes, 4, 0, "thing", &error);
 
 	(void)state;
 	mote_cursor_zeros(&c, 4, "padding");
 	assert_string_equal(error.message, "thing: byte 2: padding: found 0x07, expected 0");
-	error = (struct mote_error){ 0 };
+	error = (struct mote_error){0};
 	c = mote_cursor(bytes, 4, 0, "thing", &error);
 	mote_cursor_u16(&c, "a");
 	assert_int_equal(mote_cursor_end(&c), MOTE_ERROR_CORRUPT);
@@ -82,7 +82,7 @@ static void test_arithmetic(void **state)
 
 static void test_errors(void **state)
 {
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	char text[3000];
 
 	(void)state;

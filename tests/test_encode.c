@@ -12,7 +12,7 @@
 #include "format/half.h"
 #include "quant/encode/encode_matrix.h"
 
-static const enum mote_type types[] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8 };
+static const enum mote_type types[] = {MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8};
 enum { TYPES = sizeof types / sizeof *types };
 
 static uint64_t random_state;
@@ -91,14 +91,14 @@ static void test_round_known(void **state)
 
 static void test_nearest(void **state)
 {
-	uint8_t uneven[16] = { 1, 1, 28, 30, 31, 90, 127, 129, 130, 130, 131, 180, 200, 201, 254, 255 };
+	uint8_t uneven[16] = {1, 1, 28, 30, 31, 90, 127, 129, 130, 130, 131, 180, 200, 201, 254, 255};
 	const struct {
 		enum mote_type type;
 		const uint8_t *codebook;
 	} grids[] = {
-		{ MOTE_Q4, mote_codebook_linear }, { MOTE_Q4, mote_type_normal_codebook(MOTE_Q4) }, { MOTE_Q4, uneven },
-		{ MOTE_Q3, mote_codebook_linear3 }, { MOTE_Q3, mote_type_normal_codebook(MOTE_Q3) }, { MOTE_Q3, uneven },
-		{ MOTE_Q5, NULL }, { MOTE_Q6, NULL }, { MOTE_Q8, NULL }
+		{MOTE_Q4, mote_codebook_linear}, {MOTE_Q4, mote_type_normal_codebook(MOTE_Q4)}, {MOTE_Q4, uneven},
+		{MOTE_Q3, mote_codebook_linear3}, {MOTE_Q3, mote_type_normal_codebook(MOTE_Q3)}, {MOTE_Q3, uneven},
+		{MOTE_Q5, NULL}, {MOTE_Q6, NULL}, {MOTE_Q8, NULL}
 	};
 
 	(void)state;
@@ -192,7 +192,7 @@ static void test_edges_and_bounds(void **state)
 /* The search against every scale that f16 has near the right size. */
 static void test_search_is_near_the_best(void **state)
 {
-	double total[TYPES] = { 0 }, total_best[TYPES] = { 0 };
+	double total[TYPES] = {0}, total_best[TYPES] = {0};
 
 	(void)state;
 	for (int i = 0; i < 100; i++) {
@@ -235,7 +235,7 @@ static void make_matrix(struct fixture *f, uint32_t rows, uint32_t cols)
 	uint64_t bytes;
 	float *row_major = malloc((size_t)16 * cols * sizeof *row_major);
 
-	*f = (struct fixture){ .rows = rows, .cols = cols };
+	*f = (struct fixture){.rows = rows, .cols = cols};
 	assert_int_equal(mote_matrix_init(&f->source, MOTE_F32, rows, cols, NULL, NULL, &bytes, NULL), MOTE_OK);
 	f->data = aligned_alloc(64, (size_t)bytes);
 	f->source.data = (const uint8_t *)f->data;
@@ -252,7 +252,7 @@ static void make_matrix(struct fixture *f, uint32_t rows, uint32_t cols)
 static void encode_matrix(const struct fixture *f, enum mote_type type, enum mote_encoder encoder, uint32_t threads,
 			  void **out, uint64_t *bytes, uint8_t codebook[16])
 {
-	struct mote_encode_job job = { .name = "w", .source = &f->source, .type = type, .encoder = encoder };
+	struct mote_encode_job job = {.name = "w", .source = &f->source, .type = type, .encoder = encoder};
 	struct mote_pool *pool;
 
 	assert_int_equal(mote_pool_open(threads, &pool, NULL), MOTE_OK);
@@ -295,7 +295,7 @@ static void test_matrices(void **state)
 		enum mote_encoder encoder = (enum mote_encoder)(i % 4);
 		enum mote_type type = types[i / 4];
 		void *one, *other;
-		uint8_t codebook[16] = { 0 }, again[16] = { 0 };
+		uint8_t codebook[16] = {0}, again[16] = {0};
 		uint64_t bytes;
 
 		encode_matrix(&f, type, encoder, 1, &one, &bytes, codebook);
@@ -350,9 +350,9 @@ static void test_refuses_what_no_scale_reaches(void **state)
 		enum mote_type type;
 		enum mote_encoder encoder;
 		float steps; /* of the largest quant */
-	} ends[] = { { MOTE_Q8, MOTE_ENCODER_ROUND, 127 }, { MOTE_Q8, MOTE_ENCODER_SEARCH, 127 }, { MOTE_Q6, MOTE_ENCODER_SEARCH, 32 },
-		     { MOTE_Q5, MOTE_ENCODER_ROUND, 16 }, { MOTE_Q4, MOTE_ENCODER_ROUND, 8 }, { MOTE_Q4, MOTE_ENCODER_WEIGHTED, 127 },
-		     { MOTE_Q4, MOTE_ENCODER_LEARNED, 127 }, { MOTE_Q3, MOTE_ENCODER_SEARCH, 4 } };
+	} ends[] = { {MOTE_Q8, MOTE_ENCODER_ROUND, 127}, {MOTE_Q8, MOTE_ENCODER_SEARCH, 127}, {MOTE_Q6, MOTE_ENCODER_SEARCH, 32},
+		     {MOTE_Q5, MOTE_ENCODER_ROUND, 16}, {MOTE_Q4, MOTE_ENCODER_ROUND, 8}, {MOTE_Q4, MOTE_ENCODER_WEIGHTED, 127},
+		     {MOTE_Q4, MOTE_ENCODER_LEARNED, 127}, {MOTE_Q3, MOTE_ENCODER_SEARCH, 4} };
 	struct mote_pool *pool;
 	struct fixture f;
 	uint8_t codebook[16];
@@ -366,7 +366,7 @@ static void test_refuses_what_no_scale_reaches(void **state)
 						       .encoder = ends[i].encoder };
 			void *out = aligned_alloc(64, (size_t)mote_encoded_bytes(&job));
 			float before = f.data[40 * 16 + 7 * 16 + 2];
-			struct mote_error error = { 0 };
+			struct mote_error error = {0};
 			enum mote_status status;
 
 			f.data[40 * 16 + 7 * 16 + 2] = -65504 * (ends[i].steps + (beyond ? 0.6f : 0.4f));
@@ -384,7 +384,7 @@ static void test_refuses_what_no_scale_reaches(void **state)
 /* A whole matrix that would become zeros is refused by name; one that is zeros, or keeps a single weight, is not. */
 static void test_refuses_to_erase_a_matrix(void **state)
 {
-	static const enum mote_type small[] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8, MOTE_F16 };
+	static const enum mote_type small[] = {MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8, MOTE_F16};
 	struct mote_pool *pool;
 	struct fixture f;
 	uint8_t codebook[16];
@@ -396,7 +396,7 @@ static void test_refuses_to_erase_a_matrix(void **state)
 		struct mote_encode_job job = { .name = "w.x", .source = &f.source, .type = small[i / 3],
 					       .encoder = i % 2 ? MOTE_ENCODER_SEARCH : MOTE_ENCODER_ROUND };
 		void *out = aligned_alloc(64, (size_t)mote_encoded_bytes(&job));
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 		enum mote_status status;
 
 		for (int j = 0; j < 20 * 40; j++)
@@ -414,7 +414,7 @@ static void test_refuses_to_erase_a_matrix(void **state)
 
 static void test_refuses_bad_weights(void **state)
 {
-	const float bad[] = { NAN, INFINITY, -INFINITY, 4e5f };
+	const float bad[] = {NAN, INFINITY, -INFINITY, 4e5f};
 	struct mote_pool *pool;
 	struct fixture f;
 	uint8_t codebook[16];
@@ -428,7 +428,7 @@ static void test_refuses_bad_weights(void **state)
 						       .encoder = MOTE_ENCODER_SEARCH };
 			void *out = aligned_alloc(64, (size_t)mote_encoded_bytes(&job));
 			float before = f.data[40 * 16 + 7 * 16 + 2]; /* panel 1: row 18, column 7 */
-			struct mote_error error = { 0 };
+			struct mote_error error = {0};
 			enum mote_status status;
 
 			f.data[40 * 16 + 7 * 16 + 2] = bad[i];

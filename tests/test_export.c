@@ -10,7 +10,7 @@
 static struct mote_container *convert_from(const char *from, const char *to)
 {
 	struct mote_checkpoint_options options = keep;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_container *c;
 
 	options.force = true;
@@ -22,7 +22,7 @@ static struct mote_container *convert_from(const char *from, const char *to)
 static void same_model(const struct mote_container *a, const struct mote_container *b, bool same_tokenizer)
 {
 	const struct mote_hash128 x = mote_container_tensors_hash(a), y = mote_container_tensors_hash(b);
-	const char *const keys[] = { "model", "chat_templates" };
+	const char *const keys[] = {"model", "chat_templates"};
 	size_t n, m;
 	const void *s = mote_container_section(a, MOTE_SECTION_TOKENIZER, &n);
 	const void *t = mote_container_section(b, MOTE_SECTION_TOKENIZER, &m);
@@ -57,11 +57,11 @@ static void save(const struct place *p, const char *dtype)
 
 static void test_directory(void **state)
 {
-	static const char *const dtypes[] = { "BF16", "F16", "F32" };
-	const struct mote_hf_write_options options = { .keep_types = true };
+	static const char *const dtypes[] = {"BF16", "F16", "F32"};
+	const struct mote_hf_write_options options = {.keep_types = true};
 	struct place *p = *state;
 	char folder[160], again[160];
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_container *a, *b;
 	uint64_t bytes;
 
@@ -80,7 +80,7 @@ static void test_directory(void **state)
 		assert_int_equal(mote_hf_write(a, folder, &options, &bytes, &error), MOTE_ERROR_ARGUMENT);
 		assert_non_null(strstr(error.message, "exists"));
 		error.code = MOTE_OK;
-		assert_int_equal(mote_hf_write(a, folder, &(struct mote_hf_write_options){ .keep_types = true, .force = true },
+		assert_int_equal(mote_hf_write(a, folder, &(struct mote_hf_write_options){.keep_types = true, .force = true},
 					       &bytes, &error), MOTE_OK);
 		mote_container_close(a);
 	}
@@ -88,12 +88,12 @@ static void test_directory(void **state)
 
 static void test_gguf(void **state)
 {
-	static const char *const dtypes[] = { "BF16", "F16", "F32" };
-	const struct mote_gguf_write_options options = { .keep_types = true };
+	static const char *const dtypes[] = {"BF16", "F16", "F32"};
+	const struct mote_gguf_write_options options = {.keep_types = true};
 	struct place *p = *state;
 	char file[160], again[160];
-	struct mote_notes notes = { 0 };
-	struct mote_error error = { 0 };
+	struct mote_notes notes = {0};
+	struct mote_error error = {0};
 	struct mote_container *a, *b;
 	struct stat st;
 	uint64_t bytes;
@@ -120,14 +120,14 @@ static void test_gguf(void **state)
 /* Families beyond Llama that both forms have a name for. */
 static void test_families(void **state)
 {
-	static const char *const types[][2] = { { "Qwen2ForCausalLM", "qwen2" }, { "Qwen3ForCausalLM", "qwen3" } };
-	static const char *const parts[2][3] = { { "q_proj.bias", "k_proj.bias", "v_proj.bias" }, { "q_norm.weight", "k_norm.weight" } };
-	const struct mote_gguf_write_options gguf = { .keep_types = true };
-	const struct mote_hf_write_options hf = { .keep_types = true };
+	static const char *const types[][2] = {{"Qwen2ForCausalLM", "qwen2"}, {"Qwen3ForCausalLM", "qwen3"}};
+	static const char *const parts[2][3] = {{"q_proj.bias", "k_proj.bias", "v_proj.bias"}, {"q_norm.weight", "k_norm.weight"}};
+	const struct mote_gguf_write_options gguf = {.keep_types = true};
+	const struct mote_hf_write_options hf = {.keep_types = true};
 	struct place *p = *state;
 	char text[1024], out[160], again[160], name[64];
-	struct mote_notes notes = { 0 };
-	struct mote_error error = { 0 };
+	struct mote_notes notes = {0};
+	struct mote_error error = {0};
 	struct mote_container *a, *b;
 	struct tiny t;
 	uint64_t bytes;
@@ -168,11 +168,11 @@ static void test_families(void **state)
 /* A tensor that changed since its checksum was taken is not passed on. */
 static void test_damaged(void **state)
 {
-	const struct mote_gguf_write_options options = { .keep_types = true };
-	const struct mote_hf_write_options hf_options = { .keep_types = true };
+	const struct mote_gguf_write_options options = {.keep_types = true};
+	const struct mote_hf_write_options hf_options = {.keep_types = true};
 	struct place *p = *state;
 	char out[160];
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_container *a;
 	uint64_t bytes;
 	FILE *file;
@@ -206,16 +206,16 @@ static void fill_random(uint8_t *data, size_t bytes, uint64_t random)
 /* Every quantized type's values are those of the blocks that it becomes. */
 static void test_blocks(void **state)
 {
-	static const uint8_t iq4[16] = { 1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241 };
-	static const uint8_t other[16] = { 0, 255, 3, 77, 1, 2, 9, 200, 130, 128, 127, 126, 99, 98, 97, 96 };
+	static const uint8_t iq4[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+	static const uint8_t other[16] = {0, 255, 3, 77, 1, 2, 9, 200, 130, 128, 127, 126, 99, 98, 97, 96};
 	const struct {
 		enum mote_type type;
 		const uint8_t *codebook;
 		enum mote_gguf_type expected;
 	} cases[] = {
-		{ MOTE_Q8, NULL, MOTE_GGUF_Q8_0 }, { MOTE_Q6, NULL, MOTE_GGUF_Q8_0 }, { MOTE_Q5, NULL, MOTE_GGUF_Q8_0 },
-		{ MOTE_Q4, mote_codebook_linear, MOTE_GGUF_Q4_0 }, { MOTE_Q4, iq4, MOTE_GGUF_IQ4_NL },
-		{ MOTE_Q4, other, MOTE_GGUF_Q8_0 }, { MOTE_Q3, mote_codebook_linear3, MOTE_GGUF_Q8_0 },
+		{MOTE_Q8, NULL, MOTE_GGUF_Q8_0}, {MOTE_Q6, NULL, MOTE_GGUF_Q8_0}, {MOTE_Q5, NULL, MOTE_GGUF_Q8_0},
+		{MOTE_Q4, mote_codebook_linear, MOTE_GGUF_Q4_0}, {MOTE_Q4, iq4, MOTE_GGUF_IQ4_NL},
+		{MOTE_Q4, other, MOTE_GGUF_Q8_0}, {MOTE_Q3, mote_codebook_linear3, MOTE_GGUF_Q8_0},
 	};
 	enum { ROWS = 37, COLS = 96 };
 	static uint8_t data[1 << 16] __attribute__((aligned(64)));
@@ -224,9 +224,9 @@ static void test_blocks(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct mote_tensor t = { .name = "t", .rank = 2, .rows = ROWS, .cols = COLS, .type = cases[i].type };
+		struct mote_tensor t = {.name = "t", .rank = 2, .rows = ROWS, .cols = COLS, .type = cases[i].type};
 		const struct mote_gguf_type_info *info;
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 		size_t row_bytes;
 
 		fill_random(data, sizeof data, i);
@@ -251,8 +251,8 @@ static void test_blocks(void **state)
 
 static void test_rows_that_are_no_blocks(void **state)
 {
-	struct mote_tensor t = { .name = "t", .rank = 2, .rows = 3, .cols = 40, .type = MOTE_Q8 };
-	struct mote_error error = { 0 };
+	struct mote_tensor t = {.name = "t", .rank = 2, .rows = 3, .cols = 40, .type = MOTE_Q8};
+	struct mote_error error = {0};
 
 	(void)state;
 	assert_int_equal(mote_matrix_init(&t.matrix, t.type, t.rows, t.cols, NULL, NULL, &t.bytes, &error), MOTE_OK);
@@ -263,14 +263,14 @@ static void test_rows_that_are_no_blocks(void **state)
 static void test_tokenizers(void **state)
 {
 	static const char *const parts[][2] = {
-		{ "", "" },
+		{"", ""},
 		{ "\"normalizer\":null", "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Lowercase\"},"
 		  "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" +\"},\"content\":\" \"},{\"type\":\"Strip\",\"strip_left\":true,"
 		  "\"strip_right\":false},{\"type\":\"Prepend\",\"prepend\":\"a\"},{\"type\":\"StripAccents\"}]}" },
 		{ "\"normalizer\":null", "\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":true,"
 		  "\"strip_accents\":null,\"lowercase\":true}" },
-		{ "\"add_prefix_space\":false", "\"add_prefix_space\":true" },
-		{ "\"use_regex\":true}", "\"use_regex\":false}" },
+		{"\"add_prefix_space\":false", "\"add_prefix_space\":true"},
+		{"\"use_regex\":true}", "\"use_regex\":false}"},
 		{ "\"post_processor\":null", "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":"
 		  "\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}],"
 		  "\"pair\":[],\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[1],\"tokens\":[\"<s>\"]},\"</s>\":{\"id\":\"</s>\","
@@ -279,16 +279,16 @@ static void test_tokenizers(void **state)
 		  "\"individual_digits\":true},{\"type\":\"Punctuation\"},{\"type\":\"WhitespaceSplit\"},{\"type\":\"Whitespace\"},"
 		  "{\"type\":\"FixedLength\",\"length\":3},{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"first\"}]},"
 		  "\"other\":{" },
-		{ "\"ignore_merges\":false", "\"ignore_merges\":true" },
-		{ "\"merges\":[\"a b\"]", "\"merges\":[\"a b\",\"a b\"]" },
-		{ "\"ab\":6", "\"ab\":9" }, /* unused ids */
-		{ "\"decoder\":{\"type\":\"ByteLevel\"", "\"decoder\":null,\"other\":{\"type\":\"ByteLevel\"" },
+		{"\"ignore_merges\":false", "\"ignore_merges\":true"},
+		{"\"merges\":[\"a b\"]", "\"merges\":[\"a b\",\"a b\"]"},
+		{"\"ab\":6", "\"ab\":9"}, /* unused ids */
+		{"\"decoder\":{\"type\":\"ByteLevel\"", "\"decoder\":null,\"other\":{\"type\":\"ByteLevel\""},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		struct mote_text_buffer out = { 0 };
-		struct mote_error error = { 0 };
+		struct mote_text_buffer out = {0};
+		struct mote_error error = {0};
 		char text[8192];
 		const char *at = strstr(tiny_tokenizer, parts[i][0]);
 		uint8_t *section;
@@ -298,7 +298,7 @@ static void test_tokenizers(void **state)
 			continue; /* a member that the tiny tokenizer has not */
 		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - tiny_tokenizer), tiny_tokenizer, parts[i][1],
 			 at + strlen(parts[i][0]));
-		if (mote_hf_tokenizer_compile(&(struct mote_hf_tokenizer_source){ .json = text, .bytes = strlen(text) }, &section,
+		if (mote_hf_tokenizer_compile(&(struct mote_hf_tokenizer_source){.json = text, .bytes = strlen(text)}, &section,
 					      &bytes, NULL, &error) ||
 		    mote_hf_tokenizer_write(section, bytes, NULL, 0, &out, &error))
 			fail_msg("%s: %s", parts[i][1], error.message);

@@ -9,7 +9,7 @@
 static struct mote_hash128 converted(const struct place *p, const char *from, uint32_t notes)
 {
 	struct mote_checkpoint_report report;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_hash128 hash;
 	struct mote_container *c;
 
@@ -28,7 +28,7 @@ static struct mote_hash128 converted(const struct place *p, const char *from, ui
 
 static void test_same_as_directory(void **state)
 {
-	static const char *const dtypes[] = { "F32", "F16", "BF16" };
+	static const char *const dtypes[] = {"F32", "F16", "BF16"};
 	struct place *p = *state;
 	static struct tiny_gguf g;
 	struct mote_hash128 a, b;
@@ -55,18 +55,18 @@ static void test_decoded_values(void **state)
 		uint32_t type;
 		uint64_t hash;
 	} expected[] = {
-		{ 2, 0xace68264494f0577u }, /* Q4_0 */
-		{ 3, 0x6c1079d76574a5cfu }, /* Q4_1 */
-		{ 6, 0x3f53ae43b0590b15u }, /* Q5_0 */
-		{ 7, 0xb12ca0891af5cd24u }, /* Q5_1 */
-		{ 8, 0x0f61415547ff137bu }, /* Q8_0 */
-		{ 10, 0xa173ce3040042985u }, /* Q2_K */
-		{ 11, 0x342e5be7db32b131u }, /* Q3_K */
-		{ 12, 0x9f174bfd0ee4f4edu }, /* Q4_K */
-		{ 13, 0x12ce472d2d785ab7u }, /* Q5_K */
-		{ 14, 0x8716891dbf9691cbu }, /* Q6_K */
-		{ 20, 0x99a985660d7ab0c8u }, /* IQ4_NL */
-		{ 23, 0xad232ed9db3ca4c6u }, /* IQ4_XS */
+		{2, 0xace68264494f0577u}, /* Q4_0 */
+		{3, 0x6c1079d76574a5cfu}, /* Q4_1 */
+		{6, 0x3f53ae43b0590b15u}, /* Q5_0 */
+		{7, 0xb12ca0891af5cd24u}, /* Q5_1 */
+		{8, 0x0f61415547ff137bu}, /* Q8_0 */
+		{10, 0xa173ce3040042985u}, /* Q2_K */
+		{11, 0x342e5be7db32b131u}, /* Q3_K */
+		{12, 0x9f174bfd0ee4f4edu}, /* Q4_K */
+		{13, 0x12ce472d2d785ab7u}, /* Q5_K */
+		{14, 0x8716891dbf9691cbu}, /* Q6_K */
+		{20, 0x99a985660d7ab0c8u}, /* IQ4_NL */
+		{23, 0xad232ed9db3ca4c6u}, /* IQ4_XS */
 	};
 
 	(void)state;
@@ -97,10 +97,10 @@ static void test_decoded_values(void **state)
 static void test_names(void **state)
 {
 	static const char *const good[][2] = {
-		{ "token_embd.weight", "model.embed_tokens.weight" }, { "output.weight", "lm_head.weight" },
-		{ "blk.0.attn_q.weight", "model.layers.0.self_attn.q_proj.weight" },
-		{ "blk.12.attn_k.bias", "model.layers.12.self_attn.k_proj.bias" },
-		{ "blk.7.ffn_norm.weight", "model.layers.7.post_attention_layernorm.weight" },
+		{"token_embd.weight", "model.embed_tokens.weight"}, {"output.weight", "lm_head.weight"},
+		{"blk.0.attn_q.weight", "model.layers.0.self_attn.q_proj.weight"},
+		{"blk.12.attn_k.bias", "model.layers.12.self_attn.k_proj.bias"},
+		{"blk.7.ffn_norm.weight", "model.layers.7.post_attention_layernorm.weight"},
 	};
 	static const char *const bad[] = { "", "blk.", "blk..attn_q.weight", "blk.00.attn_q.weight", "blk.123456.attn_q.weight",
 					   "blk.1.attn_q", "blk.1.weight", "blk.1.attn_q.weight.x", "output_norm.bias" };
@@ -122,12 +122,12 @@ static enum mote_status parse(const struct tiny_gguf *g, size_t size, uint64_t f
 			      struct mote_error *error)
 {
 	uint8_t *copy = malloc(size + !size);
-	struct mote_gguf out = { 0 };
+	struct mote_gguf out = {0};
 	uint32_t part = 0, parts = 0;
 	enum mote_status status;
 
 	memcpy(copy, g->bytes, size);
-	*error = (struct mote_error){ 0 };
+	*error = (struct mote_error){0};
 	status = mote_gguf_parse(copy, size, file_bytes, "test", &out, more, &part, &parts, error);
 	assert_int_equal(status, error->code);
 	mote_gguf_close(&out);
@@ -227,7 +227,7 @@ static void test_hostile_header(void **state)
 
 static void test_hostile_values(void **state)
 {
-	static const uint64_t lengths[] = { UINT64_MAX, UINT64_MAX - 7, (uint64_t)1 << 63, (uint64_t)1 << 32, 1000 };
+	static const uint64_t lengths[] = {UINT64_MAX, UINT64_MAX - 7, (uint64_t)1 << 63, (uint64_t)1 << 32, 1000};
 	static struct tiny_gguf g;
 
 	(void)state;
@@ -278,7 +278,7 @@ static void test_hostile_values(void **state)
 	tiny_put_u32(&g, "\xff", 1);
 	refuse_gguf(&g, MOTE_ERROR_CORRUPT, "no plain UTF-8");
 	for (uint32_t bad = 0; bad < 4; bad++) {
-		static const uint32_t alignments[4] = { 0, 24, 1u << 31, UINT32_MAX };
+		static const uint32_t alignments[4] = {0, 24, 1u << 31, UINT32_MAX};
 
 		start(&g, 0, 1);
 		tiny_put_u32(&g, "general.alignment", alignments[bad]);
@@ -291,7 +291,7 @@ static void test_hostile_values(void **state)
 
 static void test_hostile_tensors(void **state)
 {
-	static const uint64_t dims[] = { 0, UINT64_MAX, (uint64_t)1 << 62, (uint64_t)1 << 63 };
+	static const uint64_t dims[] = {0, UINT64_MAX, (uint64_t)1 << 62, (uint64_t)1 << 63};
 	static struct tiny_gguf g;
 
 	(void)state;
@@ -376,17 +376,17 @@ static void test_meaning(void **state)
 		const char *old, *new, *message;
 		enum mote_status code;
 	} cases[] = {
-		{ "llama", "llamb", "architecture \"llamb\" is not supported", MOTE_ERROR_UNSUPPORTED },
-		{ "gpt-2", "gpt-9", "\"tokenizer.ggml.pre\" is \"gpt-9\": how that cuts a text is not known", MOTE_ERROR_UNSUPPORTED },
-		{ "gpt2", "bert", "\"tokenizer.ggml.model\" is \"bert\"", MOTE_ERROR_UNSUPPORTED },
-		{ "llama.block_count", "llama.block_cound", "\"llama.block_count\" is missing", MOTE_ERROR_CORRUPT },
-		{ "tokenizer.ggml.tokens", "tokenizer.ggml.takens", "\"tokenizer.ggml.tokens\": 0 tokens", MOTE_ERROR_CORRUPT },
-		{ "tokenizer.ggml.merges", "tokenizer.ggml.merget", "there are no merges", MOTE_ERROR_CORRUPT },
-		{ "</s>", "<\xff\xff>", "token 2 is no UTF-8", MOTE_ERROR_CORRUPT },
+		{"llama", "llamb", "architecture \"llamb\" is not supported", MOTE_ERROR_UNSUPPORTED},
+		{"gpt-2", "gpt-9", "\"tokenizer.ggml.pre\" is \"gpt-9\": how that cuts a text is not known", MOTE_ERROR_UNSUPPORTED},
+		{"gpt2", "bert", "\"tokenizer.ggml.model\" is \"bert\"", MOTE_ERROR_UNSUPPORTED},
+		{"llama.block_count", "llama.block_cound", "\"llama.block_count\" is missing", MOTE_ERROR_CORRUPT},
+		{"tokenizer.ggml.tokens", "tokenizer.ggml.takens", "\"tokenizer.ggml.tokens\": 0 tokens", MOTE_ERROR_CORRUPT},
+		{"tokenizer.ggml.merges", "tokenizer.ggml.merget", "there are no merges", MOTE_ERROR_CORRUPT},
+		{"</s>", "<\xff\xff>", "token 2 is no UTF-8", MOTE_ERROR_CORRUPT},
 		{ "blk.1.ffn_up.weight", "blk.1.ffn_ub.weight", "\"model.layers.1.mlp.up_proj.weight\" [20, 24] is missing",
 		  MOTE_ERROR_CORRUPT },
-		{ "output_norm.weight", "output_norm.wieght", "\"model.norm.weight\" [24] is missing", MOTE_ERROR_CORRUPT },
-		{ "llama.attention.key_length", "llama.attention.no_length_",  "calls for [24, 24]", MOTE_ERROR_CORRUPT },
+		{"output_norm.weight", "output_norm.wieght", "\"model.norm.weight\" [24] is missing", MOTE_ERROR_CORRUPT},
+		{"llama.attention.key_length", "llama.attention.no_length_",  "calls for [24, 24]", MOTE_ERROR_CORRUPT},
 	};
 	struct place *p = *state;
 	static struct tiny_gguf g;

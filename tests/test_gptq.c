@@ -49,7 +49,7 @@ static void make_inputs(float *x, size_t stride, uint32_t tokens, uint32_t cols)
 
 static void test_moments(void **state)
 {
-	const struct { uint32_t a_cols, b_cols, rows; } shapes[] = { { 1, 1, 1 }, { 80, 80, 33 }, { 67, 130, 20 }, { 130, 17, 5 } };
+	const struct { uint32_t a_cols, b_cols, rows; } shapes[] = {{1, 1, 1}, {80, 80, 33}, {67, 130, 20}, {130, 17, 5}};
 
 	(void)state;
 	for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
@@ -195,7 +195,7 @@ static void beats_search(enum mote_type type)
 
 static void test_beats_search(void **state)
 {
-	static const enum mote_type types[] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8 };
+	static const enum mote_type types[] = {MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8};
 
 	(void)state;
 	for (size_t t = 0; t < sizeof types / sizeof *types; t++)
@@ -395,7 +395,7 @@ static double row_error(const struct problem *p, const struct mote_grid *g, int 
 /* Rows that break encoders, side by side: numbers come out, and no row's outputs are worse than plain rounding's. */
 static void test_edges(void **state)
 {
-	static const enum mote_type types[] = { MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8 };
+	static const enum mote_type types[] = {MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8};
 
 	(void)state;
 	for (size_t t = 0; t < sizeof types / sizeof *types; t++) {

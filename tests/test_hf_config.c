@@ -28,7 +28,7 @@ static enum mote_status read_config(const char *text, struct mote_hf_config *c, 
 static struct mote_hf_config accept(const char *text)
 {
 	struct mote_hf_config c;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	if (read_config(text, &c, &error))
 		fail_msg("%s: %s", text, error.message);
@@ -38,7 +38,7 @@ static struct mote_hf_config accept(const char *text)
 static void refuse(const char *text, enum mote_status code, const char *message_part)
 {
 	struct mote_hf_config c;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	enum mote_status status = read_config(text, &c, &error);
 
 	if (status != code || !strstr(error.message, message_part))
@@ -144,7 +144,7 @@ static void test_refuses_features(void **state)
 
 static void test_refuses_rope(void **state)
 {
-	static const char *const kinds[] = { "ntk", "mrope" };
+	static const char *const kinds[] = {"ntk", "mrope"};
 	char text[1024];
 
 	(void)state;
@@ -232,7 +232,7 @@ static enum mote_status read_ids(const char *config, const char *generation, str
 static void test_token_ids(void **state)
 {
 	struct mote_hf_token_ids ids;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	(void)state;
 	assert_int_equal(read_ids("{\"bos_token_id\":1,\"eos_token_id\":2,\"pad_token_id\":-1}", NULL, &ids, &error), MOTE_OK);
@@ -254,9 +254,9 @@ static void test_token_ids(void **state)
 	assert_int_equal(read_ids("{}", NULL, &ids, &error), MOTE_OK);
 	assert_int_equal(ids.n_eos, 0);
 	assert_int_equal(read_ids("{\"eos_token_id\":\"2\"}", NULL, &ids, &error), MOTE_ERROR_CORRUPT);
-	error = (struct mote_error){ 0 };
+	error = (struct mote_error){0};
 	assert_int_equal(read_ids("{\"bos_token_id\":-7}", NULL, &ids, &error), MOTE_ERROR_CORRUPT);
-	error = (struct mote_error){ 0 };
+	error = (struct mote_error){0};
 	assert_int_equal(read_ids("{\"eos_token_id\":[1,2,3,4,5,6,7,8,9]}", NULL, &ids, &error), MOTE_ERROR_UNSUPPORTED);
 }
 

@@ -30,7 +30,7 @@ static enum mote_status read_config(const char *text, struct mote_hf_config *c, 
 static struct mote_config accept(const char *text)
 {
 	static struct mote_hf_config c;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	if (read_config(text, &c, &error))
 		fail_msg("%s: %s", text, error.message);
@@ -40,7 +40,7 @@ static struct mote_config accept(const char *text)
 static void refuse(const char *text, enum mote_status code, const char *part)
 {
 	static struct mote_hf_config c;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	enum mote_status status = read_config(text, &c, &error);
 
 	if (status != code || !strstr(error.message, part))

@@ -28,7 +28,7 @@ static enum mote_status parse(const char *text, size_t bytes, cJSON **out, struc
 
 static cJSON *parsed(const char *text)
 {
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	cJSON *tree;
 
 	if (parse(text, strlen(text), &tree, &error) != MOTE_OK)
@@ -72,7 +72,7 @@ static void test_refuses(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 		enum mote_status status = parse(bad[i], strlen(bad[i]), &tree, &error);
 
 		if (status != MOTE_ERROR_CORRUPT || error.code != status || strncmp(error.message, "test: ", 6) != 0)
@@ -112,13 +112,13 @@ static void test_depth(void **state)
 
 static void test_messages_name_the_place(void **state)
 {
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	cJSON *tree;
 
 	(void)state;
 	parse("{\n  \"a\": 1,\n  \"b\": x\n}", 22, &tree, &error);
 	assert_string_equal(error.message, "test: line 3, column 8: expected a value");
-	error = (struct mote_error){ 0 };
+	error = (struct mote_error){0};
 	parse("{\"a\":1,\"a\":2}", 13, &tree, &error);
 	assert_non_null(strstr(error.message, "duplicate key \"a\""));
 }
@@ -136,7 +136,7 @@ static void test_strings_are_decoded(void **state)
 /* Every number keeps its text, whatever stands around it. */
 static void test_number_texts(void **state)
 {
-	static const char *const texts[] = { "1", "1.0", "12345678901234567890", "-0", "1e2", "7" };
+	static const char *const texts[] = {"1", "1.0", "12345678901234567890", "-0", "1e2", "7"};
 	cJSON *tree = parsed("{\"s\":\"3\",\"a\":[1,{\"b\":1.0},[12345678901234567890]],\"c\":-0,\"d\":[null,1e2],\"e\":7}");
 	const cJSON *a = mote_json_get(tree, "a");
 	const cJSON *items[] = { a->child, a->child->next->child, a->child->next->next->child, mote_json_get(tree, "c"),
@@ -154,11 +154,11 @@ static void test_number_texts(void **state)
 static void test_integers(void **state)
 {
 	static const struct { const char *text; bool good; int64_t value; } cases[] = {
-		{ "0", true, 0 }, { "-5", true, -5 }, { "4294967296", true, 4294967296 },
-		{ "9007199254740992", true, 9007199254740992 }, { "-9007199254740992", true, -9007199254740992 },
-		{ "9007199254740993", false, 0 }, { "-9007199254740993", false, 0 }, { "9007199254740994", false, 0 },
-		{ "1.0", false, 0 }, { "1e3", false, 0 }, { "1E3", false, 0 }, { "1.5", false, 0 },
-		{ "18446744073709551616", false, 0 }, { "1e999", false, 0 }, { "\"1\"", false, 0 }, { "null", false, 0 },
+		{"0", true, 0}, {"-5", true, -5}, {"4294967296", true, 4294967296},
+		{"9007199254740992", true, 9007199254740992}, {"-9007199254740992", true, -9007199254740992},
+		{"9007199254740993", false, 0}, {"-9007199254740993", false, 0}, {"9007199254740994", false, 0},
+		{"1.0", false, 0}, {"1e3", false, 0}, {"1E3", false, 0}, {"1.5", false, 0},
+		{"18446744073709551616", false, 0}, {"1e999", false, 0}, {"\"1\"", false, 0}, {"null", false, 0},
 	};
 
 	(void)state;
@@ -181,7 +181,7 @@ static void test_integers(void **state)
 static void test_members(void **state)
 {
 	cJSON *tree = parsed("{\"n\":7,\"N\":8,\"big\":5000000000,\"x\":0.25,\"b\":true,\"s\":\"t\",\"null\":null}");
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	uint32_t n;
 	double x;
 	bool b;
@@ -302,7 +302,7 @@ static void test_too_many_values(void **state)
 {
 	const size_t bytes = 2 * MOTE_JSON_MAX_VALUES + 1; /* the array and as many ones as are allowed values */
 	char *text = malloc(bytes);
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	cJSON *tree;
 
 	(void)state;
@@ -329,7 +329,7 @@ static void test_crafted_keys(void **state)
 {
 	enum { KEYS = 3000, SLOTS = 8192 };
 	char *text = malloc(KEYS * 24 + 64), key[16];
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	size_t used = 0, found = 0;
 	cJSON *tree;
 

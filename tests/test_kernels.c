@@ -440,8 +440,8 @@ static void run_attention(const struct mote_kernels *k, const struct mote_attent
 
 static void test_attention(const struct mote_kernels *list, uint32_t n, uint32_t index)
 {
-	static const enum mote_type kv_types[] = { MOTE_F32, MOTE_F16, MOTE_Q8 };
-	static const uint32_t dims[] = { 8, 16, 48, 64, 80, 128, 7 };
+	static const enum mote_type kv_types[] = {MOTE_F32, MOTE_F16, MOTE_Q8};
+	static const uint32_t dims[] = {8, 16, 48, 64, 80, 128, 7};
 	struct attention_case c = {
 		.k_type = kv_types[index % 3], .v_type = kv_types[index / 3 % 3],
 		.head_dim = dims[random_u32() % 7], .group = random_between(1, 5),
@@ -450,7 +450,7 @@ static void test_attention(const struct mote_kernels *list, uint32_t n, uint32_t
 	uint32_t rows = random_between(1, c.positions < 40 ? c.positions : 40), first = c.positions - rows;
 	struct guarded_activations q = activations_new(rows * c.group, c.head_dim, true);
 	size_t bytes = mote_kv_bytes(c.k_type, c.v_type, c.head_dim, c.positions), total = rows * c.group * c.head_dim;
-	float *out[2] = { malloc(total * 4), malloc(total * 4) };
+	float *out[2] = {malloc(total * 4), malloc(total * 4)};
 	struct mote_attention a = { .kv = &c.kv, .q = &q.a, .rows = rows, .group = c.group, .position = first,
 				    .scale = 0.3f, .window = index % 5 == 0 ? random_between(1, c.positions + 9) : 0,
 				    .cap = index % 7 == 0 ? 2.0f : 0 };

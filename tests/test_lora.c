@@ -32,7 +32,7 @@ static void adapter_folder(const struct place *p, char out[160], const char *con
 /* An adapter of two weights, one in f32 and one in bf16. */
 static void make_adapter(struct tiny *a)
 {
-	*a = (struct tiny){ .shards = 1 };
+	*a = (struct tiny){.shards = 1};
 	tiny_add(a, TARGET ".lora_A.weight", RANK, TINY_HIDDEN, "F32");
 	tiny_add(a, TARGET ".lora_B.weight", TINY_HEADS * TINY_HEAD_DIM, RANK, "F32");
 	tiny_add(a, OTHER ".lora_A.weight", RANK, TINY_FFN, "BF16");
@@ -75,7 +75,7 @@ static void check_weight(const struct mote_container *c, struct tiny *base, stru
 static struct mote_container *merge(const struct place *p, const struct mote_checkpoint_adapter *adapters, uint32_t n)
 {
 	struct mote_checkpoint_options options = keep;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_container *c;
 
 	options.adapter = adapters;
@@ -89,7 +89,7 @@ static struct mote_container *merge(const struct place *p, const struct mote_che
 
 static void test_merge(void **state)
 {
-	static const char *const dtypes[] = { "F32", "BF16", "F16" };
+	static const char *const dtypes[] = {"F32", "BF16", "F16"};
 	struct place *p = *state;
 	struct mote_container *c;
 	char folder[160];
@@ -99,7 +99,7 @@ static void test_merge(void **state)
 	make_adapter(&a);
 	tiny_write_shard(&a, 0, folder, "adapter_model.safetensors");
 	for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
-		const struct mote_checkpoint_adapter twice[] = { { folder, 0.5 }, { folder, 1 } };
+		const struct mote_checkpoint_adapter twice[] = {{folder, 0.5}, {folder, 1}};
 		const cJSON *lineage;
 
 		tiny_init(&base, dtypes[i]);
@@ -123,7 +123,7 @@ static void test_merge(void **state)
 	adapter_folder(p, folder, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":6,\"use_rslora\":true}");
 	tiny_init(&base, "F32");
 	tiny_save(&base, p->in);
-	c = merge(p, &(struct mote_checkpoint_adapter){ folder, 1 }, 1);
+	c = merge(p, &(struct mote_checkpoint_adapter){folder, 1}, 1);
 	check_weight(c, &base, &a, TARGET, 6 / sqrt(3));
 	mote_container_close(c);
 	tiny_free(&base);
@@ -145,7 +145,7 @@ static void test_modules_to_save(void **state)
 	tiny_write_shard(&a, 0, folder, "adapter_model.safetensors");
 	tiny_init(&base, "BF16");
 	tiny_save(&base, p->in);
-	c = merge(p, &(struct mote_checkpoint_adapter){ folder, 1 }, 1);
+	c = merge(p, &(struct mote_checkpoint_adapter){folder, 1}, 1);
 	t = mote_container_find(c, "model.embed_tokens.weight");
 	assert_int_equal(t->type, MOTE_F16);
 	for (uint32_t r = 0; r < t->rows; r++) {
@@ -160,7 +160,7 @@ static void test_modules_to_save(void **state)
 
 static void refuse_adapter(struct place *p, const char *folder, enum mote_status code, const char *part)
 {
-	const struct mote_checkpoint_adapter adapter = { folder, 1 };
+	const struct mote_checkpoint_adapter adapter = {folder, 1};
 	struct mote_checkpoint_options options = keep;
 
 	options.adapter = &adapter;
@@ -171,20 +171,20 @@ static void refuse_adapter(struct place *p, const char *folder, enum mote_status
 static void test_refused(void **state)
 {
 	static const char *const configs[][2] = {
-		{ "{\"peft_type\":\"IA3\"}", "\"peft_type\" is \"IA3\"" }, { "{\"use_dora\":true}", "\"use_dora\" is set" },
-		{ "{\"bias\":\"all\"}", "\"bias\" is \"all\"" }, { "{\"rank_pattern\":{\"q\":4}}", "\"rank_pattern\" is set" },
-		{ "{\"lora_alpha\":\"x\"}", "\"lora_alpha\"" },
+		{"{\"peft_type\":\"IA3\"}", "\"peft_type\" is \"IA3\""}, {"{\"use_dora\":true}", "\"use_dora\" is set"},
+		{"{\"bias\":\"all\"}", "\"bias\" is \"all\""}, {"{\"rank_pattern\":{\"q\":4}}", "\"rank_pattern\" is set"},
+		{"{\"lora_alpha\":\"x\"}", "\"lora_alpha\""},
 	};
 	static const struct {
 		const char *name, *part;
 		uint32_t rows, cols;
 	} tensors[] = {
-		{ "base_model.model.model.layers.7.self_attn.q_proj.lora_A.weight", "the model has no such weight", 3, TINY_HIDDEN },
-		{ "model.layers.1.self_attn.q_proj.lora_A.weight", "the model has no such weight", 3, TINY_HIDDEN },
-		{ "base_model.model.model.layers.1.mlp.up_proj.lora_A.weight", "up_proj.lora_B.weight\" is missing", 3, TINY_HIDDEN },
-		{ "base_model.model.model.layers.1.mlp.up_proj.lora_B.weight", "up_proj.lora_A.weight\" is missing", TINY_FFN, 3 },
-		{ "base_model.model.model.embed_tokens.lora_embedding_A", "is not merged", 3, TINY_VOCAB },
-		{ "base_model.model.model.norm.weight", "does not fit the model", 7, 0 },
+		{"base_model.model.model.layers.7.self_attn.q_proj.lora_A.weight", "the model has no such weight", 3, TINY_HIDDEN},
+		{"model.layers.1.self_attn.q_proj.lora_A.weight", "the model has no such weight", 3, TINY_HIDDEN},
+		{"base_model.model.model.layers.1.mlp.up_proj.lora_A.weight", "up_proj.lora_B.weight\" is missing", 3, TINY_HIDDEN},
+		{"base_model.model.model.layers.1.mlp.up_proj.lora_B.weight", "up_proj.lora_A.weight\" is missing", TINY_FFN, 3},
+		{"base_model.model.model.embed_tokens.lora_embedding_A", "is not merged", 3, TINY_VOCAB},
+		{"base_model.model.model.norm.weight", "does not fit the model", 7, 0},
 	};
 	struct place *p = *state;
 	char folder[160];

@@ -11,7 +11,7 @@
 #include "convert/panel_pack.h"
 #include "format/half.h"
 
-static const enum mote_type types[3] = { MOTE_F32, MOTE_F16, MOTE_BF16 };
+static const enum mote_type types[3] = {MOTE_F32, MOTE_F16, MOTE_BF16};
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -69,7 +69,7 @@ static void check(enum mote_type from, enum mote_type to, struct shape shape, ui
 	float *row = malloc(shape.cols * sizeof *row);
 	struct mote_panel_pack pack;
 	struct mote_matrix m;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	uint64_t bytes, state = seed;
 
 	for (size_t i = 0; i < count; i++)
@@ -110,8 +110,8 @@ static void check(enum mote_type from, enum mote_type to, struct shape shape, ui
 
 static void test_every_type_and_shape(void **state)
 {
-	static const struct shape shapes[] = { { 1, 1 },   { 1, 9 },   { 3, 7 },   { 16, 8 },  { 15, 4 },  { 17, 3 },
-					       { 16, 33 }, { 33, 12 }, { 48, 64 }, { 50, 65 }, { 7, 172 } };
+	static const struct shape shapes[] = { {1, 1},   {1, 9},   {3, 7},   {16, 8},  {15, 4},  {17, 3},
+					       {16, 33}, {33, 12}, {48, 64}, {50, 65}, {7, 172} };
 
 	(void)state;
 	for (size_t f = 0; f < 3; f++)
@@ -127,7 +127,7 @@ static void expect_bad(enum mote_type from, enum mote_type to, struct shape shap
 	uint8_t *source = calloc(count, size_of(from)), *out;
 	struct mote_panel_pack pack;
 	struct mote_matrix m;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	char place[64];
 	uint64_t bytes;
 
@@ -147,11 +147,11 @@ static void expect_bad(enum mote_type from, enum mote_type to, struct shape shap
 
 static void test_names_bad_elements(void **state)
 {
-	static const struct shape shape = { 21, 11 };
+	static const struct shape shape = {21, 11};
 	static const struct {
 		enum mote_type type;
 		uint32_t infinity, nan;
-	} bad[3] = { { MOTE_F32, 0xff800000u, 0x7f800001u }, { MOTE_F16, 0x7c00u, 0xfc01u }, { MOTE_BF16, 0x7f80u, 0xffc0u } };
+	} bad[3] = {{MOTE_F32, 0xff800000u, 0x7f800001u}, {MOTE_F16, 0x7c00u, 0xfc01u}, {MOTE_BF16, 0x7f80u, 0xffc0u}};
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++)
@@ -166,7 +166,7 @@ static void test_names_bad_elements(void **state)
 
 static void test_names_overflow(void **state)
 {
-	static const struct shape shape = { 5, 6 };
+	static const struct shape shape = {5, 6};
 
 	(void)state;
 	/* 65520 is the first value that rounds to infinity; 65519.996 the last that does not */
@@ -178,7 +178,7 @@ static void test_names_overflow(void **state)
 
 static void test_vectors(void **state)
 {
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	uint8_t source[3 * 4];
 	float out[3];
 

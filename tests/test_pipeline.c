@@ -22,9 +22,9 @@ static char source[64], output[64];
 
 static int make_source(void **state)
 {
-	const struct mote_checkpoint_options options = { .tool = "test 1", .type = MOTE_BF16 };
+	const struct mote_checkpoint_options options = {.tool = "test 1", .type = MOTE_BF16};
 	struct mote_checkpoint_report report;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
@@ -45,8 +45,8 @@ static int remove_source(void **state)
 
 static enum mote_status quantize(struct mote_pipeline_options *o, struct mote_error *error)
 {
-	struct mote_pipeline_result result = { 0 };
-	struct mote_text calibration = { 0 }, validation = { 0 };
+	struct mote_pipeline_result result = {0};
+	struct mote_text calibration = {0}, validation = {0};
 	enum mote_status status;
 
 	o->input = source;
@@ -81,15 +81,15 @@ static void flip(uint64_t place)
 /* One bit of one weight, in a matrix and in a norm, whichever encoder would read it: no file, and the tensor's name. */
 static void test_damaged_source(void **state)
 {
-	static const char *const names[] = { "model.layers.1.mlp.up_proj.weight", "model.norm.weight" };
-	static const enum mote_encoder encoders[] = { MOTE_ENCODER_ROUND, MOTE_ENCODER_GPTQ };
+	static const char *const names[] = {"model.layers.1.mlp.up_proj.weight", "model.norm.weight"};
+	static const enum mote_encoder encoders[] = {MOTE_ENCODER_ROUND, MOTE_ENCODER_GPTQ};
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {
-		struct mote_pipeline_options o = { .recipe = { .type = MOTE_Q4, .encoder = encoders[i / 2] }, .no_validation = true,
+		struct mote_pipeline_options o = { .recipe = {.type = MOTE_Q4, .encoder = encoders[i / 2]}, .no_validation = true,
 						   .threads = 1 };
 		struct mote_container *c;
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 		uint64_t place;
 
 		assert_int_equal(mote_container_open(source, &c, NULL), MOTE_OK);
@@ -106,7 +106,7 @@ static void test_damaged_source(void **state)
 /* A container of one matrix and one vector, all weights 1 but the last of the vector. */
 static struct mote_container *make_container(const char *path, float last)
 {
-	float matrix[16 * 2], vector[3] = { 1, 1, last };
+	float matrix[16 * 2], vector[3] = {1, 1, last};
 	cJSON *metadata = cJSON_CreateObject();
 	struct mote_container *c = NULL;
 	struct mote_writer *w = NULL;
@@ -129,14 +129,14 @@ static struct mote_container *make_container(const char *path, float last)
 /* Vectors are copied, so nothing else would look at them. */
 static void test_vectors_are_finite(void **state)
 {
-	static const float last[] = { 1, NAN, INFINITY, -INFINITY };
+	static const float last[] = {1, NAN, INFINITY, -INFINITY};
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		struct mote_container *c = make_container(output, last[i]);
-		struct mote_recipe recipe = { .type = MOTE_Q8 };
-		struct mote_quantizer q = { 0 };
-		struct mote_error error = { 0 };
+		struct mote_recipe recipe = {.type = MOTE_Q8};
+		struct mote_quantizer q = {0};
+		struct mote_error error = {0};
 
 		assert_int_equal(mote_quantizer_init(&q, c, &recipe, 1, &error), MOTE_OK);
 		assert_int_equal(mote_quantizer_check_source(&q, NULL, &error), i ? MOTE_ERROR_UNSUPPORTED : MOTE_OK);
@@ -156,24 +156,24 @@ static void test_texts_that_are_none(void **state)
 		size_t bytes;
 		const char *words; /* of the message; NULL: it is text */
 	} texts[] = {
-		{ "", 0, NULL },
-		{ "a", 1, NULL },
-		{ "Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x98\x80", 12, NULL },
-		{ "\xef\xbb\xbf" "a mark of UTF-8", 18, NULL },
-		{ "\xff\xfe" "a\0b\0c\0", 8, "UTF-16" },
-		{ "\xfe\xff\0" "a\0" "b\0" "c", 8, "UTF-16" },
-		{ "a\0b\0c\0 \0d\0", 10, "UTF-16" },
-		{ "\0" "a\0" "b\0" "c\0 \0" "d", 10, "UTF-16" },
-		{ "Gr\xfc\xdf" "e", 5, "byte 2 (0xfc)" },
-		{ "cut \xe2\x82", 6, "byte 4 (0xe2)" },
-		{ "a\0" "bcdef", 7, "byte 1 is a NUL" },
-		{ "ab\0", 3, "byte 2 is a NUL" },
+		{"", 0, NULL},
+		{"a", 1, NULL},
+		{"Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x98\x80", 12, NULL},
+		{"\xef\xbb\xbf" "a mark of UTF-8", 18, NULL},
+		{"\xff\xfe" "a\0b\0c\0", 8, "UTF-16"},
+		{"\xfe\xff\0" "a\0" "b\0" "c", 8, "UTF-16"},
+		{"a\0b\0c\0 \0d\0", 10, "UTF-16"},
+		{"\0" "a\0" "b\0" "c\0 \0" "d", 10, "UTF-16"},
+		{"Gr\xfc\xdf" "e", 5, "byte 2 (0xfc)"},
+		{"cut \xe2\x82", 6, "byte 4 (0xe2)"},
+		{"a\0" "bcdef", 7, "byte 1 is a NUL"},
+		{"ab\0", 3, "byte 2 is a NUL"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		struct mote_text t = { .bytes = texts[i].bytes, .name = "some.txt" };
-		struct mote_error error = { 0 };
+		struct mote_text t = {.bytes = texts[i].bytes, .name = "some.txt"};
+		struct mote_error error = {0};
 		enum mote_status status;
 
 		t.data = malloc(t.bytes + 1);
@@ -188,10 +188,10 @@ static void test_texts_that_are_none(void **state)
 static void test_calibrates_on_text_only(void **state)
 {
 	char words[6000];
-	struct mote_text calibration = { .data = words, .bytes = sizeof words - 1, .name = "some.txt" };
-	struct mote_pipeline_options o = { .recipe = { .type = MOTE_Q4, .encoder = MOTE_ENCODER_WEIGHTED }, .no_validation = true,
+	struct mote_text calibration = {.data = words, .bytes = sizeof words - 1, .name = "some.txt"};
+	struct mote_pipeline_options o = { .recipe = {.type = MOTE_Q4, .encoder = MOTE_ENCODER_WEIGHTED}, .no_validation = true,
 					   .calibration = &calibration, .threads = 1 };
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	(void)state;
 	memset(words, 'x', sizeof words);
@@ -206,7 +206,7 @@ static void test_calibrates_on_text_only(void **state)
 /* The first bytes of one of the fixture's texts. */
 static struct mote_text read_text(const char *name)
 {
-	struct mote_text t = { .data = calloc(1, 4001) };
+	struct mote_text t = {.data = calloc(1, 4001)};
 	char path[64];
 	FILE *f;
 
@@ -255,12 +255,12 @@ static void test_stages(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		struct mote_text calibration = read_text("calibration.txt"), validation = read_text("heldout.txt");
-		struct watcher w = { .stop = i % 2 };
-		struct mote_progress progress = { go_on, &w };
-		struct mote_pipeline_options o = { .recipe = { .type = i == 0 ? MOTE_Q8 : MOTE_Q4 }, .best_encoder = true,
+		struct watcher w = {.stop = i % 2};
+		struct mote_progress progress = {go_on, &w};
+		struct mote_pipeline_options o = { .recipe = {.type = i == 0 ? MOTE_Q8 : MOTE_Q4}, .best_encoder = true,
 						   .no_validation = i < 2, .context_tokens = 200, .stage = watch, .progress = &progress, .force = true,
-						   .aim = { .goal = i == 3 ? MOTE_GOAL_BITS : MOTE_GOAL_TYPE, .bits = 6 } };
-		struct mote_error error = { 0 };
+						   .aim = {.goal = i == 3 ? MOTE_GOAL_BITS : MOTE_GOAL_TYPE, .bits = 6} };
+		struct mote_error error = {0};
 
 		if (i > 0) { /* else the source writes one */
 			o.calibration = &calibration;
@@ -289,17 +289,17 @@ static void *failing_malloc(size_t bytes)
  * with it every figure. Each allocation for JSON fails once. */
 static void test_own_text_without_memory(void **state)
 {
-	cJSON_Hooks failing = { failing_malloc, free };
+	cJSON_Hooks failing = {failing_malloc, free};
 	struct mote_model *m = NULL;
-	struct mote_text whole = { 0 };
+	struct mote_text whole = {0};
 	int failed = 0;
 
 	(void)state;
 	assert_int_equal(mote_model_open(source, MOTE_WEIGHTS_MAPPED, &m, NULL), MOTE_OK);
 	assert_int_equal(mote_text_generate(m, 1, 64, 1, NULL, &whole, NULL), MOTE_OK);
 	for (long n = 0; n < 12; n++) {
-		struct mote_text t = { 0 };
-		struct mote_error error = { 0 };
+		struct mote_text t = {0};
+		struct mote_error error = {0};
 		enum mote_status status;
 
 		allocations_left = n;

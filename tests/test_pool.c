@@ -41,7 +41,7 @@ static void work(void *user, uint32_t thread, uint32_t threads)
 
 static void test_phases(void **unused)
 {
-	static const uint32_t counts[] = { 1, 2, 3, 5, 16 };
+	static const uint32_t counts[] = {1, 2, 3, 5, 16};
 
 	(void)unused;
 	for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
@@ -69,7 +69,7 @@ static void test_phases(void **unused)
  * every item is claimed once and nobody is a phase ahead. */
 static void test_adaptive(void **unused)
 {
-	static const uint64_t works[] = { 0, 1000, 1000000000 };
+	static const uint64_t works[] = {0, 1000, 1000000000};
 
 	(void)unused;
 	for (size_t c = 0; c < sizeof works / sizeof *works; c++) {
@@ -106,7 +106,7 @@ static void test_adaptive(void **unused)
 static void test_limits(void **unused)
 {
 	struct mote_pool *p;
-	struct mote_error error = { .code = MOTE_OK };
+	struct mote_error error = {.code = MOTE_OK};
 
 	(void)unused;
 	assert_int_equal(mote_pool_open(0, &p, &error), MOTE_ERROR_ARGUMENT);
@@ -120,7 +120,7 @@ static void test_limits(void **unused)
 static void test_select(void **unused)
 {
 	struct mote_kernels list[MOTE_MAX_TABLES], k;
-	struct mote_error error = { .code = MOTE_OK };
+	struct mote_error error = {.code = MOTE_OK};
 	uint32_t n = mote_kernels_list(list);
 
 	(void)unused;

@@ -21,16 +21,16 @@ static uint32_t random_below(uint32_t n)
 
 static void test_rules(void **state)
 {
-	const struct mote_rule rules[] = { { "*_proj.weight", MOTE_Q8 }, { "model.layers.1?.*", MOTE_F16 },
-					   { "*.down_proj.weight", MOTE_Q4 } };
-	struct mote_recipe recipe = { .type = MOTE_Q4 };
-	struct mote_tensor embedding = { .name = "model.embed_tokens.weight", .rank = 2 };
-	struct mote_tensor head = { .name = "lm_head.weight", .rank = 2 };
-	struct mote_tensor up = { .name = "model.layers.11.mlp.up_proj.weight", .rank = 2 };
-	struct mote_tensor down = { .name = "model.layers.11.mlp.down_proj.weight", .rank = 2 };
-	struct mote_tensor early = { .name = "model.layers.1.mlp.up_proj.weight", .rank = 2 };
-	struct mote_tensor norm = { .name = "model.layers.11.input_layernorm.weight", .rank = 1 };
-	struct mote_rule all = { "*", MOTE_Q4 };
+	const struct mote_rule rules[] = { {"*_proj.weight", MOTE_Q8}, {"model.layers.1?.*", MOTE_F16},
+					   {"*.down_proj.weight", MOTE_Q4} };
+	struct mote_recipe recipe = {.type = MOTE_Q4};
+	struct mote_tensor embedding = {.name = "model.embed_tokens.weight", .rank = 2};
+	struct mote_tensor head = {.name = "lm_head.weight", .rank = 2};
+	struct mote_tensor up = {.name = "model.layers.11.mlp.up_proj.weight", .rank = 2};
+	struct mote_tensor down = {.name = "model.layers.11.mlp.down_proj.weight", .rank = 2};
+	struct mote_tensor early = {.name = "model.layers.1.mlp.up_proj.weight", .rank = 2};
+	struct mote_tensor norm = {.name = "model.layers.11.input_layernorm.weight", .rank = 1};
+	struct mote_rule all = {"*", MOTE_Q4};
 
 	(void)state;
 	assert_int_equal(mote_recipe_type(&recipe, &embedding), MOTE_Q8);
@@ -46,13 +46,13 @@ static void test_rules(void **state)
 	recipe.rules = &all;
 	recipe.n_rules = 1;
 	assert_int_equal(mote_recipe_type(&recipe, &embedding), MOTE_Q4);
-	recipe = (struct mote_recipe){ .type = MOTE_F16 };
+	recipe = (struct mote_recipe){.type = MOTE_F16};
 	assert_int_equal(mote_recipe_type(&recipe, &embedding), MOTE_F16);
 }
 
 static void test_rule_syntax(void **state)
 {
-	const char *bad[] = { "", "q8", "=q8", "*=", "*=q5_k", "*=Q8" };
+	const char *bad[] = {"", "q8", "=q8", "*=", "*=q5_k", "*=Q8"};
 	enum mote_type type;
 	char *pattern;
 
@@ -140,7 +140,7 @@ enum { TENSORS = 5, TYPES = 4 };
 
 static void make_table(struct mote_allocation *a, struct mote_sensitivity *tensor)
 {
-	*a = (struct mote_allocation){ .tensor = tensor, .tensors = TENSORS, .other_bytes = 100 };
+	*a = (struct mote_allocation){.tensor = tensor, .tensors = TENSORS, .other_bytes = 100};
 	memset(tensor, 0, TENSORS * sizeof *tensor);
 	for (int i = 0; i < TENSORS; i++) {
 		uint64_t bytes = 0;
@@ -151,7 +151,7 @@ static void make_table(struct mote_allocation *a, struct mote_sensitivity *tenso
 		for (uint32_t k = 0; k < tensor[i].choices; k++) {
 			bytes += 1 + random_below(50);
 			kld /= 1 + random_below(100) * 0.1;
-			tensor[i].choice[k] = (struct mote_choice){ MOTE_Q4, bytes, kld };
+			tensor[i].choice[k] = (struct mote_choice){MOTE_Q4, bytes, kld};
 		}
 	}
 }
@@ -187,7 +187,7 @@ static void test_mixtures(void **state)
 	(void)state;
 	for (int round = 0; round < 200; round++) {
 		uint64_t least, budget;
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 
 		make_table(&a, tensor);
 		least = mote_allocation_bytes(&a);
@@ -206,19 +206,19 @@ static void test_mixtures(void **state)
 /* One type for all is taken when a mixture is predicted to be hardly better, and else not; a rule's tensor has no part. */
 static void test_prefers_uniform(void **state)
 {
-	struct mote_sensitivity tensor[3] = { 0 };
-	struct mote_allocation a = { .tensor = tensor, .tensors = 3 };
+	struct mote_sensitivity tensor[3] = {0};
+	struct mote_allocation a = {.tensor = tensor, .tensors = 3};
 
 	(void)state;
 	for (int gain = 0; gain < 2; gain++) {
 		/* 30 bytes: b at its second and a at its third are better than both at their second, by little or by far. */
 		double last = gain ? 0.1 : 0.96;
 
-		tensor[0] = (struct mote_sensitivity){ .name = "a", .choices = 3, .choice = { { MOTE_Q3, 5, 3 }, { MOTE_Q4, 10, 1 },
-										 { MOTE_Q5, 15, last } } };
-		tensor[1] = (struct mote_sensitivity){ .name = "b", .choices = 3, .choice = { { MOTE_Q3, 5, 0.101 }, { MOTE_Q4, 10, 0.1 },
-										 { MOTE_Q5, 15, 0.099 } } };
-		tensor[2] = (struct mote_sensitivity){ .name = "c", .choices = 1, .choice = { { MOTE_Q8, 10, 0 } } };
+		tensor[0] = (struct mote_sensitivity){ .name = "a", .choices = 3, .choice = { {MOTE_Q3, 5, 3}, {MOTE_Q4, 10, 1},
+										 {MOTE_Q5, 15, last} } };
+		tensor[1] = (struct mote_sensitivity){ .name = "b", .choices = 3, .choice = { {MOTE_Q3, 5, 0.101}, {MOTE_Q4, 10, 0.1},
+										 {MOTE_Q5, 15, 0.099} } };
+		tensor[2] = (struct mote_sensitivity){.name = "c", .choices = 1, .choice = {{MOTE_Q8, 10, 0}}};
 		assert_int_equal(mote_allocation_within_bytes(&a, 30, 30, NULL), MOTE_OK);
 		assert_int_equal(tensor[0].chosen, gain ? 2 : 1);
 		assert_int_equal(tensor[1].chosen, gain ? 0 : 1);

@@ -17,10 +17,10 @@ static char path[] = "/tmp/test_receipt_XXXXXX";
 /* A container with one matrix whose first weight is `value`. */
 static struct mote_container *make_container(float value)
 {
-	float data[16 * 3] = { 0 };
+	float data[16 * 3] = {0};
 	struct mote_writer *w = NULL;
 	struct mote_container *c = NULL;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	cJSON *metadata = cJSON_CreateObject();
 
 	data[0] = value;
@@ -39,8 +39,8 @@ static struct mote_container *make_container(float value)
 static struct mote_figures some_figures(double nll)
 {
 	const struct mote_score s[4] = {
-		{ .nll = nll, .reference_nll = 0.5, .kld = 0.1, .top1_same = true }, { .nll = 1.0 / 3.0, .kld = 1e-17 },
-		{ .nll = 2.7, .reference_nll = 2.6, .kld = 0.2 }, { .nll = 1.1, .reference_nll = 1.3, .kld = 0.3 }
+		{.nll = nll, .reference_nll = 0.5, .kld = 0.1, .top1_same = true}, {.nll = 1.0 / 3.0, .kld = 1e-17},
+		{.nll = 2.7, .reference_nll = 2.6, .kld = 0.2}, {.nll = 1.1, .reference_nll = 1.3, .kld = 0.3}
 	};
 	struct mote_figures f;
 
@@ -50,7 +50,7 @@ static struct mote_figures some_figures(double nll)
 
 static struct mote_text text_of(char *words, const char *name)
 {
-	struct mote_text t = { .data = words, .bytes = strlen(words) };
+	struct mote_text t = {.data = words, .bytes = strlen(words)};
 	snprintf(t.name, sizeof t.name, "%s", name);
 	return t;
 }
@@ -58,8 +58,8 @@ static struct mote_text text_of(char *words, const char *name)
 static cJSON *make_receipt(const struct mote_container *c, const struct mote_text *text, const struct mote_figures *f,
 			   uint32_t context)
 {
-	struct mote_plan plan = { .context = context, .chunks = 2, .ids_hash = { context, 5 } };
-	const struct mote_hash128 reference = { 0x1122334455667788u, 0x99aabbccddeeff00u };
+	struct mote_plan plan = {.context = context, .chunks = 2, .ids_hash = {context, 5}};
+	const struct mote_hash128 reference = {0x1122334455667788u, 0x99aabbccddeeff00u};
 	const struct mote_receipt_facts facts = { .tool = "test 1", .validation = text, .plan = &plan, .tensors = c,
 						  .reference_hash = &reference, .figures = f };
 	cJSON *receipt = NULL;
@@ -74,7 +74,7 @@ static cJSON *reread(const cJSON *json)
 	size_t bytes = 0;
 	char *text = mote_json_print(json, &bytes);
 	cJSON *again = NULL;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	if (mote_json_parse(text, bytes, "receipt", &again, &error) != MOTE_OK)
 		fail_msg("%s", error.message);
@@ -90,7 +90,7 @@ static void a_receipt_can_be_repeated(void **state)
 	struct mote_figures f = some_figures(0.7), other = some_figures(0.7);
 	cJSON *receipt = make_receipt(c, &text, &f, 64), *again = reread(receipt);
 	struct mote_receipt_terms terms;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	char hex[33];
 
 	(void)state;
@@ -122,13 +122,13 @@ static void what_a_reader_cannot_know_is_refused(void **state)
 	char words[] = "some words";
 	struct mote_text text = text_of(words, "words.txt");
 	struct mote_figures f = some_figures(0.7);
-	static const char *const needed[] = { "receipt", "validation", "rule" };
+	static const char *const needed[] = {"receipt", "validation", "rule"};
 	struct mote_receipt_terms terms;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
 		cJSON *receipt = make_receipt(c, &text, &f, 64);
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 
 		cJSON_DeleteItemFromObject(receipt, needed[i]);
 		assert_int_equal(mote_receipt_read(receipt, &terms, &error), MOTE_ERROR_CORRUPT);
@@ -137,7 +137,7 @@ static void what_a_reader_cannot_know_is_refused(void **state)
 	}
 	{
 		cJSON *later = NULL;
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 		static const char json[] = "{\"receipt\":2}";
 
 		assert_int_equal(mote_json_parse(json, sizeof json - 1, "r", &later, &error), MOTE_OK);
@@ -180,7 +180,7 @@ static void receipts_of_other_tensors_go(void **state)
 	found = mote_receipt_find(c, hex);
 	assert_non_null(found);
 	assert_string_equal(mote_json_get(mote_json_get(found, "validation"), "name")->valuestring, "others.txt");
-	mote_hash_to_hex((struct mote_hash128){ 1, 2 }, hex);
+	mote_hash_to_hex((struct mote_hash128){1, 2}, hex);
 	assert_string_equal(hex, "00000000000000020000000000000001");
 	assert_null(mote_receipt_find(c, hex));
 	mote_container_close(c);
@@ -216,9 +216,9 @@ static void numbers_for_people(void **state)
 		double value;
 		int digits;
 		const char *text;
-	} numbers[] = { { 3.80904, 4, "3.8090" }, { -0.5, 6, "-0.500000" }, { 123456.75, 4, "123456.7500" },
-			{ 1.5e60, 4, "1.50000e+60" }, { -2e9, 2, "-2.00000e+09" }, { (double)__builtin_nanf(""), 4, "" },
-			{ (double)__builtin_inff(), 4, "inf" } };
+	} numbers[] = { {3.80904, 4, "3.8090"}, {-0.5, 6, "-0.500000"}, {123456.75, 4, "123456.7500"},
+			{1.5e60, 4, "1.50000e+60"}, {-2e9, 2, "-2.00000e+09"}, {(double)__builtin_nanf(""), 4, ""},
+			{(double)__builtin_inff(), 4, "inf"}};
 	char text[MOTE_REPORT_NUMBER_BYTES];
 
 	(void)state;

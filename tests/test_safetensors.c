@@ -18,7 +18,7 @@ struct file {
 static struct file make_file(const char *header, long long length, size_t data_bytes)
 {
 	size_t n = strlen(header);
-	struct file f = { .size = 8 + n + data_bytes };
+	struct file f = {.size = 8 + n + data_bytes};
 	uint64_t claimed = length < 0 ? n : (uint64_t)length;
 
 	f.bytes = malloc(f.size);
@@ -35,7 +35,7 @@ static void expect_refused(const char *header, long long length, size_t data_byt
 {
 	struct file f = make_file(header, length, data_bytes);
 	struct mote_safetensors s;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	enum mote_status status = mote_safetensors_parse(f.bytes, f.size, "x.safetensors", &s, &error);
 
 	if (status != code || !strstr(error.message, message_part))
@@ -55,7 +55,7 @@ static void test_accepts(void **state)
 				  "\"none\":{\"dtype\":\"F16\",\"shape\":[4,0],\"data_offsets\":[12,12]}}   ",
 				  -1, 16);
 	struct mote_safetensors s;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	char shape[64];
 
 	(void)state;
@@ -96,7 +96,7 @@ static void test_header_length(void **state)
 	for (size_t size = 0; size < 8; size++) {
 		uint8_t *short_file = calloc(1, size + !size);
 		struct mote_safetensors s;
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 
 		assert_int_equal(mote_safetensors_parse(short_file, size, "x", &s, &error), MOTE_ERROR_CORRUPT);
 		free(short_file);
@@ -112,7 +112,7 @@ static void test_every_truncation(void **state)
 	for (size_t size = 0; size < f.size; size++) {
 		uint8_t *cut = malloc(size + !size);
 		struct mote_safetensors s;
-		struct mote_error error = { 0 };
+		struct mote_error error = {0};
 
 		assert_non_null(cut);
 		memcpy(cut, f.bytes, size);

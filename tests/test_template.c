@@ -226,7 +226,7 @@ CHECK(questions)
 
 static void check_time(const char *zone, const char *format, enum mote_status status, const char *expected)
 {
-	struct mote_template_limits limits = { .now = 1752148800 }; /* 2025-07-10 12:00:00 UTC */
+	struct mote_template_limits limits = {.now = 1752148800}; /* 2025-07-10 12:00:00 UTC */
 	struct mote_rendered r;
 	struct mote_error error;
 	char text[200];
@@ -257,7 +257,7 @@ static void test_time(void **state)
 
 static void test_options(void **state)
 {
-	struct mote_template_options options = { .keep_trailing_newline = true };
+	struct mote_template_options options = {.keep_trailing_newline = true};
 	static const char text[] = " {% if true %}\n a\n {% endif %}\n";
 	struct mote_rendered r;
 	struct mote_template *t;

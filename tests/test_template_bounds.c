@@ -98,7 +98,7 @@ static void test_limits(void **state)
 		"{{ ('a' * 100000) | replace('a', 'b' * 100000) }}", "{{ [1] | batch(999999999, 0) | list }}",
 		"{% set s = 'a' * 1000000 %}{% for i in range(9999) %}{{ s.rfind('b' + 'a' * 100000) }}{% endfor %}",
 	};
-	struct mote_template_limits limits = { .steps = 2000000, .output_bytes = 100000, .memory_bytes = 16 << 20 };
+	struct mote_template_limits limits = {.steps = 2000000, .output_bytes = 100000, .memory_bytes = 16 << 20};
 	struct mote_rendered r;
 	struct mote_error error;
 
@@ -146,7 +146,7 @@ static void test_nesting(void **state)
 	assert_int_equal(nested("{{ '' ~ ", "", "'' }}", 2), MOTE_ERROR_CORRUPT);
 	for (size_t n = 50; n < 1000000; n *= 10000) {
 		enum mote_status expected = n == 50 ? MOTE_OK : MOTE_ERROR_LIMIT;
-		static const char *const chains[] = { "not ", "-", "[", "1 if 1 else ", "1+", "1**", "1 or ", "(" };
+		static const char *const chains[] = {"not ", "-", "[", "1 if 1 else ", "1+", "1**", "1 or ", "("};
 
 		for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++) {
 			size_t bytes = strlen(chains[i]);
@@ -235,7 +235,7 @@ static void test_memory(void **state)
 	static const char text[] = "{% macro m(a) %}{{ a }}{% endmacro %}{% for i in range(300) %}{% generation %}{{ m(x) }}{% endgeneration %}"
 				   "{{ [i, x] | tojson }}{% endfor %}{{ '%.20000f' % 0.1 }}{{ '{:.20000f}'.format(0.1) }}";
 	struct mote_rendered whole, r;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_template *t = NULL;
 	enum mote_status status;
 	cJSON *context;
@@ -249,8 +249,8 @@ static void test_memory(void **state)
 	mote_template_close(t);
 	for (status = MOTE_ERROR_MEMORY; status == MOTE_ERROR_MEMORY; n++) {
 		t = NULL;
-		r = (struct mote_rendered){ 0 };
-		error = (struct mote_error){ 0 };
+		r = (struct mote_rendered){0};
+		error = (struct mote_error){0};
 		allocations_left = n;
 		status = mote_template_open(text, strlen(text), NULL, &t, &error);
 		if (status == MOTE_OK)

@@ -38,8 +38,8 @@ static long double log_sum(const float *x, uint32_t n)
 
 static void rows_score_as_in_long_double(void **state)
 {
-	static const uint32_t sizes[] = { 1, 2, 7, 8, 9, 16, 31, 33, 506, 4099 };
-	static const double spreads[] = { 0.0, 1e-3, 1.0, 8.0, 40.0 };
+	static const uint32_t sizes[] = {1, 2, 7, 8, 9, 16, 31, 33, 506, 4099};
+	static const double spreads[] = {0.0, 1e-3, 1.0, 8.0, 40.0};
 
 	(void)state;
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
@@ -75,8 +75,8 @@ static void rows_score_as_in_long_double(void **state)
 static void extreme_logits_score(void **state)
 {
 	/* One token has all the probability: e^-1000 is nothing in double, but its logarithm is plain. */
-	float certain[9] = { 0, 0, 0, 1000, 0, 0, 0, 0, 0 }, even[9] = { 0 };
-	float broken[9] = { 0 };
+	float certain[9] = {0, 0, 0, 1000, 0, 0, 0, 0, 0}, even[9] = {0};
+	float broken[9] = {0};
 	struct mote_score score;
 
 	(void)state;
@@ -91,7 +91,7 @@ static void extreme_logits_score(void **state)
 	assert_true(mote_score_row(even, even, 9, 0, &score));
 	assert_true(score.top1_same);
 	for (int i = 0; i < 9; i++) {
-		static const float bad[] = { NAN, INFINITY, -INFINITY };
+		static const float bad[] = {NAN, INFINITY, -INFINITY};
 
 		for (int k = 0; k < 3; k++) {
 			broken[i] = bad[k];
@@ -105,14 +105,14 @@ static void extreme_logits_score(void **state)
 static void figures_by_hand(void **state)
 {
 	const struct mote_score s[4] = {
-		{ .nll = 1, .reference_nll = 1, .kld = 0.1, .top1_same = true },
-		{ .nll = 2, .reference_nll = 1, .kld = 0.4, .top1_same = false },
-		{ .nll = 3, .reference_nll = 3, .kld = 0.2, .top1_same = true },
-		{ .nll = 6, .reference_nll = 5, .kld = 0.3, .top1_same = true }
+		{.nll = 1, .reference_nll = 1, .kld = 0.1, .top1_same = true},
+		{.nll = 2, .reference_nll = 1, .kld = 0.4, .top1_same = false},
+		{.nll = 3, .reference_nll = 3, .kld = 0.2, .top1_same = true},
+		{.nll = 6, .reference_nll = 5, .kld = 0.3, .top1_same = true}
 	};
 	const double dp1 = exp(-2.0) - exp(-1.0), dp3 = exp(-6.0) - exp(-5.0);
 	struct mote_figures f;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	(void)state;
 	assert_int_equal(mote_figures_from_scores(s, 4, 2, true, &f, &error), MOTE_OK);
@@ -149,9 +149,9 @@ static void figures_by_hand(void **state)
 
 static void figures_of_little(void **state)
 {
-	const struct mote_score one = { .nll = 2 };
+	const struct mote_score one = {.nll = 2};
 	struct mote_figures f;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	cJSON *json;
 
 	(void)state;
@@ -162,7 +162,7 @@ static void figures_of_little(void **state)
 	assert_null(mote_json_get(json, "kld_mean"));
 	cJSON_Delete(json);
 	assert_int_equal(mote_figures_from_scores(&one, 0, 1, false, &f, &error), MOTE_ERROR_ARGUMENT);
-	error = (struct mote_error){ 0 };
+	error = (struct mote_error){0};
 	assert_int_equal(mote_figures_from_scores(&one, 1, 2, false, &f, &error), MOTE_ERROR_ARGUMENT);
 }
 
@@ -195,7 +195,7 @@ static void close_made(struct mote_logits *base)
 
 static void open_made(struct made_source *s, const struct mote_plan *p, float lean)
 {
-	*s = (struct made_source){ .lean = lean };
+	*s = (struct made_source){.lean = lean};
 	mote_logits_init(&s->base, p);
 	s->base.read = read_made;
 	s->base.close = close_made;
@@ -207,12 +207,12 @@ static void walk_scores_every_row_once(void **state)
 {
 	enum { CONTEXT = 16, CHUNKS = 5, VOCAB = 11, ROWS = CHUNKS * 7 };
 	int32_t ids[CONTEXT * CHUNKS];
-	struct mote_plan p = { .ids = ids, .context = CONTEXT, .chunks = CHUNKS, .first = 8, .chunk_rows = 7, .vocab = VOCAB };
+	struct mote_plan p = {.ids = ids, .context = CONTEXT, .chunks = CHUNKS, .first = 8, .chunk_rows = 7, .vocab = VOCAB};
 	struct made_source a, b;
 	struct mote_logits *model, *remembered = NULL;
 	struct mote_score scores[ROWS], again[ROWS];
 	struct mote_figures f, g;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	(void)state;
 	for (int i = 0; i < CONTEXT * CHUNKS; i++)

@@ -70,7 +70,7 @@ static void must(enum mote_status status, const struct mote_error *error)
 
 static void put_metadata(struct mote_writer *w, const char *text)
 {
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	cJSON *json;
 
 	must(mote_json_parse(text, strlen(text), "test", &json, &error), &error);
@@ -81,8 +81,8 @@ static void put_metadata(struct mote_writer *w, const char *text)
 /* A writer with one vector written, finished. */
 static struct mote_writer *small_file(const char *path, bool force)
 {
-	static const float vector[3] = { 1, 2, 3 };
-	struct mote_error error = { 0 };
+	static const float vector[3] = {1, 2, 3};
+	struct mote_error error = {0};
 	struct mote_writer *w;
 
 	must(mote_writer_open(path, force, &w, &error), &error);
@@ -113,7 +113,7 @@ static void assert_text(const char *path, const char *text)
 static void test_target_appears_at_commit(void **state)
 {
 	struct mote_writer *w = small_file(target, false);
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_container *c;
 	int temporary, files = count_files(&temporary);
 
@@ -129,9 +129,9 @@ static void test_target_appears_at_commit(void **state)
 
 	w = small_file(target, false);
 	put_metadata(w, "{\"longer\":\"than before, so that the second finish must move what follows\"}");
-	must(mote_writer_finish(w, &(struct mote_error){ 0 }), &error);
+	must(mote_writer_finish(w, &(struct mote_error){0}), &error);
 	put_metadata(w, "{\"n\":2}");
-	error = (struct mote_error){ 0 };
+	error = (struct mote_error){0};
 	must(mote_writer_finish(w, &error), &error);
 	must(mote_writer_commit(w, &error), &error);
 	assert_files(1);
@@ -157,7 +157,7 @@ static void test_discard_leaves_nothing(void **state)
 
 static void test_never_overwrites_without_force(void **state)
 {
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_writer *w;
 
 	(void)state;
@@ -169,7 +169,7 @@ static void test_never_overwrites_without_force(void **state)
 
 	w = small_file(target, false); /* it comes into being while we work */
 	put_text(target, "precious");
-	error = (struct mote_error){ 0 };
+	error = (struct mote_error){0};
 	assert_int_equal(mote_writer_commit(w, &error), MOTE_ERROR_ARGUMENT);
 	assert_text(target, "precious");
 	assert_files(1);
@@ -244,7 +244,7 @@ static void test_special_targets(void **state)
 static void test_failed_write(void **state)
 {
 	struct rlimit old, limit;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	struct mote_writer *w;
 	static const char data[65536];
 	enum mote_status status = MOTE_OK;
@@ -254,7 +254,7 @@ static void test_failed_write(void **state)
 	getrlimit(RLIMIT_FSIZE, &old);
 	must(mote_writer_open(target, false, &w, &error), &error);
 	must(mote_writer_add_tensor(w, "v", 1, MOTE_F32, 65536, 1, NULL, &error), &error);
-	limit = (struct rlimit){ 100000, old.rlim_max };
+	limit = (struct rlimit){100000, old.rlim_max};
 	setrlimit(RLIMIT_FSIZE, &limit);
 	for (int i = 0; i < 4 && status == MOTE_OK; i++)
 		status = mote_writer_write(w, data, sizeof data, &error);
@@ -269,7 +269,7 @@ static void test_misuse(void **state)
 {
 	static const uint8_t data[512];
 	struct mote_writer *w;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	cJSON *object = cJSON_CreateObject(), *array = cJSON_CreateArray();
 	char *text;
 
@@ -292,7 +292,7 @@ static void test_misuse(void **state)
 	must(mote_writer_write(w, data, 8, &error), &error);
 	assert_int_equal(mote_writer_finish(w, &error), MOTE_ERROR_ARGUMENT);
 	assert_non_null(strstr(error.message, "tensor \"v\" is not written")); /* the second */
-	error = (struct mote_error){ 0 };
+	error = (struct mote_error){0};
 	must(mote_writer_write(w, data, 8, &error), &error);
 	assert_int_equal(mote_writer_write(w, data, 1, NULL), MOTE_ERROR_ARGUMENT);
 	assert_int_equal(mote_writer_finish(w, NULL), MOTE_ERROR_ARGUMENT); /* no metadata */
@@ -321,7 +321,7 @@ static void test_no_tensors(void **state)
 {
 	struct mote_writer *w;
 	struct mote_container *c;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	uint64_t offset, bytes;
 
 	(void)state;
@@ -360,8 +360,8 @@ static void test_same_bytes(void **state)
 
 static void test_stamp(void **state)
 {
-	uint8_t codebook[16] = { 3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3 }, data[320];
-	struct mote_error error = { 0 };
+	uint8_t codebook[16] = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3}, data[320];
+	struct mote_error error = {0};
 	struct mote_container *c;
 	struct mote_writer *w;
 	struct mote_hash128 hash, again;

@@ -123,19 +123,19 @@ static void tiny_init(struct tiny *t, const char *dtype)
 		const char *name;
 		uint32_t rows, cols;
 	} layer[] = { /* sorted by name, as save_file() leaves them */
-		{ "input_layernorm", TINY_HIDDEN, 0 },
-		{ "mlp.down_proj", TINY_HIDDEN, TINY_FFN },
-		{ "mlp.gate_proj", TINY_FFN, TINY_HIDDEN },
-		{ "mlp.up_proj", TINY_FFN, TINY_HIDDEN },
-		{ "post_attention_layernorm", TINY_HIDDEN, 0 },
-		{ "self_attn.k_proj", TINY_KV_HEADS * TINY_HEAD_DIM, TINY_HIDDEN },
-		{ "self_attn.o_proj", TINY_HIDDEN, TINY_HEADS * TINY_HEAD_DIM },
-		{ "self_attn.q_proj", TINY_HEADS * TINY_HEAD_DIM, TINY_HIDDEN },
-		{ "self_attn.v_proj", TINY_KV_HEADS * TINY_HEAD_DIM, TINY_HIDDEN },
+		{"input_layernorm", TINY_HIDDEN, 0},
+		{"mlp.down_proj", TINY_HIDDEN, TINY_FFN},
+		{"mlp.gate_proj", TINY_FFN, TINY_HIDDEN},
+		{"mlp.up_proj", TINY_FFN, TINY_HIDDEN},
+		{"post_attention_layernorm", TINY_HIDDEN, 0},
+		{"self_attn.k_proj", TINY_KV_HEADS * TINY_HEAD_DIM, TINY_HIDDEN},
+		{"self_attn.o_proj", TINY_HIDDEN, TINY_HEADS * TINY_HEAD_DIM},
+		{"self_attn.q_proj", TINY_HEADS * TINY_HEAD_DIM, TINY_HIDDEN},
+		{"self_attn.v_proj", TINY_KV_HEADS * TINY_HEAD_DIM, TINY_HIDDEN},
 	};
 	char name[64];
 
-	*t = (struct tiny){ .shards = 1 };
+	*t = (struct tiny){.shards = 1};
 	tiny_add(t, "model.embed_tokens.weight", TINY_VOCAB, TINY_HIDDEN, dtype);
 	for (uint32_t i = 0; i < TINY_LAYERS; i++)
 		for (size_t j = 0; j < sizeof layer / sizeof *layer; j++) {

@@ -93,7 +93,7 @@ enum { TINY_GGUF_VALUES = 16 };
 
 static inline void tiny_put_values(struct tiny_gguf *g)
 {
-	static const char *const tokens[7] = { "<|end|>", "<s>", "</s>", "a", "b", "c", "ab" };
+	static const char *const tokens[7] = {"<|end|>", "<s>", "</s>", "a", "b", "c", "ab"};
 
 	tiny_put_string(g, "general.architecture", "llama");
 	tiny_put_u32(g, "llama.context_length", 64);
@@ -121,10 +121,10 @@ static inline void tiny_put_values(struct tiny_gguf *g)
 static inline const char *tiny_gguf_name(const char *name, char out[64])
 {
 	static const char *const names[][2] = {
-		{ "input_layernorm", "attn_norm" }, { "self_attn.q_proj", "attn_q" }, { "self_attn.k_proj", "attn_k" },
-		{ "self_attn.v_proj", "attn_v" }, { "self_attn.o_proj", "attn_output" },
-		{ "post_attention_layernorm", "ffn_norm" }, { "mlp.gate_proj", "ffn_gate" }, { "mlp.up_proj", "ffn_up" },
-		{ "mlp.down_proj", "ffn_down" },
+		{"input_layernorm", "attn_norm"}, {"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"},
+		{"self_attn.v_proj", "attn_v"}, {"self_attn.o_proj", "attn_output"},
+		{"post_attention_layernorm", "ffn_norm"}, {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"},
+		{"mlp.down_proj", "ffn_down"},
 	};
 
 	if (strcmp(name, "model.embed_tokens.weight") == 0)

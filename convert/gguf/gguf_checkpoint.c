@@ -82,7 +82,7 @@ static enum mote_status read_weights(const struct mote_gguf *g, const struct mot
 	const struct mote_gguf_type_info *foreign = NULL;
 	enum mote_status status = MOTE_OK;
 	char name[MOTE_GGUF_NAME_ROOM];
-	uint32_t heads[2] = { 0, 0 }, decoded = 0;
+	uint32_t heads[2] = {0, 0}, decoded = 0;
 
 	if (family->permuted &&
 	    ((status = mote_json_need_u32(config, "num_attention_heads", 1, 65536, g->name, &heads[0], error)) ||
@@ -140,8 +140,8 @@ enum mote_status mote_gguf_checkpoint_open(struct mote_source *source, const cha
 	const struct mote_gguf_family *family;
 	enum mote_status status;
 
-	*directory = (struct mote_hf_directory){ 0 };
-	*weights = (struct mote_hf_weights){ 0 };
+	*directory = (struct mote_hf_directory){0};
+	*weights = (struct mote_hf_weights){0};
 	source->gguf = true;
 	status = mote_gguf_open(source, name, g, error);
 	if (!status)

@@ -11,9 +11,9 @@
 #define MAX_TEMPLATES 64u
 
 static const struct mote_gguf_family families[] = {
-	{ "llama", "LlamaForCausalLM", "llama", true },
-	{ "qwen2", "Qwen2ForCausalLM", "qwen2", false },
-	{ "qwen3", "Qwen3ForCausalLM", "qwen3", false },
+	{"llama", "LlamaForCausalLM", "llama", true},
+	{"qwen2", "Qwen2ForCausalLM", "qwen2", false},
+	{"qwen3", "Qwen3ForCausalLM", "qwen3", false},
 };
 
 const struct mote_gguf_family *mote_gguf_family_of(const char *model_type)
@@ -163,7 +163,7 @@ static void read_rope_table(struct reading *r, const struct mote_source *source,
 
 static void read_rope_scaling(struct reading *r, cJSON *scaling)
 {
-	struct mote_gguf_text type = { 0 };
+	struct mote_gguf_text type = {0};
 	char full[96];
 	double factor;
 
@@ -204,7 +204,7 @@ static void read_rope(struct reading *r, const struct mote_source *source, uint3
 /* What changes the mathematics and is not in config.json's words here. */
 static void refuse_features(struct reading *r)
 {
-	static const char *const ints[] = { "expert_count", "attention.sliding_window", "attention.shared_kv_layers" };
+	static const char *const ints[] = {"expert_count", "attention.sliding_window", "attention.shared_kv_layers"};
 	static const char *const floats[] = { "attention.scale", "attention.clamp_kqv", "attention.max_alibi_bias",
 					      "attn_logit_softcapping", "final_logit_softcapping", "logit_scale",
 					      "residual_scale", "embedding_scale" };
@@ -246,7 +246,7 @@ static void read_shape(struct reading *r, uint32_t *head_dim)
 enum mote_status mote_gguf_config_read(const struct mote_gguf *g, const struct mote_source *source,
 				       const struct mote_gguf_family *family, cJSON **out, struct mote_error *error)
 {
-	struct reading r = { .g = g, .architecture = family->name, .out = cJSON_CreateObject(), .error = error };
+	struct reading r = {.g = g, .architecture = family->name, .out = cJSON_CreateObject(), .error = error};
 	uint32_t head_dim = 0;
 	cJSON *list;
 
@@ -292,12 +292,12 @@ static enum mote_status read_ids(const struct mote_gguf *g, const struct mote_gg
 	static const struct {
 		const char *key, *id, *text;
 	} table[] = {
-		{ "tokenizer.ggml.bos_token_id", "bos_token_id", "bos_token" },
-		{ "tokenizer.ggml.eos_token_id", "eos_token_id", "eos_token" },
-		{ "tokenizer.ggml.unknown_token_id", NULL, "unk_token" },
-		{ "tokenizer.ggml.padding_token_id", "pad_token_id", "pad_token" },
-		{ "tokenizer.ggml.eot_token_id", "eos_token_id", NULL },
-		{ "tokenizer.ggml.eom_token_id", "eos_token_id", NULL },
+		{"tokenizer.ggml.bos_token_id", "bos_token_id", "bos_token"},
+		{"tokenizer.ggml.eos_token_id", "eos_token_id", "eos_token"},
+		{"tokenizer.ggml.unknown_token_id", NULL, "unk_token"},
+		{"tokenizer.ggml.padding_token_id", "pad_token_id", "pad_token"},
+		{"tokenizer.ggml.eot_token_id", "eos_token_id", NULL},
+		{"tokenizer.ggml.eom_token_id", "eos_token_id", NULL},
 	};
 	uint32_t ids[sizeof table / sizeof *table];
 	enum mote_status status = MOTE_OK;
@@ -332,7 +332,7 @@ static enum mote_status read_templates(const struct mote_gguf *g, struct mote_hf
 
 	for (uint32_t i = 0; i < g->values; i++) {
 		const struct mote_gguf_value *v = &g->value[i];
-		struct mote_gguf_text text, name = { "default", 7 };
+		struct mote_gguf_text text, name = {"default", 7};
 		cJSON *entry;
 		char *a, *b;
 		const uint8_t *at = v->data;
@@ -347,7 +347,7 @@ static enum mote_status read_templates(const struct mote_gguf *g, struct mote_hf
 		if (++count > MAX_TEMPLATES)
 			return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: more than %u chat templates", g->name, MAX_TEMPLATES);
 		if (v->key.bytes > n)
-			name = (struct mote_gguf_text){ v->key.text + n + 1, v->key.bytes - (uint32_t)n - 1 };
+			name = (struct mote_gguf_text){v->key.text + n + 1, v->key.bytes - (uint32_t)n - 1};
 		entry = cJSON_CreateObject();
 		a = copy_text(&name);
 		b = copy_text(&text);

@@ -72,7 +72,7 @@ static bool is_word(const struct mote_gguf_vocabulary *v, uint32_t id)
 
 static const struct entry *find(const struct entry *index, uint32_t entries, const char *text, size_t bytes)
 {
-	const struct entry key = { { text, (uint32_t)bytes }, 0 };
+	const struct entry key = {{text, (uint32_t)bytes}, 0};
 
 	return bsearch(&key, index, entries, sizeof *index, by_text);
 }
@@ -114,7 +114,7 @@ static enum mote_status find_all(struct list *l, const struct mote_gguf_vocabula
 
 	for (uint32_t i = 0; i < v->tokens && memory; i++)
 		if (is_word(v, i))
-			index[entries++] = (struct entry){ v->token[i], i };
+			index[entries++] = (struct entry){v->token[i], i};
 	if (memory)
 		qsort(index, entries, sizeof *index, by_text);
 	for (uint32_t i = 0; i < v->tokens && memory && l->merges <= MAX_MERGES; i++)
@@ -131,7 +131,7 @@ static enum mote_status find_all(struct list *l, const struct mote_gguf_vocabula
 enum mote_status mote_gguf_merges_write(struct mote_text_buffer *b, const struct mote_gguf_vocabulary *v,
 					struct mote_error *error)
 {
-	struct list l = { 0 };
+	struct list l = {0};
 	enum mote_status status = find_all(&l, v, error);
 
 	if (!status && l.merges)
@@ -151,7 +151,7 @@ enum mote_status mote_gguf_merges_write(struct mote_text_buffer *b, const struct
 
 enum mote_status mote_gguf_merges_count(const struct mote_gguf_vocabulary *v, uint32_t *count, struct mote_error *error)
 {
-	struct list l = { 0 };
+	struct list l = {0};
 	enum mote_status status = find_all(&l, v, error);
 
 	*count = (uint32_t)l.merges;

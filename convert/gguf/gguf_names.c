@@ -11,21 +11,21 @@
 static const struct {
 	const char *gguf, *hf;
 } layer[] = {
-	{ "attn_norm", "input_layernorm" },
-	{ "attn_q", QUERY },
-	{ "attn_k", KEY },
-	{ "attn_v", "self_attn.v_proj" },
-	{ "attn_output", "self_attn.o_proj" },
-	{ "attn_q_norm", "self_attn.q_norm" },
-	{ "attn_k_norm", "self_attn.k_norm" },
-	{ "ffn_norm", "post_attention_layernorm" },
-	{ "ffn_gate", "mlp.gate_proj" },
-	{ "ffn_up", "mlp.up_proj" },
-	{ "ffn_down", "mlp.down_proj" },
+	{"attn_norm", "input_layernorm"},
+	{"attn_q", QUERY},
+	{"attn_k", KEY},
+	{"attn_v", "self_attn.v_proj"},
+	{"attn_output", "self_attn.o_proj"},
+	{"attn_q_norm", "self_attn.q_norm"},
+	{"attn_k_norm", "self_attn.k_norm"},
+	{"ffn_norm", "post_attention_layernorm"},
+	{"ffn_gate", "mlp.gate_proj"},
+	{"ffn_up", "mlp.up_proj"},
+	{"ffn_down", "mlp.down_proj"},
 }, outside[] = {
-	{ "token_embd.weight", "model.embed_tokens.weight" },
-	{ "output_norm.weight", "model.norm.weight" },
-	{ "output.weight", "lm_head.weight" },
+	{"token_embd.weight", "model.embed_tokens.weight"},
+	{"output_norm.weight", "model.norm.weight"},
+	{"output.weight", "lm_head.weight"},
 };
 
 /* Cuts "PREFIX" number "." middle "." kind; middle's length is returned, 0: the name is none of these. */

@@ -152,7 +152,7 @@ static enum mote_status put_bytes_bpe(const struct export *e, const char *pre)
 static enum mote_status put_scores(const struct export *e)
 {
 	const struct mote_tokenizer_parts *t = e->t;
-	struct mote_gguf_vocabulary v = { .tokens = t->ids };
+	struct mote_gguf_vocabulary v = {.tokens = t->ids};
 	enum mote_status status = MOTE_OK;
 	uint32_t pairs = 0;
 
@@ -240,7 +240,7 @@ enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *se
 					 uint32_t model_ids, struct mote_error *error)
 {
 	struct mote_tokenizer_parts t;
-	struct export e = { .t = &t, .metadata = metadata, .put = p, .error = error };
+	struct export e = {.t = &t, .metadata = metadata, .put = p, .error = error};
 	enum mote_status status = mote_tokenizer_parts_read(section, bytes, &t, error);
 	const char *pre;
 	bool prefix;

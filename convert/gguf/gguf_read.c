@@ -14,7 +14,7 @@
 #define MAX_NAME 63u                  /* of a tensor, as ggml has it */
 #define MAX_KEY 65535u
 
-static const uint8_t kind_bytes[MOTE_GGUF_KINDS] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
+static const uint8_t kind_bytes[MOTE_GGUF_KINDS] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
 /* Of a file that is being parsed. */
 struct parsing {
@@ -36,7 +36,7 @@ static bool is_plain(const char *text, size_t bytes)
 static struct mote_gguf_text take_text(struct mote_cursor *c, uint64_t most, const char *what)
 {
 	uint64_t bytes = mote_cursor_u64(c, what);
-	struct mote_gguf_text t = { "", 0 };
+	struct mote_gguf_text t = {"", 0};
 
 	if (c->status)
 		return t;
@@ -48,7 +48,7 @@ static struct mote_gguf_text take_text(struct mote_cursor *c, uint64_t most, con
 	t.text = mote_cursor_take(c, (size_t)bytes, what);
 	t.bytes = (uint32_t)bytes;
 	if (!t.text)
-		return (struct mote_gguf_text){ "", 0 };
+		return (struct mote_gguf_text){"", 0};
 	return t;
 }
 
@@ -296,8 +296,8 @@ enum mote_status mote_gguf_parse(const uint8_t *head, size_t head_bytes, uint64_
 				 struct mote_gguf *out, bool *more, uint32_t *part, uint32_t *parts,
 				 struct mote_error *error)
 {
-	struct mote_error own = { 0 };
-	struct parsing p = { .c = mote_cursor(head, head_bytes, 0, name, &own), .out = out, .file_bytes = file_bytes };
+	struct mote_error own = {0};
+	struct parsing p = {.c = mote_cursor(head, head_bytes, 0, name, &own), .out = out, .file_bytes = file_bytes};
 	enum mote_status status = parse(&p, part, parts);
 
 	/* a cut head fails where the next field would begin: more of the file may mend it */
@@ -313,7 +313,7 @@ enum mote_status mote_gguf_parse(const uint8_t *head, size_t head_bytes, uint64_
 static enum mote_status open_part(struct mote_source *source, const char *name, struct mote_gguf *g, uint32_t *part,
 				  uint32_t *parts, struct mote_error *error)
 {
-	struct mote_error own = { 0 };
+	struct mote_error own = {0};
 	enum mote_status status;
 	uint64_t n = FIRST_READ;
 	uint8_t *head = NULL;
@@ -328,7 +328,7 @@ static enum mote_status open_part(struct mote_source *source, const char *name, 
 
 		free(head);
 		n = n < f->bytes ? n : f->bytes;
-		own = (struct mote_error){ 0 };
+		own = (struct mote_error){0};
 		head = malloc((size_t)n + 1);
 		if (!head)
 			status = mote_error_set(&own, MOTE_ERROR_MEMORY, "%s: out of memory", name);
@@ -386,7 +386,7 @@ static enum mote_status add_part(struct mote_gguf *g, struct mote_gguf *other, s
 static enum mote_status open_other_part(struct mote_source *source, struct mote_gguf *g, uint32_t expected, uint32_t parts,
 					struct mote_error *error)
 {
-	struct mote_gguf other = { .header = calloc(1, sizeof *other.header) };
+	struct mote_gguf other = {.header = calloc(1, sizeof *other.header)};
 	char *name = part_name(g->name, expected, parts);
 	uint32_t part = 0, n = 0;
 	enum mote_status status;
@@ -440,7 +440,7 @@ enum mote_status mote_gguf_open(struct mote_source *source, const char *name, st
 {
 	enum mote_status status;
 
-	*out = (struct mote_gguf){ 0 };
+	*out = (struct mote_gguf){0};
 	status = open_all(source, name, out, error);
 	if (status)
 		mote_gguf_close(out);
@@ -454,5 +454,5 @@ void mote_gguf_close(struct mote_gguf *g)
 		free(g->header[i]);
 	free(g->header);
 	free(g->name);
-	*g = (struct mote_gguf){ 0 };
+	*g = (struct mote_gguf){0};
 }

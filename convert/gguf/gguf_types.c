@@ -6,7 +6,7 @@
 
 #include "format/half.h"
 
-const int8_t mote_gguf_iq4_values[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
+const int8_t mote_gguf_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
 static float half_at(const uint8_t *p)
 {
@@ -188,38 +188,38 @@ static void decode_iq4_xs(const uint8_t *b, float *out)
 }
 
 static const struct mote_gguf_type_info types[] = {
-	{ "F32", MOTE_GGUF_F32, 1, 4, NULL },
-	{ "F16", MOTE_GGUF_F16, 1, 2, NULL },
-	{ "Q4_0", MOTE_GGUF_Q4_0, 32, 18, decode_q4_0 },
-	{ "Q4_1", MOTE_GGUF_Q4_1, 32, 20, decode_q4_1 },
-	{ "Q5_0", MOTE_GGUF_Q5_0, 32, 22, decode_q5_0 },
-	{ "Q5_1", MOTE_GGUF_Q5_1, 32, 24, decode_q5_1 },
-	{ "Q8_0", MOTE_GGUF_Q8_0, 32, 34, decode_q8_0 },
-	{ "Q8_1", 9, 32, 36, NULL },
-	{ "Q2_K", MOTE_GGUF_Q2_K, 256, 84, decode_q2_k },
-	{ "Q3_K", MOTE_GGUF_Q3_K, 256, 110, decode_q3_k },
-	{ "Q4_K", MOTE_GGUF_Q4_K, 256, 144, decode_q4_k },
-	{ "Q5_K", MOTE_GGUF_Q5_K, 256, 176, decode_q5_k },
-	{ "Q6_K", MOTE_GGUF_Q6_K, 256, 210, decode_q6_k },
-	{ "Q8_K", 15, 256, 292, NULL },
-	{ "IQ2_XXS", 16, 256, 66, NULL },
-	{ "IQ2_XS", 17, 256, 74, NULL },
-	{ "IQ3_XXS", 18, 256, 98, NULL },
-	{ "IQ1_S", 19, 256, 50, NULL },
-	{ "IQ4_NL", MOTE_GGUF_IQ4_NL, 32, 18, decode_iq4_nl },
-	{ "IQ3_S", 21, 256, 110, NULL },
-	{ "IQ2_S", 22, 256, 82, NULL },
-	{ "IQ4_XS", MOTE_GGUF_IQ4_XS, 256, 136, decode_iq4_xs },
-	{ "I8", 24, 1, 1, NULL },
-	{ "I16", 25, 1, 2, NULL },
-	{ "I32", 26, 1, 4, NULL },
-	{ "I64", 27, 1, 8, NULL },
-	{ "F64", 28, 1, 8, NULL },
-	{ "IQ1_M", 29, 256, 56, NULL },
-	{ "BF16", MOTE_GGUF_BF16, 1, 2, NULL },
-	{ "TQ1_0", 34, 256, 54, NULL },
-	{ "TQ2_0", 35, 256, 66, NULL },
-	{ "MXFP4", 39, 32, 17, NULL },
+	{"F32", MOTE_GGUF_F32, 1, 4, NULL},
+	{"F16", MOTE_GGUF_F16, 1, 2, NULL},
+	{"Q4_0", MOTE_GGUF_Q4_0, 32, 18, decode_q4_0},
+	{"Q4_1", MOTE_GGUF_Q4_1, 32, 20, decode_q4_1},
+	{"Q5_0", MOTE_GGUF_Q5_0, 32, 22, decode_q5_0},
+	{"Q5_1", MOTE_GGUF_Q5_1, 32, 24, decode_q5_1},
+	{"Q8_0", MOTE_GGUF_Q8_0, 32, 34, decode_q8_0},
+	{"Q8_1", 9, 32, 36, NULL},
+	{"Q2_K", MOTE_GGUF_Q2_K, 256, 84, decode_q2_k},
+	{"Q3_K", MOTE_GGUF_Q3_K, 256, 110, decode_q3_k},
+	{"Q4_K", MOTE_GGUF_Q4_K, 256, 144, decode_q4_k},
+	{"Q5_K", MOTE_GGUF_Q5_K, 256, 176, decode_q5_k},
+	{"Q6_K", MOTE_GGUF_Q6_K, 256, 210, decode_q6_k},
+	{"Q8_K", 15, 256, 292, NULL},
+	{"IQ2_XXS", 16, 256, 66, NULL},
+	{"IQ2_XS", 17, 256, 74, NULL},
+	{"IQ3_XXS", 18, 256, 98, NULL},
+	{"IQ1_S", 19, 256, 50, NULL},
+	{"IQ4_NL", MOTE_GGUF_IQ4_NL, 32, 18, decode_iq4_nl},
+	{"IQ3_S", 21, 256, 110, NULL},
+	{"IQ2_S", 22, 256, 82, NULL},
+	{"IQ4_XS", MOTE_GGUF_IQ4_XS, 256, 136, decode_iq4_xs},
+	{"I8", 24, 1, 1, NULL},
+	{"I16", 25, 1, 2, NULL},
+	{"I32", 26, 1, 4, NULL},
+	{"I64", 27, 1, 8, NULL},
+	{"F64", 28, 1, 8, NULL},
+	{"IQ1_M", 29, 256, 56, NULL},
+	{"BF16", MOTE_GGUF_BF16, 1, 2, NULL},
+	{"TQ1_0", 34, 256, 54, NULL},
+	{"TQ2_0", 35, 256, 66, NULL},
+	{"MXFP4", 39, 32, 17, NULL},
 };
 
 const struct mote_gguf_type_info *mote_gguf_type_find(uint32_t number)

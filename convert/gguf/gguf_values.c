@@ -95,7 +95,7 @@ double mote_gguf_number_at(const struct mote_gguf_value *v, uint32_t index)
 
 struct mote_gguf_text mote_gguf_next_text(const uint8_t **at)
 {
-	struct mote_gguf_text t = { (const char *)*at + 8, (uint32_t)load(*at, 8) };
+	struct mote_gguf_text t = {(const char *)*at + 8, (uint32_t)load(*at, 8)};
 
 	*at += 8 + (size_t)t.bytes;
 	return t;
@@ -171,7 +171,7 @@ enum mote_status mote_gguf_want_text(const struct mote_gguf *g, const char *key,
 	const struct mote_gguf_value *v = mote_gguf_find(g, key);
 	const uint8_t *at;
 
-	*value = (struct mote_gguf_text){ 0 };
+	*value = (struct mote_gguf_text){0};
 	if (!v)
 		return MOTE_OK;
 	if (v->array || v->kind != MOTE_GGUF_STRING)

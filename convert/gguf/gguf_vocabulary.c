@@ -100,7 +100,7 @@ enum mote_status mote_gguf_vocabulary_read(const struct mote_gguf *g, struct mot
 {
 	enum mote_status status;
 
-	*out = (struct mote_gguf_vocabulary){ 0 };
+	*out = (struct mote_gguf_vocabulary){0};
 	if ((status = read_tokens(g, out, error)) || (status = read_types(g, out, error)) ||
 	    (status = read_scores(g, out, error))) {
 		mote_gguf_vocabulary_free(out);
@@ -116,7 +116,7 @@ void mote_gguf_vocabulary_free(struct mote_gguf_vocabulary *v)
 	free(v->token);
 	free(v->type);
 	free(v->score);
-	*v = (struct mote_gguf_vocabulary){ 0 };
+	*v = (struct mote_gguf_vocabulary){0};
 }
 
 static bool is_added(const struct mote_gguf_vocabulary *v, uint32_t id)
@@ -174,9 +174,9 @@ static void write_tokens(struct mote_text_buffer *b, const struct mote_gguf_voca
 static enum mote_status write_processor(struct mote_text_buffer *b, const struct mote_gguf *g,
 					const struct mote_gguf_vocabulary *v, bool adds_bos, struct mote_error *error)
 {
-	static const char *const keys[2] = { KEY "bos_token_id", KEY "eos_token_id" };
-	static const char *const flags[2] = { KEY "add_bos_token", KEY "add_eos_token" };
-	bool adds[2] = { adds_bos, false };
+	static const char *const keys[2] = {KEY "bos_token_id", KEY "eos_token_id"};
+	static const char *const flags[2] = {KEY "add_bos_token", KEY "add_eos_token"};
+	bool adds[2] = {adds_bos, false};
 	uint32_t id[2];
 	enum mote_status status;
 
@@ -301,7 +301,7 @@ static enum mote_status write_sentence_bpe(struct mote_text_buffer *b, const str
 enum mote_status mote_gguf_vocabulary_write(const struct mote_gguf *g, const struct mote_gguf_vocabulary *v, char **json,
 					    size_t *bytes, struct mote_error *error)
 {
-	struct mote_text_buffer b = { 0 };
+	struct mote_text_buffer b = {0};
 	struct mote_gguf_text model;
 	enum mote_status status = mote_gguf_want_text(g, KEY "model", &model, error);
 

@@ -46,12 +46,12 @@ static enum mote_status unsupported(const struct writing *w, const char *what)
 
 static uint32_t file_type(const struct writing *w)
 {
-	uint32_t most[64] = { 0 }, best = 0;
+	uint32_t most[64] = {0}, best = 0;
 	static const struct {
 		enum mote_gguf_type type;
 		uint32_t number; /* llama.cpp's for a file that is mostly of this type */
-	} table[] = { { MOTE_GGUF_F32, 0 }, { MOTE_GGUF_F16, 1 }, { MOTE_GGUF_Q4_0, 2 }, { MOTE_GGUF_Q8_0, 7 },
-		      { MOTE_GGUF_IQ4_NL, 25 }, { MOTE_GGUF_BF16, 32 } };
+	} table[] = { {MOTE_GGUF_F32, 0}, {MOTE_GGUF_F16, 1}, {MOTE_GGUF_Q4_0, 2}, {MOTE_GGUF_Q8_0, 7},
+		      {MOTE_GGUF_IQ4_NL, 25}, {MOTE_GGUF_BF16, 32} };
 
 	for (uint32_t i = 0; i < w->tensors; i++)
 		if (w->plan[i].tensor && w->plan[i].tensor->rank == 2)
@@ -184,7 +184,7 @@ static enum mote_status plan_tensors(struct writing *w)
 
 static enum mote_status put_header(struct writing *w)
 {
-	struct mote_text_buffer head = { 0 }, *infos = &w->put.b;
+	struct mote_text_buffer head = {0}, *infos = &w->put.b;
 	enum mote_status status = MOTE_OK;
 
 	for (uint32_t i = 0; i < w->tensors; i++) {
@@ -357,8 +357,8 @@ enum mote_status mote_gguf_write(const struct mote_container *c, const char *pat
 				 const struct mote_gguf_write_options *options, struct mote_notes *notes, uint64_t *bytes,
 				 struct mote_error *error)
 {
-	struct mote_error own = { 0 };
-	struct writing w = { .c = c, .options = options, .error = &own };
+	struct mote_error own = {0};
+	struct writing w = {.c = c, .options = options, .error = &own};
 	enum mote_status status = write(&w, path, notes);
 
 	*bytes = w.data + w.total;

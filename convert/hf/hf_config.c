@@ -15,29 +15,29 @@ static const struct {
 	enum { NO, ONE } neutral; /* NO: false, 0, an empty list or object; ONE: the number 1 */
 	unsigned takes;           /* enum mote_hf_takes: families that read the key */
 } features[] = {
-	{ "attention_bias", NO, MOTE_HF_BIASES },
-	{ "mlp_bias", NO, MOTE_HF_BIASES },
-	{ "qkv_bias", NO, 0 },
-	{ "use_bias", NO, 0 },
-	{ "rope_interleaved", NO, 0 },
-	{ "use_qk_norm", NO, 0 },
-	{ "qk_norm", NO, 0 },
-	{ "qk_layernorm", NO, 0 },
-	{ "use_parallel_residual", NO, 0 },
-	{ "use_bidirectional_attention", NO, 0 },
-	{ "no_rope_layers", NO, MOTE_HF_NO_ROPE },
-	{ "use_sliding_window", NO, MOTE_HF_WINDOW },
-	{ "attn_logit_softcapping", NO, MOTE_HF_CAPS },
-	{ "final_logit_softcapping", NO, MOTE_HF_CAPS },
-	{ "clip_qkv", NO, 0 },
-	{ "num_experts", NO, 0 },
-	{ "num_local_experts", NO, 0 },
-	{ "quantization_config", NO, 0 },
-	{ "partial_rotary_factor", ONE, MOTE_HF_PARTIAL },
-	{ "embedding_multiplier", ONE, MOTE_HF_MULTIPLIERS },
-	{ "residual_multiplier", ONE, MOTE_HF_MULTIPLIERS },
-	{ "logits_scaling", ONE, MOTE_HF_MULTIPLIERS },
-	{ "logit_scale", ONE, 0 },
+	{"attention_bias", NO, MOTE_HF_BIASES},
+	{"mlp_bias", NO, MOTE_HF_BIASES},
+	{"qkv_bias", NO, 0},
+	{"use_bias", NO, 0},
+	{"rope_interleaved", NO, 0},
+	{"use_qk_norm", NO, 0},
+	{"qk_norm", NO, 0},
+	{"qk_layernorm", NO, 0},
+	{"use_parallel_residual", NO, 0},
+	{"use_bidirectional_attention", NO, 0},
+	{"no_rope_layers", NO, MOTE_HF_NO_ROPE},
+	{"use_sliding_window", NO, MOTE_HF_WINDOW},
+	{"attn_logit_softcapping", NO, MOTE_HF_CAPS},
+	{"final_logit_softcapping", NO, MOTE_HF_CAPS},
+	{"clip_qkv", NO, 0},
+	{"num_experts", NO, 0},
+	{"num_local_experts", NO, 0},
+	{"quantization_config", NO, 0},
+	{"partial_rotary_factor", ONE, MOTE_HF_PARTIAL},
+	{"embedding_multiplier", ONE, MOTE_HF_MULTIPLIERS},
+	{"residual_multiplier", ONE, MOTE_HF_MULTIPLIERS},
+	{"logits_scaling", ONE, MOTE_HF_MULTIPLIERS},
+	{"logit_scale", ONE, 0},
 };
 
 bool mote_hf_is_neutral(const cJSON *item, bool one)
@@ -185,7 +185,7 @@ enum mote_status mote_hf_config_read(const cJSON *config, struct mote_hf_config 
 	const struct mote_hf_family *family;
 	enum mote_status status;
 
-	*out = (struct mote_hf_config){ 0 };
+	*out = (struct mote_hf_config){0};
 	if ((status = mote_hf_family_find(config, &family, error)) || (status = refuse_features(config, family, error)) ||
 	    (status = read_shape(config, family, &out->model, error)) ||
 	    (status = refuse_window(config, family, &out->model, error)))
@@ -227,12 +227,12 @@ static enum mote_status read_ids(const cJSON *object, const char *key, const cha
 enum mote_status mote_hf_token_ids_read(const cJSON *config, const cJSON *generation,
 					struct mote_hf_token_ids *out, struct mote_error *error)
 {
-	static const char *const names[2] = { "config.json", "generation_config.json" };
-	const cJSON *files[2] = { config, generation }; /* the later wins */
+	static const char *const names[2] = {"config.json", "generation_config.json"};
+	const cJSON *files[2] = {config, generation}; /* the later wins */
 	enum mote_status status;
 	uint32_t n;
 
-	*out = (struct mote_hf_token_ids){ .bos = -1, .pad = -1 };
+	*out = (struct mote_hf_token_ids){.bos = -1, .pad = -1};
 	for (int i = 0; i < 2; i++)
 		if ((status = read_ids(files[i], "bos_token_id", names[i], 1, &out->bos, &n, error)) ||
 		    (status = read_ids(files[i], "pad_token_id", names[i], 1, &out->pad, &n, error)) ||

@@ -193,8 +193,8 @@ static enum mote_status read_tokenizer(struct mote_source *source, struct mote_h
 	static const struct {
 		const char *name, *with, *advice;
 	} other[] = {
-		{ "tekken.json", "", "take the model's variant for transformers, which has a tokenizer.json" },
-		{ "tokenizer.model", "", "write one with transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)" },
+		{"tekken.json", "", "take the model's variant for transformers, which has a tokenizer.json"},
+		{"tokenizer.model", "", "write one with transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"},
 		{ "vocab.json", " and merges.txt", "write one with transformers: "
 					      "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)" },
 	};
@@ -233,7 +233,7 @@ enum mote_status mote_hf_directory_read(struct mote_source *source, bool vocab_o
 {
 	enum mote_status status;
 
-	*out = (struct mote_hf_directory){ 0 };
+	*out = (struct mote_hf_directory){0};
 	if ((status = refuse_adapter(source, error)) ||
 	    (status = mote_source_read_json(source, "config.json", !vocab_only, &out->config, error)) ||
 	    (status = mote_source_read_json(source, "generation_config.json", false, &out->generation, error)) ||
@@ -253,7 +253,7 @@ void mote_hf_directory_free(struct mote_hf_directory *d)
 	cJSON_Delete(d->templates);
 	free(d->tokenizer);
 	free(d->tokenizer_config_text);
-	*d = (struct mote_hf_directory){ 0 };
+	*d = (struct mote_hf_directory){0};
 }
 
 /* What transformers' tokenizer classes set when no file says anything. */
@@ -262,12 +262,12 @@ static const char *class_default(const cJSON *config, const char *key)
 	static const struct {
 		const char *class_name, *key, *text;
 	} table[] = {
-		{ "LlamaTokenizer", "bos_token", "<s>" },
-		{ "LlamaTokenizer", "eos_token", "</s>" },
-		{ "LlamaTokenizer", "unk_token", "<unk>" },
-		{ "GPT2Tokenizer", "bos_token", "<|endoftext|>" },
-		{ "GPT2Tokenizer", "eos_token", "<|endoftext|>" },
-		{ "GPT2Tokenizer", "unk_token", "<|endoftext|>" },
+		{"LlamaTokenizer", "bos_token", "<s>"},
+		{"LlamaTokenizer", "eos_token", "</s>"},
+		{"LlamaTokenizer", "unk_token", "<unk>"},
+		{"GPT2Tokenizer", "bos_token", "<|endoftext|>"},
+		{"GPT2Tokenizer", "eos_token", "<|endoftext|>"},
+		{"GPT2Tokenizer", "unk_token", "<|endoftext|>"},
 	};
 	const cJSON *name = mote_json_get(config, "tokenizer_class");
 

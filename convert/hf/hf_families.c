@@ -118,7 +118,7 @@ static enum mote_status read_smollm3(const cJSON *config, struct mote_hf_config 
 {
 	const cJSON *list = mote_json_get(config, "no_rope_layers"), *item = list ? list->child : NULL;
 	uint32_t interval, window = 0, n = c->model.layers;
-	uint8_t no_rope[MOTE_MAX_LAYERS] = { 0 };
+	uint8_t no_rope[MOTE_MAX_LAYERS] = {0};
 	enum mote_status status;
 	int64_t rope;
 	bool used;
@@ -209,7 +209,7 @@ static enum mote_status read_gemma2(const cJSON *config, struct mote_hf_config *
 static enum mote_status read_gemma3(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
 {
 	struct mote_config *m = &c->model;
-	uint8_t local[MOTE_MAX_LAYERS] = { 0 };
+	uint8_t local[MOTE_MAX_LAYERS] = {0};
 	uint32_t window, pattern;
 	enum mote_status status;
 
@@ -305,20 +305,20 @@ static const struct mote_hf_family families[] = {
 static const struct {
 	const char *name, *reason;
 } foreign[] = {
-	{ "Gemma3ForConditionalGeneration", "it sees images; take its text model alone (Gemma3ForCausalLM)" },
-	{ "Mistral3ForConditionalGeneration", "it sees images" },
-	{ "MixtralForCausalLM", "it is a mixture of experts" },
-	{ "Qwen2MoeForCausalLM", "it is a mixture of experts" },
-	{ "Qwen3MoeForCausalLM", "it is a mixture of experts" },
-	{ "GraniteMoeForCausalLM", "it is a mixture of experts" },
-	{ "OlmoeForCausalLM", "it is a mixture of experts" },
-	{ "PhimoeForCausalLM", "it is a mixture of experts" },
-	{ "DeepseekV3ForCausalLM", "it is a mixture of experts with latent attention" },
-	{ "GptOssForCausalLM", "it is a mixture of experts" },
-	{ "MiniCPM3ForCausalLM", "it has latent attention" },
-	{ "Olmo3ForCausalLM", "its RoPE differs from layer to layer" },
-	{ "PhiForCausalLM", "attention and feed-forward part run side by side" },
-	{ "GPT2LMHeadModel", "it has learned positions and LayerNorm" },
+	{"Gemma3ForConditionalGeneration", "it sees images; take its text model alone (Gemma3ForCausalLM)"},
+	{"Mistral3ForConditionalGeneration", "it sees images"},
+	{"MixtralForCausalLM", "it is a mixture of experts"},
+	{"Qwen2MoeForCausalLM", "it is a mixture of experts"},
+	{"Qwen3MoeForCausalLM", "it is a mixture of experts"},
+	{"GraniteMoeForCausalLM", "it is a mixture of experts"},
+	{"OlmoeForCausalLM", "it is a mixture of experts"},
+	{"PhimoeForCausalLM", "it is a mixture of experts"},
+	{"DeepseekV3ForCausalLM", "it is a mixture of experts with latent attention"},
+	{"GptOssForCausalLM", "it is a mixture of experts"},
+	{"MiniCPM3ForCausalLM", "it has latent attention"},
+	{"Olmo3ForCausalLM", "its RoPE differs from layer to layer"},
+	{"PhiForCausalLM", "attention and feed-forward part run side by side"},
+	{"GPT2LMHeadModel", "it has learned positions and LayerNorm"},
 };
 
 static enum mote_status refuse(const char *name, const char *model_type, struct mote_error *error)

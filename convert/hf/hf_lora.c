@@ -73,7 +73,7 @@ static enum mote_status misshapen(const struct adapter *a, const struct mote_saf
 /* The tensor's values as f32; allocated. */
 static enum mote_status load(const struct adapter *a, const struct mote_safetensors_tensor *t, float **out)
 {
-	const struct mote_hf_weight weight = { .name = t->name, .tensor = t };
+	const struct mote_hf_weight weight = {.name = t->name, .tensor = t};
 	const uint64_t n = t->shape[0] * t->shape[1];
 	uint8_t *raw = malloc((size_t)t->bytes + 1);
 	enum mote_type type = MOTE_F32;
@@ -227,7 +227,7 @@ static enum mote_status apply_tensors(struct adapter *a)
 
 static enum mote_status read_header(struct adapter *a, const struct mote_source_file *file)
 {
-	uint8_t field[8] = { 0 }, *head;
+	uint8_t field[8] = {0}, *head;
 	size_t n = file->bytes < 8 ? (size_t)file->bytes : 8;
 	enum mote_status status = mote_source_read_at(file, 0, field, n, a->error);
 
@@ -260,8 +260,8 @@ enum mote_status mote_lora_apply(const char *directory, double factor, struct mo
 				 struct mote_hf_weights *weights, struct mote_checkpoint_tensors *plan, cJSON *lineage,
 				 struct mote_lora *out, struct mote_error *error)
 {
-	struct adapter a = { .source = source, .weights = weights, .plan = plan, .lora = out, .factor = factor, .error = error };
-	struct mote_source own = { .fd = -1 };
+	struct adapter a = {.source = source, .weights = weights, .plan = plan, .lora = out, .factor = factor, .error = error};
+	struct mote_source own = {.fd = -1};
 	enum mote_status status;
 	cJSON *config = NULL;
 	uint32_t file = 0;
@@ -289,5 +289,5 @@ void mote_lora_free(struct mote_lora *l)
 	}
 	free(l->update);
 	mote_safetensors_free(&l->file);
-	*l = (struct mote_lora){ 0 };
+	*l = (struct mote_lora){0};
 }

@@ -42,7 +42,7 @@ static enum mote_status add_special(cJSON *tokens, const struct mote_tokenizer *
 /* The id that a text without any tokens of its own begins with, when the tokenizer adds one. */
 static int32_t added_bos(const struct mote_hf_metadata_inputs *in)
 {
-	struct mote_ids ids = { 0 };
+	struct mote_ids ids = {0};
 	int32_t id = -1;
 
 	if (in->tokenizer_info->adds_bos &&
@@ -141,8 +141,8 @@ static enum mote_status add_turn_end(const struct mote_hf_metadata_inputs *in, c
 
 static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadata_inputs *in, struct mote_error *error)
 {
-	static const char *const keys[4] = { "bos_token", "eos_token", "unk_token", "pad_token" };
-	static const char *const names[4] = { "bos_text", "eos_text", "unk_text", "pad_text" };
+	static const char *const keys[4] = {"bos_token", "eos_token", "unk_token", "pad_token"};
+	static const char *const names[4] = {"bos_text", "eos_text", "unk_text", "pad_text"};
 	cJSON *tokens = cJSON_AddObjectToObject(metadata, "tokens"), *eos;
 	const struct mote_hf_directory *d = in->directory;
 	const uint32_t vocab = in->config ? in->config->model.vocab : in->tokenizer_info->vocab_size;

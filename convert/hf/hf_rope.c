@@ -145,13 +145,13 @@ static enum mote_status read_kind(const struct rope_reader *r, const char *type)
 		bool factor; /* must be given */
 		enum mote_status (*read)(const struct rope_reader *r);
 	} kinds[] = {
-		{ "default", MOTE_ROPE_DEFAULT, false, NULL },
-		{ "linear", MOTE_ROPE_LINEAR, true, NULL },
-		{ "llama3", MOTE_ROPE_LLAMA3, true, read_llama3 },
-		{ "yarn", MOTE_ROPE_YARN, true, read_yarn },
-		{ "dynamic", MOTE_ROPE_DYNAMIC, true, read_dynamic },
-		{ "longrope", MOTE_ROPE_LONGROPE, false, read_longrope },
-		{ "su", MOTE_ROPE_LONGROPE, false, read_longrope }, /* its first name */
+		{"default", MOTE_ROPE_DEFAULT, false, NULL},
+		{"linear", MOTE_ROPE_LINEAR, true, NULL},
+		{"llama3", MOTE_ROPE_LLAMA3, true, read_llama3},
+		{"yarn", MOTE_ROPE_YARN, true, read_yarn},
+		{"dynamic", MOTE_ROPE_DYNAMIC, true, read_dynamic},
+		{"longrope", MOTE_ROPE_LONGROPE, false, read_longrope},
+		{"su", MOTE_ROPE_LONGROPE, false, read_longrope}, /* its first name */
 	};
 	enum mote_status status;
 
@@ -225,7 +225,7 @@ static enum mote_status read_local(struct rope_reader *r)
 enum mote_status mote_hf_rope_read(const cJSON *config, const struct mote_hf_family *family, struct mote_config *c,
 				   struct mote_error *error)
 {
-	struct rope_reader r = { .config = config, .family = family, .c = c, .error = error };
+	struct rope_reader r = {.config = config, .family = family, .c = c, .error = error};
 	const double theta = family->theta > 0 ? family->theta : 10000;
 	const char *type, *old_type;
 	enum mote_status status;

@@ -247,8 +247,8 @@ static enum mote_status decoder(const struct writing *w, const struct tokenizer_
 enum mote_status mote_hf_steps_write(const struct mote_tokenizer_parts *t, enum tokenizer_stage stage,
 				     struct mote_text_buffer *out, struct mote_error *error)
 {
-	static const char *const keys[STAGES] = { "normalizers", "pretokenizers", "decoders" };
-	const struct writing w = { t, out, error };
+	static const char *const keys[STAGES] = {"normalizers", "pretokenizers", "decoders"};
+	const struct writing w = {t, out, error};
 	enum mote_status status = MOTE_OK;
 	uint32_t n, first = mote_tokenizer_parts_stage(t, stage, &n);
 

@@ -170,7 +170,7 @@ static void write_unigram(struct mote_text_buffer *b, const struct mote_tokenize
 
 static enum mote_status write(struct mote_text_buffer *b, const struct mote_tokenizer_parts *t, struct mote_error *error)
 {
-	static const char *const keys[STAGES] = { "normalizer", "pre_tokenizer", "decoder" };
+	static const char *const keys[STAGES] = {"normalizer", "pre_tokenizer", "decoder"};
 	enum mote_status status = MOTE_OK;
 
 	write_added(b, t);

@@ -17,7 +17,7 @@ static int by_name(const void *a, const void *b)
 
 struct mote_hf_weight *mote_hf_weights_find(const struct mote_hf_weights *w, const char *name)
 {
-	struct mote_hf_weight key = { .name = name };
+	struct mote_hf_weight key = {.name = name};
 
 	return bsearch(&key, w->weight, w->weights, sizeof key, by_name);
 }
@@ -25,7 +25,7 @@ struct mote_hf_weight *mote_hf_weights_find(const struct mote_hf_weights *w, con
 /* The file's first bytes: its length field and, if that can be right, its header. */
 static enum mote_status read_head(const struct mote_source_file *file, uint8_t **head, struct mote_error *error)
 {
-	uint8_t field[8] = { 0 };
+	uint8_t field[8] = {0};
 	size_t n = file->bytes < sizeof field ? (size_t)file->bytes : sizeof field;
 	enum mote_status status;
 
@@ -92,7 +92,7 @@ static enum mote_status add_aliases(struct mote_hf_weights *w, struct mote_error
 	w->weight = grown;
 	for (uint32_t s = 0; s < w->shards; s++)
 		cJSON_ArrayForEach(item, mote_json_get(w->shard[s].header, "__metadata__")) {
-			const struct mote_hf_weights sorted = { .weight = w->weight, .weights = own };
+			const struct mote_hf_weights sorted = {.weight = w->weight, .weights = own};
 			const struct mote_hf_weight *stored = mote_hf_weights_find(&sorted, item->valuestring);
 
 			if (!stored || mote_hf_weights_find(&sorted, item->string))
@@ -164,7 +164,7 @@ static int by_tensor(const void *a, const void *b)
 
 const char *mote_hf_weights_listed(const struct mote_hf_weights *w, const char *name)
 {
-	const struct mote_hf_place key = { .tensor = name };
+	const struct mote_hf_place key = {.tensor = name};
 	const struct mote_hf_place *place = w->places ? bsearch(&key, w->place, w->places, sizeof key, by_tensor) : NULL;
 
 	return place ? place->shard : NULL;
@@ -204,7 +204,7 @@ static enum mote_status read_map(const cJSON *map, struct mote_hf_weights *w, st
 			return mote_error_set(error, MOTE_ERROR_CORRUPT,
 					      INDEX ": \"%s\": shard name \"%s\" is refused: it may hold neither '/' nor '..'",
 					      item->string, item->valuestring);
-		w->place[w->places++] = (struct mote_hf_place){ .tensor = item->string, .shard = item->valuestring };
+		w->place[w->places++] = (struct mote_hf_place){.tensor = item->string, .shard = item->valuestring};
 	}
 	return MOTE_OK;
 }
@@ -268,7 +268,7 @@ enum mote_status mote_hf_weights_open(struct mote_source *source, struct mote_hf
 {
 	enum mote_status status;
 
-	*out = (struct mote_hf_weights){ 0 };
+	*out = (struct mote_hf_weights){0};
 	if (mote_source_has(source, SINGLE))
 		status = open_single(source, out, error);
 	else if (mote_source_has(source, INDEX))
@@ -295,7 +295,7 @@ void mote_hf_weights_close(struct mote_hf_weights *w)
 	free(w->place);
 	free(w->shard);
 	free(w->weight);
-	*w = (struct mote_hf_weights){ 0 };
+	*w = (struct mote_hf_weights){0};
 }
 
 enum mote_status mote_hf_weight_type(const struct mote_hf_weight *weight, enum mote_type *type,

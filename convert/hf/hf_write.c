@@ -140,11 +140,11 @@ static enum mote_status write_generation(struct writing *w)
 /* tokenizer_config.json, and with it at hand tokenizer.json, which the two together have to give the tokenizer again. */
 static enum mote_status write_tokenizer(struct writing *w)
 {
-	static const char *const texts[][2] = { { "bos_text", "bos_token" }, { "eos_text", "eos_token" },
-						{ "unk_text", "unk_token" }, { "pad_text", "pad_token" } };
+	static const char *const texts[][2] = { {"bos_text", "bos_token"}, {"eos_text", "eos_token"},
+						{"unk_text", "unk_token"}, {"pad_text", "pad_token"} };
 	const cJSON *tokens = mote_json_get(w->metadata, "tokens");
 	cJSON *config = cJSON_CreateObject();
-	struct mote_text_buffer json = { 0 };
+	struct mote_text_buffer json = {0};
 	size_t section_bytes, config_bytes = 0;
 	const void *section = mote_container_section(w->c, MOTE_SECTION_TOKENIZER, &section_bytes);
 	bool ok = cJSON_AddStringToObject(config, "tokenizer_class", "PreTrainedTokenizerFast") &&
@@ -239,7 +239,7 @@ static void remove_folders(const char *directory)
 enum mote_status mote_hf_write(const struct mote_container *c, const char *directory,
 			       const struct mote_hf_write_options *options, uint64_t *bytes, struct mote_error *error)
 {
-	struct mote_error own = { 0 };
+	struct mote_error own = {0};
 	struct writing w = { .c = c, .options = options, .directory = directory, .metadata = mote_container_metadata(c),
 			     .error = &own };
 	bool made = false;

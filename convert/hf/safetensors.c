@@ -13,9 +13,9 @@ static uint32_t dtype_bytes(const char *dtype)
 		char name[8];
 		uint32_t bytes;
 	} table[] = {
-		{ "BF16", 2 }, { "F16", 2 }, { "F32", 4 }, { "F64", 8 }, { "I8", 1 },   { "I16", 2 },
-		{ "I32", 4 },  { "I64", 8 }, { "U8", 1 },  { "U16", 2 }, { "U32", 4 },  { "U64", 8 },
-		{ "BOOL", 1 }, { "C64", 8 }, { "F8_E4M3", 1 }, { "F8_E5M2", 1 }, { "F8_E8M0", 1 },
+		{"BF16", 2}, {"F16", 2}, {"F32", 4}, {"F64", 8}, {"I8", 1},   {"I16", 2},
+		{"I32", 4},  {"I64", 8}, {"U8", 1},  {"U16", 2}, {"U32", 4},  {"U64", 8},
+		{"BOOL", 1}, {"C64", 8}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"F8_E8M0", 1},
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -223,7 +223,7 @@ enum mote_status mote_safetensors_parse(const uint8_t *file, uint64_t file_bytes
 {
 	enum mote_status status;
 
-	*out = (struct mote_safetensors){ 0 };
+	*out = (struct mote_safetensors){0};
 	status = parse(file, file_bytes, name, out, error);
 	if (status)
 		mote_safetensors_free(out);
@@ -234,5 +234,5 @@ void mote_safetensors_free(struct mote_safetensors *s)
 {
 	cJSON_Delete(s->header);
 	free(s->tensor);
-	*s = (struct mote_safetensors){ 0 };
+	*s = (struct mote_safetensors){0};
 }

@@ -87,7 +87,7 @@ static enum mote_status plan(struct writing *w, const struct mote_container *c)
 
 static enum mote_status write_header(struct writing *w)
 {
-	struct mote_text_buffer b = { 0 };
+	struct mote_text_buffer b = {0};
 	enum mote_status status;
 	uint64_t bytes;
 
@@ -151,7 +151,7 @@ static enum mote_status write_tensor(struct writing *w, const struct planned *p)
 enum mote_status mote_safetensors_write(const struct mote_container *c, const struct mote_hf_write_options *options,
 					struct mote_output *file, uint64_t *bytes, struct mote_error *error)
 {
-	struct writing w = { .c = c, .options = options, .file = file, .error = error };
+	struct writing w = {.c = c, .options = options, .file = file, .error = error};
 	enum mote_status status = plan(&w, c);
 
 	if (!status)

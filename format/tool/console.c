@@ -140,7 +140,7 @@ static void on_signal(int number)
 
 void mote_console_catch_signals(void)
 {
-	struct sigaction action = { .sa_handler = on_signal }, before;
+	struct sigaction action = {.sa_handler = on_signal}, before;
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
@@ -242,7 +242,7 @@ struct mote_progress mote_console_progress(struct mote_console_bar *bar, const c
 
 	*bar = (struct mote_console_bar){ .label = label, .unit = unit, .started = now, .shown = now,
 					  .terminal = isatty(STDERR_FILENO) && !is_dumb() };
-	return (struct mote_progress){ .update = update_bar, .user = bar };
+	return (struct mote_progress){.update = update_bar, .user = bar};
 }
 
 void mote_console_progress_end(struct mote_console_bar *bar)
@@ -312,7 +312,7 @@ enum mote_status mote_console_flush(struct mote_error *error)
 
 int mote_console_print(const char *tool, const char *text)
 {
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 
 	fputs(text, stdout);
 	return mote_console_flush(&error) ? mote_console_fail(tool, &error) : 0;

@@ -10,7 +10,7 @@
 void mote_allocation_free(struct mote_allocation *a)
 {
 	free(a->tensor);
-	*a = (struct mote_allocation){ 0 };
+	*a = (struct mote_allocation){0};
 }
 
 static bool has_rule(const struct mote_recipe *recipe, const char *name)
@@ -23,15 +23,15 @@ static bool has_rule(const struct mote_recipe *recipe, const char *name)
 
 static void add_choice(struct mote_sensitivity *s, const struct mote_tensor *t, enum mote_type type)
 {
-	struct mote_encode_job job = { .source = &t->matrix, .type = type };
+	struct mote_encode_job job = {.source = &t->matrix, .type = type};
 
-	s->choice[s->choices++] = (struct mote_choice){ .type = type, .bytes = mote_encoded_bytes(&job) };
+	s->choice[s->choices++] = (struct mote_choice){.type = type, .bytes = mote_encoded_bytes(&job)};
 }
 
 enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mote_quantizer *q,
 				      const enum mote_type *types, uint32_t n_types, struct mote_error *error)
 {
-	*a = (struct mote_allocation){ .tensor = calloc(q->tensors + 1u, sizeof *a->tensor) };
+	*a = (struct mote_allocation){.tensor = calloc(q->tensors + 1u, sizeof *a->tensor)};
 	if (!a->tensor)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for sensitivities");
 	for (uint32_t i = 0; i < q->tensors; i++) {
@@ -42,7 +42,7 @@ enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mo
 			a->other_bytes += t->bytes;
 			continue;
 		}
-		*s = (struct mote_sensitivity){ .name = t->name, .tensor = i, .weights = (uint64_t)t->rows * t->cols };
+		*s = (struct mote_sensitivity){.name = t->name, .tensor = i, .weights = (uint64_t)t->rows * t->cols};
 		if (has_rule(q->recipe, t->name))
 			add_choice(s, t, q->target[i].type);
 		else

@@ -91,8 +91,8 @@ enum mote_status mote_calibrate_importance(struct mote_quantizer *q, const struc
 						.logit_rows = text->context / HEAD_EVERY + 1, .threads = threads,
 						.kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32 };
 	struct mote_model m = *source; /* so that its matrices have places of their own to be recognised by */
-	struct observer o = { .q = q };
-	struct mote_activation_hook hook = { .input = observe, .user = &o };
+	struct observer o = {.q = q};
+	struct mote_activation_hook hook = {.input = observe, .user = &o};
 	struct mote_session *s = NULL;
 	enum mote_status status = mote_session_open(&m, &options, &s, error);
 

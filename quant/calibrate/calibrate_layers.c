@@ -101,8 +101,8 @@ static enum mote_status run_chunk(struct calibration *c, struct stream *s, uint3
 	struct mote_batch batch = { .rows = c->context, .x = s->before + (size_t)chunk * c->context * c->hidden_stride,
 				    .x_stride = c->hidden_stride, .position = c->position, .first_layer = c->layer,
 				    .layers = 1, .want_logits = c->no_logits, .hidden = head ? c->final : NULL };
-	struct hook_user user = { c, s };
-	struct mote_activation_hook hook = { .input = keep_input, .residual = keep_residual, .user = &user };
+	struct hook_user user = {c, s};
+	struct mote_activation_hook hook = {.input = keep_input, .residual = keep_residual, .user = &user};
 	enum mote_status status;
 
 	s->at = (size_t)chunk * c->context;
@@ -266,7 +266,7 @@ static enum mote_status encode_tensor(struct calibration *c, const char *name, c
 
 static enum mote_status encode_group(struct calibration *c, uint32_t layer, enum mote_input i, struct mote_error *error)
 {
-	struct mote_second_order s = { 0 };
+	struct mote_second_order s = {0};
 	enum mote_status status = add_moments(c, i, error);
 
 	if (status == MOTE_OK)
@@ -304,7 +304,7 @@ static enum mote_status encode_layer(struct calibration *c, uint32_t layer, floa
 		status = encode_group(c, layer, i, error);
 	}
 	if (status == MOTE_OK && last && !c->source->config.tied_embeddings) {
-		struct mote_second_order s = { 0 };
+		struct mote_second_order s = {0};
 		struct mote_matrix head;
 
 		keep_only(c, MOTE_IN_HEAD, buffer);

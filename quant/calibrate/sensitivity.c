@@ -80,8 +80,8 @@ static enum mote_status run_reference(struct probe *p, struct mote_error *error)
 	enum mote_status status = MOTE_OK;
 
 	for (uint32_t chunk = 0; chunk < plan->chunks && status == MOTE_OK; chunk++) {
-		struct keeping keeping = { p, chunk };
-		struct mote_activation_hook hook = { .residual = keep_residual, .user = &keeping };
+		struct keeping keeping = {p, chunk};
+		struct mote_activation_hook hook = {.residual = keep_residual, .user = &keeping};
 		const float *logits;
 
 		mote_session_set_activation_hook(p->session, &hook);
@@ -267,7 +267,7 @@ enum mote_status mote_allocation_measure(struct mote_allocation *a, const struct
 					 const struct mote_model *source, const struct mote_plan *plan, uint32_t threads,
 					 const struct mote_progress *progress, struct mote_error *error)
 {
-	struct probe p = { .q = q, .plan = plan, .source = source, .progress = progress, .total = a->tensors };
+	struct probe p = {.q = q, .plan = plan, .source = source, .progress = progress, .total = a->tensors};
 	enum mote_status status = open_probe(&p, threads, error);
 
 	if (status == MOTE_OK)

@@ -12,7 +12,7 @@
 #define SCAN_BEYOND 3.0
 #define SCAN_STEPS 14u
 
-static const char encoder_names[][12] = { "round", "search", "weighted", "learned", "gptq" };
+static const char encoder_names[][12] = {"round", "search", "weighted", "learned", "gptq"};
 
 const char *mote_encoder_name(enum mote_encoder encoder)
 {
@@ -190,7 +190,7 @@ double mote_encode_search(const struct mote_grid *g, const double *x, const doub
 {
 	static const double ones[BLOCK] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 					    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
-	struct search s = { .g = g, .x = x, .weight = weight ? weight : ones, .quants = quants, .scale = scale };
+	struct search s = {.g = g, .x = x, .weight = weight ? weight : ones, .quants = quants, .scale = scale};
 	double largest = 0, refit;
 
 	for (uint32_t j = 0; j < BLOCK; j++) {

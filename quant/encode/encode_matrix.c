@@ -17,8 +17,8 @@ enum {
 	CODEBOOK_ROUNDS = 8
 };
 
-static const uint8_t normal4[16] = { 1, 28, 47, 63, 76, 89, 101, 114, 128, 142, 155, 167, 180, 195, 212, 234 };
-static const uint8_t normal3[16] = { 1, 47, 80, 106, 130, 155, 184, 223 };
+static const uint8_t normal4[16] = {1, 28, 47, 63, 76, 89, 101, 114, 128, 142, 155, 167, 180, 195, 212, 234};
+static const uint8_t normal3[16] = {1, 47, 80, 106, 130, 155, 184, 223};
 
 const uint8_t *mote_type_normal_codebook(enum mote_type type)
 {
@@ -390,7 +390,7 @@ enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_en
 				    uint8_t codebook[16], const struct mote_progress *progress, uint64_t done,
 				    uint64_t total, struct mote_error *error)
 {
-	struct run run = { .pool = pool, .job = job, .out = out, .progress = progress, .done = done, .total = total };
+	struct run run = {.pool = pool, .job = job, .out = out, .progress = progress, .done = done, .total = total};
 	void *memory = NULL;
 	enum mote_status status = begin_run(&run, codebook, &memory, error);
 
@@ -409,7 +409,7 @@ enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_en
 enum mote_status mote_encode_error(struct mote_pool *pool, const struct mote_encode_job *job, double *squares,
 				   struct mote_error *error)
 {
-	struct run run = { .pool = pool, .job = job };
+	struct run run = {.pool = pool, .job = job};
 	double each[SAMPLE_PANELS];
 	uint8_t codebook[16];
 	void *memory = NULL;

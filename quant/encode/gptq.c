@@ -82,7 +82,7 @@ enum mote_status mote_second_order_init(struct mote_second_order *s, uint32_t co
 	size_t elements = (size_t)n * n;
 	double *a = malloc(elements * sizeof *a), mean = 0;
 
-	*s = (struct mote_second_order){ .n = n };
+	*s = (struct mote_second_order){.n = n};
 	s->h = calloc(elements, sizeof *s->h);
 	s->u = calloc(elements, sizeof *s->u);
 	s->d = calloc(n, sizeof *s->d);
@@ -117,7 +117,7 @@ void mote_second_order_free(struct mote_second_order *s)
 	free(s->target_u);
 	free(s->target_d);
 	free(s->cross);
-	*s = (struct mote_second_order){ 0 };
+	*s = (struct mote_second_order){0};
 }
 
 /* ---- lanes ---- */
@@ -182,7 +182,7 @@ static void solve(const struct work *w, mote_lanes *x)
 	for (uint32_t i = 0; i < n; i++)
 		x[i] /= (float)w->s->target_d[i];
 	for (uint32_t i = n; i-- > 0;) {
-		mote_lanes rest = { 0 };
+		mote_lanes rest = {0};
 
 		add_products(&rest, u + (size_t)i * n + i + 1, x + i + 1, n - i - 1);
 		x[i] -= rest;
@@ -382,7 +382,7 @@ static bool descend(struct work *w)
 static void set_gradient(struct work *w)
 {
 	for (uint32_t k = 0; k < w->n; k++) {
-		w->gradient[k] = (mote_lanes){ 0 };
+		w->gradient[k] = (mote_lanes){0};
 		add_products(w->gradient + k, w->s->h + (size_t)k * w->n, w->error, w->n);
 	}
 }

@@ -31,7 +31,7 @@ void mote_quantizer_free(struct mote_quantizer *q)
 	free(q->importance);
 	free(q->target);
 	mote_pool_close(q->pool);
-	*q = (struct mote_quantizer){ 0 };
+	*q = (struct mote_quantizer){0};
 }
 
 /* Second order needs more than this room knows; matrices it has not seen (the embedding, mostly) get the next best. */
@@ -50,7 +50,7 @@ void mote_quantizer_decide(struct mote_quantizer *q)
 					    .encoder = first_order(q->recipe->encoder) };
 		to->kept = t->rank == 1 || (to->type == t->type && mote_type_is_quantized(t->type));
 		to->bytes = to->kept ? t->bytes :
-			    mote_encoded_bytes(&(struct mote_encode_job){ .source = &t->matrix, .type = to->type });
+			    mote_encoded_bytes(&(struct mote_encode_job){.source = &t->matrix, .type = to->type});
 	}
 }
 

@@ -23,7 +23,7 @@ struct job {
 MOTE_WIDEST static void add_tile(const float *a, size_t a_stride, const float *b, size_t b_stride, uint32_t rows,
 				 mote_lanes total[AT_ONCE])
 {
-	mote_lanes t0 = { 0 }, t1 = { 0 }, t2 = { 0 }, t3 = { 0 }, v;
+	mote_lanes t0 = {0}, t1 = {0}, t2 = {0}, t3 = {0}, v;
 
 	for (uint32_t t = 0; t < rows; t++, a += a_stride, b += b_stride) {
 		memcpy(&v, b, sizeof v);

@@ -19,7 +19,7 @@ void mote_answers_free(struct mote_answers *a)
 	for (uint32_t i = 0; i < a->n; i++)
 		free(a->item[i].id);
 	free(a->item);
-	*a = (struct mote_answers){ 0 };
+	*a = (struct mote_answers){0};
 }
 
 /* ---- prompts ---- */
@@ -83,8 +83,8 @@ static enum mote_status add_prompt(const struct mote_model *m, const struct mote
 				   struct mote_answers *out, struct mote_error *error)
 {
 	const cJSON *metadata = mote_container_metadata(m->container);
-	struct mote_chat_request request = { .messages = messages };
-	struct mote_ids ids = { 0 };
+	struct mote_chat_request request = {.messages = messages};
+	struct mote_ids ids = {0};
 	struct mote_dialogue *grown;
 	bool reasoning_open = false;
 	enum mote_status status;
@@ -107,7 +107,7 @@ static enum mote_status add_prompt(const struct mote_model *m, const struct mote
 		return no_memory(error);
 	}
 	out->item = grown;
-	out->item[out->n++] = (struct mote_dialogue){ ids.id, (uint32_t)ids.count, (uint32_t)ids.count, reasoning_open };
+	out->item[out->n++] = (struct mote_dialogue){ids.id, (uint32_t)ids.count, (uint32_t)ids.count, reasoning_open};
 	return MOTE_OK;
 }
 
@@ -120,7 +120,7 @@ enum mote_status mote_answers_read(const struct mote_model *m, const char *text,
 	unsigned line = 1;
 	enum mote_status status;
 
-	*out = (struct mote_answers){ .open = -1, .close = -1 };
+	*out = (struct mote_answers){.open = -1, .close = -1};
 	if (!section)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer", mote_container_path(m->container));
 	status = mote_tokenizer_open(section, section_bytes, &t, error);
@@ -208,7 +208,7 @@ static enum mote_status begin(struct answered *one, struct mote_scheduler *sched
 enum mote_status mote_answers_fill(struct mote_answers *answers, const struct mote_model *m, uint32_t most_tokens,
 				   uint32_t threads, const struct mote_progress *progress, struct mote_error *error)
 {
-	struct answering a = { .model = m, .most_tokens = most_tokens };
+	struct answering a = {.model = m, .most_tokens = most_tokens};
 	struct answered *one = calloc(answers->n, sizeof *one);
 	struct mote_session_options options = { .sequences = MOTE_SIDE_BY_SIDE, .logit_rows = MOTE_SIDE_BY_SIDE,
 						.threads = threads };
@@ -227,7 +227,7 @@ enum mote_status mote_answers_fill(struct mote_answers *answers, const struct mo
 	if (status == MOTE_OK)
 		status = mote_scheduler_open(session, NULL, &scheduler, error);
 	for (uint32_t i = 0; i < answers->n && status == MOTE_OK; i++) {
-		one[i] = (struct answered){ &a, &answers->item[i] };
+		one[i] = (struct answered){&a, &answers->item[i]};
 		status = begin(&one[i], scheduler, error);
 	}
 	while (status == MOTE_OK && a.done < answers->n) {
@@ -250,12 +250,12 @@ void mote_behaviour_compare(const struct mote_model *m, const struct mote_answer
 {
 	uint64_t same_tokens = 0, reference_tokens = 0, tokens = 0;
 
-	*out = (struct mote_behaviour){ .prompts = model->n };
+	*out = (struct mote_behaviour){.prompts = model->n};
 	for (uint32_t i = 0; i < model->n; i++) {
 		const struct mote_dialogue *d = &model->item[i], *e = &reference->item[i];
 		const int32_t *a = d->id + d->prompt, *b = e->id + e->prompt;
 		uint32_t n_a = d->count - d->prompt, n_b = e->count - e->prompt, same = 0;
-		struct mote_reasoning r = { model->open, model->close, d->reasoning_open };
+		struct mote_reasoning r = {model->open, model->close, d->reasoning_open};
 		bool thinking = r.inside;
 
 		while (same < n_a && same < n_b && a[same] == b[same])

@@ -40,7 +40,7 @@ static double scatter(const double *x, uint64_t n, double mean)
 /* The mean of x with both its standard errors. Chunks are of one size, so their means weigh the same. */
 static struct mote_estimate estimate_mean(const double *x, uint64_t n, uint32_t chunk_rows)
 {
-	struct mote_estimate e = { .value = mean_of(x, n) };
+	struct mote_estimate e = {.value = mean_of(x, n)};
 	uint64_t chunks = n / chunk_rows;
 	double sum = 0.0;
 
@@ -57,14 +57,14 @@ static struct mote_estimate estimate_mean(const double *x, uint64_t n, uint32_t 
 static struct mote_estimate estimate_exp(struct mote_estimate e)
 {
 	double value = mote_exact_exp(e.value);
-	return (struct mote_estimate){ value, value * e.independent, value * e.block };
+	return (struct mote_estimate){value, value * e.independent, value * e.block};
 }
 
 /* The square root of an estimate of a mean square. */
 static struct mote_estimate estimate_root(struct mote_estimate e)
 {
 	double value = root(e.value), slope = value > 0.0 ? 0.5 / value : 0.0;
-	return (struct mote_estimate){ value, slope * e.independent, slope * e.block };
+	return (struct mote_estimate){value, slope * e.independent, slope * e.block};
 }
 
 static int ascending(const void *a, const void *b)
@@ -133,7 +133,7 @@ enum mote_status mote_figures_from_scores(const struct mote_score *s, uint64_t n
 {
 	double *x, *y, covariance = 0.0, spread;
 
-	*f = (struct mote_figures){ .tokens_scored = n, .paired = paired };
+	*f = (struct mote_figures){.tokens_scored = n, .paired = paired};
 	if (n == 0 || chunk_rows == 0 || n % chunk_rows)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%llu scored tokens are no whole number of chunks of %u",
 				      (unsigned long long)n, chunk_rows);

@@ -78,7 +78,7 @@ static enum mote_status read_model(struct mote_logits *base, uint32_t rows, cons
 		s->position = 0;
 	while (status == MOTE_OK && s->position < end) {
 		uint32_t n = end - s->position;
-		struct mote_batch batch = { .token = chunk + s->position, .position = s->positions, .want_logits = s->want };
+		struct mote_batch batch = {.token = chunk + s->position, .position = s->positions, .want_logits = s->want};
 
 		if (n > MOTE_PORTION_ROWS) {
 			n -= rows; /* context that comes before this portion */

@@ -135,7 +135,7 @@ static enum mote_status save(struct saver *s, struct mote_logits *source, const 
 			     const struct mote_progress *progress, struct mote_error *error)
 {
 	size_t portion = (size_t)source->portion_rows * m->head.cols * sizeof(float);
-	struct mote_activation_hook hook = { .input = on_input, .user = s };
+	struct mote_activation_hook hook = {.input = on_input, .user = s};
 	struct header header;
 	enum mote_status status;
 
@@ -157,7 +157,7 @@ enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_
 				  const char *isa, const struct mote_progress *progress, struct mote_output *output,
 				  struct mote_error *error)
 {
-	struct saver s = { .head = &m->head, .file = mote_output_stream(output) };
+	struct saver s = {.head = &m->head, .file = mote_output_stream(output)};
 	struct mote_logits *source = NULL;
 	enum mote_status status = mote_logits_from_model(m, p, threads, isa, &source, error);
 

@@ -99,7 +99,7 @@ static enum mote_status render_user(const struct writer *w, const char *content,
 				    struct mote_error *error)
 {
 	cJSON *messages = cJSON_CreateArray(), *message = cJSON_CreateObject();
-	struct mote_chat_request request = { .messages = messages };
+	struct mote_chat_request request = {.messages = messages};
 	enum mote_status status;
 
 	if (!messages || !message || !cJSON_AddStringToObject(message, "role", "user") ||
@@ -124,8 +124,8 @@ static bool is_of_the_moment(enum mote_status status)
 static enum mote_status find_opening(struct writer *w, bool *found, struct mote_error *error)
 {
 	static const char mark[] = "zqUserSpeaksHereqz";
-	struct mote_rendered rendered = { 0 };
-	struct mote_error refused = { 0 };
+	struct mote_rendered rendered = {0};
+	struct mote_error refused = {0};
 	const char *place;
 	enum mote_status status;
 
@@ -252,7 +252,7 @@ static enum mote_status decode_written(const struct writer *w, const struct docu
 /* The user has spoken: the template renders the turn, and the document starts over as the answer's prompt. */
 static enum mote_status begin_answer(struct writer *w, struct document *d, struct mote_error *error)
 {
-	struct mote_rendered rendered = { 0 };
+	struct mote_rendered rendered = {0};
 	char *said = NULL;
 	enum mote_status status = decode_written(w, d, "", "", &said, error);
 
@@ -315,7 +315,7 @@ static int32_t take(void *user, const float *logits)
 	if (w->status == MOTE_OK && d->phase == before)
 		return d->ids.id[d->ids.count - 1];
 	if (w->status == MOTE_OK && d->phase != PHASE_DONE) /* the same document with another prompt */
-		w->status = mote_scheduler_add(w->scheduler, d->ids.id, d->ids.count, (struct mote_taker){ take, d }, NULL,
+		w->status = mote_scheduler_add(w->scheduler, d->ids.id, d->ids.count, (struct mote_taker){take, d}, NULL,
 					       &w->error);
 	return MOTE_ENDED;
 }
@@ -341,7 +341,7 @@ static enum mote_status start_document(struct writer *w, struct mote_error *erro
 		status = append_id(&d->ids, w->opening.id[i], error);
 	d->prompt = d->ids.count;
 	return status ? status
-		      : mote_scheduler_add(w->scheduler, d->ids.id, d->ids.count, (struct mote_taker){ take, d }, NULL,
+		      : mote_scheduler_add(w->scheduler, d->ids.id, d->ids.count, (struct mote_taker){take, d}, NULL,
 					   error);
 }
 
@@ -396,7 +396,7 @@ enum mote_status mote_text_generate(const struct mote_model *m, uint64_t seed, u
 	size_t n = 0, bytes = 0;
 	enum mote_status status;
 
-	*out = (struct mote_text){ .generated = true, .seed = seed, .generated_tokens = min_tokens };
+	*out = (struct mote_text){.generated = true, .seed = seed, .generated_tokens = min_tokens};
 	if (!w)
 		return no_memory(error);
 	w->model = m;
@@ -420,7 +420,7 @@ enum mote_status mote_text_generate(const struct mote_model *m, uint64_t seed, u
 	close_writer(w);
 	free(w);
 	if (status != MOTE_OK)
-		*out = (struct mote_text){ 0 };
+		*out = (struct mote_text){0};
 	else
 		out->data[out->bytes] = 0;
 	return status;

@@ -10,7 +10,7 @@
 void mote_plan_free(struct mote_plan *p)
 {
 	free(p->ids);
-	*p = (struct mote_plan){ 0 };
+	*p = (struct mote_plan){0};
 }
 
 int32_t mote_plan_target(const struct mote_plan *p, uint64_t row)
@@ -21,7 +21,7 @@ int32_t mote_plan_target(const struct mote_plan *p, uint64_t row)
 /* Whether the tokenizer puts a bos before a text: what it makes of an empty one. */
 static enum mote_status adds_bos(const struct mote_tokenizer *t, int32_t bos, bool *adds, struct mote_error *error)
 {
-	struct mote_ids ids = { 0 };
+	struct mote_ids ids = {0};
 	enum mote_status status = mote_tokenizer_encode(t, "", 0, MOTE_ENCODE_ADD_SPECIAL, &ids, error);
 
 	*adds = status == MOTE_OK && ids.count > 0 && ids.id[0] == bos;
@@ -95,13 +95,13 @@ enum mote_status mote_plan_init(const struct mote_model *m, const struct mote_te
 				const struct mote_plan_options *options, struct mote_plan *out,
 				struct mote_error *error)
 {
-	struct mote_ids ids = { 0 };
+	struct mote_ids ids = {0};
 	unsigned flags = MOTE_ENCODE_ADD_SPECIAL | (options->plain ? MOTE_ENCODE_PLAIN : 0u);
 	bool bos = false;
 	enum mote_status status;
 	XXH128_hash_t h;
 
-	*out = (struct mote_plan){ 0 };
+	*out = (struct mote_plan){0};
 	status = encode(m, text, flags, &ids, &bos, error);
 	if (status == MOTE_OK)
 		status = lay_out(&m->config, options, ids.count, out, error);
@@ -111,13 +111,13 @@ enum mote_status mote_plan_init(const struct mote_model *m, const struct mote_te
 						mote_container_path(m->container), ids.id[i], out->vocab - 1);
 	if (status != MOTE_OK) {
 		mote_ids_free(&ids);
-		*out = (struct mote_plan){ 0 };
+		*out = (struct mote_plan){0};
 		return status;
 	}
 	out->ids = ids.id; /* taken over; what lies beyond the last chunk is not used */
 	for (uint32_t c = 0; bos && c < out->chunks; c++)
 		out->ids[(size_t)c * out->context] = m->config.bos;
 	h = XXH3_128bits(out->ids, (size_t)out->chunks * out->context * sizeof *out->ids);
-	out->ids_hash = (struct mote_hash128){ h.low64, h.high64 };
+	out->ids_hash = (struct mote_hash128){h.low64, h.high64};
 	return MOTE_OK;
 }

@@ -30,7 +30,7 @@ struct sums {
  * maximum's 1. The scheme of mote_exact_exp(), without its branches. */
 static inline __attribute__((always_inline)) void exp_lanes(lanes *x)
 {
-	const lanes lowest = (lanes){ 0 } - 708.0, magic = (lanes){ 0 } + 0x1.8p52;
+	const lanes lowest = (lanes){0} - 708.0, magic = (lanes){0} + 0x1.8p52;
 	lane_bits keep = *x > lowest;
 	lanes clamped = (lanes)(((lane_bits)*x & keep) | ((lane_bits)lowest & ~keep));
 	lanes shifted = clamped * 0x1.71547652b82fep+0 + magic; /* the integer in the low bits */
@@ -114,12 +114,12 @@ MOTE_WIDEST static bool find_largest(const float *x, uint32_t n, uint32_t *at)
 bool mote_score_row(const float *model, const float *reference, uint32_t vocab, int32_t target,
 		    struct mote_score *out)
 {
-	struct sums sums = { 0 };
+	struct sums sums = {0};
 	uint32_t top_y, top_x = 0, whole = vocab - vocab % LANES;
 	float last_y[LANES], last_x[LANES];
 	double my, mx, log_y, log_x;
 
-	*out = (struct mote_score){ .target = target };
+	*out = (struct mote_score){.target = target};
 	if (!find_largest(model, vocab, &top_y) || (reference && !find_largest(reference, vocab, &top_x)))
 		return false;
 	my = (double)model[top_y];

@@ -91,7 +91,7 @@ static size_t scan(struct table *t, const char *text, size_t bytes, bool mark)
 enum mote_status mote_shared_passage_find(const char *a, size_t a_bytes, const char *b, size_t b_bytes, size_t *place,
 				   struct mote_error *error)
 {
-	struct table t = { .b = b, .window = MOTE_SHARED_PASSAGE_BYTES / 2 };
+	struct table t = {.b = b, .window = MOTE_SHARED_PASSAGE_BYTES / 2};
 	size_t shorter = a_bytes < b_bytes ? a_bytes : b_bytes;
 	enum mote_status status = MOTE_OK;
 

@@ -10,7 +10,7 @@
 void mote_text_free(struct mote_text *t)
 {
 	free(t->data);
-	*t = (struct mote_text){ 0 };
+	*t = (struct mote_text){0};
 }
 
 /* NULs at every other byte of the beginning: what Latin text in UTF-16 without a mark looks like. */
@@ -47,5 +47,5 @@ enum mote_status mote_text_check(const struct mote_text *t, struct mote_error *e
 struct mote_hash128 mote_text_hash(const struct mote_text *t)
 {
 	XXH128_hash_t h = XXH3_128bits(t->data, t->bytes);
-	return (struct mote_hash128){ h.low64, h.high64 };
+	return (struct mote_hash128){h.low64, h.high64};
 }

@@ -75,7 +75,7 @@ enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_logit
 				    struct mote_figures *figures, struct mote_error *error)
 {
 	struct mote_pool *pool = NULL;
-	struct portion w = { .plan = p, .finite = malloc(p->chunk_rows * sizeof *w.finite) };
+	struct portion w = {.plan = p, .finite = malloc(p->chunk_rows * sizeof *w.finite)};
 	enum mote_status status;
 
 	if (!w.finite)

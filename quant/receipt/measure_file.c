@@ -34,7 +34,7 @@ enum mote_status mote_measure_file(const char *path, const struct mote_model *so
 			    const struct mote_progress *progress, struct mote_figures *figures, cJSON **receipts,
 			    struct mote_error *error)
 {
-	struct mote_plan plan = { 0 };
+	struct mote_plan plan = {0};
 	struct mote_model *model = NULL;
 	struct mote_logits *reference = NULL;
 	enum mote_status status;

@@ -215,7 +215,7 @@ enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_ter
 	double seed = 0.0;
 	enum mote_status status = mote_json_need_u32(receipt, "receipt", 1, UINT32_MAX, "receipt", &schema, error);
 
-	*out = (struct mote_receipt_terms){ 0 };
+	*out = (struct mote_receipt_terms){0};
 	if (status == MOTE_OK && schema != SCHEMA)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "receipt: schema %u; this program knows %u", schema, SCHEMA);
 	if (status == MOTE_OK)

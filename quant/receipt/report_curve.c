@@ -65,7 +65,7 @@ static struct axis linear_axis(double low, double high)
 {
 	double margin = high > low ? 0.12 * (high - low) : high > 0.0 ? 0.1 * high : 1.0;
 
-	return (struct axis){ low - margin > 0.0 ? low - margin : 0.0, high + margin, false };
+	return (struct axis){low - margin > 0.0 ? low - margin : 0.0, high + margin, false};
 }
 
 static void choose_axes(struct chart *c)
@@ -91,7 +91,7 @@ static void choose_axes(struct chart *c)
 		double y = quality_of(&r->model[i]).value;
 		floor = y > high_y * 1e-6 && y < floor ? y : floor;
 	}
-	c->y = (struct axis){ low_y < floor ? floor / 5.0 : floor / 1.8, high_y * 1.8, true };
+	c->y = (struct axis){low_y < floor ? floor / 5.0 : floor / 1.8, high_y * 1.8, true};
 }
 
 static void put_grid_y(struct chart *c, double value)
@@ -182,7 +182,7 @@ static void put_points(struct chart *c)
 				place_y(c, floor_y(c, q.value - q.independent)), place_y(c, floor_y(c, q.value + q.independent)));
 		fprintf(c->out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>\n",
 			is_best(c->report, i) ? "best" : "other", x, y);
-		c->taken[c->n_taken++] = (struct box){ x - 6.0, y - 6.0, 12.0, 12.0 };
+		c->taken[c->n_taken++] = (struct box){x - 6.0, y - 6.0, 12.0, 12.0};
 	}
 }
 
@@ -205,9 +205,9 @@ static void put_labels(struct chart *c)
 		const struct mote_report_model *m = &c->report->model[i];
 		size_t bytes = strlen(m->name);
 		double width = 6.6 * (double)bytes, x = place_x(c, size_of(m)), y = place_y(c, floor_y(c, quality_of(m).value));
-		const struct box places[] = { { x + 9.0, y - 18.0, width, 14.0 }, { x + 9.0, y + 6.0, width, 14.0 },
-					      { x - 9.0 - width, y + 6.0, width, 14.0 }, { x - 9.0 - width, y - 18.0, width, 14.0 },
-					      { x - width / 2.0, y - 24.0, width, 14.0 }, { x - width / 2.0, y + 12.0, width, 14.0 } };
+		const struct box places[] = { {x + 9.0, y - 18.0, width, 14.0}, {x + 9.0, y + 6.0, width, 14.0},
+					      {x - 9.0 - width, y + 6.0, width, 14.0}, {x - 9.0 - width, y - 18.0, width, 14.0},
+					      {x - width / 2.0, y - 24.0, width, 14.0}, {x - width / 2.0, y + 12.0, width, 14.0} };
 
 		for (size_t k = 0; k < sizeof places / sizeof *places; k++)
 			if (is_free(c, places[k])) {
@@ -222,7 +222,7 @@ static void put_labels(struct chart *c)
 
 void mote_report_curve(FILE *out, const struct mote_report *r)
 {
-	struct chart c = { .out = out, .report = r };
+	struct chart c = {.out = out, .report = r};
 
 	choose_axes(&c);
 	fprintf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Size against quality\">\n", WIDTH, HEIGHT);

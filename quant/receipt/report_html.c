@@ -256,7 +256,7 @@ static enum mote_status put_worst(FILE *out, const struct mote_report *r, struct
 		const struct mote_report_model *m = &r->model[i];
 
 		for (uint64_t row = 0; row < n; row++)
-			ranked[row] = (struct ranked){ paired ? m->scores[row].kld : m->scores[row].nll, row };
+			ranked[row] = (struct ranked){paired ? m->scores[row].kld : m->scores[row].nll, row};
 		qsort(ranked, n, sizeof *ranked, worst_first);
 		fprintf(out, "<details%s><summary>", i == worst_model(r) ? " open" : "");
 		put_name(out, m->name);

@@ -25,7 +25,7 @@ void mote_activations_init(struct mote_activations *a, uint32_t rows, uint32_t c
 	size_t stride = round_up(cols, 64), cells = rows * (stride / 32);
 	uint8_t *at = memory;
 
-	*a = (struct mote_activations){ .rows = rows, .cols = cols, .stride = stride };
+	*a = (struct mote_activations){.rows = rows, .cols = cols, .stride = stride};
 	if (parts & MOTE_ACTIVATIONS_X) {
 		a->x = (float *)(void *)at;
 		at += rows * stride * sizeof(float);

@@ -33,7 +33,7 @@ struct x86 {
 static struct x86 detect_x86(void)
 {
 	unsigned a, b, c, d, low, high, one_c, seven_b, seven_c, max_subleaf;
-	struct x86 cpu = { false, false, false };
+	struct x86 cpu = {false, false, false};
 	bool ymm, zmm;
 
 	if (!__get_cpuid(1, &a, &b, &one_c, &d) || !(one_c & bit_OSXSAVE) ||
@@ -108,14 +108,14 @@ static void init_dotprod(struct mote_kernels *k)
 #endif
 
 static const struct table tables[] = {
-	{ "scalar", mote_kernels_init_scalar, always },
+	{"scalar", mote_kernels_init_scalar, always},
 #if defined(__x86_64__)
-	{ "avx2", init_avx2, can_avx2 },
-	{ "avxvnni", init_avxvnni, can_avxvnni },
-	{ "avx512", init_avx512, can_avx512 },
+	{"avx2", init_avx2, can_avx2},
+	{"avxvnni", init_avxvnni, can_avxvnni},
+	{"avx512", init_avx512, can_avx512},
 #elif defined(__aarch64__)
-	{ "neon", init_neon, always },
-	{ "dotprod", init_dotprod, can_dotprod },
+	{"neon", init_neon, always},
+	{"dotprod", init_dotprod, can_dotprod},
 #endif
 };
 

@@ -75,7 +75,7 @@ static void stream_plain(void *user, uint32_t thread, uint32_t threads)
 }
 
 /* Which is fastest depends on the machine and on how many threads read. */
-static mote_pool_fn *const ways[] = { stream_near, stream_far, stream_plain };
+static mote_pool_fn *const ways[] = {stream_near, stream_far, stream_plain};
 
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -106,7 +106,7 @@ enum mote_status mote_limits_bandwidth(struct mote_pool *p, size_t bytes, bool h
 	data = (uint8_t *)(((uintptr_t)map + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
 	madvise(data, bytes, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	memset(data, 1, bytes);
-	*job = (struct stream_job){ .data = data, .bytes = bytes };
+	*job = (struct stream_job){.data = data, .bytes = bytes};
 	repeats = repeats < 1 ? 1 : repeats > MOST_REPEATS ? MOST_REPEATS : repeats;
 	for (int way = 0; way < WAYS; way++) {
 		for (unsigned i = 0; i < repeats; i++) {
@@ -265,14 +265,14 @@ static const struct {
 	double (*int8)(void), (*f32)(void);
 } peaks[] = {
 #if defined(__x86_64__)
-	{ "avx512", int8_avx512, f32_avx512 },
-	{ "avxvnni", int8_avxvnni, f32_avx2 },
-	{ "avx2", int8_avx2, f32_avx2 },
+	{"avx512", int8_avx512, f32_avx512},
+	{"avxvnni", int8_avxvnni, f32_avx2},
+	{"avx2", int8_avx2, f32_avx2},
 #elif defined(__aarch64__)
-	{ "dotprod", int8_dotprod, f32_neon },
-	{ "neon", int8_neon, f32_neon },
+	{"dotprod", int8_dotprod, f32_neon},
+	{"neon", int8_neon, f32_neon},
 #endif
-	{ "scalar", NULL, NULL },
+	{"scalar", NULL, NULL},
 };
 
 struct peak_job {
@@ -292,7 +292,7 @@ static void work(void *user, uint32_t thread, uint32_t threads)
 
 static double measure(struct mote_pool *p, double (*function)(void))
 {
-	struct peak_job job = { .work = function };
+	struct peak_job job = {.work = function};
 	double best = 0;
 
 	if (!function)

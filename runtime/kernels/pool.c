@@ -293,7 +293,7 @@ enum mote_status mote_pool_open(uint32_t threads, struct mote_pool **out, struct
 		goto fail;
 	}
 	for (uint32_t i = 1; i < threads; i++) {
-		p->worker[i] = (struct worker){ .pool = p, .index = i };
+		p->worker[i] = (struct worker){.pool = p, .index = i};
 		if (pthread_create(&p->worker[i].thread, NULL, worker_main, &p->worker[i]) != 0) {
 			(void)mote_error_set(error, MOTE_ERROR_MEMORY,
 					     "thread pool: cannot start thread %u of %u", i, threads);

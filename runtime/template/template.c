@@ -31,7 +31,7 @@ struct mote_template {
 
 struct mote_template_options mote_template_options_default(void)
 {
-	return (struct mote_template_options){ .trim_blocks = true, .lstrip_blocks = true };
+	return (struct mote_template_options){.trim_blocks = true, .lstrip_blocks = true};
 }
 
 /* ---- opening ---- */
@@ -60,7 +60,7 @@ static void parse(struct mote_template *t, const char *text, size_t bytes,
 	struct jinja *j = &t->parse;
 	struct jinja_parser *p;
 	struct jinja_stmt *body;
-	struct jinja_tokens tokens = { 0 };
+	struct jinja_tokens tokens = {0};
 
 	if (bytes > MAX_SOURCE)
 		mote_jinja_fail_bare(j, MOTE_ERROR_LIMIT, "template of %zu bytes, at most %u are allowed",
@@ -137,7 +137,7 @@ static struct jinja_value text_value(struct jinja *j, const char *text, bool pla
 
 static struct jinja_value from_json(struct jinja *j, const cJSON *item, bool plain)
 {
-	struct jinja_value v = { .kind = JINJA_NONE }, key;
+	struct jinja_value v = {.kind = JINJA_NONE}, key;
 	struct jinja_list *l;
 	const cJSON *child;
 
@@ -207,7 +207,7 @@ static void fill_spans(const struct jinja_text *t, struct mote_rendered *out, si
 		for (end = begin + 1; end < t->bytes && mote_jinja_plain_at(t, end) == plain; end++)
 			;
 		if (out)
-			out->spans[*n] = (struct mote_text_span){ .begin = begin, .end = end, .plain = plain };
+			out->spans[*n] = (struct mote_text_span){.begin = begin, .end = end, .plain = plain};
 	}
 }
 
@@ -222,7 +222,7 @@ static void fill_generated(const struct jinja_text *t, struct mote_rendered *out
 		while (end < t->bytes && mote_jinja_generated_at(t, end))
 			end++;
 		if (out)
-			out->generated[*n] = (struct mote_text_range){ .begin = begin, .end = end };
+			out->generated[*n] = (struct mote_text_range){.begin = begin, .end = end};
 		(*n)++;
 	}
 }
@@ -274,7 +274,7 @@ enum mote_status mote_template_render(const struct mote_template *t, const cJSON
 	struct jinja *j = calloc(1, sizeof *j);
 	enum mote_status status;
 
-	*out = (struct mote_rendered){ 0 };
+	*out = (struct mote_rendered){0};
 	if (!j)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "template: out of memory");
 	j->error = error;
@@ -298,5 +298,5 @@ void mote_rendered_free(struct mote_rendered *r)
 	free(r->text);
 	free(r->spans);
 	free(r->generated);
-	*r = (struct mote_rendered){ 0 };
+	*r = (struct mote_rendered){0};
 }

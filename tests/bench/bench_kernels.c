@@ -69,10 +69,10 @@ static double best_time(struct work *w, int repeats)
 
 int main(int argc, char **argv)
 {
-	static const uint8_t codebook[16] = { 0, 20, 40, 60, 80, 100, 110, 120, 130, 140, 150, 170, 190, 210, 230, 255 };
-	static const enum mote_type types[] = { MOTE_Q8, MOTE_Q6, MOTE_Q5, MOTE_Q4, MOTE_Q3, MOTE_F16 };
+	static const uint8_t codebook[16] = {0, 20, 40, 60, 80, 100, 110, 120, 130, 140, 150, 170, 190, 210, 230, 255};
+	static const enum mote_type types[] = {MOTE_Q8, MOTE_Q6, MOTE_Q5, MOTE_Q4, MOTE_Q3, MOTE_F16};
 	enum { TYPES = sizeof types / sizeof *types };
-	static const uint32_t shapes[][2] = { { 3072, 576 }, { 576, 1536 }, { 960, 576 } };
+	static const uint32_t shapes[][2] = {{3072, 576}, {576, 1536}, {960, 576}};
 	uint32_t threads = argc > 1 ? (uint32_t)atoi(argv[1]) : 1;
 	struct mote_kernels k;
 	struct mote_pool *pool;
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 		for (int s = 0; s < 3; s++) {
 			struct mote_matrix w;
 			struct mote_activations a;
-			struct work work = { .pool = pool, .k = &k, .rows = 512, .panel_step = 8, .row_step = 512 };
+			struct work work = {.pool = pool, .k = &k, .rows = 512, .panel_step = 8, .row_step = 512};
 			uint64_t bytes;
 			double rate;
 
@@ -105,7 +105,7 @@ int main(int argc, char **argv)
 		for (int s = 0; s < 2; s++) {
 			struct mote_matrix w;
 			struct mote_activations a;
-			struct work work = { .pool = pool, .k = &k, .rows = 1, .panel_step = 16, .row_step = 1 };
+			struct work work = {.pool = pool, .k = &k, .rows = 1, .panel_step = 16, .row_step = 1};
 			uint64_t bytes;
 			double rate;
 
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 					 NULL);
 			w.data = huge(bytes);
 			mote_activations_init(&a, 1, shapes[s][1], 3, huge(1 << 20));
-			work.job = (struct mote_matmul){ .w = &w, .x = &a, .y = huge(w.panels * 64), .y_stride = w.rows };
+			work.job = (struct mote_matmul){.w = &w, .x = &a, .y = huge(w.panels * 64), .y_stride = w.rows};
 			rate = (double)bytes / best_time(&work, 7);
 			printf("gemv %-4s cols %4u: %5.1f GB/s, %2.0f %%\n", mote_type_name(types[t]), shapes[s][1], rate * 1e-9,
 			       100 * rate / bandwidth);

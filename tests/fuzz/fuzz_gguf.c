@@ -12,9 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void read_tokenizer(const struct mote_gguf *g)
 {
-	struct mote_hf_directory directory = { 0 };
+	struct mote_hf_directory directory = {0};
 	struct mote_gguf_vocabulary v;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	size_t bytes;
 	char *json;
 
@@ -44,8 +44,8 @@ static void read_tokenizer(const struct mote_gguf *g)
 static void read_config(const struct mote_gguf *g)
 {
 	const struct mote_gguf_family *family;
-	struct mote_source source = { .fd = -1 };
-	struct mote_error error = { 0 };
+	struct mote_source source = {.fd = -1};
+	struct mote_error error = {0};
 	cJSON *config = NULL;
 
 	if (mote_gguf_find_tensor(g, "rope_freqs.weight")) /* would be read from the file */
@@ -60,8 +60,8 @@ static void read_config(const struct mote_gguf *g)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct mote_gguf g = { 0 };
-	struct mote_error error = { 0 };
+	struct mote_gguf g = {0};
+	struct mote_error error = {0};
 	char name[MOTE_GGUF_NAME_ROOM], file[] = "fuzz";
 	uint32_t part, parts;
 	bool more;

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct mote_safetensors s;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	uint64_t at = 0;
 
 	if (mote_safetensors_parse(data, size, "fuzz", &s, &error)) {

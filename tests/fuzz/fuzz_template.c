@@ -35,10 +35,10 @@ static void check_rendered(const struct mote_rendered *r)
 
 static void render(const struct mote_template *t, const cJSON *context)
 {
-	static const char *const trusted[] = { "bos_token", NULL };
-	struct mote_template_limits limits = { .steps = 300000, .output_bytes = 1 << 20, .memory_bytes = 8 << 20 };
+	static const char *const trusted[] = {"bos_token", NULL};
+	struct mote_template_limits limits = {.steps = 300000, .output_bytes = 1 << 20, .memory_bytes = 8 << 20};
 	struct mote_rendered first, second;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	enum mote_status status = mote_template_render(t, context, trusted, &limits, &first, &error);
 
 	if ((status != MOTE_OK) != (error.message[0] != 0))
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *end = size ? memchr(data, 0, size) : NULL;
 	size_t bytes = end ? (size_t)(end - data) : size;
 	struct mote_template *t;
-	struct mote_error error = { 0 };
+	struct mote_error error = {0};
 	cJSON *context = NULL;
 
 	if (!end || mote_json_parse((const char *)end + 1, size - bytes - 1, "context", &context, NULL) != MOTE_OK)

@@ -13,7 +13,7 @@
 /* 4 floats of which n are there; the rest reads as zero. */
 INLINE float32x4_t load_part(const float *x, uint32_t n)
 {
-	float part[4] = { 0 };
+	float part[4] = {0};
 
 	if (n >= 4)
 		return vld1q_f32(x);
@@ -36,7 +36,7 @@ INLINE void store_part(float *x, uint32_t n, float32x4_t v)
 /* All ones in lanes i < n. */
 INLINE uint32x4_t lanes_below(uint32_t n)
 {
-	static const uint32_t index[4] = { 0, 1, 2, 3 };
+	static const uint32_t index[4] = {0, 1, 2, 3};
 
 	return vcltq_u32(vld1q_u32(index), vdupq_n_u32(n));
 }
@@ -120,7 +120,7 @@ static void quantize(const float *x, uint32_t cols, int8_t *q, float *scale, int
 
 static void norm(const float *x, const float *weight, uint32_t n, float eps, float *y)
 {
-	float32x4_t sum[4] = { vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0) };
+	float32x4_t sum[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
 	float r;
 
 	for (uint32_t i = 0; i < n; i += 16)

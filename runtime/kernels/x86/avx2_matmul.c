@@ -82,7 +82,7 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 		for (int p = 0; p < P; p++) {
 			const uint8_t *data = panel + (size_t)p * w->panel_bytes;
 			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
-			__m256i isum[2] = { first_sum(&x.bias, type), first_sum(&x.bias, type) };
+			__m256i isum[2] = {first_sum(&x.bias, type), first_sum(&x.bias, type)};
 
 			for (size_t line = 0; line < block_bytes && P == ROW_PANELS; line += 64)
 				_mm_prefetch((const char *)lines + line + ahead, _MM_HINT_T1);

@@ -122,7 +122,7 @@ TILE void tile_quants(const struct tile *t, const int T, const int P, const enum
 		UNROLL for (int pair = 0; pair < 4; pair++)
 			UNROLL for (int p = 0; p < P; p++) {
 				const uint8_t *lines = t->panel + (size_t)p * w->panel_bytes + w->quants_offset + b * 64 * (size_t)bits;
-				__m512i u[2] = { unpack(lines, 2 * pair, codebook, type), unpack(lines, 2 * pair + 1, codebook, type) };
+				__m512i u[2] = {unpack(lines, 2 * pair, codebook, type), unpack(lines, 2 * pair + 1, codebook, type)};
 
 				for (int line = pair * bits / 4; line < (pair + 1) * bits / 4 && fetch; line++)
 					_mm_prefetch((const char *)lines + line * 64 + t->ahead, _MM_HINT_T1);

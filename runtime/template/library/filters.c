@@ -27,7 +27,7 @@ static bool less(struct jinja *j, void *user, size_t a, size_t b)
 static struct jinja_list *sorted(struct jinja *j, const struct jinja_list *items, struct jinja_value *keys,
 				 struct jinja_value reverse)
 {
-	struct keys k = { .keys = keys, .reverse = reverse.kind != JINJA_ABSENT && mote_jinja_need_int(j, reverse, "reverse") };
+	struct keys k = {.keys = keys, .reverse = reverse.kind != JINJA_ABSENT && mote_jinja_need_int(j, reverse, "reverse")};
 	struct jinja_list *l = mote_jinja_new_list(j, items->count);
 	size_t *order = mote_jinja_alloc_array(j, items->count, sizeof *order);
 
@@ -94,14 +94,14 @@ JINJA_BUILTIN(groupby)
 {
 	struct jinja_path path = mote_jinja_attribute_path(j, args[1]);
 	struct jinja_list *items = mote_jinja_collect(j, args[0]), *out = mote_jinja_new_list(j, 0), *group, *pair;
-	struct jinja_value *keys = mote_jinja_alloc_array(j, items->count, sizeof *keys), key, last = { .kind = JINJA_ABSENT };
+	struct jinja_value *keys = mote_jinja_alloc_array(j, items->count, sizeof *keys), key, last = {.kind = JINJA_ABSENT};
 	bool case_sensitive = mote_jinja_truth(j, args[3]);
 
 	(void)b;
 	path.fallback = args[2];
 	for (size_t i = 0; i < items->count; i++)
 		keys[i] = mote_jinja_fold(j, mote_jinja_follow(j, &path, items->items[i]), case_sensitive);
-	items = sorted(j, items, keys, (struct jinja_value){ .kind = JINJA_ABSENT });
+	items = sorted(j, items, keys, (struct jinja_value){.kind = JINJA_ABSENT});
 	group = NULL;
 	for (size_t i = 0; i < items->count; i++) {
 		key = mote_jinja_fold(j, mote_jinja_follow(j, &path, items->items[i]), case_sensitive);
@@ -239,25 +239,25 @@ JINJA_BUILTIN(left_out)
 }
 
 static const struct jinja_builtin filters[] = {
-	{ .name = "attr", .call = attr, .parameters = "name", .required = 1 },
-	{ .name = "count", .call = length, .parameters = "" },
-	{ .name = "d", .call = default_, .parameters = "default_value boolean" },
-	{ .name = "default", .call = default_, .parameters = "default_value boolean" },
-	{ .name = "dictsort", .call = dictsort, .parameters = "case_sensitive by reverse" },
-	{ .name = "first", .call = first, .parameters = "" },
-	{ .name = "groupby", .call = groupby, .parameters = "attribute default case_sensitive", .required = 1 },
-	{ .name = "last", .call = reverse, .parameters = "", .detail = 1 },
-	{ .name = "length", .call = length, .parameters = "" },
-	{ .name = "list", .call = list, .parameters = "" },
-	{ .name = "max", .call = extreme, .parameters = "case_sensitive attribute", .detail = 1 },
-	{ .name = "min", .call = extreme, .parameters = "case_sensitive attribute" },
-	{ .name = "pprint", .call = left_out, .parameters = "" },
-	{ .name = "random", .call = left_out, .parameters = "" },
-	{ .name = "reverse", .call = reverse, .parameters = "" },
-	{ .name = "sort", .call = sort, .parameters = "reverse case_sensitive attribute" },
-	{ .name = "sum", .call = sum, .parameters = "attribute start" },
-	{ .name = "urlize", .call = left_out, .parameters = "trim_url_limit nofollow target rel extra_schemes" },
-	{ .name = "wordwrap", .call = left_out, .parameters = "width break_long_words wrapstring break_on_hyphens" },
+	{.name = "attr", .call = attr, .parameters = "name", .required = 1},
+	{.name = "count", .call = length, .parameters = ""},
+	{.name = "d", .call = default_, .parameters = "default_value boolean"},
+	{.name = "default", .call = default_, .parameters = "default_value boolean"},
+	{.name = "dictsort", .call = dictsort, .parameters = "case_sensitive by reverse"},
+	{.name = "first", .call = first, .parameters = ""},
+	{.name = "groupby", .call = groupby, .parameters = "attribute default case_sensitive", .required = 1},
+	{.name = "last", .call = reverse, .parameters = "", .detail = 1},
+	{.name = "length", .call = length, .parameters = ""},
+	{.name = "list", .call = list, .parameters = ""},
+	{.name = "max", .call = extreme, .parameters = "case_sensitive attribute", .detail = 1},
+	{.name = "min", .call = extreme, .parameters = "case_sensitive attribute"},
+	{.name = "pprint", .call = left_out, .parameters = ""},
+	{.name = "random", .call = left_out, .parameters = ""},
+	{.name = "reverse", .call = reverse, .parameters = ""},
+	{.name = "sort", .call = sort, .parameters = "reverse case_sensitive attribute"},
+	{.name = "sum", .call = sum, .parameters = "attribute start"},
+	{.name = "urlize", .call = left_out, .parameters = "trim_url_limit nofollow target rel extra_schemes"},
+	{.name = "wordwrap", .call = left_out, .parameters = "width break_long_words wrapstring break_on_hyphens"},
 };
 
 const struct jinja_builtin *mote_jinja_find_sequence_filter(const char *name, size_t bytes)

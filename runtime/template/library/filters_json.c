@@ -164,7 +164,7 @@ static void dump(struct dump *d, struct jinja_value v, size_t level)
 
 static struct jinja_value tojson(struct jinja *j, const struct jinja_builtin *self, struct jinja_value *args)
 {
-	struct dump d = { .ascii = mote_jinja_truth(j, args[1]), .sort = mote_jinja_truth(j, args[4]) };
+	struct dump d = {.ascii = mote_jinja_truth(j, args[1]), .sort = mote_jinja_truth(j, args[4])};
 	struct jinja_value pair[3];
 	struct jinja_iter it;
 	struct jinja_builder b;

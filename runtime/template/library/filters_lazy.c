@@ -86,9 +86,9 @@ JINJA_BUILTIN(lazy) /* arguments bound now, work done when the first element is 
 	static const struct {
 		const char *type;
 		void (*run)(struct jinja *j, struct jinja_generator *g);
-	} generators[] = { { "sync_do_unique", run_unique }, { "do_items", run_items }, { "do_batch", run_batch },
-			   { "sync_do_slice", run_slice } };
-	struct jinja_args kept = { .count = 3 };
+	} generators[] = { {"sync_do_unique", run_unique}, {"do_items", run_items}, {"do_batch", run_batch},
+			   {"sync_do_slice", run_slice} };
+	struct jinja_args kept = {.count = 3};
 
 	kept.values = mote_jinja_alloc_array(j, 3, sizeof *kept.values);
 	memcpy(kept.values, args, 3 * sizeof *kept.values);
@@ -133,7 +133,7 @@ static void run_map(struct jinja *j, struct jinja_generator *g)
 	const struct jinja_value *attribute = keyword(&g->args, "attribute"),
 				 *fallback = keyword(&g->args, "default");
 	const struct jinja_builtin *f = NULL;
-	struct jinja_path path = { 0 };
+	struct jinja_path path = {0};
 	struct jinja_iter it;
 	struct jinja_value v;
 
@@ -160,7 +160,7 @@ static void run_select(struct jinja *j, struct jinja_generator *g)
 {
 	size_t skip = g->builtin->detail & BY_ATTRIBUTE ? 1 : 0;
 	const struct jinja_builtin *test = NULL;
-	struct jinja_path path = { 0 };
+	struct jinja_path path = {0};
 	struct jinja_iter it;
 	struct jinja_value v, of, result;
 
@@ -193,15 +193,15 @@ static struct jinja_value select_(struct jinja *j, const struct jinja_builtin *b
 const struct jinja_builtin *mote_jinja_find_lazy_filter(const char *name, size_t bytes)
 {
 	static const struct jinja_builtin filters[] = {
-		{ .name = "batch", .call = lazy, .parameters = "linecount fill_with", .required = 1, .detail = 2 },
-		{ .name = "items", .call = lazy, .parameters = "", .detail = 1 },
-		{ .name = "map", .raw = map },
-		{ .name = "reject", .raw = select_, .detail = REJECT },
-		{ .name = "rejectattr", .raw = select_, .detail = REJECT | BY_ATTRIBUTE },
-		{ .name = "select", .raw = select_ },
-		{ .name = "selectattr", .raw = select_, .detail = BY_ATTRIBUTE },
-		{ .name = "slice", .call = lazy, .parameters = "slices fill_with", .required = 1, .detail = 3 },
-		{ .name = "unique", .call = lazy, .parameters = "case_sensitive attribute" },
+		{.name = "batch", .call = lazy, .parameters = "linecount fill_with", .required = 1, .detail = 2},
+		{.name = "items", .call = lazy, .parameters = "", .detail = 1},
+		{.name = "map", .raw = map},
+		{.name = "reject", .raw = select_, .detail = REJECT},
+		{.name = "rejectattr", .raw = select_, .detail = REJECT | BY_ATTRIBUTE},
+		{.name = "select", .raw = select_},
+		{.name = "selectattr", .raw = select_, .detail = BY_ATTRIBUTE},
+		{.name = "slice", .call = lazy, .parameters = "slices fill_with", .required = 1, .detail = 3},
+		{.name = "unique", .call = lazy, .parameters = "case_sensitive attribute"},
 	};
 
 	return mote_jinja_lookup(filters, sizeof filters / sizeof filters[0], name, bytes);

@@ -50,7 +50,7 @@ JINJA_BUILTIN(urlencode)
 		return mote_jinja_string(mote_jinja_end(&out));
 	}
 	if (of.kind == JINJA_DICT) {
-		struct jinja_args call = { .values = &of, .count = 1 };
+		struct jinja_args call = {.values = &of, .count = 1};
 
 		of = mote_jinja_invoke(j, j->library->find_filter("items", 5), "filter", &call);
 	}
@@ -121,8 +121,8 @@ static const char *entity_at(struct jinja *j, const char *at, size_t bytes, size
 {
 	static const struct {
 		const char *entity, *text;
-	} entities[] = { { "&lt;", "<" },  { "&gt;", ">" }, { "&quot;", "\"" }, { "&#34;", "\"" }, { "&#39;", "'" },
-			 { "&amp;", "&" }, { "&lt", "<" },  { "&gt", ">" },	{ "&quot", "\"" }, { "&amp", "&" } };
+	} entities[] = { {"&lt;", "<"},  {"&gt;", ">"}, {"&quot;", "\""}, {"&#34;", "\""}, {"&#39;", "'"},
+			 {"&amp;", "&"}, {"&lt", "<"},  {"&gt", ">"},	{"&quot", "\""}, {"&amp", "&"} };
 	size_t end = 1;
 
 	while (end < bytes && ((at[end] | 32) >= 'a' && (at[end] | 32) <= 'z'))
@@ -175,12 +175,12 @@ JINJA_BUILTIN(striptags)
 const struct jinja_builtin *mote_jinja_find_markup_filter(const char *name, size_t bytes)
 {
 	static const struct jinja_builtin filters[] = {
-		{ .name = "e", .call = escape, .parameters = "" },
-		{ .name = "escape", .call = escape, .parameters = "" },
-		{ .name = "forceescape", .call = escape, .parameters = "", .detail = 1 },
-		{ .name = "striptags", .call = striptags, .parameters = "" },
-		{ .name = "urlencode", .call = urlencode, .parameters = "" },
-		{ .name = "xmlattr", .call = xmlattr, .parameters = "autospace" },
+		{.name = "e", .call = escape, .parameters = ""},
+		{.name = "escape", .call = escape, .parameters = ""},
+		{.name = "forceescape", .call = escape, .parameters = "", .detail = 1},
+		{.name = "striptags", .call = striptags, .parameters = ""},
+		{.name = "urlencode", .call = urlencode, .parameters = ""},
+		{.name = "xmlattr", .call = xmlattr, .parameters = "autospace"},
 	};
 
 	return mote_jinja_lookup(filters, sizeof filters / sizeof filters[0], name, bytes);

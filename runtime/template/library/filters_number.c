@@ -111,10 +111,10 @@ JINJA_BUILTIN(round_)
 const struct jinja_builtin *mote_jinja_find_number_filter(const char *name, size_t bytes)
 {
 	static const struct jinja_builtin filters[] = {
-		{ .name = "abs", .call = abs_, .parameters = "" },
-		{ .name = "float", .call = float_, .parameters = "default" },
-		{ .name = "int", .call = int_, .parameters = "default base" },
-		{ .name = "round", .call = round_, .parameters = "precision method" },
+		{.name = "abs", .call = abs_, .parameters = ""},
+		{.name = "float", .call = float_, .parameters = "default"},
+		{.name = "int", .call = int_, .parameters = "default base"},
+		{.name = "round", .call = round_, .parameters = "precision method"},
 	};
 
 	return mote_jinja_lookup(filters, sizeof filters / sizeof filters[0], name, bytes);

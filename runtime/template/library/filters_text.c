@@ -16,11 +16,11 @@
 /* The method of the same name, on soft_str(value): upper, lower, capitalize, center, trim. */
 JINJA_BUILTIN(method)
 {
-	static const char *const names[] = { "upper", "lower", "capitalize", "center", "strip" };
+	static const char *const names[] = {"upper", "lower", "capitalize", "center", "strip"};
 	const char *name = names[b->detail];
 	const struct jinja_text *t = mote_jinja_soft_str(j, args[0]);
 	const struct jinja_builtin *m;
-	struct jinja_args call = { .values = args, .count = 1 };
+	struct jinja_args call = {.values = args, .count = 1};
 
 	args[0] = mote_jinja_string(t);
 	m = mote_jinja_find_method(args[0], mote_jinja_text(j, name, strlen(name), false));
@@ -42,7 +42,7 @@ JINJA_BUILTIN(join)
 {
 	struct jinja_iter it = mote_jinja_iterate(j, args[0]);
 	const struct jinja_text *separator = args[1].kind == JINJA_ABSENT ? NULL : mote_jinja_str(j, args[1]);
-	struct jinja_args attribute = { .n_keywords = 1 };
+	struct jinja_args attribute = {.n_keywords = 1};
 	struct jinja_keyword keyword;
 	struct jinja_builder out;
 	struct jinja_value v;
@@ -69,7 +69,7 @@ JINJA_BUILTIN(join)
 
 JINJA_BUILTIN(replace)
 {
-	struct jinja_args call = { .values = args, .count = 4 };
+	struct jinja_args call = {.values = args, .count = 4};
 	const struct jinja_builtin *m;
 
 	(void)b;
@@ -103,7 +103,7 @@ static const struct jinja_list *lines_of(struct jinja *j, const struct jinja_tex
 {
 	struct jinja_value self = mote_jinja_string(t);
 	const struct jinja_builtin *m = mote_jinja_find_method(self, mote_jinja_text(j, "splitlines", 10, false));
-	struct jinja_args call = { .values = &self, .count = 1 };
+	struct jinja_args call = {.values = &self, .count = 1};
 
 	return mote_jinja_invoke(j, m, "filter", &call).list;
 }
@@ -222,8 +222,8 @@ JINJA_BUILTIN(wordcount)
 
 JINJA_BUILTIN(filesizeformat)
 {
-	static const char *const decimal[] = { "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB" };
-	static const char *const binary[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB" };
+	static const char *const decimal[] = {"kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"};
+	static const char *const binary[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"};
 	bool two = mote_jinja_truth(j, args[1]);
 	double base = two ? 1024 : 1000, bytes, unit;
 	char text[400];
@@ -252,21 +252,21 @@ JINJA_BUILTIN(filesizeformat)
 }
 
 static const struct jinja_builtin filters[] = {
-	{ .name = "capitalize", .call = method, .parameters = "", .detail = 2 },
-	{ .name = "center", .call = method, .parameters = "width", .detail = 3 },
-	{ .name = "filesizeformat", .call = filesizeformat, .parameters = "binary" },
-	{ .name = "format", .raw = format },
-	{ .name = "indent", .call = indent, .parameters = "width first blank" },
-	{ .name = "join", .call = join, .parameters = "d attribute" },
-	{ .name = "lower", .call = method, .parameters = "", .detail = 1 },
-	{ .name = "replace", .call = replace, .parameters = "old new count", .required = 2 },
-	{ .name = "safe", .call = string, .parameters = "", .detail = 1 },
-	{ .name = "string", .call = string, .parameters = "" },
-	{ .name = "title", .call = title, .parameters = "" },
-	{ .name = "trim", .call = method, .parameters = "chars", .detail = 4 },
-	{ .name = "truncate", .call = truncate, .parameters = "length killwords end leeway" },
-	{ .name = "upper", .call = method, .parameters = "" },
-	{ .name = "wordcount", .call = wordcount, .parameters = "" },
+	{.name = "capitalize", .call = method, .parameters = "", .detail = 2},
+	{.name = "center", .call = method, .parameters = "width", .detail = 3},
+	{.name = "filesizeformat", .call = filesizeformat, .parameters = "binary"},
+	{.name = "format", .raw = format},
+	{.name = "indent", .call = indent, .parameters = "width first blank"},
+	{.name = "join", .call = join, .parameters = "d attribute"},
+	{.name = "lower", .call = method, .parameters = "", .detail = 1},
+	{.name = "replace", .call = replace, .parameters = "old new count", .required = 2},
+	{.name = "safe", .call = string, .parameters = "", .detail = 1},
+	{.name = "string", .call = string, .parameters = ""},
+	{.name = "title", .call = title, .parameters = ""},
+	{.name = "trim", .call = method, .parameters = "chars", .detail = 4},
+	{.name = "truncate", .call = truncate, .parameters = "length killwords end leeway"},
+	{.name = "upper", .call = method, .parameters = ""},
+	{.name = "wordcount", .call = wordcount, .parameters = ""},
 };
 
 const struct jinja_builtin *mote_jinja_find_text_filter(const char *name, size_t bytes)

@@ -12,12 +12,12 @@
 static struct jinja_value make_range(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
 {
 	struct jinja_range *r = mote_jinja_alloc(j, sizeof *r);
-	struct jinja_value v = { .kind = JINJA_RANGE, .range = r };
+	struct jinja_value v = {.kind = JINJA_RANGE, .range = r};
 	int64_t first = mote_jinja_need_int(j, args[1], "range() argument"), low, high;
 	uint64_t distance, step;
 
 	(void)b;
-	*r = (struct jinja_range){ .start = 0, .stop = first, .step = 1 };
+	*r = (struct jinja_range){.start = 0, .stop = first, .step = 1};
 	if (args[2].kind != JINJA_ABSENT) {
 		r->start = first;
 		r->stop = mote_jinja_need_int(j, args[2], "range() argument");
@@ -80,7 +80,7 @@ static struct jinja_value make_cycler(struct jinja *j, const struct jinja_builti
 	for (size_t i = 1; i < args->count; i++)
 		mote_jinja_append(j, items, args->values[i]);
 	c->items = items;
-	return (struct jinja_value){ .kind = JINJA_CYCLER, .cycle = c };
+	return (struct jinja_value){.kind = JINJA_CYCLER, .cycle = c};
 }
 
 static struct jinja_value make_joiner(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
@@ -91,7 +91,7 @@ static struct jinja_value make_joiner(struct jinja *j, const struct jinja_builti
 	(void)b;
 	mote_jinja_append(j, items, args[1].kind == JINJA_ABSENT ? mote_jinja_literal(j, ", ") : args[1]);
 	c->items = items;
-	return (struct jinja_value){ .kind = JINJA_JOINER, .cycle = c };
+	return (struct jinja_value){.kind = JINJA_JOINER, .cycle = c};
 }
 
 static struct jinja_value raise_exception(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
@@ -158,15 +158,15 @@ static struct jinja_value strftime_now(struct jinja *j, const struct jinja_built
 struct jinja_value mote_jinja_global(struct jinja *j, const struct jinja_text *name)
 {
 	static const struct jinja_builtin globals[] = {
-		{ .name = "range", .call = make_range, .parameters = "start stop step", .required = 1, .positional = true },
-		{ .name = "dict", .raw = make_dict },
-		{ .name = "namespace", .raw = make_dict, .detail = 1 },
-		{ .name = "cycler", .raw = make_cycler },
-		{ .name = "joiner", .call = make_joiner, .parameters = "sep" },
-		{ .name = "raise_exception", .call = raise_exception, .parameters = "message", .required = 1 },
-		{ .name = "strftime_now", .call = strftime_now, .parameters = "format", .required = 1 },
+		{.name = "range", .call = make_range, .parameters = "start stop step", .required = 1, .positional = true},
+		{.name = "dict", .raw = make_dict},
+		{.name = "namespace", .raw = make_dict, .detail = 1},
+		{.name = "cycler", .raw = make_cycler},
+		{.name = "joiner", .call = make_joiner, .parameters = "sep"},
+		{.name = "raise_exception", .call = raise_exception, .parameters = "message", .required = 1},
+		{.name = "strftime_now", .call = strftime_now, .parameters = "format", .required = 1},
 	};
-	struct jinja_value none = { .kind = JINJA_ABSENT };
+	struct jinja_value none = {.kind = JINJA_ABSENT};
 	const struct jinja_builtin *b;
 
 	b = mote_jinja_lookup(globals, sizeof globals / sizeof globals[0], name->at, name->bytes);

@@ -75,7 +75,7 @@ JINJA_BUILTIN(is_case)
 {
 	const char *name = b->detail ? "isupper" : "islower";
 	struct jinja_value self = mote_jinja_string(mote_jinja_str(j, args[0]));
-	struct jinja_args call = { .values = &self, .count = 1 };
+	struct jinja_args call = {.values = &self, .count = 1};
 
 	return mote_jinja_invoke(j, mote_jinja_find_method(self, mote_jinja_text(j, name, 7, false)), "test", &call);
 }
@@ -101,9 +101,9 @@ JINJA_BUILTIN(is_name)
 	return mote_jinja_bool(found != NULL);
 }
 
-#define KIND(test_name, which) { .name = test_name, .call = is_kind, .parameters = "", .detail = which }
+#define KIND(test_name, which) {.name = test_name, .call = is_kind, .parameters = "", .detail = which}
 #define COMPARE(test_name, how) \
-	{ .name = test_name, .call = compare, .parameters = "other", .required = 1, .detail = how, .positional = true }
+	{.name = test_name, .call = compare, .parameters = "other", .required = 1, .detail = how, .positional = true}
 
 const struct jinja_builtin *mote_jinja_find_test(const char *name, size_t bytes)
 {
@@ -118,15 +118,15 @@ const struct jinja_builtin *mote_jinja_find_test(const char *name, size_t bytes)
 		COMPARE("lessthan", JINJA_LT), COMPARE("<=", JINJA_LE), COMPARE("le", JINJA_LE),
 		COMPARE(">", JINJA_GT), COMPARE("gt", JINJA_GT), COMPARE("greaterthan", JINJA_GT),
 		COMPARE(">=", JINJA_GE), COMPARE("ge", JINJA_GE),
-		{ .name = "in", .call = compare, .parameters = "seq", .required = 1, .detail = JINJA_IN },
-		{ .name = "even", .call = remainder_is, .parameters = "" },
-		{ .name = "odd", .call = remainder_is, .parameters = "", .detail = 1 },
-		{ .name = "divisibleby", .call = remainder_is, .parameters = "num", .required = 1, .detail = 2 },
-		{ .name = "lower", .call = is_case, .parameters = "" },
-		{ .name = "upper", .call = is_case, .parameters = "", .detail = 1 },
-		{ .name = "sameas", .call = same_as, .parameters = "other", .required = 1 },
-		{ .name = "filter", .call = is_name, .parameters = "" },
-		{ .name = "test", .call = is_name, .parameters = "", .detail = 1 },
+		{.name = "in", .call = compare, .parameters = "seq", .required = 1, .detail = JINJA_IN},
+		{.name = "even", .call = remainder_is, .parameters = ""},
+		{.name = "odd", .call = remainder_is, .parameters = "", .detail = 1},
+		{.name = "divisibleby", .call = remainder_is, .parameters = "num", .required = 1, .detail = 2},
+		{.name = "lower", .call = is_case, .parameters = ""},
+		{.name = "upper", .call = is_case, .parameters = "", .detail = 1},
+		{.name = "sameas", .call = same_as, .parameters = "other", .required = 1},
+		{.name = "filter", .call = is_name, .parameters = ""},
+		{.name = "test", .call = is_name, .parameters = "", .detail = 1},
 	};
 
 	return mote_jinja_lookup(tests, sizeof tests / sizeof tests[0], name, bytes);

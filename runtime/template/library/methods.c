@@ -53,8 +53,8 @@ static struct jinja_value dict_view(struct jinja *j, const struct jinja_builtin 
 {
 	struct jinja_view *view = mote_jinja_alloc(j, sizeof *view);
 
-	*view = (struct jinja_view){ .dict = args[0].dict, .of = (enum jinja_view_of)b->detail, .plain = args[0].plain };
-	return (struct jinja_value){ .kind = JINJA_VIEW, .view = view };
+	*view = (struct jinja_view){.dict = args[0].dict, .of = (enum jinja_view_of)b->detail, .plain = args[0].plain};
+	return (struct jinja_value){.kind = JINJA_VIEW, .view = view};
 }
 
 static struct jinja_value is_integer(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
@@ -91,26 +91,26 @@ static struct jinja_value cycler_next(struct jinja *j, const struct jinja_builti
 }
 
 static const struct jinja_builtin list_methods[] = {
-	{ .name = "count", .call = sequence_count, .parameters = "value", .required = 1, .positional = true },
-	{ .name = "index", .call = sequence_index, .parameters = "value start stop", .required = 1, .positional = true },
-	{ .name = "copy", .call = copy, .parameters = "" }, /* the last one: lists only */
+	{.name = "count", .call = sequence_count, .parameters = "value", .required = 1, .positional = true},
+	{.name = "index", .call = sequence_index, .parameters = "value start stop", .required = 1, .positional = true},
+	{.name = "copy", .call = copy, .parameters = ""}, /* the last one: lists only */
 };
 
 static const struct jinja_builtin dict_methods[] = {
-	{ .name = "get", .call = dict_get, .parameters = "key default", .required = 1, .positional = true },
-	{ .name = "keys", .call = dict_view, .parameters = "", .detail = JINJA_KEYS },
-	{ .name = "values", .call = dict_view, .parameters = "", .detail = JINJA_VALUES },
-	{ .name = "items", .call = dict_view, .parameters = "", .detail = JINJA_ITEMS },
-	{ .name = "copy", .call = copy, .parameters = "" },
+	{.name = "get", .call = dict_get, .parameters = "key default", .required = 1, .positional = true},
+	{.name = "keys", .call = dict_view, .parameters = "", .detail = JINJA_KEYS},
+	{.name = "values", .call = dict_view, .parameters = "", .detail = JINJA_VALUES},
+	{.name = "items", .call = dict_view, .parameters = "", .detail = JINJA_ITEMS},
+	{.name = "copy", .call = copy, .parameters = ""},
 };
 
-static const struct jinja_builtin float_methods[] = { { .name = "is_integer", .call = is_integer, .parameters = "" } };
+static const struct jinja_builtin float_methods[] = {{.name = "is_integer", .call = is_integer, .parameters = ""}};
 
-static const struct jinja_builtin int_methods[] = { { .name = "bit_length", .call = bit_length, .parameters = "" } };
+static const struct jinja_builtin int_methods[] = {{.name = "bit_length", .call = bit_length, .parameters = ""}};
 
 static const struct jinja_builtin cycler_methods[] = {
-	{ .name = "next", .call = cycler_next, .parameters = "" },
-	{ .name = "reset", .call = cycler_next, .parameters = "", .detail = 1 },
+	{.name = "next", .call = cycler_next, .parameters = ""},
+	{.name = "reset", .call = cycler_next, .parameters = "", .detail = 1},
 };
 
 #define COUNT(table) (sizeof table / sizeof table[0])
@@ -142,8 +142,8 @@ const struct jinja_builtin *mote_jinja_find_method(struct jinja_value v, const s
 
 bool mote_jinja_mutates(struct jinja_value v, const struct jinja_text *name)
 {
-	static const char *const of_list[] = { "append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove" };
-	static const char *const of_dict[] = { "clear", "pop", "popitem", "setdefault", "update" };
+	static const char *const of_list[] = {"append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove"};
+	static const char *const of_dict[] = {"clear", "pop", "popitem", "setdefault", "update"};
 
 	for (size_t i = 0; v.kind == JINJA_LIST && i < COUNT(of_list); i++)
 		if (mote_jinja_text_is(name, of_list[i]))

@@ -9,7 +9,7 @@
 
 struct jinja_path mote_jinja_make_path(struct jinja *j, const struct jinja_text *t, struct jinja_value index)
 {
-	struct jinja_path p = { .fallback = { .kind = JINJA_ABSENT } };
+	struct jinja_path p = {.fallback = {.kind = JINJA_ABSENT}};
 	size_t from = 0, to;
 	struct jinja_value v;
 

@@ -29,7 +29,7 @@ static int64_t layout_size(struct jinja *j, const struct jinja_text *spec, size_
 
 static struct jinja_layout parse_layout(struct jinja *j, const struct jinja_text *spec, bool text)
 {
-	struct jinja_layout l = { .fill = mote_jinja_text(j, " ", 1, false), .precision = -1 };
+	struct jinja_layout l = {.fill = mote_jinja_text(j, " ", 1, false), .precision = -1};
 	size_t at = 0, length = 0;
 	bool filled = false;
 
@@ -262,7 +262,7 @@ struct jinja_value mote_jinja_format(struct jinja *j, const struct jinja_builtin
 	const struct jinja_text *t = args->values[0].text;
 	struct jinja_args rest = *args;
 	struct jinja_builder out;
-	struct format f = { .b = &out, .args = &rest, .markup = t->markup };
+	struct format f = {.b = &out, .args = &rest, .markup = t->markup};
 
 	rest.values++;
 	rest.count--;

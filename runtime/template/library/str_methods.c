@@ -197,15 +197,15 @@ static const struct {
 	struct jinja_value (*call)(const struct jinja_str_call *c);
 	bool escapes; /* of Markup: the second argument becomes part of the text */
 } str_calls[] = {
-	{ capitalize, false }, { casefold, false }, { center, true }, { count, false }, { endswith, false },
-	{ expandtabs, false }, { find, false }, { index_of, false }, { mote_jinja_str_isalnum, false }, { mote_jinja_str_isalpha, false },
-	{ mote_jinja_str_isascii, false }, { mote_jinja_str_isdecimal, false }, { mote_jinja_str_isdigit, false }, { mote_jinja_str_isidentifier, false },
-	{ mote_jinja_str_islower, false }, { mote_jinja_str_isnumeric, false }, { mote_jinja_str_isprintable, false }, { mote_jinja_str_isspace, false },
-	{ mote_jinja_str_istitle, false }, { mote_jinja_str_isupper, false }, { mote_jinja_str_join, false }, { ljust, true }, { lower, false },
-	{ lstrip, false }, { mote_jinja_str_partition, false }, { removeprefix, false }, { removesuffix, false },
-	{ mote_jinja_str_replace, true }, { rfind, false }, { rindex_of, false }, { rjust, true }, { mote_jinja_str_rpartition, false },
-	{ mote_jinja_str_rsplit, false }, { rstrip, false }, { mote_jinja_str_split, false }, { mote_jinja_str_splitlines, false }, { startswith, false },
-	{ strip, false }, { swapcase, false }, { title, false }, { upper, false }, { zfill, false },
+	{capitalize, false}, {casefold, false}, {center, true}, {count, false}, {endswith, false},
+	{expandtabs, false}, {find, false}, {index_of, false}, {mote_jinja_str_isalnum, false}, {mote_jinja_str_isalpha, false},
+	{mote_jinja_str_isascii, false}, {mote_jinja_str_isdecimal, false}, {mote_jinja_str_isdigit, false}, {mote_jinja_str_isidentifier, false},
+	{mote_jinja_str_islower, false}, {mote_jinja_str_isnumeric, false}, {mote_jinja_str_isprintable, false}, {mote_jinja_str_isspace, false},
+	{mote_jinja_str_istitle, false}, {mote_jinja_str_isupper, false}, {mote_jinja_str_join, false}, {ljust, true}, {lower, false},
+	{lstrip, false}, {mote_jinja_str_partition, false}, {removeprefix, false}, {removesuffix, false},
+	{mote_jinja_str_replace, true}, {rfind, false}, {rindex_of, false}, {rjust, true}, {mote_jinja_str_rpartition, false},
+	{mote_jinja_str_rsplit, false}, {rstrip, false}, {mote_jinja_str_split, false}, {mote_jinja_str_splitlines, false}, {startswith, false},
+	{strip, false}, {swapcase, false}, {title, false}, {upper, false}, {zfill, false},
 };
 
 static struct jinja_value as_markup(struct jinja *j, struct jinja_value v)
@@ -225,7 +225,7 @@ static struct jinja_value as_markup(struct jinja *j, struct jinja_value v)
 
 static struct jinja_value str_method(struct jinja *j, const struct jinja_builtin *b, struct jinja_value *args)
 {
-	struct jinja_str_call c = { .j = j, .t = args[0].text, .args = args + 1, .name = b->name };
+	struct jinja_str_call c = {.j = j, .t = args[0].text, .args = args + 1, .name = b->name};
 
 	if (!c.t->markup)
 		return str_calls[b->detail].call(&c);
@@ -257,6 +257,6 @@ const struct jinja_builtin mote_jinja_str_methods[MOTE_JINJA_STR_METHODS] = { /*
 	STR(34, "split", "sep maxsplit", 0, false), STR(35, "splitlines", "keepends", 0, false),
 	STR(36, "startswith", "prefix start end", 1, true), STR(37, "strip", "chars", 0, true),
 	STR(38, "swapcase", "", 0, true), STR(39, "title", "", 0, true), STR(40, "upper", "", 0, true),
-	STR(41, "zfill", "width", 1, true), { .name = "format", .raw = mote_jinja_format },
-	{ .name = "format_map", .raw = mote_jinja_format, .detail = 1 },
+	STR(41, "zfill", "width", 1, true), {.name = "format", .raw = mote_jinja_format},
+	{.name = "format_map", .raw = mote_jinja_format, .detail = 1},
 };

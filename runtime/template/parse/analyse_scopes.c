@@ -141,7 +141,7 @@ static void enter_scopes(struct analysis *a, struct frame *f, struct jinja_stmt 
 
 static struct frame new_frame(struct analysis *a, struct frame *outer, struct jinja_missing *missing)
 {
-	return (struct frame){ .outer = outer, .known = mote_jinja_alloc(a->j, a->n_names), .missing = missing };
+	return (struct frame){.outer = outer, .known = mote_jinja_alloc(a->j, a->n_names), .missing = missing};
 }
 
 static void parameter(struct frame *f, const struct jinja_expr *e)
@@ -193,7 +193,7 @@ static void enter_scopes(struct analysis *a, struct frame *f, struct jinja_stmt 
 
 void mote_jinja_analyse(struct jinja *j, struct jinja_stmt *body, uint32_t n_names, struct jinja_missing *root)
 {
-	struct analysis a = { .j = j, .n_names = n_names };
+	struct analysis a = {.j = j, .n_names = n_names};
 	struct frame f = new_frame(&a, NULL, root);
 
 	visit(&a, &f, body, false);

@@ -31,7 +31,7 @@ static void add(struct lexer *l, enum jinja_token_type type, size_t at, size_t e
 		o->capacity = o->capacity ? o->capacity * 2 : 256;
 		o->tokens = grown;
 	}
-	o->tokens[o->count++] = (struct jinja_token){ (uint8_t)type, (uint32_t)at, (uint32_t)end };
+	o->tokens[o->count++] = (struct jinja_token){(uint8_t)type, (uint32_t)at, (uint32_t)end};
 }
 
 static bool at_string(const struct lexer *l, size_t at, const char *s)
@@ -292,13 +292,13 @@ static bool operator(struct lexer *l)
 		char s[3];
 		uint8_t type;
 	} operators[] = { /* the longer ones first */
-		{ "//", JINJA_T_FLOORDIV }, { "**", JINJA_T_POW }, { "==", JINJA_T_EQ }, { "!=", JINJA_T_NE },
-		{ ">=", JINJA_T_GE }, { "<=", JINJA_T_LE }, { "+", JINJA_T_ADD }, { "-", JINJA_T_SUB },
-		{ "/", JINJA_T_DIV }, { "*", JINJA_T_MUL }, { "%", JINJA_T_MOD }, { "~", JINJA_T_TILDE },
-		{ "[", JINJA_T_LBRACKET }, { "]", JINJA_T_RBRACKET }, { "(", JINJA_T_LPAREN },
-		{ ")", JINJA_T_RPAREN }, { "{", JINJA_T_LBRACE }, { "}", JINJA_T_RBRACE }, { ">", JINJA_T_GT },
-		{ "<", JINJA_T_LT }, { "=", JINJA_T_ASSIGN }, { ".", JINJA_T_DOT }, { ":", JINJA_T_COLON },
-		{ "|", JINJA_T_PIPE }, { ",", JINJA_T_COMMA }, { ";", JINJA_T_SEMICOLON },
+		{"//", JINJA_T_FLOORDIV}, {"**", JINJA_T_POW}, {"==", JINJA_T_EQ}, {"!=", JINJA_T_NE},
+		{">=", JINJA_T_GE}, {"<=", JINJA_T_LE}, {"+", JINJA_T_ADD}, {"-", JINJA_T_SUB},
+		{"/", JINJA_T_DIV}, {"*", JINJA_T_MUL}, {"%", JINJA_T_MOD}, {"~", JINJA_T_TILDE},
+		{"[", JINJA_T_LBRACKET}, {"]", JINJA_T_RBRACKET}, {"(", JINJA_T_LPAREN},
+		{")", JINJA_T_RPAREN}, {"{", JINJA_T_LBRACE}, {"}", JINJA_T_RBRACE}, {">", JINJA_T_GT},
+		{"<", JINJA_T_LT}, {"=", JINJA_T_ASSIGN}, {".", JINJA_T_DOT}, {":", JINJA_T_COLON},
+		{"|", JINJA_T_PIPE}, {",", JINJA_T_COMMA}, {";", JINJA_T_SEMICOLON},
 	};
 
 	for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {

@@ -18,7 +18,7 @@ static struct jinja_call_args *parse_args(struct jinja_parser *p, struct jinja_e
 {
 	struct jinja_call_args *args = mote_jinja_alloc(p->j, sizeof *args);
 	const struct jinja_token *open = p->t;
-	struct jinja_children values = { 0 }, keywords = { 0 };
+	struct jinja_children values = {0}, keywords = {0};
 	const struct jinja_text **names;
 	struct jinja_expr *value;
 	bool valid = true;
@@ -233,7 +233,7 @@ static struct jinja_expr *parse_strings(struct jinja_parser *p)
 static struct jinja_expr *parse_list(struct jinja_parser *p)
 {
 	struct jinja_expr *e = mote_jinja_new_expr(p, JINJA_MAKE_LIST, p->t->at);
-	struct jinja_children items = { 0 };
+	struct jinja_children items = {0};
 
 	p->t++;
 	while (p->t->type != JINJA_T_RBRACKET) {
@@ -250,7 +250,7 @@ static struct jinja_expr *parse_list(struct jinja_parser *p)
 static struct jinja_expr *parse_dict(struct jinja_parser *p)
 {
 	struct jinja_expr *e = mote_jinja_new_expr(p, JINJA_MAKE_DICT, p->t->at);
-	struct jinja_children items = { 0 };
+	struct jinja_children items = {0};
 
 	p->t++;
 	while (p->t->type != JINJA_T_RBRACE) {
@@ -303,7 +303,7 @@ static struct jinja_expr *parse_primary(struct jinja_parser *p)
 /* One subscript, its bracket open: an expression, or a slice when a colon comes up. */
 static struct jinja_expr *parse_subscribed(struct jinja_parser *p, struct jinja_expr *object)
 {
-	struct jinja_expr *e, *parts[3] = { 0 };
+	struct jinja_expr *e, *parts[3] = {0};
 	uint32_t at = p->t->at;
 
 	if (p->t->type != JINJA_T_COLON)
@@ -328,7 +328,7 @@ static struct jinja_expr *parse_subscript(struct jinja_parser *p, struct jinja_e
 {
 	const struct jinja_token *open = p->t++, *t = p->t;
 	struct jinja_expr *e, *index;
-	struct jinja_children several = { 0 };
+	struct jinja_children several = {0};
 
 	if (open->type == JINJA_T_DOT) {
 		p->t++;
@@ -417,7 +417,7 @@ static struct jinja_expr *parse_target(struct jinja_parser *p)
 struct jinja_expr *mote_jinja_parse_tuple(struct jinja_parser *p, bool simplified, bool with_condition,
 					  const char *end_name, bool parenthesised)
 {
-	struct jinja_children items = { 0 };
+	struct jinja_children items = {0};
 	uint32_t at = p->t->at;
 	bool is_tuple = false;
 	char found[64];

@@ -40,7 +40,7 @@ static struct jinja_expr *parse_product(struct jinja_parser *p)
 static struct jinja_expr *parse_concat(struct jinja_parser *p)
 {
 	struct jinja_expr *first = parse_product(p);
-	struct jinja_children parts = { 0 };
+	struct jinja_children parts = {0};
 	uint32_t at = p->t->at;
 
 	if (p->t->type != JINJA_T_TILDE)
@@ -92,7 +92,7 @@ static struct jinja_expr *parse_comparison(struct jinja_parser *p)
 {
 	uint32_t at = p->t->at;
 	struct jinja_expr *first = parse_sum(p), *operand;
-	struct jinja_children operands = { 0 };
+	struct jinja_children operands = {0};
 	enum jinja_compare how;
 
 	while (comparison(p, &how)) {

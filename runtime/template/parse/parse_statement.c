@@ -77,9 +77,9 @@ static struct jinja_stmt *parse_scoped(struct jinja_parser *p, const char *const
 
 static struct jinja_stmt *parse_for(struct jinja_parser *p)
 {
-	static const char *const ends[] = { "endfor", "else", NULL }, *const last[] = { "endfor", NULL };
+	static const char *const ends[] = {"endfor", "else", NULL}, *const last[] = {"endfor", NULL};
 	struct jinja_stmt *s = new_stmt(p, JINJA_FOR, p->t++->at);
-	struct jinja_enclosing here = { .outer = p->enclosing, .captures = &s->captures };
+	struct jinja_enclosing here = {.outer = p->enclosing, .captures = &s->captures};
 
 	p->enclosing = &here;
 	s->target = parse_assign_target(p, "in", false);
@@ -106,7 +106,7 @@ static struct jinja_stmt *parse_for(struct jinja_parser *p)
 
 static struct jinja_stmt *parse_if(struct jinja_parser *p)
 {
-	static const char *const ends[] = { "elif", "else", "endif", NULL }, *const last[] = { "endif", NULL };
+	static const char *const ends[] = {"elif", "else", "endif", NULL}, *const last[] = {"endif", NULL};
 	struct jinja_stmt *first = NULL, *s = NULL, *next;
 	uint32_t at = p->t->at;
 	bool soft = p->soft;
@@ -133,7 +133,7 @@ static struct jinja_stmt *parse_if(struct jinja_parser *p)
 
 static struct jinja_stmt *parse_set(struct jinja_parser *p)
 {
-	static const char *const ends[] = { "endset", NULL };
+	static const char *const ends[] = {"endset", NULL};
 	struct jinja_stmt *s = new_stmt(p, JINJA_SET, p->t++->at);
 
 	s->target = parse_assign_target(p, NULL, true);
@@ -187,7 +187,7 @@ static void parse_signature(struct jinja_parser *p, struct jinja_signature *out)
 static struct jinja_stmt *parse_macro_body(struct jinja_parser *p, const char *const *ends, const char *tag,
 					   struct jinja_stmt *s)
 {
-	struct jinja_enclosing here = { .outer = p->enclosing, .signature = &s->signature };
+	struct jinja_enclosing here = {.outer = p->enclosing, .signature = &s->signature};
 	struct jinja_enclosing *e;
 
 	for (e = p->enclosing; e; e = e->outer)
@@ -216,7 +216,7 @@ static struct jinja_stmt *parse_macro_body(struct jinja_parser *p, const char *c
 
 static struct jinja_stmt *parse_macro(struct jinja_parser *p)
 {
-	static const char *const ends[] = { "endmacro", NULL };
+	static const char *const ends[] = {"endmacro", NULL};
 	struct jinja_stmt *s = new_stmt(p, JINJA_MACRO_DEF, p->t++->at);
 
 	s->name = parse_plain_name(p);
@@ -226,7 +226,7 @@ static struct jinja_stmt *parse_macro(struct jinja_parser *p)
 
 static struct jinja_stmt *parse_call_block(struct jinja_parser *p)
 {
-	static const char *const ends[] = { "endcall", NULL };
+	static const char *const ends[] = {"endcall", NULL};
 	struct jinja_stmt *s = new_stmt(p, JINJA_CALL_BLOCK, p->t->at);
 	const struct jinja_token *start = p->t++;
 
@@ -240,7 +240,7 @@ static struct jinja_stmt *parse_call_block(struct jinja_parser *p)
 
 static struct jinja_stmt *parse_filter_block(struct jinja_parser *p)
 {
-	static const char *const ends[] = { "endfilter", NULL };
+	static const char *const ends[] = {"endfilter", NULL};
 	struct jinja_stmt *s = new_stmt(p, JINJA_FILTER_BLOCK, p->t++->at);
 
 	s->expr = mote_jinja_parse_filters(p, NULL, true);
@@ -251,7 +251,7 @@ static struct jinja_stmt *parse_filter_block(struct jinja_parser *p)
 
 static struct jinja_stmt *parse_with(struct jinja_parser *p)
 {
-	static const char *const ends[] = { "endwith", NULL };
+	static const char *const ends[] = {"endwith", NULL};
 	struct jinja_stmt *s = new_stmt(p, JINJA_WITH, p->t++->at);
 	struct jinja_expr **targets, **values;
 
@@ -280,7 +280,7 @@ static struct jinja_stmt *parse_with(struct jinja_parser *p)
 /* transformers' tag around an assistant's answer: a call block whose caller is called at once. */
 static struct jinja_stmt *parse_generation(struct jinja_parser *p)
 {
-	static const char *const ends[] = { "endgeneration", NULL };
+	static const char *const ends[] = {"endgeneration", NULL};
 	struct jinja_stmt *s = new_stmt(p, JINJA_GENERATION, p->t++->at);
 
 	return parse_macro_body(p, ends, "generation", s);
@@ -317,12 +317,12 @@ static struct jinja_stmt *parse_statement(struct jinja_parser *p)
 		const char *name;
 		struct jinja_stmt *(*parse)(struct jinja_parser *p);
 	} tags[] = {
-		{ "if", parse_if }, { "for", parse_for }, { "set", parse_set }, { "macro", parse_macro },
-		{ "call", parse_call_block }, { "filter", parse_filter_block }, { "with", parse_with },
-		{ "generation", parse_generation }, { "break", parse_jump }, { "continue", parse_jump },
-		{ "print", parse_print },
+		{"if", parse_if}, {"for", parse_for}, {"set", parse_set}, {"macro", parse_macro},
+		{"call", parse_call_block}, {"filter", parse_filter_block}, {"with", parse_with},
+		{"generation", parse_generation}, {"break", parse_jump}, {"continue", parse_jump},
+		{"print", parse_print},
 	};
-	static const char *const left_out[] = { "autoescape", "block", "extends", "import", "include", "from" };
+	static const char *const left_out[] = {"autoescape", "block", "extends", "import", "include", "from"};
 	char found[64];
 
 	if (p->t->type != JINJA_T_NAME)
@@ -404,7 +404,7 @@ static struct jinja_stmt *parse_body(struct jinja_parser *p, const char *const *
 
 struct jinja_stmt *mote_jinja_parse(struct jinja_parser *p)
 {
-	static const char *const special[] = { "loop", "caller", "varargs", "kwargs" };
+	static const char *const special[] = {"loop", "caller", "varargs", "kwargs"};
 
 	for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
 		mote_jinja_intern(p, special[i], strlen(special[i]));

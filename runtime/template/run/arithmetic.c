@@ -9,7 +9,7 @@
 
 _Noreturn static void fail_operands(struct jinja *j, enum jinja_calculation op, struct jinja_value a, struct jinja_value b)
 {
-	static const char *const signs[] = { "+", "-", "*", "/", "//", "%", "**" };
+	static const char *const signs[] = {"+", "-", "*", "/", "//", "%", "**"};
 
 	if (a.kind == JINJA_UNDEFINED)
 		mote_jinja_fail_undefined(j, a);

@@ -35,7 +35,7 @@ static struct jinja_value cycler_attribute(struct jinja_value v, const struct ji
 		return mote_jinja_tuple(v.cycle->items);
 	if (mote_jinja_text_is(name, "pos"))
 		return mote_jinja_int((int64_t)v.cycle->next);
-	return (struct jinja_value){ .kind = JINJA_ABSENT };
+	return (struct jinja_value){.kind = JINJA_ABSENT};
 }
 
 static struct jinja_value range_attribute(const struct jinja_range *r, const struct jinja_text *name)
@@ -46,13 +46,13 @@ static struct jinja_value range_attribute(const struct jinja_range *r, const str
 		return mote_jinja_int(r->stop);
 	if (mote_jinja_text_is(name, "step"))
 		return mote_jinja_int(r->step);
-	return (struct jinja_value){ .kind = JINJA_ABSENT };
+	return (struct jinja_value){.kind = JINJA_ABSENT};
 }
 
 /* What Python's getattr() finds, or ABSENT. */
 static struct jinja_value attribute(struct jinja *j, struct jinja_value v, const struct jinja_text *name)
 {
-	struct jinja_value found = { .kind = JINJA_ABSENT };
+	struct jinja_value found = {.kind = JINJA_ABSENT};
 	const struct jinja_value *member;
 	const struct jinja_builtin *method;
 

@@ -25,11 +25,11 @@ static void add_keyword(struct jinja *j, struct jinja_args *args, const struct j
 void mote_jinja_eval_args(struct jinja *j, const struct jinja_call_args *from, struct jinja_scope *scope,
 			  struct jinja_value first, struct jinja_args *out)
 {
-	struct jinja_value star = { .kind = JINJA_ABSENT }, star_star = star, *positional;
+	struct jinja_value star = {.kind = JINJA_ABSENT}, star_star = star, *positional;
 	size_t offset = first.kind != JINJA_ABSENT, n_keywords = 0;
 	struct jinja_list *rest = NULL;
 
-	*out = (struct jinja_args){ 0 };
+	*out = (struct jinja_args){0};
 	if (!from) {
 		out->values = mote_jinja_alloc_array(j, 1, sizeof *out->values);
 		out->values[0] = first;

@@ -17,7 +17,7 @@
 
 static struct jinja_value optional(struct jinja *j, const struct jinja_expr *e, struct jinja_scope *scope)
 {
-	return e ? mote_jinja_eval(j, e, scope) : (struct jinja_value){ .kind = JINJA_ABSENT };
+	return e ? mote_jinja_eval(j, e, scope) : (struct jinja_value){.kind = JINJA_ABSENT};
 }
 
 static bool compare(struct jinja *j, struct jinja_value a, struct jinja_value b, enum jinja_compare how)
@@ -111,7 +111,7 @@ static struct jinja_value call(struct jinja *j, const struct jinja_expr *e, stru
 	struct jinja_value callee = mote_jinja_eval(j, e->a, scope);
 	struct jinja_args args;
 
-	mote_jinja_eval_args(j, e->args, scope, (struct jinja_value){ .kind = JINJA_ABSENT }, &args);
+	mote_jinja_eval_args(j, e->args, scope, (struct jinja_value){.kind = JINJA_ABSENT}, &args);
 	j->at = e->at;
 	return mote_jinja_call(j, callee, &args);
 }

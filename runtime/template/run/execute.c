@@ -67,7 +67,7 @@ static enum flow run_loop(struct jinja *j, const struct jinja_stmt *s, struct ji
 			inner = mote_jinja_new_scope(j, scope, NULL);
 		inner->count = 0;
 		mote_jinja_bind_missing(j, inner, &s->missing);
-		mote_jinja_bind(j, inner, JINJA_NAME_LOOP, (struct jinja_value){ .kind = JINJA_LOOP, .loop = l });
+		mote_jinja_bind(j, inner, JINJA_NAME_LOOP, (struct jinja_value){.kind = JINJA_LOOP, .loop = l});
 		mote_jinja_assign(j, s->target, v, inner);
 		flow = run(j, s->body, inner);
 		completed = completed || flow == FLOW_NEXT;
@@ -95,7 +95,7 @@ const struct jinja_text *mote_jinja_recurse(struct jinja *j, struct jinja_loop *
 
 static struct jinja_value take_keyword(struct jinja_args *args, const struct jinja_text *name)
 {
-	struct jinja_value v = { .kind = JINJA_ABSENT };
+	struct jinja_value v = {.kind = JINJA_ABSENT};
 
 	for (size_t i = 0; i < args->n_keywords; i++) {
 		const struct jinja_text *key = args->keywords[i].name;
@@ -194,8 +194,8 @@ static struct jinja_value new_macro(struct jinja *j, const struct jinja_stmt *s,
 {
 	struct jinja_macro *m = mote_jinja_alloc(j, sizeof *m);
 
-	*m = (struct jinja_macro){ .stmt = s, .name = name, .scope = scope };
-	return (struct jinja_value){ .kind = JINJA_MACRO, .macro = m };
+	*m = (struct jinja_macro){.stmt = s, .name = name, .scope = scope};
+	return (struct jinja_value){.kind = JINJA_MACRO, .macro = m};
 }
 
 static void call_block(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope)
@@ -204,7 +204,7 @@ static void call_block(struct jinja *j, const struct jinja_stmt *s, struct jinja
 	struct jinja_keyword *keywords;
 	struct jinja_args args;
 
-	mote_jinja_eval_args(j, s->expr->args, scope, (struct jinja_value){ .kind = JINJA_ABSENT }, &args);
+	mote_jinja_eval_args(j, s->expr->args, scope, (struct jinja_value){.kind = JINJA_ABSENT}, &args);
 	keywords = mote_jinja_alloc_array(j, args.n_keywords + 1, sizeof *keywords);
 	if (args.n_keywords)
 		memcpy(keywords, args.keywords, args.n_keywords * sizeof *keywords);
@@ -219,7 +219,7 @@ static void call_block(struct jinja *j, const struct jinja_stmt *s, struct jinja
 /* transformers makes it a call block, so that its body is a macro's. */
 static void generate(struct jinja *j, const struct jinja_stmt *s, struct jinja_scope *scope)
 {
-	struct jinja_value v = mote_jinja_call_macro(j, new_macro(j, s, NULL, scope).macro, &(struct jinja_args){ 0 });
+	struct jinja_value v = mote_jinja_call_macro(j, new_macro(j, s, NULL, scope).macro, &(struct jinja_args){0});
 
 	mote_jinja_put_text(j->out, mote_jinja_as_generated(j, v.text));
 }

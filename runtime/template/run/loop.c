@@ -49,7 +49,7 @@ static int64_t loop_length(struct jinja *j, struct jinja_loop *l)
 	while (mote_jinja_advance(j, l, &v))
 		mote_jinja_append(j, rest, v);
 	l->length = (int64_t)rest->count + l->index0 + 1 + (l->after.kind != JINJA_ABSENT);
-	l->iter = (struct jinja_iter){ .of = mote_jinja_list(rest) };
+	l->iter = (struct jinja_iter){.of = mote_jinja_list(rest)};
 	return l->length;
 }
 
@@ -81,9 +81,9 @@ static struct jinja_value changed(struct jinja *j, const struct jinja_builtin *b
 
 struct jinja_value mote_jinja_loop_attribute(struct jinja *j, struct jinja_loop *l, const struct jinja_text *name)
 {
-	static const struct jinja_builtin cycle_method = { .name = "cycle", .raw = cycle };
-	static const struct jinja_builtin changed_method = { .name = "changed", .raw = changed };
-	struct jinja_value self = { .kind = JINJA_LOOP, .loop = l };
+	static const struct jinja_builtin cycle_method = {.name = "cycle", .raw = cycle};
+	static const struct jinja_builtin changed_method = {.name = "changed", .raw = changed};
+	struct jinja_value self = {.kind = JINJA_LOOP, .loop = l};
 
 	if (mote_jinja_text_is(name, "index"))
 		return mote_jinja_int(l->index0 + 1);
@@ -111,5 +111,5 @@ struct jinja_value mote_jinja_loop_attribute(struct jinja *j, struct jinja_loop 
 		return mote_jinja_bound(j, &cycle_method, self);
 	if (mote_jinja_text_is(name, "changed"))
 		return mote_jinja_bound(j, &changed_method, self);
-	return (struct jinja_value){ .kind = JINJA_ABSENT };
+	return (struct jinja_value){.kind = JINJA_ABSENT};
 }

@@ -12,7 +12,7 @@
 void mote_jinja_bind_missing(struct jinja *j, struct jinja_scope *scope, const struct jinja_missing *missing)
 {
 	for (uint32_t i = 0; i < missing->count; i++)
-		mote_jinja_bind(j, scope, missing->names[i], (struct jinja_value){ .kind = JINJA_ABSENT });
+		mote_jinja_bind(j, scope, missing->names[i], (struct jinja_value){.kind = JINJA_ABSENT});
 }
 
 struct jinja_scope *mote_jinja_new_scope(struct jinja *j, struct jinja_scope *parent,
@@ -28,7 +28,7 @@ struct jinja_scope *mote_jinja_new_scope(struct jinja *j, struct jinja_scope *pa
 
 struct jinja_value mote_jinja_variable(struct jinja *j, uint32_t name, const struct jinja_scope *scope)
 {
-	struct jinja_value v = { .kind = JINJA_ABSENT };
+	struct jinja_value v = {.kind = JINJA_ABSENT};
 
 	for (; scope; scope = scope->parent) {
 		for (uint32_t i = scope->count; i--;) {
@@ -66,7 +66,7 @@ void mote_jinja_bind(struct jinja *j, struct jinja_scope *scope, uint32_t name, 
 			memcpy(grown, scope->bindings, scope->count * sizeof *grown);
 		scope->bindings = grown;
 	}
-	scope->bindings[scope->count++] = (struct jinja_binding){ .name = name, .value = v };
+	scope->bindings[scope->count++] = (struct jinja_binding){.name = name, .value = v};
 }
 
 static void unpack(struct jinja *j, const struct jinja_expr *target, struct jinja_value v, struct jinja_scope *scope)

@@ -41,7 +41,7 @@ static int count_parameters(const char *parameters)
 struct jinja_value mote_jinja_invoke(struct jinja *j, const struct jinja_builtin *b, const char *kind,
 				     const struct jinja_args *args)
 {
-	struct jinja_value bound[JINJA_MAX_PARAMETERS + 1] = { 0 };
+	struct jinja_value bound[JINJA_MAX_PARAMETERS + 1] = {0};
 	int n, at;
 
 	if (b->raw)
@@ -74,6 +74,6 @@ struct jinja_value mote_jinja_bound(struct jinja *j, const struct jinja_builtin 
 {
 	struct jinja_function *f = mote_jinja_alloc(j, sizeof *f);
 
-	*f = (struct jinja_function){ .builtin = b, .self = self };
-	return (struct jinja_value){ .kind = JINJA_FUNCTION, .function = f };
+	*f = (struct jinja_function){.builtin = b, .self = self};
+	return (struct jinja_value){.kind = JINJA_FUNCTION, .function = f};
 }

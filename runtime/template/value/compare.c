@@ -197,7 +197,7 @@ static bool order_views(struct jinja *j, struct jinja_value a, struct jinja_valu
 
 bool mote_jinja_order(struct jinja *j, struct jinja_value a, struct jinja_value b, enum jinja_compare how)
 {
-	static const char *const signs[] = { "==", "!=", "<", "<=", ">", ">=" };
+	static const char *const signs[] = {"==", "!=", "<", "<=", ">", ">="};
 	size_t shorter;
 	int order;
 

@@ -212,7 +212,7 @@ void mote_jinja_set(struct jinja *j, struct jinja_dict *d, struct jinja_value ke
 				add_slot(j, d, i);
 		}
 	}
-	d->entries[d->count++] = (struct jinja_entry){ .hash = hash, .key = key, .value = value };
+	d->entries[d->count++] = (struct jinja_entry){.hash = hash, .key = key, .value = value};
 	if (d->n_slots)
 		add_slot(j, d, d->count - 1);
 }
@@ -240,7 +240,7 @@ struct jinja_iter mote_jinja_iterate(struct jinja *j, struct jinja_value v)
 {
 	if (!mote_jinja_iterable(v))
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "'%s' object is not iterable", mote_jinja_type(v));
-	return (struct jinja_iter){ .of = v };
+	return (struct jinja_iter){.of = v};
 }
 
 static bool next_generated(struct jinja *j, struct jinja_generator *g, struct jinja_value *out)
@@ -334,7 +334,7 @@ struct jinja_value mote_jinja_generator(struct jinja *j, const char *type,
 	g->builtin = b;
 	if (args)
 		g->args = *args;
-	return (struct jinja_value){ .kind = JINJA_GENERATOR, .generator = g };
+	return (struct jinja_value){.kind = JINJA_GENERATOR, .generator = g};
 }
 
 struct jinja_value mote_jinja_list_generator(struct jinja *j, const char *type, const struct jinja_list *l)

@@ -86,7 +86,7 @@ void mote_jinja_put_int(struct jinja_builder *b, const struct jinja_layout *l, s
 {
 	static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
 	unsigned base = l->type == 'x' || l->type == 'X' ? 16 : l->type == 'o' ? 8 : l->type == 'b' ? 2 : 10;
-	char digits[80], prefix[3] = { '0', l->type, 0 };
+	char digits[80], prefix[3] = {'0', l->type, 0};
 	size_t n = sizeof digits;
 	int64_t i = 0;
 	uint64_t u;

@@ -59,7 +59,7 @@ size_t mote_jinja_float_repr(double x, char out[40])
 
 static void trim(const char **s, size_t *bytes)
 {
-	struct jinja_text t = { .at = *s, .bytes = *bytes };
+	struct jinja_text t = {.at = *s, .bytes = *bytes};
 	size_t from = 0, to = t.bytes, length, at;
 
 	while (from < to && mote_jinja_is_space(mote_utf8_decode(t.at + from, &length)))
@@ -86,7 +86,7 @@ static int digit_value(char c)
 /* A decimal integer too long for 64 bits, without leading zeros and underscores. */
 static struct jinja_value big(struct jinja *j, const char *s, size_t bytes, bool negative, int base)
 {
-	struct jinja_value v = { .kind = JINJA_BIG };
+	struct jinja_value v = {.kind = JINJA_BIG};
 	struct jinja_builder b;
 	bool leading = true;
 

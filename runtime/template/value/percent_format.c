@@ -74,7 +74,7 @@ static void percent_number(struct percent *p, struct jinja_layout *l, struct jin
 	struct jinja *j = p->b.j;
 	bool is_int = type == 'd' || type == 'i' || type == 'u' || type == 'x' || type == 'X' || type == 'o';
 	struct jinja_builder zeros;
-	struct jinja_layout plain_layout = { .width = l->precision, .precision = -1, .type = type };
+	struct jinja_layout plain_layout = {.width = l->precision, .precision = -1, .type = type};
 
 	l->type = type == 'i' || type == 'u' ? 'd' : type;
 	if (v.kind == JINJA_UNDEFINED)
@@ -101,7 +101,7 @@ static void percent_number(struct percent *p, struct jinja_layout *l, struct jin
 		plain_layout.align = '>';
 		mote_jinja_put_int(&zeros, &plain_layout, negative ? mote_jinja_negate(j, v, true) : v);
 		mote_jinja_put_number_field(&p->b, l, negative,
-					    l->alternate && l->type != 'd' ? (char[3]){ '0', type, 0 } : "",
+					    l->alternate && l->type != 'd' ? (char[3]){'0', type, 0} : "",
 					    zeros.at, zeros.bytes, v.plain);
 		return;
 	}
@@ -113,10 +113,10 @@ static void percent_number(struct percent *p, struct jinja_layout *l, struct jin
 
 static void percent_field(struct percent *p)
 {
-	struct jinja_layout l = { .align = 0, .precision = -1 };
+	struct jinja_layout l = {.align = 0, .precision = -1};
 	struct jinja *j = p->b.j;
 	struct jinja_builder b;
-	struct jinja_value v = { .kind = JINJA_ABSENT };
+	struct jinja_value v = {.kind = JINJA_ABSENT};
 	int64_t code;
 	bool left = false;
 	char c;
@@ -188,7 +188,7 @@ static void percent_field(struct percent *p)
 
 const struct jinja_text *mote_jinja_percent(struct jinja *j, const struct jinja_text *format, struct jinja_value args)
 {
-	struct percent p = { .format = format, .args = args };
+	struct percent p = {.format = format, .args = args};
 	size_t run;
 
 	mote_jinja_begin(&p.b, j);

@@ -217,7 +217,7 @@ const struct jinja_text *mote_jinja_str(struct jinja *j, struct jinja_value v)
 const struct jinja_text *mote_jinja_escape(struct jinja *j, struct jinja_value v)
 {
 	static const char from[] = "&<>'\"";
-	static const char *const to[] = { "&amp;", "&lt;", "&gt;", "&#39;", "&#34;" };
+	static const char *const to[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
 	const struct jinja_text *t = mote_jinja_soft_str(j, v);
 	struct jinja_builder b;
 	const char *found;

@@ -39,16 +39,16 @@ static const struct {
 	uint32_t code;
 	const char *upper, *title;
 } special[] = {
-	{ 0xdf, "SS", "Ss" }, { 0x149, "\xca\xbcN", "\xca\xbcN" }, { 0x1f0, "J\xcc\x8c", "J\xcc\x8c" },
-	{ 0x390, "\xce\x99\xcc\x88\xcc\x81", "\xce\x99\xcc\x88\xcc\x81" },
-	{ 0x3b0, "\xce\xa5\xcc\x88\xcc\x81", "\xce\xa5\xcc\x88\xcc\x81" },
-	{ 0x587, "\xd4\xb5\xd5\x92", "\xd4\xb5\xd6\x82" }, { 0x1e96, "H\xcc\xb1", "H\xcc\xb1" },
-	{ 0x1e97, "T\xcc\x88", "T\xcc\x88" }, { 0x1e98, "W\xcc\x8a", "W\xcc\x8a" },
-	{ 0x1e99, "Y\xcc\x8a", "Y\xcc\x8a" }, { 0x1e9a, "A\xca\xbe", "A\xca\xbe" }, { 0xfb00, "FF", "Ff" },
-	{ 0xfb01, "FI", "Fi" }, { 0xfb02, "FL", "Fl" }, { 0xfb03, "FFI", "Ffi" }, { 0xfb04, "FFL", "Ffl" },
-	{ 0xfb05, "ST", "St" }, { 0xfb06, "ST", "St" }, { 0xfb13, "\xd5\x84\xd5\x86", "\xd5\x84\xd5\xb6" },
-	{ 0xfb14, "\xd5\x84\xd4\xb5", "\xd5\x84\xd5\xa5" }, { 0xfb15, "\xd5\x84\xd4\xbb", "\xd5\x84\xd5\xab" },
-	{ 0xfb16, "\xd5\x8e\xd5\x86", "\xd5\x8e\xd5\xb6" }, { 0xfb17, "\xd5\x84\xd4\xbd", "\xd5\x84\xd5\xad" },
+	{0xdf, "SS", "Ss"}, {0x149, "\xca\xbcN", "\xca\xbcN"}, {0x1f0, "J\xcc\x8c", "J\xcc\x8c"},
+	{0x390, "\xce\x99\xcc\x88\xcc\x81", "\xce\x99\xcc\x88\xcc\x81"},
+	{0x3b0, "\xce\xa5\xcc\x88\xcc\x81", "\xce\xa5\xcc\x88\xcc\x81"},
+	{0x587, "\xd4\xb5\xd5\x92", "\xd4\xb5\xd6\x82"}, {0x1e96, "H\xcc\xb1", "H\xcc\xb1"},
+	{0x1e97, "T\xcc\x88", "T\xcc\x88"}, {0x1e98, "W\xcc\x8a", "W\xcc\x8a"},
+	{0x1e99, "Y\xcc\x8a", "Y\xcc\x8a"}, {0x1e9a, "A\xca\xbe", "A\xca\xbe"}, {0xfb00, "FF", "Ff"},
+	{0xfb01, "FI", "Fi"}, {0xfb02, "FL", "Fl"}, {0xfb03, "FFI", "Ffi"}, {0xfb04, "FFL", "Ffl"},
+	{0xfb05, "ST", "St"}, {0xfb06, "ST", "St"}, {0xfb13, "\xd5\x84\xd5\x86", "\xd5\x84\xd5\xb6"},
+	{0xfb14, "\xd5\x84\xd4\xb5", "\xd5\x84\xd5\xa5"}, {0xfb15, "\xd5\x84\xd4\xbb", "\xd5\x84\xd5\xab"},
+	{0xfb16, "\xd5\x8e\xd5\x86", "\xd5\x8e\xd5\xb6"}, {0xfb17, "\xd5\x84\xd4\xbd", "\xd5\x84\xd5\xad"},
 };
 
 static void put_cased(struct jinja_builder *b, uint32_t code, enum jinja_case how, bool plain)

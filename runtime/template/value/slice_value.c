@@ -77,7 +77,7 @@ struct jinja_value mote_jinja_slice_value(struct jinja *j, struct jinja_value v,
 		return slice_text(j, v.text, start, step, count);
 	if (v.kind == JINJA_RANGE) {
 		range = mote_jinja_alloc(j, sizeof *range);
-		*range = (struct jinja_range){ v.range->start + start * v.range->step, 0, v.range->step * step, count };
+		*range = (struct jinja_range){v.range->start + start * v.range->step, 0, v.range->step * step, count};
 		range->stop = v.range->start + stop * v.range->step;
 		v.range = range;
 		return v;

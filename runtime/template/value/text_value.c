@@ -10,7 +10,7 @@
 
 void mote_jinja_begin(struct jinja_builder *b, struct jinja *j)
 {
-	*b = (struct jinja_builder){ .j = j, .limit = SIZE_MAX };
+	*b = (struct jinja_builder){.j = j, .limit = SIZE_MAX};
 }
 
 static void reserve(struct jinja_builder *b, size_t bytes)
@@ -129,7 +129,7 @@ const struct jinja_text *mote_jinja_text(struct jinja *j, const char *at, size_t
 
 	if (bytes)
 		memcpy(copy, at, bytes);
-	*t = (struct jinja_text){ .at = copy, .bytes = bytes, .chars = SIZE_MAX, .plain = plain };
+	*t = (struct jinja_text){.at = copy, .bytes = bytes, .chars = SIZE_MAX, .plain = plain};
 	mote_jinja_chars(j, t);
 	return t;
 }

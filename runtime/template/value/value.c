@@ -8,27 +8,27 @@
 
 struct jinja_value mote_jinja_none(void)
 {
-	return (struct jinja_value){ .kind = JINJA_NONE };
+	return (struct jinja_value){.kind = JINJA_NONE};
 }
 
 struct jinja_value mote_jinja_bool(bool b)
 {
-	return (struct jinja_value){ .kind = JINJA_BOOL, .boolean = b };
+	return (struct jinja_value){.kind = JINJA_BOOL, .boolean = b};
 }
 
 struct jinja_value mote_jinja_int(int64_t i)
 {
-	return (struct jinja_value){ .kind = JINJA_INT, .integer = i };
+	return (struct jinja_value){.kind = JINJA_INT, .integer = i};
 }
 
 struct jinja_value mote_jinja_float(double f)
 {
-	return (struct jinja_value){ .kind = JINJA_FLOAT, .real = f };
+	return (struct jinja_value){.kind = JINJA_FLOAT, .real = f};
 }
 
 struct jinja_value mote_jinja_string(const struct jinja_text *t)
 {
-	return (struct jinja_value){ .kind = JINJA_STRING, .text = t };
+	return (struct jinja_value){.kind = JINJA_STRING, .text = t};
 }
 
 struct jinja_value mote_jinja_literal(struct jinja *j, const char *s)
@@ -38,17 +38,17 @@ struct jinja_value mote_jinja_literal(struct jinja *j, const char *s)
 
 struct jinja_value mote_jinja_list(const struct jinja_list *l)
 {
-	return (struct jinja_value){ .kind = JINJA_LIST, .list = l };
+	return (struct jinja_value){.kind = JINJA_LIST, .list = l};
 }
 
 struct jinja_value mote_jinja_tuple(const struct jinja_list *l)
 {
-	return (struct jinja_value){ .kind = JINJA_TUPLE, .list = l };
+	return (struct jinja_value){.kind = JINJA_TUPLE, .list = l};
 }
 
 struct jinja_value mote_jinja_dict(struct jinja_dict *d)
 {
-	return (struct jinja_value){ .kind = JINJA_DICT, .dict = d };
+	return (struct jinja_value){.kind = JINJA_DICT, .dict = d};
 }
 
 /* ---- undefined, and other failures ---- */
@@ -58,8 +58,8 @@ struct jinja_value mote_jinja_undefined(struct jinja *j, const char *hint, const
 {
 	struct jinja_undefined *u = mote_jinja_alloc(j, sizeof *u);
 
-	*u = (struct jinja_undefined){ .hint = hint, .name = name, .owner = (uint8_t)owner };
-	return (struct jinja_value){ .kind = JINJA_UNDEFINED, .undefined = u };
+	*u = (struct jinja_undefined){.hint = hint, .name = name, .owner = (uint8_t)owner};
+	return (struct jinja_value){.kind = JINJA_UNDEFINED, .undefined = u};
 }
 
 static const char *type_name(enum jinja_kind kind)
