@@ -141,7 +141,7 @@ static enum mote_status write_generation(struct writing *w)
 static enum mote_status write_tokenizer(struct writing *w)
 {
 	static const char *const texts[][2] = { {"bos_text", "bos_token"}, {"eos_text", "eos_token"},
-						{"unk_text", "unk_token"}, {"pad_text", "pad_token"} };
+						{"unk_text", "unk_token"}, {"pad_text", "pad_token"}};
 	const cJSON *tokens = mote_json_get(w->metadata, "tokens");
 	cJSON *config = cJSON_CreateObject();
 	struct mote_text_buffer json = {0};

@@ -207,7 +207,7 @@ static void put_labels(struct chart *c)
 		double width = 6.6 * (double)bytes, x = place_x(c, size_of(m)), y = place_y(c, floor_y(c, quality_of(m).value));
 		const struct box places[] = { {x + 9.0, y - 18.0, width, 14.0}, {x + 9.0, y + 6.0, width, 14.0},
 					      {x - 9.0 - width, y + 6.0, width, 14.0}, {x - 9.0 - width, y - 18.0, width, 14.0},
-					      {x - width / 2.0, y - 24.0, width, 14.0}, {x - width / 2.0, y + 12.0, width, 14.0} };
+					      {x - width / 2.0, y - 24.0, width, 14.0}, {x - width / 2.0, y + 12.0, width, 14.0}};
 
 		for (size_t k = 0; k < sizeof places / sizeof *places; k++)
 			if (is_free(c, places[k])) {

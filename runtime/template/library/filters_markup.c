@@ -122,7 +122,7 @@ static const char *entity_at(struct jinja *j, const char *at, size_t bytes, size
 	static const struct {
 		const char *entity, *text;
 	} entities[] = { {"&lt;", "<"},  {"&gt;", ">"}, {"&quot;", "\""}, {"&#34;", "\""}, {"&#39;", "'"},
-			 {"&amp;", "&"}, {"&lt", "<"},  {"&gt", ">"},	{"&quot", "\""}, {"&amp", "&"} };
+			 {"&amp;", "&"}, {"&lt", "<"},  {"&gt", ">"},	{"&quot", "\""}, {"&amp", "&"}};
 	size_t end = 1;
 
 	while (end < bytes && ((at[end] | 32) >= 'a' && (at[end] | 32) <= 'z'))
