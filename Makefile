@@ -125,7 +125,8 @@ $(B)/runtime/kernels/%.o: HARDENING := $(filter-out -fstack-protector%,$(HARDENI
 # clang with both sanitizers takes minutes over the intrinsics, which no fuzzer reaches (their test has guard pages).
 $(B)/runtime/kernels/x86/%.o: CONFIG_fuzz := -O1 -g
 
-$(B)/%.o: %.c | libraries
+# Flags are in this file: when it changes, so do the objects. Other flags from outside want another B.
+$(B)/%.o: %.c Makefile | libraries
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -c $< -o $@
 
