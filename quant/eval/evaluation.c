@@ -5,23 +5,7 @@
 #include <string.h>
 
 #include "format/json_build.h"
-#include "quant/eval/answer_match.h"
-#include "quant/eval/generated.h"
-#include "quant/receipt/receipt.h"
-
-/* What is open while a task is evaluated. */
-struct evaluation {
-	const struct mote_model *model;
-	const char *name;
-	const struct mote_task *task;
-	const struct mote_evaluate_options *o;
-	struct mote_tokenizer *tokenizer;
-	struct mote_requests *requests;                      /* [items] */
-	struct mote_likelihood (*likelihood)[MOTE_TASK_CHOICES]; /* [items], CHOICE */
-	struct mote_generated *generated;                    /* [items], others */
-	struct mote_answer_match *match;
-	struct mote_outcome *outcome;
-};
+#include "quant/eval/evaluation_state.h"
 
 static enum mote_status open_tokenizer(const struct mote_model *m, struct mote_tokenizer **t, struct mote_error *error)
 {
@@ -84,34 +68,6 @@ static uint32_t best_choice(const struct mote_item *item, const struct mote_like
 	return best;
 }
 
-static void add_common(struct evaluation *e, uint32_t i, struct mote_json_builder *b, cJSON *line)
-{
-	char hex[33];
-
-	mote_hash_to_hex(e->requests[i].hash, hex);
-	mote_json_add_text(b, line, "model", e->name);
-	mote_json_add_text(b, line, "task", e->task->row->name);
-	mote_json_add_text(b, line, "id", e->task->item[i].id);
-	if (e->task->item[i].group)
-		mote_json_add_text(b, line, "group", e->task->item[i].group);
-	mote_json_add_text(b, line, "context_hash", hex);
-	for (uint32_t c = 0; c < e->requests[i].count; c++)
-		if (e->requests[i].request[c].truncated) {
-			mote_json_add_bool(b, line, "truncated", true);
-			break;
-		}
-}
-
-static enum mote_status write_line(struct evaluation *e, struct mote_json_builder *b, cJSON *line, struct mote_error *error)
-{
-	enum mote_status status = mote_json_finish(b, &line, "a line of log", error);
-
-	if (!status && e->o->log)
-		status = e->o->log(e->o->user, line, error);
-	cJSON_Delete(line);
-	return status;
-}
-
 /* ---- multiple choice ---- */
 
 static const char *const choice_metrics[] = {"acc", "acc_norm", "acc_bytes"};
@@ -122,7 +78,7 @@ static enum mote_status log_choice(struct evaluation *e, uint32_t i, struct mote
 	cJSON *line = mote_json_new_object(&b), *choices;
 	const struct mote_item *item = &e->task->item[i];
 
-	add_common(e, i, &b, line);
+	mote_evaluation_begin_line(e, i, &b, line);
 	choices = mote_json_add_array(&b, line, "choices");
 	for (uint32_t c = 0; c < item->choices; c++) {
 		cJSON *choice = mote_json_add_object(&b, choices, NULL);
@@ -134,7 +90,7 @@ static enum mote_status log_choice(struct evaluation *e, uint32_t i, struct mote
 	mote_json_add_number(&b, line, "choice", e->outcome->choice[i]);
 	mote_json_add_number(&b, line, "choice_norm", best_choice(item, e->likelihood[i], 1));
 	mote_json_add_number(&b, line, "gold", item->gold);
-	return write_line(e, &b, line, error);
+	return mote_evaluation_end_line(e, &b, line, error);
 }
 
 static enum mote_status choose(struct evaluation *e, struct mote_likelihood_counts *counts, struct mote_error *error)
@@ -155,69 +111,6 @@ static enum mote_status choose(struct evaluation *e, struct mote_likelihood_coun
 			e->outcome->mark[by][i] = best_choice(item, e->likelihood[i], by) == item->gold;
 		status = log_choice(e, i, error);
 	}
-	return status;
-}
-
-/* ---- answers ---- */
-
-/* Marks of one item for every filter, on the raw answer and on the stripped one, and its line. */
-static enum mote_status mark_answer(struct evaluation *e, uint32_t i, uint32_t filters, struct mote_error *error)
-{
-	const struct mote_generated *g = &e->generated[i];
-	struct mote_json_builder b = {0};
-	cJSON *line = mote_json_new_object(&b), *found;
-	enum mote_status status = MOTE_OK;
-
-	add_common(e, i, &b, line);
-	mote_json_add_text(&b, line, "answer", g->raw);
-	mote_json_add_text(&b, line, "answer_stripped", g->stripped);
-	mote_json_add_number(&b, line, "tokens", g->tokens);
-	found = mote_json_add_object(&b, line, "found");
-	for (uint32_t k = 0; k < 2 * filters && !status; k++) {
-		const char *text = k < filters ? g->raw : g->stripped;
-		char *answer = mote_answer_match_find(e->match, k % filters, text, strlen(text));
-		bool equal = false;
-
-		if (!answer)
-			status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for answers");
-		else
-			status = mote_answer_match_equal(e->match, answer, e->task->item[i].answer, &equal, error);
-		if (!status)
-			mote_json_add_text(&b, found, e->outcome->metric[k], answer);
-		e->outcome->mark[k][i] = equal;
-		free(answer);
-	}
-	mote_json_add_text(&b, line, "gold", e->task->item[i].answer);
-	if (status) {
-		cJSON_Delete(line);
-		return status;
-	}
-	return write_line(e, &b, line, error);
-}
-
-static enum mote_status answer(struct evaluation *e, struct mote_error *error)
-{
-	static const char *const names[] = {"strict", "flexible"};
-	static const char *const stripped[] = {"strict_stripped", "flexible_stripped"};
-	struct mote_generate_options options = {.tokenizer = e->tokenizer, .chat = e->o->chat, .most_tokens = e->o->most_tokens,
-						.threads = e->o->threads};
-	const char *metric[4];
-	uint32_t n = e->task->items, filters = 0;
-	enum mote_status status = mote_answer_match_open(e->task->row, &e->match, error);
-
-	for (; filters < 2 && e->task->row->filter[filters].name; filters++)
-		metric[filters] = names[filters];
-	for (uint32_t f = 0; f < filters; f++)
-		metric[filters + f] = stripped[f];
-	if (!status)
-		status = mote_outcome_init(e->outcome, n, metric, 2 * filters, false, error);
-	e->generated = calloc(n + 1u, sizeof *e->generated);
-	if (!status && !e->generated)
-		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for answers");
-	if (!status)
-		status = mote_generate_answers(e->model, e->task, e->requests, n, &options, e->o->progress, e->generated, error);
-	for (uint32_t i = 0; i < n && !status; i++)
-		status = mark_answer(e, i, filters, error);
 	return status;
 }
 
@@ -249,7 +142,7 @@ enum mote_status mote_evaluate(const struct mote_model *m, const char *name, con
 	if (!status && task->row->kind == MOTE_TASK_CHOICE)
 		status = choose(&e, counts, error);
 	else if (!status)
-		status = answer(&e, error);
+		status = mote_evaluation_answer(&e, error);
 	if (status)
 		mote_error_prefix(error, "%s, task %s", name, task->row->name);
 	close_evaluation(&e, task->items);

@@ -21,10 +21,18 @@ enum mote_status mote_outcome_init(struct mote_outcome *o, uint32_t items, const
 	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for outcomes");
 }
 
+enum mote_status mote_outcome_weigh(struct mote_outcome *o, uint32_t metric, struct mote_error *error)
+{
+	o->weight[metric] = calloc(o->items + 1u, 1);
+	return o->weight[metric] ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for outcomes");
+}
+
 void mote_outcome_free(struct mote_outcome *o)
 {
-	for (uint32_t i = 0; i < o->metrics; i++)
+	for (uint32_t i = 0; i < o->metrics; i++) {
 		free(o->mark[i]);
+		free(o->weight[i]);
+	}
 	free(o->choice);
 	*o = (struct mote_outcome){0};
 }
@@ -40,16 +48,41 @@ static double root(double x)
 	return 0.5 * (y + x / y);
 }
 
+/* A ratio of sums. Its error is that of the mean of what each item adds to or takes off it, mark - value * weight; with weights
+ * of 1 that is value * (1 - value) / (n - 1) under the root. */
+static struct mote_rate rate_of(const uint8_t *mark, const uint8_t *weight, uint32_t n)
+{
+	struct mote_rate r = {.error = (double)__builtin_nanf("")};
+	uint64_t right = 0, all = 0, marks = 0, both = 0, weights = 0; /* sums; the last three of squares and products */
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t w = weight ? weight[i] : 1;
+
+		right += mark[i];
+		all += w;
+		marks += (uint64_t)mark[i] * mark[i];
+		both += mark[i] * w;
+		weights += w * w;
+	}
+	if (all == 0)
+		return r;
+	r.value = (double)right / (double)all;
+	if (n > 1 && !weight)
+		r.error = root(r.value * (1 - r.value) / (n - 1));
+	else if (n > 1)
+		r.error = root((double)n / (n - 1) * ((double)marks - 2 * r.value * (double)both + r.value * r.value * (double)weights)) /
+			  (double)all;
+	return r;
+}
+
 struct mote_rate mote_rate_of(const uint8_t *mark, uint32_t n)
 {
-	struct mote_rate r = {0};
-	uint64_t right = 0;
+	return rate_of(mark, NULL, n);
+}
 
-	for (uint32_t i = 0; i < n; i++)
-		right += mark[i];
-	r.value = n ? (double)right / n : 0;
-	r.error = n > 1 ? root(r.value * (1 - r.value) / (n - 1)) : (double)__builtin_nanf("");
-	return r;
+struct mote_rate mote_outcome_rate(const struct mote_outcome *o, uint32_t metric, uint32_t first, uint32_t n)
+{
+	return rate_of(o->mark[metric] + first, o->weight[metric] ? o->weight[metric] + first : NULL, n);
 }
 
 double mote_task_chance(const struct mote_task *task)

@@ -15,16 +15,21 @@ struct mote_outcome {
 	uint32_t items, metrics;
 	const char *metric[MOTE_OUTCOME_METRICS]; /* names; the first is the main one */
 	uint8_t *mark[MOTE_OUTCOME_METRICS];      /* [items] each */
+	uint8_t *weight[MOTE_OUTCOME_METRICS];    /* [items] the most that a mark could be; NULL: 1 everywhere */
 	int32_t *choice;                          /* [items] CHOICE: by the main metric; else NULL */
 };
 enum mote_status mote_outcome_init(struct mote_outcome *o, uint32_t items, const char *const *metrics, uint32_t n,
 				   bool choices, struct mote_error *error) MOTE_CHECKED;
+/* Room for the weights of a metric, zero. */
+enum mote_status mote_outcome_weigh(struct mote_outcome *o, uint32_t metric, struct mote_error *error) MOTE_CHECKED;
 void mote_outcome_free(struct mote_outcome *o);
 
 struct mote_rate {
 	double value, error; /* error: of the mean, NaN for one item */
 };
-/* Of n marks. */
+/* Of a metric on n items from the first on. */
+struct mote_rate mote_outcome_rate(const struct mote_outcome *o, uint32_t metric, uint32_t first, uint32_t n);
+/* Of n marks of weight 1. */
 struct mote_rate mote_rate_of(const uint8_t *mark, uint32_t n);
 
 /* What guessing at random scores, the mean of 1 / choices; and the best that one answer given to every item scores: of

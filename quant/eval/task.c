@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/eval/ifeval.h"
 #include "quant/eval/task_files.h"
 
 static void free_item(struct mote_item *item)
@@ -243,6 +244,8 @@ static enum mote_status make_item(const struct mote_task_row *row, struct mote_r
 		status = make_choices(row, r, item, error);
 	if (!status && row->kind == MOTE_TASK_CHOICE)
 		status = find_gold(row, r, item, error);
+	else if (!status && row->kind == MOTE_TASK_INSTRUCTIONS)
+		status = mote_ifeval_validate(r->fields, r->place, error);
 	else if (!status)
 		status = render(row->gold, r, &item->answer, error);
 	r->fields = NULL;
@@ -326,6 +329,8 @@ enum mote_status mote_task_read(const struct mote_task_row *row, const char *pat
 	out->few = options->few >= 0 ? (uint32_t)options->few : options->shots_path ? row->few : 0;
 	if (!status)
 		status = make_items(row, &records, options->limit, out, error);
+	if (!status && out->few > 0 && row->kind == MOTE_TASK_INSTRUCTIONS)
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s takes no examples", row->name);
 	if (!status && out->few > 0 && !shots)
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: no place to take %u examples from", row->name, out->few);
 	if (!status && out->few > 0)

@@ -1,6 +1,5 @@
 /* How many cores a process may use: the default number of threads. Linux tells in /sys. */
-#include "runtime/kernels/cores.h"
-
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,14 +8,14 @@
 
 /* A core counts once, at the lowest of its hyper-threads that the affinity mask allows: true when an earlier CPU
  * of the mask is a sibling of this one. The file's text is like "0,4" or "0-1". */
-static bool has_earlier_sibling(const char *root, const cpu_set_t *allowed, unsigned cpu)
+static bool has_earlier_sibling(const cpu_set_t *allowed, unsigned cpu)
 {
-	char path[256];
+	char path[96];
 	FILE *f;
 	unsigned first, last;
 	bool found = false;
 
-	snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", root, cpu);
+	snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", cpu);
 	f = fopen(path, "r");
 	if (!f)
 		return false;
@@ -38,14 +37,11 @@ static bool has_earlier_sibling(const char *root, const cpu_set_t *allowed, unsi
 }
 
 /* Whole cores of the control group's quota ("max 100000" or "150000 100000"); 0: no limit known. */
-static uint32_t quota_cores(const char *root)
+static uint32_t quota_cores(void)
 {
-	char path[256];
 	long quota = 0, period = 0;
-	FILE *f;
+	FILE *f = fopen("/sys/fs/cgroup/cpu.max", "r");
 
-	snprintf(path, sizeof path, "%s/sys/fs/cgroup/cpu.max", root);
-	f = fopen(path, "r");
 	if (!f)
 		return 0;
 	if (fscanf(f, "%ld %ld", &quota, &period) != 2 || quota <= 0 || period <= 0)
@@ -54,23 +50,19 @@ static uint32_t quota_cores(const char *root)
 	return (uint32_t)((quota + period - 1) / period);
 }
 
-uint32_t mote_cores_count(const char *root, const cpu_set_t *allowed)
+uint32_t mote_pool_physical_cores(void)
 {
-	uint32_t cores = 0, quota = quota_cores(root);
+	cpu_set_t allowed;
+	uint32_t cores = 0, quota = quota_cores();
 
+	if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+		return 1;
 	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, allowed) && !has_earlier_sibling(root, allowed, cpu))
+		if (CPU_ISSET(cpu, &allowed) && !has_earlier_sibling(&allowed, cpu))
 			cores++;
 	if (quota > 0 && quota < cores)
 		cores = quota;
 	if (cores > MOTE_MAX_THREADS)
 		cores = MOTE_MAX_THREADS;
 	return cores > 0 ? cores : 1;
-}
-
-uint32_t mote_pool_physical_cores(void)
-{
-	cpu_set_t allowed;
-
-	return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? mote_cores_count("", &allowed) : 1;
 }

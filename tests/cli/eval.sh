@@ -88,7 +88,37 @@ cmp "$D/a" "$D/b" || fail "threads change answers"
 grep -q '"strict":.*"flexible":.*"strict_stripped":.*"flexible_stripped":' "$D/a" || fail "metrics: $(cat "$D/a")"
 [ "$(grep -c '"answer_stripped"' "$D/answers")" = 6 ] || fail "answers: $(cat "$D/answers")"
 
+# Instructions: shares of prompts and of instructions are what the log says; damaged ones are refused.
+cat >"$D/ifeval.jsonl" <<'END'
+{"key":7,"prompt":"What is 3 + 4? No comma.","instruction_id_list":["punctuation:no_comma"],"kwargs":[{}]}
+{"key":8,"prompt":"What is 5 + 4?","instruction_id_list":["startend:quotation","length_constraints:number_words"],"kwargs":[{},{"relation":"less than","num_words":500}]}
+{"key":9,"prompt":"What is 5 + 8?","instruction_id_list":["language:response_language"],"kwargs":[{"language":"en"}]}
+END
+"$B/mote-eval" "$D/f.mote" --task ifeval="$D/ifeval.jsonl" --chat --max-tokens 160 --json --log "$D/followed" >"$D/a"
+"$B/mote-eval" "$D/f.mote" --task ifeval="$D/ifeval.jsonl" --chat --max-tokens 160 --json -t 1 | cmp - "$D/a" || fail "threads change instructions"
+python3 - "$D" <<'END' || fail "instructions"
+import json, sys
+[result] = json.load(open(sys.argv[1] + "/a"))["results"]
+lines = [json.loads(x) for x in open(sys.argv[1] + "/followed")]
+assert [x["id"] for x in lines] == ["7", "8", "9"] and [len(x["instructions"]) for x in lines] == [1, 2, 1]
+assert lines[1]["instructions"][1] == {"kind": "length_constraints:number_words", "strict": True, "loose": True,
+                                       "strict_stripped": True, "loose_stripped": True}
+assert lines[2]["instructions"][0]["approximate"]
+m = result["metrics"]
+for rule in "strict", "loose", "strict_stripped", "loose_stripped":
+    marks = [[i[rule] for i in x["instructions"]] for x in lines]
+    assert m["prompt_" + rule]["value"] == sum(map(all, marks)) / 3
+    share = m["instruction_" + rule]["value"]
+    assert share == sum(map(sum, marks)) / 4
+    error = (3 / 2 * sum((sum(x) - share * len(x)) ** 2 for x in marks)) ** .5 / 4
+    assert abs(m["instruction_" + rule]["stderr"] - error) < 1e-12
+END
+
 # Refusals.
+expect 2 'ifeval takes no examples' "$B/mote-eval" "$D/f.mote" --task ifeval="$D/ifeval.jsonl" --few-shot 1
+sed 's/less than/fewer/' "$D/ifeval.jsonl" >"$D/bad.jsonl"
+expect 3 'bad.jsonl, line 2: "kwargs", element 2 (length_constraints:number_words), "relation": expected' \
+	"$B/mote-eval" "$D/f.mote" --task ifeval="$D/bad.jsonl"
 expect 2 'no task is called "arc"' "$B/mote-eval" "$D/f.mote" --task arc="$D/arc.jsonl"
 expect 2 'expected NAME=PATH' "$B/mote-eval" "$D/f.mote" --task arc_challenge
 expect 2 'give a task' "$B/mote-eval" "$D/f.mote"
