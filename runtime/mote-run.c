@@ -82,6 +82,7 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 	session.kv_keys = a->kv_keys;
 	session.kv_values = a->kv_values;
 	session.proceed = proceed;
+	session.check = a->check;
 	if (mote_lm_session_open(r->lm, &session, &r->session, &failed))
 		return run_fail(&failed, error);
 	r->load_seconds = mote_console_seconds() - started;

@@ -32,7 +32,7 @@ enum run_think { RUN_THINK_SHOW, RUN_THINK_HIDE, RUN_THINK_ONLY, RUN_THINK_OFF }
 
 struct run_arguments {
 	const char *model, *prompt, *file, *operand, *system, *messages, *template_file, *variables, *save, *load;
-	bool raw, json, mapped, force, ignore_end;
+	bool raw, json, mapped, force, ignore_end, check;
 	enum run_think think;
 	uint32_t predict;          /* UINT32_MAX: not given; 0: no limit */
 	uint32_t logits, think_budget, top_k;

@@ -136,6 +136,7 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages where they lie instead of copying the weights into huge "
 	 "pages: starts sooner, decodes slower", AT(mapped)},
 	{MOTE_OPTION_CLEAR, NULL, "no-mmap", NULL, NULL, AT(mapped)},
+	{MOTE_OPTION_FLAG, NULL, "check", NULL, "when something becomes infinite or NaN, say in which layer and tensor", AT(check)},
 
 	{MOTE_OPTION_HEADING, .help = "Output"},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "one JSON object: text, reasoning, ids, prompt_ids, finish_reason, seed, timings",

@@ -25,7 +25,8 @@ static bool proceed(void *user)
 static enum mote_status open_session(struct mote_lm_session *s, const struct mote_lm_session_options *o, struct mote_error *error)
 {
 	struct mote_session_options options = {.context_tokens = o->context_tokens, .sequences = o->sequences,
-					       .batch_rows = o->batch_tokens, .threads = o->threads, .isa = o->isa};
+					       .batch_rows = o->batch_tokens, .threads = o->threads, .isa = o->isa,
+					       .check = o->check != 0};
 	struct mote_scheduler_options schedule = {.proceed = proceed, .user = s};
 	enum mote_status status;
 

@@ -178,8 +178,11 @@ struct mote_lm_session_options {
 	/* Asked between layers of every pass and before every token; 0 stops with MOTE_LM_INTERRUPTED. May be NULL. */
 	int (*proceed)(void *user);
 	void *user;
+	/* 1: a pass in which something becomes infinite or NaN ends with MOTE_LM_CORRUPT, and the message names layer, tensor
+	 * and position. 0: only what a token would be chosen from is looked at, and no token is chosen then. */
+	int check;
 };
-#define MOTE_LM_SESSION_OPTIONS_INIT {sizeof(struct mote_lm_session_options), 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL, NULL}
+#define MOTE_LM_SESSION_OPTIONS_INIT {sizeof(struct mote_lm_session_options), 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL, NULL, 0}
 
 /* MOTE_LM_ARGUMENT: an option out of range; MOTE_LM_MEMORY. The model must outlive the session. */
 MOTE_API int mote_lm_session_open(const struct mote_lm *lm, const struct mote_lm_session_options *options,

@@ -83,6 +83,8 @@ enum mote_status mote_session_open(const struct mote_model *m, const struct mote
 		mote_rope_frequencies(&m->config, i, s->options.context_tokens, s->frequency + i * s->half);
 	s->score_scale = (float)(m->config.attention_scale > 0 ? m->config.attention_scale :
 				 mote_exact_pow(m->config.head_dim, -0.5));
+	if (s->options.check)
+		mote_finite_check_open(s);
 	*out = s;
 	return MOTE_OK;
 }
@@ -120,19 +122,23 @@ static enum mote_status reserve_pages(struct mote_session *s, struct mote_error 
 enum mote_status mote_session_forward(struct mote_session *s, const struct mote_batch *batch,
 				      const float **logits, struct mote_error *error)
 {
-	enum mote_status status;
+	enum mote_status status = MOTE_OK;
 
 	if ((status = mote_batch_begin(s, batch, error)) || (status = reserve_pages(s, error)))
 		return status;
 	s->batch = batch;
 	s->stopped = false;
 	mote_forward(s);
+	if (s->options.check && !s->stopped)
+		status = mote_finite_check_pass(s, error);
 	s->batch = NULL;
 	for (uint32_t i = 0; i < s->n_present; i++) {
 		const struct mote_reach *reach = &s->reach[s->present[i]];
 
-		mote_kv_cache_keep(&s->cache, s->present[i], s->stopped ? reach->begin : reach->end);
+		mote_kv_cache_keep(&s->cache, s->present[i], s->stopped || status ? reach->begin : reach->end);
 	}
+	if (status)
+		return status;
 	if (s->stopped)
 		return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	if (logits)

@@ -28,6 +28,7 @@ struct mote_session_options {
 	enum mote_kv_type kv_k, kv_v;
 	uint32_t pages;           /* of the KV cache, which all sequences share; 0, or more than that: as many as they can fill */
 	const char *isa;          /* NULL: the best this machine has; else a kernel table's name */
+	bool check;               /* a pass that computes what is not finite is an error (finite_check.h); takes the hook */
 };
 
 /* A row is one position of one sequence, begun from a token or from a given state. Rows of one sequence come in
@@ -79,6 +80,8 @@ void mote_session_close(struct mote_session *s); /* NULL is fine */
  * until the next forward; NULL when none are wanted.
  *   MOTE_ERROR_ARGUMENT     a token, position, sequence, layer or row count out of range; nothing has changed
  *   MOTE_ERROR_LIMIT        no page of the KV cache is free; nothing has changed. Trim another sequence, or wait for it.
+ *   MOTE_ERROR_CORRUPT      options.check: something became infinite or NaN; layer and tensor are named. Sequences and outputs
+ *                           as with MOTE_ERROR_INTERRUPTED
  *   MOTE_ERROR_INTERRUPTED  proceed() said no: each sequence of the batch holds what came before its first row, so
  *                           where the batch continued it, all that it held; outputs are undefined */
 enum mote_status mote_session_forward(struct mote_session *s, const struct mote_batch *batch,

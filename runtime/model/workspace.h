@@ -6,6 +6,7 @@
 
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/pool.h"
+#include "runtime/model/finite_check.h"
 #include "runtime/model/kv_cache.h"
 #include "runtime/model/session.h"
 
@@ -80,6 +81,7 @@ struct mote_session {
 	uint32_t *present;                 /* [rows] sequences that have rows in the batch, each once */
 	uint32_t n_present;
 	bool stopped;                      /* proceed() said no; written before a barrier, read after it */
+	struct mote_finite_check check;    /* options.check */
 };
 
 /* workspace.c: sizes, memory and its pieces, once options and cache are there. MOTE_ERROR_MEMORY. */

@@ -1,0 +1,50 @@
+#!/bin/sh
+# A model with huge weights: no token is chosen from what is not finite, and --check of mote-run says where it begins.
+set -u
+build=${MOTE_BUILD:-build/release}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+ok() { passed=$((passed + 1)); }
+bad() { echo "$*"; failed=$((failed + 1)); }
+expect() {
+	want=$1
+	shift
+	"$@" </dev/null >"$work/out" 2>"$work/err"
+	got=$?
+	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
+}
+has() { if grep -q -- "$2" "$1"; then ok; else bad "no \"$2\" in:"; cat "$1"; fi; }
+
+cp -r tests/fixtures/adder "$work/large"
+python3 - "$work/large/model.safetensors" model.layers.1.mlp.up_proj.weight <<'EOF' || exit 1
+import json, struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+header = struct.unpack_from("<Q", data)[0]
+tensor = json.loads(data[8:8 + header])[sys.argv[2]]
+begin, end = (8 + header + at for at in tensor["data_offsets"])
+large = {"BF16": b"\x7f\x7f", "F32": b"\xff\xff\x7f\x7f"}[tensor["dtype"]]  # 3.4e38
+data[begin:end] = large * ((end - begin) // len(large))
+open(sys.argv[1], "wb").write(data)
+EOF
+expect 0 "$build/mote-convert" "$work/large" -o "$work/large.mote" -q
+expect 0 "$build/mote-convert" tests/fixtures/adder -o "$work/m.mote" -q
+for options in '--temp 0' '--seed 1' '--temp 0 --json'; do
+	# shellcheck disable=SC2086
+	expect 3 "$build/mote-run" "$work/large.mote" -p "What is 1 + 2?" -n 4 -t 2 $options
+	has "$work/err" 'the logit of token [0-9]* is -*\(nan\|inf\): no token can be chosen'
+	if [ -s "$work/out" ]; then bad "an answer was begun"; cat "$work/out"; else ok; fi
+done
+expect 3 "$build/mote-run" "$work/large.mote" -p "What is 1 + 2?" -n 4 -t 2 --check
+has "$work/err" 'layer 1, model.layers.1.mlp.up_proj.weight: at position [0-9]* something becomes'
+expect 3 "$build/mote-perplexity" "$work/large.mote" -f tests/fixtures/adder/heldout.txt -c 32 --chunks 1 -t 2
+if grep -q '[0-9]' "$work/out"; then bad "a figure came out"; cat "$work/out"; else ok; fi
+# A sound model says the same with and without.
+expect 0 "$build/mote-run" "$work/m.mote" -p "What is 1 + 2?" --temp 0 -t 2
+cp "$work/out" "$work/plain"
+expect 0 "$build/mote-run" "$work/m.mote" -p "What is 1 + 2?" --temp 0 -t 2 --check
+if cmp -s "$work/out" "$work/plain"; then ok; else bad "--check says something else"; cat "$work/out"; fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
