@@ -1,7 +1,5 @@
-/* A config to metadata: the tables of keys, and who needs which of them. cJSON's Add functions accept a NULL object
- * and return NULL.
- */
-#include "format/json.h"
+/* A config to metadata: the tables of keys, and who needs which of them. */
+#include "format/json_build.h"
 #include "runtime/model/config_keys.h"
 
 const char *const mote_rope_kinds[MOTE_ROPE_KINDS] = {"default", "linear", "llama3", "yarn", "dynamic", "longrope"};
@@ -62,83 +60,87 @@ static bool is_llama(const struct mote_config *c)
 	return llama;
 }
 
-static bool add_factors(cJSON *rope, const char *key, const double *factor, uint32_t n)
+static void add_factors(struct mote_json_builder *b, cJSON *rope, const char *key, const double *factor, uint32_t n)
 {
-	return cJSON_AddItemToObject(rope, key, cJSON_CreateDoubleArray(factor, (int)n));
+	mote_json_add_item(b, rope, key, cJSON_CreateDoubleArray(factor, (int)n));
 }
 
-static bool add_rope(cJSON *model, const struct mote_config *c)
+static void add_rope(struct mote_json_builder *b, cJSON *model, const struct mote_config *c)
 {
-	cJSON *rope = cJSON_AddObjectToObject(model, "rope");
+	cJSON *rope = mote_json_add_object(b, model, "rope");
 	uint32_t half = (c->rotary_dim ? c->rotary_dim : c->head_dim) / 2;
 	enum mote_rope_kind kind = c->rope_kind;
-	bool ok = cJSON_AddStringToObject(rope, "type", mote_rope_kinds[kind]) &&
-		  cJSON_AddNumberToObject(rope, "theta", c->rope_theta);
 
+	mote_json_add_text(b, rope, "type", mote_rope_kinds[kind]);
+	mote_json_add_number(b, rope, "theta", c->rope_theta);
 	if (kind != MOTE_ROPE_DEFAULT && kind != MOTE_ROPE_LONGROPE)
-		ok = ok && cJSON_AddNumberToObject(rope, "factor", c->rope_factor);
-	if (kind == MOTE_ROPE_LLAMA3)
-		ok = ok && cJSON_AddNumberToObject(rope, "low_freq_factor", c->rope_low_freq_factor) &&
-		     cJSON_AddNumberToObject(rope, "high_freq_factor", c->rope_high_freq_factor);
+		mote_json_add_number(b, rope, "factor", c->rope_factor);
+	if (kind == MOTE_ROPE_LLAMA3) {
+		mote_json_add_number(b, rope, "low_freq_factor", c->rope_low_freq_factor);
+		mote_json_add_number(b, rope, "high_freq_factor", c->rope_high_freq_factor);
+	}
 	if (kind >= MOTE_ROPE_LLAMA3)
-		ok = ok && cJSON_AddNumberToObject(rope, "original_max_position_embeddings", c->rope_original_positions);
+		mote_json_add_number(b, rope, "original_max_position_embeddings", c->rope_original_positions);
 	if (kind == MOTE_ROPE_YARN || kind == MOTE_ROPE_LONGROPE)
-		ok = ok && cJSON_AddNumberToObject(rope, "attention_factor", c->rope_attention_factor);
-	if (kind == MOTE_ROPE_YARN)
-		ok = ok && cJSON_AddNumberToObject(rope, "beta_fast", c->rope_beta_fast) &&
-		     cJSON_AddNumberToObject(rope, "beta_slow", c->rope_beta_slow) &&
-		     cJSON_AddBoolToObject(rope, "truncate", !c->rope_no_truncate);
-	if (kind == MOTE_ROPE_LONGROPE)
-		ok = ok && add_factors(rope, "short_factor", c->rope_short_factor, half) &&
-		     add_factors(rope, "long_factor", c->rope_long_factor, half);
-	return ok;
+		mote_json_add_number(b, rope, "attention_factor", c->rope_attention_factor);
+	if (kind == MOTE_ROPE_YARN) {
+		mote_json_add_number(b, rope, "beta_fast", c->rope_beta_fast);
+		mote_json_add_number(b, rope, "beta_slow", c->rope_beta_slow);
+		mote_json_add_bool(b, rope, "truncate", !c->rope_no_truncate);
+	}
+	if (kind == MOTE_ROPE_LONGROPE) {
+		add_factors(b, rope, "short_factor", c->rope_short_factor, half);
+		add_factors(b, rope, "long_factor", c->rope_long_factor, half);
+	}
 }
 
-static bool add_layers(cJSON *model, const struct mote_config *c, const struct mote_layer_key *key)
+static void add_layers(struct mote_json_builder *b, cJSON *model, const struct mote_config *c,
+		       const struct mote_layer_key *key)
 {
-	cJSON *list = cJSON_AddArrayToObject(model, key->key);
-	bool ok = list != NULL;
+	cJSON *list = mote_json_add_array(b, model, key->key);
 
-	for (uint32_t i = 0; i < c->layers && ok; i++)
+	for (uint32_t i = 0; i < c->layers; i++)
 		if (c->layer_kind[i] & key->kind)
-			ok = cJSON_AddItemToArray(list, cJSON_CreateNumber(i));
-	return ok;
+			mote_json_add_number(b, list, NULL, i);
 }
 
-static bool add_differences(cJSON *model, const struct mote_config *c)
+static void add_differences(struct mote_json_builder *b, cJSON *model, const struct mote_config *c)
 {
-	bool ok = (c->rotary_dim == 0 || cJSON_AddNumberToObject(model, "rotary_dim", c->rotary_dim)) &&
-		  (c->window == 0 || cJSON_AddNumberToObject(model, "sliding_window", c->window));
-
-	for (size_t i = 0; i < MOTE_NUMBER_KEYS && ok; i++)
+	if (c->rotary_dim)
+		mote_json_add_number(b, model, "rotary_dim", c->rotary_dim);
+	if (c->window)
+		mote_json_add_number(b, model, "sliding_window", c->window);
+	for (size_t i = 0; i < MOTE_NUMBER_KEYS; i++)
 		if (number_of(c, i) > 0)
-			ok = cJSON_AddNumberToObject(model, mote_number_keys[i].key, number_of(c, i));
-	for (size_t i = 0; i < MOTE_FEATURE_KEYS && ok; i++)
+			mote_json_add_number(b, model, mote_number_keys[i].key, number_of(c, i));
+	for (size_t i = 0; i < MOTE_FEATURE_KEYS; i++)
 		if (c->features & mote_feature_keys[i].feature)
-			ok = cJSON_AddTrueToObject(model, mote_feature_keys[i].key);
-	for (size_t i = 0; i < MOTE_LAYER_KEYS && ok; i++)
+			mote_json_add_bool(b, model, mote_feature_keys[i].key, true);
+	for (size_t i = 0; i < MOTE_LAYER_KEYS; i++)
 		if (has_layers(c, mote_layer_keys[i].kind))
-			ok = add_layers(model, c, &mote_layer_keys[i]);
-	return ok;
+			add_layers(b, model, c, &mote_layer_keys[i]);
 }
 
 bool mote_config_write(const struct mote_config *c, cJSON *metadata)
 {
 	bool llama = is_llama(c);
+	struct mote_json_builder b = {0};
 	cJSON *model;
 
-	return cJSON_AddStringToObject(metadata, "architecture",
-				       llama ? MOTE_ARCHITECTURE_LLAMA : MOTE_ARCHITECTURE_DECODER) &&
-	       (model = cJSON_AddObjectToObject(metadata, "model")) &&
-	       cJSON_AddNumberToObject(model, "hidden_size", c->hidden) &&
-	       cJSON_AddNumberToObject(model, "num_hidden_layers", c->layers) &&
-	       cJSON_AddNumberToObject(model, "num_attention_heads", c->heads) &&
-	       cJSON_AddNumberToObject(model, "num_key_value_heads", c->kv_heads) &&
-	       cJSON_AddNumberToObject(model, "head_dim", c->head_dim) &&
-	       cJSON_AddNumberToObject(model, "intermediate_size", c->ffn) &&
-	       cJSON_AddNumberToObject(model, "vocab_size", c->vocab) &&
-	       cJSON_AddNumberToObject(model, "max_position_embeddings", c->max_positions) &&
-	       cJSON_AddNumberToObject(model, "rms_norm_eps", c->norm_eps) &&
-	       cJSON_AddBoolToObject(model, "tie_word_embeddings", c->tied_embeddings) && add_rope(model, c) &&
-	       (llama || add_differences(model, c));
+	mote_json_add_text(&b, metadata, "architecture", llama ? MOTE_ARCHITECTURE_LLAMA : MOTE_ARCHITECTURE_DECODER);
+	model = mote_json_add_object(&b, metadata, "model");
+	mote_json_add_number(&b, model, "hidden_size", c->hidden);
+	mote_json_add_number(&b, model, "num_hidden_layers", c->layers);
+	mote_json_add_number(&b, model, "num_attention_heads", c->heads);
+	mote_json_add_number(&b, model, "num_key_value_heads", c->kv_heads);
+	mote_json_add_number(&b, model, "head_dim", c->head_dim);
+	mote_json_add_number(&b, model, "intermediate_size", c->ffn);
+	mote_json_add_number(&b, model, "vocab_size", c->vocab);
+	mote_json_add_number(&b, model, "max_position_embeddings", c->max_positions);
+	mote_json_add_number(&b, model, "rms_norm_eps", c->norm_eps);
+	mote_json_add_bool(&b, model, "tie_word_embeddings", c->tied_embeddings);
+	add_rope(&b, model, c);
+	if (!llama)
+		add_differences(&b, model, c);
+	return !b.failed;
 }
