@@ -55,43 +55,85 @@ static uint16_t scale_to_f16(double scale)
 	return mote_f16_from_f32((float)scale);
 }
 
-/* Half away from zero, as roundf; adding 0.5 first would round 0.49999997 up. |y| <= 127. */
-static int round_away(float y)
-{
-	int whole = (int)y;
-	float rest = y - (float)whole; /* exact */
+/* The compiler's own vectors, as in panel_pack.c: 16 bytes are what every supported CPU has. */
+typedef float f32x4 __attribute__((vector_size(16)));
+typedef int32_t i32x4 __attribute__((vector_size(16)));
 
-	return rest >= 0.5f ? whole + 1 : rest <= -0.5f ? whole - 1 : whole;
+static inline f32x4 choose(i32x4 mask, f32x4 yes, f32x4 no)
+{
+	return (f32x4)((mask & (i32x4)yes) | (~mask & (i32x4)no));
+}
+
+/* The first weight of the largest magnitude. */
+static float largest_of(const float *x)
+{
+	f32x4 high = {0}, low = {0};
+	float most = 0, least = 0;
+
+	for (uint32_t j = 0; j < BLOCK; j += 4) {
+		f32x4 v;
+
+		memcpy(&v, x + j, sizeof v);
+		high = choose(v > high, v, high);
+		low = choose(v < low, v, low);
+	}
+	for (uint32_t i = 0; i < 4; i++) {
+		most = high[i] > most ? high[i] : most;
+		least = low[i] < least ? low[i] : least;
+	}
+	for (uint32_t j = 0; most == -least && j < BLOCK; j++)
+		if (fabsf(x[j]) == most)
+			return x[j];
+	return most > -least ? most : least;
+}
+
+static inline f32x4 clamp(f32x4 y, float most)
+{
+	const f32x4 high = {most, most, most, most}, low = -high;
+
+	y = choose(y > high, high, y);
+	return choose(y < low, low, y);
+}
+
+/* Half away from zero, as roundf; adding 0.5 first would round 0.49999997 up. A comparison that holds gives -1. */
+static inline i32x4 round_q8(f32x4 y)
+{
+	i32x4 whole = __builtin_convertvector(clamp(y, 127), i32x4);
+	f32x4 rest = clamp(y, 127) - __builtin_convertvector(whole, f32x4); /* exact */
+
+	return whole - (i32x4)(rest >= 0.5f) + (i32x4)(rest <= -0.5f) + 128;
+}
+
+static inline i32x4 round_linear(f32x4 y, float half)
+{
+	const int32_t last = 2 * (int32_t)half - 1;
+	i32x4 level = __builtin_convertvector(clamp(y, half) + half + 0.5f, i32x4);
+
+	return level + (i32x4)(level > last); /* at most one too high */
 }
 
 void mote_encode_round(enum mote_type type, const float *x, uint8_t *quants, uint16_t *scale)
 {
-	float half = (float)(mote_type_levels(type) / 2), largest = 0, magnitude = 0, d, inverse;
-	int last = (int)mote_type_levels(type) - 1;
+	float half = (float)(mote_type_levels(type) / 2), largest = largest_of(x), inverse;
+	float d = type == MOTE_Q8 ? fabsf(largest) / 127 : largest / -half;
+	int32_t level[BLOCK];
 
-	for (uint32_t j = 0; j < BLOCK; j++)
-		if (fabsf(x[j]) > magnitude) {
-			magnitude = fabsf(x[j]);
-			largest = x[j];
-		}
-	d = type == MOTE_Q8 ? magnitude / 127 : largest / -half;
 	*scale = scale_to_f16(d);
 	if (fabsf(d) > (float)F16_MAX)
 		d = mote_f32_from_f16(*scale); /* the only departure: ggml stores infinity */
 	inverse = d != 0 ? 1 / d : 0;
 	if (!(fabsf(inverse) <= 3e38f))
 		inverse = 0; /* a subnormal d, whose f16 is zero anyway */
-	for (uint32_t j = 0; j < BLOCK; j++) {
-		float y = x[j] * inverse;
+	for (uint32_t j = 0; j < BLOCK; j += 4) {
+		f32x4 y;
+		i32x4 whole;
 
-		if (type == MOTE_Q8) {
-			y = y > 127 ? 127 : y < -127 ? -127 : y;
-			quants[j] = (uint8_t)(round_away(y) + 128);
-		} else {
-			y = y > half ? half : y < -half ? -half : y;
-			quants[j] = (uint8_t)((int)(y + half + 0.5f) > last ? last : (int)(y + half + 0.5f));
-		}
+		memcpy(&y, x + j, sizeof y);
+		whole = type == MOTE_Q8 ? round_q8(y * inverse) : round_linear(y * inverse, half);
+		memcpy(level + j, &whole, sizeof whole);
 	}
+	for (uint32_t j = 0; j < BLOCK; j++)
+		quants[j] = (uint8_t)level[j];
 }
 
 /* The state of a search: the best so far. */

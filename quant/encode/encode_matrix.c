@@ -79,7 +79,8 @@ void mote_panel_unpack(const struct mote_matrix *m, uint32_t panel, float *rows,
 	const uint8_t *data = m->data + (size_t)panel * m->panel_bytes;
 	uint32_t first = panel * ROWS, n_rows = m->rows - first < ROWS ? m->rows - first : ROWS;
 
-	memset(rows, 0, ROWS * stride * sizeof *rows);
+	if (n_rows < ROWS || stride > m->cols)
+		memset(rows, 0, ROWS * stride * sizeof *rows);
 	if (mote_type_is_quantized(m->type)) {
 		for (uint32_t r = 0; r < n_rows; r++)
 			mote_matrix_decode_row(m, first + r, rows + r * stride);
@@ -110,28 +111,37 @@ static float beyond(enum mote_type type, const struct mote_grid *grid)
 	return type == MOTE_F16 ? f16_infinite : type == MOTE_BF16 ? 0x1.ffp127f : __builtin_inff();
 }
 
+/* The largest magnitude as bits, which are ordered like the numbers; NaN is above infinity. */
+static uint32_t largest_bits(const float *x, size_t n)
+{
+	int32_t most = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int32_t magnitude = (int32_t)(mote_f32_bits(x[i]) & INT32_MAX);
+
+		most = magnitude > most ? magnitude : most;
+	}
+	return (uint32_t)most;
+}
+
 static bool check_rows(struct run *run, const float *rows, uint32_t first, uint32_t n_rows)
 {
-	float largest = 0;
+	size_t n = (size_t)n_rows * run->n, i = 0;
+	uint32_t largest = largest_bits(rows, n);
 
-	for (uint32_t r = 0; r < n_rows; r++)
-		for (uint32_t j = 0; j < run->n; j++) {
-			float x = rows[(size_t)r * run->n + j];
-
-			if (fabsf(x) < run->most) {
-				largest = fabsf(x) > largest ? fabsf(x) : largest;
-				continue;
-			}
-			if (!atomic_exchange(&run->bad_found, true)) {
-				run->bad_row = first + r;
-				run->bad_col = j;
-				run->bad = x;
-			}
-			return false;
-		}
-	if (largest > 0)
-		atomic_store(&run->any_weight, true);
-	return true;
+	if (largest < mote_f32_bits(run->most)) {
+		if (largest > 0)
+			atomic_store(&run->any_weight, true);
+		return true;
+	}
+	while (fabsf(rows[i]) < run->most)
+		i++;
+	if (!atomic_exchange(&run->bad_found, true)) {
+		run->bad_row = first + (uint32_t)(i / run->n);
+		run->bad_col = (uint32_t)(i % run->n);
+		run->bad = rows[i];
+	}
+	return false;
 }
 
 /* Whether there is anything in an encoded panel: a scale, or an element of two bytes, that is not zero. */
