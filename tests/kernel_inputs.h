@@ -58,7 +58,7 @@ static void check(bool ok, const char *table, const char *what)
 		fail(table, what);
 }
 
-static void digest_add(const void *data, size_t bytes)
+static inline void digest_add(const void *data, size_t bytes)
 {
 	const uint8_t *p = data;
 
@@ -128,7 +128,7 @@ static const enum mote_type all_types[] = { MOTE_F32, MOTE_F16, MOTE_BF16, MOTE_
 enum { N_TYPES = sizeof all_types / sizeof *all_types };
 
 /* Panels with every byte random or adversarial: padding included, as readers must not rely on it. */
-static void fill_matrix(const struct mote_matrix *m, uint8_t *data, enum values kind)
+static inline void fill_matrix(const struct mote_matrix *m, uint8_t *data, enum values kind)
 {
 	static const uint8_t patterns[] = {0x00, 0xff, 0x88, 0x80, 0x7f};
 	uint8_t pattern = patterns[random_u32() % sizeof patterns];
@@ -165,7 +165,7 @@ struct guarded_activations {
 	struct guarded x, q, scale, bias;
 };
 
-static struct guarded_activations activations_new(uint32_t rows, uint32_t cols, bool at_end)
+static inline struct guarded_activations activations_new(uint32_t rows, uint32_t cols, bool at_end)
 {
 	struct guarded_activations g;
 	size_t stride = ((size_t)cols + 63) / 64 * 64, cells = rows * (stride / 32);
@@ -179,7 +179,7 @@ static struct guarded_activations activations_new(uint32_t rows, uint32_t cols, 
 	return g;
 }
 
-static void activations_free(struct guarded_activations *g)
+static inline void activations_free(struct guarded_activations *g)
 {
 	guarded_free(&g->x);
 	guarded_free(&g->q);
@@ -187,7 +187,7 @@ static void activations_free(struct guarded_activations *g)
 	guarded_free(&g->bias);
 }
 
-static void activations_fill(const struct mote_kernels *scalar, struct mote_activations *a, enum values kind)
+static inline void activations_fill(const struct mote_kernels *scalar, struct mote_activations *a, enum values kind)
 {
 	for (size_t r = 0; r < a->rows; r++)
 		fill_floats(a->x + r * a->stride, a->cols, kind);

@@ -70,6 +70,7 @@ static void init_avx2(struct mote_kernels *k)
 	k->name = "avx2";
 	mote_kernels_init_avx2_matmul(k);
 	mote_kernels_init_avx2_vector(k);
+	mote_kernels_init_avx2_train(k);
 }
 
 static void init_avxvnni(struct mote_kernels *k)
@@ -83,6 +84,7 @@ static void init_avx512(struct mote_kernels *k)
 	k->name = "avx512";
 	mote_kernels_init_avx512_matmul(k);
 	mote_kernels_init_avx512_vector(k);
+	mote_kernels_init_avx512_train(k);
 }
 
 #elif defined(__aarch64__)

@@ -16,7 +16,7 @@
  * The one thing left open is the sign and payload of a NaN.
  *
  * A new ISA needs: multiply for each type, quantize, norm, rope, swiglu, geglu, softcap, add, softmax, mix for each float V type,
- * merge; any of them may be left to the table below. matmul.c and attention.c drive them and are shared.
+ * merge, tile, sigmoid; any of them may be left to the table below. matmul.c, attention.c and gemm.c drive them and are shared.
  *
  * No function here can fail or allocates; all are thread-safe on disjoint outputs. None reads or writes
  * beyond what its comment says, not even by a byte.
@@ -95,6 +95,20 @@ typedef void mote_multiply_fn(const struct mote_matrix *w, uint32_t panel, uint3
 typedef void mote_mix_fn(const struct mote_kv *kv, uint32_t begin, uint32_t end, const float *p,
 			 size_t p_stride, uint32_t n_rows, float *o, size_t o_stride);
 
+/* A tile of a float product: c[i][j] = fma(a[i][d], b[d][j], c[i][j]), d ascending, from what c holds (add) or from +0.
+ *   a  element (i, d) is a[i * a_row + d * a_col]      i < rows, 1 to MOTE_GEMM_ROWS; d < depth
+ *   b  [depth][MOTE_GEMM_COLS], 64-byte aligned        c  [rows][c_row], MOTE_GEMM_COLS of each row */
+struct mote_tile {
+	const float *a, *b;
+	float *c;
+	size_t a_row, a_col, c_row;
+	uint32_t rows, depth;
+	bool add;
+};
+
+#define MOTE_GEMM_ROWS 12u
+#define MOTE_GEMM_COLS 32u
+
 #define MOTE_TYPE_SLOTS 32
 
 struct mote_kernels {
@@ -148,6 +162,10 @@ struct mote_kernels {
 	 * +-127; a zero scale gives zeros, a scale that is infinite or NaN gives zeros with a NaN scale.
 	 * Values of q8: scale and q as quantize() makes them of one block as long as the head. */
 	void (*kv_store)(const struct mote_kv *kv, uint32_t position, const float *k, const float *v);
+
+	/* Training, driven by train.h. y[i] = 1 / (1 + exp(-x[i])); y may be x. */
+	void (*tile)(const struct mote_tile *t);
+	void (*sigmoid)(const float *x, uint32_t n, float *y);
 };
 
 /* ---- matmul.c: products with their epilogues ---- */

@@ -326,6 +326,27 @@ static void kv_store(const struct mote_kv *kv, uint32_t position, const float *k
 		store_float(kv->v, kv->v_type, (size_t)position * kv->v_cols + d, d < kv->head_dim ? v[d] : 0.0f);
 }
 
+/* ---- training ---- */
+
+static void tile(const struct mote_tile *t)
+{
+	for (uint32_t i = 0; i < t->rows; i++) {
+		float *c = t->c + i * t->c_row;
+
+		if (!t->add)
+			memset(c, 0, MOTE_GEMM_COLS * sizeof *c);
+		for (uint32_t d = 0; d < t->depth; d++)
+			for (uint32_t j = 0; j < MOTE_GEMM_COLS; j++)
+				c[j] = mote_exact_fmaf(t->a[i * t->a_row + d * t->a_col], t->b[(size_t)d * MOTE_GEMM_COLS + j], c[j]);
+	}
+}
+
+static void sigmoid(const float *x, uint32_t n, float *y)
+{
+	for (uint32_t i = 0; i < n; i++)
+		y[i] = 1.0f / (1.0f + mote_exact_expf(-x[i]));
+}
+
 void mote_kernels_init_scalar(struct mote_kernels *k)
 {
 	k->name = "scalar";
@@ -349,4 +370,6 @@ void mote_kernels_init_scalar(struct mote_kernels *k)
 	k->softmax = softmax;
 	k->merge = merge;
 	k->kv_store = kv_store;
+	k->tile = tile;
+	k->sigmoid = sigmoid;
 }

@@ -44,9 +44,11 @@ void mote_kernels_init_scalar(struct mote_kernels *k);
 #if defined(__x86_64__)
 void mote_kernels_init_avx2_matmul(struct mote_kernels *k);
 void mote_kernels_init_avx2_vector(struct mote_kernels *k);
+void mote_kernels_init_avx2_train(struct mote_kernels *k);
 void mote_kernels_init_avxvnni_matmul(struct mote_kernels *k);
 void mote_kernels_init_avx512_matmul(struct mote_kernels *k);
 void mote_kernels_init_avx512_vector(struct mote_kernels *k);
+void mote_kernels_init_avx512_train(struct mote_kernels *k);
 #elif defined(__aarch64__)
 void mote_kernels_init_neon_matmul(struct mote_kernels *k);
 void mote_kernels_init_neon_vector(struct mote_kernels *k);
