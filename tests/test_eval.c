@@ -72,6 +72,21 @@ static void test_gsm8k_answers(void **state)
 		{"a\n#### 9\nb 10", "9", "10"},
 		{"## 8\n### 9", "[invalid]", "9"},
 		{"##### 8", "8", "8"},
+		{"#### 1.000.000", "1.000.000", "1.000.000"},
+		{"#### -$5", "[invalid]", "-$5"},
+		{"#### \xe2\x88\x92""5", "[invalid]", "5"},  /* a minus that is no hyphen */
+		{"#### 5,", "5,", "5,"},
+		{"#### 5 .", "5", "5"},
+		{"####  5", "[invalid]", "5"},
+		{"####\n5", "[invalid]", "5"},
+		{"#### 5\n####", "5", "5"},
+		{"12 / 4 = <<12/4=3>>3", "[invalid]", "3"},
+		{"\\boxed{72}", "[invalid]", "72"},
+		{"It costs $ 5", "[invalid]", "5"},
+		{"$$", "[invalid]", "$$"},
+		{"3 1/2 cups", "[invalid]", "2"},
+		{"#### 7#### 8", "7", "8"},
+		{"\xef\xbc\x95", "[invalid]", "[invalid]"}, /* a digit of another kind */
 	};
 
 	(void)state;
@@ -94,6 +109,13 @@ static void test_bbh_answers(void **state)
 		{"the answer is ] ) >.", "] ) >", NULL},
 		{"the answer is  two .", "two", NULL},
 		{"the answer is \xc3\xa9t\xc3\xa9.", "\xc3\xa9t\xc3\xa9", NULL},
+		{"the answer is valid", "vali", NULL},
+		{"the answer is (B).\n\nQ: is it?", "(B)", NULL},
+		{"the answer is True.\r\n", "True.", NULL}, /* the last character of the line is the carriage return */
+		{"the answer is -5.", "-5", NULL},
+		{"the answer is the answer is 3.", "the answer is 3", NULL},
+		{"the answer is\n3.", "[invalid]", NULL},
+		{"the answer is 3", "", NULL},
 	};
 
 	(void)state;
@@ -118,6 +140,14 @@ static void test_equal_answers(void **state)
 	for (size_t i = 0; i < sizeof f / sizeof *f; i++) {
 		assert_int_equal(mote_answer_match_equal(m, f[i].found, f[i].right, &equal, NULL), MOTE_OK);
 		assert_int_equal(equal, f[i].equal);
+	}
+	mote_answer_match_close(m);
+	assert_int_equal(mote_answer_match_open(mote_task_row_find("bbh"), &m, NULL), MOTE_OK);
+	for (size_t i = 0; i < 4; i++) { /* nothing is ignored, not even case */
+		static const char *const found[] = {"True", "true", "True.", "(True"};
+
+		assert_int_equal(mote_answer_match_equal(m, found[i], "True", &equal, NULL), MOTE_OK);
+		assert_int_equal(equal, i == 0);
 	}
 	mote_answer_match_close(m);
 }
