@@ -8,10 +8,11 @@
 #include "format/tool/console.h"
 #include "format/tool/options.h"
 #include "quant/eval/evaluation.h"
+#include "quant/eval/task_json.h"
 
 #define MOTE_EVAL "mote-eval"
 
-enum { MAX_TASKS = 16, MAX_MODELS = 16 };
+enum { MAX_TASKS = 16, MAX_MODELS = 16, MAX_DEFINITION_BYTES = 1 << 20 };
 
 struct named_paths {
 	const char *text[MAX_TASKS]; /* NAME=PATH */
@@ -54,7 +55,7 @@ static enum mote_status take_named(void *at, const char *text, struct mote_error
 static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERANDS, .argument = "MODEL.mote...", AT(models)},
 	{MOTE_OPTION_HEADING, .help = "What is asked"},
-	{MOTE_OPTION_TAKE, NULL, "task", "NAME=PATH", "a benchmark and its file (mmlu, bbh: its folder); may be repeated", AT(tasks),
+	{MOTE_OPTION_TAKE, NULL, "task", "NAME=PATH", "a benchmark and its file (mmlu, bbh: its folder), or FILE.json=DATA, a task of your own; may be repeated", AT(tasks),
 	 .take = take_named},
 	{MOTE_OPTION_TAKE, NULL, "shots", "NAME=PATH", "where a task's examples are read: gsm8k's train.jsonl (mmlu has its own)",
 	 AT(shots), .take = take_named},
@@ -118,21 +119,52 @@ static const char *path_for(const struct named_paths *list, const char *name)
 	return NULL;
 }
 
+/* A user's own task, whose definition is at path. */
+static enum mote_status open_definition(const char *path, struct mote_task_file **file, struct mote_error *error)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	enum mote_status status = mote_console_read_file(path, MAX_DEFINITION_BYTES, &text, &bytes, error);
+
+	if (!status)
+		status = mote_task_file_parse(text, bytes, path, file, error);
+	free(text);
+	return status;
+}
+
 static enum mote_status read_task(struct run *r, uint32_t i, struct mote_error *error)
 {
 	const struct arguments *a = r->a;
 	const char *text = a->tasks.text[i], *equals = strchr(text, '=');
 	struct mote_task_options o = {.limit = a->limit, .few = a->zero_shot ? 0 : a->few ? (int)a->few : -1};
-	const struct mote_task_row *row;
-	char name[64];
+	const struct mote_task_row *row = NULL;
+	struct mote_task_file *file = NULL;
+	char name[4096];
+	int length = snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+	enum mote_status status = MOTE_OK;
 
-	snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
-	row = mote_task_row_find(name);
-	if (!row)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "no task is called \"%s\"; there are arc_challenge, piqa, boolq, mmlu, "
-				      "mmlu_continuation, gsm8k, bbh and ifeval", name);
-	o.shots_path = path_for(&a->shots, name);
-	return mote_task_read(row, equals + 1, &o, &r->task[i], error);
+	if (length > 5 && strcmp(name + strlen(name) - 5, ".json") == 0)
+		status = open_definition(name, &file, error);
+	else
+		row = mote_task_row_find(name);
+	if (file)
+		row = mote_task_file_row(file);
+	if (!row && !status)
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "no task is called \"%s\"; there are arc_challenge, piqa, boolq, mmlu, "
+					"mmlu_continuation, gsm8k, bbh and ifeval, and your own (FILE.json=DATA)", name);
+	if (!status) {
+		o.shots_path = path_for(&a->shots, row->name);
+		status = mote_task_read(row, equals + 1, &o, &r->task[i], error);
+	}
+	if (status) {
+		mote_task_file_close(file);
+		return status;
+	}
+	r->task[i].file = file;
+	if (row->few > r->task[i].few && !a->zero_shot && !a->few)
+		fprintf(stderr, MOTE_EVAL ": %s without examples, where %u are usual: name their file with --shots %s=FILE\n", row->name,
+			row->few, row->name);
+	return MOTE_OK;
 }
 
 /* ---- running ---- */

@@ -31,6 +31,15 @@ static enum mote_status compile(const char *pattern, pcre2_code **out, struct mo
 	return mote_error_set(error, MOTE_ERROR_CORRUPT, "pattern \"%s\", byte %zu: %s", pattern, (size_t)place, (char *)message);
 }
 
+enum mote_status mote_answer_match_check(const char *pattern, struct mote_error *error)
+{
+	pcre2_code *code;
+	enum mote_status status = compile(pattern, &code, error);
+
+	pcre2_code_free(code);
+	return status;
+}
+
 enum mote_status mote_answer_match_open(const struct mote_task_row *row, struct mote_answer_match **out,
 					struct mote_error *error)
 {
@@ -130,7 +139,12 @@ enum mote_status mote_answer_match_equal(const struct mote_answer_match *m, cons
 	enum mote_status status, second;
 	char *a = reduce(m, found, &status), *b = reduce(m, right, &second);
 
-	*equal = a && b && (m->row->ignore_case ? strcasecmp(a, b) : strcmp(a, b)) == 0;
+	if (!a || !b)
+		*equal = false;
+	else if (m->row->contains)
+		*equal = *b && (m->row->ignore_case ? strcasestr(a, b) : strstr(a, b)) != NULL;
+	else
+		*equal = (m->row->ignore_case ? strcasecmp(a, b) : strcmp(a, b)) == 0;
 	free(a);
 	free(b);
 	status = status ? status : second;

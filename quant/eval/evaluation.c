@@ -48,8 +48,8 @@ static void lengths(const char *text, uint32_t *bytes, uint32_t *characters)
 	}
 }
 
-/* The choice with the largest logprob / length, the first of equals. by: 0 as it is, 1 a character, 2 a byte. */
-static uint32_t best_choice(const struct mote_item *item, const struct mote_likelihood *l, int by)
+/* The choice with the largest logprob / length, the first of equals. */
+static uint32_t best_choice(const struct mote_item *item, const struct mote_likelihood *l, enum mote_task_length by)
 {
 	uint32_t best = 0;
 	double most = 0;
@@ -70,7 +70,12 @@ static uint32_t best_choice(const struct mote_item *item, const struct mote_like
 
 /* ---- multiple choice ---- */
 
+/* Of each length, and their orders with each as the main one. */
 static const char *const choice_metrics[] = {"acc", "acc_norm", "acc_bytes"};
+static const enum mote_task_length orders[3][3] = {
+	{MOTE_LENGTH_NONE, MOTE_LENGTH_CHARACTERS, MOTE_LENGTH_BYTES}, {MOTE_LENGTH_CHARACTERS, MOTE_LENGTH_NONE, MOTE_LENGTH_BYTES},
+	{MOTE_LENGTH_BYTES, MOTE_LENGTH_NONE, MOTE_LENGTH_CHARACTERS}
+};
 
 static enum mote_status log_choice(struct evaluation *e, uint32_t i, struct mote_error *error)
 {
@@ -88,15 +93,17 @@ static enum mote_status log_choice(struct evaluation *e, uint32_t i, struct mote
 		mote_json_add_bool(&b, choice, "is_greedy", e->likelihood[i][c].is_greedy);
 	}
 	mote_json_add_number(&b, line, "choice", e->outcome->choice[i]);
-	mote_json_add_number(&b, line, "choice_norm", best_choice(item, e->likelihood[i], 1));
+	mote_json_add_number(&b, line, "choice_norm", best_choice(item, e->likelihood[i], MOTE_LENGTH_CHARACTERS));
 	mote_json_add_number(&b, line, "gold", item->gold);
 	return mote_evaluation_end_line(e, &b, line, error);
 }
 
 static enum mote_status choose(struct evaluation *e, struct mote_likelihood_counts *counts, struct mote_error *error)
 {
+	const enum mote_task_length *order = orders[e->task->row->length];
+	const char *metric[3] = {choice_metrics[order[0]], choice_metrics[order[1]], choice_metrics[order[2]]};
 	uint32_t n = e->task->items;
-	enum mote_status status = mote_outcome_init(e->outcome, n, choice_metrics, 3, true, error);
+	enum mote_status status = mote_outcome_init(e->outcome, n, metric, 3, true, error);
 
 	e->likelihood = calloc(n + 1u, sizeof *e->likelihood);
 	if (!status && !e->likelihood)
@@ -106,9 +113,9 @@ static enum mote_status choose(struct evaluation *e, struct mote_likelihood_coun
 	for (uint32_t i = 0; i < n && !status; i++) {
 		const struct mote_item *item = &e->task->item[i];
 
-		e->outcome->choice[i] = (int32_t)best_choice(item, e->likelihood[i], 0);
-		for (int by = 0; by < 3; by++)
-			e->outcome->mark[by][i] = best_choice(item, e->likelihood[i], by) == item->gold;
+		e->outcome->choice[i] = (int32_t)best_choice(item, e->likelihood[i], order[0]);
+		for (int k = 0; k < 3; k++)
+			e->outcome->mark[k][i] = best_choice(item, e->likelihood[i], order[k]) == item->gold;
 		status = log_choice(e, i, error);
 	}
 	return status;

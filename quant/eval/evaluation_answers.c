@@ -76,16 +76,17 @@ static enum mote_status mark_answer(struct evaluation *e, uint32_t i, uint32_t f
 
 static enum mote_status match_answers(struct evaluation *e, struct mote_error *error)
 {
-	static const char *const names[] = {"strict", "flexible"};
-	static const char *const stripped[] = {"strict_stripped", "flexible_stripped"};
-	const char *metric[4];
+	const struct mote_task_filter *filter = e->task->row->filter;
+	const char *metric[2 * MOTE_TASK_FILTERS];
 	uint32_t filters = 0;
 	enum mote_status status = mote_answer_match_open(e->task->row, &e->match, error);
 
-	for (; filters < 2 && e->task->row->filter[filters].name; filters++)
-		metric[filters] = names[filters];
-	for (uint32_t f = 0; f < filters; f++)
-		metric[filters + f] = stripped[f];
+	while (filters < MOTE_TASK_FILTERS && filter[filters].name)
+		filters++;
+	for (uint32_t f = 0; f < filters; f++) {
+		metric[f] = filter[f].name;
+		metric[filters + f] = filter[f].stripped;
+	}
 	if (!status)
 		status = mote_outcome_init(e->outcome, e->task->items, metric, 2 * filters, false, error);
 	for (uint32_t i = 0; i < e->task->items && !status; i++)

@@ -13,7 +13,7 @@ enum { MOTE_OUTCOME_METRICS = 8 };
 /* Zero-initialize; free with mote_outcome_free(). */
 struct mote_outcome {
 	uint32_t items, metrics;
-	const char *metric[MOTE_OUTCOME_METRICS]; /* names; the first is the main one */
+	const char *metric[MOTE_OUTCOME_METRICS]; /* names, borrowed from the task's row; the first is the main one */
 	uint8_t *mark[MOTE_OUTCOME_METRICS];      /* [items] each */
 	uint8_t *weight[MOTE_OUTCOME_METRICS];    /* [items] the most that a mark could be; NULL: 1 everywhere */
 	int32_t *choice;                          /* [items] CHOICE: by the main metric; else NULL */

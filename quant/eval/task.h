@@ -28,8 +28,12 @@ enum mote_task_layout {
  * not empty. */
 struct mote_task_filter {
 	const char *name, *pattern;
+	const char *stripped; /* name of the metric on answers without their reasoning */
 	bool last;
 };
+
+/* What a choice's log-probability is divided by. */
+enum mote_task_length { MOTE_LENGTH_NONE, MOTE_LENGTH_CHARACTERS, MOTE_LENGTH_BYTES };
 
 /* Templates name a record's fields: "{question.stem}"; "|strip" behind one takes white space off both ends; "{{" is a brace.
  * Lists end at NULL. */
@@ -47,15 +51,16 @@ struct mote_task_row {
 	const char *gold;                             /* template; CHOICE: one of ... */
 	const char *gold_name[MOTE_TASK_CHOICES + 1]; /* ... these, or ... */
 	const char *gold_names;                       /* ... of this array; ANSWER: the right answer */
-	bool acc_norm;                                /* shown as the main score's companion: choices differ in length */
+	enum mote_task_length length;                 /* CHOICE: of the main metric */
 	const char *shots;                            /* TABLES: the folder beside the records' with examples ("dev"); or NULL */
-	const char *shot;                             /* template of an example's answer; NULL: the right choice */
 	uint32_t few;                                 /* examples when there are any to take */
-	const char *until[8];                         /* texts that end an answer */
+	const char *until[8];                         /* texts that end an answer; NULL ends them, as in every array here */
 	uint32_t most_tokens;
 	struct mote_task_filter filter[MOTE_TASK_FILTERS]; /* ends at name NULL */
 	const char *ignore[8];                        /* patterns that are taken out of both answers before they are compared */
 	bool ignore_case;
+	bool contains;                                /* the right answer need only stand in what a filter finds */
+	struct mote_hash128 hash;                     /* of a user's definition; 0 of a built-in row */
 };
 
 /* The built-in row of this name, or NULL. mote_task_row_at(i): the i-th, NULL behind the last. */
@@ -80,6 +85,7 @@ struct mote_task {
 	uint32_t items;
 	uint32_t few;                     /* examples before each item's context */
 	struct mote_hash128 hash;         /* of all files that were read, in order */
+	struct mote_task_file *file;      /* owned: what row is borrowed from, of a user's task; or NULL */
 };
 void mote_task_free(struct mote_task *t);
 

@@ -88,6 +88,10 @@ cmp "$D/a" "$D/b" || fail "threads change answers"
 grep -q '"strict":.*"flexible":.*"strict_stripped":.*"flexible_stripped":' "$D/a" || fail "metrics: $(cat "$D/a")"
 [ "$(grep -c '"answer_stripped"' "$D/answers")" = 6 ] || fail "answers: $(cat "$D/answers")"
 
+"$B/mote-eval" "$D/f.mote" --task gsm8k="$D/gsm8k.jsonl" --print-requests 1 2>&1 >/dev/null | grep -q 'gsm8k without examples, where 5 are usual' ||
+	fail "no word about examples"
+[ -z "$("$B/mote-eval" "$D/f.mote" --task gsm8k="$D/gsm8k.jsonl" --zero-shot --print-requests 1 2>&1 >/dev/null)" ] || fail "words"
+
 # Instructions: shares of prompts and of instructions are what the log says; damaged ones are refused.
 cat >"$D/ifeval.jsonl" <<'END'
 {"key":7,"prompt":"What is 3 + 4? No comma.","instruction_id_list":["punctuation:no_comma"],"kwargs":[{}]}
@@ -113,6 +117,29 @@ for rule in "strict", "loose", "strict_stripped", "loose_stripped":
     error = (3 / 2 * sum((sum(x) - share * len(x)) ** 2 for x in marks)) ** .5 / 4
     assert abs(m["instruction_" + rule]["stderr"] - error) < 1e-12
 END
+
+# Tasks of one's own: the documented example does what the page says.
+awk -v folder="$D" '/^<!-- file: / { name = $3; next } /^```json/ && name { inside = 1; next } /^```/ && inside { inside = 0; name = "" }
+	inside { print >(folder "/" name) }' docs/evaluation.md
+"$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/capitals.jsonl" --task "$D/sums.json=$D/sums.jsonl" --chat --json --log "$D/own" >"$D/a"
+python3 - "$D" <<'END' || fail "own tasks: $(cat "$D/own")"
+import json, sys
+capitals, sums = json.load(open(sys.argv[1] + "/a"))["results"]
+lines = [json.loads(x) for x in open(sys.argv[1] + "/own")]
+assert list(capitals["metrics"]) == ["acc_norm", "acc", "acc_bytes"] and capitals["items"] == 3 and capitals["chance"] == 0.5
+assert [(g["group"], g["items"]) for g in capitals["groups"]] == [("Asia", 2), ("Africa", 1)]
+assert [(x["id"], x["gold"]) for x in lines[:3]] == [("1", 1), ("2", 0), ("3", 1)]
+assert all(x["choice"] == x["choice_norm"] for x in lines[:3])
+assert list(sums["metrics"]) == ["last_number", "sentence", "last_number_stripped", "sentence_stripped"]
+assert sums["metrics"]["last_number_stripped"]["value"] == 1.0 # the fixture adds
+END
+"$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/capitals.jsonl" --few-shot 1 --shots capitals="$D/capitals.jsonl" --print-requests 1 |
+	grep -q 'Question: What is the capital of Japan?\\nAnswer: Tokyo\\n\\nQuestion: What is the capital of Japan?' || fail "own examples"
+sed 's/"right": "b"/"right": "c"/' "$D/capitals.jsonl" >"$D/bad.jsonl"
+expect 3 'bad.jsonl, line 1: the answer "c" is none' "$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/bad.jsonl"
+sed 's/"acc_norm"/"f1"/' "$D/capitals.json" >"$D/bad.json"
+expect 3 'bad.json, line 10, field "metric": expected' "$B/mote-eval" "$D/f.mote" --task "$D/bad.json=$D/capitals.jsonl"
+expect 1 'No such file' "$B/mote-eval" "$D/f.mote" --task "$D/none.json=$D/capitals.jsonl"
 
 # Refusals.
 expect 2 'ifeval takes no examples' "$B/mote-eval" "$D/f.mote" --task ifeval="$D/ifeval.jsonl" --few-shot 1
