@@ -7,12 +7,13 @@
 #include "format/output.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
+#include "quant/eval/eval_part.h"
 #include "quant/eval/evaluation.h"
 #include "quant/eval/task_json.h"
 
 #define MOTE_EVAL "mote-eval"
 
-enum { MAX_TASKS = 16, MAX_MODELS = 16, MAX_DEFINITION_BYTES = 1 << 20 };
+enum { MAX_TASKS = MOTE_EVAL_TASKS, MAX_MODELS = MOTE_EVAL_MODELS - 1, MAX_DEFINITION_BYTES = 1 << 20 };
 
 struct named_paths {
 	const char *text[MAX_TASKS]; /* NAME=PATH */
@@ -22,13 +23,15 @@ struct named_paths {
 struct arguments {
 	struct mote_option_operands models;
 	struct named_paths tasks, shots;
-	const char *reference, *log;
+	const char *reference, *log, *part;
+	struct mote_shard shard;
 	uint32_t few, limit, max_tokens, threads, print_requests;
-	bool zero_shot, chat, json, force;
+	bool zero_shot, chat, json, force, merge;
 };
 
 static const char about[] =
 	"Usage: mote-eval [OPTION]... --task NAME=PATH... MODEL.mote...\n"
+	"       mote-eval --merge [OPTION]... PART...\n"
 	"Evaluates models on benchmarks, read from the files in which they are distributed, and scores\n"
 	"them as the field does: arc_challenge, piqa, boolq, mmlu, mmlu_continuation, gsm8k, bbh and\n"
 	"ifeval. Beside every score stand its error, what guessing scores, and what the best constant\n"
@@ -48,6 +51,11 @@ static enum mote_status take_named(void *at, const char *text, struct mote_error
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "more than %d", MAX_TASKS);
 	list->text[list->count++] = text;
 	return MOTE_OK;
+}
+
+static enum mote_status take_shard(void *at, const char *text, struct mote_error *error)
+{
+	return mote_shard_parse(text, at, error);
 }
 
 #define AT(field) .at = offsetof(struct arguments, field)
@@ -70,10 +78,17 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_TEXT, NULL, "reference", "BASE.mote", "also evaluate this model, and pair each item of the others with it",
 	 AT(reference)},
 
+	{MOTE_OPTION_HEADING, .help = "On many machines"},
+	{MOTE_OPTION_TAKE, NULL, "shard", "I/N", "evaluate only the I-th of N shards of each task's items, and write a part; one that is "
+	 "there already is left alone", AT(shard), .take = take_shard},
+	{MOTE_OPTION_TEXT, "o", "output", "PART", "the part that --shard writes", AT(part)},
+	{MOTE_OPTION_FLAG, NULL, "merge", NULL, "the operands are all parts of a whole: print what one process would have printed",
+	 AT(merge)},
+
 	{MOTE_OPTION_HEADING, .help = "Results"},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print one JSON object instead of a table", AT(json)},
 	{MOTE_OPTION_TEXT, NULL, "log", "FILE.jsonl", "write a line for each item of each model", AT(log)},
-	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the file that --log writes", AT(force)},
+	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the file that --log or -o writes", AT(force)},
 	{MOTE_OPTION_COUNT, NULL, "print-requests", "N", "print the first N requests of each task as a JSON array, and run nothing",
 	 AT(print_requests), 1, UINT32_MAX},
 	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(threads), 1, MOTE_OPTION_MAX_THREADS},
@@ -81,21 +96,12 @@ static const struct mote_option options[] = {
 
 static const struct mote_tool tool = {MOTE_EVAL, about, epilog, options, sizeof options / sizeof *options};
 
-/* One model on one task. */
-struct cell {
-	struct mote_outcome outcome;
-	struct mote_likelihood_counts counts;
-	double seconds;
-};
-
 struct run {
 	const struct arguments *a;
-	struct mote_task task[MAX_TASKS];
-	struct cell cell[MAX_MODELS + 1][MAX_TASKS]; /* the reference is the first, where there is one */
-	const char *path[MAX_MODELS + 1];
-	uint32_t models;
+	struct mote_eval_table t;
 	struct mote_output *log; /* and its stream */
 	FILE *lines;
+	struct mote_eval_cell *at; /* what is evaluated */
 	struct mote_console_bar bar;
 };
 
@@ -154,14 +160,14 @@ static enum mote_status read_task(struct run *r, uint32_t i, struct mote_error *
 					"mmlu_continuation, gsm8k, bbh and ifeval, and your own (FILE.json=DATA)", name);
 	if (!status) {
 		o.shots_path = path_for(&a->shots, row->name);
-		status = mote_task_read(row, equals + 1, &o, &r->task[i], error);
+		status = mote_task_read(row, equals + 1, &o, &r->t.task[i], error);
 	}
 	if (status) {
 		mote_task_file_close(file);
 		return status;
 	}
-	r->task[i].file = file;
-	if (row->few > r->task[i].few && !a->zero_shot && !a->few)
+	r->t.task[i].file = file;
+	if (row->few > r->t.task[i].few && !a->zero_shot && !a->few)
 		fprintf(stderr, MOTE_EVAL ": %s without examples, where %u are usual: name their file with --shots %s=FILE\n", row->name,
 			row->few, row->name);
 	return MOTE_OK;
@@ -169,9 +175,8 @@ static enum mote_status read_task(struct run *r, uint32_t i, struct mote_error *
 
 /* ---- running ---- */
 
-static enum mote_status write_log(void *user, const cJSON *line, struct mote_error *error)
+static enum mote_status write_log(struct run *r, const cJSON *line, struct mote_error *error)
 {
-	struct run *r = user;
 	size_t bytes = 0;
 	char *text;
 	bool ok;
@@ -186,22 +191,42 @@ static enum mote_status write_log(void *user, const cJSON *line, struct mote_err
 	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_IO, "%s: %s", r->a->log, strerror(errno));
 }
 
+/* A shard keeps its lines for the part. */
+static enum mote_status take_line(void *user, const cJSON *line, struct mote_error *error)
+{
+	struct run *r = user;
+	cJSON *copy;
+
+	if (!r->a->shard.count)
+		return write_log(r, line, error);
+	copy = cJSON_Duplicate(line, true);
+	if (r->at->lines && copy && cJSON_AddItemToArray(r->at->lines, copy))
+		return MOTE_OK;
+	cJSON_Delete(copy);
+	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for lines of a part");
+}
+
 static enum mote_status run_model(struct run *r, uint32_t model, struct mote_error *error)
 {
 	struct mote_evaluate_options o = {.chat = r->a->chat, .threads = r->a->threads, .most_tokens = r->a->max_tokens,
-					  .log = write_log, .user = r};
+					  .log = take_line, .user = r};
 	struct mote_model *m = NULL;
-	enum mote_status status = mote_model_open(r->path[model], MOTE_WEIGHTS_DEFAULT, &m, error);
+	enum mote_status status = mote_model_open(r->t.path[model], MOTE_WEIGHTS_DEFAULT, &m, error);
 
 	if (status)
-		mote_console_hint_model(r->path[model], error);
-	for (uint32_t t = 0; t < r->a->tasks.count && !status; t++) {
-		struct cell *c = &r->cell[model][t];
-		struct mote_progress progress = mote_console_progress(&r->bar, r->task[t].row->name, "items");
+		mote_console_hint_model(r->t.path[model], error);
+	for (uint32_t t = 0; t < r->t.tasks && !status; t++) {
+		struct mote_eval_cell *c = &r->t.cell[model][t];
+		struct mote_task slice = mote_eval_slice(&r->t.task[t], r->a->shard);
+		struct mote_progress progress = mote_console_progress(&r->bar, slice.row->name, "items");
 		double started = mote_console_seconds();
 
+		if (slice.items == 0)
+			continue; /* more shards than items */
+		r->at = c;
+		c->lines = r->a->shard.count ? cJSON_CreateArray() : NULL;
 		o.progress = &progress;
-		status = mote_evaluate(m, base_name(r->path[model]), &r->task[t], &o, &c->outcome, &c->counts, error);
+		status = mote_evaluate(m, base_name(r->t.path[model]), &slice, &o, &c->outcome, &c->counts, error);
 		mote_console_progress_end(&r->bar);
 		c->seconds = mote_console_seconds() - started;
 	}
@@ -215,10 +240,10 @@ static enum mote_status print_requests(struct run *r, struct mote_error *error)
 	struct mote_json_builder b = {0};
 	struct mote_model *m = NULL;
 	cJSON *array = mote_json_new_array(&b);
-	enum mote_status status = mote_model_open(r->path[r->models - 1], MOTE_WEIGHTS_MAPPED, &m, error);
+	enum mote_status status = mote_model_open(r->t.path[r->t.models - 1], MOTE_WEIGHTS_MAPPED, &m, error);
 
-	for (uint32_t t = 0; t < r->a->tasks.count && !status; t++)
-		status = mote_evaluate_requests(m, &r->task[t], &o, r->a->print_requests, array, error);
+	for (uint32_t t = 0; t < r->t.tasks && !status; t++)
+		status = mote_evaluate_requests(m, &r->t.task[t], &o, r->a->print_requests, array, error);
 	if (!status)
 		status = mote_json_finish(&b, &array, "requests", error);
 	if (!status)
@@ -256,18 +281,18 @@ static void add_groups(struct mote_json_builder *b, cJSON *result, const struct 
 
 static void add_result(const struct run *r, uint32_t model, uint32_t t, struct mote_json_builder *b, cJSON *results)
 {
-	const struct mote_task *task = &r->task[t];
-	const struct cell *c = &r->cell[model][t];
+	const struct mote_task *task = &r->t.task[t];
+	const struct mote_eval_cell *c = &r->t.cell[model][t];
 	cJSON *result = mote_json_add_object(b, results, NULL), *part;
 	const char *answer;
 	char hash[33];
 
 	snprintf(hash, sizeof hash, "%016llx%016llx", (unsigned long long)task->hash.high, (unsigned long long)task->hash.low);
-	mote_json_add_text(b, result, "model", r->path[model]);
+	mote_json_add_text(b, result, "model", r->t.path[model]);
 	mote_json_add_text(b, result, "task", task->row->name);
 	mote_json_add_number(b, result, "items", task->items);
 	mote_json_add_number(b, result, "few_shot", task->few);
-	mote_json_add_bool(b, result, "chat", r->a->chat);
+	mote_json_add_bool(b, result, "chat", r->t.chat);
 	mote_json_add_text(b, result, "files_xxh3", hash);
 	part = mote_json_add_object(b, result, "metrics");
 	for (uint32_t k = 0; k < c->outcome.metrics; k++)
@@ -279,8 +304,8 @@ static void add_result(const struct run *r, uint32_t model, uint32_t t, struct m
 		mote_json_add_text(b, part, "answer", answer);
 	}
 	add_groups(b, result, task, &c->outcome);
-	if (r->a->reference && model > 0) {
-		struct mote_pairing p = mote_outcome_pair(&c->outcome, &r->cell[0][t].outcome);
+	if (r->t.reference && model > 0) {
+		struct mote_pairing p = mote_outcome_pair(&c->outcome, &r->t.cell[0][t].outcome);
 
 		part = mote_json_add_object(b, result, "paired");
 		mote_json_add_number(b, part, "to_wrong", p.to_wrong);
@@ -297,8 +322,8 @@ static enum mote_status print_json(const struct run *r, struct mote_error *error
 	cJSON *o = mote_json_new_object(&b), *results = mote_json_add_array(&b, o, "results");
 	enum mote_status status;
 
-	for (uint32_t m = 0; m < r->models; m++)
-		for (uint32_t t = 0; t < r->a->tasks.count; t++)
+	for (uint32_t m = 0; m < r->t.models; m++)
+		for (uint32_t t = 0; t < r->t.tasks; t++)
 			add_result(r, m, t, &b, results);
 	status = mote_json_finish(&b, &o, "results", error);
 	if (!status)
@@ -309,9 +334,9 @@ static enum mote_status print_json(const struct run *r, struct mote_error *error
 
 static void print_cell(const struct run *r, uint32_t model, uint32_t t)
 {
-	const struct cell *c = &r->cell[model][t];
+	const struct mote_eval_cell *c = &r->t.cell[model][t];
 
-	printf("  %s:", base_name(r->path[model]));
+	printf("  %s:", base_name(r->t.path[model]));
 	for (uint32_t k = 0; k < c->outcome.metrics; k++) {
 		struct mote_rate rate = mote_outcome_rate(&c->outcome, k, 0, c->outcome.items);
 
@@ -319,10 +344,10 @@ static void print_cell(const struct run *r, uint32_t model, uint32_t t)
 		if (rate.error == rate.error)
 			printf(" ± %.2f", 100 * rate.error);
 	}
-	if (r->a->reference && model > 0) {
-		struct mote_pairing p = mote_outcome_pair(&c->outcome, &r->cell[0][t].outcome);
+	if (r->t.reference && model > 0) {
+		struct mote_pairing p = mote_outcome_pair(&c->outcome, &r->t.cell[0][t].outcome);
 
-		printf("; against %s %u to wrong, %u to right (p = %.3g), the same answer to %.2f %%", base_name(r->path[0]),
+		printf("; against %s %u to wrong, %u to right (p = %.3g), the same answer to %.2f %%", base_name(r->t.path[0]),
 		       p.to_wrong, p.to_right, p.p, 100 * p.agreement);
 	}
 	if (c->counts.rows && c->seconds > 0)
@@ -332,8 +357,8 @@ static void print_cell(const struct run *r, uint32_t model, uint32_t t)
 
 static void print_table(const struct run *r)
 {
-	for (uint32_t t = 0; t < r->a->tasks.count; t++) {
-		const struct mote_task *task = &r->task[t];
+	for (uint32_t t = 0; t < r->t.tasks; t++) {
+		const struct mote_task *task = &r->t.task[t];
 		const char *answer;
 		double constant = mote_task_best_constant(task, &answer), chance = mote_task_chance(task);
 
@@ -343,7 +368,7 @@ static void print_table(const struct run *r)
 		if (task->row->kind != MOTE_TASK_INSTRUCTIONS)
 			printf("; always \"%s\" %.2f", answer, 100 * constant);
 		putchar('\n');
-		for (uint32_t m = 0; m < r->models; m++)
+		for (uint32_t m = 0; m < r->t.models; m++)
 			print_cell(r, m, t);
 	}
 }
@@ -362,24 +387,15 @@ static enum mote_status open_log(struct run *r, struct mote_error *error)
 	return r->lines ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", r->a->log);
 }
 
-static enum mote_status perform(struct run *r, struct mote_error *error)
+static enum mote_status give_results(struct run *r, struct mote_error *error)
 {
-	const struct arguments *a = r->a;
 	enum mote_status status = MOTE_OK;
 
-	for (uint32_t i = 0; i < a->tasks.count && !status; i++)
-		status = read_task(r, i, error);
-	if (status || a->print_requests)
-		return status ? status : print_requests(r, error);
-	if (a->log)
-		status = open_log(r, error);
-	for (uint32_t m = 0; m < r->models && !status; m++)
-		status = run_model(r, m, error);
-	if (r->log && !status) {
+	if (r->log) {
 		status = mote_output_commit(r->log, error);
 		r->log = NULL;
 	}
-	if (!status && a->json)
+	if (!status && r->a->json)
 		return print_json(r, error);
 	if (!status) {
 		print_table(r);
@@ -388,15 +404,108 @@ static enum mote_status perform(struct run *r, struct mote_error *error)
 	return status;
 }
 
-static void close_run(struct run *r)
+/* *done: the part is there already. Another file that is there is refused before anything is computed. */
+static enum mote_status find_part(const struct run *r, const cJSON *inputs, bool *done, struct mote_error *error)
 {
-	mote_output_discard(r->log);
-	for (uint32_t t = 0; t < MAX_TASKS; t++) {
-		mote_task_free(&r->task[t]);
-		for (uint32_t m = 0; m <= MAX_MODELS; m++)
-			mote_outcome_free(&r->cell[m][t].outcome);
-	}
-	free(r);
+	const char *path = r->a->part;
+	struct mote_shard shard = {0};
+	cJSON *part = NULL;
+	struct mote_output *o = NULL;
+	enum mote_status status = mote_output_open(path, r->a->force, &o, error);
+
+	mote_output_discard(o);
+	if (!status)
+		return MOTE_OK;
+	*error = (struct mote_error){0};
+	status = mote_part_read(path, MOTE_EVAL, &part, &shard, error);
+	if (status)
+		return status;
+	status = mote_part_match(path, part, inputs, "this run", error);
+	if (!status && (shard.index != r->a->shard.index || shard.count != r->a->shard.count))
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is shard %u/%u, not %u/%u", path, shard.index, shard.count,
+					r->a->shard.index, r->a->shard.count);
+	cJSON_Delete(part);
+	*done = !status;
+	return status;
+}
+
+static enum mote_status run_shard(struct run *r, struct mote_error *error)
+{
+	const struct arguments *a = r->a;
+	cJSON *inputs = NULL;
+	bool done = false;
+	enum mote_status status = mote_eval_inputs(&r->t, a->limit, a->max_tokens, &inputs, error);
+
+	if (!status)
+		status = find_part(r, inputs, &done, error);
+	for (uint32_t m = 0; m < r->t.models && !status && !done; m++)
+		status = run_model(r, m, error);
+	if (!status && !done)
+		return mote_eval_part_write(a->part, a->force, &r->t, a->shard, inputs, error);
+	cJSON_Delete(inputs);
+	if (!status)
+		fprintf(stderr, "%s: %s is there already, from the same inputs\n", MOTE_EVAL, a->part);
+	return status;
+}
+
+static enum mote_status merge(struct run *r, struct mote_error *error)
+{
+	enum mote_status status = mote_eval_join(r->a->models.value, r->a->models.count, &r->t, error);
+
+	if (!status && r->a->log)
+		status = open_log(r, error);
+	for (uint32_t m = 0; m < r->t.models && !status; m++)
+		for (uint32_t t = 0; t < r->t.tasks && !status; t++) {
+			const cJSON *lines = r->t.cell[m][t].lines;
+
+			for (const cJSON *line = lines ? lines->child : NULL; line && !status; line = line->next)
+				status = write_log(r, line, error);
+		}
+	return status ? status : give_results(r, error);
+}
+
+static enum mote_status perform(struct run *r, struct mote_error *error)
+{
+	const struct arguments *a = r->a;
+	enum mote_status status = MOTE_OK;
+
+	if (a->merge)
+		return merge(r, error);
+	if (a->reference)
+		r->t.path[r->t.models++] = a->reference;
+	for (uint32_t i = 0; i < a->models.count; i++)
+		r->t.path[r->t.models++] = a->models.value[i];
+	r->t.reference = a->reference;
+	r->t.chat = a->chat;
+	for (; r->t.tasks < a->tasks.count && !status; r->t.tasks++)
+		status = read_task(r, r->t.tasks, error);
+	if (status || a->print_requests)
+		return status ? status : print_requests(r, error);
+	if (a->shard.count)
+		return run_shard(r, error);
+	if (a->log)
+		status = open_log(r, error);
+	for (uint32_t m = 0; m < r->t.models && !status; m++)
+		status = run_model(r, m, error);
+	return status ? status : give_results(r, error);
+}
+
+/* Negative: go on; else the exit code. */
+static int check_arguments(const struct arguments *a)
+{
+	if (a->merge && (a->tasks.count || a->shard.count || a->reference || a->part || a->print_requests))
+		return mote_options_refuse(&tool, "--merge takes parts alone, with --json, --log and --force");
+	if (a->merge)
+		return a->models.count ? -1 : mote_options_refuse(&tool, "give the parts");
+	if (a->tasks.count == 0)
+		return mote_options_refuse(&tool, "give a task with --task NAME=PATH");
+	if (a->models.count == 0 || a->models.count > MAX_MODELS)
+		return mote_options_refuse(&tool, "%u models; 1 to %d at once", a->models.count, MAX_MODELS);
+	if (!a->shard.count != !a->part)
+		return mote_options_refuse(&tool, "--shard and -o PART go together");
+	if (a->shard.count && (a->log || a->json || a->print_requests))
+		return mote_options_refuse(&tool, "--shard goes with neither --log, --json nor --print-requests; give them to --merge");
+	return -1;
 }
 
 int main(int argc, char **argv)
@@ -409,10 +518,9 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	if (a.tasks.count == 0)
-		return mote_options_refuse(&tool, "give a task with --task NAME=PATH");
-	if (a.models.count == 0 || a.models.count > MAX_MODELS)
-		return mote_options_refuse(&tool, "%u models; 1 to %d at once", a.models.count, MAX_MODELS);
+	code = check_arguments(&a);
+	if (code >= 0)
+		return code;
 	mote_console_catch_signals();
 	r = calloc(1, sizeof *r);
 	if (!r) {
@@ -420,11 +528,9 @@ int main(int argc, char **argv)
 		return mote_console_fail(MOTE_EVAL, &error);
 	}
 	r->a = &a;
-	if (a.reference)
-		r->path[r->models++] = a.reference;
-	for (uint32_t i = 0; i < a.models.count; i++)
-		r->path[r->models++] = a.models.value[i];
 	status = perform(r, &error);
-	close_run(r);
+	mote_output_discard(r->log);
+	mote_eval_table_free(&r->t);
+	free(r);
 	return status ? mote_console_fail(MOTE_EVAL, &error) : 0;
 }

@@ -1,7 +1,7 @@
 /* What the files of mote-run share: the command line, the opened model, and one turn of a conversation.
  *
  *   run_options.c  the command line        run_answer.c  a prompt answered, shown, told as JSON
- *   run_chat.c     the chat and its commands             run_line.c  a line typed at a terminal
+ *   run_chat.c     the chat      run_commands.c  its commands      run_line.c  a line typed at a terminal
  *
  * Everything of the model goes through mote.h, as in any other program.
  */

@@ -114,7 +114,8 @@ static void show_end(const struct shown *s)
 
 /* ---- answering ---- */
 
-static enum mote_status keep_text(char **text, size_t *count, const struct mote_lm_event *event, struct mote_error *error)
+static enum mote_status keep_text(char **text, size_t *count, const struct mote_lm_event *event,
+				  struct mote_error *error)
 {
 	char *grown = realloc(*text, *count + event->bytes + 1);
 
@@ -293,7 +294,8 @@ void run_print_speed(const struct run *r, const struct run_turn *turn)
 {
 	double decode = decode_rate(turn);
 
-	fprintf(stderr, "\n[prompt %zu tokens, %.0f tokens/s; answer %zu tokens, %.*f tokens/s; load %.0f ms; seed %llu; %s]\n",
+	fprintf(stderr,
+		"\n[prompt %zu tokens, %.0f tokens/s; answer %zu tokens, %.*f tokens/s; load %.0f ms; seed %llu; %s]\n",
 		turn->prompt_tokens, rate(turn->prompt_computed, turn->prompt_seconds), turn->tokens,
 		decode < 1000 ? 1 : 0, decode, r->load_seconds * 1e3, (unsigned long long)r->sampling.seed,
 		finish_name(turn->finish));

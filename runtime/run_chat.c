@@ -1,71 +1,41 @@
-/* The chat: a conversation that grows, its commands, and what happens when it no longer fits the context. The model sees
- * all turns, but of its own answers not the reasoning.
+/* The chat: a conversation that grows, its commands, and what happens when it no longer fits the context. The model
+ * sees all turns, but of its own answers not the reasoning.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/output.h"
-#include "runtime/run.h"
-#include "runtime/run_line.h"
+#include "runtime/run_chat.h"
 
-#define MAX_CONVERSATION_BYTES ((size_t)64 << 20)
-
-struct chat {
-	struct run *run;
-	struct run_line_reader *reader;
-	cJSON *messages;
-	struct run_turn last;    /* the last answer, for /stats; text and ids are those of it */
-	char *pending;           /* what /edit puts into the next line, or NULL */
-	bool ended;
-};
-
-static const char *const commands[] = {"/help", "/clear", "/regen", "/edit", "/system", "/set", "/show", "/save", "/load",
-				       "/stats", "/think", "/bye", "/exit", "/quit", NULL};
-
-static const char help[] =
-"[/clear             begin a new conversation\n"
-" /regen             answer the last message again\n"
-" /edit              change the last message and send it again\n"
-" /system TEXT       set the system message, or take it away without TEXT\n"
-" /set OPTION VALUE  set an option of generation: /set temp 0.8\n"
-" /show              the model, the settings and the system message\n"
-" /think HOW         show, hide, only or off\n"
-" /save FILE, /load FILE   the conversation as JSON\n"
-" /stats             of the last answer\n"
-" /bye               end; so do /exit, /quit and Ctrl-D\n"
-" A line that ends in \\ goes on in the next; so does all between \"\"\" and \"\"\". Ctrl-C stops an answer.]\n";
-
-static cJSON *message_at(const struct chat *c, int index)
+cJSON *run_chat_message(const struct chat *c, int index)
 {
 	return cJSON_GetArrayItem(c->messages, index);
 }
 
-static bool has_role(const cJSON *message, const char *role)
+bool run_chat_has_role(const cJSON *message, const char *role)
 {
 	const cJSON *item = mote_json_get(message, "role");
 
 	return cJSON_IsString(item) && !strcmp(item->valuestring, role);
 }
 
-static const char *content_of(const cJSON *message)
+const char *run_chat_content(const cJSON *message)
 {
 	const cJSON *item = mote_json_get(message, "content");
 
 	return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-static int count(const struct chat *c)
+int run_chat_count(const struct chat *c)
 {
 	return cJSON_GetArraySize(c->messages);
 }
 
-static void drop_last(struct chat *c)
+void run_chat_drop_last(struct chat *c)
 {
-	cJSON_DeleteItemFromArray(c->messages, count(c) - 1);
+	cJSON_DeleteItemFromArray(c->messages, run_chat_count(c) - 1);
 }
 
-/* A system message takes the place of the one before; NULL or empty: none. */
-static enum mote_status set_system(struct chat *c, const char *text, struct mote_error *error)
+enum mote_status run_chat_set_system(struct chat *c, const char *text, struct mote_error *error)
 {
 	cJSON *list = cJSON_CreateArray(), *item;
 	enum mote_status status = MOTE_OK;
@@ -75,7 +45,7 @@ static enum mote_status set_system(struct chat *c, const char *text, struct mote
 	if (text && *text)
 		status = run_add_message(list, "system", text, error);
 	while (status == MOTE_OK && (item = cJSON_DetachItemFromArray(c->messages, 0))) {
-		if (has_role(item, "system"))
+		if (run_chat_has_role(item, "system"))
 			cJSON_Delete(item);
 		else if (!cJSON_AddItemToArray(list, item)) {
 			cJSON_Delete(item);
@@ -87,13 +57,13 @@ static enum mote_status set_system(struct chat *c, const char *text, struct mote
 	return status;
 }
 
-static enum mote_status clear(struct chat *c, struct mote_error *error)
+enum mote_status run_chat_clear(struct chat *c, struct mote_error *error)
 {
 	cJSON_Delete(c->messages);
 	c->messages = cJSON_CreateArray();
 	if (!c->messages)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
-	return set_system(c, c->run->arguments->system, error);
+	return run_chat_set_system(c, c->run->arguments->system, error);
 }
 
 /* ---- a turn ---- */
@@ -102,11 +72,11 @@ static enum mote_status clear(struct chat *c, struct mote_error *error)
  * stay. False: there is none to leave. */
 static bool drop_oldest_turn(struct chat *c)
 {
-	int first = count(c) && has_role(message_at(c, 0), "system") ? 1 : 0, next = first + 1;
+	int first = run_chat_count(c) && run_chat_has_role(run_chat_message(c, 0), "system") ? 1 : 0, next = first + 1;
 
-	while (next < count(c) && !has_role(message_at(c, next), "user"))
+	while (next < run_chat_count(c) && !run_chat_has_role(run_chat_message(c, next), "user"))
 		next++;
-	if (next >= count(c))
+	if (next >= run_chat_count(c))
 		return false;
 	for (int i = first; i < next; i++)
 		cJSON_DeleteItemFromArray(c->messages, first);
@@ -122,7 +92,8 @@ static enum mote_status encode(struct chat *c, struct run_turn *turn, struct mot
 
 	mote_lm_session_describe(c->run->session, &info);
 	room = info.context_tokens;
-	wanted = c->run->answer.max_tokens && c->run->answer.max_tokens < room / 4 ? c->run->answer.max_tokens : room / 4;
+	wanted = c->run->answer.max_tokens;
+	wanted = wanted && wanted < room / 4 ? wanted : room / 4;
 	for (;;) {
 		enum mote_status status = run_encode(c->run, c->messages, NULL, turn, error);
 
@@ -134,16 +105,17 @@ static enum mote_status encode(struct chat *c, struct run_turn *turn, struct mot
 		run_turn_free(turn);
 	}
 	if (left)
-		fprintf(stderr, "[the context of %u tokens is full: the oldest %d turn%s of this conversation left it]\n", room, left,
+		fprintf(stderr,
+			"[the context of %u tokens is full: the oldest %d turn%s of this conversation left it]\n",
+			room, left,
 			left == 1 ? "" : "s");
 	if (turn->prompt_tokens <= room)
 		return MOTE_OK;
-	return mote_error_set(error, MOTE_ERROR_LIMIT, "%zu tokens do not fit into the context of %u", turn->prompt_tokens, room);
+	return mote_error_set(error, MOTE_ERROR_LIMIT, "%zu tokens do not fit into the context of %u",
+			      turn->prompt_tokens, room);
 }
 
-/* The answer to the last of the messages joins them. One that is not answered leaves them, because it does not fit, the
- * template refuses it, or it was interrupted before its answer began: the chat goes on without it. */
-static enum mote_status take_turn(struct chat *c, struct mote_error *error)
+enum mote_status run_chat_take_turn(struct chat *c, struct mote_error *error)
 {
 	struct run_turn turn = {0};
 	bool kept = false;
@@ -165,7 +137,7 @@ static enum mote_status take_turn(struct chat *c, struct mote_error *error)
 		}
 	}
 	if (!kept)
-		drop_last(c);
+		run_chat_drop_last(c);
 	if (turn.finish == MOTE_LM_FINISH_CANCELLED)
 		mote_console_resume();
 	run_turn_free(&c->last);
@@ -177,183 +149,7 @@ static enum mote_status say(struct chat *c, const char *text, struct mote_error 
 {
 	enum mote_status status = run_add_message(c->messages, "user", text, error);
 
-	return status ? status : take_turn(c, error);
-}
-
-/* ---- commands ---- */
-
-static bool drop_answer(struct chat *c)
-{
-	if (!count(c) || !has_role(message_at(c, count(c) - 1), "assistant")) {
-		fputs("[there is no answer yet]\n", stderr);
-		return false;
-	}
-	drop_last(c);
-	return true;
-}
-
-static enum mote_status regenerate(struct chat *c, struct mote_error *error)
-{
-	if (!drop_answer(c))
-		return MOTE_OK;
-	c->run->sampling.seed = ++c->run->arguments->seed.value; /* the same seed would give the same answer */
-	return take_turn(c, error);
-}
-
-static enum mote_status edit(struct chat *c, struct mote_error *error)
-{
-	if (!drop_answer(c))
-		return MOTE_OK;
-	free(c->pending);
-	c->pending = strdup(content_of(message_at(c, count(c) - 1)));
-	drop_last(c);
-	return c->pending ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the message");
-}
-
-static enum mote_status set(struct chat *c, char *rest, struct mote_error *error)
-{
-	char *value = rest + strcspn(rest, " ");
-
-	if (*value) {
-		*value++ = 0;
-		value += strspn(value, " ");
-	}
-	if (!*rest || !*value) {
-		fputs("[/set OPTION VALUE: /set temp 0.8]\n", stderr);
-		return MOTE_OK;
-	}
-	return run_set_option(c->run->arguments, rest, value) ? run_resolve(c->run, error) : MOTE_OK;
-}
-
-static enum mote_status think(struct chat *c, const char *how)
-{
-	static const char *const names[] = {"show", "hide", "only", "off"};
-
-	for (int i = 0; i < 4; i++)
-		if (!strcmp(how, names[i])) {
-			c->run->arguments->think = (enum run_think)i;
-			return MOTE_OK;
-		}
-	fputs("[/think show, hide, only or off]\n", stderr);
-	return MOTE_OK;
-}
-
-static void show(const struct chat *c)
-{
-	const struct mote_lm_sampling *s = &c->run->sampling;
-	const struct mote_lm_info *m = &c->run->info;
-
-	fprintf(stderr, "[%s: %.1f M parameters, %.2f bits a weight, %.1f MB, up to %u tokens\n", c->run->arguments->model,
-		(double)m->parameters * 1e-6, m->bits_per_weight, (double)m->file_bytes * 1e-6, m->max_tokens);
-	fprintf(stderr, " temp %g, top-k %u, top-p %g, min-p %g, typical %g, repeat-penalty %g, presence-penalty %g, "
-		"frequency-penalty %g, predict %u, think-budget %u, seed %llu\n", (double)s->temperature, s->top_k,
-		(double)s->top_p, (double)s->min_p, (double)s->typical_p, (double)s->repeat_penalty,
-		(double)s->presence_penalty, (double)s->frequency_penalty, c->run->answer.max_tokens,
-		c->run->answer.think_budget, (unsigned long long)s->seed);
-	fprintf(stderr, " %d messages; system: ", count(c));
-	if (count(c) && has_role(message_at(c, 0), "system")) {
-		const char *text = content_of(message_at(c, 0));
-
-		mote_console_put(stderr, text, strlen(text), true);
-	} else {
-		fputs("none", stderr);
-	}
-	fputs("]\n", stderr);
-}
-
-/* What a user may repair is said, and the chat goes on. */
-static enum mote_status say_failure(enum mote_status status, struct mote_error *error)
-{
-	if (status == MOTE_OK || status == MOTE_ERROR_MEMORY)
-		return status;
-	fprintf(stderr, "[%s]\n", error->message);
-	*error = (struct mote_error){0};
-	return MOTE_OK;
-}
-
-static enum mote_status save(struct chat *c, const char *path, struct mote_error *error)
-{
-	struct mote_output *out = NULL;
-	size_t bytes = 0;
-	char *text = mote_json_print(c->messages, &bytes);
-	enum mote_status status;
-
-	if (!text)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
-	text[bytes] = '\n'; /* over its NUL */
-	if ((status = mote_output_open(path, c->run->arguments->force, &out, error)) == MOTE_OK) {
-		if ((status = mote_output_write_at(out, text, bytes + 1, 0, error)) == MOTE_OK)
-			status = mote_output_commit(out, error);
-		else
-			mote_output_discard(out);
-	}
-	free(text);
-	return say_failure(status, error);
-}
-
-static enum mote_status load(struct chat *c, const char *path, struct mote_error *error)
-{
-	enum mote_status status;
-	cJSON *messages = NULL;
-	char *text = NULL;
-	size_t bytes;
-
-	if ((status = mote_console_read_file(path, MAX_CONVERSATION_BYTES, &text, &bytes, error)) == MOTE_OK &&
-	    (status = mote_json_parse(text, bytes, path, &messages, error)) == MOTE_OK && !cJSON_IsArray(messages))
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected an array of messages", path);
-	free(text);
-	if (status == MOTE_OK) {
-		cJSON_Delete(c->messages);
-		c->messages = messages;
-		fprintf(stderr, "[%d messages]\n", count(c));
-	} else {
-		cJSON_Delete(messages);
-	}
-	return say_failure(status, error);
-}
-
-/* A line that begins with a slash. */
-static enum mote_status command(struct chat *c, char *line, struct mote_error *error)
-{
-	size_t bytes = strlen(line);
-	char *rest;
-
-	while (bytes && (line[bytes - 1] == ' ' || line[bytes - 1] == '\t'))
-		line[--bytes] = 0;
-	rest = line + strcspn(line, " \t");
-	if (*rest) {
-		*rest++ = 0;
-		rest += strspn(rest, " \t");
-	}
-	if (!strcmp(line, "/bye") || !strcmp(line, "/exit") || !strcmp(line, "/quit"))
-		c->ended = true;
-	else if (!strcmp(line, "/help") || !strcmp(line, "/?"))
-		fputs(help, stderr);
-	else if (!strcmp(line, "/clear"))
-		return clear(c, error);
-	else if (!strcmp(line, "/regen"))
-		return regenerate(c, error);
-	else if (!strcmp(line, "/edit"))
-		return edit(c, error);
-	else if (!strcmp(line, "/system"))
-		return set_system(c, rest, error);
-	else if (!strcmp(line, "/set"))
-		return say_failure(set(c, rest, error), error);
-	else if (!strcmp(line, "/show"))
-		show(c);
-	else if (!strcmp(line, "/think"))
-		return think(c, rest);
-	else if ((!strcmp(line, "/save") || !strcmp(line, "/load")) && !*rest)
-		fprintf(stderr, "[%s FILE]\n", line);
-	else if (!strcmp(line, "/save"))
-		return save(c, rest, error);
-	else if (!strcmp(line, "/load"))
-		return load(c, rest, error);
-	else if (!strcmp(line, "/stats"))
-		run_print_speed(c->run, &c->last);
-	else
-		fprintf(stderr, "[%s is no command; /help lists them]\n", line);
-	return MOTE_OK;
+	return status ? status : run_chat_take_turn(c, error);
 }
 
 /* Text that begins with a slash but is no word of letters is for the model: a path, say. */
@@ -380,7 +176,7 @@ static enum mote_status take_line(struct chat *c, const char *text, struct mote_
 	line = strdup(text);
 	if (!line)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a command");
-	status = command(c, line, error);
+	status = run_chat_command(c, line, error);
 	free(line);
 	return status;
 }
@@ -415,9 +211,11 @@ enum mote_status run_chat(struct run *r, struct mote_error *error)
 	enum mote_status status;
 
 	if (!r->info.chat && !r->template_text)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the model has no chat template to chat with; use -p");
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+				      "the model has no chat template to chat with; use -p");
 	fputs("[/help lists what a chat understands, /bye ends; Ctrl-C stops an answer]\n", stderr);
-	if ((status = run_line_open(commands, &c.reader, error)) == MOTE_OK && (status = clear(&c, error)) == MOTE_OK)
+	if ((status = run_line_open(run_chat_commands, &c.reader, error)) == MOTE_OK &&
+	    (status = run_chat_clear(&c, error)) == MOTE_OK)
 		status = read_lines(&c, error);
 	run_line_close(c.reader);
 	run_turn_free(&c.last);

@@ -234,7 +234,7 @@ static void test_nul(void **state)
 	static const int32_t ids[] = {'a', 0, 'b', OPEN, 0, 'c', CLOSE, 0, 0};
 	struct mote_json_builder b = {0};
 	struct mote_answer answer;
-	struct mote_ids prompt = {0};
+	struct mote_ids prompt = {.count = 2, .id = (int32_t[]){7, 8, 9}};
 	struct shown shown;
 	cJSON *json = mote_json_new_object(&b), *again;
 	char *text;
@@ -251,6 +251,8 @@ static void test_nul(void **state)
 	assert_int_equal(mote_json_parse(text, bytes, "what mote writes, mote reads", &again, NULL), MOTE_OK);
 	assert_string_equal(mote_json_get(again, "text")->valuestring, answer.text);
 	assert_int_equal((int)mote_json_get(again, "ids")->child->next->valuedouble, 0);
+	assert_int_equal(cJSON_GetArraySize(mote_json_get(again, "ids")), answer.ids.count);
+	assert_int_equal(cJSON_GetArraySize(mote_json_get(again, "prompt_ids")), 2);
 	free(text);
 	cJSON_Delete(again);
 	cJSON_Delete(json);

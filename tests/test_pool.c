@@ -1,14 +1,18 @@
 /* The thread pool: every item claimed once, barriers that order memory, more threads than cores, many short runs;
- * and the choice of a kernel table by name. */
+ * how many cores there are; and the choice of a kernel table by name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "runtime/kernels/cores.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/pool.h"
 
@@ -117,6 +121,67 @@ static void test_limits(void **unused)
 	assert_true(mote_pool_physical_cores() >= 1 && mote_pool_physical_cores() <= MOTE_MAX_THREADS);
 }
 
+/* A file below root, with the folders that lead to it. */
+static void put_file(const char *root, const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", root, name);
+	for (char *slash = strchr(path + strlen(root) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		mkdir(path, 0700);
+		*slash = '/';
+	}
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	fclose(f);
+}
+
+static uint32_t count_cores(const char *root, const char *quota, unsigned from, unsigned to)
+{
+	cpu_set_t allowed;
+
+	if (quota)
+		put_file(root, "sys/fs/cgroup/cpu.max", quota);
+	CPU_ZERO(&allowed);
+	for (unsigned cpu = from; cpu < to; cpu++)
+		CPU_SET(cpu, &allowed);
+	return mote_cores_count(root, &allowed);
+}
+
+/* Siblings in both spellings, masks that leave a core only its second thread, quotas, and a machine that tells nothing. */
+static void test_cores(void **unused)
+{
+	static const char *const siblings[] = {"0-1\n", "0-1\n", "2,6\n", "3,7\n", "4-5\n", "4-5\n", "2,6\n", "3,7\n"};
+	char root[] = "/tmp/test_pool.XXXXXX", name[96], *command = NULL;
+
+	(void)unused;
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(count_cores(root, NULL, 0, 8), 8);
+	assert_int_equal(count_cores(root, NULL, 0, 1000), MOTE_MAX_THREADS);
+	assert_int_equal(count_cores(root, NULL, 0, 0), 1);
+	for (unsigned cpu = 0; cpu < 8; cpu++) {
+		snprintf(name, sizeof name, "sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", cpu);
+		put_file(root, name, siblings[cpu]);
+	}
+	assert_int_equal(count_cores(root, NULL, 0, 8), 4);
+	assert_int_equal(count_cores(root, NULL, 0, 2), 1);
+	assert_int_equal(count_cores(root, NULL, 1, 3), 2);
+	assert_int_equal(count_cores(root, NULL, 5, 8), 3);
+	assert_int_equal(count_cores(root, "max 100000\n", 0, 8), 4);
+	assert_int_equal(count_cores(root, "100000 100000\n", 0, 8), 1);
+	assert_int_equal(count_cores(root, "100001 100000\n", 0, 8), 2);
+	assert_int_equal(count_cores(root, "300000 100000\n", 0, 8), 3);
+	assert_int_equal(count_cores(root, "400000 100000\n", 0, 8), 4);
+	assert_int_equal(count_cores(root, "900000 100000\n", 0, 8), 4);
+	assert_int_equal(count_cores(root, "0 100000\n", 0, 8), 4);
+	assert_int_equal(count_cores(root, "1 0\n", 0, 8), 4);
+	assert_true(asprintf(&command, "rm -r %s", root) > 0 && system(command) == 0);
+	free(command);
+}
+
 static void test_select(void **unused)
 {
 	struct mote_kernels list[MOTE_MAX_TABLES], k;
@@ -144,7 +209,8 @@ static void test_select(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_phases), cmocka_unit_test(test_adaptive), cmocka_unit_test(test_limits), cmocka_unit_test(test_select)
+		cmocka_unit_test(test_phases), cmocka_unit_test(test_adaptive), cmocka_unit_test(test_limits), cmocka_unit_test(test_cores),
+		cmocka_unit_test(test_select)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,16 @@ static const struct example literals[] = {
 	  "{\"n\": 1, \"f\": 1.0, \"e\": 100000.0}" },
 };
 
+/* Keys that are equal are one key, whatever their type. */
+static const struct example keys[] = {
+	{ "{{ {1: 'a'}[true] }}{{ {true: 'a'}[1] }}{{ {0: 'a'}[false] }}{{ {false: 'a'}[0.0] }}{{ {1.0: 'a'}[true] }}",
+	  "aaaaa", NULL },
+	{ "{{ {257: 'a'}[257.0] }}{{ {2: 'a'}[2.0] }}{{ {-3.0: 'a'}[-3] }}{{ {0.5: 'a'}[0.5] }}{{ {(1, 2): 'a'}[(true, 2.0)] }}",
+	  "aaaaa", NULL },
+	{ "{{ {1: 'a', true: 'b', 1.0: 'c'} }}{{ true in {1: 0} }}{{ 1 in {true: 0} }}{{ 2 in {true: 0} }}",
+	  "{1: 'c'}TrueTrueFalse", NULL },
+};
+
 static const struct example operators[] = {
 	{ "{{ 7 // -2 }} {{ -7 % 3 }} {{ 7.5 // 2 }} {{ -7.5 % 2 }} {{ 6 / 2 }} {{ 2 ** 3 ** 2 }} {{ -2 ** 2 }} "
 	  "{{ 2 ** -1 }} {{ 9223372036854775807 / 9007199254740993 }} {{ 0 / -5 }}",
@@ -164,9 +174,10 @@ static const struct example filters[] = {
 	  "{{ 'aXbX' | replace('X', '-', 1) }}",
 	  "d d [('a', 1), ('b', 2)] [('b', 1), ('a', 2)] 1 2 [('a', 1)] a-bX", NULL },
 	{ "{{ '%s and %r' | format('a', 'b') }} {{ '%05.1f|%-4d|%+d|%x' % (2.25, 7, 3, 255) }} "
+	  "{{ '{:{}}|{:{}.{}f}|{:{w}}'.format('a', 3, 2.25, 6, 1, 'b', w=2) }} "
 	  "{{ '{:>5}|{:<5}|{:^5}|{:,}|{:.2f}|{:08.3f}|{!r}'.format('a', 'b', 'c', 1234567, 3.14159, -2.5, 'x') }} "
 	  "{{ '%(k)s' % {'k': 1} }}",
-	  "a and 'b' 002.2|7   |+3|ff     a|b    |  c  |1,234,567|3.14|-002.500|'x' 1", NULL },
+	  "a and 'b' 002.2|7   |+3|ff a  |   2.2|b      a|b    |  c  |1,234,567|3.14|-002.500|'x' 1", NULL },
 };
 
 static const struct example methods[] = {
@@ -216,6 +227,7 @@ static void check(const struct example *examples, size_t count)
 	}
 CHECK(whitespace)
 CHECK(literals)
+CHECK(keys)
 CHECK(operators)
 CHECK(scopes)
 CHECK(loops)
@@ -298,7 +310,7 @@ int main(void)
 	const struct CMUnitTest all[] = {
 		cmocka_unit_test(test_whitespace),
 		cmocka_unit_test(test_literals),
-		cmocka_unit_test(test_operators),
+		cmocka_unit_test(test_keys), cmocka_unit_test(test_operators),
 		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_loops),
 		cmocka_unit_test(test_macros),

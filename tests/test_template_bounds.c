@@ -76,6 +76,7 @@ static void test_error_places(void **state)
 	check_error("{{ x | pprint }}", MOTE_ERROR_UNSUPPORTED, "line 1, column 8: filter 'pprint' is not supported");
 	check_error("{{ '&eacute;' | striptags }}", MOTE_ERROR_UNSUPPORTED, "line 1, column 17: striptags: the entity");
 	check_error("{{ [1].append(2) }}", MOTE_ERROR_CORRUPT, "line 1, column 14: access to attribute 'append' of 'list' object is unsafe");
+	check_error("{{ '{:{:{}}}'.format(1, 2, 3) }}", MOTE_ERROR_CORRUPT, "line 1, column 21: max string recursion exceeded");
 	check_error("\xff", MOTE_ERROR_CORRUPT, "template is not valid UTF-8");
 	/* in a condition, an unknown filter is an error only when it is reached */
 	assert_int_equal(render("{% if false %}{{ 1 | nope }}{% endif %}{{ 1 | nope if false }}ok", NULL, NULL, &r, &error), MOTE_OK);

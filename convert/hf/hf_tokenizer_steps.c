@@ -6,132 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/hf/hf_tokenizer_build.h"
+#include "convert/hf/hf_tokenizer_step.h"
 #include "format/utf8.h"
 
 #define MAX_NESTING 16
-
-/* Where a component stands, for messages and for the stage of its steps. */
-struct place {
-	struct builder *b;
-	enum tokenizer_stage stage;
-	const char *name; /* "tokenizer.json: normalizer" */
-};
-
-static enum mote_status unsupported(const struct place *p, const char *what, const char *name)
-{
-	return mote_error_set(p->b->error, MOTE_ERROR_UNSUPPORTED, "%s: %s \"%.60s\" is not supported", p->name,
-			      what, name);
-}
-
-static enum mote_status wrong(const struct place *p, const char *what)
-{
-	return mote_error_set(p->b->error, MOTE_ERROR_CORRUPT, "%s: %s", p->name, what);
-}
-
-static enum mote_status add_string(const struct place *p, const char *text, size_t bytes, uint32_t *at)
-{
-	struct bytes *strings = &p->b->part[PART_STRINGS];
-
-	if (bytes > MOTE_TOKENIZER_MAX_ARGUMENT_BYTES || strings->size > UINT32_MAX / 4)
-		return mote_error_set(p->b->error, MOTE_ERROR_UNSUPPORTED,
-				      "%s: an argument of %zu bytes, at most %u are supported", p->name, bytes,
-				      MOTE_TOKENIZER_MAX_ARGUMENT_BYTES);
-	*at = (uint32_t)strings->size;
-	return mote_hf_bytes_add(strings, text, bytes, p->b->error);
-}
-
-static enum mote_status add_step(const struct place *p, struct tokenizer_step step, const char *a, const char *b)
-{
-	enum mote_status status = MOTE_OK;
-
-	step.stage = (uint8_t)p->stage;
-	if (a) {
-		step.a_bytes = (uint32_t)strlen(a);
-		status = add_string(p, a, step.a_bytes, &step.a);
-	}
-	if (b && status == MOTE_OK) {
-		step.b_bytes = (uint32_t)strlen(b);
-		status = add_string(p, b, step.b_bytes, &step.b);
-	}
-	if (status)
-		return status;
-	if (p->b->part[PART_STEPS].size / sizeof step >= MOTE_TOKENIZER_MAX_STEPS)
-		return mote_error_set(p->b->error, MOTE_ERROR_UNSUPPORTED, "%s: more than %u steps", p->name,
-				      MOTE_TOKENIZER_MAX_STEPS);
-	return mote_hf_bytes_add(&p->b->part[PART_STEPS], &step, sizeof step, p->b->error);
-}
-
-static enum mote_status add_kind(const struct place *p, enum tokenizer_step_kind kind)
-{
-	return add_step(p, (struct tokenizer_step){.kind = (uint8_t)kind}, NULL, NULL);
-}
-
-static enum mote_status get_bool(const struct place *p, const cJSON *item, const char *key, bool fallback,
-				 bool *value)
-{
-	return mote_json_want_bool(item, key, fallback, p->name, value, p->b->error);
-}
-
-/* A pattern: {"String": ..} or {"Regex": ..}, or (of old) a plain string. */
-static enum mote_status get_pattern(const struct place *p, const cJSON *item, const char **text, bool *regex)
-{
-	const cJSON *pattern = mote_json_get(item, "pattern"), *inner = mote_json_get(pattern, "Regex");
-
-	*regex = inner != NULL;
-	if (!inner)
-		inner = cJSON_IsString(pattern) ? pattern : mote_json_get(pattern, "String");
-	if (!cJSON_IsString(inner))
-		return wrong(p, "\"pattern\" is neither {\"String\": ..} nor {\"Regex\": ..}");
-	*text = inner->valuestring;
-	return **text ? MOTE_OK : wrong(p, "an empty \"pattern\"");
-}
-
-static enum mote_status get_behavior(const struct place *p, const cJSON *item, const char *fallback,
-				     uint8_t *behavior)
-{
-	static const char *const names[BEHAVIORS] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext",
-						     "Contiguous"};
-	const char *name;
-	enum mote_status status = fallback
-		? mote_json_want_string(item, "behavior", fallback, p->name, &name, p->b->error)
-		: mote_json_need_string(item, "behavior", p->name, &name, p->b->error);
-
-	if (status)
-		return status;
-	for (*behavior = 0; *behavior < BEHAVIORS; (*behavior)++)
-		if (!strcmp(name, names[*behavior]))
-			return MOTE_OK;
-	return unsupported(p, "behavior", name);
-}
-
-/* ---- the Metaspace family: its spellings by age */
-
-static enum mote_status get_metaspace(const struct place *p, const cJSON *item, const char **replacement,
-				      uint8_t *scheme)
-{
-	static const char *const names[SCHEMES] = {"always", "first", "never"};
-	const cJSON *named = mote_json_get(item, "prepend_scheme"), *prefix = mote_json_get(item, "add_prefix_space");
-	enum mote_status status;
-	const char *name;
-
-	status = mote_json_want_string(item, "replacement", "\xe2\x96\x81", p->name, replacement, p->b->error);
-	if (status == MOTE_OK)
-		status = mote_json_want_string(item, "prepend_scheme", cJSON_IsFalse(prefix) ? "never" : "always",
-					       p->name, &name, p->b->error);
-	if (status)
-		return status;
-	if (!**replacement || mote_utf8_length(**replacement) != strlen(*replacement))
-		return wrong(p, "Metaspace: \"replacement\" is not one character");
-	for (*scheme = 0; *scheme < SCHEMES; (*scheme)++)
-		if (!strcmp(name, names[*scheme]))
-			break;
-	if (*scheme == SCHEMES)
-		return unsupported(p, "prepend_scheme", name);
-	if (cJSON_IsString(named) && cJSON_IsFalse(prefix) && *scheme != SCHEME_NEVER)
-		return wrong(p, "Metaspace: \"add_prefix_space\" does not match \"prepend_scheme\"");
-	return MOTE_OK;
-}
 
 /* ---- normalizers */
 
@@ -146,7 +24,7 @@ static enum mote_status decode_base64(const struct place *p, const char *text, s
 		uint8_t byte;
 
 		if (!digit)
-			return wrong(p, "\"precompiled_charsmap\" is no base64");
+			return mote_hf_step_wrong(p, "\"precompiled_charsmap\" is no base64");
 		bits = bits << 6 | (uint32_t)(digit - digits);
 		count += 6;
 		if (count >= 8) {
@@ -168,12 +46,12 @@ static enum mote_status add_precompiled(const struct place *p, const cJSON *item
 	if (status == MOTE_OK)
 		status = decode_base64(p, text, &map);
 	if (status == MOTE_OK && map.size < 4)
-		status = wrong(p, "\"precompiled_charsmap\" is empty");
+		status = mote_hf_step_wrong(p, "\"precompiled_charsmap\" is empty");
 	if (status == MOTE_OK)
-		status = add_string(p, (const char *)map.data, map.size, &step.a);
+		status = mote_hf_step_add_string(p, (const char *)map.data, map.size, &step.a);
 	step.a_bytes = (uint32_t)map.size;
 	if (status == MOTE_OK)
-		status = add_step(p, step, NULL, NULL);
+		status = mote_hf_step_add(p, step, NULL, NULL);
 	free(map.data);
 	return status;
 }
@@ -181,26 +59,26 @@ static enum mote_status add_precompiled(const struct place *p, const cJSON *item
 static enum mote_status add_bert_normalizer(const struct place *p, const cJSON *item)
 {
 	bool clean, chinese, lowercase, accents;
-	enum mote_status status = get_bool(p, item, "clean_text", true, &clean);
+	enum mote_status status = mote_hf_step_bool(p, item, "clean_text", true, &clean);
 
 	if (status == MOTE_OK)
-		status = get_bool(p, item, "handle_chinese_chars", true, &chinese);
+		status = mote_hf_step_bool(p, item, "handle_chinese_chars", true, &chinese);
 	if (status == MOTE_OK)
-		status = get_bool(p, item, "lowercase", true, &lowercase);
+		status = mote_hf_step_bool(p, item, "lowercase", true, &lowercase);
 	if (status == MOTE_OK)
-		status = get_bool(p, item, "strip_accents", lowercase, &accents);
+		status = mote_hf_step_bool(p, item, "strip_accents", lowercase, &accents);
 	if (status == MOTE_OK && clean)
-		status = add_kind(p, NORMALIZE_BERT_CLEAN);
+		status = mote_hf_step_add_kind(p, NORMALIZE_BERT_CLEAN);
 	if (status == MOTE_OK && chinese)
-		status = add_kind(p, NORMALIZE_BERT_CHINESE);
+		status = mote_hf_step_add_kind(p, NORMALIZE_BERT_CHINESE);
 	if (status == MOTE_OK && accents)
-		status = add_kind(p, NORMALIZE_NFD);
+		status = mote_hf_step_add_kind(p, NORMALIZE_NFD);
 	if (status == MOTE_OK && accents)
-		status = add_step(p,
+		status = mote_hf_step_add(p,
 				  (struct tokenizer_step){.kind = NORMALIZE_REMOVE_MARKS, .mode = MARKS_NONSPACING},
 				  NULL, NULL);
 	if (status == MOTE_OK && lowercase)
-		status = add_kind(p, NORMALIZE_LOWERCASE);
+		status = mote_hf_step_add_kind(p, NORMALIZE_LOWERCASE);
 	return status;
 }
 
@@ -218,32 +96,32 @@ static enum mote_status add_normalizer(const struct place *p, const cJSON *item,
 
 	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
 		if (!strcmp(type, plain[i].name))
-			return add_kind(p, (enum tokenizer_step_kind)plain[i].kind);
+			return mote_hf_step_add_kind(p, (enum tokenizer_step_kind)plain[i].kind);
 	if (!strcmp(type, "Strip")) {
-		status = get_bool(p, item, "strip_left", true, &left);
+		status = mote_hf_step_bool(p, item, "strip_left", true, &left);
 		if (status == MOTE_OK)
-			status = get_bool(p, item, "strip_right", true, &right);
+			status = mote_hf_step_bool(p, item, "strip_right", true, &right);
 		step.kind = NORMALIZE_STRIP;
 		step.mode = (uint8_t)((left ? SIDE_LEFT : 0) | (right ? SIDE_RIGHT : 0));
-		return status ? status : add_step(p, step, NULL, NULL);
+		return status ? status : mote_hf_step_add(p, step, NULL, NULL);
 	}
 	if (!strcmp(type, "Prepend")) {
 		status = mote_json_need_string(item, "prepend", p->name, &a, p->b->error);
 		step.kind = NORMALIZE_PREPEND;
-		return status ? status : add_step(p, step, a, NULL);
+		return status ? status : mote_hf_step_add(p, step, a, NULL);
 	}
 	if (!strcmp(type, "Replace")) {
-		status = get_pattern(p, item, &a, &regex);
+		status = mote_hf_step_pattern(p, item, &a, &regex);
 		if (status == MOTE_OK)
 			status = mote_json_need_string(item, "content", p->name, &b, p->b->error);
 		step.kind = regex ? NORMALIZE_REPLACE_REGEX : NORMALIZE_REPLACE;
-		return status ? status : add_step(p, step, a, b);
+		return status ? status : mote_hf_step_add(p, step, a, b);
 	}
 	if (!strcmp(type, "Precompiled"))
 		return add_precompiled(p, item);
 	if (!strcmp(type, "BertNormalizer"))
 		return add_bert_normalizer(p, item);
-	return unsupported(p, "type", type);
+	return mote_hf_step_unsupported(p, "type", type);
 }
 
 /* ---- pre-tokenizers */
@@ -251,7 +129,7 @@ static enum mote_status add_normalizer(const struct place *p, const cJSON *item,
 static enum mote_status add_split(const struct place *p, enum tokenizer_step_kind kind, uint32_t number,
 				  uint8_t behavior)
 {
-	return add_step(p, (struct tokenizer_step){.kind = (uint8_t)kind, .mode = behavior, .number = number}, NULL,
+	return mote_hf_step_add(p, (struct tokenizer_step){.kind = (uint8_t)kind, .mode = behavior, .number = number}, NULL,
 			NULL);
 }
 
@@ -281,35 +159,35 @@ static enum mote_status add_split_pattern(const struct place *p, const cJSON *it
 	struct tokenizer_step step = {0};
 	const char *pattern;
 	bool regex, invert;
-	enum mote_status status = get_pattern(p, item, &pattern, &regex);
+	enum mote_status status = mote_hf_step_pattern(p, item, &pattern, &regex);
 
 	if (status == MOTE_OK)
-		status = get_behavior(p, item, NULL, &step.mode);
+		status = mote_hf_step_behavior(p, item, NULL, &step.mode);
 	if (status == MOTE_OK)
-		status = get_bool(p, item, "invert", false, &invert);
+		status = mote_hf_step_bool(p, item, "invert", false, &invert);
 	if (status)
 		return status;
 	step.flags = invert ? STEP_INVERT : 0;
 	if (regex && known_pattern(pattern, &step.number)) {
 		step.kind = SPLIT_PATTERN;
-		return add_step(p, step, NULL, NULL);
+		return mote_hf_step_add(p, step, NULL, NULL);
 	}
 	step.kind = regex ? SPLIT_REGEX : SPLIT_LITERAL;
-	return add_step(p, step, pattern, NULL);
+	return mote_hf_step_add(p, step, pattern, NULL);
 }
 
 static enum mote_status add_byte_level(const struct place *p, const cJSON *item)
 {
 	bool prefix, use_regex;
-	enum mote_status status = get_bool(p, item, "add_prefix_space", true, &prefix);
+	enum mote_status status = mote_hf_step_bool(p, item, "add_prefix_space", true, &prefix);
 
 	if (status == MOTE_OK)
-		status = get_bool(p, item, "use_regex", true, &use_regex);
+		status = mote_hf_step_bool(p, item, "use_regex", true, &use_regex);
 	if (status == MOTE_OK && prefix)
-		status = add_kind(p, SPLIT_PREFIX_SPACE);
+		status = mote_hf_step_add_kind(p, SPLIT_PREFIX_SPACE);
 	if (status == MOTE_OK && use_regex)
 		status = add_split(p, SPLIT_PATTERN, PATTERN_GPT2, BEHAVIOR_ISOLATED);
-	return status ? status : add_kind(p, SPLIT_BYTES);
+	return status ? status : mote_hf_step_add_kind(p, SPLIT_BYTES);
 }
 
 static enum mote_status add_metaspace(const struct place *p, const cJSON *item)
@@ -317,14 +195,14 @@ static enum mote_status add_metaspace(const struct place *p, const cJSON *item)
 	struct tokenizer_step step = {.kind = SPLIT_METASPACE};
 	const char *replacement;
 	bool split;
-	enum mote_status status = get_metaspace(p, item, &replacement, &step.mode);
+	enum mote_status status = mote_hf_step_metaspace(p, item, &replacement, &step.mode);
 
 	if (status == MOTE_OK)
-		status = get_bool(p, item, "split", true, &split);
+		status = mote_hf_step_bool(p, item, "split", true, &split);
 	if (status == MOTE_OK)
-		status = add_step(p, step, replacement, NULL);
+		status = mote_hf_step_add(p, step, replacement, NULL);
 	if (status == MOTE_OK && split)
-		status = add_step(p,
+		status = mote_hf_step_add(p,
 				  (struct tokenizer_step){.kind = SPLIT_LITERAL, .mode = BEHAVIOR_MERGED_WITH_NEXT},
 				  replacement, NULL);
 	return status;
@@ -345,17 +223,17 @@ static enum mote_status add_pre_tokenizer(const struct place *p, const cJSON *it
 	if (!strcmp(type, "Metaspace"))
 		return add_metaspace(p, item);
 	if (!strcmp(type, "Digits")) {
-		status = get_bool(p, item, "individual_digits", false, &each);
+		status = mote_hf_step_bool(p, item, "individual_digits", false, &each);
 		return status ? status
 			      : add_split(p, SPLIT_CLASS, SPLIT_NUMBER,
 					  each ? BEHAVIOR_ISOLATED : BEHAVIOR_CONTIGUOUS);
 	}
 	if (!strcmp(type, "Punctuation")) {
-		status = get_behavior(p, item, "Isolated", &behavior);
+		status = mote_hf_step_behavior(p, item, "Isolated", &behavior);
 		return status ? status : add_split(p, SPLIT_CLASS, SPLIT_PUNCTUATION, behavior);
 	}
 	if (!strcmp(type, "Whitespace"))
-		return add_step(p,
+		return mote_hf_step_add(p,
 				(struct tokenizer_step){.kind = SPLIT_PATTERN,
 							.mode = BEHAVIOR_REMOVED,
 							.flags = STEP_INVERT,
@@ -370,7 +248,7 @@ static enum mote_status add_pre_tokenizer(const struct place *p, const cJSON *it
 	if (!strcmp(type, "CharDelimiterSplit")) {
 		status = mote_json_need_string(item, "delimiter", p->name, &text, p->b->error);
 		return status ? status
-			      : add_step(p,
+			      : mote_hf_step_add(p,
 					 (struct tokenizer_step){.kind = SPLIT_LITERAL, .mode = BEHAVIOR_REMOVED},
 					 text, NULL);
 	}
@@ -378,7 +256,7 @@ static enum mote_status add_pre_tokenizer(const struct place *p, const cJSON *it
 		status = mote_json_want_u32(item, "length", 1, UINT32_MAX, 5, p->name, &length, p->b->error);
 		return status ? status : add_split(p, SPLIT_FIXED, length, 0);
 	}
-	return unsupported(p, "type", type);
+	return mote_hf_step_unsupported(p, "type", type);
 }
 
 /* ---- decoders */
@@ -392,15 +270,15 @@ static enum mote_status add_decoder(const struct place *p, const cJSON *item, co
 	bool regex;
 
 	if (!strcmp(type, "ByteLevel"))
-		return add_kind(p, DECODE_BYTES);
+		return mote_hf_step_add_kind(p, DECODE_BYTES);
 	if (!strcmp(type, "ByteFallback"))
-		return add_kind(p, DECODE_BYTE_FALLBACK);
+		return mote_hf_step_add_kind(p, DECODE_BYTE_FALLBACK);
 	if (!strcmp(type, "Fuse"))
-		return add_kind(p, DECODE_FUSE);
+		return mote_hf_step_add_kind(p, DECODE_FUSE);
 	if (!strcmp(type, "Metaspace")) {
 		step.kind = DECODE_METASPACE;
-		status = get_metaspace(p, item, &a, &step.mode);
-		return status ? status : add_step(p, step, a, NULL);
+		status = mote_hf_step_metaspace(p, item, &a, &step.mode);
+		return status ? status : mote_hf_step_add(p, step, a, NULL);
 	}
 	if (!strcmp(type, "Strip")) {
 		step.kind = DECODE_STRIP;
@@ -412,20 +290,20 @@ static enum mote_status add_decoder(const struct place *p, const cJSON *item, co
 		if (status)
 			return status;
 		if (!*a || mote_utf8_length(*a) != strlen(a))
-			return wrong(p, "Strip: \"content\" is not one character");
+			return mote_hf_step_wrong(p, "Strip: \"content\" is not one character");
 		step.mode = (uint8_t)from_end;
-		return add_step(p, step, a, NULL);
+		return mote_hf_step_add(p, step, a, NULL);
 	}
 	if (!strcmp(type, "Replace")) {
 		step.kind = DECODE_REPLACE;
-		status = get_pattern(p, item, &a, &regex);
+		status = mote_hf_step_pattern(p, item, &a, &regex);
 		if (status == MOTE_OK)
 			status = mote_json_need_string(item, "content", p->name, &b, p->b->error);
 		if (status == MOTE_OK && regex)
-			return unsupported(p, "Replace by Regex", a);
-		return status ? status : add_step(p, step, a, b);
+			return mote_hf_step_unsupported(p, "Replace by Regex", a);
+		return status ? status : mote_hf_step_add(p, step, a, b);
 	}
-	return unsupported(p, "type", type);
+	return mote_hf_step_unsupported(p, "type", type);
 }
 
 /* ---- trees of components */
@@ -446,7 +324,7 @@ static enum mote_status add_component(const struct place *p, const cJSON *item, 
 	if (!item || cJSON_IsNull(item))
 		return MOTE_OK;
 	if (!cJSON_IsObject(item))
-		return wrong(p, "not an object");
+		return mote_hf_step_wrong(p, "not an object");
 	status = mote_json_need_string(item, "type", p->name, &type, p->b->error);
 	if (status)
 		return status;
@@ -459,7 +337,7 @@ static enum mote_status add_component(const struct place *p, const cJSON *item, 
 	}
 	list = children_of(item, p->stage);
 	if (!cJSON_IsArray(list) || depth == MAX_NESTING)
-		return wrong(p, "a Sequence without a list of its components, or nested too deep");
+		return mote_hf_step_wrong(p, "a Sequence without a list of its components, or nested too deep");
 	for (item = list->child; item && !status; item = item->next)
 		status = add_component(p, item, depth + 1);
 	return status;
@@ -496,7 +374,7 @@ enum mote_status mote_hf_read_steps(struct builder *b)
 	if (status == MOTE_OK)
 		status = read_pre_tokenizer(&splitter);
 	if (status == MOTE_OK && (!decodes || cJSON_IsNull(decodes)))
-		status = add_kind(&decoder, DECODE_SPACES);
+		status = mote_hf_step_add_kind(&decoder, DECODE_SPACES);
 	else if (status == MOTE_OK)
 		status = add_component(&decoder, decodes, 0);
 	return status;

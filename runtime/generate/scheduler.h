@@ -42,8 +42,8 @@ struct mote_prompt_watch {
 
 struct mote_scheduler_options {
 	uint32_t slice_rows; /* most rows of a pass that prompts get while other answers go on; 0: 64 */
-	/* Asked before each pass and between its layers; false ends it with MOTE_ERROR_INTERRUPTED, and the step may be done
-	 * again. May be NULL. */
+	/* Asked before each pass and between its layers; false ends it with MOTE_ERROR_INTERRUPTED, and the step may be
+	 * done again. May be NULL. */
 	bool (*proceed)(void *user);
 	void *user;
 };

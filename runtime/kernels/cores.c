@@ -1,5 +1,6 @@
 /* How many cores a process may use: the default number of threads. Linux tells in /sys. */
-#include <sched.h>
+#include "runtime/kernels/cores.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,14 +9,14 @@
 
 /* A core counts once, at the lowest of its hyper-threads that the affinity mask allows: true when an earlier CPU
  * of the mask is a sibling of this one. The file's text is like "0,4" or "0-1". */
-static bool has_earlier_sibling(const cpu_set_t *allowed, unsigned cpu)
+static bool has_earlier_sibling(const char *root, const cpu_set_t *allowed, unsigned cpu)
 {
-	char path[96];
+	char path[256];
 	FILE *f;
 	unsigned first, last;
 	bool found = false;
 
-	snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", cpu);
+	snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", root, cpu);
 	f = fopen(path, "r");
 	if (!f)
 		return false;
@@ -37,11 +38,14 @@ static bool has_earlier_sibling(const cpu_set_t *allowed, unsigned cpu)
 }
 
 /* Whole cores of the control group's quota ("max 100000" or "150000 100000"); 0: no limit known. */
-static uint32_t quota_cores(void)
+static uint32_t quota_cores(const char *root)
 {
+	char path[256];
 	long quota = 0, period = 0;
-	FILE *f = fopen("/sys/fs/cgroup/cpu.max", "r");
+	FILE *f;
 
+	snprintf(path, sizeof path, "%s/sys/fs/cgroup/cpu.max", root);
+	f = fopen(path, "r");
 	if (!f)
 		return 0;
 	if (fscanf(f, "%ld %ld", &quota, &period) != 2 || quota <= 0 || period <= 0)
@@ -50,19 +54,23 @@ static uint32_t quota_cores(void)
 	return (uint32_t)((quota + period - 1) / period);
 }
 
-uint32_t mote_pool_physical_cores(void)
+uint32_t mote_cores_count(const char *root, const cpu_set_t *allowed)
 {
-	cpu_set_t allowed;
-	uint32_t cores = 0, quota = quota_cores();
+	uint32_t cores = 0, quota = quota_cores(root);
 
-	if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-		return 1;
 	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &allowed) && !has_earlier_sibling(&allowed, cpu))
+		if (CPU_ISSET(cpu, allowed) && !has_earlier_sibling(root, allowed, cpu))
 			cores++;
 	if (quota > 0 && quota < cores)
 		cores = quota;
 	if (cores > MOTE_MAX_THREADS)
 		cores = MOTE_MAX_THREADS;
 	return cores > 0 ? cores : 1;
+}
+
+uint32_t mote_pool_physical_cores(void)
+{
+	cpu_set_t allowed;
+
+	return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? mote_cores_count("", &allowed) : 1;
 }

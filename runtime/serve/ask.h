@@ -1,8 +1,8 @@
 /* What a client asks for: a request's JSON, checked, as a job for the engine.
  *
- * Four dialects ask for the same thing: chat completions and completions (OpenAI's first APIs), responses (OpenAI's later
- * one) and messages (Anthropic's). What a request names and this server does not do is refused by name, and so is a
- * name that nobody knows, since a client that misspells max_tokens wants to hear of it.
+ * Four dialects ask for the same thing: chat completions and completions (OpenAI's first APIs), responses (OpenAI's
+ * later one) and messages (Anthropic's). What a request names and this server does not do is refused by name, and so is
+ * a name that nobody knows, since a client that misspells max_tokens wants to hear of it.
  */
 #ifndef MOTE_RUNTIME_SERVE_ASK_H
 #define MOTE_RUNTIME_SERVE_ASK_H
@@ -38,8 +38,8 @@ enum mote_status mote_ask_read(const struct mote_lm *lm, enum mote_dialect diale
 void mote_ask_free(struct mote_ask *ask);
 
 /* For the requests that ask for no answer: the ids of a chat or a text, of which there may be several ("input"). */
-enum mote_status mote_ask_read_input(const struct mote_lm *lm, const cJSON *input, const char *name, uint32_t context_tokens,
-				     struct mote_ask *ask, struct mote_error *error);
+enum mote_status mote_ask_read_input(const struct mote_lm *lm, const cJSON *input, const char *name,
+				     uint32_t context_tokens, struct mote_ask *ask, struct mote_error *error);
 
 /* A chat request's messages as templates expect them: [{"role", "content": text, ...}], from any dialect.
  * NULL with an error. */
@@ -53,7 +53,11 @@ enum mote_status mote_ask_chat(struct mote_ask *ask, struct mote_ask_chat *out, 
 void mote_ask_free_chat(struct mote_ask_chat *chat);
 
 /* MOTE_ERROR_ARGUMENT when the object has a key that is not among the words of known. */
-enum mote_status mote_ask_check_keys(struct mote_ask *ask, const cJSON *object, const char *known, struct mote_error *error);
+enum mote_status mote_ask_check_keys(struct mote_ask *ask, const cJSON *object, const char *known,
+				     struct mote_error *error);
+/* Between the files of this room: the settings of ask->json, and a parameter that is not what is expected. */
+enum mote_status mote_ask_settings(const struct mote_lm *lm, struct mote_ask *ask, struct mote_error *error);
+enum mote_status mote_ask_wrong(struct mote_ask *ask, const char *key, const char *expected, struct mote_error *error);
 /* From the library's own error. */
 enum mote_status mote_ask_fail(const struct mote_lm_error *from, struct mote_error *error);
 

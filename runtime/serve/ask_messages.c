@@ -1,5 +1,5 @@
-/* Messages of every dialect as chat templates expect them: {"role", "content": text} and, of OpenAI's chats, names, tool
- * calls and reasoning. */
+/* Messages of every dialect as chat templates expect them: {"role", "content": text} and, of OpenAI's chats, names,
+ * tool calls and reasoning. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,8 @@ static bool is_text(const cJSON *item, const char *text)
 }
 
 /* A text, or a list of parts of which each is one: appended to *out. */
-static enum mote_status add_content(const cJSON *content, const char *place, struct mote_bytes *out, struct mote_error *error)
+static enum mote_status add_content(const cJSON *content, const char *place, struct mote_bytes *out,
+				    struct mote_error *error)
 {
 	if (!content || cJSON_IsNull(content))
 		return MOTE_OK;
@@ -24,22 +25,26 @@ static enum mote_status add_content(const cJSON *content, const char *place, str
 		return MOTE_OK;
 	}
 	if (!cJSON_IsArray(content))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: content: expected a text or a list of parts", place);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: content: expected a text or a list of parts",
+				      place);
 	for (const cJSON *part = content->child; part; part = part->next) {
 		const cJSON *type = mote_json_get(part, "type"), *text = mote_json_get(part, "text");
 
 		if (!is_text(type, "text") && !is_text(type, "input_text") && !is_text(type, "output_text"))
-			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: content: a part of type %.60s is not supported: "
-					      "this model reads text", place, cJSON_IsString(type) ? type->valuestring : "(none)");
+			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+					      "%s: content: a part of type %.60s is not supported: "
+					      "this model reads text", place,
+					      cJSON_IsString(type) ? type->valuestring : "(none)");
 		if (!cJSON_IsString(text))
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: content: a part without its text", place);
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: content: a part without its text",
+					      place);
 		mote_bytes_add(out, text->valuestring, strlen(text->valuestring));
 	}
 	return MOTE_OK;
 }
 
-static enum mote_status add_message(struct mote_json_builder *b, cJSON *messages, const char *role, const cJSON *content,
-				    const char *place, cJSON **message, struct mote_error *error)
+static enum mote_status add_message(struct mote_json_builder *b, cJSON *messages, const char *role,
+				    const cJSON *content, const char *place, cJSON **message, struct mote_error *error)
 {
 	struct mote_bytes text = {0};
 	enum mote_status status = add_content(content, place, &text, error);
@@ -102,7 +107,8 @@ static enum mote_status add_list(struct mote_json_builder *b, cJSON *messages, c
 	int n = 0;
 
 	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > MAX_MESSAGES || !list->child)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: expected a list of 1 to %d messages", key, MAX_MESSAGES);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: expected a list of 1 to %d messages", key,
+				      MAX_MESSAGES);
 	for (const cJSON *item = list->child; item; item = item->next, n++) {
 		const cJSON *type = mote_json_get(item, "type"), *calls = mote_json_get(item, "tool_calls");
 		const char *role = role_of(item);
@@ -176,8 +182,8 @@ static int thinking(struct mote_ask *ask)
 		effort = mote_json_get(mote_json_get(ask->json, "reasoning"), "effort");
 	if (is_text(effort, "none") || is_text(type, "disabled"))
 		return 0;
-	if (mote_json_integer(mote_json_get(mote_json_get(ask->json, "thinking"), "budget_tokens"), &budget) && budget > 0 &&
-	    budget <= MOTE_ASK_MAX_TOKENS)
+	if (mote_json_integer(mote_json_get(mote_json_get(ask->json, "thinking"), "budget_tokens"), &budget) &&
+	    budget > 0 && budget <= MOTE_ASK_MAX_TOKENS)
 		ask->job.options.think_budget = (uint32_t)budget;
 	return is_text(type, "enabled") ? 1 : -1;
 }
@@ -198,7 +204,8 @@ static enum mote_status make_variables(struct mote_ask *ask, struct mote_json_bu
 	for (const cJSON *item = given ? given->child : NULL; item; item = item->next) {
 		if (is_reserved(item->string)) {
 			ask->parameter = "chat_template_kwargs";
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "chat_template_kwargs: %.60s cannot be given there",
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+					      "chat_template_kwargs: %.60s cannot be given there",
 					      item->string);
 		}
 		mote_json_add_item(b, variables, item->string, cJSON_Duplicate(item, true));
@@ -238,7 +245,8 @@ enum mote_status mote_ask_chat(struct mote_ask *ask, struct mote_ask_chat *out, 
 	}
 	if (status == MOTE_OK && (status = print(messages, &out->messages, error)) == MOTE_OK)
 		status = print(variables, &out->variables, error);
-	if (status == MOTE_OK && cJSON_GetArraySize(tools) && !is_text(mote_json_get(ask->json, "tool_choice"), "none")) {
+	if (status == MOTE_OK && cJSON_GetArraySize(tools) &&
+	    !is_text(mote_json_get(ask->json, "tool_choice"), "none")) {
 		ask->tools = true;
 		size_t bytes;
 

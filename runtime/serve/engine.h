@@ -2,9 +2,9 @@
  *
  * Threads that speak with clients hand in jobs and wait for pieces of their answers. Jobs wait in a queue of bounded
  * length until places (sequences of the session) are free; a job of several choices takes a place for each, one
- * after the other where not enough are free. Answers advance together, a token each a pass; prompts are cut into slices,
- * so that those who are being answered go on. A job whose client goes away, whose time is up or that is released leaves
- * its places before the next pass.
+ * after the other where not enough are free. Answers advance together, a token each a pass; prompts are cut into
+ * slices, so that those who are being answered go on. A job whose client goes away, whose time is up or that is
+ * released leaves its places before the next pass.
  */
 #ifndef MOTE_RUNTIME_SERVE_ENGINE_H
 #define MOTE_RUNTIME_SERVE_ENGINE_H

@@ -25,9 +25,11 @@ enum mote_status mote_guard_read_keys(struct mote_guard *g, char *text, size_t b
 		for (size_t i = 0; i < n; i++)
 			if (at[i] <= ' ' || at[i] > '~' || n < 8 || n > 512)
 				return mote_error_set(error, MOTE_ERROR_CORRUPT,
-						      "%s: line %u: expected a key of 8 to 512 printable characters", name, line);
+						      "%s: line %u: expected a key of 8 to 512 printable characters",
+						      name, line);
 		if (g->keys == MOTE_GUARD_MAX_KEYS)
-			return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: more than %d keys", name, MOTE_GUARD_MAX_KEYS);
+			return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: more than %d keys", name,
+					      MOTE_GUARD_MAX_KEYS);
 		g->key[g->keys++] = at;
 	}
 	return g->keys ? MOTE_OK : mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: no key in it", name);
@@ -52,7 +54,8 @@ static bool is_local(const char *host)
 	struct in_addr four;
 	size_t n = strlen(host);
 
-	return !strcasecmp(host, "localhost") || (n > 10 && !strcasecmp(host + n - 10, ".localhost")) || !strcmp(host, "::1") ||
+	return !strcasecmp(host, "localhost") || (n > 10 && !strcasecmp(host + n - 10, ".localhost")) ||
+	       !strcmp(host, "::1") ||
 	       (inet_pton(AF_INET, host, &four) == 1 && ntohl(four.s_addr) >> 24 == 127);
 }
 

@@ -17,12 +17,12 @@ struct mote_guard {
 	unsigned names;
 };
 
-/* A key a line, of 8 to 512 printable bytes; empty lines and those that begin with # are none. text [bytes] is owned from
- * now on and is cut up. MOTE_ERROR_CORRUPT names the line; a file without keys is refused. */
+/* A key a line, of 8 to 512 printable bytes; empty lines and those that begin with # are none. text [bytes] is owned
+ * from now on and is cut up. MOTE_ERROR_CORRUPT names the line; a file without keys is refused. */
 enum mote_status mote_guard_read_keys(struct mote_guard *g, char *text, size_t bytes, const char *name,
 				      struct mote_error *error);
-/* The value of a Host header: an address, localhost, or one of the names; a name of somebody else's would be a page that
- * had its own name point here (DNS rebinding). NULL: none, which HTTP/1.0 clients send. */
+/* The value of a Host header: an address, localhost, or one of the names; a name of somebody else's would be a page
+ * that had its own name point here (DNS rebinding). NULL: none, which HTTP/1.0 clients send. */
 bool mote_guard_host(const struct mote_guard *g, const char *host);
 /* The value of an Origin header, NULL without one: the page of this machine or of a given name that a script is on. */
 bool mote_guard_origin(const struct mote_guard *g, const char *origin, const char *host);

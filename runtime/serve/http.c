@@ -209,17 +209,20 @@ static enum mote_status start(struct mote_http *h, const struct sockaddr *addres
 
 	if (address && address->sa_family == AF_INET6)
 		flags |= MHD_USE_IPv6;
-	h->daemon = MHD_start_daemon(flags, o->port, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
+	h->daemon = MHD_start_daemon(flags, o->port, NULL, NULL, on_request, h,
+				     MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
 				     MHD_OPTION_ARRAY, where, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL,
 				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)MOTE_HTTP_MAX_CONNECTIONS,
 				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MOTE_HTTP_IDLE_SECONDS,
 				     MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
 				     MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
 	return h->daemon ? MOTE_OK
-			 : mote_error_set(error, MOTE_ERROR_IO, "%s:%u: cannot listen there: %s", o->host, o->port, strerror(errno));
+			 : mote_error_set(error, MOTE_ERROR_IO, "%s:%u: cannot listen there: %s", o->host, o->port,
+					  strerror(errno));
 }
 
-enum mote_status mote_http_open(const struct mote_http_options *options, struct mote_http **out, struct mote_error *error)
+enum mote_status mote_http_open(const struct mote_http_options *options, struct mote_http **out,
+				struct mote_error *error)
 {
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
 	struct mote_http *h = calloc(1, sizeof *h);

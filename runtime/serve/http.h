@@ -20,7 +20,7 @@ struct mote_exchange {
 	const char *method, *path; /* without the query */
 	const char *body;          /* [bytes], a NUL behind */
 	size_t bytes;
-	int fd;                    /* the client's socket, valid until end() of a stream, or until the handler returns */
+	int fd;                    /* the client's socket, valid until a stream's end(), or the handler's return */
 	void *connection;
 	/* ---- */
 	unsigned code;
@@ -50,7 +50,8 @@ struct mote_http_options {
 };
 
 /* MOTE_ERROR_IO: the address is in use, say; MOTE_ERROR_ARGUMENT: no such address. */
-enum mote_status mote_http_open(const struct mote_http_options *options, struct mote_http **out, struct mote_error *error);
+enum mote_status mote_http_open(const struct mote_http_options *options, struct mote_http **out,
+				struct mote_error *error);
 uint16_t mote_http_port(const struct mote_http *h);
 /* Takes no new connections from now on. */
 void mote_http_quiet(struct mote_http *h);

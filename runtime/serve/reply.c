@@ -171,7 +171,8 @@ static void show_text(struct mote_reply *r, uint32_t choice, const struct mote_s
 		end = c->rest.count;
 	}
 	if (end > c->shown || n)
-		r->words->text(r, choice, false, text + (end > c->shown ? c->shown : 0), end > c->shown ? end - c->shown : 0, scored,
+		r->words->text(r, choice, false, text + (end > c->shown ? c->shown : 0),
+			       end > c->shown ? end - c->shown : 0, scored,
 			       n, out);
 	c->shown = end > c->shown ? end : c->shown;
 }

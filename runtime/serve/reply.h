@@ -36,7 +36,8 @@ struct mote_dialect_words {
 	void (*end)(struct mote_reply *r, struct mote_bytes *out);
 	void (*failed)(struct mote_reply *r, int status, const char *message, struct mote_bytes *out);
 };
-extern const struct mote_dialect_words mote_words_chat, mote_words_completion, mote_words_responses, mote_words_messages;
+extern const struct mote_dialect_words mote_words_chat, mote_words_completion, mote_words_responses,
+	mote_words_messages;
 
 struct mote_reply {
 	const struct mote_lm *lm;

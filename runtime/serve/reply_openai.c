@@ -30,7 +30,8 @@ static void add_timings(struct mote_json_builder *b, cJSON *json, const struct m
 
 	mote_json_add_number(b, timings, "prompt_ms", 1000 * c->prompt_seconds);
 	mote_json_add_number(b, timings, "predicted_ms", 1000 * c->predict_seconds);
-	mote_json_add_number(b, timings, "predicted_per_second", c->predict_seconds > 0 ? more / c->predict_seconds : 0);
+	mote_json_add_number(b, timings, "predicted_per_second",
+			     c->predict_seconds > 0 ? more / c->predict_seconds : 0);
 }
 
 static cJSON *new_reply(struct mote_json_builder *b, const struct mote_reply *r, bool chunk)
@@ -41,7 +42,8 @@ static cJSON *new_reply(struct mote_json_builder *b, const struct mote_reply *r,
 
 	snprintf(id, sizeof id, "%s-%s", chat ? "chatcmpl" : "cmpl", r->id);
 	mote_json_add_text(b, json, "id", id);
-	mote_json_add_text(b, json, "object", !chat ? "text_completion" : chunk ? "chat.completion.chunk" : "chat.completion");
+	mote_json_add_text(b, json, "object",
+			   !chat ? "text_completion" : chunk ? "chat.completion.chunk" : "chat.completion");
 	mote_json_add_number(b, json, "created", (double)r->created);
 	mote_json_add_text(b, json, "model", r->model);
 	return json;
@@ -65,7 +67,8 @@ static void add_choice_ids(struct mote_json_builder *b, cJSON *item, const struc
 	add_ids(b, item, "prompt_token_ids", prompt->ids, prompt->count);
 }
 
-static void add_calls(struct mote_json_builder *b, cJSON *message, const struct mote_reply *r, uint32_t choice, bool chunk)
+static void add_calls(struct mote_json_builder *b, cJSON *message, const struct mote_reply *r, uint32_t choice,
+		      bool chunk)
 {
 	const struct mote_choice *c = &r->choice[choice];
 	cJSON *list = mote_json_add_array(b, message, "tool_calls");
@@ -206,7 +209,8 @@ static void openai_failed(struct mote_reply *r, int status, const char *message,
 /* ---- completions ---- */
 
 /* The prompt as text, for echo. */
-static void add_echo(struct mote_json_builder *b, cJSON *item, const struct mote_reply *r, uint32_t choice, size_t *characters)
+static void add_echo(struct mote_json_builder *b, cJSON *item, const struct mote_reply *r, uint32_t choice,
+		     size_t *characters)
 {
 	const struct mote_job_prompt *prompt = &r->ask.prompt[choice / r->ask.job.copies];
 	struct mote_bytes whole = {0};
@@ -245,7 +249,8 @@ static cJSON *completion_whole(struct mote_reply *r, struct mote_json_builder *b
 		if (r->ask.echo)
 			mote_scores_add_completion(b, item, r, c->prompt, c->n_prompt, &offset);
 		if (!r->ask.echo || r->ask.logprobs)
-			mote_scores_add_completion(b, item, r, c->scored, without_end(r, c->scored, c->n_scored), &offset);
+			mote_scores_add_completion(b, item, r, c->scored, without_end(r, c->scored, c->n_scored),
+						   &offset);
 		mote_json_add_text(b, item, "finish_reason", finish_reason(c));
 		add_choice_ids(b, item, r, i);
 	}

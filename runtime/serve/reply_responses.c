@@ -1,4 +1,4 @@
-/* Responses, as OpenAI's later API gives them: the text core. Nothing is stored, so no response can be asked for again. */
+/* Responses, as OpenAI's later API gives them: the text core. Nothing is stored, so none can be asked for again. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +11,8 @@ static void item_id(const struct mote_reply *r, int kind, char id[48])
 	snprintf(id, 48, "%s_%s", kind == REASONING ? "rs" : "msg", r->id);
 }
 
-static cJSON *new_item(struct mote_json_builder *b, const struct mote_reply *r, int kind, const char *status, const char *text)
+static cJSON *new_item(struct mote_json_builder *b, const struct mote_reply *r, int kind, const char *status,
+		       const char *text)
 {
 	cJSON *item = mote_json_new_object(b), *list, *part;
 	char id[48];
@@ -64,14 +65,16 @@ static cJSON *make(struct mote_json_builder *b, const struct mote_reply *r, bool
 	mote_json_add_text(b, json, "model", r->model);
 	mote_json_add_null(b, json, "error");
 	if (cut)
-		mote_json_add_text(b, mote_json_add_object(b, json, "incomplete_details"), "reason", "max_output_tokens");
+		mote_json_add_text(b, mote_json_add_object(b, json, "incomplete_details"), "reason",
+				   "max_output_tokens");
 	else
 		mote_json_add_null(b, json, "incomplete_details");
 	output = mote_json_add_array(b, json, "output");
 	if (ended && *mote_choice_reasoning(c))
 		mote_json_add_item(b, output, NULL, new_item(b, r, REASONING, "completed", mote_choice_reasoning(c)));
 	if (ended)
-		mote_json_add_item(b, output, NULL, new_item(b, r, MESSAGE, cut ? "incomplete" : "completed", mote_choice_text(c)));
+		mote_json_add_item(b, output, NULL,
+				   new_item(b, r, MESSAGE, cut ? "incomplete" : "completed", mote_choice_text(c)));
 	mote_json_add_bool(b, json, "parallel_tool_calls", true);
 	mote_json_add_text(b, json, "tool_choice", "auto");
 	mote_json_add_array(b, json, "tools");
@@ -139,7 +142,8 @@ static void part_event(struct mote_reply *r, const char *type, const char *text,
 	mote_reply_event(&b, type, json, out);
 }
 
-static void item_as_whole(struct mote_reply *r, const char *type, const char *status, const char *text, struct mote_bytes *out)
+static void item_as_whole(struct mote_reply *r, const char *type, const char *status, const char *text,
+			  struct mote_bytes *out)
 {
 	struct mote_json_builder b = {0};
 	cJSON *json = item_event(&b, r, type, false);
@@ -170,8 +174,8 @@ static void close_item(struct mote_reply *r, struct mote_bytes *out)
 
 	if (r->block == NONE)
 		return;
-	text_event(r, r->block == REASONING ? "response.reasoning_text.done" : "response.output_text.done", "text", text,
-		   strlen(text), out);
+	text_event(r, r->block == REASONING ? "response.reasoning_text.done" : "response.output_text.done", "text",
+		   text, strlen(text), out);
 	part_event(r, "response.content_part.done", text, out);
 	item_as_whole(r, "response.output_item.done", "completed", text, out);
 	r->block = NONE;
@@ -195,7 +199,8 @@ static void text(struct mote_reply *r, uint32_t choice, bool reasoning, const ch
 	if (!bytes)
 		return;
 	open_item(r, reasoning ? REASONING : MESSAGE, out);
-	text_event(r, reasoning ? "response.reasoning_text.delta" : "response.output_text.delta", "delta", piece, bytes, out);
+	text_event(r, reasoning ? "response.reasoning_text.delta" : "response.output_text.delta", "delta", piece, bytes,
+		   out);
 }
 
 static void choice_end(struct mote_reply *r, uint32_t choice, struct mote_bytes *out)
@@ -207,7 +212,8 @@ static void choice_end(struct mote_reply *r, uint32_t choice, struct mote_bytes 
 
 static void end(struct mote_reply *r, struct mote_bytes *out)
 {
-	whole_event(r, r->choice->finish == MOTE_LM_FINISH_LENGTH ? "response.incomplete" : "response.completed", true, out);
+	whole_event(r, r->choice->finish == MOTE_LM_FINISH_LENGTH ? "response.incomplete" : "response.completed", true,
+		    out);
 }
 
 static void failed(struct mote_reply *r, int status, const char *message, struct mote_bytes *out)

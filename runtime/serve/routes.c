@@ -117,7 +117,8 @@ void mote_route_slots(struct mote_serve *s, struct mote_exchange *x)
 
 static void metric(struct mote_bytes *out, const char *name, const char *type, const char *help, double value)
 {
-	mote_bytes_print(out, "# HELP mote_%s %s\n# TYPE mote_%s %s\nmote_%s %.15g\n", name, help, name, type, name, value);
+	mote_bytes_print(out, "# HELP mote_%s %s\n# TYPE mote_%s %s\nmote_%s %.15g\n", name, help, name, type, name,
+			 value);
 }
 
 void mote_route_metrics(struct mote_serve *s, struct mote_exchange *x)
@@ -128,7 +129,8 @@ void mote_route_metrics(struct mote_serve *s, struct mote_exchange *x)
 	x->code = 200;
 	x->type = "text/plain; version=0.0.4";
 	metric(&x->out, "requests_total", "counter", "Requests taken in.", (double)f.jobs);
-	metric(&x->out, "requests_refused_total", "counter", "Requests refused because the queue was full.", (double)f.refused);
+	metric(&x->out, "requests_refused_total", "counter", "Requests refused because the queue was full.",
+	       (double)f.refused);
 	metric(&x->out, "requests_abandoned_total", "counter", "Requests whose clients went away.", (double)f.gone);
 	metric(&x->out, "requests_late_total", "counter", "Requests whose time was up.", (double)f.late);
 	metric(&x->out, "choices_failed_total", "counter", "Choices that ended with an error.", (double)f.failed);
@@ -136,8 +138,10 @@ void mote_route_metrics(struct mote_serve *s, struct mote_exchange *x)
 	metric(&x->out, "prompt_tokens_cached_total", "counter", "Tokens of prompts that the cache held.",
 	       (double)f.cached_tokens);
 	metric(&x->out, "tokens_total", "counter", "Tokens generated.", (double)f.tokens);
-	metric(&x->out, "prompt_seconds_total", "counter", "Seconds until first tokens, over all answers.", f.prompt_seconds);
-	metric(&x->out, "predict_seconds_total", "counter", "Seconds behind first tokens, over all answers.", f.predict_seconds);
+	metric(&x->out, "prompt_seconds_total", "counter", "Seconds until first tokens, over all answers.",
+	       f.prompt_seconds);
+	metric(&x->out, "predict_seconds_total", "counter", "Seconds behind first tokens, over all answers.",
+	       f.predict_seconds);
 	metric(&x->out, "busy_seconds_total", "counter", "Seconds of forward passes.", f.busy_seconds);
 	metric(&x->out, "places", "gauge", "Answers that can run side by side.", f.sequences);
 	metric(&x->out, "places_busy", "gauge", "Answers that run.", f.running);
@@ -260,7 +264,8 @@ static void add_base64(struct mote_json_builder *b, cJSON *item, const float *va
 
 	for (size_t i = 0; i < bytes; i += 3) {
 		size_t left = bytes - i;
-		unsigned three = (unsigned)byte[i] << 16 | (left > 1 ? (unsigned)byte[i + 1] << 8 : 0) | (left > 2 ? byte[i + 2] : 0);
+		unsigned second = left > 1 ? byte[i + 1] : 0, third = left > 2 ? byte[i + 2] : 0;
+		unsigned three = (unsigned)byte[i] << 16 | second << 8 | third;
 		char four[4] = {digit[three >> 18], digit[three >> 12 & 63], left > 1 ? digit[three >> 6 & 63] : '=',
 				left > 2 ? digit[three & 63] : '='};
 
@@ -381,7 +386,8 @@ void mote_route_page(struct mote_serve *s, struct mote_exchange *x)
 		mote_bytes_add(&x->out, nonce, strlen(nonce));
 	}
 	mote_bytes_add(&x->out, at, strlen(at));
-	snprintf(x->policy, sizeof x->policy, "default-src 'none'; script-src 'nonce-%s'; style-src 'nonce-%s'; connect-src 'self'; "
+	snprintf(x->policy, sizeof x->policy,
+		 "default-src 'none'; script-src 'nonce-%s'; style-src 'nonce-%s'; connect-src 'self'; "
 		 "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", nonce, nonce);
 	x->header[0][0] = "Content-Security-Policy";
 	x->header[0][1] = x->policy;

@@ -19,7 +19,8 @@ struct mote_serve {
 };
 
 /* Refuses a request in its dialect's form; code NULL: a word for the HTTP code. */
-void mote_route_refuse(struct mote_exchange *x, unsigned http, const char *parameter, const char *code, const char *message);
+void mote_route_refuse(struct mote_exchange *x, unsigned http, const char *parameter, const char *code,
+		       const char *message);
 /* For an error of reading a request. */
 void mote_route_fail(struct mote_exchange *x, const struct mote_ask *ask, const struct mote_error *error);
 /* Answers with a tree, which is freed; what could not be built becomes an error. */
@@ -28,8 +29,8 @@ void mote_route_json(struct mote_exchange *x, struct mote_json_builder *b, cJSON
 bool mote_route_submit(struct mote_serve *s, struct mote_exchange *x, struct mote_job *job);
 
 typedef void mote_route(struct mote_serve *s, struct mote_exchange *x);
-mote_route mote_route_embeddings, mote_route_tokenize, mote_route_detokenize, mote_route_apply_template, mote_route_models,
-	mote_route_props, mote_route_slots, mote_route_metrics, mote_route_health, mote_route_page;
+mote_route mote_route_embeddings, mote_route_tokenize, mote_route_detokenize, mote_route_apply_template,
+	mote_route_models, mote_route_props, mote_route_slots, mote_route_metrics, mote_route_health, mote_route_page;
 
 /* The chat page, made from page.html: MOTE_NONCE stands where its policy's nonce goes. */
 extern const char mote_page[];

@@ -125,7 +125,8 @@ void mote_scores_add_completion(struct mote_json_builder *b, cJSON *object, cons
 		top = mote_json_add_object(b, tops, NULL);
 		for (uint32_t k = 0; k < scored[i].tops; k++) {
 			token_text(r, scored[i].top[k].id, text, &whole);
-			if (!mote_json_get(top, text)) /* texts of several ids may look alike; the most probable counts */
+			if (!mote_json_get(top,
+					   text)) /* texts of several ids may look alike; the most probable counts */
 				add_logprob(b, top, text, scored[i].top[k].logprob);
 		}
 	}

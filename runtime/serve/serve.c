@@ -14,12 +14,14 @@
 
 static const char *type_of(unsigned http)
 {
-	return http == 401 ? "authentication_error" : http == 403 ? "permission_error" : http == 404 ? "not_found_error" :
-	       http == 413 ? "request_too_large" : http == 429 ? "rate_limit_error" : http >= 500 ? "server_error" :
+	return http == 401 ? "authentication_error" : http == 403 ? "permission_error" :
+	       http == 404 ? "not_found_error" : http == 413 ? "request_too_large" :
+	       http == 429 ? "rate_limit_error" : http >= 500 ? "server_error" :
 	       "invalid_request_error";
 }
 
-void mote_route_refuse(struct mote_exchange *x, unsigned http, const char *parameter, const char *code, const char *message)
+void mote_route_refuse(struct mote_exchange *x, unsigned http, const char *parameter, const char *code,
+		       const char *message)
 {
 	struct mote_json_builder b = {0};
 	cJSON *json = mote_json_new_object(&b), *error;
@@ -88,7 +90,8 @@ static void answer_whole(struct mote_exchange *x, struct mote_reply *r)
 	if (mote_reply_gather(r))
 		mote_route_json(x, &b, r->words->whole(r, &b));
 	else
-		mote_route_refuse(x, r->failed_status == MOTE_LM_LIMIT ? 504 : r->failed_status == MOTE_LM_INTERRUPTED ? 503 : 500,
+		mote_route_refuse(x, r->failed_status == MOTE_LM_LIMIT ? 504 : r->failed_status == MOTE_LM_INTERRUPTED ?
+				  503 : 500,
 				  NULL, r->failed_status == MOTE_LM_LIMIT ? "timeout" : NULL, r->message);
 	mote_reply_close(r);
 }
@@ -216,11 +219,13 @@ static void admit(void *user, struct mote_exchange *x)
 	int route = find_route(x, &known);
 
 	if (!mote_guard_host(s->guard, host))
-		mote_route_refuse(x, 403, NULL, "host", "the Host header names a machine that this server does not answer for");
+		mote_route_refuse(x, 403, NULL, "host",
+				  "the Host header names a machine that this server does not answer for");
 	else if (!mote_guard_origin(s->guard, origin, host))
 		mote_route_refuse(x, 403, NULL, "origin", "pages of this origin may not use this server");
 	else if (strcmp(x->method, "OPTIONS") && (route < 0 || !routes[route].open) &&
-		 !mote_guard_key(s->guard, mote_exchange_header(x, "Authorization"), mote_exchange_header(x, "X-Api-Key")))
+		 !mote_guard_key(s->guard, mote_exchange_header(x, "Authorization"),
+				 mote_exchange_header(x, "X-Api-Key")))
 		mote_route_refuse(x, 401, NULL, "invalid_api_key", "a key is needed: Authorization: Bearer KEY");
 }
 
@@ -249,7 +254,8 @@ static void refuse(void *user, struct mote_exchange *x, const char *message)
 
 /* ---- opening and closing ---- */
 
-enum mote_status mote_serve_open(const struct mote_lm *lm, const struct mote_serve_options *options, struct mote_serve **out,
+enum mote_status mote_serve_open(const struct mote_lm *lm, const struct mote_serve_options *options,
+				 struct mote_serve **out,
 				 struct mote_error *error)
 {
 	struct mote_http_options http = {.host = options->host, .port = options->port, .socket = options->socket,
@@ -262,8 +268,8 @@ enum mote_status mote_serve_open(const struct mote_lm *lm, const struct mote_ser
 	*out = NULL;
 	if (!s)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a server");
-	*s = (struct mote_serve){.lm = lm, .guard = options->guard, .model = options->model, .seconds = options->seconds,
-				 .started = (int64_t)time(NULL)};
+	*s = (struct mote_serve){.lm = lm, .guard = options->guard, .model = options->model,
+				 .seconds = options->seconds, .started = (int64_t)time(NULL)};
 	mote_lm_describe(lm, &s->info);
 	http.user = s;
 	if (mote_engine_open(lm, &options->engine, &s->engine, &own))

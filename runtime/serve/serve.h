@@ -23,7 +23,8 @@ struct mote_serve_options {
 };
 
 /* The model is borrowed. MOTE_ERROR_ARGUMENT, MOTE_ERROR_IO, MOTE_ERROR_MEMORY. */
-enum mote_status mote_serve_open(const struct mote_lm *lm, const struct mote_serve_options *options, struct mote_serve **out,
+enum mote_status mote_serve_open(const struct mote_lm *lm, const struct mote_serve_options *options,
+				 struct mote_serve **out,
 				 struct mote_error *error);
 uint16_t mote_serve_port(const struct mote_serve *s);
 /* No new connection and no new request; those under way get so many seconds to end. */

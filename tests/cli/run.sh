@@ -51,6 +51,12 @@ for key in '"text":"[^"]*75' '"reasoning":"[^"]*ones' '"ids":\[' '"prompt_ids":\
 	has "$work/out" "$key"
 done
 if [ "$(wc -l <"$work/out")" -eq 1 ]; then ok; else bad "JSON is not one line"; fi
+# as many ids as were counted, and the first is the likeliest
+count() { sed "s/.*\"$1\":\[\([^]]*\)\].*/\1/" "$work/out" | tr ',' '\n' | wc -l; }
+has "$work/out" "\"prompt_tokens\":$(count prompt_ids),"
+has "$work/out" "\"predicted_tokens\":$(count ids),"
+first=$(sed 's/.*"ids":\[\([0-9]*\),.*"logits":.*/\1/' "$work/out")
+has "$work/out" "\"logits\":\[{\"id\":$first,"
 stable "$work/out" >"$work/reference"
 for options in '-t 1' '-t 5' '--mmap' '-c 200' '--seed 7'; do
 	# shellcheck disable=SC2086
