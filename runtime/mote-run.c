@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/utf8.h"
 #include "runtime/run.h"
 
 #define MAX_PROMPT_BYTES ((size_t)64 << 20)
@@ -54,6 +55,18 @@ static enum mote_status make_variables(struct run *r, struct mote_error *error)
 	return status;
 }
 
+/* The output of --save-session is opened first, so that one that cannot be is said before the work. */
+static enum mote_status open_save(struct run *r, struct mote_error *error)
+{
+	const struct run_arguments *a = r->arguments;
+	const char *inputs[] = {a->model, a->file, a->messages, a->template_file};
+	enum mote_status status = MOTE_OK;
+
+	for (size_t i = 0; i < sizeof inputs / sizeof *inputs && status == MOTE_OK; i++)
+		status = mote_output_refuse_input(a->save, inputs[i], error);
+	return status ? status : mote_output_open(a->save, a->force, &r->save, error);
+}
+
 static enum mote_status open_run(struct run *r, struct run_arguments *a, struct mote_error *error)
 {
 	struct mote_lm_options model = MOTE_LM_OPTIONS_INIT;
@@ -64,6 +77,8 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 	size_t bytes;
 
 	r->arguments = a;
+	if (a->save && (status = open_save(r, error)))
+		return status;
 	r->terminal = isatty(STDOUT_FILENO);
 	r->styled = r->terminal && mote_console_styles();
 	model.mapped = a->mapped;
@@ -85,12 +100,16 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 	session.check = a->check;
 	if (mote_lm_session_open(r->lm, &session, &r->session, &failed))
 		return run_fail(&failed, error);
+	if (a->load && (status = run_session_load(r, a->load, &r->loaded, error)))
+		return status;
 	r->load_seconds = mote_console_seconds() - started;
 	return MOTE_OK;
 }
 
 static void close_run(struct run *r)
 {
+	mote_output_discard(r->save);
+	cJSON_Delete(r->loaded);
 	mote_lm_session_close(r->session);
 	mote_lm_close(r->lm);
 	free(r->template_text);
@@ -112,30 +131,118 @@ static enum mote_status answer(struct run *r, struct run_turn *turn, bool contin
 	return status;
 }
 
+/* What is said first: a loaded session's conversation, or nothing but the system message. NULL with an error. */
+static cJSON *first_messages(struct run *r, struct mote_error *error)
+{
+	cJSON *messages = r->loaded ? cJSON_DetachItemFromObjectCaseSensitive(r->loaded,
+									      "messages") : cJSON_CreateArray();
+
+	if (!messages && r->loaded)
+		(void)mote_error_set(error, MOTE_ERROR_ARGUMENT, "the session is of a text: go on with --raw");
+	else if (!messages)
+		(void)mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
+	else if (!r->loaded && r->arguments->system &&
+		 run_add_message(messages, "system", r->arguments->system, error)) {
+		cJSON_Delete(messages);
+		return NULL;
+	}
+	return messages;
+}
+
+/* Messages answered; the answer joins them. */
+static enum mote_status answer_messages(struct run *r, cJSON *messages, const cJSON *tools, struct mote_error *error)
+{
+	struct mote_output *save = r->save;
+	struct run_turn turn = {0};
+	enum mote_status status;
+
+	if ((status = run_encode(r, messages, tools, true, &turn, error)) == MOTE_OK &&
+	    (status = answer(r, &turn, false, error)) == MOTE_OK && save &&
+	    (status = run_add_message(messages, "assistant", turn.text ? turn.text : "", error)) == MOTE_OK) {
+		r->save = NULL;
+		status = run_session_save(r, messages, tools, NULL, save, error);
+	}
+	run_turn_free(&turn);
+	return status;
+}
+
+/* The loaded text, the prompt and, behind it, the answer: owned by the caller. */
+static enum mote_status join_text(const struct run *r, const char *prompt, size_t bytes, char **text,
+				  struct mote_error *error)
+{
+	const cJSON *before = mote_json_get(r->loaded, "text");
+	size_t first = before ? strlen(before->valuestring) : 0;
+
+	if (r->loaded && !before)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+				      "the session is of a conversation, not of a text (--raw)");
+	if (strlen(prompt) != bytes || mote_utf8_valid(prompt, bytes) != bytes)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a session's text must be UTF-8 without NUL");
+	*text = malloc(first + bytes + 1);
+	if (!*text)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the prompt");
+	if (first)
+		memcpy(*text, before->valuestring, first);
+	memcpy(*text + first, prompt, bytes + 1);
+	return MOTE_OK;
+}
+
+static enum mote_status save_text(struct run *r, const char *text, const struct run_turn *turn,
+				  struct mote_error *error)
+{
+	struct mote_output *save = r->save;
+	enum mote_status status;
+	char *whole;
+
+	if (!save)
+		return MOTE_OK;
+	if (asprintf(&whole, "%s%s", text, turn->text ? turn->text : "") < 0)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the text");
+	r->save = NULL;
+	status = run_session_save(r, NULL, NULL, whole, save, error);
+	free(whole);
+	return status;
+}
+
+/* A prompt that is continued as it is. */
+static enum mote_status run_text(struct run *r, const char *prompt, size_t bytes, struct mote_error *error)
+{
+	bool session = r->loaded || r->save;
+	enum mote_status status = MOTE_OK;
+	struct run_turn turn = {0};
+	char *text = NULL;
+
+	if (session)
+		status = join_text(r, prompt, bytes, &text, error);
+	if (status == MOTE_OK)
+		status = run_encode_raw(r, text ? text : prompt, text ? strlen(text) : bytes, &turn, error);
+	if (status == MOTE_OK && (status = answer(r, &turn, true, error)) == MOTE_OK && session)
+		status = save_text(r, text, &turn, error);
+	run_turn_free(&turn);
+	free(text);
+	return status;
+}
+
 static enum mote_status run_prompt(struct run *r, const char *prompt, size_t bytes, struct mote_error *error)
 {
 	const struct run_arguments *a = r->arguments;
-	bool chat = !a->raw && (r->info.chat || r->template_text);
-	cJSON *messages = cJSON_CreateArray();
-	enum mote_status status = MOTE_OK;
-	struct run_turn turn = {0};
+	enum mote_status status;
+	cJSON *messages;
 
-	if (!messages)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
-	if (!a->raw && !chat) {
+	if (a->raw)
+		return run_text(r, prompt, bytes, error);
+	if (!r->info.chat && !r->template_text) {
 		fprintf(stderr, MOTE_RUN ": the model has no chat template: continuing the prompt as it is (--raw)\n");
 		if (a->system)
-			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "-s: the model has no chat template");
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "-s: the model has no chat template");
+		return run_text(r, prompt, bytes, error);
 	}
-	if (status == MOTE_OK && chat && a->system)
-		status = run_add_message(messages, "system", a->system, error);
-	if (status == MOTE_OK && chat)
-		status = run_add_message(messages, "user", prompt, error);
+	messages = first_messages(r, error);
+	if (!messages)
+		return error->code;
+	status = run_add_message(messages, "user", prompt, error);
 	if (status == MOTE_OK)
-		status = chat ? run_encode(r, messages, NULL, &turn, error) : run_encode_raw(r, prompt, bytes, &turn, error);
-	if (status == MOTE_OK)
-		status = answer(r, &turn, !chat, error);
-	run_turn_free(&turn);
+		status = answer_messages(r, messages, mote_json_get(r->loaded, "tools"), error);
 	cJSON_Delete(messages);
 	return status;
 }
@@ -144,26 +251,24 @@ static enum mote_status run_prompt(struct run *r, const char *prompt, size_t byt
 static enum mote_status run_messages(struct run *r, struct mote_error *error)
 {
 	const char *path = r->arguments->messages;
-	const cJSON *messages, *tools = NULL;
-	struct run_turn turn = {0};
+	const cJSON *tools = NULL;
 	enum mote_status status;
-	cJSON *tree = NULL;
+	cJSON *tree = NULL, *messages;
 	char *text = NULL;
 	size_t bytes;
 
 	if ((status = mote_console_read_file(path, MAX_PROMPT_BYTES, &text, &bytes, error)) == MOTE_OK)
 		status = mote_json_parse(text, bytes, path, &tree, error);
 	free(text);
-	messages = cJSON_IsObject(tree) ? mote_json_get(tree, "messages") : tree;
+	messages = cJSON_IsObject(tree) ? cJSON_GetObjectItemCaseSensitive(tree, "messages") : tree;
 	if (cJSON_IsObject(tree))
 		tools = mote_json_get(tree, "tools");
 	if (status == MOTE_OK && !cJSON_IsArray(messages))
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected an array of messages, or an object with one", path);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT,
+					"%s: expected an array of messages, or an object with one",
+					path);
 	if (status == MOTE_OK)
-		status = run_encode(r, messages, tools, &turn, error);
-	if (status == MOTE_OK)
-		status = answer(r, &turn, false, error);
-	run_turn_free(&turn);
+		status = answer_messages(r, messages, tools, error);
 	cJSON_Delete(tree);
 	return status;
 }
@@ -231,5 +336,6 @@ int main(int argc, char **argv)
 	mote_console_catch_signals();
 	status = run(&r, &arguments, &error);
 	close_run(&r);
+	mote_console_hint_force(arguments.force, &error);
 	return status ? mote_console_fail(MOTE_RUN, &error) : 0;
 }

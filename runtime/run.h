@@ -1,6 +1,7 @@
 /* What the files of mote-run share: the command line, the opened model, and one turn of a conversation.
  *
  *   run_options.c  the command line        run_answer.c  a prompt answered, shown, told as JSON
+ *   run_session.c  sessions on disk
  *   run_chat.c     the chat      run_commands.c  its commands      run_line.c  a line typed at a terminal
  *
  * Everything of the model goes through mote.h, as in any other program.
@@ -9,6 +10,7 @@
 #define MOTE_RUNTIME_RUN_H
 
 #include "format/json_build.h"
+#include "format/output.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
 #include "runtime/api/mote.h"
@@ -62,6 +64,8 @@ struct run {
 	float bias[RUN_MAX_BIASES];
 	char *template_text;                   /* of --chat-template-file, or NULL */
 	char *variables;                       /* JSON, or NULL */
+	cJSON *loaded;                         /* of --load-session: {"messages"} or {"text"}, or NULL */
+	struct mote_output *save;              /* of --save-session, until it is written; or NULL */
 	double load_seconds;
 	bool terminal;                         /* standard output is one */
 	bool styled;                           /* ... and shows reasoning dim */
@@ -87,9 +91,9 @@ struct run_turn {
 };
 void run_turn_free(struct run_turn *turn);
 
-/* The conversation as ids, with the options' template and variables. */
-enum mote_status run_encode(const struct run *r, const cJSON *messages, const cJSON *tools, struct run_turn *turn,
-			    struct mote_error *error);
+/* The conversation as ids, with the options' template and variables; to be answered: the answer's beginning, too. */
+enum mote_status run_encode(const struct run *r, const cJSON *messages, const cJSON *tools, bool to_be_answered,
+			    struct run_turn *turn, struct mote_error *error);
 /* A prompt that is taken as it is. */
 enum mote_status run_encode_raw(const struct run *r, const char *prompt, size_t bytes, struct run_turn *turn,
 				struct mote_error *error);
@@ -102,6 +106,17 @@ enum mote_status run_print_json(const struct run *r, const struct run_turn *turn
 
 /* Lines from the terminal until its end. */
 enum mote_status run_chat(struct run *r, struct mote_error *error);
+
+/* ---- sessions on disk ---- */
+
+/* Writes messages with tools (or NULL), or a text, and what the session holds of it; out is used up in every case. */
+enum mote_status run_session_save(const struct run *r, const cJSON *messages, const cJSON *tools, const char *text,
+				  struct mote_output *out, struct mote_error *error);
+/* *conversation, to be deleted: {"messages", "tools"} or {"text"}. The session holds what it held when it was saved.
+ * MOTE_ERROR_CORRUPT, MOTE_ERROR_UNSUPPORTED (of another model, or of other KV types), MOTE_ERROR_IO ... */
+enum mote_status run_session_load(struct run *r, const char *path, cJSON **conversation, struct mote_error *error);
+/* Whether the file begins like one. */
+bool run_session_is(const char *path);
 
 /* Adds {"role", "content"} to messages. */
 enum mote_status run_add_message(cJSON *messages, const char *role, const char *content, struct mote_error *error);

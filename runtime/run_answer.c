@@ -23,8 +23,8 @@ void run_turn_free(struct run_turn *turn)
 
 /* ---- prompts ---- */
 
-enum mote_status run_encode(const struct run *r, const cJSON *messages, const cJSON *tools, struct run_turn *turn,
-			    struct mote_error *error)
+enum mote_status run_encode(const struct run *r, const cJSON *messages, const cJSON *tools, bool to_be_answered,
+			    struct run_turn *turn, struct mote_error *error)
 {
 	struct mote_lm_chat chat = MOTE_LM_CHAT_INIT;
 	struct mote_lm_error failed = {0};
@@ -36,6 +36,7 @@ enum mote_status run_encode(const struct run *r, const cJSON *messages, const cJ
 	chat.tools = tools_text;
 	chat.variables = r->variables;
 	chat.template_text = r->template_text;
+	chat.no_generation_prompt = !to_be_answered;
 	if (!text || (tools && !tools_text))
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
 	else if (mote_lm_encode_chat(r->lm, &chat, &turn->prompt, &turn->prompt_tokens, &turn->reasoning_open, &failed))
@@ -319,6 +320,7 @@ static void add_timings(struct mote_json_builder *b, cJSON *json, const struct r
 	mote_lm_session_describe(r->session, &info);
 	mote_json_add_number(b, timings, "load_ms", r->load_seconds * 1e3);
 	mote_json_add_number(b, timings, "prompt_tokens", (double)turn->prompt_tokens);
+	mote_json_add_number(b, timings, "prompt_computed", (double)turn->prompt_computed);
 	mote_json_add_number(b, timings, "prompt_ms", turn->prompt_seconds * 1e3);
 	mote_json_add_number(b, timings, "prompt_tokens_per_second", rate(turn->prompt_computed, turn->prompt_seconds));
 	mote_json_add_number(b, timings, "predicted_tokens", (double)turn->tokens);

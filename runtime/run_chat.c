@@ -86,6 +86,7 @@ static bool drop_oldest_turn(struct chat *c)
 /* The conversation as ids, without the oldest turns when they leave no room for an answer. */
 static enum mote_status encode(struct chat *c, struct run_turn *turn, struct mote_error *error)
 {
+	const cJSON *tools = mote_json_get(c->run->loaded, "tools");
 	struct mote_lm_session_info info;
 	uint32_t room, wanted;
 	int left = 0;
@@ -95,7 +96,7 @@ static enum mote_status encode(struct chat *c, struct run_turn *turn, struct mot
 	wanted = c->run->answer.max_tokens;
 	wanted = wanted && wanted < room / 4 ? wanted : room / 4;
 	for (;;) {
-		enum mote_status status = run_encode(c->run, c->messages, NULL, turn, error);
+		enum mote_status status = run_encode(c->run, c->messages, tools, true, turn, error);
 
 		if (status)
 			return status;
@@ -205,6 +206,21 @@ static enum mote_status read_lines(struct chat *c, struct mote_error *error)
 	return status;
 }
 
+/* With the messages of --load-session, or a new conversation. */
+static enum mote_status begin(struct chat *c, struct mote_error *error)
+{
+	cJSON *messages = cJSON_DetachItemFromObjectCaseSensitive(c->run->loaded, "messages");
+
+	if (!c->run->loaded)
+		return run_chat_clear(c, error);
+	if (!messages)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+				      "the session is of a text (--raw), not of a conversation");
+	c->messages = messages;
+	fprintf(stderr, "[%d messages]\n", run_chat_count(c));
+	return MOTE_OK;
+}
+
 enum mote_status run_chat(struct run *r, struct mote_error *error)
 {
 	struct chat c = {.run = r};
@@ -215,8 +231,10 @@ enum mote_status run_chat(struct run *r, struct mote_error *error)
 				      "the model has no chat template to chat with; use -p");
 	fputs("[/help lists what a chat understands, /bye ends; Ctrl-C stops an answer]\n", stderr);
 	if ((status = run_line_open(run_chat_commands, &c.reader, error)) == MOTE_OK &&
-	    (status = run_chat_clear(&c, error)) == MOTE_OK)
-		status = read_lines(&c, error);
+	    (status = begin(&c, error)) == MOTE_OK && (status = read_lines(&c, error)) == MOTE_OK && r->save) {
+		status = run_session_save(r, c.messages, mote_json_get(r->loaded, "tools"), NULL, r->save, error);
+		r->save = NULL;
+	}
 	run_line_close(c.reader);
 	run_turn_free(&c.last);
 	free(c.pending);

@@ -20,7 +20,8 @@ static const char help[] =
 " /set OPTION VALUE  set an option of generation: /set temp 0.8\n"
 " /show              the model, the settings and the system message\n"
 " /think HOW         show, hide, only or off\n"
-" /save FILE, /load FILE   the conversation as JSON\n"
+" /save FILE, /load FILE   the conversation as JSON; FILE.session keeps what was\n"
+"                    computed of it, too\n"
 " /stats             of the last answer\n"
 " /bye               end; so do /exit, /quit and Ctrl-D\n"
 " A line that ends in \\ goes on in the next; so does all between \"\"\" and \"\"\". Ctrl-C stops an answer.]\n";
@@ -115,6 +116,25 @@ static enum mote_status say_failure(enum mote_status status, struct mote_error *
 	return MOTE_OK;
 }
 
+static bool names_session(const char *path)
+{
+	static const char end[] = ".session";
+	size_t bytes = strlen(path);
+
+	return bytes >= sizeof end && !strcmp(path + bytes - (sizeof end - 1), end);
+}
+
+static enum mote_status save_session(struct chat *c, const char *path, struct mote_error *error)
+{
+	struct mote_output *out = NULL;
+	enum mote_status status = mote_output_open(path, c->run->arguments->force, &out, error);
+
+	if (status == MOTE_OK)
+		status = run_session_save(c->run, c->messages, mote_json_get(c->run->loaded, "tools"), NULL, out,
+					  error);
+	return say_failure(status, error);
+}
+
 static enum mote_status save(struct chat *c, const char *path, struct mote_error *error)
 {
 	struct mote_output *out = NULL;
@@ -133,6 +153,28 @@ static enum mote_status save(struct chat *c, const char *path, struct mote_error
 	}
 	free(text);
 	return say_failure(status, error);
+}
+
+/* The conversation of a session takes the place of the one before. */
+static enum mote_status load_session(struct chat *c, const char *path, struct mote_error *error)
+{
+	cJSON *session = NULL, *messages;
+	enum mote_status status = run_session_load(c->run, path, &session, error);
+
+	if (status)
+		return say_failure(status, error);
+	messages = cJSON_DetachItemFromObjectCaseSensitive(session, "messages");
+	if (messages) {
+		cJSON_Delete(c->messages);
+		c->messages = messages;
+		cJSON_Delete(c->run->loaded);
+		c->run->loaded = session;
+		fprintf(stderr, "[%d messages]\n", run_chat_count(c));
+		return MOTE_OK;
+	}
+	cJSON_Delete(session);
+	fprintf(stderr, "[%s: a session of a text, not of a conversation]\n", path);
+	return MOTE_OK;
 }
 
 static enum mote_status load(struct chat *c, const char *path, struct mote_error *error)
@@ -189,9 +231,9 @@ enum mote_status run_chat_command(struct chat *c, char *line, struct mote_error 
 	else if ((!strcmp(line, "/save") || !strcmp(line, "/load")) && !*rest)
 		fprintf(stderr, "[%s FILE]\n", line);
 	else if (!strcmp(line, "/save"))
-		return save(c, rest, error);
+		return names_session(rest) ? save_session(c, rest, error) : save(c, rest, error);
 	else if (!strcmp(line, "/load"))
-		return load(c, rest, error);
+		return run_session_is(rest) ? load_session(c, rest, error) : load(c, rest, error);
 	else if (!strcmp(line, "/stats"))
 		run_print_speed(c->run, &c->last);
 	else

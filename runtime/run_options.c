@@ -86,6 +86,12 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_TEXT, NULL, "chat-template-kwargs", "JSON", "variables for the template: '{\"enable_thinking\": false}'",
 	 AT(variables)},
 
+	{MOTE_OPTION_TEXT, NULL, "load-session", "FILE", "go on with what --save-session wrote: its conversation, before the "
+	 "prompt, without computing it again", AT(load)},
+	{MOTE_OPTION_TEXT, NULL, "save-session", "FILE", "write the conversation at the end, and what was computed of it",
+	 AT(save)},
+	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace a session, or what /save writes, where one exists", AT(force)},
+
 	{MOTE_OPTION_HEADING, .help = "Reasoning"},
 	{MOTE_OPTION_TAKE, NULL, "think", "HOW", "show it, hide it, show it only, or turn it off where the template can "
 	 "(default: show)", AT(think), .choices = "show hide only off", .take = take_think},
@@ -166,6 +172,8 @@ int run_parse_arguments(int argc, char **argv, struct run_arguments *a)
 		return mote_options_refuse(&tool, "-p and -f exclude each other");
 	if (a->messages && (a->prompt || a->file || a->raw || a->system))
 		return mote_options_refuse(&tool, "--messages is the whole conversation: no prompt, -s or --raw beside it");
+	if (a->load && (a->system || a->messages))
+		return mote_options_refuse(&tool, "--load-session brings its conversation: no -s or --messages beside it");
 	if (a->logits && !a->json)
 		return mote_options_refuse(&tool, "--logits needs --json");
 	if (a->raw && a->system)

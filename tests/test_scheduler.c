@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/generate/scheduler.h"
+#include "runtime/generate/scheduler_state.h"
 #include "tests/random_model.h"
 
 enum { VOCAB = 50, CONTEXT = 120, ANSWERS = 8, TOKENS = 12 };
@@ -354,12 +354,88 @@ static void test_full(void **state)
 	free(l);
 }
 
+/* ---- states ---- */
+
+struct file {
+	uint8_t data[1 << 18];
+	size_t bytes, at;
+};
+
+static enum mote_status file_write(void *user, const void *data, size_t bytes, struct mote_error *error)
+{
+	struct file *f = user;
+
+	(void)error;
+	assert_true(bytes <= sizeof f->data - f->bytes);
+	memcpy(f->data + f->bytes, data, bytes);
+	f->bytes += bytes;
+	return MOTE_OK;
+}
+
+static enum mote_status file_read(void *user, void *data, size_t bytes, struct mote_error *error)
+{
+	struct file *f = user;
+
+	if (bytes > f->bytes - f->at)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "file ends");
+	memcpy(data, f->data + f->at, bytes);
+	f->at += bytes;
+	return MOTE_OK;
+}
+
+/* What a prompt and its answer left is saved, as far as it is wanted, and goes on in another scheduler, beside others,
+ * as if it had never left; a file that is cut leaves nothing behind. */
+static void test_state(void **state)
+{
+	struct listener *alone = answers_alone(), *l = calloc(3, sizeof *l);
+	struct mote_session *session = open_session(1, 0), *other = open_session(2, 0);
+	struct file *f = calloc(1, sizeof *f);
+	struct mote_scheduler *s, *t;
+
+	(void)state;
+	assert_non_null(l);
+	assert_non_null(f);
+	assert_int_equal(mote_scheduler_open(session, NULL, &s, NULL), MOTE_OK);
+	assert_int_equal(mote_scheduler_open(other, NULL, &t, NULL), MOTE_OK);
+	make_prompt(&l[0], 100, 2);
+	add(s, &l[0]);
+	assert_int_equal(mote_scheduler_step(s, NULL), MOTE_OK);
+	assert_int_equal(mote_scheduler_save(s, l->prompt, 80, file_write, f, NULL), MOTE_ERROR_ARGUMENT); /* in use */
+	run(s);
+	assert_int_equal(mote_scheduler_save(s, l->prompt, 80, file_write, f, NULL), MOTE_OK);
+	make_prompt(&l[2], 17, 4);
+	add(t, &l[2]);
+	assert_int_equal(mote_scheduler_step(t, NULL), MOTE_OK);
+	for (size_t cut = f->bytes; cut--; cut -= cut > 5000 ? 4999 : 0) {
+		struct file *part = memcpy(malloc(sizeof *part), f, sizeof *part);
+
+		part->bytes = cut;
+		assert_int_equal(mote_scheduler_load(t, file_read, part, NULL), MOTE_ERROR_CORRUPT);
+		free(part);
+	}
+	assert_int_equal(mote_scheduler_load(t, file_read, f, NULL), MOTE_OK);
+	make_prompt(&l[1], 100, 2);
+	add(t, &l[1]);
+	run(t);
+	assert_int_equal(mote_scheduler_counts(t).shared_rows, 80);
+	same_answer(&l[1], &alone[1]);
+	same_answer(&l[2], &alone[3]);
+	mote_scheduler_close(s);
+	mote_scheduler_close(t);
+	mote_session_close(session);
+	mote_session_close(other);
+	free(alone);
+	free(l);
+	free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_company), cmocka_unit_test(test_slices), cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_interrupted), cmocka_unit_test(test_cancel), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_state),
 	};
 	return cmocka_run_group_tests(tests, open_model, close_model);
 }

@@ -116,6 +116,16 @@ shown 'messages]' 1
 told "$work/told" system 'Bye'
 told "$work/told" user 'What is 1 + 2?' 'What is 1 + 2?'
 told "$work/again" user 'What is 1 + 2?' 'What is 1 + 2?'
+# A session goes on where it was, with what was computed of it.
+types 0 '' 'What is 27 + 48?\n' '/save '"$work"'/kept.session\n' '/clear\n' '/load '"$work"'/kept.session\n' 'What is 1 + 2?\n' \
+	'/load '"$work"'/none.session\n' '/save '"$work"'/kept.session\n' '/bye\n'
+shown '[2 messages]' 1
+shown 'none.session: ' 1
+shown 'kept.session: exists already' 1
+printf 'What is 1 + 2?\n/bye\n' | expect 0 "--load-session $work/kept.session --save-session $work/more.session"
+shown '[2 messages]' 1
+printf '/bye\n' | expect 0 "--load-session $work/more.session"
+shown '[4 messages]' 1
 # A message that the template refuses is dropped; the next one is answered.
 cp -r tests/fixtures/adder "$work/refusing"
 printf '%s' '{%- if "secret" in messages[-1].content %}{{ raise_exception("not about that") }}{% endif -%}' >"$work/refusing/chat_template.jinja"
