@@ -8,6 +8,7 @@
 
 #include "format/json_build.h"
 #include "format/version.h"
+#include "quant/eval/task_json.h"
 #include "quant/receipt/receipt.h"
 
 void mote_eval_table_free(struct mote_eval_table *t)
@@ -91,6 +92,8 @@ enum mote_status mote_eval_inputs(const struct mote_eval_table *t, uint32_t limi
 		mote_json_add_text(&b, task, "files_xxh3", hex);
 		mote_json_add_number(&b, task, "items", t->task[i].items);
 		mote_json_add_number(&b, task, "few_shot", t->task[i].few);
+		if (t->task[i].file)
+			mote_json_add_text(&b, task, "definition", mote_task_file_text(t->task[i].file));
 	}
 	if (status)
 		cJSON_Delete(inputs);
@@ -127,6 +130,13 @@ static void add_cell(struct mote_json_builder *b, cJSON *list, const struct mote
 	for (uint32_t k = 0; k < o->metrics; k++)
 		for (uint32_t i = 0; i < o->items; i++)
 			mote_json_add_number(b, values, NULL, o->mark[k][i]);
+	values = mote_json_add_array(b, cell, "weights"); /* of those metrics that have some */
+	for (uint32_t k = 0; k < o->metrics; k++)
+		for (uint32_t i = 0; o->weight[k] && i < o->items; i++)
+			mote_json_add_number(b, values, NULL, o->weight[k][i]);
+	values = mote_json_add_array(b, cell, "weighted");
+	for (uint32_t k = 0; k < o->metrics; k++)
+		mote_json_add_bool(b, values, NULL, o->weight[k] != NULL);
 	values = o->choice ? mote_json_add_array(b, cell, "choice") : NULL;
 	for (uint32_t i = 0; o->choice && i < o->items; i++)
 		mote_json_add_number(b, values, NULL, o->choice[i]);
@@ -186,6 +196,37 @@ static enum mote_status bad(struct mote_error *error, const cJSON *part, const c
 			      shard && shard->valuestring ? shard->valuestring : "?", what);
 }
 
+/* All that is known of a task without its files. */
+static enum mote_status join_task(const cJSON *task, struct mote_task *into, const cJSON *part, struct mote_error *error)
+{
+	const char *name = "", *hash = "", *definition = NULL;
+	uint32_t items = 0;
+	unsigned long long high = 0, low = 0;
+	enum mote_status status = mote_json_need_string(task, "task", "inputs", &name, error);
+
+	if (!status)
+		status = mote_json_need_string(task, "files_xxh3", "inputs", &hash, error);
+	if (!status)
+		status = mote_json_want_string(task, "definition", NULL, "inputs", &definition, error);
+	if (!status)
+		status = mote_json_need_u32(task, "items", 0, UINT32_MAX - 1, "inputs", &items, error);
+	if (!status)
+		status = mote_json_need_u32(task, "few_shot", 0, UINT32_MAX, "inputs", &into->few, error);
+	if (!status && definition)
+		status = mote_task_file_parse(definition, strlen(definition), name, &into->file, error);
+	if (status)
+		return status;
+	into->row = into->file ? mote_task_file_row(into->file) : mote_task_row_find(name);
+	if (!into->row || sscanf(hash, "%16llx%16llx", &high, &low) != 2)
+		return bad(error, part, "tasks");
+	into->hash = (struct mote_hash128){.low = low, .high = high};
+	into->item = calloc(items + 1u, sizeof *into->item);
+	if (!into->item)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for items");
+	into->items = items;
+	return MOTE_OK;
+}
+
 static enum mote_status join_heads(struct mote_eval_table *t, struct mote_error *error)
 {
 	const cJSON *inputs = mote_json_get(t->part[0], "inputs"), *paths = mote_json_get(t->part[0], "models");
@@ -204,30 +245,8 @@ static enum mote_status join_heads(struct mote_eval_table *t, struct mote_error 
 			return bad(error, t->part[0], "models");
 		t->path[t->models++] = path->valuestring;
 	}
-	for (const cJSON *task = tasks->child; task && !status; task = task->next) {
-		struct mote_task *into = &t->task[t->tasks++];
-		const char *name = "", *hash = "";
-		uint32_t items = 0;
-		unsigned long long high = 0, low = 0;
-
-		status = mote_json_need_string(task, "task", "inputs", &name, error);
-		if (!status)
-			status = mote_json_need_string(task, "files_xxh3", "inputs", &hash, error);
-		if (!status)
-			status = mote_json_need_u32(task, "items", 0, UINT32_MAX - 1, "inputs", &items, error);
-		if (!status)
-			status = mote_json_need_u32(task, "few_shot", 0, UINT32_MAX, "inputs", &into->few, error);
-		if (status)
-			return status;
-		into->row = mote_task_row_find(name);
-		if (!into->row || sscanf(hash, "%16llx%16llx", &high, &low) != 2)
-			return bad(error, t->part[0], "tasks");
-		into->hash = (struct mote_hash128){.low = low, .high = high};
-		into->item = calloc(items + 1u, sizeof *into->item);
-		if (!into->item)
-			return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for items");
-		into->items = items;
-	}
+	for (const cJSON *task = tasks->child; task && !status; task = task->next)
+		status = join_task(task, &t->task[t->tasks++], t->part[0], error);
 	return status;
 }
 
@@ -262,42 +281,65 @@ static enum mote_status open_outcome(struct mote_outcome *o, uint32_t items, con
 				     struct mote_error *error)
 {
 	const char *metric[MOTE_OUTCOME_METRICS];
-	const cJSON *names = mote_json_get(cell, "metrics");
+	const cJSON *names = mote_json_get(cell, "metrics"), *weighted = mote_json_get(cell, "weighted");
 	uint32_t n = 0;
+	enum mote_status status;
 
 	for (const cJSON *name = names ? names->child : NULL; name; name = name->next) {
 		if (n == MOTE_OUTCOME_METRICS || !cJSON_IsString(name))
 			return bad(error, part, "metrics");
 		metric[n++] = name->valuestring;
 	}
-	return n ? mote_outcome_init(o, items, metric, n, mote_json_get(cell, "choice") != NULL, error) :
-	       bad(error, part, "metrics");
+	if (!n || !cJSON_IsArray(weighted) || (uint32_t)cJSON_GetArraySize(weighted) != n)
+		return bad(error, part, "metrics");
+	status = mote_outcome_init(o, items, metric, n, mote_json_get(cell, "choice") != NULL, error);
+	weighted = weighted->child;
+	for (uint32_t k = 0; k < n && !status; k++, weighted = weighted->next)
+		if (cJSON_IsTrue(weighted))
+			status = mote_outcome_weigh(o, k, error);
+	return status;
+}
+
+/* The next n numbers of a list to values; *at moves on. */
+static bool take_bytes(const cJSON **at, uint32_t n, uint32_t most, uint8_t *values)
+{
+	uint32_t value = 0;
+
+	for (uint32_t i = 0; i < n; i++, *at = (*at)->next) {
+		if (!*at || !small(*at, most, &value))
+			return false;
+		values[i] = (uint8_t)value;
+	}
+	return true;
+}
+
+static const cJSON *first_of(const cJSON *cell, const char *key)
+{
+	const cJSON *list = mote_json_get(cell, key);
+
+	return list ? list->child : NULL;
 }
 
 static enum mote_status join_cell(struct mote_outcome *o, uint32_t begin, uint32_t n, const cJSON *part, const cJSON *cell,
 				  struct mote_error *error)
 {
-	const cJSON *names = mote_json_get(cell, "metrics"), *marks = mote_json_get(cell, "marks");
-	const cJSON *choice = mote_json_get(cell, "choice"), *lines = mote_json_get(cell, "lines");
-	const cJSON *mark = marks ? marks->child : NULL, *name = names ? names->child : NULL;
+	const cJSON *name = first_of(cell, "metrics"), *mark = first_of(cell, "marks"), *weight = first_of(cell, "weights");
+	const cJSON *choice = first_of(cell, "choice"), *lines = mote_json_get(cell, "lines");
 	uint32_t value = 0;
 
 	for (uint32_t k = 0; k < o->metrics; k++, name = name->next) {
 		if (!name || !cJSON_IsString(name) || strcmp(name->valuestring, o->metric[k]) != 0)
 			return bad(error, part, "metrics");
-		for (uint32_t i = 0; i < n; i++, mark = mark->next) {
-			if (!mark || !small(mark, 1, &value))
-				return bad(error, part, "marks");
-			o->mark[k][begin + i] = (uint8_t)value;
-		}
+		if (!take_bytes(&mark, n, o->weight[k] ? UINT8_MAX : 1, o->mark[k] + begin) ||
+		    (o->weight[k] && !take_bytes(&weight, n, UINT8_MAX, o->weight[k] + begin)))
+			return bad(error, part, "marks");
 	}
-	choice = choice ? choice->child : NULL;
 	for (uint32_t i = 0; o->choice && i < n; i++, choice = choice->next) {
 		if (!choice || !small(choice, MOTE_TASK_CHOICES, &value))
 			return bad(error, part, "choices");
 		o->choice[begin + i] = (int32_t)value;
 	}
-	if (name || mark || choice || !cJSON_IsArray(lines) || (uint32_t)cJSON_GetArraySize(lines) != n)
+	if (name || mark || weight || choice || !cJSON_IsArray(lines) || (uint32_t)cJSON_GetArraySize(lines) != n)
 		return bad(error, part, "metrics, marks, choices or lines");
 	return MOTE_OK;
 }

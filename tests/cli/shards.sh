@@ -21,7 +21,14 @@ awk 'BEGIN { for (i = 0; i < 30; i++) printf "{\"passage\":\"A %d\",\"question\"
 for i in 1 2 3 4 5; do
 	printf '{"question":"What is %d + 4?","answer":"It is.\\n#### %d"}\n' $i $((i + 4))
 done >"$D/gsm8k.jsonl"
-set -- "$D/q.mote" --reference "$D/f.mote" --task boolq="$D/boolq.jsonl" --task gsm8k="$D/gsm8k.jsonl" --max-tokens 24
+cat >"$D/ifeval.jsonl" <<'END'
+{"key":7,"prompt":"What is 3 + 4? No comma.","instruction_id_list":["punctuation:no_comma"],"kwargs":[{}]}
+{"key":8,"prompt":"What is 5 + 4?","instruction_id_list":["startend:quotation","length_constraints:number_words"],"kwargs":[{},{"relation":"less than","num_words":500}]}
+END
+awk -v folder="$D" '/^<!-- file: / { name = $3; next } /^```json/ && name { inside = 1; next } /^```/ && inside { inside = 0; name = "" }
+	inside { print >(folder "/" name) }' docs/evaluation.md # a task of one's own
+set -- "$D/q.mote" --reference "$D/f.mote" --task boolq="$D/boolq.jsonl" --task gsm8k="$D/gsm8k.jsonl" \
+	--task ifeval="$D/ifeval.jsonl" --task "$D/capitals.json=$D/capitals.jsonl" --max-tokens 24
 "$B/mote-eval" "$@" --json --log "$D/log" >"$D/one"
 "$B/mote-eval" "$@" | sed 's/; [0-9]* tokens.s$//' >"$D/table"
 for n in 1 3 16; do
