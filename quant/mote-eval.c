@@ -404,47 +404,33 @@ static enum mote_status give_results(struct run *r, struct mote_error *error)
 	return status;
 }
 
-/* *done: the part is there already. Another file that is there is refused before anything is computed. */
-static enum mote_status find_part(const struct run *r, const cJSON *inputs, bool *done, struct mote_error *error)
+static enum mote_status compute_part(void *user, struct mote_shard shard, struct mote_json_builder *b, cJSON *part,
+				     struct mote_error *error)
 {
-	const char *path = r->a->part;
-	struct mote_shard shard = {0};
-	cJSON *part = NULL;
-	struct mote_output *o = NULL;
-	enum mote_status status = mote_output_open(path, r->a->force, &o, error);
+	struct run *r = user;
+	enum mote_status status = MOTE_OK;
 
-	mote_output_discard(o);
+	for (uint32_t m = 0; m < r->t.models && !status; m++)
+		status = run_model(r, m, error);
 	if (!status)
-		return MOTE_OK;
-	*error = (struct mote_error){0};
-	status = mote_part_read(path, MOTE_EVAL, &part, &shard, error);
-	if (status)
-		return status;
-	status = mote_part_match(path, part, inputs, "this run", error);
-	if (!status && (shard.index != r->a->shard.index || shard.count != r->a->shard.count))
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is shard %u/%u, not %u/%u", path, shard.index, shard.count,
-					r->a->shard.index, r->a->shard.count);
-	cJSON_Delete(part);
-	*done = !status;
+		mote_eval_part_add(&r->t, shard, b, part);
 	return status;
 }
 
 static enum mote_status run_shard(struct run *r, struct mote_error *error)
 {
 	const struct arguments *a = r->a;
+	struct mote_whole whole = {.tool = MOTE_EVAL, .compute = compute_part, .user = r};
 	cJSON *inputs = NULL;
-	bool done = false;
+	bool there = false;
 	enum mote_status status = mote_eval_inputs(&r->t, a->limit, a->max_tokens, &inputs, error);
 
+	whole.inputs = inputs;
 	if (!status)
-		status = find_part(r, inputs, &done, error);
-	for (uint32_t m = 0; m < r->t.models && !status && !done; m++)
-		status = run_model(r, m, error);
-	if (!status && !done)
-		return mote_eval_part_write(a->part, a->force, &r->t, a->shard, inputs, error);
-	cJSON_Delete(inputs);
-	if (!status)
+		status = mote_part_make(&whole, a->shard, a->part, a->force, &there, error);
+	if (!status && there)
 		fprintf(stderr, "%s: %s is there already, from the same inputs\n", MOTE_EVAL, a->part);
+	cJSON_Delete(inputs);
 	return status;
 }
 

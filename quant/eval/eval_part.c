@@ -4,10 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
-#include "format/json_build.h"
-#include "format/version.h"
 #include "quant/eval/task_json.h"
 #include "quant/receipt/receipt.h"
 
@@ -41,29 +38,15 @@ struct mote_task mote_eval_slice(const struct mote_task *task, struct mote_shard
 
 /* ---- writing ---- */
 
-/* Tensors, metadata and tokenizer: all of a file that answers depend on. */
 static enum mote_status hash_model(const char *path, char hex[33], struct mote_error *error)
 {
-	struct mote_hash128 hash[3] = {{0}};
 	struct mote_container *c = NULL;
-	XXH128_hash_t all;
 	enum mote_status status = mote_container_open(path, &c, error);
 
-	if (status)
-		return status;
-	hash[0] = mote_container_tensors_hash(c);
-	for (uint32_t i = 0; i < mote_container_section_count(c); i++) {
-		const struct mote_section_info *s = mote_container_section_info(c, i);
-
-		if (s->kind == MOTE_SECTION_METADATA)
-			hash[1] = s->hash;
-		if (s->kind == MOTE_SECTION_TOKENIZER)
-			hash[2] = s->hash;
-	}
+	if (!status)
+		mote_part_hash_model(c, hex);
 	mote_container_close(c);
-	all = XXH3_128bits(hash, sizeof hash);
-	mote_hash_to_hex((struct mote_hash128){all.low64, all.high64}, hex);
-	return MOTE_OK;
+	return status;
 }
 
 enum mote_status mote_eval_inputs(const struct mote_eval_table *t, uint32_t limit, uint32_t most_tokens, cJSON **out,
@@ -143,36 +126,22 @@ static void add_cell(struct mote_json_builder *b, cJSON *list, const struct mote
 	mote_json_add_item(b, cell, "lines", c->lines ? cJSON_Duplicate(c->lines, true) : cJSON_CreateArray());
 }
 
-enum mote_status mote_eval_part_write(const char *path, bool replace, const struct mote_eval_table *t, struct mote_shard shard,
-				      cJSON *inputs, struct mote_error *error)
+void mote_eval_part_add(const struct mote_eval_table *t, struct mote_shard shard, struct mote_json_builder *b, cJSON *part)
 {
-	struct mote_json_builder b = {0};
-	cJSON *part = mote_json_new_object(&b), *list;
-	enum mote_status status;
+	cJSON *list = mote_json_add_array(b, part, "models");
 
-	mote_json_add_text(&b, part, "part", "mote-eval");
-	mote_json_add_text(&b, part, "version", MOTE_VERSION);
-	mote_json_add_number(&b, part, "shard", shard.index);
-	mote_json_add_number(&b, part, "shards", shard.count);
-	mote_json_add_item(&b, part, "inputs", inputs);
-	list = mote_json_add_array(&b, part, "models");
 	for (uint32_t m = 0; m < t->models; m++)
-		mote_json_add_text(&b, list, NULL, t->path[m]);
-	list = mote_json_add_array(&b, part, "items");
+		mote_json_add_text(b, list, NULL, t->path[m]);
+	list = mote_json_add_array(b, part, "items");
 	for (uint32_t i = 0; i < t->tasks; i++) {
 		struct mote_task slice = mote_eval_slice(&t->task[i], shard);
 
-		add_items(&b, list, &slice);
+		add_items(b, list, &slice);
 	}
-	list = mote_json_add_array(&b, part, "cells"); /* model behind model, each with all tasks */
+	list = mote_json_add_array(b, part, "cells"); /* model behind model, each with all tasks */
 	for (uint32_t m = 0; m < t->models; m++)
 		for (uint32_t i = 0; i < t->tasks; i++)
-			add_cell(&b, list, &t->cell[m][i]);
-	status = mote_json_finish(&b, &part, "a part", error);
-	if (!status)
-		status = mote_part_write(path, replace, part, error);
-	cJSON_Delete(part);
-	return status;
+			add_cell(b, list, &t->cell[m][i]);
 }
 
 /* ---- joining ---- */

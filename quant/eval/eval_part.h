@@ -35,9 +35,8 @@ struct mote_task mote_eval_slice(const struct mote_task *task, struct mote_shard
 enum mote_status mote_eval_inputs(const struct mote_eval_table *t, uint32_t limit, uint32_t most_tokens, cJSON **out,
 				  struct mote_error *error) MOTE_CHECKED;
 
-/* Writes a table whose cells hold the shard's items and lines. Takes over inputs. Statuses as mote_part_write(). */
-enum mote_status mote_eval_part_write(const char *path, bool replace, const struct mote_eval_table *t, struct mote_shard shard,
-				      cJSON *inputs, struct mote_error *error) MOTE_CHECKED;
+/* Adds to a part: a table whose cells hold the shard's items and lines. */
+void mote_eval_part_add(const struct mote_eval_table *t, struct mote_shard shard, struct mote_json_builder *b, cJSON *part);
 
 /* Fills t, which is zero before, from all parts of a whole. Of tasks are known then: row, few, hash, and each item's choices,
  * gold, answer and group, which is what results are made of. Statuses as mote_parts_read(); MOTE_ERROR_CORRUPT also: a

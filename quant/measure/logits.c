@@ -26,18 +26,39 @@ enum mote_status mote_logits_rewind(struct mote_logits *s, struct mote_error *er
 	return s->rewind ? s->rewind(s, error) : MOTE_OK;
 }
 
+/* Of the portion that begins at s->row. */
+static uint32_t portion_of(const struct mote_logits *s)
+{
+	uint32_t left = s->plan->chunk_rows - (uint32_t)(s->row % s->plan->chunk_rows);
+
+	return left < s->portion_rows ? left : s->portion_rows;
+}
+
+enum mote_status mote_logits_seek(struct mote_logits *s, uint32_t chunk, struct mote_error *error)
+{
+	uint64_t to = (uint64_t)chunk * s->plan->chunk_rows;
+	enum mote_status status = mote_logits_rewind(s, error);
+
+	if (!s->skip)
+		s->row = to;
+	while (!status && s->row < to) {
+		status = s->skip(s, error);
+		s->row += portion_of(s);
+	}
+	return status;
+}
+
 enum mote_status mote_logits_next(struct mote_logits *s, const float **logits, uint32_t *rows,
 				  struct mote_error *error)
 {
-	const struct mote_plan *p = s->plan;
-	uint32_t left = p->chunk_rows - (uint32_t)(s->row % p->chunk_rows);
+	uint32_t left;
 	enum mote_status status;
 
 	*rows = 0;
 	*logits = NULL;
-	if (s->row == mote_plan_rows(p))
+	if (s->row == mote_plan_rows(s->plan))
 		return MOTE_OK;
-	left = left < s->portion_rows ? left : s->portion_rows;
+	left = portion_of(s);
 	status = s->read(s, left, logits, error);
 	if (status == MOTE_OK) {
 		*rows = left;

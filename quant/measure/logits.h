@@ -23,6 +23,8 @@ void mote_logits_close(struct mote_logits *s); /* NULL is fine */
 enum mote_status mote_logits_next(struct mote_logits *s, const float **logits, uint32_t *rows,
 				  struct mote_error *error) MOTE_CHECKED;
 enum mote_status mote_logits_rewind(struct mote_logits *s, struct mote_error *error) MOTE_CHECKED;
+/* Goes to the first row of a chunk, which is at most the plan's chunks. */
+enum mote_status mote_logits_seek(struct mote_logits *s, uint32_t chunk, struct mote_error *error) MOTE_CHECKED;
 
 /* ---- for the files that make a source ---- */
 
@@ -37,6 +39,7 @@ struct mote_logits {
 	uint64_t row; /* the next to yield */
 	enum mote_status (*read)(struct mote_logits *s, uint32_t rows, const float **logits, struct mote_error *error);
 	enum mote_status (*rewind)(struct mote_logits *s, struct mote_error *error); /* NULL: row = 0 is all */
+	enum mote_status (*skip)(struct mote_logits *s, struct mote_error *error);   /* a portion; NULL: row is all */
 	void (*close)(struct mote_logits *s);
 	struct mote_session *session; /* of a source that runs a model, for those who look inside; else NULL */
 };

@@ -1,180 +1,24 @@
-/* Saved reference logits: see logits_file.h for the layout and the idea. */
+/* A source of logits that reads a file of saved ones: see logits_file.h for the layout and the idea. */
 #include "quant/measure/logits_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "quant/measure/logits_header.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/pool.h"
-
-static const char magic[8] = "MOTELOGI";
-
-enum { VERSION = 1, LEVEL = 3 };
-
-/* All fields are of 8 bytes, so that there is no padding; memcpy'd as it lies on a little-endian machine, which is
- * all that mote runs on. */
-struct header {
-	char magic[8];
-	uint64_t version;
-	uint64_t vocab, cols, type;                   /* of the head matrix */
-	uint64_t context, first, chunk_rows, chunks, portion_rows;
-	struct mote_hash128 ids, tensors;
-	uint8_t codebook[16];                         /* zeros for a type without */
-	uint64_t head_bytes, head_compressed;
-	uint64_t check;                               /* XXH3-64 of all before it */
-};
 
 static enum mote_status no_memory(struct mote_error *error)
 {
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for saved logits");
 }
-
-static uint64_t checksum(const struct header *h)
-{
-	return XXH3_64bits(h, offsetof(struct header, check));
-}
-
-static void fill_header(struct header *h, const struct mote_matrix *head, const struct mote_plan *p,
-			uint32_t portion_rows, struct mote_hash128 tensors)
-{
-	*h = (struct header){ .version = VERSION, .vocab = head->rows, .cols = head->cols, .type = head->type,
-			      .context = p->context, .first = p->first, .chunk_rows = p->chunk_rows,
-			      .chunks = p->chunks, .portion_rows = portion_rows, .ids = p->ids_hash,
-			      .tensors = tensors, .head_bytes = (uint64_t)head->panels * head->panel_bytes };
-	memcpy(h->magic, magic, sizeof magic);
-	if (head->codebook)
-		memcpy(h->codebook, head->codebook, sizeof h->codebook);
-}
-
-/* ---- writing ---- */
-
-struct saver {
-	const struct mote_matrix *head;
-	FILE *file;
-	ZSTD_CCtx *zstd;
-	uint8_t *planes, *packed;  /* [portion bytes], [bound] */
-	size_t packed_bytes;
-	bool failed;
-};
-
-static bool write_frame(struct saver *s, const void *data, size_t bytes)
-{
-	size_t packed = ZSTD_compress2(s->zstd, s->packed, s->packed_bytes, data, bytes);
-	uint32_t size = (uint32_t)packed;
-
-	return !ZSTD_isError(packed) && packed <= UINT32_MAX && fwrite(&size, sizeof size, 1, s->file) == 1 &&
-	       fwrite(s->packed, 1, packed, s->file) == packed;
-}
-
-/* The head's input rows are the states that we are after. */
-static void on_input(void *user, const struct mote_matrix *weight, const float *x, size_t stride, uint32_t n)
-{
-	struct saver *s = user;
-	size_t count = (size_t)n * weight->cols, at = 0;
-
-	if (weight != s->head || n == 0)
-		return;
-	for (uint32_t r = 0; r < n; r++)
-		for (uint32_t c = 0; c < weight->cols; c++, at++) {
-			uint32_t bits;
-			memcpy(&bits, &x[r * stride + c], sizeof bits);
-			for (unsigned plane = 0; plane < 4; plane++)
-				s->planes[plane * count + at] = (uint8_t)(bits >> 8 * plane);
-		}
-	s->failed = s->failed || !write_frame(s, s->planes, 4 * count);
-}
-
-static enum mote_status write_head(struct saver *s, struct header *h, struct mote_error *error)
-{
-	size_t bound = ZSTD_compressBound(h->head_bytes), packed;
-	void *buffer = malloc(bound);
-	bool ok;
-
-	if (!buffer)
-		return no_memory(error);
-	packed = ZSTD_compress2(s->zstd, buffer, bound, s->head->data, h->head_bytes);
-	ok = !ZSTD_isError(packed);
-	h->head_compressed = packed;
-	h->check = checksum(h);
-	ok = ok && fwrite(h, sizeof *h, 1, s->file) == 1 && fwrite(buffer, 1, packed, s->file) == packed;
-	free(buffer);
-	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_IO, "%s", strerror(errno));
-}
-
-static enum mote_status write_rows(struct saver *s, struct mote_logits *source, const struct mote_progress *progress,
-				   struct mote_error *error)
-{
-	const uint64_t total = mote_plan_rows(source->plan);
-	enum mote_status status = MOTE_OK;
-	uint64_t done = 0;
-
-	while (status == MOTE_OK && done < total) {
-		const float *logits;
-		uint32_t rows;
-
-		status = mote_logits_next(source, &logits, &rows, error);
-		done += rows;
-		if (status == MOTE_OK && s->failed)
-			status = mote_error_set(error, MOTE_ERROR_IO, "%s", strerror(errno));
-		if (status == MOTE_OK && progress && !progress->update(progress->user, done, total))
-			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
-	}
-	return status;
-}
-
-static enum mote_status save(struct saver *s, struct mote_logits *source, const struct mote_model *m,
-			     const struct mote_progress *progress, struct mote_error *error)
-{
-	size_t portion = (size_t)source->portion_rows * m->head.cols * sizeof(float);
-	struct mote_activation_hook hook = {.input = on_input, .user = s};
-	struct header header;
-	enum mote_status status;
-
-	s->packed_bytes = ZSTD_compressBound(portion);
-	s->planes = malloc(portion);
-	s->packed = malloc(s->packed_bytes);
-	s->zstd = ZSTD_createCCtx();
-	if (!s->planes || !s->packed || !s->zstd || !s->file)
-		return no_memory(error);
-	ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_compressionLevel, LEVEL);
-	ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_checksumFlag, 1);
-	mote_session_set_activation_hook(source->session, &hook);
-	fill_header(&header, s->head, source->plan, source->portion_rows, mote_container_tensors_hash(m->container));
-	status = write_head(s, &header, error);
-	return status == MOTE_OK ? write_rows(s, source, progress, error) : status;
-}
-
-enum mote_status mote_logits_save(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
-				  const char *isa, const struct mote_progress *progress, struct mote_output *output,
-				  struct mote_error *error)
-{
-	struct saver s = {.head = &m->head, .file = mote_output_stream(output)};
-	struct mote_logits *source = NULL;
-	enum mote_status status = mote_logits_from_model(m, p, threads, isa, &source, error);
-
-	if (status == MOTE_OK)
-		status = save(&s, source, m, progress, error);
-	mote_logits_close(source);
-	ZSTD_freeCCtx(s.zstd);
-	free(s.planes);
-	free(s.packed);
-	if (status == MOTE_OK)
-		return mote_output_commit(output, error);
-	mote_error_prefix(error, "%s", mote_output_target(output));
-	mote_output_discard(output);
-	return status;
-}
-
-/* ---- reading ---- */
 
 struct file_source {
 	struct mote_logits base;
@@ -263,20 +107,38 @@ static void multiply_portion(void *user, uint32_t thread, uint32_t threads)
 	}
 }
 
+/* The compressed size of the portion that comes next. */
+static enum mote_status read_size(struct file_source *s, uint32_t *packed_bytes, struct mote_error *error)
+{
+	if (fread(packed_bytes, sizeof *packed_bytes, 1, s->file) != 1)
+		return fail_read(s, ftell(s->file), error);
+	if (*packed_bytes > s->packed_bytes)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: no frame where that of row %llu belongs", s->path,
+				      (unsigned long long)s->base.row);
+	return MOTE_OK;
+}
+
+static enum mote_status skip_file(struct mote_logits *base, struct mote_error *error)
+{
+	struct file_source *s = (struct file_source *)base;
+	uint32_t packed_bytes = 0;
+	enum mote_status status = read_size(s, &packed_bytes, error);
+
+	if (status == MOTE_OK && fseek(s->file, (long)packed_bytes, SEEK_CUR) != 0)
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", s->path, strerror(errno));
+	return status;
+}
+
 static enum mote_status read_file(struct mote_logits *base, uint32_t rows, const float **logits,
 				  struct mote_error *error)
 {
 	struct file_source *s = (struct file_source *)base;
 	size_t count = (size_t)rows * s->head.cols;
-	uint32_t packed_bytes;
-	enum mote_status status;
+	uint32_t packed_bytes = 0;
+	enum mote_status status = read_size(s, &packed_bytes, error);
 
-	if (fread(&packed_bytes, sizeof packed_bytes, 1, s->file) != 1)
-		return fail_read(s, ftell(s->file), error);
-	if (packed_bytes > s->packed_bytes)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: no frame where that of row %llu belongs", s->path,
-				      (unsigned long long)base->row);
-	status = read_frame(s, packed_bytes, s->packed, s->planes, 4 * count, error);
+	if (status == MOTE_OK)
+		status = read_frame(s, packed_bytes, s->packed, s->planes, 4 * count, error);
 	if (status != MOTE_OK)
 		return status;
 	for (size_t i = 0; i < count; i++) {
@@ -290,15 +152,15 @@ static enum mote_status read_file(struct mote_logits *base, uint32_t rows, const
 	return MOTE_OK;
 }
 
-static enum mote_status check_header(const char *path, const struct header *h, const struct mote_plan *p,
+static enum mote_status check_header(const char *path, const struct mote_logits_header *h, const struct mote_plan *p,
 				     uint32_t portion_rows, struct mote_error *error)
 {
-	if (memcmp(h->magic, magic, sizeof magic) != 0)
+	if (memcmp(h->magic, MOTE_LOGITS_MAGIC, sizeof h->magic) != 0)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: not a file of saved logits", path);
-	if (h->version != VERSION)
+	if (h->version != MOTE_LOGITS_VERSION)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: saved by another version (%llu; this program reads %d)",
-				      path, (unsigned long long)h->version, VERSION);
-	if (h->check != checksum(h))
+				      path, (unsigned long long)h->version, MOTE_LOGITS_VERSION);
+	if (h->check != mote_logits_header_checksum(h))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: its header is damaged", path);
 	if (h->context != p->context || h->first != p->first || h->chunk_rows != p->chunk_rows || h->chunks != p->chunks ||
 	    h->vocab != p->vocab || h->ids.low != p->ids_hash.low || h->ids.high != p->ids_hash.high)
@@ -311,7 +173,7 @@ static enum mote_status check_header(const char *path, const struct header *h, c
 	return MOTE_OK;
 }
 
-static enum mote_status read_head(struct file_source *s, const struct header *h, struct mote_error *error)
+static enum mote_status read_head(struct file_source *s, const struct mote_logits_header *h, struct mote_error *error)
 {
 	uint64_t bytes = 0;
 	void *packed;
@@ -334,7 +196,7 @@ static enum mote_status read_head(struct file_source *s, const struct header *h,
 	return status;
 }
 
-static enum mote_status take_memory(struct file_source *s, const struct header *h, struct mote_error *error)
+static enum mote_status take_memory(struct file_source *s, const struct mote_logits_header *h, struct mote_error *error)
 {
 	uint32_t rows = s->base.portion_rows, cols = (uint32_t)h->cols;
 	unsigned parts = MOTE_ACTIVATIONS_X | (mote_type_is_quantized(s->head.type) ? MOTE_ACTIVATIONS_Q : 0u);
@@ -375,7 +237,7 @@ enum mote_status mote_logits_from_file(const char *path, const struct mote_plan 
 				       struct mote_error *error)
 {
 	struct file_source *s = calloc(1, sizeof *s);
-	struct header header;
+	struct mote_logits_header header;
 	enum mote_status status;
 
 	*out = NULL;
@@ -383,6 +245,7 @@ enum mote_status mote_logits_from_file(const char *path, const struct mote_plan 
 		return no_memory(error);
 	s->base.read = read_file;
 	s->base.rewind = rewind_file;
+	s->base.skip = skip_file;
 	s->base.close = close_file;
 	mote_logits_init(&s->base, p);
 	s->path = strdup(path);

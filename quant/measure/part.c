@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "format/output.h"
@@ -41,31 +42,72 @@ static void tail_of(const char *text, size_t bytes, char tail[TAIL_BYTES + 1])
 		 (unsigned long long)hash.low64);
 }
 
-enum mote_status mote_part_write(const char *path, bool replace, const cJSON *part, struct mote_error *error)
+void mote_part_hash_model(const struct mote_container *c, char hex[33])
+{
+	struct mote_hash128 hash[3] = {{0}};
+	XXH128_hash_t all;
+
+	hash[0] = mote_container_tensors_hash(c);
+	for (uint32_t i = 0; i < mote_container_section_count(c); i++) {
+		const struct mote_section_info *s = mote_container_section_info(c, i);
+
+		if (s->kind == MOTE_SECTION_METADATA)
+			hash[1] = s->hash;
+		if (s->kind == MOTE_SECTION_TOKENIZER)
+			hash[2] = s->hash;
+	}
+	all = XXH3_128bits(hash, sizeof hash);
+	snprintf(hex, 33, "%016llx%016llx", (unsigned long long)all.high64, (unsigned long long)all.low64);
+}
+
+enum mote_status mote_part_compute(const struct mote_whole *w, struct mote_shard shard, char **text, size_t *bytes,
+				   struct mote_error *error)
+{
+	struct mote_json_builder b = {0};
+	cJSON *part = mote_json_new_object(&b);
+	char *grown = NULL;
+	enum mote_status status;
+
+	*text = NULL;
+	mote_json_add_text(&b, part, "part", w->tool);
+	mote_json_add_text(&b, part, "version", MOTE_VERSION);
+	mote_json_add_number(&b, part, "shard", shard.index);
+	mote_json_add_number(&b, part, "shards", shard.count);
+	mote_json_add_item(&b, part, "inputs", cJSON_Duplicate(w->inputs, true));
+	status = w->compute(w->user, shard, &b, part, error);
+	if (status)
+		cJSON_Delete(part);
+	else
+		status = mote_json_finish(&b, &part, "a part", error);
+	if (status)
+		return status;
+	*text = mote_json_print(part, bytes);
+	cJSON_Delete(part);
+	if (*text)
+		grown = realloc(*text, *bytes + TAIL_BYTES);
+	if (!grown) {
+		free(*text);
+		*text = NULL;
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a part");
+	}
+	*text = grown;
+	tail_of(grown, *bytes - 1, grown + *bytes - 1); /* the brace comes behind the hash */
+	*bytes += TAIL_BYTES - 1;
+	return MOTE_OK;
+}
+
+enum mote_status mote_part_store(const char *path, bool replace, const char *text, size_t bytes, struct mote_error *error)
 {
 	struct mote_output *o = NULL;
-	char tail[TAIL_BYTES + 1], *text;
-	size_t bytes = 0;
 	enum mote_status status = mote_output_open(path, replace, &o, error);
 
 	if (status)
 		return status;
-	text = mote_json_print(part, &bytes);
-	if (!text) {
-		mote_output_discard(o);
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
-	}
-	bytes--; /* the brace comes behind the hash */
-	tail_of(text, bytes, tail);
 	status = mote_output_write_at(o, text, bytes, 0, error);
 	if (!status)
-		status = mote_output_write_at(o, tail, TAIL_BYTES, bytes, error);
-	free(text);
-	if (status) {
-		mote_output_discard(o);
-		return status;
-	}
-	return mote_output_commit(o, error);
+		return mote_output_commit(o, error);
+	mote_output_discard(o);
+	return status;
 }
 
 static enum mote_status read_stream(FILE *file, const char *path, char **text, size_t *bytes, struct mote_error *error)
@@ -157,6 +199,48 @@ enum mote_status mote_part_match(const char *path, const cJSON *part, const cJSO
 		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is a part of other inputs than %s", path, other);
 	free(a);
 	free(b);
+	return status;
+}
+
+enum mote_status mote_part_find(const struct mote_whole *w, struct mote_shard shard, const char *path, bool replace,
+				bool *there, struct mote_error *error)
+{
+	struct mote_shard found = {0};
+	cJSON *part = NULL;
+	struct mote_output *o = NULL;
+	struct mote_error other = {0};
+	enum mote_status status = mote_output_open(path, replace, &o, &other);
+
+	*there = false;
+	mote_output_discard(o);
+	if (!status)
+		return MOTE_OK;
+	if (access(path, F_OK) != 0)
+		return mote_error_set(error, status, "%s", other.message);
+	status = mote_part_read(path, w->tool, &part, &found, error);
+	if (!status)
+		status = mote_part_match(path, part, w->inputs, "this run", error);
+	if (!status && (found.index != shard.index || found.count != shard.count))
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is shard %u/%u, not %u/%u", path, found.index, found.count,
+					shard.index, shard.count);
+	cJSON_Delete(part);
+	*there = !status;
+	return status;
+}
+
+enum mote_status mote_part_make(const struct mote_whole *w, struct mote_shard shard, const char *path, bool replace,
+				bool *there, struct mote_error *error)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	enum mote_status status = mote_part_find(w, shard, path, replace, there, error);
+
+	if (status || *there)
+		return status;
+	status = mote_part_compute(w, shard, &text, &bytes, error);
+	if (!status)
+		status = mote_part_store(path, replace, text, bytes, error);
+	free(text);
 	return status;
 }
 

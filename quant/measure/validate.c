@@ -45,27 +45,42 @@ static enum mote_status take_portion(struct mote_logits *model, struct mote_pool
 	return MOTE_OK;
 }
 
-static enum mote_status walk(const struct mote_plan *p, struct mote_logits *const *models, uint32_t n,
-			     struct mote_logits *reference, struct mote_pool *pool, struct portion *w,
-			     const struct mote_progress *progress, struct mote_score *const *scores,
-			     struct mote_error *error)
+static enum mote_status walk(const struct mote_validation *v, struct mote_pool *pool, struct portion *w,
+			     struct mote_score *const *scores, struct mote_error *error)
 {
-	const uint64_t total = mote_plan_rows(p);
-	enum mote_status status = reference ? mote_logits_rewind(reference, error) : MOTE_OK;
+	const uint64_t begin = (uint64_t)v->begin * v->plan->chunk_rows, end = (uint64_t)v->end * v->plan->chunk_rows;
+	enum mote_status status = v->reference ? mote_logits_seek(v->reference, v->begin, error) : MOTE_OK;
 
-	for (uint32_t i = 0; i < n && status == MOTE_OK; i++)
-		status = mote_logits_rewind(models[i], error);
-	while (status == MOTE_OK && w->row < total) {
-		if (reference)
-			status = mote_logits_next(reference, &w->reference, &w->rows, error);
-		for (uint32_t i = 0; i < n && status == MOTE_OK; i++) {
-			w->scores = scores[i] + w->row;
-			status = take_portion(models[i], pool, w, error);
+	for (uint32_t i = 0; i < v->n && status == MOTE_OK; i++)
+		status = mote_logits_seek(v->models[i], v->begin, error);
+	for (w->row = begin; status == MOTE_OK && w->row < end; w->row += w->rows) {
+		if (v->reference)
+			status = mote_logits_next(v->reference, &w->reference, &w->rows, error);
+		for (uint32_t i = 0; i < v->n && status == MOTE_OK; i++) {
+			w->scores = scores[i] + (w->row - begin);
+			status = take_portion(v->models[i], pool, w, error);
 		}
-		w->row += w->rows;
-		if (status == MOTE_OK && progress && !progress->update(progress->user, w->row, total))
+		if (status == MOTE_OK && v->progress &&
+		    !v->progress->update(v->progress->user, w->row + w->rows - begin, end - begin))
 			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	}
+	return status;
+}
+
+enum mote_status mote_validate_chunks(const struct mote_validation *v, struct mote_score *const *scores,
+				      struct mote_error *error)
+{
+	struct mote_pool *pool = NULL;
+	struct portion w = {.plan = v->plan, .finite = malloc(v->plan->chunk_rows * sizeof *w.finite)};
+	enum mote_status status;
+
+	if (!w.finite)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for measuring");
+	status = mote_pool_open(v->threads ? v->threads : mote_pool_physical_cores(), &pool, error);
+	if (status == MOTE_OK)
+		status = walk(v, pool, &w, scores, error);
+	mote_pool_close(pool);
+	free(w.finite);
 	return status;
 }
 
@@ -74,20 +89,13 @@ enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_logit
 				    const struct mote_progress *progress, struct mote_score *const *scores,
 				    struct mote_figures *figures, struct mote_error *error)
 {
-	struct mote_pool *pool = NULL;
-	struct portion w = {.plan = p, .finite = malloc(p->chunk_rows * sizeof *w.finite)};
-	enum mote_status status;
+	const struct mote_validation v = {.plan = p, .models = models, .n = n, .reference = reference, .threads = threads,
+					  .end = p->chunks, .progress = progress};
+	enum mote_status status = mote_validate_chunks(&v, scores, error);
 
-	if (!w.finite)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for measuring");
-	status = mote_pool_open(threads ? threads : mote_pool_physical_cores(), &pool, error);
-	if (status == MOTE_OK)
-		status = walk(p, models, n, reference, pool, &w, progress, scores, error);
 	for (uint32_t i = 0; i < n && status == MOTE_OK; i++)
 		status = mote_figures_from_scores(scores[i], mote_plan_rows(p), p->chunk_rows, reference != NULL, &figures[i],
 						  error);
-	mote_pool_close(pool);
-	free(w.finite);
 	return status;
 }
 

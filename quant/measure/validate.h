@@ -19,5 +19,17 @@ enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_logit
 				    struct mote_logits *reference, uint32_t threads,
 				    const struct mote_progress *progress, struct mote_score *const *scores,
 				    struct mote_figures *figures, struct mote_error *error) MOTE_CHECKED;
+/* What is to be scored: chunks from the begin-th to before the end-th. Fields as of mote_validate_many(). */
+struct mote_validation {
+	const struct mote_plan *plan;
+	struct mote_logits *const *models;
+	uint32_t n;
+	struct mote_logits *reference;
+	uint32_t threads, begin, end;
+	const struct mote_progress *progress;
+};
+/* The scores of these chunks alone; figures want those of all. scores: [n] of [(end - begin) * chunk_rows] each */
+enum mote_status mote_validate_chunks(const struct mote_validation *v, struct mote_score *const *scores,
+				      struct mote_error *error) MOTE_CHECKED;
 
 #endif
