@@ -65,6 +65,9 @@ shown "is a file of mote's: give -o FILE.gguf or -o DIR" "$work/err"
 script -qec "$build/mote-quantize $m -fo $work/q.mote --type q8 --encoder search" /dev/null >"$work/shown"
 shown 'stage 2 of 5: writing text to measure on' "$work/shown"
 shown 'tokens/s' "$work/shown"
+for i in 1 2 3 4; do cat tests/fixtures/adder/heldout.txt; done >"$work/long"
+script -qec "$build/mote-perplexity $m -t 1 -f $work/long -f $work/long --json" /dev/null >"$work/shown"
+shown 'stage 2 of 2: measure' "$work/shown"
 env TERM=dumb script -qec "$build/mote-quantize $m -fo $work/q.mote --type q8 --encoder search" /dev/null >"$work/shown"
 if grep -q 'stage' "$work/shown"; then bad "a bar on a dumb terminal"; else ok; fi
 

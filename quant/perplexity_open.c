@@ -1,0 +1,149 @@
+/* Opening what mote-perplexity reads and writes: models, texts, outputs. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "quant/measure/own_text.h"
+#include "quant/perplexity.h"
+#include "quant/receipt/report.h"
+
+const char *perplexity_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+/* ---- outputs ---- */
+
+/* One of the outputs, before anything is computed: it replaces nothing that is read, nor one of the others. */
+static enum mote_status open_output(const struct perplexity_options *o, const char *path, struct mote_output **out,
+				    struct mote_error *error)
+{
+	const char *const inputs[] = {o->reference, o->reference_logits, o->prompts};
+	const char *const outputs[] = {o->per_token, o->report, o->save_logits};
+	enum mote_status status = MOTE_OK;
+	unsigned same = 0;
+
+	if (!path)
+		return MOTE_OK;
+	for (size_t i = 0; i < sizeof inputs / sizeof *inputs && status == MOTE_OK; i++)
+		status = mote_output_refuse_input(path, inputs[i], error);
+	for (uint32_t i = 0; i < o->files.count && status == MOTE_OK; i++)
+		status = mote_output_refuse_input(path, o->files.path[i], error);
+	for (uint32_t i = 0; i < o->models.count && status == MOTE_OK; i++)
+		status = mote_output_refuse_input(path, o->models.value[i], error);
+	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+		same += outputs[i] && !strcmp(outputs[i], path);
+	if (status == MOTE_OK && same > 1)
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is to be two files at once", path);
+	if (status == MOTE_OK)
+		status = mote_output_open(path, o->force, out, error);
+	if (status != MOTE_OK)
+		mote_console_hint_force(o->force, error);
+	return status;
+}
+
+enum mote_status perplexity_open_outputs(struct perplexity_run *r, struct mote_error *error)
+{
+	enum mote_status status = open_output(r->o, r->o->per_token, &r->per_token, error);
+
+	if (status == MOTE_OK)
+		status = open_output(r->o, r->o->report, &r->report, error);
+	return status == MOTE_OK ? open_output(r->o, r->o->save_logits, &r->logits, error) : status;
+}
+
+/* ---- models ---- */
+
+static enum mote_status open_model(struct perplexity_model *m, const char *path, struct mote_error *error)
+{
+	enum mote_status status = mote_model_open(path, MOTE_WEIGHTS_DEFAULT, &m->model, error);
+
+	m->path = path;
+	if (status != MOTE_OK)
+		return status;
+	m->file_bytes = mote_container_file_bytes(m->model->container);
+	m->bits_per_weight = mote_report_bits_per_weight(m->model->container);
+	return MOTE_OK;
+}
+
+/* Token by token makes sense only where the tokens are the same. */
+static enum mote_status compare_tokenizers(const struct perplexity_run *r, const void *section, size_t bytes,
+					   struct mote_error *error)
+{
+	for (uint32_t i = 0; i <= r->models && section; i++) {
+		const struct mote_model *m = i < r->models ? r->model[i].model : r->reference.model;
+		size_t other_bytes = 0;
+		const void *other = m ? mote_container_section(m->container, MOTE_SECTION_TOKENIZER, &other_bytes) : NULL;
+
+		if (m && (!other || other_bytes != bytes || memcmp(section, other, bytes) != 0))
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s has another tokenizer than %s",
+					      mote_container_path(m->container), r->model[0].path);
+	}
+	return MOTE_OK;
+}
+
+enum mote_status perplexity_open_models(struct perplexity_run *r, struct mote_error *error)
+{
+	const struct perplexity_options *o = r->o;
+	size_t bytes = 0;
+	const void *section;
+	enum mote_status status = MOTE_OK;
+
+	for (; r->models < o->models.count && status == MOTE_OK; r->models++)
+		if ((status = open_model(&r->model[r->models], o->models.value[r->models], error)))
+			mote_console_hint_model(o->models.value[r->models], error);
+	if (status == MOTE_OK && o->reference)
+		status = open_model(&r->reference, o->reference, error);
+	if (o->reference_logits)
+		r->reference.path = o->reference_logits;
+	if (status != MOTE_OK)
+		return status;
+	section = mote_container_section(r->model[0].model->container, MOTE_SECTION_TOKENIZER, &bytes);
+	status = compare_tokenizers(r, section, bytes, error);
+	return section && status == MOTE_OK ? mote_tokenizer_open(section, bytes, &r->tokenizer, error) : status;
+}
+
+/* ---- texts ---- */
+
+enum mote_status perplexity_generate(struct perplexity_run *r, uint64_t seed, uint32_t tokens, struct mote_error *error)
+{
+	struct mote_progress progress;
+	enum mote_status status;
+
+	perplexity_expect(r, tokens);
+	progress = perplexity_begin(r, PERPLEXITY_GENERATE, 0);
+	status = mote_text_generate(r->reference.model ? r->reference.model : r->model[0].model, seed, tokens, r->o->threads,
+				    &progress, &r->text[0].text, error);
+	mote_console_progress_end(&r->bar);
+	return status;
+}
+
+static enum mote_status read_text(const char *path, struct mote_text *t, struct mote_error *error)
+{
+	struct mote_error what = {0};
+	enum mote_status status = mote_console_read_file(path, PERPLEXITY_TEXT_BYTES, &t->data, &t->bytes, error);
+
+	snprintf(t->name, sizeof t->name, "%s", strcmp(path, "-") ? perplexity_base_name(path) : "standard input");
+	if (status == MOTE_OK && mote_text_check(t, &what) != MOTE_OK)
+		mote_console_warn(PERPLEXITY, "%s; it is measured as it is", what.message);
+	return status;
+}
+
+enum mote_status perplexity_read_texts(struct perplexity_run *r, struct mote_error *error)
+{
+	const struct perplexity_options *o = r->o;
+	struct stat prompts;
+	enum mote_status status = MOTE_OK;
+
+	if (o->prompts && stat(o->prompts, &prompts) == 0)
+		r->prompt_bytes = (uint64_t)prompts.st_size;
+	r->texts = 1;
+	if (o->generate)
+		return perplexity_generate(r, o->seed.value, o->generate, error);
+	for (uint32_t i = 0; i < o->files.count && status == MOTE_OK; i++) {
+		r->texts = i + 1;
+		status = read_text(o->files.path[i], &r->text[i].text, error);
+	}
+	perplexity_expect(r, 0);
+	return status; /* without a file --check writes its own */
+}
