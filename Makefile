@@ -13,11 +13,17 @@
 #                      takes them away
 #   make deps          the Debian packages that building and `make check` need
 #   make deps-test     and those which the other targets above need
+#   make portability   without what only Linux has, with another C library's headers, for AArch64
+#   make dist          build/mote-VERSION.tar.gz, the same bytes from the same commit
+#   make clean         removes build
+#   make help          this list
 #
 # SERVER=0 leaves out mote-serve, which needs libmicrohttpd.
-# config=release|debug|sanitize|coverage|fuzz; objects go to build/CONFIG.
-config ?= release
+# config=release|debug|sanitize|coverage|fuzz|posix; objects go to build/CONFIG. POSIX=1 is config=posix: nothing that
+# only Linux has.
+config ?= $(if $(POSIX),posix,release)
 PREFIX ?= /usr/local
+LIBDIR ?= lib
 DESTDIR ?=
 DATA ?= ../shared/data
 # An environment may hold a TIME for the program of that name.
@@ -32,7 +38,7 @@ mote-run_PACKAGES := libedit
 TOOL_PACKAGES := libedit
 DEBIAN_PACKAGES := pkg-config g++ libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libedit-dev libcmocka-dev
 DEBIAN_TEST_PACKAGES := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
-	python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex chromium
+	musl-tools musl-dev python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex chromium
 
 ifneq ($(SERVER),0)
 mote-serve_PACKAGES := libmicrohttpd
@@ -46,6 +52,7 @@ LANGUAGE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -I. -pthread
 # Objects serve the static and the shared library, which shows programs nothing but what mote.h declares.
 LIBRARY_CODE := -fPIC -fvisibility=hidden
 CONFIG_release := -O2 -g -DNDEBUG
+CONFIG_posix := $(CONFIG_release) -DMOTE_POSIX
 CONFIG_debug := -O0 -g
 CONFIG_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CONFIG_coverage := -O0 -g --coverage
@@ -193,7 +200,7 @@ differential: all $(B)/drive_template
 # The AArch64 kernels under emulation: every table against the scalar reference there, and the reference against
 # that of this machine by one hash. The room needs no library, so that a cross compiler is all it takes.
 NEON_CC ?= aarch64-linux-gnu-gcc
-NEON_SOURCES := tests/test_kernels.c $(wildcard runtime/kernels/*.c runtime/kernels/*/*.c) format/block.c format/status.c format/utf8.c
+NEON_SOURCES := tests/test_kernels.c $(wildcard runtime/kernels/*.c runtime/kernels/*/*.c) format/block.c format/portable.c format/status.c format/utf8.c
 build/neon/test_kernels: $(NEON_SOURCES) tests/kernel_inputs.h $(wildcard runtime/kernels/*.h runtime/kernels/*/*.h format/*.h)
 	@mkdir -p $(@D)
 	$(NEON_CC) -O2 $(LANGUAGE) $(WARNINGS) -static $(NEON_SOURCES) -lm -o $@
@@ -239,6 +246,24 @@ fuzz-run: $(FUZZERS)
 deps:
 	@tests/deps.sh $(DEBIAN_PACKAGES)
 
+help:
+	@sed -n '/^#   /s/^#   //p;/^[^\#]/q' Makefile
+
+# The whole program and its unit tests without what only Linux has; then every source through other headers.
+portability:
+	@$(MAKE) --no-print-directory config=posix portability-run
+	@tests/portability.sh $(LIB_SOURCES) $(CONSOLE_SOURCES) $(TOOL_SOURCES)
+
+# Threads that sleep and files that get names: what differs. The kernels are the same code as ever.
+portability-run: all $(filter-out $(B)/test_kernels $(B)/test_forward $(B)/test_gptq $(B)/test_encode,$(TESTS))
+	@tests/run.sh $(B) $(filter $(B)/test_%,$^) tests/cli/portable.sh tests/cli/output.sh tests/cli/install.sh
+
+# What is in git, owned by nobody, at the time of the commit.
+DIST = build/mote-$(VERSION).tar.gz
+dist:
+	@mkdir -p build
+	git archive --format=tar --prefix=mote-$(VERSION)/ HEAD | gzip -9n >$(DIST)
+
 deps-test: deps
 	@tests/deps.sh $(DEBIAN_TEST_PACKAGES)
 
@@ -247,27 +272,29 @@ ROOT = $(DESTDIR)$(PREFIX)
 COMPLETIONS_BASH = $(ROOT)/share/bash-completion/completions
 COMPLETIONS_ZSH = $(ROOT)/share/zsh/site-functions
 RUN_PATH = $(if $(filter /usr /usr/local,$(PREFIX)),, -Wl,-rpath,$${libdir})
-INSTALLED = $(TOOLS:$(B)/%=bin/%) lib/libmote.a lib/libmote.so lib/$(SONAME) lib/$(notdir $(SHARED)) \
-	lib/pkgconfig/mote.pc include/mote.h $(patsubst docs/%,share/man/man1/%,$(wildcard docs/mote-*.1)) \
+DOCUMENTS = $(wildcard docs/*.md docs/*.svg) docs/ask.c
+INSTALLED = $(TOOLS:$(B)/%=bin/%) $(addprefix $(LIBDIR)/,libmote.a libmote.so $(SONAME) $(notdir $(SHARED)) pkgconfig/mote.pc) \
+	$(patsubst docs/%,share/doc/mote/%,$(DOCUMENTS)) include/mote.h $(patsubst docs/%,share/man/man1/%,$(wildcard docs/mote-*.1)) \
 	$(patsubst $(B)/%,share/bash-completion/completions/%,$(TOOLS)) \
 	$(patsubst $(B)/%,share/zsh/site-functions/_%,$(TOOLS))
 
 install: all
-	install -d $(ROOT)/bin $(ROOT)/lib/pkgconfig $(ROOT)/include $(ROOT)/share/man/man1
+	install -d $(ROOT)/bin $(ROOT)/$(LIBDIR)/pkgconfig $(ROOT)/include $(ROOT)/share/man/man1 $(ROOT)/share/doc/mote
 	install -m 755 $(TOOLS) $(ROOT)/bin
-	install -m 644 $(B)/libmote.a $(SHARED) $(ROOT)/lib
-	ln -sf $(notdir $(SHARED)) $(ROOT)/lib/$(SONAME)
-	ln -sf $(SONAME) $(ROOT)/lib/libmote.so
+	install -m 644 $(B)/libmote.a $(SHARED) $(ROOT)/$(LIBDIR)
+	ln -sf $(notdir $(SHARED)) $(ROOT)/$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(ROOT)/$(LIBDIR)/libmote.so
 	install -m 644 runtime/api/mote.h $(ROOT)/include
 	install -m 644 docs/mote-*.1 $(ROOT)/share/man/man1
+	install -m 644 $(DOCUMENTS) $(ROOT)/share/doc/mote
 	install -d $(COMPLETIONS_BASH) $(COMPLETIONS_ZSH)
 	for tool in $(notdir $(TOOLS)); do \
 		$(B)/$$tool --completion bash >$(COMPLETIONS_BASH)/$$tool && \
 		$(B)/$$tool --completion zsh >$(COMPLETIONS_ZSH)/_$$tool || exit 1; done
-	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: mote' \
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: mote' \
 		'Description: runs small language models' 'Version: $(VERSION)' 'Requires.private: $(PACKAGES)' \
 		'Cflags: -I$${includedir}' 'Libs: -L$${libdir}$(RUN_PATH) -lmote' 'Libs.private: -lm -pthread' \
-		>$(ROOT)/lib/pkgconfig/mote.pc
+		>$(ROOT)/$(LIBDIR)/pkgconfig/mote.pc
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 uninstall:
@@ -276,7 +303,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all demo check check-run neon-check conformance differential faults coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
+.PHONY: help portability portability-run dist all demo check check-run neon-check conformance differential faults coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(SERVE_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
 	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(TOOL_PARTS:%.c=$(B)/%.d)

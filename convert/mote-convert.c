@@ -1,7 +1,6 @@
 /* mote-convert: a Hugging Face directory or a GGUF file becomes one file, and such a file one of those. */
 #include <dirent.h>
 #include <limits.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "convert/hf/hf_write.h"
 #include "convert/source.h"
 #include "format/output.h"
+#include "format/portable.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
 #include "runtime/template/template.h"
@@ -273,7 +273,7 @@ static int run(struct arguments *a)
 	enum mote_status status;
 
 	/* A tokenizer's JSON is a tree of small pieces: let the heap grow in large steps (8 % of the CPU time). */
-	mallopt(M_TOP_PAD, 32 << 20);
+	mote_portable_heap_step(32 << 20);
 	mote_console_catch_signals();
 	a->convert.progress = mote_console_progress(&bar, "converting", "B");
 	if (a->quiet)

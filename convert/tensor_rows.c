@@ -2,11 +2,11 @@
 #include "convert/tensor_rows.h"
 
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "format/half.h"
+#include "format/portable.h"
 
 /* The nibble of a value in Q4_0 or IQ4_NL; -1: the type has no such value. */
 static int nibble_of(enum mote_gguf_type type, int value)
@@ -147,5 +147,5 @@ void mote_tensor_rows_release(const struct mote_container *c, const struct mote_
 	uintptr_t first = ((uintptr_t)data + page - 1) / page * page, end = ((uintptr_t)data + t->bytes) / page * page;
 
 	if (first < end && mote_container_fd(c) >= 0)
-		madvise((void *)first, end - first, MADV_DONTNEED);
+		mote_portable_release((void *)first, end - first);
 }

@@ -7,15 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "format/portable.h"
 
 struct mote_output {
 	char *target; /* symbolic links resolved when it exists */
 	char *folder;
 	char *temp;   /* the temporary name in folder; NULL until there is one and after it was renamed */
-	char held[40]; /* "/proc/self/fd/N" of a file without a name, or empty */
+	char held[40]; /* a path of a file without a name, or empty */
 	int fd;
 	bool replace;
 	FILE *stream; /* of fd, or NULL */
@@ -48,7 +49,7 @@ static char *create_named(const struct mote_output *o, bool (*make)(const struct
 	for (int attempt = 0; path && attempt < 100; attempt++) {
 		unsigned char random[8];
 
-		if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+		if (!mote_portable_random(random, sizeof random))
 			break;
 		for (size_t i = 0; i < sizeof random; i++)
 			random[i] = (unsigned char)letters[random[i] % (sizeof letters - 1)];
@@ -73,22 +74,14 @@ static bool make_file(const struct mote_output *o, const char *path, int *fd)
 static bool make_link(const struct mote_output *o, const char *path, int *fd)
 {
 	(void)fd;
-	return linkat(AT_FDCWD, o->held, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0;
+	return mote_portable_link(o->held, path);
 }
 
-/* A file without a name, if it can be given one later: NFS and old file systems cannot, nor can we without /proc. */
+/* A file without a name, if it can be given one later. */
 static bool create_nameless(struct mote_output *o)
 {
-	o->fd = open(o->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
-	if (o->fd < 0)
-		return false;
-	snprintf(o->held, sizeof o->held, "/proc/self/fd/%d", o->fd);
-	if (access(o->held, R_OK | W_OK) == 0)
-		return true;
-	o->held[0] = 0;
-	close(o->fd);
-	o->fd = -1;
-	return false;
+	o->fd = mote_portable_open_nameless(o->folder, o->held, sizeof o->held);
+	return o->fd >= 0;
 }
 
 /* "/dev/stdout" where that is a file: what is printed would go to the file that is replaced. */
@@ -216,23 +209,18 @@ const char *mote_output_target(const struct mote_output *o)
  * nothing but rename() replaces in one step. */
 static enum mote_status give_name(struct mote_output *o, struct mote_error *error)
 {
-	int failed;
+	bool named;
 
 	if (!o->temp && !o->replace) {
-		failed = linkat(AT_FDCWD, o->held, AT_FDCWD, o->target, AT_SYMLINK_FOLLOW);
+		named = mote_portable_link(o->held, o->target);
 	} else if (!o->temp && !(o->temp = create_named(o, make_link, NULL))) {
-		failed = -1;
+		named = false;
 	} else if (o->replace) {
-		failed = rename(o->temp, o->target);
+		named = rename(o->temp, o->target) == 0;
 	} else {
-		failed = renameat2(AT_FDCWD, o->temp, AT_FDCWD, o->target, RENAME_NOREPLACE);
-		if (failed && (errno == EINVAL || errno == ENOSYS)) { /* a file system without it: NFS, some FUSE */
-			failed = link(o->temp, o->target);
-			if (!failed)
-				unlink(o->temp);
-		}
+		named = mote_portable_rename_new(o->temp, o->target);
 	}
-	if (failed)
+	if (!named)
 		return errno == EEXIST ? fail_exists(o->target, error) : mote_output_fail(o, "cannot rename the finished file", error);
 	free(o->temp);
 	o->temp = NULL;

@@ -6,7 +6,6 @@
 #include "format/writer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "format/cursor.h"
 #include "format/layout.h"
 #include "format/output.h"
+#include "format/portable.h"
 
 /* Metadata is small and written once. */
 #define ZSTD_LEVEL 19
@@ -145,7 +145,7 @@ enum mote_status mote_writer_set_codebook(struct mote_writer *w, uint32_t tensor
  * do for each write (TRLM's 269 MB: written and synced in 70 ms instead of 138). Some file systems cannot. */
 static enum mote_status reserve(const struct mote_writer *w, struct mote_error *error)
 {
-	if (fallocate(mote_output_descriptor(w->output), 0, 0, (off_t)w->data_end) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+	if (!mote_portable_reserve(mote_output_descriptor(w->output), w->data_end))
 		return mote_output_fail(w->output, "cannot write", error);
 	return MOTE_OK;
 }
@@ -156,7 +156,7 @@ static void write_back(struct mote_writer *w, uint64_t end)
 {
 	if (end - w->handed < WRITE_BACK_BYTES)
 		return;
-	sync_file_range(mote_output_descriptor(w->output), (off_t)w->handed, (off_t)(end - w->handed), SYNC_FILE_RANGE_WRITE);
+	mote_portable_write_back(mote_output_descriptor(w->output), w->handed, end - w->handed);
 	w->handed = end;
 }
 

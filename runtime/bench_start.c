@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "format/portable.h"
 #include "format/tool/console.h"
 #include "runtime/bench.h"
 #include "runtime/tokenizer/tokenizer.h"
@@ -64,7 +65,7 @@ static bool time_child(char **argv, struct start *start)
 	posix_spawn_file_actions_addclose(&actions, fd[0]);
 	posix_spawn_file_actions_addclose(&actions, fd[1]);
 	started = mote_console_seconds();
-	ok = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, environ) == 0;
+	ok = posix_spawnp(&pid, mote_portable_program(argv[0]), &actions, NULL, argv, environ) == 0;
 	posix_spawn_file_actions_destroy(&actions);
 	close(fd[1]);
 	from = fdopen(fd[0], "r");
@@ -76,7 +77,7 @@ static bool time_child(char **argv, struct start *start)
 		close(fd[0]);
 	if (pid <= 0 || wait4(pid, &status, 0, &usage) != pid)
 		return false;
-	start->peak_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	start->peak_rss_bytes = mote_portable_peak_bytes(usage.ru_maxrss);
 	return ok && status == 0;
 }
 

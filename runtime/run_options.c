@@ -1,8 +1,8 @@
 /* mote-run's command line, and what it comes to for the model that was opened. Names are llama.cpp's where it has one. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "format/portable.h"
 #include "runtime/run.h"
 
 #define NOT_GIVEN UINT32_MAX /* nobody wants exactly so many */
@@ -224,7 +224,7 @@ static void resolve_sampling(struct run *r)
 	s->typical_p = s->typical_p < 0 ? model.typical_p : s->typical_p;
 	s->repeat_penalty = s->repeat_penalty < 0 ? model.repeat_penalty : s->repeat_penalty;
 	s->top_k = a->top_k == NOT_GIVEN ? model.top_k : a->top_k;
-	if (!a->seed.given && getrandom(&a->seed.value, sizeof a->seed.value, 0) == sizeof a->seed.value)
+	if (!a->seed.given && mote_portable_random(&a->seed.value, sizeof a->seed.value))
 		a->seed.value >>= 32; /* short enough to be typed again */
 	a->seed.given = true;
 	s->seed = a->seed.value;

@@ -141,13 +141,12 @@ static void put_file(const char *root, const char *name, const char *text)
 
 static uint32_t count_cores(const char *root, const char *quota, unsigned from, unsigned to)
 {
-	cpu_set_t allowed;
+	struct mote_cpus allowed = {0};
 
 	if (quota)
 		put_file(root, "sys/fs/cgroup/cpu.max", quota);
-	CPU_ZERO(&allowed);
 	for (unsigned cpu = from; cpu < to; cpu++)
-		CPU_SET(cpu, &allowed);
+		allowed.mask[cpu / 64] |= (uint64_t)1 << cpu % 64;
 	return mote_cores_count(root, &allowed);
 }
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "format/portable.h"
 #include "format/tool/console.h"
 
 enum { MAX_NAME = 40 };
@@ -127,7 +127,7 @@ static enum mote_status read_seed(const char *text, struct mote_option_seed *see
 
 	seed->given = true;
 	if (!strcmp(text, "-1")) {
-		if (getrandom(&drawn, sizeof drawn, 0) != (ssize_t)sizeof drawn)
+		if (!mote_portable_random(&drawn, sizeof drawn))
 			return mote_error_set(error, MOTE_ERROR_IO, "no random number: %s", strerror(errno));
 		seed->value = drawn;
 		return MOTE_OK;

@@ -4,7 +4,10 @@
  * ever: only an address within a shared mapping of a file is taken, which /proc/self/maps knows, so that the library
  * keeps no list of what it has mapped.
  *
- * All functions called here may be called in a signal's handler. */
+ * All functions called here may be called in a signal's handler. Systems without /proc have none of this. */
+#include "format/portable.h"
+
+#if MOTE_LINUX
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -137,3 +140,5 @@ __attribute__((constructor)) static void catch_bus_errors(void)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGBUS, &action, NULL);
 }
+
+#endif

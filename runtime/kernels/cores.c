@@ -1,15 +1,22 @@
-/* How many cores a process may use: the default number of threads. Linux tells in /sys. */
+/* How many cores a process may use: the default number of threads. Linux tells in /sys; elsewhere all that are
+ * online count. */
 #include "runtime/kernels/cores.h"
 
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
+#include "format/portable.h"
 #include "runtime/kernels/pool.h"
+
+static bool is_allowed(const struct mote_cpus *cpus, unsigned cpu)
+{
+	return cpus->mask[cpu / 64] >> cpu % 64 & 1;
+}
 
 /* A core counts once, at the lowest of its hyper-threads that the affinity mask allows: true when an earlier CPU
  * of the mask is a sibling of this one. The file's text is like "0,4" or "0-1". */
-static bool has_earlier_sibling(const char *root, const cpu_set_t *allowed, unsigned cpu)
+static bool has_earlier_sibling(const char *root, const struct mote_cpus *allowed, unsigned cpu)
 {
 	char path[256];
 	FILE *f;
@@ -29,7 +36,7 @@ static bool has_earlier_sibling(const char *root, const cpu_set_t *allowed, unsi
 			separator = fgetc(f);
 		}
 		for (unsigned i = first; i <= last && i < cpu; i++)
-			found = found || CPU_ISSET(i, allowed);
+			found = found || is_allowed(allowed, i);
 		if (separator != ',')
 			break;
 	}
@@ -54,12 +61,12 @@ static uint32_t quota_cores(const char *root)
 	return (uint32_t)((quota + period - 1) / period);
 }
 
-uint32_t mote_cores_count(const char *root, const cpu_set_t *allowed)
+uint32_t mote_cores_count(const char *root, const struct mote_cpus *allowed)
 {
 	uint32_t cores = 0, quota = quota_cores(root);
 
-	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, allowed) && !has_earlier_sibling(root, allowed, cpu))
+	for (unsigned cpu = 0; cpu < MOTE_MAX_CPUS; cpu++)
+		if (is_allowed(allowed, cpu) && !has_earlier_sibling(root, allowed, cpu))
 			cores++;
 	if (quota > 0 && quota < cores)
 		cores = quota;
@@ -70,7 +77,11 @@ uint32_t mote_cores_count(const char *root, const cpu_set_t *allowed)
 
 uint32_t mote_pool_physical_cores(void)
 {
-	cpu_set_t allowed;
+	struct mote_cpus allowed;
+	long online;
 
-	return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? mote_cores_count("", &allowed) : 1;
+	if (mote_cpus_allowed(&allowed))
+		return mote_cores_count("", &allowed);
+	online = sysconf(_SC_NPROCESSORS_ONLN);
+	return online < 1 ? 1 : online > MOTE_MAX_THREADS ? MOTE_MAX_THREADS : (uint32_t)online;
 }

@@ -2,11 +2,12 @@
 #ifndef MOTE_RUNTIME_KERNELS_CORES_H
 #define MOTE_RUNTIME_KERNELS_CORES_H
 
-#include <sched.h>
 #include <stdint.h>
+
+#include "format/portable.h"
 
 /* Cores of the allowed CPUs: siblings that root/sys/devices/system/cpu names count once, and the quota in
  * root/sys/fs/cgroup/cpu.max, in whole cores, is the most. 1 to MOTE_MAX_THREADS. root: "" for this machine. */
-uint32_t mote_cores_count(const char *root, const cpu_set_t *allowed);
+uint32_t mote_cores_count(const char *root, const struct mote_cpus *allowed);
 
 #endif

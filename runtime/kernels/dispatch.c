@@ -4,10 +4,9 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#elif defined(__aarch64__)
-#include <sys/auxv.h>
 #endif
 
+#include "format/portable.h"
 #include "runtime/kernels/tables.h"
 
 /* All tables that exist, in ascending order, each with the test whether this machine can run it. */
@@ -89,11 +88,6 @@ static void init_avx512(struct mote_kernels *k)
 
 #elif defined(__aarch64__)
 
-static bool can_dotprod(void)
-{
-	return getauxval(AT_HWCAP) >> 20 & 1; /* HWCAP_ASIMDDP */
-}
-
 static void init_neon(struct mote_kernels *k)
 {
 	k->name = "neon";
@@ -117,7 +111,7 @@ static const struct table tables[] = {
 	{"avx512", init_avx512, can_avx512},
 #elif defined(__aarch64__)
 	{"neon", init_neon, always},
-	{"dotprod", init_dotprod, can_dotprod},
+	{"dotprod", init_dotprod, mote_portable_has_dotprod},
 #endif
 };
 

@@ -13,6 +13,7 @@
 #include <arm_neon.h>
 #endif
 
+#include "format/portable.h"
 #include "runtime/kernels/tables.h"
 
 enum { LINE = 64, MOST_REPEATS = 64 };
@@ -91,20 +92,20 @@ enum mote_status mote_limits_bandwidth(struct mote_pool *p, size_t bytes, bool h
 {
 	struct stream_job *job = aligned_alloc(LINE, sizeof *job);
 	size_t mapped = bytes + HUGE_PAGE;
-	uint8_t *map = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *map = mote_portable_map(mapped);
 	uint8_t *data;
 	volatile uint64_t sink = 0;
 	double rate[MOST_REPEATS];
 
 	*bytes_per_second = 0;
-	if (map == MAP_FAILED || !job) {
+	if (!map || !job) {
 		free(job);
-		if (map != MAP_FAILED)
+		if (map)
 			munmap(map, mapped);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "bandwidth buffer: cannot map %zu bytes", mapped);
 	}
 	data = (uint8_t *)(((uintptr_t)map + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
-	madvise(data, bytes, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	mote_portable_huge_pages(data, bytes, huge_pages);
 	memset(data, 1, bytes);
 	*job = (struct stream_job){.data = data, .bytes = bytes};
 	repeats = repeats < 1 ? 1 : repeats > MOST_REPEATS ? MOST_REPEATS : repeats;

@@ -1,30 +1,29 @@
-/* Thread pool on futexes. Two waiting places, the start of a run and the barrier, are one mechanism: a
+/* Thread pool. Two waiting places, the start of a run and the barrier, are one mechanism: a
  * generation number that waiters watch, first spinning, then asleep.
  *
- * No wake-up is lost: a waiter counts itself in `sleepers` before futex_wait looks at the generation, the
+ * No wake-up is lost: a waiter counts itself in `sleepers` before its sleep looks at the generation, the
  * releaser moves the generation before it looks at `sleepers`, all sequentially consistent; so either the releaser
- * sees the sleeper or the kernel sees the new generation.
+ * sees the sleeper or the sleep sees the new generation.
  */
 #include "runtime/kernels/pool.h"
 
-#include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "format/portable.h"
 
 /* Each hot word on cache lines of its own (pairs of lines are fetched together). */
 struct gate {
 	_Alignas(128) atomic_uint generation;
 	atomic_int opener;                     /* the core of the thread that opened it last */
 	_Alignas(128) atomic_uint sleepers;
+	struct mote_sleep sleep;
 };
 
 struct worker {
@@ -60,7 +59,7 @@ struct mote_pool {
 	_Alignas(128) atomic_uint slept;       /* waits at a barrier that ended asleep, since the run began */
 	struct pace pace[PACES];
 	bool spread;                           /* each thread can have a core of its own */
-	cpu_set_t cores;                       /* that this process may use */
+	struct mote_cpus cpus;                 /* that this process may use */
 	uint32_t started;                      /* workers that exist */
 	struct worker *worker;
 };
@@ -85,14 +84,10 @@ static void pause_briefly(void)
  * wakes up beside its waker moves, and is free to be moved again. */
 static void leave_core_of_opener(struct mote_pool *p, struct gate *g)
 {
-	int here = sched_getcpu();
-	cpu_set_t others = p->cores;
+	int here = mote_cpus_here();
 
-	if (!p->spread || here < 0 || here != atomic_load_explicit(&g->opener, memory_order_relaxed))
-		return;
-	CPU_CLR((unsigned)here, &others);
-	if (sched_setaffinity(0, sizeof others, &others) == 0)
-		sched_setaffinity(0, sizeof p->cores, &p->cores);
+	if (p->spread && here >= 0 && here == atomic_load_explicit(&g->opener, memory_order_relaxed))
+		mote_cpus_leave(&p->cpus, here);
 }
 
 static void gate_wait(struct mote_pool *p, struct gate *g, unsigned seen)
@@ -114,17 +109,17 @@ static void gate_wait(struct mote_pool *p, struct gate *g, unsigned seen)
 		atomic_fetch_add_explicit(&p->slept, 1, memory_order_relaxed);
 	atomic_fetch_add(&g->sleepers, 1);
 	while (atomic_load(&g->generation) == seen)
-		syscall(SYS_futex, &g->generation, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+		mote_sleep_wait(&g->sleep, &g->generation, seen);
 	atomic_fetch_sub(&g->sleepers, 1);
 	leave_core_of_opener(p, g);
 }
 
 static void gate_open(struct gate *g)
 {
-	atomic_store_explicit(&g->opener, sched_getcpu(), memory_order_relaxed);
+	atomic_store_explicit(&g->opener, mote_cpus_here(), memory_order_relaxed);
 	atomic_fetch_add(&g->generation, 1);
 	if (atomic_load(&g->sleepers) > 0)
-		syscall(SYS_futex, &g->generation, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+		mote_sleep_wake(&g->sleep, &g->generation);
 }
 
 void mote_pool_barrier(struct mote_pool *p)
@@ -283,10 +278,14 @@ enum mote_status mote_pool_open(uint32_t threads, struct mote_pool **out, struct
 	if (!p)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
 	memset(p, 0, bytes);
+	if (!mote_sleep_init(&p->start.sleep) || !mote_sleep_init(&p->barrier.sleep)) {
+		free(p);
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
+	}
 	p->threads = threads;
 	/* With more threads than cores the one waited for may need this very core. */
 	p->spins = (long)threads <= sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0;
-	p->spread = sched_getaffinity(0, sizeof p->cores, &p->cores) == 0 && (uint32_t)CPU_COUNT(&p->cores) >= threads;
+	p->spread = mote_cpus_allowed(&p->cpus) && p->cpus.count >= threads;
 	p->worker = calloc(threads, sizeof *p->worker);
 	if (!p->worker) {
 		(void)mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
@@ -316,6 +315,8 @@ void mote_pool_close(struct mote_pool *p)
 	gate_open(&p->start);
 	for (uint32_t i = 1; i <= p->started; i++)
 		pthread_join(p->worker[i].thread, NULL);
+	mote_sleep_close(&p->start.sleep);
+	mote_sleep_close(&p->barrier.sleep);
 	free(p->worker);
 	free(p);
 }

@@ -1,8 +1,8 @@
 /* A request's settings: what is sampled, how much, and where it stops. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "format/portable.h"
 #include "runtime/serve/ask.h"
 
 static const char where[] = "the request";
@@ -79,7 +79,7 @@ static enum mote_status read_seed(struct mote_ask *ask, struct mote_error *error
 	if (!item || cJSON_IsNull(item)) {
 		uint64_t *random = &ask->job.sampling.seed;
 
-		if (getrandom(random, sizeof *random, 0) != sizeof *random)
+		if (!mote_portable_random(random, sizeof *random))
 			*random = 0;
 		*random >>= 12;
 		return MOTE_OK;

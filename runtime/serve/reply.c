@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
+
+#include "format/portable.h"
 
 struct mote_reply *mote_reply_open(const struct mote_lm *lm, struct mote_engine *engine, const char *model,
 				   struct mote_ask *ask)
@@ -31,7 +32,7 @@ struct mote_reply *mote_reply_open(const struct mote_lm *lm, struct mote_engine 
 	*ask = (struct mote_ask){0};
 	r->words = words[r->ask.dialect];
 	r->created = (int64_t)time(NULL);
-	if (getrandom(number, sizeof number, 0) != sizeof number)
+	if (!mote_portable_random(number, sizeof number))
 		number[0] = (uint64_t)(uintptr_t)r;
 	snprintf(r->id, sizeof r->id, "%012llx%012llx", (unsigned long long)(number[0] >> 16),
 		 (unsigned long long)(number[1] >> 16));

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
+
+#include "format/portable.h"
 
 void mote_route_health(struct mote_serve *s, struct mote_exchange *x)
 {
@@ -374,7 +375,7 @@ void mote_route_page(struct mote_serve *s, struct mote_exchange *x)
 	char nonce[40];
 	(void)s;
 
-	if (getrandom(number, sizeof number, 0) != sizeof number) {
+	if (!mote_portable_random(number, sizeof number)) {
 		mote_route_refuse(x, 500, NULL, NULL, "no random numbers");
 		return;
 	}

@@ -23,6 +23,7 @@ for tool in "$MOTE_BUILD"/mote-*; do
 	check "$name completes in zsh" test -s "$dir/usr/share/zsh/site-functions/_$name"
 done
 check "one header" test "$(find "$dir/usr/include" -type f)" = "$dir/usr/include/mote.h"
+check "the documents" test -s "$dir/usr/share/doc/mote/quantization.md"
 version=$(sed -n 's/.*MOTE_VERSION "\(.*\)"/\1/p' "$dir/usr/include/mote.h")
 check "its version is the tools'" test "$("$dir/usr/bin/mote-run" --version)" = "mote-run $version"
 
