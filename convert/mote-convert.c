@@ -265,7 +265,7 @@ static int run_export(struct arguments *a)
 
 static int run(struct arguments *a)
 {
-	struct mote_checkpoint_report report;
+	struct mote_checkpoint_report report = {0};
 	struct mote_container *written = NULL;
 	struct mote_console_bar bar;
 	struct mote_error error = {0};
