@@ -247,16 +247,17 @@ deps:
 	@tests/deps.sh $(DEBIAN_PACKAGES)
 
 help:
-	@sed -n '/^#   /s/^#   //p;/^[^\#]/q' Makefile
+	@sed -n '/^#/!q;s/^#   //p' Makefile
 
-# The whole program and its unit tests without what only Linux has; then every source through other headers.
+# The whole program without what only Linux has, unoptimized as that is quick, and the tests of what differs: threads that
+# sleep, files that get names. Then every source through other headers.
 portability:
-	@$(MAKE) --no-print-directory config=posix portability-run
-	@tests/portability.sh $(LIB_SOURCES) $(CONSOLE_SOURCES) $(TOOL_SOURCES)
+	@$(MAKE) --no-print-directory config=posix B=build/portability/posix CONFIG_posix="-O0 -DMOTE_POSIX" portability-run
+	@tests/portability.sh $(LIB_SOURCES) $(CONSOLE_SOURCES) $(TOOL_SOURCES) $(TOOL_PARTS) $(SERVE_SOURCES)
 
-# Threads that sleep and files that get names: what differs. The kernels are the same code as ever.
-portability-run: all $(filter-out $(B)/test_kernels $(B)/test_forward $(B)/test_gptq $(B)/test_encode,$(TESTS))
-	@tests/run.sh $(B) $(filter $(B)/test_%,$^) tests/cli/portable.sh tests/cli/output.sh tests/cli/install.sh
+PORTABILITY_TESTS := $(addprefix $(B)/test_,pool writer container session sequences scheduler)
+portability-run: all $(PORTABILITY_TESTS)
+	@tests/run.sh $(B) $(PORTABILITY_TESTS) tests/cli/portable.sh tests/cli/output.sh
 
 # What is in git, owned by nobody, at the time of the commit.
 DIST = build/mote-$(VERSION).tar.gz
