@@ -54,7 +54,7 @@ shortened "$build/mote-perplexity" "$m" -f "$work/text"
 shortened "$build/mote-quantize" "$m" -o "$work/folder/o.mote" --type q8 --no-validate --force
 # Every other SIGBUS kills as ever.
 printf '#include <signal.h>\nint main(void)\n{\n\treturn raise(SIGBUS);\n}\n' >"$work/bus.c"
-cc "$work/bus.c" format/tool/shortened.c -D_GNU_SOURCE -o "$work/bus" || bad "does not compile alone"
+cc "$work/bus.c" format/tool/shortened.c -I. -D_GNU_SOURCE -o "$work/bus" || bad "does not compile alone"
 "$work/bus" 2>/dev/null
 got=$?
 if [ $got -ne 1 ]; then ok; else bad "any SIGBUS is taken for a shortened file"; fi
