@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/tool/sandbox.h"
 #include "format/utf8.h"
 #include "runtime/run.h"
 
@@ -28,6 +29,11 @@ enum mote_status run_add_message(cJSON *messages, const char *role, const char *
 	else
 		mote_json_add_item(&b, messages, NULL, message);
 	return b.failed ? mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages") : MOTE_OK;
+}
+
+enum mote_status run_seal(const struct run *r, struct mote_error *error)
+{
+	return r->arguments->sandbox ? mote_sandbox_seal(error) : MOTE_OK;
 }
 
 /* Thinking is turned off by the variable that templates ask for it. */
@@ -226,9 +232,11 @@ static enum mote_status run_text(struct run *r, const char *prompt, size_t bytes
 static enum mote_status run_prompt(struct run *r, const char *prompt, size_t bytes, struct mote_error *error)
 {
 	const struct run_arguments *a = r->arguments;
-	enum mote_status status;
+	enum mote_status status = run_seal(r, error);
 	cJSON *messages;
 
+	if (status)
+		return status;
 	if (a->raw)
 		return run_text(r, prompt, bytes, error);
 	if (!r->info.chat && !r->template_text) {
@@ -257,7 +265,8 @@ static enum mote_status run_messages(struct run *r, struct mote_error *error)
 	char *text = NULL;
 	size_t bytes;
 
-	if ((status = mote_console_read_file(path, MAX_PROMPT_BYTES, &text, &bytes, error)) == MOTE_OK)
+	if ((status = mote_console_read_file(path, MAX_PROMPT_BYTES, &text, &bytes, error)) == MOTE_OK &&
+	    (status = run_seal(r, error)) == MOTE_OK)
 		status = mote_json_parse(text, bytes, path, &tree, error);
 	free(text);
 	messages = cJSON_IsObject(tree) ? cJSON_GetObjectItemCaseSensitive(tree, "messages") : tree;
@@ -305,6 +314,8 @@ static enum mote_status run(struct run *r, struct run_arguments *a, struct mote_
 	char *text = NULL;
 	size_t bytes = 0;
 
+	if (a->sandbox && (status = mote_sandbox_begin(error)))
+		return status;
 	if (!a->prompt && !a->messages && (a->file || !isatty(STDIN_FILENO)))
 		status = read_prompt(a, &text, &bytes, error);
 	if (status == MOTE_OK && (status = open_run(r, a, error)) == MOTE_OK) {

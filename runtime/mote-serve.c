@@ -6,6 +6,7 @@
 
 #include "format/tool/console.h"
 #include "format/tool/options.h"
+#include "format/tool/sandbox.h"
 #include "runtime/api/mote.h"
 #include "runtime/serve/serve.h"
 
@@ -26,7 +27,7 @@ static const char about[] =
 struct serve_arguments {
 	const char *model, *host, *key_file, *alias, *kv_keys, *kv_values, *names;
 	uint32_t port, threads, context, places, queue, seconds;
-	bool mapped;
+	bool mapped, sandbox;
 };
 
 #define AT(field) .at = offsetof(struct serve_arguments, field)
@@ -63,6 +64,8 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages where they lie instead of copying the weights into huge "
 	 "pages: starts sooner, decodes slower", AT(mapped)},
 	{MOTE_OPTION_CLEAR, NULL, "no-mmap", NULL, NULL, AT(mapped)},
+	{MOTE_OPTION_FLAG, NULL, "sandbox", NULL, "once it listens, give up what only an intruder needs: files, programs, connections "
+	 "to others", AT(sandbox)},
 };
 
 static const struct mote_tool tool = {
@@ -127,6 +130,8 @@ static enum mote_status serve(const struct serve_arguments *a, const struct mote
 	struct mote_serve *server;
 	enum mote_status status = mote_serve_open(lm, &o, &server, error);
 
+	if (status == MOTE_OK && a->sandbox && (status = mote_sandbox_seal(error)))
+		mote_serve_close(server);
 	if (status)
 		return status;
 	fprintf(stderr, "listening on http://%s%s%s:%u\n", six ? "[" : "", a->host, six ? "]" : "", mote_serve_port(server));
@@ -152,12 +157,13 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	mote_console_catch_signals();
+	status = a.sandbox ? mote_sandbox_begin(&error) : MOTE_OK;
 	open.mapped = a.mapped;
 	name = model_name(&a);
 	names = a.names ? strdup(a.names) : NULL;
-	if (!name || (a.names && !names))
+	if (status == MOTE_OK && (!name || (a.names && !names)))
 		status = mote_error_set(&error, MOTE_ERROR_MEMORY, "no memory for names");
-	else
+	if (status == MOTE_OK)
 		status = read_guard(&a, &guard, names, &error);
 	if (status == MOTE_OK && mote_lm_open(a.model, &open, &lm, &own))
 		status = fail(&own, &error);

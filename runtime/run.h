@@ -34,7 +34,7 @@ enum run_think { RUN_THINK_SHOW, RUN_THINK_HIDE, RUN_THINK_ONLY, RUN_THINK_OFF }
 
 struct run_arguments {
 	const char *model, *prompt, *file, *operand, *system, *messages, *template_file, *variables, *save, *load;
-	bool raw, json, mapped, force, ignore_end, check;
+	bool raw, json, mapped, force, ignore_end, check, sandbox;
 	enum run_think think;
 	uint32_t predict;          /* UINT32_MAX: not given; 0: no limit */
 	uint32_t logits, think_budget, top_k;
@@ -73,6 +73,9 @@ struct run {
 
 /* Settings from the options and the model; again after /set. MOTE_ERROR_ARGUMENT: a token that the model has not. */
 enum mote_status run_resolve(struct run *r, struct mote_error *error);
+
+/* With --sandbox, when all is loaded that files give. */
+enum mote_status run_seal(const struct run *r, struct mote_error *error);
 
 /* A prompt and what came of it. Zero-initialize; free with run_turn_free(). */
 struct run_turn {

@@ -142,6 +142,8 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages where they lie instead of copying the weights into huge "
 	 "pages: starts sooner, decodes slower", AT(mapped)},
 	{MOTE_OPTION_CLEAR, NULL, "no-mmap", NULL, NULL, AT(mapped)},
+	{MOTE_OPTION_FLAG, NULL, "sandbox", NULL, "once the model is loaded, give up what only an intruder needs: files, programs, "
+	 "connections", AT(sandbox)},
 	{MOTE_OPTION_FLAG, NULL, "check", NULL, "when something becomes infinite or NaN, say in which layer and tensor", AT(check)},
 
 	{MOTE_OPTION_HEADING, .help = "Output"},
@@ -174,6 +176,8 @@ int run_parse_arguments(int argc, char **argv, struct run_arguments *a)
 		return mote_options_refuse(&tool, "--messages is the whole conversation: no prompt, -s or --raw beside it");
 	if (a->load && (a->system || a->messages))
 		return mote_options_refuse(&tool, "--load-session brings its conversation: no -s or --messages beside it");
+	if (a->sandbox && a->save)
+		return mote_options_refuse(&tool, "--save-session writes a file, which --sandbox refuses");
 	if (a->logits && !a->json)
 		return mote_options_refuse(&tool, "--logits needs --json");
 	if (a->raw && a->system)

@@ -1,0 +1,83 @@
+#!/bin/sh
+# --sandbox: the tools do what they do without it, under a filter, and refuse themselves files.
+set -u
+build=${MOTE_BUILD:-build/release}
+work=$(mktemp -d) || exit 1
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+passed=0 failed=0
+# what looks for leaks wants to read /proc at the end, and gcov to write
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+
+ok() { passed=$((passed + 1)); }
+bad() { echo "$*"; failed=$((failed + 1)); }
+expect() {
+	want=$1
+	shift
+	"$@" <"${input:-/dev/null}" >"$work/out" 2>"$work/err"
+	got=$?
+	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
+}
+has() { if grep -q -- "$2" "$1"; then ok; else bad "no \"$2\" in:"; cat "$1"; fi; }
+same() { if cmp -s "$work/plain" "$work/out"; then ok; else bad "$1: another answer"; cat "$work/out"; fi; }
+
+"$build/mote-convert" tests/fixtures/adder -o "$work/m.mote" -q || exit 1
+m=$work/m.mote
+question="What is 1 + 2?"
+echo '[{"role":"user","content":"'"$question"'"}]' >"$work/messages"
+cp tests/fixtures/adder/chat_template.jinja "$work/template"
+
+if ! "$build/mote-run" "$m" -p "$question" -n 1 --sandbox >/dev/null 2>"$work/err"; then
+	has "$work/err" 'sandbox: '
+	echo "this kernel has no sandbox"
+	echo "$passed passed, $failed failed"
+	exit 0
+fi
+for options in '' '--mmap -t 2' "--chat-template-file $work/template"; do
+	# shellcheck disable=SC2086
+	expect 0 "$build/mote-run" "$m" -p "$question" --temp 0 $options
+	cp "$work/out" "$work/plain"
+	# shellcheck disable=SC2086
+	expect 0 "$build/mote-run" "$m" -p "$question" --temp 0 --sandbox $options
+	same "$options"
+done
+expect 0 "$build/mote-run" "$m" --messages "$work/messages" --temp 0 --sandbox
+same "--messages"
+echo "$question" >"$work/prompt"
+input=$work/prompt
+expect 0 "$build/mote-run" "$m" --temp 0 --sandbox
+same "standard input"
+input=
+
+[ -x "$build/mote-serve" ] || { echo "$passed passed, $failed failed"; exit "$failed"; }
+"$build/mote-serve" "$m" --port 0 --sandbox -t 2 2>"$work/err" &
+server=$!
+for _ in $(seq 100); do
+	port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$work/err")
+	[ -z "$port" ] || break
+	sleep 0.1
+done
+if [ -r "/proc/$server/status" ]; then has "/proc/$server/status" 'Seccomp:[[:space:]]2'; fi
+python3 - "$port" >"$work/out" 2>&1 <<'EOF'
+import json, sys, threading, urllib.request
+answers = []
+def ask(path, body=None):
+    url = "http://127.0.0.1:%s%s" % (sys.argv[1], path)
+    with urllib.request.urlopen(urllib.request.Request(url, body and json.dumps(body).encode(),
+                                                       {"Content-Type": "application/json"}), timeout=60) as answer:
+        answers.append(answer.read().decode())
+chat = {"messages": [{"role": "user", "content": "What is 1 + 2?"}], "temperature": 0}
+jobs = [("/v1/chat/completions", chat), ("/v1/chat/completions", dict(chat, stream=True)), ("/health",), ("/metrics",), ("/v1/models",)]
+threads = [threading.Thread(target=ask, args=job) for job in jobs]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print(len(answers), sum("[DONE]" in a for a in answers), sum('"message":' in a for a in answers))
+EOF
+has "$work/out" '^5 1 1$'
+kill "$server"
+wait "$server"
+if [ $? -eq 0 ]; then ok; else bad "the server ended with another code"; cat "$work/err"; fi
+server=
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
