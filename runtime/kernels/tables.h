@@ -49,6 +49,8 @@ void mote_kernels_init_avxvnni_matmul(struct mote_kernels *k);
 void mote_kernels_init_avx512_matmul(struct mote_kernels *k);
 void mote_kernels_init_avx512_vector(struct mote_kernels *k);
 void mote_kernels_init_avx512_train(struct mote_kernels *k);
+/* Builds on the AVX-512 table, which it calls for the last rows. */
+void mote_kernels_init_amx_matmul(struct mote_kernels *k);
 #elif defined(__aarch64__)
 void mote_kernels_init_neon_matmul(struct mote_kernels *k);
 void mote_kernels_init_neon_vector(struct mote_kernels *k);
