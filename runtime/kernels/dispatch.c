@@ -26,17 +26,17 @@ static bool always(void)
 /* What cpuid and XCR0 allow: an instruction set counts when the processor has it and the operating system saves
  * its registers. Bits from the Intel SDM, volume 2, CPUID, and volume 1, 13.3. */
 struct x86 {
-	bool avx2, avxvnni, avx512;
+	bool avx2, avxvnni, avx512, amx;
 };
 
 static struct x86 detect_x86(void)
 {
-	unsigned a, b, c, d, low, high, one_c, seven_b, seven_c, max_subleaf;
-	struct x86 cpu = {false, false, false};
+	unsigned a, b, c, d, low, high, one_c, seven_b, seven_c, seven_d, max_subleaf;
+	struct x86 cpu = {false, false, false, false};
 	bool ymm, zmm;
 
 	if (!__get_cpuid(1, &a, &b, &one_c, &d) || !(one_c & bit_OSXSAVE) ||
-	    !__get_cpuid_count(7, 0, &max_subleaf, &seven_b, &seven_c, &d))
+	    !__get_cpuid_count(7, 0, &max_subleaf, &seven_b, &seven_c, &seven_d))
 		return cpu;
 	__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
 	ymm = (low & 0x06) == 0x06; /* SSE and AVX state */
@@ -46,6 +46,8 @@ static struct x86 detect_x86(void)
 		cpu.avxvnni = a >> 4 & 1;
 	cpu.avx512 = cpu.avx2 && zmm && (seven_b & bit_AVX512F) && (seven_b & bit_AVX512BW) &&
 		     (seven_b & bit_AVX512VL) && (seven_b & bit_AVX512DQ) && (seven_c >> 11 & 1 /* VNNI */);
+	cpu.amx = cpu.avx512 && (low >> 17 & 3) == 3 /* tile configuration and data */ &&
+		  (seven_d >> 24 & 1) && (seven_d >> 25 & 1); /* AMX-TILE, AMX-INT8 */
 	return cpu;
 }
 
@@ -62,6 +64,12 @@ static bool can_avxvnni(void)
 static bool can_avx512(void)
 {
 	return detect_x86().avx512;
+}
+
+/* Linux gives a process the tiles' 8 KiB of state only when it asks. */
+static bool can_amx(void)
+{
+	return detect_x86().amx && mote_portable_ask_for_tiles();
 }
 
 static void init_avx2(struct mote_kernels *k)
@@ -84,6 +92,12 @@ static void init_avx512(struct mote_kernels *k)
 	mote_kernels_init_avx512_matmul(k);
 	mote_kernels_init_avx512_vector(k);
 	mote_kernels_init_avx512_train(k);
+}
+
+static void init_amx(struct mote_kernels *k)
+{
+	k->name = "amx";
+	mote_kernels_init_amx_matmul(k);
 }
 
 #elif defined(__aarch64__)
@@ -109,6 +123,7 @@ static const struct table tables[] = {
 	{"avx2", init_avx2, can_avx2},
 	{"avxvnni", init_avxvnni, can_avxvnni},
 	{"avx512", init_avx512, can_avx512},
+	{"amx", init_amx, can_amx},
 #elif defined(__aarch64__)
 	{"neon", init_neon, always},
 	{"dotprod", init_dotprod, mote_portable_has_dotprod},

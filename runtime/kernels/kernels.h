@@ -112,7 +112,7 @@ struct mote_tile {
 #define MOTE_TYPE_SLOTS 32
 
 struct mote_kernels {
-	const char *name; /* "scalar"; "avx2", "avxvnni", "avx512"; "neon", "dotprod" */
+	const char *name; /* "scalar"; "avx2", "avxvnni", "avx512", "amx"; "neon", "dotprod" */
 
 	mote_multiply_fn *multiply[MOTE_TYPE_SLOTS]; /* by enum mote_type */
 	mote_mix_fn *mix[MOTE_TYPE_SLOTS];           /* by v_type: f32, f16 */

@@ -164,6 +164,27 @@ __attribute__((target("avx512f"))) static double f32_avx512(void)
 	return 12.0 * 16 * 2 * ROUNDS;
 }
 
+/* Whole tiles: 16 rows by 64 columns by 16. */
+__attribute__((target("amx-tile,amx-int8"))) static double int8_amx(void)
+{
+	_Alignas(64) uint8_t config[64] = {1}; /* palette 1; row bytes from 16 on, rows from 48 on */
+
+	for (int t = 0; t < 6; t++) {
+		config[16 + 2 * t] = 64;
+		config[48 + t] = 16;
+	}
+	__asm__ volatile("" ::"r"(config) : "memory");
+	_tile_loadconfig(config); /* and zeroes the tiles */
+	for (int i = 0; i < ROUNDS / 16; i++) {
+		_tile_dpbssd(0, 4, 5);
+		_tile_dpbssd(1, 4, 5);
+		_tile_dpbssd(2, 4, 5);
+		_tile_dpbssd(3, 4, 5);
+	}
+	_tile_release();
+	return 4.0 * 16 * 64 * 16 * 2 * (ROUNDS / 16);
+}
+
 /* The exact way: 16-bit operands (avx2_matmul.c), 16 products an instruction. */
 __attribute__((target("avx2"))) static double int8_avx2(void)
 {
@@ -266,6 +287,7 @@ static const struct {
 	double (*int8)(void), (*f32)(void);
 } peaks[] = {
 #if defined(__x86_64__)
+	{"amx", int8_amx, f32_avx512},
 	{"avx512", int8_avx512, f32_avx512},
 	{"avxvnni", int8_avxvnni, f32_avx2},
 	{"avx2", int8_avx2, f32_avx2},
