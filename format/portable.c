@@ -107,6 +107,15 @@ bool mote_portable_has_dotprod(void)
 #endif
 }
 
+bool mote_portable_ask_for_tiles(void)
+{
+#ifdef __x86_64__
+	return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* the tiles' data, as numbered in XCR0 */) == 0;
+#else
+	return false;
+#endif
+}
+
 void *mote_portable_map(size_t bytes)
 {
 	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -251,6 +260,11 @@ bool mote_portable_has_dotprod(void)
 #else
 	return false;
 #endif
+}
+
+bool mote_portable_ask_for_tiles(void)
+{
+	return false;
 }
 
 void *mote_portable_map(size_t bytes)

@@ -61,6 +61,9 @@ void mote_cpus_leave(const struct mote_cpus *cpus, int here);
 
 /* AArch64 only: the processor has the dot product instructions. false elsewhere. */
 bool mote_portable_has_dotprod(void);
+/* x86-64 only: asks the system to keep the state of AMX tiles for this process, which it then does for good. false: it
+ * does not. */
+bool mote_portable_ask_for_tiles(void);
 
 /* ---- memory ---- */
 
