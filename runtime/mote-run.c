@@ -104,6 +104,7 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 	session.kv_values = a->kv_values;
 	session.proceed = proceed;
 	session.check = a->check;
+	session.no_lookup = !a->lookup;
 	if (mote_lm_session_open(r->lm, &session, &r->session, &failed))
 		return run_fail(&failed, error);
 	if (a->load && (status = run_session_load(r, a->load, &r->loaded, error)))

@@ -27,7 +27,7 @@ static const char about[] =
 struct serve_arguments {
 	const char *model, *host, *key_file, *alias, *kv_keys, *kv_values, *names;
 	uint32_t port, threads, context, places, queue, seconds;
-	bool mapped, sandbox;
+	bool mapped, sandbox, lookup;
 };
 
 #define AT(field) .at = offsetof(struct serve_arguments, field)
@@ -61,6 +61,9 @@ static const struct mote_option options[] = {
 	 .choices = "f16 q8 f32"},
 	{MOTE_OPTION_TEXT, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32", AT(kv_values),
 	 .choices = "f16 q8 f32"},
+	{MOTE_OPTION_FLAG, NULL, "lookup", NULL, "guess tokens where an answer goes on as the text before it did, and compute "
+	 "several at once: the same answer, sooner (default)", AT(lookup)},
+	{MOTE_OPTION_CLEAR, NULL, "no-lookup", NULL, "a token of each answer at a time", AT(lookup)},
 	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages where they lie instead of copying the weights into huge "
 	 "pages: starts sooner, decodes slower", AT(mapped)},
 	{MOTE_OPTION_CLEAR, NULL, "no-mmap", NULL, NULL, AT(mapped)},
@@ -123,7 +126,7 @@ static enum mote_status serve(const struct serve_arguments *a, const struct mote
 {
 	struct mote_serve_options o = {
 		.engine = {.sequences = a->places, .context_tokens = a->context, .threads = a->threads, .kv_keys = a->kv_keys,
-			   .kv_values = a->kv_values, .queue = a->queue},
+			   .kv_values = a->kv_values, .queue = a->queue, .no_lookup = !a->lookup},
 		.host = a->host, .port = (uint16_t)a->port, .socket = passed_socket(), .model = name, .seconds = a->seconds,
 		.guard = guard};
 	bool six = strchr(a->host, ':') != NULL;
@@ -144,7 +147,7 @@ static enum mote_status serve(const struct serve_arguments *a, const struct mote
 
 int main(int argc, char **argv)
 {
-	struct serve_arguments a = {.host = "127.0.0.1", .port = 8080, .places = 4, .queue = 64, .seconds = 600};
+	struct serve_arguments a = {.lookup = true, .host = "127.0.0.1", .port = 8080, .places = 4, .queue = 64, .seconds = 600};
 	struct mote_lm_options open = MOTE_LM_OPTIONS_INIT;
 	int code = mote_options_parse(&tool, argc, argv, &a);
 	char *name = NULL, *names = NULL;

@@ -34,7 +34,7 @@ enum run_think { RUN_THINK_SHOW, RUN_THINK_HIDE, RUN_THINK_ONLY, RUN_THINK_OFF }
 
 struct run_arguments {
 	const char *model, *prompt, *file, *operand, *system, *messages, *template_file, *variables, *save, *load;
-	bool raw, json, mapped, force, ignore_end, check, sandbox;
+	bool lookup, raw, json, mapped, force, ignore_end, check, sandbox;
 	enum run_think think;
 	uint32_t predict;          /* UINT32_MAX: not given; 0: no limit */
 	uint32_t logits, think_budget, top_k;
@@ -91,6 +91,7 @@ struct run_turn {
 		float logit;
 	} *top;                                /* [vocab] of the first step, the largest first, or NULL */
 	double prompt_seconds, predict_seconds;
+	uint64_t guessed, guessed_right;       /* tokens, by lookup */
 };
 void run_turn_free(struct run_turn *turn);
 

@@ -238,6 +238,7 @@ static enum mote_status keep_figures(struct mote_lm_answer *a, struct run_turn *
 	turn->prompt_seconds = info.prompt_seconds;
 	turn->predict_seconds = info.predict_seconds;
 	turn->tokens = info.tokens;
+	mote_lm_answer_guesses(a, &turn->guessed, &turn->guessed_right);
 	turn->ids = malloc((info.tokens + 1) * sizeof *turn->ids);
 	if (!turn->ids)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the answer");
@@ -300,6 +301,9 @@ void run_print_speed(const struct run *r, const struct run_turn *turn)
 		turn->prompt_tokens, rate(turn->prompt_computed, turn->prompt_seconds), turn->tokens,
 		decode < 1000 ? 1 : 0, decode, r->load_seconds * 1e3, (unsigned long long)r->sampling.seed,
 		finish_name(turn->finish));
+	if (turn->guessed)
+		fprintf(stderr, "[lookup: %llu tokens guessed, %llu of them came]\n", (unsigned long long)turn->guessed,
+			(unsigned long long)turn->guessed_right);
 	if (turn->said)
 		fprintf(stderr, "[%s]\n", turn->said);
 }
@@ -326,6 +330,8 @@ static void add_timings(struct mote_json_builder *b, cJSON *json, const struct r
 	mote_json_add_number(b, timings, "predicted_tokens", (double)turn->tokens);
 	mote_json_add_number(b, timings, "predicted_ms", turn->predict_seconds * 1e3);
 	mote_json_add_number(b, timings, "predicted_tokens_per_second", decode_rate(turn));
+	mote_json_add_number(b, timings, "guessed_tokens", (double)turn->guessed);
+	mote_json_add_number(b, timings, "guessed_right", (double)turn->guessed_right);
 	mote_json_add_number(b, timings, "threads", info.threads);
 	mote_json_add_text(b, timings, "isa", info.isa);
 }

@@ -139,6 +139,9 @@ static const struct mote_option options[] = {
 	 .choices = "f16 q8 f32", .take = take_kv_type},
 	{MOTE_OPTION_TAKE, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32", AT(kv_values),
 	 .choices = "f16 q8 f32", .take = take_kv_type},
+	{MOTE_OPTION_FLAG, NULL, "lookup", NULL, "guess tokens where the answer goes on as the text before it did, and compute "
+	 "several at once: the same answer, sooner (default)", AT(lookup)},
+	{MOTE_OPTION_CLEAR, NULL, "no-lookup", NULL, "a token at a time", AT(lookup)},
 	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages where they lie instead of copying the weights into huge "
 	 "pages: starts sooner, decodes slower", AT(mapped)},
 	{MOTE_OPTION_CLEAR, NULL, "no-mmap", NULL, NULL, AT(mapped)},
@@ -160,7 +163,7 @@ int run_parse_arguments(int argc, char **argv, struct run_arguments *a)
 {
 	int code;
 
-	*a = (struct run_arguments){.top_k = NOT_GIVEN, .predict = NOT_GIVEN,
+	*a = (struct run_arguments){.lookup = true, .top_k = NOT_GIVEN, .predict = NOT_GIVEN,
 				    .sampling = {.temperature = -1, .top_p = -1, .min_p = -1, .typical_p = -1,
 						 .repeat_penalty = -1}};
 	code = mote_options_parse(&tool, argc, argv, a);

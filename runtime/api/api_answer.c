@@ -29,6 +29,7 @@ struct mote_lm_answer {
 	bool taken, ended;           /* the first token has been sampled; no token will be */
 	_Atomic(bool) cancelled;
 	size_t computed;
+	struct mote_guess_counts guesses;
 	double opened, first, last;  /* seconds: when its parts began and ended */
 
 	char *text;                  /* waiting, each piece with a NUL behind it */
@@ -149,6 +150,7 @@ static int32_t take(void *user, const float *logits)
 	int32_t id;
 
 	a->last = seconds();
+	a->guesses = mote_scheduler_guesses(a->session->scheduler, a->ticket);
 	if (!a->taken) {
 		a->taken = true;
 		a->first = a->last;
@@ -298,6 +300,12 @@ void mote_lm_answer_describe(const struct mote_lm_answer *a, struct mote_lm_answ
 					     .tokens = a->answer.ids.count, .ids = a->answer.ids.id,
 					     .prompt_seconds = a->first - a->opened,
 					     .predict_seconds = a->last - a->first};
+}
+
+void mote_lm_answer_guesses(const struct mote_lm_answer *a, uint64_t *made, uint64_t *right)
+{
+	*made = a->guesses.made;
+	*right = a->guesses.right;
 }
 
 void mote_lm_answer_close(struct mote_lm_answer *a)

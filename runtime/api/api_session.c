@@ -27,11 +27,15 @@ static enum mote_status open_session(struct mote_lm_session *s, const struct mot
 	struct mote_session_options options = {.context_tokens = o->context_tokens, .sequences = o->sequences,
 					       .batch_rows = o->batch_tokens, .threads = o->threads, .isa = o->isa,
 					       .check = o->check != 0};
-	struct mote_scheduler_options schedule = {.proceed = proceed, .user = s};
+	struct mote_scheduler_options schedule = {.lookup = !o->no_lookup, .proceed = proceed, .user = s};
 	enum mote_status status;
+	uint32_t spare;
 
 	options.sequences = options.sequences ? options.sequences : 1;
-	options.logit_rows = options.sequences + (o->prompt_rows ? o->prompt_rows - 1 : 0);
+	spare = o->no_lookup ? 0 : MOTE_LOOKUP_MOST;
+	if (o->prompt_rows > spare)
+		spare = o->prompt_rows - 1;
+	options.logit_rows = options.sequences + spare;
 	if (options.batch_rows && options.batch_rows < options.sequences)
 		options.batch_rows = options.sequences;
 	if ((status = kv_type(o->kv_keys, &options.kv_k, error)) ||

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "runtime/api/api.h"
+#include "runtime/generate/lookup.h"
 #include "runtime/generate/sampler.h"
 #include "runtime/generate/scheduler.h"
 

@@ -181,8 +181,13 @@ struct mote_lm_session_options {
 	/* 1: a pass in which something becomes infinite or NaN ends with MOTE_LM_CORRUPT, and the message names layer, tensor
 	 * and position. 0: only what a token would be chosen from is looked at, and no token is chosen then. */
 	int check;
+	/* 1: answers are computed a token a pass. Else, where an answer goes on as the text before it did (it quotes its prompt,
+	 * or repeats itself), several tokens are guessed and computed in one pass, as far as that saves time; the answer is the
+	 * same, bit for bit. */
+	int no_lookup;
 };
-#define MOTE_LM_SESSION_OPTIONS_INIT {sizeof(struct mote_lm_session_options), 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL, NULL, 0}
+#define MOTE_LM_SESSION_OPTIONS_INIT \
+	{sizeof(struct mote_lm_session_options), 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL, NULL, 0, 0}
 
 /* MOTE_LM_ARGUMENT: an option out of range; MOTE_LM_MEMORY. The model must outlive the session. */
 MOTE_API int mote_lm_session_open(const struct mote_lm *lm, const struct mote_lm_session_options *options,
@@ -326,6 +331,8 @@ struct mote_lm_answer_info {
 	double prompt_seconds, predict_seconds;
 };
 MOTE_API void mote_lm_answer_describe(const struct mote_lm_answer *a, struct mote_lm_answer_info *info);
+/* How many tokens were guessed and computed ahead (see no_lookup), and how many of these came. */
+MOTE_API void mote_lm_answer_guesses(const struct mote_lm_answer *a, uint64_t *made, uint64_t *right);
 
 /* Log-probabilities (natural) are those of the model, before bias, penalties, mask and temperature. */
 #define MOTE_LM_MAX_TOP 20

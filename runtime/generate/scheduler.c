@@ -23,6 +23,13 @@ static enum mote_status take_memory(struct mote_scheduler *s, struct mote_error 
 		  : mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %u answers side by side", s->slots);
 }
 
+/* Measured with a q4 model of 135 M weights (docs/benchmarks.md): a pass of n rows takes 1 + cost (n - 1) times as long as
+ * one of a single row, whose time goes into reading the weights. */
+static float row_cost(const char *isa)
+{
+	return !strcmp(isa, "scalar") ? 1.0f : !strncmp(isa, "avx512", 6) || !strncmp(isa, "amx", 3) ? 0.16f : 0.3f;
+}
+
 enum mote_status mote_scheduler_open(struct mote_session *session, const struct mote_scheduler_options *options,
 				     struct mote_scheduler **out, struct mote_error *error)
 {
@@ -46,6 +53,8 @@ enum mote_status mote_scheduler_open(struct mote_session *session, const struct 
 	s->slots = o->sequences;
 	s->batch_rows = o->batch_rows;
 	s->slice_rows = options && options->slice_rows ? options->slice_rows : DEFAULT_SLICE_ROWS;
+	s->lookup = options && options->lookup;
+	s->row_cost = row_cost(mote_session_isa(session));
 	s->proceed = options ? options->proceed : NULL;
 	s->user = options ? options->user : NULL;
 	s->last = &s->first;
@@ -150,6 +159,14 @@ uint32_t mote_scheduler_shared(const struct mote_scheduler *s, uint64_t ticket)
 		if (s->slot[s->running[i]].ticket == ticket)
 			return s->slot[s->running[i]].shared;
 	return 0;
+}
+
+struct mote_guess_counts mote_scheduler_guesses(const struct mote_scheduler *s, uint64_t ticket)
+{
+	for (uint32_t i = 0; i < s->n_running; i++)
+		if (s->slot[s->running[i]].ticket == ticket)
+			return s->slot[s->running[i]].guess_counts;
+	return (struct mote_guess_counts){0};
 }
 
 uint32_t mote_scheduler_answers(const struct mote_scheduler *s)

@@ -42,10 +42,19 @@ struct mote_prompt_watch {
 
 struct mote_scheduler_options {
 	uint32_t slice_rows; /* most rows of a pass that prompts get while other answers go on; 0: 64 */
+	/* Guess how answers go on from where their last ids stood before, and compute guesses that are likely to be right in
+	 * the same pass (lookup.h): take() is called with the same logits as without, several times a pass. Uses the session's
+	 * logit rows beside one for each sequence, up to 15 a sequence. */
+	bool lookup;
 	/* Asked before each pass and between its layers; false ends it with MOTE_ERROR_INTERRUPTED, and the step may be
 	 * done again. May be NULL. */
 	bool (*proceed)(void *user);
 	void *user;
+};
+
+struct mote_guess_counts {
+	uint64_t made;        /* guesses that were computed */
+	uint64_t right;       /* and came true */
 };
 
 /* Sums since it was opened. */
@@ -53,6 +62,7 @@ struct mote_scheduler_counts {
 	uint64_t passes;      /* forward passes */
 	uint64_t rows;        /* computed ids */
 	uint64_t shared_rows; /* ids of prompts that a sequence held already */
+	struct mote_guess_counts guesses;
 };
 
 /* The session is borrowed; nobody else uses it meanwhile. All its sequences are used; its logit_rows must be as many
@@ -85,6 +95,9 @@ enum mote_status mote_scheduler_step(struct mote_scheduler *s, struct mote_error
 
 /* How many ids of a running answer's prompt its sequence held already; 0 for others. take() may ask. */
 uint32_t mote_scheduler_shared(const struct mote_scheduler *s, uint64_t ticket);
+
+/* Guesses for a running answer; 0 for others. take() may ask. */
+struct mote_guess_counts mote_scheduler_guesses(const struct mote_scheduler *s, uint64_t ticket);
 
 uint32_t mote_scheduler_answers(const struct mote_scheduler *s); /* running and waiting */
 uint32_t mote_scheduler_free(const struct mote_scheduler *s);    /* how many more would run at once; may be 0 */

@@ -4,10 +4,13 @@
  * A slot is a sequence of the session and the ids in it: ids[0..held) are in the KV cache, ids[held..count) are to be
  * computed. A slot that is writing has one id to compute, one under prefill more. What a slot held when its answer
  * ended stays, for a later prompt that begins with it.
+ *
+ * During a pass, ids[count..count + guesses) are guesses of how a writing slot goes on, computed behind its one id.
  */
 #ifndef MOTE_RUNTIME_SCHEDULER_INTERNAL_H
 #define MOTE_RUNTIME_SCHEDULER_INTERNAL_H
 
+#include "runtime/generate/lookup.h"
 #include "runtime/generate/scheduler.h"
 
 struct mote_slot {
@@ -19,6 +22,10 @@ struct mote_slot {
 	uint32_t held, count;
 	uint32_t shared;        /* of its prompt, held already when it was admitted */
 	uint32_t prompt;        /* ids of it */
+	uint32_t guesses;       /* of this pass, behind ids[count) of its beginning */
+	uint32_t confirmed;     /* ids that the pass computed and that are right: rows behind them count for nothing */
+	struct mote_lookup lookup;
+	struct mote_guess_counts guess_counts;
 	bool cancelled;         /* freed at the beginning of the next step */
 };
 
@@ -36,6 +43,8 @@ struct mote_scheduler {
 	bool (*proceed)(void *user);
 	void *user;
 	uint32_t vocab, hidden, context, slots, batch_rows, slice_rows;
+	bool lookup;
+	float row_cost;                /* of one more row, as part of a pass of one */
 	uint32_t spare_logits;         /* logit rows beside one for each slot */
 	struct mote_slot *slot;             /* [slots] */
 	uint32_t *running, n_running;  /* [slots] slots in use, the oldest answer first */

@@ -106,6 +106,9 @@ void mote_scheduler_admit(struct mote_scheduler *s)
 		slot->prompt = w->count;
 		slot->ticket = slot->last_used = w->ticket;
 		slot->cancelled = false;
+		slot->guesses = 0;
+		slot->guess_counts = (struct mote_guess_counts){0};
+		mote_lookup_begin(&slot->lookup);
 		slot->held = slot->shared = shared;
 		slot->count = w->count;
 		memcpy(slot->ids, w->ids, w->count * sizeof *w->ids);

@@ -36,6 +36,7 @@ static int open_session(struct mote_engine *e, const struct mote_engine_options 
 	options.kv_keys = o->kv_keys;
 	options.kv_values = o->kv_values;
 	options.prompt_rows = PROMPT_ROWS;
+	options.no_lookup = o->no_lookup;
 	return mote_lm_session_open(e->lm, &options, &e->session, error);
 }
 

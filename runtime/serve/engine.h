@@ -19,6 +19,7 @@ struct mote_engine_options {
 	uint32_t sequences, context_tokens, threads;
 	const char *kv_keys, *kv_values;
 	uint32_t queue; /* most jobs that wait */
+	bool no_lookup;
 };
 
 /* What came of one choice. */
@@ -44,6 +45,7 @@ struct mote_piece {
 	int32_t *ids;                   /* of END: [tokens] all that was sampled */
 	size_t tokens;
 	size_t prompt_tokens, cached_tokens; /* of END */
+	uint64_t guessed, guessed_right;     /* of END: tokens, by lookup */
 	double prompt_seconds, predict_seconds;
 	size_t bytes;
 	char text[];                    /* [bytes + 1] */
@@ -98,7 +100,7 @@ struct mote_place {
 };
 struct mote_engine_figures {
 	uint64_t jobs, refused, gone, late, failed;          /* since the start */
-	uint64_t prompt_tokens, cached_tokens, tokens;
+	uint64_t prompt_tokens, cached_tokens, tokens, guessed, guessed_right;
 	double prompt_seconds, predict_seconds, busy_seconds;
 	uint32_t sequences, running, waiting, context_tokens, threads;
 	uint64_t bytes;

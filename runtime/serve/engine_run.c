@@ -58,6 +58,7 @@ static bool describe_end(struct run *r, struct mote_piece *p)
 	struct mote_lm_answer_info info;
 
 	mote_lm_answer_describe(r->answer, &info);
+	mote_lm_answer_guesses(r->answer, &p->guessed, &p->guessed_right);
 	p->tokens = info.tokens;
 	p->prompt_tokens = info.prompt_tokens;
 	p->cached_tokens = info.prompt_tokens - info.prompt_computed;
@@ -95,8 +96,12 @@ static struct mote_piece *make_piece(struct run *r, const struct mote_lm_event *
 static void leave(struct mote_engine *e, struct run *r)
 {
 	struct mote_lm_answer_info info;
+	uint64_t guessed, right;
 
 	mote_lm_answer_describe(r->answer, &info);
+	mote_lm_answer_guesses(r->answer, &guessed, &right);
+	e->figures.guessed += guessed;
+	e->figures.guessed_right += right;
 	e->figures.tokens += info.tokens;
 	e->figures.prompt_tokens += info.prompt_computed;
 	e->figures.cached_tokens += info.prompt_tokens - info.prompt_computed;

@@ -107,6 +107,8 @@ static void take_end(struct mote_reply *r, struct mote_choice *c, struct mote_pi
 	c->cached_tokens = p->cached_tokens;
 	c->prompt_seconds = p->prompt_seconds;
 	c->predict_seconds = p->predict_seconds;
+	c->guessed = p->guessed;
+	c->guessed_right = p->guessed_right;
 	c->ids = p->ids;
 	c->prompt = p->prompt;
 	c->n_prompt = p->n_prompt;

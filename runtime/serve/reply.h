@@ -18,6 +18,7 @@ struct mote_choice {
 	int32_t *ids;
 	size_t tokens, prompt_tokens, cached_tokens;
 	double prompt_seconds, predict_seconds;
+	uint64_t guessed, guessed_right;
 	enum mote_lm_finish finish;
 	bool ended;
 	struct mote_tool_call call[MOTE_TOOL_CALLS_MAX];

@@ -29,6 +29,8 @@ static void add_timings(struct mote_json_builder *b, cJSON *json, const struct m
 	double more = c->tokens > 1 ? (double)(c->tokens - 1) : 0;
 
 	mote_json_add_number(b, timings, "prompt_ms", 1000 * c->prompt_seconds);
+	mote_json_add_number(b, timings, "guessed_tokens", (double)c->guessed);
+	mote_json_add_number(b, timings, "guessed_right", (double)c->guessed_right);
 	mote_json_add_number(b, timings, "predicted_ms", 1000 * c->predict_seconds);
 	mote_json_add_number(b, timings, "predicted_per_second",
 			     c->predict_seconds > 0 ? more / c->predict_seconds : 0);

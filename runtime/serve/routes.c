@@ -139,6 +139,8 @@ void mote_route_metrics(struct mote_serve *s, struct mote_exchange *x)
 	metric(&x->out, "prompt_tokens_cached_total", "counter", "Tokens of prompts that the cache held.",
 	       (double)f.cached_tokens);
 	metric(&x->out, "tokens_total", "counter", "Tokens generated.", (double)f.tokens);
+	metric(&x->out, "guessed_tokens_total", "counter", "Tokens guessed by lookup.", (double)f.guessed);
+	metric(&x->out, "guessed_right_total", "counter", "Of these, those that came.", (double)f.guessed_right);
 	metric(&x->out, "prompt_seconds_total", "counter", "Seconds until first tokens, over all answers.",
 	       f.prompt_seconds);
 	metric(&x->out, "predict_seconds_total", "counter", "Seconds behind first tokens, over all answers.",

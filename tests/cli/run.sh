@@ -175,6 +175,20 @@ expect 0 "$run" "$m" -p 'x' --temp 0 -n 1 --json
 sed 's/.*"prompt_ids":\[\([^]]*\)\].*/\1/' "$work/out" | tr ',' '\n' >"$work/plain"
 if [ "$(grep -c '^2$' "$work/ids")" -eq "$(grep -c '^2$' "$work/plain")" ]; then ok; else bad "<|im_end|> from a user is a control token"; fi
 
+# Guesses change nothing but the time.
+for sampling in '--temp 0' '--temp 0.7 --seed 5'; do
+	# shellcheck disable=SC2086
+	expect 0 "$run" "$m" -p "$question" $sampling -n 300 --ignore-eos --json --no-lookup
+	has "$work/out" '"guessed_tokens":0,'
+	cp "$work/out" "$work/plain"
+	# shellcheck disable=SC2086
+	expect 0 "$run" "$m" -p "$question" $sampling -n 300 --ignore-eos --json
+	has "$work/out" '"guessed_right":[1-9]'
+	if [ "$(sed 's/"finish_reason".*//' "$work/out")" = "$(sed 's/"finish_reason".*//' "$work/plain")" ]; then ok; else
+		bad "lookup changed an answer ($sampling)"
+	fi
+done
+
 expect 0 "$run" --help
 expect 0 "$run" --version
 expect 2 "$run"

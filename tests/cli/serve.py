@@ -99,7 +99,7 @@ check("usage", r["usage"]["completion_tokens"] == len(c["token_ids"]) and
       r["usage"]["prompt_tokens"] == len(c["prompt_token_ids"]), r["usage"])
 for seed, temperature in ((1, 0), (2, 1.3), (3, 0.7)):
     run = json.loads(subprocess.run([build + "/mote-run", model, "-p", "What is 27 + 48?", "--seed", str(seed), "--temp",
-                                     str(temperature), "--top-p", "0.9", "--json", "-n", "60", "-t", "1"],
+                                     str(temperature), "--top-p", "0.9", "--json", "-n", "60", "-t", "1", "--no-lookup"],
                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout)
     r = s.post(CHAT, ask("What is 27 + 48?", seed=seed, max_tokens=60, top_p=0.9, return_token_ids=True)
                | {"temperature": temperature})[2]["choices"][0]
@@ -243,6 +243,13 @@ with concurrent.futures.ThreadPoolExecutor(8) as pool:
     together = [r[2]["choices"][0]["token_ids"] for r in pool.map(lambda q: s.post(CHAT, q), questions)]
 check("eight at once as alone", alone == together)
 r = s.post(CHAT, questions[0])[2]["usage"]
+LOOP = ask("What is 27 + 48?", max_tokens=300, ignore_eos=True, return_token_ids=True)
+run = subprocess.run([build + "/mote-run", model, "-p", "What is 27 + 48?", "--temp", "0", "--json", "-n", "300", "--ignore-eos",
+                      "--no-lookup"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    loops = [x[2] for x in pool.map(lambda q: s.post(CHAT, q), [LOOP] * 3)]
+check("with guesses as without", all(x["choices"][0]["token_ids"] == json.loads(run)["ids"] for x in loops))
+check("and some came true", loops[0]["timings"]["guessed_right"] > 20, loops[0]["timings"])
 check("a prefix is computed once", r["prompt_tokens_details"]["cached_tokens"] > 20, r)
 
 # ---- clients that go away
