@@ -9,10 +9,11 @@
 #   make fuzz TIME=60  every fuzzer for so many seconds (clang)
 #   make faults        every call to the system fails once, in every tool's main jobs (hours; FAULTS="--sample 5 --job run")
 #   make coverage      which lines make check runs; the last line: per cent, by folder and of all
-#   make install       tools, library, header, man pages and completions below DESTDIR/PREFIX; make uninstall
-#                      takes them away
+#   make install       tools, library, header, man pages, documents and completions below DESTDIR/PREFIX
+#   make uninstall     takes them away
 #   make deps          the Debian packages that building and `make check` need
 #   make deps-test     and those which the other targets above need
+#   make neon-check    the AArch64 kernels under emulation
 #   make portability   without what only Linux has, with another C library's headers, for AArch64
 #   make dist          build/mote-VERSION.tar.gz, the same bytes from the same commit
 #   make clean         removes build
@@ -263,7 +264,8 @@ portability-run: all $(PORTABILITY_TESTS)
 DIST = build/mote-$(VERSION).tar.gz
 dist:
 	@mkdir -p build
-	git archive --format=tar --prefix=mote-$(VERSION)/ HEAD | gzip -9n >$(DIST)
+	@git rev-parse -q --verify HEAD >/dev/null || { echo "make dist: needs the repository, for what git tracks" >&2; exit 1; }
+	git -c tar.umask=0022 archive --format=tar --prefix=mote-$(VERSION)/ HEAD | gzip -9n >$(DIST)
 
 deps-test: deps
 	@tests/deps.sh $(DEBIAN_TEST_PACKAGES)
@@ -273,9 +275,9 @@ ROOT = $(DESTDIR)$(PREFIX)
 COMPLETIONS_BASH = $(ROOT)/share/bash-completion/completions
 COMPLETIONS_ZSH = $(ROOT)/share/zsh/site-functions
 RUN_PATH = $(if $(filter /usr /usr/local,$(PREFIX)),, -Wl,-rpath,$${libdir})
-DOCUMENTS = $(wildcard docs/*.md docs/*.svg) docs/ask.c
+DOCUMENTS = $(wildcard docs/*.md docs/*.svg) docs/ask.c LICENSE
 INSTALLED = $(TOOLS:$(B)/%=bin/%) $(addprefix $(LIBDIR)/,libmote.a libmote.so $(SONAME) $(notdir $(SHARED)) pkgconfig/mote.pc) \
-	$(patsubst docs/%,share/doc/mote/%,$(DOCUMENTS)) include/mote.h $(patsubst docs/%,share/man/man1/%,$(wildcard docs/mote-*.1)) \
+	$(addprefix share/doc/mote/,$(notdir $(DOCUMENTS))) include/mote.h $(patsubst docs/%,share/man/man1/%,$(wildcard docs/mote-*.1)) \
 	$(patsubst $(B)/%,share/bash-completion/completions/%,$(TOOLS)) \
 	$(patsubst $(B)/%,share/zsh/site-functions/_%,$(TOOLS))
 
@@ -300,6 +302,7 @@ install: all
 
 uninstall:
 	rm -f $(addprefix $(ROOT)/,$(INSTALLED))
+	[ ! -d $(ROOT)/share/doc/mote ] || rmdir --ignore-fail-on-non-empty $(ROOT)/share/doc/mote
 
 clean:
 	rm -rf build

@@ -1,0 +1,41 @@
+#!/bin/sh
+# make help names every target that people call, and none that is not there; make dist is the same archive each time, holds
+# what git tracks, and what is in it knows its targets and its version.
+set -u
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+passed=0 failed=0
+
+check() { # TITLE COMMAND...: the command must succeed
+	title=$1
+	shift
+	if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "failed: $title"; fi
+}
+
+# a make of its own, not the one that runs this
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+make -s help >"$dir/help"
+sed -n 's/^make \([a-z][a-z-]*\).*/\1/p' "$dir/help" | sort -u >"$dir/named"
+# what is .PHONY, without what these call: names that end in -run, and the check for libraries
+sed -n 's/^\.PHONY: //p' Makefile | tr ' ' '\n' | grep -v -e '-run$' -e '^libraries$' -e '^all$' | sort -u >"$dir/targets"
+check "make check is in make help" grep -q '^check$' "$dir/named"
+check "named and there: $(diff "$dir/named" "$dir/targets")" cmp -s "$dir/named" "$dir/targets"
+
+if git rev-parse -q --verify HEAD >/dev/null 2>&1; then
+	version=$(sed -n 's/.*MOTE_VERSION "\(.*\)"/\1/p' format/version.h)
+	check "make dist" make -s dist DIST="$dir/one.tar.gz"
+	sleep 1
+	check "once more, and another umask" sh -c "umask 077; make -s dist DIST='$dir/two.tar.gz'"
+	check "the same bytes" cmp "$dir/one.tar.gz" "$dir/two.tar.gz"
+	tar -xzf "$dir/one.tar.gz" -C "$dir"
+	check "one folder" test "$(ls "$dir" | grep mote)" = "mote-$version"
+	(cd "$dir/mote-$version" && find . -type f -o -type l) | sed 's|^\./||' | sort >"$dir/held"
+	git ls-tree -r --name-only HEAD | sort >"$dir/tracked"
+	check "what git tracks: $(diff "$dir/held" "$dir/tracked")" cmp -s "$dir/held" "$dir/tracked"
+	check "its targets" test "$(make -s -C "$dir/mote-$version" help)" = "$(git show HEAD:Makefile | sed -n '/^#/!q;s/^#   //p')"
+	check "the version has its entry in docs/CHANGELOG.md" grep -q "^## $version " docs/CHANGELOG.md
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
