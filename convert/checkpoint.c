@@ -353,6 +353,8 @@ static enum mote_status convert(struct conversion *c, const char *path, const ch
 
 	if (!status && !c->options->vocab_only) {
 		status = mote_hf_config_read(c->directory.config, &c->config, error);
+		if (c->source.gguf) /* whose norms hold the sum */
+			c->config.norm_plus_one = false;
 		if (!status && !c->source.gguf)
 			status = mote_hf_weights_open(&c->source, &c->weights, error);
 		if (!status)

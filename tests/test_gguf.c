@@ -104,17 +104,24 @@ static void test_names(void **state)
 	};
 	static const char *const bad[] = { "", "blk.", "blk..attn_q.weight", "blk.00.attn_q.weight", "blk.123456.attn_q.weight",
 					   "blk.1.attn_q", "blk.1.weight", "blk.1.attn_q.weight.x", "output_norm.bias" };
+	const struct mote_gguf_family *llama = mote_gguf_family_of("llama"), *gemma2 = mote_gguf_family_of("gemma2");
 	char out[MOTE_GGUF_NAME_ROOM];
 
 	(void)state;
+	/* the same name means another norm where there are four */
+	assert_true(mote_gguf_name_to_hf(gemma2, "blk.7.ffn_norm.weight", 21, out));
+	assert_string_equal(out, "model.layers.7.pre_feedforward_layernorm.weight");
+	assert_true(mote_gguf_name_from_hf(gemma2, "model.layers.7.post_attention_layernorm.weight", out));
+	assert_string_equal(out, "blk.7.post_attention_norm.weight");
+	assert_false(mote_gguf_name_from_hf(llama, "model.layers.7.self_attn.qkv_proj.weight", out));
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-		assert_true(mote_gguf_name_to_hf(good[i][0], strlen(good[i][0]), out));
+		assert_true(mote_gguf_name_to_hf(llama, good[i][0], strlen(good[i][0]), out));
 		assert_string_equal(out, good[i][1]);
-		assert_true(mote_gguf_name_from_hf(good[i][1], out));
+		assert_true(mote_gguf_name_from_hf(llama, good[i][1], out));
 		assert_string_equal(out, good[i][0]);
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		assert_false(mote_gguf_name_to_hf(bad[i], strlen(bad[i]), out));
+		assert_false(mote_gguf_name_to_hf(llama, bad[i], strlen(bad[i]), out));
 }
 
 /* Parses a copy of exactly the file, in which the address sanitizer sees a read beyond it. */

@@ -17,7 +17,7 @@
 #define TINY_HEAD_DIM 10u
 #define TINY_FFN 20u
 #define TINY_VOCAB 37u
-#define TINY_MAX_TENSORS 32u
+#define TINY_MAX_TENSORS 128u
 
 struct tiny_tensor {
 	char name[64];
@@ -117,7 +117,7 @@ static void tiny_add(struct tiny *t, const char *name, uint32_t rows, uint32_t c
 	}
 }
 
-static void tiny_init(struct tiny *t, const char *dtype)
+static inline void tiny_init(struct tiny *t, const char *dtype)
 {
 	static const struct {
 		const char *name;

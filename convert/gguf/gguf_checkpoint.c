@@ -76,6 +76,16 @@ static enum mote_status note_decoded(const struct mote_gguf *g, const struct mot
 			      count > 1 ? " and others" : "");
 }
 
+static bool is_rope_table(const struct mote_gguf_tensor *t)
+{
+	static const char *const names[] = {"rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (t->name.bytes == strlen(names[i]) && memcmp(t->name.text, names[i], t->name.bytes) == 0)
+			return true;
+	return false;
+}
+
 static enum mote_status read_weights(const struct mote_gguf *g, const struct mote_gguf_family *family, const cJSON *config,
 				     struct mote_hf_weights *w, struct mote_notes *notes, struct mote_error *error)
 {
@@ -84,7 +94,7 @@ static enum mote_status read_weights(const struct mote_gguf *g, const struct mot
 	char name[MOTE_GGUF_NAME_ROOM];
 	uint32_t heads[2] = {0, 0}, decoded = 0;
 
-	if (family->permuted &&
+	if (family->flags & MOTE_GGUF_PERMUTED &&
 	    ((status = mote_json_need_u32(config, "num_attention_heads", 1, 65536, g->name, &heads[0], error)) ||
 	     (status = mote_json_want_u32(config, "num_key_value_heads", 1, 65536, heads[0], g->name, &heads[1], error))))
 		return status;
@@ -100,9 +110,9 @@ static enum mote_status read_weights(const struct mote_gguf *g, const struct mot
 	for (uint32_t i = 0; i < g->tensors && !status; i++) {
 		const struct mote_gguf_tensor *t = &g->tensor[i];
 
-		if (t->name.bytes == 17 && memcmp(t->name.text, "rope_freqs.weight", 17) == 0)
+		if (is_rope_table(t))
 			continue; /* the config says the same */
-		if (!mote_gguf_name_to_hf(t->name.text, t->name.bytes, name)) {
+		if (!mote_gguf_name_to_hf(family, t->name.text, t->name.bytes, name)) {
 			memcpy(name, t->name.text, t->name.bytes);
 			name[t->name.bytes] = 0; /* nobody will want it: refused by the name that it has */
 		}

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "convert/export_model.h"
+#include "convert/hf/hf_config_write.h"
 #include "convert/hf/hf_tokenizer_write.h"
 #include "convert/hf/safetensors_write.h"
 #include "convert/text_buffer.h"
@@ -20,7 +21,9 @@ struct writing {
 	const struct mote_hf_write_options *options;
 	const char *directory;
 	const cJSON *metadata;
+	struct mote_config config;
 	const struct mote_export_family *family;
+	struct mote_hf_config form; /* of the config that was written, read again */
 	struct mote_output *file[MAX_FILES]; /* written, and waiting for the others */
 	uint32_t files;
 	struct mote_error *error;
@@ -74,22 +77,6 @@ static bool copy(cJSON *to, const char *key, const cJSON *item)
 	return !item || cJSON_AddItemToObject(to, key, cJSON_Duplicate(item, true));
 }
 
-static bool add_rope(cJSON *config, const cJSON *rope)
-{
-	const cJSON *kind = mote_json_get(rope, "type");
-	cJSON *scaling;
-	bool ok = copy(config, "rope_theta", mote_json_get(rope, "theta"));
-
-	if (!cJSON_IsString(kind) || strcmp(kind->valuestring, "default") == 0)
-		return ok && cJSON_AddNullToObject(config, "rope_scaling");
-	scaling = cJSON_AddObjectToObject(config, "rope_scaling");
-	ok = ok && scaling && copy(scaling, "rope_type", kind);
-	for (const cJSON *item = rope->child; item && ok; item = item->next)
-		if (strcmp(item->string, "type") && strcmp(item->string, "theta"))
-			ok = copy(scaling, item->string, item);
-	return ok;
-}
-
 static const char *torch_name(enum mote_type type)
 {
 	return type == MOTE_F16 ? "float16" : type == MOTE_BF16 ? "bfloat16" : "float32";
@@ -101,26 +88,34 @@ static bool add_eos(cJSON *to, const cJSON *eos)
 	return !eos || !eos->child || copy(to, "eos_token_id", eos->child->next ? eos : eos->child);
 }
 
+/* Whether the config, read again, says the same model; and how the family stores it. */
+static enum mote_status check_config(struct writing *w, const cJSON *config)
+{
+	cJSON *again = cJSON_CreateObject();
+	enum mote_status status = mote_hf_config_read(config, &w->form, w->error);
+
+	if (!status && !(again && mote_config_write(&w->form.model, again)))
+		status = no_memory(w);
+	if (!status && !cJSON_Compare(mote_json_get(again, "model"), mote_json_get(w->metadata, "model"), true))
+		status = mote_error_set(w->error, MOTE_ERROR_UNSUPPORTED, "%s: what %s has in its config.json is another model than this "
+					"one: not written as a Hugging Face directory", mote_container_path(w->c), w->family->architecture);
+	cJSON_Delete(again);
+	return status;
+}
+
 static enum mote_status write_config(struct writing *w)
 {
 	const cJSON *model = mote_json_get(w->metadata, "model"), *tokens = mote_json_get(w->metadata, "tokens");
 	const enum mote_type type = w->options->keep_types ? mote_container_tensor(w->c, 0)->type : w->options->type;
-	cJSON *config = cJSON_CreateObject(), *names = cJSON_AddArrayToObject(config, "architectures");
-	bool ok = names && cJSON_AddItemToArray(names, cJSON_CreateString(w->family->architecture)) &&
-		  cJSON_AddStringToObject(config, "model_type", w->family->model_type) && cJSON_AddStringToObject(config, "hidden_act", "silu") &&
-		  (strcmp(w->family->model_type, "llama") ||
-		   (cJSON_AddFalseToObject(config, "attention_bias") && cJSON_AddFalseToObject(config, "mlp_bias")));
+	cJSON *config = mote_hf_config_write(&w->config, mote_json_get(model, "rope"), w->family);
+	enum mote_status status = config ? check_config(w, config) : no_memory(w);
 
-	for (const cJSON *item = model->child; item && ok; item = item->next)
-		ok = strcmp(item->string, "rope") == 0 ? add_rope(config, item) :
-		     (w->family->feature && !strcmp(item->string, w->family->feature)) || copy(config, item->string, item);
-	ok = ok && copy(config, "bos_token_id", mote_json_get(tokens, "bos")) && add_eos(config, mote_json_get(tokens, "eos")) &&
-	     copy(config, "pad_token_id", mote_json_get(tokens, "pad")) &&
-	     cJSON_AddStringToObject(config, "torch_dtype", torch_name(type));
-	if (ok)
+	if (!status && copy(config, "bos_token_id", mote_json_get(tokens, "bos")) && add_eos(config, mote_json_get(tokens, "eos")) &&
+	    copy(config, "pad_token_id", mote_json_get(tokens, "pad")) &&
+	    cJSON_AddStringToObject(config, "torch_dtype", torch_name(type)))
 		return write_json(w, "config.json", config);
 	cJSON_Delete(config);
-	return no_memory(w);
+	return status ? status : no_memory(w);
 }
 
 static enum mote_status write_generation(struct writing *w)
@@ -214,7 +209,7 @@ static enum mote_status write_all(struct writing *w, uint64_t *bytes)
 
 	if ((status = write_config(w)) || (status = write_generation(w)) || (status = write_tokenizer(w)) ||
 	    (status = write_templates(w)) || (status = open_file(w, "model.safetensors")) ||
-	    (status = mote_safetensors_write(w->c, w->options, w->file[w->files - 1], bytes, w->error)))
+	    (status = mote_safetensors_write(w->c, &w->form, w->options, w->file[w->files - 1], bytes, w->error)))
 		return status;
 	for (uint32_t i = 0; i < w->files && !status; i++) {
 		status = mote_output_commit(w->file[i], w->error);
@@ -243,7 +238,7 @@ enum mote_status mote_hf_write(const struct mote_container *c, const char *direc
 	struct writing w = { .c = c, .options = options, .directory = directory, .metadata = mote_container_metadata(c),
 			     .error = &own };
 	bool made = false;
-	enum mote_status status = mote_export_family(c, "a Hugging Face directory", &w.family, &own);
+	enum mote_status status = mote_export_family(c, "a Hugging Face directory", &w.config, &w.family, &own);
 
 	*bytes = 0;
 	if (!status)

@@ -1,4 +1,4 @@
-/* How the metadata spell a config: the tables that reading and writing share. Internal to runtime/model. */
+/* How the metadata spell a config: the tables that reading and writing share, and whoever names keys in a message. */
 #ifndef MOTE_RUNTIME_CONFIG_KEYS_H
 #define MOTE_RUNTIME_CONFIG_KEYS_H
 

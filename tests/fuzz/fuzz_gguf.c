@@ -7,6 +7,7 @@
 #include "convert/gguf/gguf_names.h"
 #include "convert/gguf/gguf_read.h"
 #include "convert/gguf/gguf_vocabulary.h"
+#include "convert/hf/hf_config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,15 +47,19 @@ static void read_config(const struct mote_gguf *g)
 	const struct mote_gguf_family *family;
 	struct mote_source source = {.fd = -1};
 	struct mote_error error = {0};
+	struct mote_hf_config model;
 	cJSON *config = NULL;
 
-	if (mote_gguf_find_tensor(g, "rope_freqs.weight")) /* would be read from the file */
+	if (mote_gguf_find_tensor(g, "rope_freqs.weight") || mote_gguf_find_tensor(g, "rope_factors_short.weight") ||
+	    mote_gguf_find_tensor(g, "rope_factors_long.weight")) /* would be read from the file */
 		return;
 	if (mote_gguf_family_read(g, &family, &error) || mote_gguf_config_read(g, &source, family, &config, &error)) {
 		if (!error.message[0] || config)
 			abort();
 		return;
 	}
+	if (mote_hf_config_read(config, &model, &error) && !error.message[0])
+		abort();
 	cJSON_Delete(config);
 }
 
@@ -76,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (t->offset > size || t->bytes > size - t->offset)
 			abort();
-		mote_gguf_name_to_hf(t->name.text, t->name.bytes, name);
+		mote_gguf_name_to_hf(mote_gguf_family_of(i % 2 ? "phi3" : "gemma2"), t->name.text, t->name.bytes, name);
 	}
 	g.name = file;
 	read_tokenizer(&g);
