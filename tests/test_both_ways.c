@@ -26,7 +26,9 @@ static const struct {
 	  "\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,\"original_max_position_embeddings\":32}}",
 	  NULL, 0 },
 	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0,"
-	  "\"original_max_position_embeddings\":32,\"attention_factor\":1.25,\"beta_fast\":20,\"beta_slow\":2}}", NULL, 0 },
+	  "\"original_max_position_embeddings\":32,\"attention_factor\":1.25}}", NULL, 0 },
+	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0,\"beta_fast\":20}}",
+	  "beta_fast", 0 },
 	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0,\"truncate\":false}}",
 	  "truncate", 0 },
 	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"dynamic\",\"factor\":4.0}}", "dynamic", 0 },

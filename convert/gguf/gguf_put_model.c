@@ -102,6 +102,8 @@ enum mote_status mote_gguf_check_model(const struct mote_gguf_writing *w, struct
 		return mote_gguf_not_written(w, "RoPE of the kind longrope outside of Phi-3");
 	if (c->rope_kind == MOTE_ROPE_YARN && c->rope_no_truncate)
 		return mote_gguf_not_written(w, "yarn with \"truncate\": false");
+	if (c->rope_kind == MOTE_ROPE_YARN && (c->rope_beta_fast != 32 || c->rope_beta_slow != 1)) /* it has keys, but reads none */
+		return mote_gguf_not_written(w, "yarn with \"beta_fast\" and \"beta_slow\" other than 32 and 1");
 	if (key) {
 		snprintf(what, sizeof what, "\"%s\": the architecture \"%s\" has none, or has another one", key, w->family->name);
 		return mote_gguf_not_written(w, what);
@@ -156,12 +158,9 @@ static void put_rope(struct mote_gguf_writing *w)
 		put_own_u32(w, "rope.scaling.original_context_length", c->rope_original_positions);
 	if (c->rope_kind == MOTE_ROPE_LONGROPE)
 		put_own_f32(w, "rope.scaling.attn_factor", c->rope_attention_factor > 0 ? c->rope_attention_factor : 1);
-	if (c->rope_kind != MOTE_ROPE_YARN)
-		return;
-	if (c->rope_attention_factor > 0 && c->rope_attention_factor != usual_yarn_factor(c))
+	if (c->rope_kind == MOTE_ROPE_YARN && c->rope_attention_factor > 0 &&
+	    c->rope_attention_factor != usual_yarn_factor(c))
 		put_own_f32(w, "rope.scaling.attn_factor", c->rope_attention_factor / usual_yarn_factor(c));
-	put_own_f32(w, "rope.scaling.yarn_beta_fast", c->rope_beta_fast);
-	put_own_f32(w, "rope.scaling.yarn_beta_slow", c->rope_beta_slow);
 }
 
 /* A window that no position reaches beyond is not kept in a config; where there has to be one, it is as long as the context. */

@@ -12,6 +12,7 @@ before they multiply them with quantized weights, each in its own way, and eithe
 so llama.cpp is compared with exact products of the same blocks (and with mote's own for the record), and of the positions those
 count where the largest probability leads by more than 0.1. A model of random weights (TRLM's shape) multiplies such rounding
 layer after layer until nothing is left to compare: there the quantized files have to load and give the same ids.
+A checkpoint of each family of tests/families, with random f32 weights, is compared in the same way.
 """
 import ctypes
 import glob
@@ -25,6 +26,10 @@ import tempfile
 import numpy as np
 
 import gguf
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "families"))
+from both_ways import REFUSED  # noqa: E402
+from checkpoints import CASES, random_tensors, write_checkpoint  # noqa: E402
 
 BUILD, DATA = os.environ["MOTE_BUILD"], os.environ["DATA"]
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -264,6 +269,18 @@ def against_llama(folder, packages, models):
 			compare("%s %s" % (name, kind), folder, packages, folder + "/q.mote", text, positions, True, name == "trlm")
 
 
+def families(folder, packages):
+	"""A small random checkpoint of each family. llama.cpp has no windows in "llama" and "phi3": there only positions within."""
+	text = folder + "/letters.txt"
+	open(text, "w").write("".join(np.random.default_rng(5).choice(["a", "b", "ab"], 200)))
+	for i, (name, (config, _)) in enumerate(CASES.items()):
+		write_checkpoint(folder + "/family", config, random_tensors(config, i))
+		convert(folder + "/family", folder + "/family.mote")
+		window = config.get("sliding_window") if config["model_type"] in ("mistral", "phi3") else None
+		if name not in REFUSED:
+			compare(name, folder, packages, folder + "/family.mote", text, min(128, window or 128), False, False)
+
+
 def main():
 	models = {"adder": FIXTURE, "stories260k": DATA + "/models/stories260k", "tiny1m": DATA + "/models/tiny1m"}
 	folder = tempfile.mkdtemp()
@@ -275,6 +292,7 @@ def main():
 			library = glob.glob(packages + "/node_modules/@node-llama-cpp/linux-x64/bins/*/libggml-base.so")
 			all_types(folder, ctypes.CDLL(library[0]))
 			against_llama(folder, packages, models)
+			families(folder, packages)
 	finally:
 		shutil.rmtree(folder)
 	print("%d passed, %d failed" % (passed, failed))

@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 	n = n < ids.count ? n : ids.count;
 	must(mote_model_open(argv[1], MOTE_WEIGHTS_MAPPED, &m, &error), &error);
 	must(mote_session_open(m, &(struct mote_session_options){.threads = 2, .batch_rows = 1, .logit_rows = 1,
-		.kv_k = MOTE_KV_F16, .kv_v = MOTE_KV_F16}, &s, &error), &error);
+		.context_tokens = (uint32_t)n, .kv_k = MOTE_KV_F16, .kv_v = MOTE_KV_F16}, &s, &error), &error);
 	file = create(argv[4], ".logits");
 	for (uint32_t i = 0; i < n; i++) {
 		const uint8_t want = 1;

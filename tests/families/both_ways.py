@@ -17,7 +17,7 @@ import gguf  # noqa: E402
 from checkpoints import CASES, random_tensors, write_checkpoint  # noqa: E402
 
 # What GGUF has no words for, and the word that the message has.
-REFUSED = {"yarn-odd": "truncate", "dynamic": "dynamic", "qwen2-window": "sliding_window", "ministral": "window_layers",
+REFUSED = {"yarn-odd": "truncate", "yarn-betas": "beta_fast", "dynamic": "dynamic", "qwen2-window": "sliding_window", "ministral": "window_layers",
            "gemma2-scalar": "attention_scale"}
 
 
