@@ -4,18 +4,14 @@
 #include <string.h>
 
 #include "format/output.h"
-#include "format/tool/console.h"
-#include "format/tool/options.h"
-#include "quant/pipeline.h"
-#include "quant/receipt/report.h"
-
-#define TOOL "mote-quantize"
+#include "quant/quantize_command.h"
 
 enum { TEXT_BYTES_MAX = 1 << 30 };
 
 static const char about[] =
 "Usage: mote-quantize [OPTION]... IN.mote -o OUT.mote --type q4\n"
 "  or:  mote-quantize [OPTION]... IN.mote -o OUT.mote --budget 80MB | --bits 5.5 | --max-kld 0.02\n"
+"  or:  mote-quantize --merge [OPTION]... IN.mote PART... -o OUT.mote --bits 5.5\n"
 "\n"
 "Writes IN's model with its matrices in fewer bits, measures the result against IN, and stores what\n"
 "it found in the file as a receipt. With --type, the embedding and the output head become q8 where the\n"
@@ -28,16 +24,7 @@ static const char epilog[] =
 "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 4 quality gate failed,\n"
 "130 interrupted. docs/quantization.md explains the encoders and which level to take.\n";
 
-struct command {
-	struct mote_pipeline_options options;
-	struct mote_text calibration, validation;
-	const char *calibrate_path, *validate_path;
-	struct mote_rule *rules;
-	struct mote_option_seed seed;
-	bool have_type, have_encoder, json, quiet;
-};
-
-static void free_command(struct command *c)
+static void free_command(struct quantize_command *c)
 {
 	for (uint32_t i = 0; i < c->options.recipe.n_rules; i++)
 		free((void *)(uintptr_t)c->rules[i].pattern);
@@ -50,7 +37,7 @@ static void free_command(struct command *c)
 
 static enum mote_status take_rule(void *at, const char *text, struct mote_error *error)
 {
-	struct command *c = at;
+	struct quantize_command *c = at;
 	struct mote_rule *rules = realloc(c->rules, (c->options.recipe.n_rules + 1u) * sizeof *rules);
 	enum mote_type type;
 	char *pattern;
@@ -67,7 +54,7 @@ static enum mote_status take_rule(void *at, const char *text, struct mote_error 
 
 static enum mote_status take_type(void *at, const char *text, struct mote_error *error)
 {
-	struct command *c = at;
+	struct quantize_command *c = at;
 
 	(void)error;
 	c->have_type = true;
@@ -76,7 +63,7 @@ static enum mote_status take_type(void *at, const char *text, struct mote_error 
 
 static enum mote_status take_encoder(void *at, const char *text, struct mote_error *error)
 {
-	struct command *c = at;
+	struct quantize_command *c = at;
 
 	(void)error;
 	c->have_encoder = true;
@@ -90,10 +77,16 @@ static enum mote_status take_for(void *at, const char *text, struct mote_error *
 	return *(bool *)at ? MOTE_OK : MOTE_ERROR_ARGUMENT;
 }
 
-#define AT(field) .at = offsetof(struct command, field)
+static enum mote_status take_shard(void *at, const char *text, struct mote_error *error)
+{
+	return mote_shard_parse(text, at, error);
+}
+
+#define AT(field) .at = offsetof(struct quantize_command, field)
 
 static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERAND, .argument = "IN.mote", AT(options.input)},
+	{MOTE_OPTION_OPERANDS, .argument = "PART...", AT(parts)},
 	{MOTE_OPTION_HEADING, .help = "What it becomes"},
 	{MOTE_OPTION_TAKE, NULL, "type", "TYPE", "q3 (3.5 bits a weight), q4 (4.5), q5 (5.5), q6 (6.5), q8 (8.5), f16, bf16 or "
 	 "f32", .choices = "q3 q4 q5 q6 q8 f16 bf16 f32", .take = take_type},
@@ -128,8 +121,14 @@ static const struct mote_option options[] = {
 	 "smallest mixture that has at most this", AT(options.aim.max_kld)},
 	{MOTE_OPTION_DOUBLE, NULL, "max-ppl-ratio", "X", "largest ratio of perplexities", AT(options.max_ppl_ratio)},
 
+	{MOTE_OPTION_HEADING, .help = "Sensitivities on many machines"},
+	{MOTE_OPTION_TAKE, NULL, "shard", "I/N", "measure only the I-th of N shards of the matrices, and write a part instead of a model; "
+	 "one that is there already is left alone", AT(shard), .take = take_shard},
+	{MOTE_OPTION_FLAG, NULL, "merge", NULL, "take the sensitivities from parts, all of a whole; they serve any --budget, --bits or "
+	 "--max-kld", AT(merge)},
+
 	{MOTE_OPTION_HEADING, .help = "Output"},
-	{MOTE_OPTION_TEXT, "o", "output", "FILE", "where to write (required)", AT(options.output)},
+	{MOTE_OPTION_TEXT, "o", "output", "FILE", "where to write (required)", AT(output)},
 	{MOTE_OPTION_FLAG, "f", "force", NULL, "replace FILE if it exists", AT(options.force)},
 	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(options.threads), 1,
 	 MOTE_OPTION_MAX_THREADS},
@@ -137,7 +136,7 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_FLAG, "q", "quiet", NULL, "print nothing but errors", AT(quiet)},
 };
 
-static const struct mote_tool tool = {TOOL, about, epilog, options, sizeof options / sizeof *options};
+static const struct mote_tool tool = {QUANTIZE, about, epilog, options, sizeof options / sizeof *options};
 
 static bool has_gguf(enum mote_type type)
 {
@@ -145,7 +144,7 @@ static bool has_gguf(enum mote_type type)
 }
 
 /* Negative: go on; else the exit code. */
-static int check_format(const struct command *c)
+static int check_format(const struct quantize_command *c)
 {
 	const struct mote_recipe *r = &c->options.recipe;
 
@@ -163,11 +162,30 @@ static int check_format(const struct command *c)
 }
 
 /* Negative: go on; else the exit code. */
-static int check_command(struct command *c)
+static int check_parts(const struct quantize_command *c)
+{
+	const struct mote_pipeline_options *o = &c->options;
+
+	if (!c->shard.count && !c->merge)
+		return c->parts.count ? mote_options_refuse(&tool, "unexpected argument: %s", c->parts.value[0]) : -1;
+	if (o->aim.goal == MOTE_GOAL_TYPE)
+		return mote_options_refuse(&tool, "--shard and --merge are for mixtures: --budget, --bits or --max-kld");
+	if (c->shard.count && c->merge)
+		return mote_options_refuse(&tool, "--shard and --merge contradict each other");
+	if (!c->merge != !c->parts.count)
+		return mote_options_refuse(&tool, c->merge ? "give the parts" : "--shard takes no parts");
+	if (c->shard.count && (c->validate_path || c->json))
+		return mote_options_refuse(&tool, "--shard goes with neither --validate nor --json; give them to --merge");
+	return -1;
+}
+
+/* Negative: go on; else the exit code. */
+static int check_command(struct quantize_command *c)
 {
 	struct mote_pipeline_options *o = &c->options;
+	int code;
 
-	if (!o->output)
+	if (!c->output)
 		return mote_options_refuse(&tool, "-o OUT.mote is missing");
 	if (o->aim.budget_bytes > 0 && o->aim.bits > 0)
 		return mote_options_refuse(&tool, "--budget and --bits contradict each other");
@@ -182,7 +200,9 @@ static int check_command(struct command *c)
 		return mote_options_refuse(&tool, "--no-validate contradicts --validate, --max-kld and --max-ppl-ratio");
 	o->best_encoder = !c->have_encoder;
 	o->seed = c->seed.value;
-	return check_format(c);
+	quantize_share(c);
+	code = check_parts(c);
+	return code < 0 ? check_format(c) : code;
 }
 
 static enum mote_status read_text(const char *path, struct mote_text *out, struct mote_error *error)
@@ -202,51 +222,7 @@ static void warn_of_text(const struct mote_text *t)
 	struct mote_error what = {0};
 
 	if (t->data && mote_text_check(t, &what) != MOTE_OK)
-		mote_console_warn(TOOL, "validation text %s; it is measured on as it is", what.message);
-}
-
-/* ---- results ---- */
-
-static enum mote_status print_json(const struct command *c, const struct mote_pipeline_result *r, double seconds,
-				   bool passed, struct mote_error *error)
-{
-	const cJSON *receipts = r->receipts;
-	cJSON *o = cJSON_CreateObject(), *receipt;
-	bool ok = o && cJSON_AddStringToObject(o, "output", c->options.output) &&
-		  cJSON_AddBoolToObject(o, "passed", passed) &&
-		  cJSON_AddNumberToObject(o, "source_bytes", (double)r->source_bytes) &&
-		  cJSON_AddNumberToObject(o, "file_bytes", (double)r->file_bytes) &&
-		  cJSON_AddNumberToObject(o, "bits_per_weight", r->bits_per_weight) &&
-		  cJSON_AddNumberToObject(o, "seconds", seconds) &&
-		  cJSON_AddItemToObject(o, "recipe", cJSON_Duplicate(r->recipe, true));
-	enum mote_status status;
-
-	if (ok && c->options.aim.goal != MOTE_GOAL_TYPE)
-		ok = cJSON_AddNumberToObject(o, "predicted_kld", r->predicted_kld) != NULL;
-	receipt = receipts && receipts->child ? cJSON_Duplicate(receipts->child->prev, true) : /* the last */
-						cJSON_CreateNull();
-	ok = ok && cJSON_AddItemToObject(o, "receipt", receipt);
-	status = ok ? mote_console_print_json(o, error) :
-		      mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for the result");
-	cJSON_Delete(o);
-	return status;
-}
-
-static void print_text(const struct command *c, const struct mote_pipeline_result *r, double seconds)
-{
-	const struct mote_figures *f = &r->figures;
-	char text[4][MOTE_REPORT_NUMBER_BYTES];
-
-	fprintf(stderr, "%s: %.1f MB, %.3f bits a weight (from %.1f MB), %.1f s\n", c->options.output,
-		(double)r->file_bytes * 1e-6, r->bits_per_weight, (double)r->source_bytes * 1e-6, seconds);
-	if (r->measured)
-		fprintf(stderr, "  on %s, %llu tokens: KL divergence %.5f ± %.5f, same top-1 %.2f %%, perplexity %s "
-			"(source %s, x %s ± %s)\n", c->validation.generated ? "text of its own" : c->validation.name,
-			(unsigned long long)f->tokens_scored, f->kld_mean.value, f->kld_mean.independent,
-			100 * f->top1_agreement.value, mote_report_number(text[0], f->perplexity.value, 4),
-			mote_report_number(text[1], f->reference_perplexity.value, 4),
-			mote_report_number(text[2], f->perplexity_ratio.value, 4),
-			mote_report_number(text[3], f->perplexity_ratio.independent, 4));
+		mote_console_warn(QUANTIZE, "validation text %s; it is measured on as it is", what.message);
 }
 
 /* ---- all of it ---- */
@@ -280,7 +256,7 @@ static bool update(void *user, uint64_t done, uint64_t total)
 	return d->bar_progress.update(d->bar_progress.user, done, total);
 }
 
-static enum mote_status run(struct command *c, struct mote_error *error)
+static enum mote_status run(struct quantize_command *c, struct mote_error *error)
 {
 	struct display d = {.quiet = c->quiet, .started = mote_console_seconds()};
 	struct mote_pipeline_result result = {0};
@@ -294,9 +270,11 @@ static enum mote_status run(struct command *c, struct mote_error *error)
 	if (status == MOTE_OK)
 		status = read_text(c->validate_path, &c->validation, error);
 	if (status == MOTE_OK)
-		status = mote_output_refuse_input(c->options.output, c->calibrate_path, error);
+		status = mote_output_refuse_input(c->output, c->calibrate_path, error);
 	if (status == MOTE_OK)
-		status = mote_output_refuse_input(c->options.output, c->validate_path, error);
+		status = mote_output_refuse_input(c->output, c->validate_path, error);
+	if (status == MOTE_OK && c->shard.count) /* a part's name must be free, or a part's; which one is known later */
+		status = quantize_check_part(c, error);
 	if (status == MOTE_OK)
 		warn_of_text(&c->validation);
 	if (status == MOTE_OK)
@@ -306,11 +284,11 @@ static enum mote_status run(struct command *c, struct mote_error *error)
 	mote_console_progress_end(&d.bar);
 	seconds = mote_console_seconds() - d.started;
 	if (c->json && (status == MOTE_OK || status == MOTE_ERROR_QUALITY)) {
-		enum mote_status printed = print_json(c, &result, seconds, status == MOTE_OK, error);
+		enum mote_status printed = quantize_print_json(c, &result, seconds, status == MOTE_OK, error);
 
 		status = status == MOTE_OK ? printed : status;
-	} else if (!c->quiet && status == MOTE_OK) {
-		print_text(c, &result, seconds);
+	} else if (!c->quiet && status == MOTE_OK && !result.shared) {
+		quantize_print_text(c, &result, seconds);
 	}
 	mote_pipeline_result_free(&result);
 	return status;
@@ -318,7 +296,7 @@ static enum mote_status run(struct command *c, struct mote_error *error)
 
 int main(int argc, char **argv)
 {
-	struct command c = { .options = { .tool = TOOL " " MOTE_VERSION, .calibration = &c.calibration,
+	struct quantize_command c = { .options = { .tool = QUANTIZE " " MOTE_VERSION, .calibration = &c.calibration,
 					  .validation = &c.validation } };
 	struct mote_error error = {0};
 	int code = mote_options_parse(&tool, argc, argv, &c);
@@ -329,7 +307,7 @@ int main(int argc, char **argv)
 		mote_console_catch_signals();
 		code = run(&c, &error) == MOTE_OK ? 0 : -1;
 		mote_console_hint_force(c.options.force, &error);
-		code = code ? mote_console_fail(TOOL, &error) : 0;
+		code = code ? mote_console_fail(QUANTIZE, &error) : 0;
 	}
 	free_command(&c);
 	return code;

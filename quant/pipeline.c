@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "quant/calibrate/calibrate_layers.h"
+#include "quant/calibrate/sensitivity.h"
 #include "quant/pipeline_state.h"
 #include "quant/receipt/lineage.h"
 
@@ -169,27 +170,29 @@ enum mote_status mote_pipeline_run(const struct mote_pipeline_options *options, 
 {
 	struct mote_pipeline p = {.o = options, .result = result, .recipe = options->recipe};
 	enum mote_status status = mote_pipeline_prepare(&p, error);
+	bool goes_on = status == MOTE_OK && !result->shared;
 
-	if (status == MOTE_OK && options->aim.goal == MOTE_GOAL_TYPE)
+	if (goes_on && options->aim.goal == MOTE_GOAL_TYPE)
 		status = attempt(&p, error);
-	else if (status == MOTE_OK && options->aim.goal == MOTE_GOAL_KLD)
+	else if (goes_on && options->aim.goal == MOTE_GOAL_KLD)
 		status = attempt_kld(&p, error);
-	else if (status == MOTE_OK)
+	else if (goes_on)
 		status = attempt_budget(&p, error);
-	if (status == MOTE_OK && !options->no_validation)
+	if (goes_on && status == MOTE_OK && !options->no_validation)
 		status = check_gates(&p, error);
-	if (status == MOTE_OK) {
+	if (goes_on && status == MOTE_OK) {
 		/* What asked to stop since the last step must not find a new file: this is the last moment to look. */
 		mote_pipeline_begin(&p, MOTE_STAGE_FINISH);
 		if (options->progress && !options->progress->update(options->progress->user, 0, 1))
 			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	}
-	if (status == MOTE_OK) {
+	if (goes_on && status == MOTE_OK) {
 		status = mote_writer_commit(p.writer, error);
 		p.writer = NULL;
 	}
 	mote_writer_discard(p.writer);
 	cJSON_Delete(p.sensitivity);
+	mote_probe_close(p.probe);
 	mote_allocation_free(&p.allocation);
 	mote_plan_free(&p.calibration);
 	mote_quantizer_free(&p.quantizer);

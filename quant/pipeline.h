@@ -7,6 +7,7 @@
 #define MOTE_QUANT_PIPELINE_H
 
 #include "quant/calibrate/allocate.h"
+#include "quant/measure/part.h"
 #include "quant/receipt/measure_file.h"
 
 /* A run is counted in stages: which one begins, and where it lies in the whole. */
@@ -18,7 +19,7 @@ struct mote_stage {
 };
 
 struct mote_pipeline_options {
-	const char *input, *output;
+	const char *input, *output;          /* output NULL: somebody else goes on behind the sensitivities */
 	bool force;                          /* replace output */
 	struct mote_recipe recipe;           /* with a goal other than TYPE: type is ignored, rules are kept */
 	bool best_encoder;                   /* choose recipe.encoder */
@@ -31,6 +32,12 @@ struct mote_pipeline_options {
 	uint64_t seed;                       /* at most 2^53 */
 	uint32_t threads;
 	const char *tool;                    /* "mote-quantize 0.1.0" */
+	/* Has the sensitivities measured in parts: calls whole's compute as it likes, for one of up to `most` shards. *parts receives the
+	 * whole, shards 1 to *n, which the pipeline frees; or NULL: somebody else goes on, and the run ends here. share NULL: all
+	 * are measured here. */
+	enum mote_status (*share)(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts, uint32_t *n,
+				  struct mote_error *error);
+	void *share_user;
 	void (*stage)(void *user, const struct mote_stage *stage); /* begins now; or NULL; user: progress's */
 	const struct mote_progress *progress; /* of the stage; or NULL. Asked once more when all is done but the renaming */
 };
@@ -41,6 +48,7 @@ struct mote_pipeline_result {
 	cJSON *receipts;                     /* NULL without validation */
 	struct mote_figures figures;
 	bool measured;
+	bool shared;                         /* somebody else goes on; no file was written */
 	uint64_t source_bytes, file_bytes;   /* of the files */
 	double bits_per_weight;              /* of matrices */
 	double predicted_kld;                /* of the mixture; 0 without one */

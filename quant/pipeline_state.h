@@ -1,4 +1,5 @@
-/* What the parts of a pipeline share: pipeline.c runs it, prepare.c makes ready, mixture.c chooses, stages.c says how far it is.
+/* What the parts of a pipeline share: pipeline.c runs it, prepare.c makes ready, sensitivities.c measures
+ * matrices, mixture.c chooses, stages.c says how far it is.
  * For these files alone.
  */
 #ifndef MOTE_QUANT_PIPELINE_STATE_H
@@ -27,6 +28,7 @@ struct mote_pipeline {
 	struct mote_quantizer quantizer;
 	struct mote_plan calibration;   /* chunks = 0: not needed */
 	struct mote_plan sensitive;     /* part of it, on which sensitivities are measured; shares its ids */
+	struct mote_probe *probe;       /* of sensitive; NULL: nothing was measured yet */
 	struct mote_allocation allocation;
 	cJSON *sensitivity;
 	uint64_t excess_bytes;          /* that a file turned out to take beyond what was set aside */
@@ -56,6 +58,9 @@ bool mote_pipeline_needs_calibration(const struct mote_pipeline *p);
 bool mote_pipeline_needs_importance(const struct mote_pipeline *p);
 uint32_t mote_pipeline_calibration_tokens(const struct mote_pipeline *p);
 uint32_t mote_pipeline_sensitivity_tokens(const struct mote_pipeline *p);
+
+/* sensitivities.c: measures them, or has them measured in parts. */
+enum mote_status mote_pipeline_measure_sensitivities(struct mote_pipeline *p, struct mote_error *error) MOTE_CHECKED;
 
 /* mixture.c: chooses what each matrix becomes (target: of the predicted divergence, for MOTE_GOAL_KLD), and makes the choice
  * the recipe: a rule for each matrix, the user's own behind them. */

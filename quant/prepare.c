@@ -1,7 +1,6 @@
 /* What comes before the first attempt: the source opened and checked, texts, calibration, sensitivities. See pipeline.h. */
 #include "format/output.h"
 #include "quant/calibrate/calibrate.h"
-#include "quant/calibrate/sensitivity.h"
 #include "quant/measure/own_text.h"
 #include "quant/measure/shared_passage.h"
 #include "quant/pipeline_state.h"
@@ -139,28 +138,6 @@ static enum mote_status plan_calibration(struct mote_pipeline *p, struct mote_er
 	return status;
 }
 
-/* ---- the mixture ---- */
-
-/* The calibration text again, so that nothing is chosen by what it will be measured on; the first chunks will do. */
-static enum mote_status measure_sensitivities(struct mote_pipeline *p, struct mote_error *error)
-{
-	uint32_t tokens = mote_pipeline_sensitivity_tokens(p);
-	struct mote_plan plan = p->calibration;
-
-	mote_pipeline_begin(p, MOTE_STAGE_SENSITIVITIES);
-	if (tokens < plan.context)
-		plan.context = tokens; /* of the one chunk that is left then */
-	if (plan.vocab < plan.context)
-		plan.context = plan.vocab; /* see mote_allocation_measure() */
-	plan.first = plan.context / 8; /* more of what is computed is scored than when measuring for others to repeat */
-	plan.chunk_rows = plan.context - plan.first - 1;
-	plan.chunks = tokens / plan.context < plan.chunks ? tokens / plan.context : plan.chunks;
-	plan.chunks = plan.chunks ? plan.chunks : 1;
-	p->sensitive = plan;
-	return mote_allocation_measure(&p->allocation, &p->quantizer, p->source, &plan, p->o->threads,
-				       p->o->progress, error);
-}
-
 /* ---- all of it ---- */
 
 enum mote_status mote_pipeline_prepare(struct mote_pipeline *p, struct mote_error *error)
@@ -180,7 +157,7 @@ enum mote_status mote_pipeline_prepare(struct mote_pipeline *p, struct mote_erro
 	choose_encoder(p);
 	/* Before anything that takes time: the name to write to must be free, and a budget must be one. */
 	status = mote_output_refuse_input(o->output, o->input, error);
-	if (status == MOTE_OK)
+	if (status == MOTE_OK && o->output)
 		status = mote_writer_open(o->output, o->force, &p->writer, error);
 	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)
 		status = mote_allocation_init(&p->allocation, &p->quantizer, mote_mixture_types, MOTE_MIXTURE_TYPES, error);
@@ -204,6 +181,6 @@ enum mote_status mote_pipeline_prepare(struct mote_pipeline *p, struct mote_erro
 	if (status == MOTE_OK && mote_pipeline_needs_calibration(p))
 		status = plan_calibration(p, error);
 	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)
-		status = measure_sensitivities(p, error);
+		status = mote_pipeline_measure_sensitivities(p, error);
 	return status;
 }

@@ -54,7 +54,8 @@ static void set_costs(struct mote_pipeline *p)
 	};
 
 	for (int i = 0; i < MOTE_STAGE_KINDS; i++)
-		p->cost[i] = count[i] * kinds[i].nanoseconds * (double)mote_quantizer_weights(&p->quantizer);
+		p->cost[i] = i > MOTE_STAGE_SENSITIVITIES && !o->output ? 0 :
+			     count[i] * kinds[i].nanoseconds * (double)mote_quantizer_weights(&p->quantizer);
 }
 
 void mote_pipeline_expect(struct mote_pipeline *p)

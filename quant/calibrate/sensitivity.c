@@ -13,7 +13,7 @@
 #include "runtime/model/architecture.h"
 #include "runtime/model/session.h"
 
-struct probe {
+struct mote_probe {
 	const struct mote_quantizer *q;
 	const struct mote_plan *plan;
 	const struct mote_model *source;
@@ -35,14 +35,14 @@ struct probe {
 	uint64_t done, total;
 };
 
-static float *stream_of(const struct probe *p, uint32_t layer, uint32_t chunk)
+static float *stream_of(const struct mote_probe *p, uint32_t layer, uint32_t chunk)
 {
 	return p->stream + ((size_t)layer * p->plan->chunks + chunk) * p->plan->context * p->source->config.hidden;
 }
 
 /* Where the reference pass is. */
 struct keeping {
-	struct probe *p;
+	struct mote_probe *p;
 	uint32_t chunk;
 };
 
@@ -59,7 +59,7 @@ static void keep_residual(void *user, uint32_t half, const float *x, size_t stri
 		memcpy(to + (size_t)r * hidden, x + r * stride, hidden * sizeof *to);
 }
 
-static enum mote_status forward(struct probe *p, uint32_t chunk, const float **logits, struct mote_error *error)
+static enum mote_status forward(struct mote_probe *p, uint32_t chunk, const float **logits, struct mote_error *error)
 {
 	struct mote_batch batch = { .rows = p->plan->context, .position = p->position, .want_logits = p->want,
 				    .first_layer = p->from };
@@ -73,7 +73,7 @@ static enum mote_status forward(struct probe *p, uint32_t chunk, const float **l
 	return mote_session_forward(p->session, &batch, logits, error);
 }
 
-static enum mote_status run_reference(struct probe *p, struct mote_error *error)
+static enum mote_status run_reference(struct mote_probe *p, struct mote_error *error)
 {
 	const struct mote_plan *plan = p->plan;
 	size_t floats = (size_t)plan->chunk_rows * plan->vocab;
@@ -95,7 +95,7 @@ static enum mote_status run_reference(struct probe *p, struct mote_error *error)
 
 static void score_rows(void *user, uint32_t thread, uint32_t threads)
 {
-	const struct probe *p = user;
+	const struct mote_probe *p = user;
 	size_t vocab = p->plan->vocab;
 
 	for (uint32_t i = thread; i < p->plan->chunk_rows; i += threads) {
@@ -108,7 +108,7 @@ static void score_rows(void *user, uint32_t thread, uint32_t threads)
 }
 
 /* The mean divergence of the model as it stands from the source. */
-static enum mote_status measure(struct probe *p, double *kld, struct mote_error *error)
+static enum mote_status measure(struct mote_probe *p, double *kld, struct mote_error *error)
 {
 	enum mote_status status = MOTE_OK;
 	double sum = 0;
@@ -130,7 +130,7 @@ static enum mote_status measure(struct probe *p, double *kld, struct mote_error 
 }
 
 /* The layer that a tensor belongs to; what has none is the embedding, before all, or the head, behind all. */
-static uint32_t layer_of(const struct probe *p, const char *name)
+static uint32_t layer_of(const struct mote_probe *p, const char *name)
 {
 	uint32_t layer;
 	const struct mote_weight *w = mote_weight_find(name, &layer);
@@ -140,7 +140,7 @@ static uint32_t layer_of(const struct probe *p, const char *name)
 	return w == mote_weight_head ? p->source->config.layers - 1 : 0;
 }
 
-static enum mote_status measure_with(struct probe *p, const struct mote_tensor *t, const struct mote_matrix *matrix,
+static enum mote_status measure_with(struct mote_probe *p, const struct mote_tensor *t, const struct mote_matrix *matrix,
 				     double *kld, struct mote_error *error)
 {
 	struct mote_matrix *place, before;
@@ -159,7 +159,7 @@ static enum mote_status measure_with(struct probe *p, const struct mote_tensor *
 	return status;
 }
 
-static enum mote_status measure_choice(struct probe *p, const struct mote_encode_job *job, const struct mote_tensor *t,
+static enum mote_status measure_choice(struct mote_probe *p, const struct mote_encode_job *job, const struct mote_tensor *t,
 				       double *kld, struct mote_error *error)
 {
 	struct mote_matrix matrix;
@@ -201,7 +201,7 @@ static double share_left(const struct mote_quantizer *q, const char *name, bool 
 
 /* A small error's divergence grows as its square: so one type is measured, and the others follow from their squared
  * errors against its. */
-static enum mote_status measure_tensor(struct probe *p, struct mote_sensitivity *s, struct mote_error *error)
+static enum mote_status measure_tensor(struct mote_probe *p, struct mote_sensitivity *s, struct mote_error *error)
 {
 	const struct mote_tensor *t = p->q->target[s->tensor].tensor;
 	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .encoder = MOTE_ENCODER_WEIGHTED,
@@ -225,7 +225,7 @@ static enum mote_status measure_tensor(struct probe *p, struct mote_sensitivity 
 	return status;
 }
 
-static enum mote_status open_probe(struct probe *p, uint32_t threads, struct mote_error *error)
+static enum mote_status take_memory(struct mote_probe *p, uint32_t threads, struct mote_error *error)
 {
 	const struct mote_plan *plan = p->plan;
 	uint32_t layers = p->source->config.layers, context = plan->context;
@@ -251,8 +251,10 @@ static enum mote_status open_probe(struct probe *p, uint32_t threads, struct mot
 	return mote_session_open(&p->model, &options, &p->session, error);
 }
 
-static void close_probe(struct probe *p)
+void mote_probe_close(struct mote_probe *p)
 {
+	if (!p)
+		return;
 	mote_session_close(p->session);
 	free(p->stream);
 	free(p->reference);
@@ -261,19 +263,41 @@ static void close_probe(struct probe *p)
 	free(p->want);
 	free(p->kld);
 	free(p->finite);
+	free(p);
 }
 
-enum mote_status mote_allocation_measure(struct mote_allocation *a, const struct mote_quantizer *q,
-					 const struct mote_model *source, const struct mote_plan *plan, uint32_t threads,
-					 const struct mote_progress *progress, struct mote_error *error)
+enum mote_status mote_probe_open(const struct mote_quantizer *q, const struct mote_model *source, const struct mote_plan *plan,
+				 uint32_t threads, struct mote_probe **out, struct mote_error *error)
 {
-	struct probe p = {.q = q, .plan = plan, .source = source, .progress = progress, .total = a->tensors};
-	enum mote_status status = open_probe(&p, threads, error);
+	struct mote_probe *p = calloc(1, sizeof *p);
+	enum mote_status status;
 
+	*out = NULL;
+	if (!p)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for sensitivities");
+	p->q = q;
+	p->plan = plan;
+	p->source = source;
+	status = take_memory(p, threads, error);
 	if (status == MOTE_OK)
-		status = run_reference(&p, error);
-	for (uint32_t i = 0; i < a->tensors && status == MOTE_OK; i++)
-		status = measure_tensor(&p, &a->tensor[i], error);
-	close_probe(&p);
+		status = run_reference(p, error);
+	if (status != MOTE_OK) {
+		mote_probe_close(p);
+		return status;
+	}
+	*out = p;
+	return MOTE_OK;
+}
+
+enum mote_status mote_probe_measure(struct mote_probe *p, struct mote_allocation *a, uint32_t begin, uint32_t end,
+				    const struct mote_progress *progress, struct mote_error *error)
+{
+	enum mote_status status = MOTE_OK;
+
+	p->progress = progress;
+	p->done = 0;
+	p->total = end - begin;
+	for (uint32_t i = begin; i < end && status == MOTE_OK; i++)
+		status = measure_tensor(p, &a->tensor[i], error);
 	return status;
 }

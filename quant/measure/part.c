@@ -238,8 +238,15 @@ enum mote_status mote_part_make(const struct mote_whole *w, struct mote_shard sh
 	if (status || *there)
 		return status;
 	status = mote_part_compute(w, shard, &text, &bytes, error);
-	if (!status)
-		status = mote_part_store(path, replace, text, bytes, error);
+	if (!status) {
+		struct mote_error late = {0};
+
+		status = mote_part_store(path, replace, text, bytes, &late);
+		if (status && !replace && access(path, F_OK) == 0) /* another process was faster: the same part, or an error */
+			status = mote_part_find(w, shard, path, false, there, error);
+		else if (status)
+			(void)mote_error_set(error, status, "%s", late.message);
+	}
 	free(text);
 	return status;
 }

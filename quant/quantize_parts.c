@@ -1,0 +1,57 @@
+/* Sensitivities in parts: a shard of the matrices written, or all parts joined. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "format/output.h"
+#include "quant/quantize_command.h"
+
+enum mote_status quantize_check_part(const struct quantize_command *c, struct mote_error *error)
+{
+	struct mote_output *o = NULL;
+	enum mote_status status = mote_output_refuse_input(c->output, c->options.input, error);
+
+	if (!status && access(c->output, F_OK) != 0)
+		status = mote_output_open(c->output, c->options.force, &o, error);
+	mote_output_discard(o);
+	return status;
+}
+
+/* --shard: makes one part; whoever merges goes on. */
+static enum mote_status make_part(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts, uint32_t *n,
+				  struct mote_error *error)
+{
+	const struct quantize_command *c = user;
+	bool there = false;
+	enum mote_status status = mote_part_make(whole, c->shard, c->output, c->options.force, &there, error);
+
+	(void)most;
+	*parts = NULL;
+	*n = 0;
+	if (!status && there && !c->quiet)
+		fprintf(stderr, "%s: %s is there already, from the same inputs\n", QUANTIZE, c->output);
+	return status;
+}
+
+/* --merge: reads them all. */
+static enum mote_status read_parts(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts, uint32_t *n,
+				   struct mote_error *error)
+{
+	const struct quantize_command *c = user;
+	enum mote_status status;
+
+	(void)most;
+	*n = c->parts.count;
+	*parts = calloc(*n + 1u, sizeof **parts);
+	if (!*parts)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for parts");
+	status = mote_parts_read(c->parts.value, *n, whole->tool, *parts, error);
+	return status ? status : mote_part_match(c->parts.value[0], (*parts)[0], whole->inputs, "this run", error);
+}
+
+void quantize_share(struct quantize_command *c)
+{
+	c->options.output = c->shard.count ? NULL : c->output;
+	c->options.share = c->shard.count ? make_part : c->merge ? read_parts : NULL;
+	c->options.share_user = c;
+	c->options.no_validation |= c->shard.count > 0;
+}
