@@ -163,6 +163,40 @@ static void print_figure(const cJSON *figures, const char *key, const char *labe
 	printf("%s\n", unit);
 }
 
+/* What a model could do: a benchmark's figures, in per cent. */
+static void print_evaluation(struct listing *to, const cJSON *evaluation)
+{
+	const cJSON *metrics = mote_json_get(evaluation, "metrics"), *paired = mote_json_get(evaluation, "paired");
+	const cJSON *constant = mote_json_get(evaluation, "best_constant");
+
+	printf("     %-24s ", "evaluated on");
+	print_inline(to, mote_json_get(evaluation, "task"));
+	printf(", items ");
+	print_inline(to, mote_json_get(evaluation, "items"));
+	printf(", examples ");
+	print_inline(to, mote_json_get(evaluation, "few_shot"));
+	printf("%s\n     %-24s ", cJSON_IsTrue(mote_json_get(evaluation, "chat")) ? ", as a chat" : "", "files");
+	print_inline(to, mote_json_get(evaluation, "files_xxh3"));
+	putchar('\n');
+	for (const cJSON *m = cJSON_IsObject(metrics) ? metrics->child : NULL; m; m = m->next) {
+		const cJSON *value = mote_json_get(m, "value"), *deviation = mote_json_get(m, "stderr");
+
+		if (!cJSON_IsNumber(value))
+			continue;
+		printf("     ");
+		pad(m->string, 24);
+		printf(" %.2f", 100 * value->valuedouble);
+		if (cJSON_IsNumber(deviation))
+			printf(" ± %.2f", 100 * deviation->valuedouble);
+		printf(" %%\n");
+	}
+	print_figure(evaluation, "chance", "chance", 100, " %");
+	print_figure(constant, "value", "best constant answer", 100, " %");
+	print_figure(paired, "to_wrong", "reference right, now not", 1, "");
+	print_figure(paired, "to_right", "reference wrong, now not", 1, "");
+	print_figure(paired, "p", "p by McNemar's test", 1, "");
+}
+
 static void print_receipts(struct listing *to, const struct mote_container *c)
 {
 	const cJSON *receipts = mote_container_receipts(c);
@@ -178,7 +212,12 @@ static void print_receipts(struct listing *to, const struct mote_container *c)
 		print_inline(to, mote_json_get(r, "tool"));
 		if (!inspect_receipt_belongs(r, inspect_hex(mote_container_tensors_hash(c)).text))
 			printf(", OF OTHER TENSORS than this file's");
-		printf("\n     %-24s ", "measured on");
+		putchar('\n');
+		if (mote_json_get(r, "evaluation")) {
+			print_evaluation(to, mote_json_get(r, "evaluation"));
+			continue;
+		}
+		printf("     %-24s ", "measured on");
 		print_inline(to, text);
 		putchar('\n');
 		print_figure(figures, "tokens_scored", "tokens scored", 1, "");

@@ -108,10 +108,30 @@ static bool same_string(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool same_number(const cJSON *a, const cJSON *b, const char *key)
+{
+	const cJSON *x = mote_json_get(a, key), *y = mote_json_get(b, key);
+
+	return !x || !y ? x == y : x->type == y->type && (!cJSON_IsNumber(x) || !(x->valuedouble < y->valuedouble || x->valuedouble > y->valuedouble));
+}
+
+/* Two receipts' evaluations: of the same task, asked in the same way; or neither has one. */
+static bool same_evaluation(const cJSON *a, const cJSON *b)
+{
+	static const char *const terms[] = {"items", "few_shot", "seed", "limit", "max_tokens", "chat"};
+	bool same = (a != NULL) == (b != NULL) && same_string(string_at(a, "task"), string_at(b, "task")) &&
+		    same_string(string_at(a, "files_xxh3"), string_at(b, "files_xxh3"));
+
+	for (size_t i = 0; i < sizeof terms / sizeof *terms; i++)
+		same = same && same_number(a, b, terms[i]);
+	return same;
+}
+
 /* Whether b was measured as a was, so that its figures replace a's. */
 static bool repeats(const cJSON *a, const cJSON *b)
 {
-	return same_string(string_at(mote_json_get(a, "validation"), "xxh3"), string_at(mote_json_get(b, "validation"), "xxh3")) &&
+	return same_evaluation(mote_json_get(a, "evaluation"), mote_json_get(b, "evaluation")) &&
+	       same_string(string_at(mote_json_get(a, "validation"), "xxh3"), string_at(mote_json_get(b, "validation"), "xxh3")) &&
 	       same_string(string_at(mote_json_get(a, "reference"), "tensors"), string_at(mote_json_get(b, "reference"), "tensors")) &&
 	       same_string(string_at(mote_json_get(a, "rule"), "name"), string_at(mote_json_get(b, "rule"), "name")) &&
 	       same_string(string_at(mote_json_get(a, "rule"), "ids"), string_at(mote_json_get(b, "rule"), "ids"));
@@ -158,29 +178,22 @@ static bool same_hash(struct mote_hash128 a, struct mote_hash128 b)
 	return a.low == b.low && a.high == b.high;
 }
 
-enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_facts *facts, struct mote_error *error)
+/* Takes receipt over, also on error. */
+static enum mote_status add_to_file(const char *path, struct mote_hash128 tensors, cJSON *receipt, struct mote_error *error)
 {
-	const cJSON *earlier = mote_receipt_find(facts->tensors, NULL);
-	struct mote_receipt_facts all = *facts;
-	cJSON *receipt = NULL, *receipts = NULL;
 	struct mote_container *now = NULL;
+	cJSON *receipts = NULL;
 	int lock = -1;
-	enum mote_status status;
-
-	all.recipe = earlier ? mote_json_get(earlier, "recipe") : last_quantization(facts->tensors);
-	all.calibration_record = mote_json_get(earlier, "calibration");
-	status = mote_receipt_new(&all, &receipt, error);
 	/* Others may have stamped the file since it was opened: theirs stay. */
-	if (status == MOTE_OK)
-		status = mote_output_lock(path, &lock, error);
+	enum mote_status status = mote_output_lock(path, &lock, error);
+
 	if (status == MOTE_OK)
 		status = mote_container_open(path, &now, error);
-	if (status == MOTE_OK && !same_hash(mote_container_tensors_hash(now), mote_container_tensors_hash(facts->tensors)))
+	if (status == MOTE_OK && !same_hash(mote_container_tensors_hash(now), tensors))
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: other tensors have come to be there while these were measured",
 					path);
 	if (status == MOTE_OK) {
-		status = mote_receipts_append(mote_container_receipts(now), mote_container_tensors_hash(now), receipt, &receipts,
-					      error);
+		status = mote_receipts_append(mote_container_receipts(now), tensors, receipt, &receipts, error);
 		receipt = NULL;
 	}
 	if (status == MOTE_OK)
@@ -193,6 +206,51 @@ enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_
 	return status;
 }
 
+enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_facts *facts, struct mote_error *error)
+{
+	const cJSON *earlier = mote_receipt_find(facts->tensors, NULL);
+	struct mote_receipt_facts all = *facts;
+	cJSON *receipt = NULL;
+	enum mote_status status;
+
+	all.recipe = earlier ? mote_json_get(earlier, "recipe") : last_quantization(facts->tensors);
+	all.calibration_record = mote_json_get(earlier, "calibration");
+	status = mote_receipt_new(&all, &receipt, error);
+	return status ? status : add_to_file(path, mote_container_tensors_hash(facts->tensors), receipt, error);
+}
+
+enum mote_status mote_receipt_stamp_evaluation(const char *path, const char *tool, struct mote_hash128 tensors,
+					       const struct mote_hash128 *reference, cJSON *evaluation, struct mote_error *error)
+{
+	struct mote_receipt_facts facts = {.tool = tool, .reference_hash = reference};
+	cJSON *r = cJSON_CreateObject(), *recipe = NULL;
+	struct mote_container *c = NULL;
+	const cJSON *earlier;
+	enum mote_status status = mote_container_open(path, &c, error);
+
+	if (status == MOTE_OK) {
+		earlier = mote_receipt_find(c, NULL);
+		facts.recipe = earlier ? mote_json_get(earlier, "recipe") : last_quantization(c);
+		recipe = facts.recipe ? cJSON_Duplicate(facts.recipe, true) : cJSON_CreateNull();
+		if (!r || !put_number(r, "receipt", SCHEMA) || !cJSON_AddStringToObject(r, "tool", tool) ||
+		    !put_hash(r, "tensors", tensors) || !put_reference(r, &facts) || !recipe || !cJSON_AddItemToObject(r, "recipe", recipe))
+			status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a receipt");
+		else
+			recipe = NULL;
+	}
+	if (status == MOTE_OK && !cJSON_AddItemToObject(r, "evaluation", evaluation))
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a receipt");
+	else if (status == MOTE_OK)
+		evaluation = NULL;
+	mote_container_close(c);
+	cJSON_Delete(evaluation);
+	cJSON_Delete(recipe);
+	if (status == MOTE_OK)
+		return add_to_file(path, tensors, r, error);
+	cJSON_Delete(r);
+	return status;
+}
+
 const cJSON *mote_receipt_find(const struct mote_container *c, const char *text_hash)
 {
 	const cJSON *receipts = mote_container_receipts(c), *found = NULL;
@@ -200,7 +258,7 @@ const cJSON *mote_receipt_find(const struct mote_container *c, const char *text_
 
 	mote_hash_to_hex(mote_container_tensors_hash(c), hex);
 	for (const cJSON *r = receipts ? receipts->child : NULL; r; r = r->next)
-		if (same_string(string_at(r, "tensors"), hex) &&
+		if (same_string(string_at(r, "tensors"), hex) && !mote_json_get(r, "evaluation") &&
 		    (!text_hash || same_string(string_at(mote_json_get(r, "validation"), "xxh3"), text_hash)))
 			found = r;
 	return found;

@@ -38,6 +38,13 @@ enum mote_status mote_receipts_append(const cJSON *existing, struct mote_hash128
  * receipt or the file's lineage tells. The file is written anew and renamed; what is open stays as it was. */
 enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_facts *facts, struct mote_error *error) MOTE_CHECKED;
 
+/* Adds a receipt about a benchmark to the file at path, which must still hold these tensors; it replaces one about the same
+ * task, asked in the same way. reference: tensors of the model that items were paired with, or NULL. Takes evaluation over, also
+ * on error: docs/receipts.md has its fields. */
+enum mote_status mote_receipt_stamp_evaluation(const char *path, const char *tool, struct mote_hash128 tensors,
+					       const struct mote_hash128 *reference, cJSON *evaluation,
+					       struct mote_error *error) MOTE_CHECKED;
+
 /* What a measurement that repeats a receipt needs. Strings are borrowed from it. */
 struct mote_receipt_terms {
 	bool generated;                           /* else the text named and hashed here */
@@ -51,7 +58,7 @@ struct mote_receipt_terms {
 /* MOTE_ERROR_CORRUPT names the key; MOTE_ERROR_UNSUPPORTED: a receipt of a later schema. */
 enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_terms *out, struct mote_error *error) MOTE_CHECKED;
 
-/* The newest receipt that speaks of c's tensors and, when text_hash is not NULL, of that text; or NULL.
+/* The newest receipt of losses that speaks of c's tensors and, when text_hash is not NULL, of that text; or NULL.
  * Borrowed from c. */
 const cJSON *mote_receipt_find(const struct mote_container *c, const char *text_hash);
 

@@ -43,6 +43,9 @@ double mote_report_bits_per_weight(const struct mote_container *c);
 /* Plain text, UTF-8: one model in full, several as a table. */
 void mote_report_print(FILE *out, const struct mote_report *r);
 
+/* The pages' style sheet: light and dark. */
+extern const char mote_report_style[];
+
 /* An HTML page without scripts or outside parts, light and dark. MOTE_ERROR_MEMORY. */
 enum mote_status mote_report_html(FILE *out, const struct mote_report *r, struct mote_error *error) MOTE_CHECKED;
 

@@ -10,7 +10,7 @@
 #include "quant/receipt/report_curve.h"
 #include "runtime/tokenizer/tokenizer.h"
 
-static const char style[] =
+const char mote_report_style[] =
 	":root{--bg:#fbfbf9;--card:#fff;--ink:#1d1f24;--dim:#667;--line:#e2e3e0;--accent:#0b6e8f;--soft:#0b6e8f1f;"
 	"--warn:#b3402a;--mark:#ffe3a8}"
 	"@media(prefers-color-scheme:dark){:root{--bg:#14161a;--card:#1b1e24;--ink:#e6e7ea;--dim:#9aa0ab;--line:#2d323b;"
@@ -282,7 +282,7 @@ static void put_head(FILE *out, const struct mote_report *r)
 	fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>", out);
 	put_name(out, r->reference ? r->reference : r->model[0].name);
-	fprintf(out, ": size and quality</title><style>%s</style></head>\n<body><main><h1>", style);
+	fprintf(out, ": size and quality</title><style>%s</style></head>\n<body><main><h1>", mote_report_style);
 	put_name(out, r->reference ? r->reference : r->model[0].name);
 	fputs(r->reference ? " and what became of it</h1><p class=\"dim\">" : "</h1><p class=\"dim\">", out);
 	if (r->text->generated)

@@ -29,22 +29,22 @@ void mote_route_models(struct mote_serve *s, struct mote_exchange *x)
 	mote_route_json(x, &b, json);
 }
 
-/* The newest receipt's rule and figures, or null. */
+/* The figures of the newest receipt that has them, or null. */
 static void add_receipt(struct mote_json_builder *b, cJSON *json, const struct mote_lm *lm)
 {
-	cJSON *receipts = NULL, *receipt;
+	cJSON *receipts = NULL;
+	const cJSON *figures = NULL;
 	char *text = NULL;
-	int n;
 
 	if (mote_lm_receipts(lm, &text, NULL) || mote_json_parse(text, strlen(text), "receipts", &receipts, NULL)) {
 		b->failed = true;
 		mote_lm_free(text);
 		return;
 	}
-	n = cJSON_GetArraySize(receipts);
-	receipt = n > 0 ? cJSON_GetArrayItem(receipts, n - 1) : NULL;
-	if (mote_json_get(receipt, "figures"))
-		mote_json_add_item(b, json, "receipt", cJSON_Duplicate(mote_json_get(receipt, "figures"), true));
+	for (const cJSON *r = receipts->child; r; r = r->next)
+		figures = mote_json_get(r, "figures") ? mote_json_get(r, "figures") : figures;
+	if (figures)
+		mote_json_add_item(b, json, "receipt", cJSON_Duplicate(figures, true));
 	else
 		mote_json_add_null(b, json, "receipt");
 	cJSON_Delete(receipts);
