@@ -7,9 +7,13 @@
 #include "format/output.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
+#include "format/version.h"
 #include "quant/eval/eval_part.h"
+#include "quant/eval/eval_report.h"
+#include "quant/eval/eval_results.h"
 #include "quant/eval/evaluation.h"
 #include "quant/eval/task_json.h"
+#include "quant/receipt/receipt.h"
 
 #define MOTE_EVAL "mote-eval"
 
@@ -23,10 +27,11 @@ struct named_paths {
 struct arguments {
 	struct mote_option_operands models;
 	struct named_paths tasks, shots;
-	const char *reference, *log, *part;
+	const char *reference, *log, *part, *report;
 	struct mote_shard shard;
+	struct mote_option_seed seed;
 	uint32_t few, limit, max_tokens, threads, print_requests;
-	bool zero_shot, chat, json, force, merge;
+	bool zero_shot, chat, json, force, merge, stamp;
 };
 
 static const char about[] =
@@ -69,6 +74,8 @@ static const struct mote_option options[] = {
 	 AT(shots), .take = take_named},
 	{MOTE_OPTION_COUNT, NULL, "few-shot", "N", "examples before each question (default: gsm8k 5 where --shots names its file; else 0)",
 	 AT(few), 1, 64},
+	{MOTE_OPTION_SEED, NULL, "seed", "N", "draw the examples of each question at random instead of taking the first; -1: a random seed",
+	 AT(seed)},
 	{MOTE_OPTION_FLAG, NULL, "zero-shot", NULL, "no examples, whatever a task's habit", AT(zero_shot)},
 	{MOTE_OPTION_COUNT, NULL, "limit", "N", "the first N items only (of mmlu and bbh: of each subject)", AT(limit), 1, UINT32_MAX},
 	{MOTE_OPTION_FLAG, NULL, "chat", NULL, "put each question as the user's turn of the model's template", AT(chat)},
@@ -88,7 +95,9 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_HEADING, .help = "Results"},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print one JSON object instead of a table", AT(json)},
 	{MOTE_OPTION_TEXT, NULL, "log", "FILE.jsonl", "write a line for each item of each model", AT(log)},
-	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the file that --log or -o writes", AT(force)},
+	{MOTE_OPTION_TEXT, NULL, "report", "FILE.html", "write a page: scores with their errors, paired flips, groups", AT(report)},
+	{MOTE_OPTION_FLAG, NULL, "stamp", NULL, "store each result in its model's file as a receipt", AT(stamp)},
+	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the file that --log, --report or -o writes", AT(force)},
 	{MOTE_OPTION_COUNT, NULL, "print-requests", "N", "print the first N requests of each task as a JSON array, and run nothing",
 	 AT(print_requests), 1, UINT32_MAX},
 	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(threads), 1, MOTE_OPTION_MAX_THREADS},
@@ -99,8 +108,9 @@ static const struct mote_tool tool = {MOTE_EVAL, about, epilog, options, sizeof 
 struct run {
 	const struct arguments *a;
 	struct mote_eval_table t;
-	struct mote_output *log; /* and its stream */
-	FILE *lines;
+	struct mote_output *log, *report; /* and their streams */
+	FILE *lines, *page;
+	struct mote_hash128 tensors[MOTE_EVAL_MODELS];
 	struct mote_eval_cell *at; /* what is evaluated */
 	struct mote_console_bar bar;
 };
@@ -142,7 +152,8 @@ static enum mote_status read_task(struct run *r, uint32_t i, struct mote_error *
 {
 	const struct arguments *a = r->a;
 	const char *text = a->tasks.text[i], *equals = strchr(text, '=');
-	struct mote_task_options o = {.limit = a->limit, .few = a->zero_shot ? 0 : a->few ? (int)a->few : -1};
+	struct mote_task_options o = {.limit = a->limit, .few = a->zero_shot ? 0 : a->few ? (int)a->few : -1,
+					.draw = a->seed.given, .seed = a->seed.value};
 	const struct mote_task_row *row = NULL;
 	struct mote_task_file *file = NULL;
 	char name[4096];
@@ -215,6 +226,8 @@ static enum mote_status run_model(struct run *r, uint32_t model, struct mote_err
 
 	if (status)
 		mote_console_hint_model(r->t.path[model], error);
+	else
+		r->tensors[model] = mote_container_tensors_hash(m->container);
 	for (uint32_t t = 0; t < r->t.tasks && !status; t++) {
 		struct mote_eval_cell *c = &r->t.cell[model][t];
 		struct mote_task slice = mote_eval_slice(&r->t.task[t], r->a->shard);
@@ -255,154 +268,74 @@ static enum mote_status print_requests(struct run *r, struct mote_error *error)
 
 /* ---- results ---- */
 
-static void add_rate(struct mote_json_builder *b, cJSON *o, const char *key, struct mote_rate rate)
+/* Whatever has to be open before hours of work: nothing is found out at their end. */
+static enum mote_status open_file(const char *path, bool force, struct mote_output **out, FILE **stream, struct mote_error *error)
 {
-	cJSON *pair = mote_json_add_object(b, o, key);
+	enum mote_status status = path ? mote_output_open(path, force, out, error) : MOTE_OK;
 
-	mote_json_add_number(b, pair, "value", rate.value);
-	mote_json_add_number(b, pair, "stderr", rate.error);
+	if (status)
+		mote_console_hint_force(force, error);
+	if (status || !path)
+		return status;
+	*stream = mote_output_stream(*out);
+	return *stream ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
 }
 
-/* Main metric of each group, in order. */
-static void add_groups(struct mote_json_builder *b, cJSON *result, const struct mote_task *task, const struct mote_outcome *o)
+static enum mote_status open_files(struct run *r, struct mote_error *error)
 {
-	cJSON *groups = task->row->group ? mote_json_add_array(b, result, "groups") : NULL;
+	enum mote_status status = open_file(r->a->log, r->a->force, &r->log, &r->lines, error);
 
-	for (uint32_t i = 0, end; groups && i < task->items; i = end) {
-		cJSON *group = mote_json_add_object(b, groups, NULL);
-
-		for (end = i; end < task->items && strcmp(task->item[end].group, task->item[i].group) == 0; end++)
-			;
-		mote_json_add_text(b, group, "group", task->item[i].group);
-		mote_json_add_number(b, group, "items", end - i);
-		add_rate(b, group, o->metric[0], mote_outcome_rate(o, 0, i, end - i));
-	}
+	return status ? status : open_file(r->a->report, r->a->force, &r->report, &r->page, error);
 }
 
-static void add_result(const struct run *r, uint32_t model, uint32_t t, struct mote_json_builder *b, cJSON *results)
+static enum mote_status commit(struct mote_output **out, struct mote_error *error)
 {
-	const struct mote_task *task = &r->t.task[t];
-	const struct mote_eval_cell *c = &r->t.cell[model][t];
-	cJSON *result = mote_json_add_object(b, results, NULL), *part;
-	const char *answer;
-	char hash[33];
+	enum mote_status status = *out ? mote_output_commit(*out, error) : MOTE_OK;
 
-	snprintf(hash, sizeof hash, "%016llx%016llx", (unsigned long long)task->hash.high, (unsigned long long)task->hash.low);
-	mote_json_add_text(b, result, "model", r->t.path[model]);
-	mote_json_add_text(b, result, "task", task->row->name);
-	mote_json_add_number(b, result, "items", task->items);
-	mote_json_add_number(b, result, "few_shot", task->few);
-	mote_json_add_bool(b, result, "chat", r->t.chat);
-	mote_json_add_text(b, result, "files_xxh3", hash);
-	part = mote_json_add_object(b, result, "metrics");
-	for (uint32_t k = 0; k < c->outcome.metrics; k++)
-		add_rate(b, part, c->outcome.metric[k], mote_outcome_rate(&c->outcome, k, 0, task->items));
-	mote_json_add_number(b, result, "chance", mote_task_chance(task));
-	if (task->row->kind != MOTE_TASK_INSTRUCTIONS) {
-		part = mote_json_add_object(b, result, "best_constant");
-		mote_json_add_number(b, part, "value", mote_task_best_constant(task, &answer));
-		mote_json_add_text(b, part, "answer", answer);
-	}
-	add_groups(b, result, task, &c->outcome);
-	if (r->t.reference && model > 0) {
-		struct mote_pairing p = mote_outcome_pair(&c->outcome, &r->t.cell[0][t].outcome);
-
-		part = mote_json_add_object(b, result, "paired");
-		mote_json_add_number(b, part, "to_wrong", p.to_wrong);
-		mote_json_add_number(b, part, "to_right", p.to_right);
-		mote_json_add_number(b, part, "p", p.p);
-		mote_json_add_number(b, part, "flips", p.flips);
-		mote_json_add_number(b, part, "agreement", p.agreement);
-	}
-}
-
-static enum mote_status print_json(const struct run *r, struct mote_error *error)
-{
-	struct mote_json_builder b = {0};
-	cJSON *o = mote_json_new_object(&b), *results = mote_json_add_array(&b, o, "results");
-	enum mote_status status;
-
-	for (uint32_t m = 0; m < r->t.models; m++)
-		for (uint32_t t = 0; t < r->t.tasks; t++)
-			add_result(r, m, t, &b, results);
-	status = mote_json_finish(&b, &o, "results", error);
-	if (!status)
-		status = mote_console_print_json(o, error);
-	cJSON_Delete(o);
+	*out = NULL;
 	return status;
 }
 
-static void print_cell(const struct run *r, uint32_t model, uint32_t t)
+/* A receipt for each result in its model's file, the reference's too. */
+static enum mote_status stamp(struct run *r, const cJSON *json, struct mote_error *error)
 {
-	const struct mote_eval_cell *c = &r->t.cell[model][t];
+	const cJSON *result = mote_json_get(json, "results")->child;
+	enum mote_status status = MOTE_OK;
 
-	printf("  %s:", base_name(r->t.path[model]));
-	for (uint32_t k = 0; k < c->outcome.metrics; k++) {
-		struct mote_rate rate = mote_outcome_rate(&c->outcome, k, 0, c->outcome.items);
+	for (uint32_t i = 0; result && !status; i++, result = result->next) {
+		uint32_t model = i / r->t.tasks;
+		cJSON *evaluation = NULL;
 
-		printf("%s %s %.2f", k ? "," : "", c->outcome.metric[k], 100 * rate.value);
-		if (rate.error == rate.error)
-			printf(" ± %.2f", 100 * rate.error);
+		status = mote_eval_receipt(result, r->a->limit, r->a->max_tokens, &evaluation, error);
+		if (!status)
+			status = mote_receipt_stamp_evaluation(r->t.path[model], MOTE_EVAL " " MOTE_VERSION, r->tensors[model],
+							       r->t.reference && model > 0 ? &r->tensors[0] : NULL, evaluation, error);
 	}
-	if (r->t.reference && model > 0) {
-		struct mote_pairing p = mote_outcome_pair(&c->outcome, &r->t.cell[0][t].outcome);
-
-		printf("; against %s %u to wrong, %u to right (p = %.3g), the same answer to %.2f %%", base_name(r->t.path[0]),
-		       p.to_wrong, p.to_right, p.p, 100 * p.agreement);
-	}
-	if (c->counts.rows && c->seconds > 0)
-		printf("; %.0f tokens/s", (double)c->counts.rows / c->seconds);
-	putchar('\n');
-}
-
-static void print_table(const struct run *r)
-{
-	for (uint32_t t = 0; t < r->t.tasks; t++) {
-		const struct mote_task *task = &r->t.task[t];
-		const char *answer;
-		double constant = mote_task_best_constant(task, &answer), chance = mote_task_chance(task);
-
-		printf("%s: %u items, %u-shot", task->row->name, task->items, task->few);
-		if (chance > 0)
-			printf("; chance %.2f", 100 * chance);
-		if (task->row->kind != MOTE_TASK_INSTRUCTIONS)
-			printf("; always \"%s\" %.2f", answer, 100 * constant);
-		putchar('\n');
-		for (uint32_t m = 0; m < r->t.models; m++)
-			print_cell(r, m, t);
-	}
-}
-
-/* ---- all of it ---- */
-
-static enum mote_status open_log(struct run *r, struct mote_error *error)
-{
-	enum mote_status status = mote_output_open(r->a->log, r->a->force, &r->log, error);
-
-	if (status) {
-		mote_console_hint_force(r->a->force, error);
-		return status;
-	}
-	r->lines = mote_output_stream(r->log);
-	return r->lines ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", r->a->log);
+	return status;
 }
 
 static enum mote_status give_results(struct run *r, struct mote_error *error)
 {
-	enum mote_status status = MOTE_OK;
+	cJSON *json = NULL;
+	enum mote_status status = commit(&r->log, error);
 
-	if (r->log) {
-		status = mote_output_commit(r->log, error);
-		r->log = NULL;
+	if (!status)
+		status = mote_eval_results(&r->t, &json, error);
+	if (!status && r->report) {
+		mote_eval_report_html(r->page, json);
+		status = commit(&r->report, error);
 	}
+	if (!status && r->a->stamp)
+		status = stamp(r, json, error);
 	if (!status && r->a->json)
-		return print_json(r, error);
-	if (!status) {
-		print_table(r);
-		status = mote_console_flush(error);
-	}
-	return status;
+		status = mote_console_print_json(json, error);
+	else if (!status)
+		mote_eval_results_print(stdout, &r->t);
+	cJSON_Delete(json);
+	return status ? status : mote_console_flush(error);
 }
+
+/* ---- all of it ---- */
 
 static enum mote_status compute_part(void *user, struct mote_shard shard, struct mote_json_builder *b, cJSON *part,
 				     struct mote_error *error)
@@ -438,8 +371,8 @@ static enum mote_status merge(struct run *r, struct mote_error *error)
 {
 	enum mote_status status = mote_eval_join(r->a->models.value, r->a->models.count, &r->t, error);
 
-	if (!status && r->a->log)
-		status = open_log(r, error);
+	if (!status)
+		status = open_files(r, error);
 	for (uint32_t m = 0; m < r->t.models && !status; m++)
 		for (uint32_t t = 0; t < r->t.tasks && !status; t++) {
 			const cJSON *lines = r->t.cell[m][t].lines;
@@ -469,8 +402,7 @@ static enum mote_status perform(struct run *r, struct mote_error *error)
 		return status ? status : print_requests(r, error);
 	if (a->shard.count)
 		return run_shard(r, error);
-	if (a->log)
-		status = open_log(r, error);
+	status = open_files(r, error);
 	for (uint32_t m = 0; m < r->t.models && !status; m++)
 		status = run_model(r, m, error);
 	return status ? status : give_results(r, error);
@@ -479,8 +411,8 @@ static enum mote_status perform(struct run *r, struct mote_error *error)
 /* Negative: go on; else the exit code. */
 static int check_arguments(const struct arguments *a)
 {
-	if (a->merge && (a->tasks.count || a->shard.count || a->reference || a->part || a->print_requests))
-		return mote_options_refuse(&tool, "--merge takes parts alone, with --json, --log and --force");
+	if (a->merge && (a->tasks.count || a->shard.count || a->reference || a->part || a->print_requests || a->stamp))
+		return mote_options_refuse(&tool, "--merge takes parts alone, with --json, --log, --report and --force");
 	if (a->merge)
 		return a->models.count ? -1 : mote_options_refuse(&tool, "give the parts");
 	if (a->tasks.count == 0)
@@ -489,8 +421,8 @@ static int check_arguments(const struct arguments *a)
 		return mote_options_refuse(&tool, "%u models; 1 to %d at once", a->models.count, MAX_MODELS);
 	if (!a->shard.count != !a->part)
 		return mote_options_refuse(&tool, "--shard and -o PART go together");
-	if (a->shard.count && (a->log || a->json || a->print_requests))
-		return mote_options_refuse(&tool, "--shard goes with neither --log, --json nor --print-requests; give them to --merge");
+	if (a->shard.count && (a->log || a->json || a->report || a->stamp || a->print_requests))
+		return mote_options_refuse(&tool, "--shard writes a part and nothing else; give --log, --json and --report to --merge");
 	return -1;
 }
 
@@ -516,6 +448,7 @@ int main(int argc, char **argv)
 	r->a = &a;
 	status = perform(r, &error);
 	mote_output_discard(r->log);
+	mote_output_discard(r->report);
 	mote_eval_table_free(&r->t);
 	free(r);
 	return status ? mote_console_fail(MOTE_EVAL, &error) : 0;

@@ -75,6 +75,8 @@ enum mote_status mote_eval_inputs(const struct mote_eval_table *t, uint32_t limi
 		mote_json_add_text(&b, task, "files_xxh3", hex);
 		mote_json_add_number(&b, task, "items", t->task[i].items);
 		mote_json_add_number(&b, task, "few_shot", t->task[i].few);
+		if (t->task[i].drawn)
+			mote_json_add_number(&b, task, "seed", (double)t->task[i].seed);
 		if (t->task[i].file)
 			mote_json_add_text(&b, task, "definition", mote_task_file_text(t->task[i].file));
 	}
@@ -170,6 +172,7 @@ static enum mote_status join_task(const cJSON *task, struct mote_task *into, con
 {
 	const char *name = "", *hash = "", *definition = NULL;
 	uint32_t items = 0;
+	double seed = 0;
 	unsigned long long high = 0, low = 0;
 	enum mote_status status = mote_json_need_string(task, "task", "inputs", &name, error);
 
@@ -181,6 +184,10 @@ static enum mote_status join_task(const cJSON *task, struct mote_task *into, con
 		status = mote_json_need_u32(task, "items", 0, UINT32_MAX - 1, "inputs", &items, error);
 	if (!status)
 		status = mote_json_need_u32(task, "few_shot", 0, UINT32_MAX, "inputs", &into->few, error);
+	if (!status)
+		status = mote_json_want_double(task, "seed", 0, 9007199254740992.0, 0, "inputs", &seed, error);
+	into->drawn = mote_json_get(task, "seed") != NULL;
+	into->seed = (uint64_t)seed;
 	if (!status && definition)
 		status = mote_task_file_parse(definition, strlen(definition), name, &into->file, error);
 	if (status)

@@ -85,6 +85,17 @@ struct mote_rate mote_outcome_rate(const struct mote_outcome *o, uint32_t metric
 	return rate_of(o->mark[metric] + first, o->weight[metric] ? o->weight[metric] + first : NULL, n);
 }
 
+struct mote_rate mote_rate_mean(const struct mote_rate *rate, uint32_t n)
+{
+	double values = 0, variances = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		values += rate[i].value;
+		variances += rate[i].error * rate[i].error; /* NaN, where one is of a single item */
+	}
+	return (struct mote_rate){values / n, variances == variances ? root(variances) / n : variances};
+}
+
 double mote_task_chance(const struct mote_task *task)
 {
 	double sum = 0;

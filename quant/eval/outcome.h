@@ -32,6 +32,9 @@ struct mote_rate mote_outcome_rate(const struct mote_outcome *o, uint32_t metric
 /* Of n marks of weight 1. */
 struct mote_rate mote_rate_of(const uint8_t *mark, uint32_t n);
 
+/* The plain mean of n rates, each as heavy as the others, n >= 1. */
+struct mote_rate mote_rate_mean(const struct mote_rate *rate, uint32_t n);
+
 /* What guessing at random scores, the mean of 1 / choices; and the best that one answer given to every item scores: of
  * CHOICE always the same place, else always the same text. *answer is that place's name or text, borrowed from task. */
 double mote_task_chance(const struct mote_task *task);

@@ -157,18 +157,57 @@ static void append_example(struct mote_task_text *b, const struct mote_item *exa
 	mote_task_append(b, "\n\n", 2);
 }
 
-/* Puts the description and the first `few` examples of its group before an item's context. */
-static enum mote_status prepend(struct mote_item *item, const struct mote_task *examples, uint32_t few, struct mote_error *error)
+/* SplitMix64: a step and its number. */
+static uint64_t next_random(uint64_t *state)
 {
-	struct mote_task_text b = {0};
-	uint32_t found = 0;
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
 
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+/* The n-th example of an item's group, from 0; NULL: there are not so many. */
+static const struct mote_item *example_at(const struct mote_task *examples, const struct mote_item *item, uint32_t n)
+{
+	for (uint32_t i = 0; i < examples->items; i++)
+		if (same_group(&examples->item[i], item) && n-- == 0)
+			return &examples->item[i];
+	return NULL;
+}
+
+/* The places of `few` different examples of n, in the order of drawing. */
+static void draw(uint64_t seed, uint32_t place, uint32_t n, uint32_t few, uint32_t *drawn)
+{
+	uint64_t state = seed ^ place * 0xd1342543de82ef95u;
+
+	for (uint32_t i = 0; i < few;) {
+		uint32_t at = (uint32_t)(next_random(&state) % n), k = 0;
+
+		while (k < i && drawn[k] != at)
+			k++;
+		if (k == i)
+			drawn[i++] = at;
+	}
+}
+
+/* Puts the description and examples of its group, the first or drawn ones, before an item's context. */
+static enum mote_status prepend(const struct mote_task *t, uint32_t place, const struct mote_task *examples, struct mote_error *error)
+{
+	struct mote_item *item = &t->item[place];
+	struct mote_task_text b = {0};
+	uint32_t found = 0, drawn[MOTE_TASK_EXAMPLES];
+
+	for (uint32_t i = 0; i < examples->items; i++)
+		found += same_group(&examples->item[i], item);
+	if (found < t->few)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%u examples are wanted, there are %u%s%s", t->few, found,
+				      item->group ? " of " : "", item->group ? item->group : "");
+	if (t->drawn)
+		draw(t->seed, place, found, t->few, drawn);
 	mote_task_append(&b, item->description ? item->description : "", item->description ? strlen(item->description) : 0);
-	for (uint32_t i = 0; i < examples->items && found < few; i++)
-		if (same_group(&examples->item[i], item)) {
-			append_example(&b, &examples->item[i]);
-			found++;
-		}
+	for (uint32_t i = 0; i < t->few; i++)
+		append_example(&b, example_at(examples, item, t->drawn ? drawn[i] : i));
 	mote_task_append(&b, item->context, strlen(item->context));
 	if (b.failed) {
 		free(b.text);
@@ -176,8 +215,7 @@ static enum mote_status prepend(struct mote_item *item, const struct mote_task *
 	}
 	free(item->context);
 	item->context = b.text;
-	return found == few ? MOTE_OK : mote_error_set(error, MOTE_ERROR_ARGUMENT, "%u examples are wanted, there are %u%s%s", few,
-						       found, item->group ? " of " : "", item->group ? item->group : "");
+	return MOTE_OK;
 }
 
 enum mote_status mote_task_read(const struct mote_task_row *row, const char *path, const struct mote_task_options *options,
@@ -192,6 +230,8 @@ enum mote_status mote_task_read(const struct mote_task_row *row, const char *pat
 	out->few = options->few >= 0 ? (uint32_t)options->few : options->shots_path ? row->few : 0;
 	if (!status)
 		status = make_items(row, &records, options->limit, out, error);
+	if (!status && out->few > MOTE_TASK_EXAMPLES)
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "more than %d examples", MOTE_TASK_EXAMPLES);
 	if (!status && out->few > 0 && row->kind == MOTE_TASK_INSTRUCTIONS)
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s takes no examples", row->name);
 	if (!status && out->few > 0 && !shots)
@@ -199,15 +239,17 @@ enum mote_status mote_task_read(const struct mote_task_row *row, const char *pat
 	if (!status && out->few > 0)
 		status = mote_records_read(row, shots, "_dev.csv", &example_records, error);
 	if (!status && out->few > 0)
-		status = make_items(row, &example_records, out->few, &examples, error);
+		status = make_items(row, &example_records, options->draw ? 0 : out->few, &examples, error);
 	if (out->few > 0) {
 		out->hash.low ^= example_records.hash.low;
 		out->hash.high += example_records.hash.high;
 	}
 	out->hash.low ^= row->hash.low;
 	out->hash.high += row->hash.high;
+	out->drawn = options->draw && out->few > 0;
+	out->seed = options->seed;
 	for (uint32_t i = 0; i < out->items && !status; i++)
-		status = prepend(&out->item[i], &examples, out->few, error);
+		status = prepend(out, i, &examples, error);
 	if (status)
 		mote_error_prefix(error, "task %s", row->name);
 	mote_task_free(&examples);

@@ -10,7 +10,7 @@
 #include "format/container.h"
 #include "format/json.h"
 
-enum { MOTE_TASK_CHOICES = 16, MOTE_TASK_FILTERS = 4 }; /* most */
+enum { MOTE_TASK_CHOICES = 16, MOTE_TASK_FILTERS = 4, MOTE_TASK_EXAMPLES = 64 }; /* most */
 
 enum mote_task_kind {
 	MOTE_TASK_CHOICE,      /* the likeliest of several continuations */
@@ -84,6 +84,8 @@ struct mote_task {
 	struct mote_item *item;
 	uint32_t items;
 	uint32_t few;                     /* examples before each item's context */
+	bool drawn;                       /* the examples, by seed */
+	uint64_t seed;
 	struct mote_hash128 hash;         /* of all files that were read, in order */
 	struct mote_task_file *file;      /* owned: what row is borrowed from, of a user's task; or NULL */
 };
@@ -92,6 +94,8 @@ void mote_task_free(struct mote_task *t);
 struct mote_task_options {
 	uint32_t limit;          /* the first so many items (of each group, where there are groups); 0: all */
 	int few;                 /* examples; negative: the row's, where there are any */
+	bool draw;               /* examples at random, each item's by this seed and the item's place, instead of the first ones */
+	uint64_t seed;
 	const char *shots_path;  /* where examples are read, laid out as the records; NULL: the row's own place, if it has one */
 };
 

@@ -60,6 +60,61 @@ for r in q:
     assert r["paired"]["to_right"] == sum(n and not b for n, b in zip(now, before))
 END
 
+# The page: well-formed, alone, and with every figure of the JSON; the receipts: what inspect shows, and one a task however often.
+cp "$D/q.mote" "$D/stamped.mote"
+for again in 1 2; do
+	"$B/mote-eval" "$D/stamped.mote" --reference "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --task boolq="$D/boolq.jsonl" --json --stamp \
+		--report "$D/<page>.html" --force >"$D/b"
+done
+python3 - "$D" <<'END' || fail "report"
+import html.parser, json, sys
+folder = sys.argv[1]
+page = open(folder + "/<page>.html", encoding="utf-8").read()
+results = json.load(open(folder + "/b"))
+class Reader(html.parser.HTMLParser):
+    open, text = [], ""
+    def handle_starttag(self, tag, attributes):
+        assert tag not in ("script", "link", "img", "iframe") and not any("//" in (v or "") for _, v in attributes)
+        if tag not in ("meta", "line", "circle", "rect", "th"):
+            self.open.append(tag)
+    def handle_startendtag(self, tag, attributes): pass
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+    def handle_data(self, data): self.text += data
+reader = Reader()
+reader.feed(page)
+assert not reader.open
+for r in results["results"]:
+    for m in r["metrics"].values():
+        assert "%.2f" % (100 * m["value"]) in reader.text and "%.2f" % (100 * m["stderr"]) in reader.text
+    if "paired" in r:
+        assert "%.3g" % r["paired"]["p"] in reader.text
+first = [r for r in results["results"] if r["model"].endswith("stamped.mote")]
+[average] = [a for a in results["averages"] if a["model"].endswith("stamped.mote")]
+rates = [list(r["metrics"].values())[0] for r in first]
+assert average["tasks"] == 2 and abs(average["value"] - sum(x["value"] for x in rates) / 2) < 1e-15
+assert abs(average["stderr"] - sum(x["stderr"] ** 2 for x in rates) ** .5 / 2) < 1e-15
+END
+"$B/mote-inspect" "$D/stamped.mote" --json >"$D/facts"
+"$B/mote-inspect" "$D/stamped.mote" >"$D/listing"
+python3 - "$D" <<'END' || fail "receipts"
+import json, sys
+folder = sys.argv[1]
+receipts = json.load(open(folder + "/facts"))["receipts"]
+results = [r for r in json.load(open(folder + "/b"))["results"] if r["model"].endswith("stamped.mote")]
+listing = open(folder + "/listing").read()
+assert len(receipts) == len(results) == 2
+for receipt, result in zip(receipts, results):
+    e = receipt["evaluation"]
+    assert receipt["reference"]["tensors"] and e["limit"] == 0
+    for key in "task", "files_xxh3", "items", "few_shot", "chat", "metrics", "chance", "best_constant", "paired":
+        assert e[key] == result[key], key
+    assert result["files_xxh3"] in listing and "%.2f ± %.2f %%" % tuple(100 * result["metrics"]["acc"][k] for k in ("value", "stderr")) in listing
+END
+"$B/mote-inspect" "$D/stamped.mote" --verify >/dev/null || fail "a stamped file does not verify"
+"$B/mote-inspect" "$D/f.mote" | grep -q 'evaluated on *"arc_challenge"' || fail "no receipt in the reference"
+expect 2 '--merge takes parts alone' "$B/mote-eval" --merge --stamp "$D/part"
+
 # An item alone is what it is in company: bits of its log-probabilities.
 sed -n 37p "$D/arc.jsonl" >"$D/one.jsonl"
 "$B/mote-eval" "$D/q.mote" --task arc_challenge="$D/one.jsonl" --log "$D/alone" >/dev/null
@@ -116,6 +171,19 @@ for rule in "strict", "loose", "strict_stripped", "loose_stripped":
     assert share == sum(map(sum, marks)) / 4
     error = (3 / 2 * sum((sum(x) - share * len(x)) ** 2 for x in marks)) ** .5 / 4
     assert abs(m["instruction_" + rule]["stderr"] - error) < 1e-12
+END
+
+# Examples that are drawn: by the seed, different ones of the item's group, another draw for another item.
+"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --shots arc_challenge="$D/arc.jsonl" --few-shot 5 --seed 7 --print-requests 30 >"$D/a"
+"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --shots arc_challenge="$D/arc.jsonl" --few-shot 5 --seed 7 --print-requests 30 |
+	cmp - "$D/a" || fail "one seed, two draws"
+"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --shots arc_challenge="$D/arc.jsonl" --few-shot 5 --seed 8 --print-requests 30 |
+	cmp -s - "$D/a" && fail "two seeds, one draw"
+python3 - "$D" <<'END' || fail "draws"
+import json, sys
+shots = [r["context"].split("\n\n") for r in json.load(open(sys.argv[1] + "/a"))[::3]]
+assert all(len(x) == 6 and len(set(x[:5])) == 5 for x in shots)
+assert len({tuple(x[:5]) for x in shots}) == len(shots) == 10 and len({y for x in shots for y in x[:5]}) > 20
 END
 
 # Tasks of one's own: the documented example does what the page says.
