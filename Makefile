@@ -170,6 +170,11 @@ $(REPLAY_OBJECTS): $(B)/tests/replay_%.o: tests/replay.c | libraries
 $(B)/test_replay_%: $(B)/tests/replay_%.o $(CONSOLE_OBJECTS) $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
 
+# What reads requests' bodies needs nothing of HTTP.
+ASK_OBJECTS := $(addprefix $(B)/runtime/serve/,ask.o ask_messages.o ask_settings.o bytes.o)
+$(B)/fuzz_request $(B)/test_replay_request: $(ASK_OBJECTS)
+$(B)/fuzz_request $(B)/test_replay_request: LIBRARIES += $(B)/libmote.a
+
 # A driver feeds a room from a script of tests/differential, tests/conformance or tests/families.
 $(B)/drive_%: $(B)/tests/drive_%.o $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ $(LIBRARIES) -o $@

@@ -27,7 +27,7 @@ static void replay_bytes(const uint8_t *bytes, size_t size)
 
 static void replay_mutations(uint8_t *bytes, size_t size, unsigned mutations)
 {
-	size_t step = size / 4096 + 1;
+	size_t step = size / (mutations < 1000 ? mutations : 4096) + 1;
 	uint64_t random = size;
 
 	replay_bytes(bytes, size);
@@ -79,7 +79,9 @@ static void test_corpus(void **state)
 		unsigned files, mutations; /* at least so many files; changes of each, as many as take a second */
 	} corpora[] = {
 		{"config", 3, 3000}, {"container", 4, 2000}, {"json", 3, 2000}, {"safetensors", 11, 2000}, {"template", 12, 300},
-		{"tokenizer_json", 14, 1000}, {"tokenizer_section", 12, 3000},
+		{"tokenizer_json", 14, 1000}, {"tokenizer_section", 12, 3000}, {"directory", 3, 60}, {"weights", 3, 60},
+		{"state", 7, 900}, {"logits", 7, 60}, {"task", 10, 60}, {"request", 5, 500}, {"messages", 3, 300},
+		{"sections", 3, 50}, {"safetensors_made", 3, 2000},
 	};
 	unsigned files = 1, mutations = 1000;
 

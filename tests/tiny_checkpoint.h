@@ -193,7 +193,7 @@ static void tiny_write_shard(const struct tiny *t, uint32_t shard, const char *f
 }
 
 /* Weights (dealt out over the shards), config and tokenizer. */
-static void tiny_save(struct tiny *t, const char *folder)
+static inline void tiny_save(struct tiny *t, const char *folder)
 {
 	static char index[16384];
 	size_t used;
