@@ -82,6 +82,28 @@ static enum mote_status take_shard(void *at, const char *text, struct mote_error
 	return mote_shard_parse(text, at, error);
 }
 
+/* "200k" and "2M" are tokens, as a number is; "90s", "5m" and "1h" are time. */
+static enum mote_status take_recover(void *at, const char *text, struct mote_error *error)
+{
+	struct mote_pipeline_options *o = &((struct quantize_command *)at)->options;
+	static const struct {
+		char unit;
+		double tokens, seconds;
+	} units[] = {{0, 1, 0}, {'k', 1e3, 0}, {'M', 1e6, 0}, {'s', 0, 1}, {'m', 0, 60}, {'h', 0, 3600}};
+	char *end;
+	double n = strtod(text, &end);
+
+	(void)error;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (*text >= '0' && *text <= '9' && *end == units[i].unit && (!*end || !end[1]) && n > 0 && n <= 1e9) {
+			o->recover = true;
+			o->recover_tokens = (uint64_t)(n * units[i].tokens);
+			o->recover_seconds = n * units[i].seconds;
+			return o->recover_tokens || o->recover_seconds > 0 ? MOTE_OK : MOTE_ERROR_ARGUMENT;
+		}
+	return MOTE_ERROR_ARGUMENT;
+}
+
 #define AT(field) .at = offsetof(struct quantize_command, field)
 
 static const struct mote_option options[] = {
@@ -102,6 +124,8 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_TAKE, NULL, "for", "FORMAT", "gguf: blocks that a GGUF file holds as they are; with --type q8 or q4 (or a "
 	 "float type). What mote-convert then writes is Q8_0 and Q4_0; with --encoder round llama.cpp's own, byte for byte",
 	 AT(options.recipe.linear), .choices = "gguf", .take = take_for},
+	{MOTE_OPTION_TAKE, NULL, "recover", "AMOUNT", "train the quantized model towards IN for so many tokens (200k, 2M) or so "
+	 "long (90s, 5m, 1h); what a part of the text that is held out does not gain from is not kept", .take = take_recover},
 	{MOTE_OPTION_FLAG, NULL, "requantize", NULL, "accept an IN that is quantized already (its errors add up)",
 	 AT(options.recipe.requantize)},
 

@@ -25,12 +25,30 @@ void mote_pipeline_result_free(struct mote_pipeline_result *r)
 static enum mote_status put_metadata(struct mote_pipeline *p, struct mote_error *error)
 {
 	cJSON *metadata = mote_lineage_metadata(p->container, p->o->tool, p->result->recipe,
-						p->calibration.chunks ? p->o->calibration : NULL);
+						mote_pipeline_needs_text(p) ? p->o->calibration : NULL);
 	enum mote_status status = metadata ? mote_writer_put_json(p->writer, MOTE_SECTION_METADATA, metadata, error) :
 					     mote_pipeline_no_memory(error);
 
 	cJSON_Delete(metadata);
 	return status;
+}
+
+/* What was learnt from goes into the recipe: with these tokens the same bytes come again. */
+static enum mote_status recover(struct mote_pipeline *p, struct mote_error *error)
+{
+	const struct mote_pipeline_options *o = p->o;
+	struct mote_recover_options options = {.tokens = o->recover_tokens, .seconds = o->recover_seconds, .seed = o->seed,
+					       .threads = o->threads, .progress = o->progress};
+	enum mote_status status = mote_quantizer_encode(&p->quantizer, NULL, error);
+
+	mote_pipeline_begin(p, MOTE_STAGE_RECOVER);
+	if (status == MOTE_OK)
+		status = mote_recover(&p->quantizer, p->source, o->calibration, &options, &p->result->recovered, error);
+	if (status != MOTE_OK)
+		return status;
+	cJSON_DeleteItemFromObjectCaseSensitive(p->result->recipe, "recover_tokens");
+	return cJSON_AddNumberToObject(p->result->recipe, "recover_tokens", (double)p->result->recovered.tokens) ?
+	       MOTE_OK : mote_pipeline_no_memory(error);
 }
 
 static enum mote_status encode(struct mote_pipeline *p, struct mote_error *error)
@@ -42,6 +60,8 @@ static enum mote_status encode(struct mote_pipeline *p, struct mote_error *error
 		mote_pipeline_begin(p, MOTE_STAGE_LAYERS);
 		status = mote_calibrate_layers(&p->quantizer, p->source, &p->calibration, o->threads, o->progress, error);
 	}
+	if (status == MOTE_OK && o->recover)
+		status = recover(p, error);
 	mote_pipeline_begin(p, MOTE_STAGE_WRITE);
 	if (status == MOTE_OK)
 		status = mote_quantizer_write(&p->quantizer, p->writer, o->progress, error);
@@ -58,7 +78,7 @@ static enum mote_status measure(struct mote_pipeline *p, struct mote_error *erro
 	struct mote_pipeline_result *r = p->result;
 	struct mote_measure_file_options options = { .plan = {.context_tokens = o->context_tokens}, .threads = o->threads,
 					      .validation = o->validation, .recipe = r->recipe, .tool = o->tool,
-					      .calibration = p->calibration.chunks ? o->calibration : NULL };
+					      .calibration = mote_pipeline_needs_text(p) ? o->calibration : NULL };
 	enum mote_status status;
 
 	mote_pipeline_begin(p, MOTE_STAGE_MEASURE);

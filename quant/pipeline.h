@@ -1,6 +1,7 @@
 /* From a container to a quantized one with its receipt: the whole way, as mote-quantize goes it.
  *
- * open and check the source -> texts -> (sensitivities -> mixture) -> calibrate -> encode and write -> measure -> gates -> commit.
+ * open and check the source -> texts -> (sensitivities -> mixture) -> calibrate -> encode -> (recover) -> write -> measure ->
+ * gates -> commit.
  * Nothing appears under the output's name before the last step, and nothing is left behind when an earlier one fails.
  */
 #ifndef MOTE_QUANT_PIPELINE_H
@@ -9,6 +10,7 @@
 #include "quant/calibrate/allocate.h"
 #include "quant/measure/part.h"
 #include "quant/receipt/measure_file.h"
+#include "quant/train/recover.h"
 
 /* A run is counted in stages: which one begins, and where it lies in the whole. */
 struct mote_stage {
@@ -25,6 +27,9 @@ struct mote_pipeline_options {
 	bool best_encoder;                   /* choose recipe.encoder */
 	struct mote_aim aim;                 /* its max_kld is a gate with every goal */
 	double max_ppl_ratio;                /* a gate; 0: none */
+	bool recover;                        /* train what is encoded: for so many tokens, or 0 for so many seconds */
+	uint64_t recover_tokens;
+	double recover_seconds;
 	struct mote_text *calibration;       /* data NULL: the source writes one when the encoder wants it */
 	struct mote_text *validation;        /* data NULL: the source writes one */
 	bool no_validation;
@@ -52,6 +57,7 @@ struct mote_pipeline_result {
 	uint64_t source_bytes, file_bytes;   /* of the files */
 	double bits_per_weight;              /* of matrices */
 	double predicted_kld;                /* of the mixture; 0 without one */
+	struct mote_recover_result recovered; /* with `recover` */
 };
 void mote_pipeline_result_free(struct mote_pipeline_result *r);
 

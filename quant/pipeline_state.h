@@ -14,7 +14,7 @@ enum { MOTE_SELF_VALIDATION_TOKENS = 8192 };  /* of text that the source writes 
 /* In the order in which a run comes to them; those of an attempt may come again. */
 enum mote_stage_kind {
 	MOTE_STAGE_CHECK, MOTE_STAGE_VALIDATION_TEXT, MOTE_STAGE_CALIBRATION_TEXT, MOTE_STAGE_CALIBRATE, MOTE_STAGE_SENSITIVITIES,
-	MOTE_STAGE_LAYERS, MOTE_STAGE_WRITE, MOTE_STAGE_MEASURE, MOTE_STAGE_FINISH,
+	MOTE_STAGE_LAYERS, MOTE_STAGE_RECOVER, MOTE_STAGE_WRITE, MOTE_STAGE_MEASURE, MOTE_STAGE_FINISH,
 	MOTE_STAGE_KINDS
 };
 
@@ -55,6 +55,9 @@ void mote_pipeline_begin(struct mote_pipeline *p, enum mote_stage_kind kind);
 enum mote_status mote_pipeline_prepare(struct mote_pipeline *p, struct mote_error *error) MOTE_CHECKED;
 /* Whether any calibration is needed; how many tokens of it are enough. */
 bool mote_pipeline_needs_calibration(const struct mote_pipeline *p);
+/* Whether any of it, or of a text to learn from. */
+bool mote_pipeline_needs_text(const struct mote_pipeline *p);
+uint32_t mote_pipeline_text_tokens(const struct mote_pipeline *p);
 bool mote_pipeline_needs_importance(const struct mote_pipeline *p);
 uint32_t mote_pipeline_calibration_tokens(const struct mote_pipeline *p);
 uint32_t mote_pipeline_sensitivity_tokens(const struct mote_pipeline *p);

@@ -11,6 +11,8 @@ enum {
 	CALIBRATION_TOKENS_MAX = 16384,
 	SENSITIVITY_TOKENS_MIN = 256,
 	SENSITIVITY_TOKENS_MAX = 2048,
+	RECOVERY_TOKENS_MIN = 8192,     /* of the text that a model writes to learn from */
+	RECOVERY_TOKENS_MAX = 65536,
 	SECOND_ORDER_BITS = 6           /* above, a search leaves nothing that is worth a calibration */
 };
 
@@ -67,6 +69,18 @@ uint32_t mote_pipeline_calibration_tokens(const struct mote_pipeline *p)
 	return tokens_for(p, (uint64_t)1 << 40, CALIBRATION_TOKENS_MIN, CALIBRATION_TOKENS_MAX);
 }
 
+/* Not by how much is learnt: the same number of tokens must give the same bytes, whether it was asked for or found by time. */
+uint32_t mote_pipeline_text_tokens(const struct mote_pipeline *p)
+{
+	return p->o->recover ? tokens_for(p, (uint64_t)1 << 41, RECOVERY_TOKENS_MIN, RECOVERY_TOKENS_MAX) :
+	       mote_pipeline_calibration_tokens(p);
+}
+
+bool mote_pipeline_needs_text(const struct mote_pipeline *p)
+{
+	return p->o->recover || mote_pipeline_needs_calibration(p);
+}
+
 uint32_t mote_pipeline_sensitivity_tokens(const struct mote_pipeline *p)
 {
 	return tokens_for(p, (uint64_t)1 << 35, SENSITIVITY_TOKENS_MIN, SENSITIVITY_TOKENS_MAX);
@@ -84,9 +98,9 @@ static enum mote_status write_texts(struct mote_pipeline *p, struct mote_error *
 		status = mote_text_generate(p->source, o->seed, MOTE_SELF_VALIDATION_TOKENS, o->threads, o->progress, o->validation,
 					    error);
 	}
-	if (status == MOTE_OK && mote_pipeline_needs_calibration(p) && !o->calibration->data) {
+	if (status == MOTE_OK && mote_pipeline_needs_text(p) && !o->calibration->data) {
 		mote_pipeline_begin(p, MOTE_STAGE_CALIBRATION_TEXT);
-		status = mote_text_generate(p->source, o->seed + CALIBRATION_SEED_OFFSET, mote_pipeline_calibration_tokens(p), o->threads,
+		status = mote_text_generate(p->source, o->seed + CALIBRATION_SEED_OFFSET, mote_pipeline_text_tokens(p), o->threads,
 					    o->progress, o->calibration, error);
 	}
 	return status;
@@ -155,6 +169,10 @@ enum mote_status mote_pipeline_prepare(struct mote_pipeline *p, struct mote_erro
 	if (status != MOTE_OK)
 		return status;
 	choose_encoder(p);
+	if (o->recover)
+		status = mote_parameters_check(&p->source->config, error);
+	if (status != MOTE_OK)
+		return status;
 	/* Before anything that takes time: the name to write to must be free, and a budget must be one. */
 	status = mote_output_refuse_input(o->output, o->input, error);
 	if (status == MOTE_OK && o->output)

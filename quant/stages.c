@@ -15,6 +15,7 @@ static const struct {
 	[MOTE_STAGE_CALIBRATE] = {"calibrating", "chunks", 0.02},
 	[MOTE_STAGE_SENSITIVITIES] = {"measuring sensitivities", "matrices", 0.01},
 	[MOTE_STAGE_LAYERS] = {"quantizing layers", "passes", 0.2},
+	[MOTE_STAGE_RECOVER] = {"recovering", "tokens", 0.1},
 	[MOTE_STAGE_WRITE] = {"writing", "weights", 20},
 	[MOTE_STAGE_MEASURE] = {"measuring", "tokens", 0.03},
 	[MOTE_STAGE_FINISH] = {"finishing", NULL, 0.5}
@@ -23,7 +24,7 @@ static const struct {
 /* Of a text that is not tokenized yet. */
 enum { BYTES_A_TOKEN = 4 };
 
-static const enum mote_stage_kind attempt[] = {MOTE_STAGE_LAYERS, MOTE_STAGE_WRITE, MOTE_STAGE_MEASURE};
+static const enum mote_stage_kind attempt[] = {MOTE_STAGE_LAYERS, MOTE_STAGE_RECOVER, MOTE_STAGE_WRITE, MOTE_STAGE_MEASURE};
 
 static uint32_t matrices(const struct mote_pipeline *p)
 {
@@ -44,11 +45,13 @@ static void set_costs(struct mote_pipeline *p)
 	const double count[MOTE_STAGE_KINDS] = {
 		[MOTE_STAGE_CHECK] = 1, [MOTE_STAGE_FINISH] = 1,
 		[MOTE_STAGE_VALIDATION_TEXT] = writes ? MOTE_SELF_VALIDATION_TOKENS : 0,
-		[MOTE_STAGE_CALIBRATION_TEXT] = calibrates && !o->calibration->data ? tokens : 0,
+		[MOTE_STAGE_CALIBRATION_TEXT] = mote_pipeline_needs_text(p) && !o->calibration->data ?
+			mote_pipeline_text_tokens(p) : 0,
 		[MOTE_STAGE_CALIBRATE] = calibrates && mote_pipeline_needs_importance(p) ? tokens : 0,
 		[MOTE_STAGE_SENSITIVITIES] = o->aim.goal != MOTE_GOAL_TYPE ?
 			(double)matrices(p) * mote_pipeline_sensitivity_tokens(p) : 0,
 		[MOTE_STAGE_LAYERS] = layers ? tokens : 0,
+		[MOTE_STAGE_RECOVER] = o->recover ? (double)o->recover_tokens : 0,
 		[MOTE_STAGE_WRITE] = layers ? 0.1 : p->recipe.encoder == MOTE_ENCODER_ROUND ? 0.05 : 1,
 		[MOTE_STAGE_MEASURE] = o->no_validation ? 0 : measured
 	};
@@ -56,6 +59,8 @@ static void set_costs(struct mote_pipeline *p)
 	for (int i = 0; i < MOTE_STAGE_KINDS; i++)
 		p->cost[i] = i > MOTE_STAGE_SENSITIVITIES && !o->output ? 0 :
 			     count[i] * kinds[i].nanoseconds * (double)mote_quantizer_weights(&p->quantizer);
+	if (o->recover && o->recover_tokens == 0 && o->output)
+		p->cost[MOTE_STAGE_RECOVER] = o->recover_seconds * 1e9;
 }
 
 void mote_pipeline_expect(struct mote_pipeline *p)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "quant/train/adamw.h"
 #include "tests/random_model.h"
 
 enum { SEQUENCES = 2, LENGTH = 11, ROWS = SEQUENCES * LENGTH, VOCAB = 37 };
@@ -286,12 +287,52 @@ static void test_refused(void **state)
 	mote_parameters_free(&p);
 }
 
+/* AdamW by its definition in double, ten steps with a schedule and clipping. */
+static void test_adamw(void **state)
+{
+	const struct mote_adamw adam = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.1};
+	enum { N = 70 };
+	float w[N], m[N] = {0}, v[N] = {0}, g[N];
+	double dw[N], dm[N] = {0}, dv[N] = {0};
+	uint64_t random = 5;
+
+	(void)state;
+	for (int i = 0; i < N; i++)
+		dw[i] = w[i] = random_normal(&random);
+	for (uint64_t step = 1; step <= 10; step++) {
+		double lr = 0.01 * mote_schedule_cosine(step, 10, 3, 0.1), norm = 0, scale;
+		struct mote_adamw_step now;
+
+		for (int i = 0; i < N; i++)
+			g[i] = random_normal(&random) * 0.3f;
+		mote_clip_add(g, N, &norm);
+		scale = mote_clip_scale(norm, 1);
+		assert_true(fabs(scale - 1 / (sqrt(norm) + 1e-6)) < 1e-12);
+		now = mote_adamw_begin(&adam, lr, step, scale);
+		mote_adamw_update(&now, w, m, v, g, N);
+		for (int i = 0; i < N; i++) {
+			double d = (double)g[i] * scale;
+
+			dw[i] -= lr * 0.1 * dw[i];
+			dm[i] = 0.9 * dm[i] + 0.1 * d;
+			dv[i] = 0.999 * dv[i] + 0.001 * d * d;
+			dw[i] -= lr * (dm[i] / (1 - pow(0.9, (double)step))) / (sqrt(dv[i] / (1 - pow(0.999, (double)step))) + 1e-8);
+			assert_true(fabs(dw[i] - (double)w[i]) < 1e-6);
+		}
+	}
+	assert_true(mote_schedule_cosine(0, 10, 4, 0.1) == 0 && mote_schedule_cosine(4, 10, 4, 0.1) == 1);
+	assert_true(fabs(mote_schedule_cosine(7, 10, 4, 0.1) - 0.55) < 1e-12);
+	assert_true(fabs(mote_schedule_cosine(10, 10, 4, 0.1) - 0.1) < 1e-12);
+	assert_true(mote_clip_scale(0.25, 1) == 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gradients),
 		cmocka_unit_test(test_same_bits),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_adamw),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

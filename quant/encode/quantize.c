@@ -111,13 +111,44 @@ uint64_t mote_quantizer_weights(const struct mote_quantizer *q)
 	return weights;
 }
 
+static enum mote_status encode_matrix(struct mote_quantizer *q, uint32_t i, uint64_t done, uint64_t total,
+				      const struct mote_progress *progress, struct mote_error *error)
+{
+	const struct mote_target *to = &q->target[i];
+	struct mote_encode_job job = { .name = to->tensor->name, .source = &to->tensor->matrix, .type = to->type,
+				       .encoder = to->encoder, .importance = mote_quantizer_importance(q, i),
+				       .linear = q->recipe->linear };
+	struct mote_encoded *e = &q->encoded[i];
+
+	if (e->data)
+		return MOTE_OK;
+	e->data = mote_quantizer_alloc(q, i);
+	if (!e->data)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory", job.name);
+	return mote_encode_matrix(q->pool, &job, e->data, e->codebook, progress, done, total, error);
+}
+
+enum mote_status mote_quantizer_encode(struct mote_quantizer *q, const struct mote_progress *progress,
+				       struct mote_error *error)
+{
+	uint64_t done = 0, total = mote_quantizer_weights(q);
+	enum mote_status status = MOTE_OK;
+
+	for (uint32_t i = 0; i < q->tensors && status == MOTE_OK; i++) {
+		const struct mote_tensor *t = q->target[i].tensor;
+
+		if (!q->target[i].kept)
+			status = encode_matrix(q, i, done, total, progress, error);
+		done += t->rank == 2 ? (uint64_t)t->rows * t->cols : 0;
+	}
+	return status;
+}
+
 static enum mote_status write_matrix(struct mote_quantizer *q, struct mote_writer *w, uint32_t i, uint64_t done,
 				     uint64_t total, const struct mote_progress *progress, struct mote_error *error)
 {
 	const struct mote_target *to = &q->target[i];
 	const struct mote_tensor *t = to->tensor;
-	struct mote_encode_job job = { .name = t->name, .source = &t->matrix, .type = to->type, .encoder = to->encoder,
-				       .importance = mote_quantizer_importance(q, i), .linear = q->recipe->linear };
 	struct mote_encoded *e = &q->encoded[i];
 	enum mote_status status = MOTE_OK;
 
@@ -126,16 +157,23 @@ static enum mote_status write_matrix(struct mote_quantizer *q, struct mote_write
 			status = mote_writer_set_codebook(w, i, t->matrix.codebook, error);
 		return status == MOTE_OK ? mote_writer_write(w, t->matrix.data, t->bytes, error) : status;
 	}
-	if (!e->data) {
-		e->data = mote_quantizer_alloc(q, i);
-		if (!e->data)
-			return mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory", t->name);
-		status = mote_encode_matrix(q->pool, &job, e->data, e->codebook, progress, done, total, error);
-	}
-	if (status == MOTE_OK && mote_type_has_codebook(job.type))
+	status = encode_matrix(q, i, done, total, progress, error);
+	if (status == MOTE_OK && mote_type_has_codebook(to->type))
 		status = mote_writer_set_codebook(w, i, e->codebook, error);
 	if (status == MOTE_OK)
 		status = mote_writer_write(w, e->data, to->bytes, error);
+	free(e->data);
+	e->data = NULL;
+	return status;
+}
+
+/* The source's, or what has replaced it. */
+static enum mote_status write_vector(struct mote_quantizer *q, struct mote_writer *w, uint32_t i, struct mote_error *error)
+{
+	const struct mote_tensor *t = q->target[i].tensor;
+	struct mote_encoded *e = &q->encoded[i];
+	enum mote_status status = mote_writer_write(w, e->data ? e->data : t->vector, t->bytes, error);
+
 	free(e->data);
 	e->data = NULL;
 	return status;
@@ -159,7 +197,7 @@ enum mote_status mote_quantizer_write(struct mote_quantizer *q, struct mote_writ
 		const struct mote_tensor *t = q->target[i].tensor;
 
 		if (t->rank == 1) {
-			status = mote_writer_write(w, t->vector, t->bytes, error);
+			status = write_vector(q, w, i, error);
 			continue;
 		}
 		status = write_matrix(q, w, i, done, total, progress, error);

@@ -20,7 +20,7 @@ struct mote_target {
 	uint64_t bytes;
 };
 
-/* A matrix that has been encoded; zero when it has not. */
+/* A matrix that has been encoded, or a vector that replaces the source's; zero when it has not. */
 struct mote_encoded {
 	void *data;              /* owned, 64-byte aligned */
 	uint8_t codebook[16];    /* of types that have one */
@@ -64,6 +64,10 @@ void *mote_quantizer_alloc(const struct mote_quantizer *q, uint32_t i);
 /* Bytes of all tensors under this recipe, and weights in matrices. */
 uint64_t mote_quantizer_bytes(const struct mote_quantizer *q);
 uint64_t mote_quantizer_weights(const struct mote_quantizer *q);
+
+/* Encodes every matrix that is neither kept nor encoded yet, into q->encoded. Statuses as mote_encode_matrix(). */
+enum mote_status mote_quantizer_encode(struct mote_quantizer *q, const struct mote_progress *progress,
+				       struct mote_error *error) MOTE_CHECKED;
 
 /* Plans and writes all tensors, and copies the tokenizer. Statuses as mote_encode_matrix() and the writer. */
 enum mote_status mote_quantizer_write(struct mote_quantizer *q, struct mote_writer *w,

@@ -29,23 +29,43 @@ static enum mote_status adds_bos(const struct mote_tokenizer *t, int32_t bos, bo
 	return status;
 }
 
-static enum mote_status encode(const struct mote_model *m, const struct mote_text *text, unsigned flags,
-			       struct mote_ids *ids, bool *bos, struct mote_error *error)
+static enum mote_status check_ids(const struct mote_model *m, const struct mote_text_ids *ids, struct mote_error *error)
 {
+	for (size_t i = 0; i < ids->count; i++)
+		if (ids->id[i] < 0 || (uint32_t)ids->id[i] >= m->config.vocab)
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: its tokenizer gives id %d, its weights end at %u",
+					      mote_container_path(m->container), ids->id[i], m->config.vocab - 1);
+	return MOTE_OK;
+}
+
+enum mote_status mote_text_encode(const struct mote_model *m, const struct mote_text *text, bool plain,
+				  struct mote_text_ids *out, struct mote_error *error)
+{
+	unsigned flags = MOTE_ENCODE_ADD_SPECIAL | (plain ? MOTE_ENCODE_PLAIN : 0u);
 	struct mote_tokenizer *t = NULL;
+	struct mote_ids ids = {0};
 	size_t bytes = 0;
 	const void *section = mote_container_section(m->container, MOTE_SECTION_TOKENIZER, &bytes);
 	enum mote_status status;
 
+	*out = (struct mote_text_ids){0};
 	if (!section)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer, so it cannot read a text",
 				      mote_container_path(m->container));
 	status = mote_tokenizer_open(section, bytes, &t, error);
 	if (status == MOTE_OK)
-		status = adds_bos(t, m->config.bos, bos, error);
+		status = adds_bos(t, m->config.bos, &out->bos, error);
 	if (status == MOTE_OK)
-		status = mote_tokenizer_encode(t, text->data, text->bytes, flags, ids, error);
+		status = mote_tokenizer_encode(t, text->data, text->bytes, flags, &ids, error);
 	mote_tokenizer_close(t);
+	out->id = ids.id; /* taken over */
+	out->count = ids.count;
+	if (status == MOTE_OK)
+		status = check_ids(m, out, error);
+	if (status != MOTE_OK) {
+		free(out->id);
+		*out = (struct mote_text_ids){0};
+	}
 	return status;
 }
 
@@ -95,27 +115,21 @@ enum mote_status mote_plan_init(const struct mote_model *m, const struct mote_te
 				const struct mote_plan_options *options, struct mote_plan *out,
 				struct mote_error *error)
 {
-	struct mote_ids ids = {0};
-	unsigned flags = MOTE_ENCODE_ADD_SPECIAL | (options->plain ? MOTE_ENCODE_PLAIN : 0u);
-	bool bos = false;
-	enum mote_status status;
+	struct mote_text_ids ids;
 	XXH128_hash_t h;
+	enum mote_status status = mote_text_encode(m, text, options->plain, &ids, error);
 
 	*out = (struct mote_plan){0};
-	status = encode(m, text, flags, &ids, &bos, error);
-	if (status == MOTE_OK)
-		status = lay_out(&m->config, options, ids.count, out, error);
-	for (size_t i = 0; status == MOTE_OK && i < ids.count; i++)
-		if (ids.id[i] < 0 || (uint32_t)ids.id[i] >= out->vocab)
-			status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: its tokenizer gives id %d, its weights end at %u",
-						mote_container_path(m->container), ids.id[i], out->vocab - 1);
+	if (status != MOTE_OK)
+		return status;
+	status = lay_out(&m->config, options, ids.count, out, error);
 	if (status != MOTE_OK) {
-		mote_ids_free(&ids);
+		free(ids.id);
 		*out = (struct mote_plan){0};
 		return status;
 	}
 	out->ids = ids.id; /* taken over; what lies beyond the last chunk is not used */
-	for (uint32_t c = 0; bos && c < out->chunks; c++)
+	for (uint32_t c = 0; ids.bos && c < out->chunks; c++)
 		out->ids[(size_t)c * out->context] = m->config.bos;
 	h = XXH3_128bits(out->ids, (size_t)out->chunks * out->context * sizeof *out->ids);
 	out->ids_hash = (struct mote_hash128){h.low64, h.high64};

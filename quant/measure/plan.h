@@ -40,6 +40,18 @@ enum mote_status mote_plan_init(const struct mote_model *m, const struct mote_te
 				const struct mote_plan_options *options, struct mote_plan *out,
 				struct mote_error *error) MOTE_CHECKED;
 void mote_plan_free(struct mote_plan *p);
+
+/* A text as m's tokenizer reads it. */
+struct mote_text_ids {
+	int32_t *id;                   /* [count] owned: free() */
+	size_t count;
+	bool bos;                      /* the tokenizer puts a bos before a text */
+};
+/* The whole of it, bos and all; plain as in the options. MOTE_ERROR_UNSUPPORTED: the container has no tokenizer;
+ * MOTE_ERROR_CORRUPT: it gives an id that the weights have no row for. */
+enum mote_status mote_text_encode(const struct mote_model *m, const struct mote_text *text, bool plain,
+				  struct mote_text_ids *out, struct mote_error *error) MOTE_CHECKED;
+
 /* The token that scored row r (0 .. chunks*chunk_rows - 1) predicts. */
 int32_t mote_plan_target(const struct mote_plan *p, uint64_t row);
 static inline uint64_t mote_plan_rows(const struct mote_plan *p)

@@ -1,0 +1,38 @@
+#!/bin/sh
+# mote-quantize --recover on the fixture: better on text that none has seen, the same bytes on other threads and instruction
+# sets and from the tokens that a time came to, refusals.
+set -eu
+B=$MOTE_BUILD
+F=tests/fixtures/adder
+D=$(mktemp -d)
+trap 'rm -rf "$D"' EXIT
+fail() { echo "FAIL: $*"; exit 1; }
+number() { sed 's/.*"'"$1"'":\([^,}]*\).*/\1/'; }
+
+"$B/mote-convert" $F -o "$D/f.mote" >/dev/null 2>&1
+head -c 40000 $F/calibration.txt >"$D/calibration"
+head -c 6000 $F/heldout.txt >"$D/heldout"
+quantize() { "$B/mote-quantize" "$D/f.mote" --type q3 --tensor '*=q3' --encoder round --calibrate "$D/calibration" "$@" 2>/dev/null; }
+
+quantize -o "$D/plain.mote" --validate "$D/heldout" -c 200 --json >"$D/plain.json"
+quantize -o "$D/better.mote" --validate "$D/heldout" -c 200 --recover 8k --json -t 1 >"$D/better.json"
+awk -v a="$(number kld_mean <"$D/better.json")" -v b="$(number kld_mean <"$D/plain.json")" 'BEGIN { exit !(a < b) }' ||
+	fail "no better: $(number kld_mean <"$D/better.json"), before $(number kld_mean <"$D/plain.json")"
+[ "$(wc -c <"$D/better.mote")" -le $(($(wc -c <"$D/plain.mote") + 100)) ] || fail "larger"
+grep -q '"kept":true' "$D/better.json" || fail "not kept"
+[ "$(number recover_tokens <"$D/better.json")" = 8192 ] || fail "tokens in the recipe: $(number recover_tokens <"$D/better.json")"
+"$B/mote-inspect" "$D/better.mote" --json | grep -q '"recover_tokens":8192' || fail "no tokens in the lineage"
+
+(export MOTE_ISA=avx2; quantize -o "$D/again.mote" --validate "$D/heldout" -c 200 --recover 8192 -t 3) ||
+	quantize -o "$D/again.mote" --validate "$D/heldout" -c 200 --recover 8192 -t 3
+cmp "$D/better.mote" "$D/again.mote" || fail "other bytes on other threads and instructions"
+
+quantize -o "$D/time.mote" --no-validate --recover 1s --json >"$D/time.json"
+quantize -o "$D/tokens.mote" --no-validate --recover "$(number recover_tokens <"$D/time.json")"
+cmp "$D/time.mote" "$D/tokens.mote" || fail "other bytes from the tokens that a time came to"
+
+for wrong in 0 k 5x 5mm -3 1e; do
+	! "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 --recover $wrong 2>/dev/null || fail "--recover $wrong is taken"
+done
+[ ! -e "$D/x.mote" ] || fail "a file"
+echo "recover: fine"

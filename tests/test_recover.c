@@ -1,0 +1,152 @@
+/* Recovery on the fixture: what helps is kept and packed as it was measured, what does not leaves everything as it was; a
+ * text that is too short is refused, and asking to stop stops it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "convert/checkpoint.h"
+#include "quant/train/recover.h"
+
+#define ADDER "tests/fixtures/adder"
+
+/* Everything quantized by rounding, and a copy of its bytes. */
+struct setting {
+	char folder[32], path[64];
+	struct mote_model *model;
+	struct mote_rule rule;
+	struct mote_recipe recipe;
+	struct mote_quantizer q;
+	struct mote_text text;
+	uint8_t *before[512];
+};
+
+static void read_text(struct mote_text *t, size_t bytes)
+{
+	FILE *f = fopen(ADDER "/calibration.txt", "rb");
+
+	assert_non_null(f);
+	t->data = calloc(1, bytes + 1);
+	t->bytes = fread(t->data, 1, bytes, f);
+	fclose(f);
+}
+
+static void setting_open(struct setting *s, size_t text_bytes)
+{
+	const struct mote_checkpoint_options options = {.tool = "test 1", .type = MOTE_BF16};
+	struct mote_checkpoint_report report;
+
+	memset(s, 0, sizeof *s);
+	snprintf(s->folder, sizeof s->folder, "/tmp/test_recover_XXXXXX");
+	assert_non_null(mkdtemp(s->folder));
+	snprintf(s->path, sizeof s->path, "%s/f.mote", s->folder);
+	assert_int_equal(mote_checkpoint_convert(ADDER, s->path, &options, &report, NULL), MOTE_OK);
+	assert_int_equal(mote_model_open(s->path, MOTE_WEIGHTS_MAPPED, &s->model, NULL), MOTE_OK);
+	s->rule = (struct mote_rule){"*", MOTE_Q3};
+	s->recipe = (struct mote_recipe){.type = MOTE_Q3, .encoder = MOTE_ENCODER_ROUND, .rules = &s->rule, .n_rules = 1};
+	assert_int_equal(mote_quantizer_init(&s->q, s->model->container, &s->recipe, 2, NULL), MOTE_OK);
+	assert_int_equal(mote_quantizer_encode(&s->q, NULL, NULL), MOTE_OK);
+	read_text(&s->text, text_bytes);
+	for (uint32_t i = 0; i < s->q.tensors; i++) {
+		if (!s->q.encoded[i].data)
+			continue;
+		s->before[i] = malloc(s->q.target[i].bytes);
+		memcpy(s->before[i], s->q.encoded[i].data, s->q.target[i].bytes);
+	}
+}
+
+static void setting_close(struct setting *s)
+{
+	for (uint32_t i = 0; i < s->q.tensors; i++)
+		free(s->before[i]);
+	mote_quantizer_free(&s->q);
+	mote_model_close(s->model);
+	mote_text_free(&s->text);
+	unlink(s->path);
+	rmdir(s->folder);
+}
+
+/* How many tensors are not what they were. */
+static uint32_t changed(const struct setting *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->q.tensors; i++)
+		n += !s->before[i] ? s->q.encoded[i].data != NULL :
+				     memcmp(s->before[i], s->q.encoded[i].data, s->q.target[i].bytes) != 0;
+	return n;
+}
+
+static void test_kept(void **state)
+{
+	struct mote_recover_options options = {.tokens = 4095, .threads = 2};
+	struct mote_recover_result first, again;
+	struct setting s;
+
+	(void)state;
+	setting_open(&s, 20000);
+	assert_int_equal(mote_recover(&s.q, s.model, &s.text, &options, &first, NULL), MOTE_OK);
+	assert_true(first.kept && first.after < 0.95 * first.before && first.tokens == 4096);
+	assert_int_equal(changed(&s), s.q.tensors);
+	/* Packed and taken apart again it is what was measured. */
+	assert_int_equal(mote_recover(&s.q, s.model, &s.text, &options, &again, NULL), MOTE_OK);
+	assert_true(again.before == first.after);
+	setting_close(&s);
+}
+
+static void test_not_kept(void **state)
+{
+	struct mote_recover_options options = {.tokens = 1, .threads = 2, .rates = {.code = 50, .scale = 5, .vector = 5}};
+	struct mote_recover_result result;
+	struct setting s;
+
+	(void)state;
+	setting_open(&s, 20000);
+	assert_int_equal(mote_recover(&s.q, s.model, &s.text, &options, &result, NULL), MOTE_OK);
+	assert_true(!result.kept && !(result.after < result.before));
+	assert_int_equal(changed(&s), 0);
+	setting_close(&s);
+}
+
+static bool stop(void *user, uint64_t done, uint64_t total)
+{
+	(void)user;
+	assert_true(done <= total);
+	return done == 0;
+}
+
+static void test_refused(void **state)
+{
+	const struct mote_progress progress = {.update = stop};
+	struct mote_recover_options options = {.tokens = 100000, .threads = 1, .progress = &progress};
+	struct mote_recover_result result;
+	struct mote_error error = {0};
+	struct setting s;
+
+	(void)state;
+	setting_open(&s, 20000);
+	assert_int_equal(mote_recover(&s.q, s.model, &s.text, &options, &result, &error), MOTE_ERROR_INTERRUPTED);
+	assert_int_equal(changed(&s), 0);
+	s.text.data[300] = 0;
+	s.text.bytes = 300;
+	error = (struct mote_error){0};
+	assert_int_equal(mote_recover(&s.q, s.model, &s.text, &options, &result, &error), MOTE_ERROR_ARGUMENT);
+	assert_non_null(strstr(error.message, "calibration text"));
+	setting_close(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_not_kept),
+		cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
