@@ -279,10 +279,13 @@ deps-test: deps
 ROOT = $(DESTDIR)$(PREFIX)
 COMPLETIONS_BASH = $(ROOT)/share/bash-completion/completions
 COMPLETIONS_ZSH = $(ROOT)/share/zsh/site-functions
+UNITS = $(ROOT)/lib/systemd/system
+UNIT_SOURCES := $(if $(filter-out 0,$(SERVER)),$(wildcard docs/systemd/*))
 RUN_PATH = $(if $(filter /usr /usr/local,$(PREFIX)),, -Wl,-rpath,$${libdir})
 DOCUMENTS = $(wildcard docs/*.md docs/*.svg) docs/ask.c LICENSE
 INSTALLED = $(TOOLS:$(B)/%=bin/%) $(addprefix $(LIBDIR)/,libmote.a libmote.so $(SONAME) $(notdir $(SHARED)) pkgconfig/mote.pc) \
 	$(addprefix share/doc/mote/,$(notdir $(DOCUMENTS))) include/mote.h $(patsubst docs/%,share/man/man1/%,$(wildcard docs/mote-*.1)) \
+	$(UNIT_SOURCES:docs/systemd/%=lib/systemd/system/%) \
 	$(patsubst $(B)/%,share/bash-completion/completions/%,$(TOOLS)) \
 	$(patsubst $(B)/%,share/zsh/site-functions/_%,$(TOOLS))
 
@@ -294,6 +297,9 @@ install: all
 	ln -sf $(SONAME) $(ROOT)/$(LIBDIR)/libmote.so
 	install -m 644 runtime/api/mote.h $(ROOT)/include
 	install -m 644 docs/mote-*.1 $(ROOT)/share/man/man1
+	install -d $(UNITS)
+	for unit in $(notdir $(UNIT_SOURCES)); do \
+		sed 's|/usr/local|$(PREFIX)|' docs/systemd/$$unit >$(UNITS)/$$unit || exit 1; done
 	install -m 644 $(DOCUMENTS) $(ROOT)/share/doc/mote
 	install -d $(COMPLETIONS_BASH) $(COMPLETIONS_ZSH)
 	for tool in $(notdir $(TOOLS)); do \

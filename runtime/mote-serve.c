@@ -8,12 +8,12 @@
 #include "format/tool/options.h"
 #include "format/tool/sandbox.h"
 #include "runtime/api/mote.h"
+#include "runtime/serve/listen.h"
 #include "runtime/serve/serve.h"
 
 #define MOTE_SERVE "mote-serve"
 #define MAX_KEY_FILE_BYTES ((size_t)256 << 10)
 #define STOP_SECONDS 10.0
-#define FIRST_PASSED_SOCKET 3 /* of systemd's socket activation */
 
 static const char about[] =
 "Usage: mote-serve [OPTION]... MODEL.mote\n"
@@ -43,7 +43,8 @@ static const struct mote_option options[] = {
 	 AT(places), 1, 64},
 
 	{MOTE_OPTION_HEADING, .help = "Network"},
-	{MOTE_OPTION_TEXT, NULL, "host", "HOST", "the address to listen on (default: 127.0.0.1, this machine only)", AT(host)},
+	{MOTE_OPTION_TEXT, NULL, "host", "HOST", "the address to listen on (default: 127.0.0.1, this machine only), or "
+	 "unix:PATH for a socket at a path", AT(host)},
 	{MOTE_OPTION_COUNT, NULL, "port", "N", "the port (default: 8080; 0: a free one)", AT(port), 0, 65535},
 	{MOTE_OPTION_TEXT, NULL, "allow-host", "NAMES", "further names of this server, with commas between: what a Host header "
 	 "or a page's origin may be besides addresses and localhost", AT(names)},
@@ -93,6 +94,12 @@ static char *model_name(const struct serve_arguments *a)
 	return name;
 }
 
+/* Of --host unix:PATH, or NULL. */
+static const char *socket_path(const struct serve_arguments *a)
+{
+	return strncmp(a->host, "unix:", 5) ? NULL : a->host + 5;
+}
+
 static enum mote_status read_guard(const struct serve_arguments *a, struct mote_guard *guard, char *names,
 				   struct mote_error *error)
 {
@@ -105,7 +112,7 @@ static enum mote_status read_guard(const struct serve_arguments *a, struct mote_
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--allow-host: more than %d names", MOTE_GUARD_MAX_NAMES);
 		guard->name[guard->names++] = name;
 	}
-	if (guard->names < MOTE_GUARD_MAX_NAMES)
+	if (guard->names < MOTE_GUARD_MAX_NAMES && !socket_path(a))
 		guard->name[guard->names++] = a->host;
 	if (!a->key_file)
 		return MOTE_OK;
@@ -113,12 +120,12 @@ static enum mote_status read_guard(const struct serve_arguments *a, struct mote_
 	return status ? status : mote_guard_read_keys(guard, text, bytes, a->key_file, error);
 }
 
-/* A socket that the service manager opened for us, or -1. */
-static int passed_socket(void)
+/* *fd: the socket that the service manager opened, or one at the path of --host unix:PATH; else -1. */
+static enum mote_status open_socket(const struct serve_arguments *a, int *fd, struct mote_error *error)
 {
-	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	enum mote_status status = mote_listen_passed(fd, error);
 
-	return pid && count && strtol(pid, NULL, 10) == (long)getpid() && strtol(count, NULL, 10) == 1 ? FIRST_PASSED_SOCKET : -1;
+	return status || *fd >= 0 || !socket_path(a) ? status : mote_listen_path(socket_path(a), fd, error);
 }
 
 static enum mote_status serve(const struct serve_arguments *a, const struct mote_lm *lm, const char *name,
@@ -127,19 +134,33 @@ static enum mote_status serve(const struct serve_arguments *a, const struct mote
 	struct mote_serve_options o = {
 		.engine = {.sequences = a->places, .context_tokens = a->context, .threads = a->threads, .kv_keys = a->kv_keys,
 			   .kv_values = a->kv_values, .queue = a->queue, .no_lookup = !a->lookup},
-		.host = a->host, .port = (uint16_t)a->port, .socket = passed_socket(), .model = name, .seconds = a->seconds,
+		.host = a->host, .port = (uint16_t)a->port, .socket = -1, .model = name, .seconds = a->seconds,
 		.guard = guard};
 	bool six = strchr(a->host, ':') != NULL;
 	struct mote_serve *server;
-	enum mote_status status = mote_serve_open(lm, &o, &server, error);
+	char address[200];
+	enum mote_status status = open_socket(a, &o.socket, error);
+
+	if (status || (status = mote_serve_open(lm, &o, &server, error))) {
+		if (o.socket >= 0)
+			close(o.socket);
+		return status;
+	}
+	if (o.socket >= 0)
+		mote_listen_describe(o.socket, address);
+	else
+		snprintf(address, sizeof address, "http://%s%.150s%s:%u", six ? "[" : "", a->host, six ? "]" : "",
+			 mote_serve_port(server));
 
 	if (status == MOTE_OK && a->sandbox && (status = mote_sandbox_seal(error)))
 		mote_serve_close(server);
 	if (status)
 		return status;
-	fprintf(stderr, "listening on http://%s%s%s:%u\n", six ? "[" : "", a->host, six ? "]" : "", mote_serve_port(server));
+	fprintf(stderr, "listening on %s\n", address);
 	while (!mote_console_interrupted())
 		poll(NULL, 0, 100); /* a signal ends it sooner where it comes to this thread */
+	if (socket_path(a))
+		unlink(socket_path(a));
 	mote_serve_stop(server, STOP_SECONDS);
 	mote_serve_close(server);
 	return MOTE_OK;

@@ -155,6 +155,7 @@ static void test_pays(void **state)
 static void test_search(void **state)
 {
 	static const int32_t ids[] = {1, 2, 3, 4, 9, 2, 3, 4, 7, 1, 2, 3, 4};
+	static const int32_t other[] = {1, 2, 3, 4, 9, 2, 3, 4, 7, 1, 2, 3, 4, 8};
 	struct mote_lookup l;
 	(void)state;
 
@@ -167,6 +168,11 @@ static void test_search(void **state)
 	assert_true(mote_lookup_find(&l, ids, 8)); /* 2 3 4 */
 	assert_int_equal(l.match, 3);
 	assert_int_equal(l.from, 4);
+	assert_true(mote_lookup_find(&l, ids, 12) && mote_lookup_find(&l, ids, 13));
+	assert_true(mote_lookup_find(&l, other, 14)); /* a difference: on from where it was */
+	assert_int_equal(l.match, 1);
+	assert_int_equal(mote_lookup_guess(&l, other, 0), 2);
+	assert_true(mote_lookup_find(&l, ids, 8));
 	for (int i = 0; i < 40; i++)
 		mote_lookup_learn(&l, 0, false);
 	assert_true(mote_lookup_rate(&l, 0) < 0.01f && mote_lookup_rate(&l, 1) == 0.5f);

@@ -3,7 +3,8 @@
  * nothing but the time.
  *
  * How often guesses came true, by the length of what matched, is learned from every id, whether one was computed on trust
- * or not. So nothing is tried in vain: where guesses do not pay, none is made.
+ * or not. So nothing is tried in vain: where guesses do not pay, none is made. Behind an id that differed the text may go
+ * on as before: then guesses come from where they came from, for a step or two.
  */
 #ifndef MOTE_RUNTIME_LOOKUP_H
 #define MOTE_RUNTIME_LOOKUP_H
@@ -11,11 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MOTE_LOOKUP_KINDS = 4, MOTE_LOOKUP_MOST = 15 };
+enum { MOTE_LOOKUP_KINDS = 5, MOTE_LOOKUP_MOST = 15 };
 
 struct mote_lookup {
-	float rate[MOTE_LOOKUP_KINDS]; /* share of guesses that came true: matches of 2, 3, 4 to 7, 8 ids and more */
-	uint32_t match, from;          /* of the last ids: length (0: none), and where what followed it begins */
+	float rate[MOTE_LOOKUP_KINDS]; /* share of guesses that came true: matches of 2, 3, 4 to 7, 8 ids and more;
+					* behind a difference */
+	uint32_t match, from;          /* of the last ids: length (0: none, 1: behind a difference), and where what
+					* followed it begins */
+	uint32_t seen, carried;        /* ids when it was found; steps since there was a match */
 };
 
 void mote_lookup_begin(struct mote_lookup *l);

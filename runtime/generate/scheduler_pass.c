@@ -73,7 +73,7 @@ static uint32_t guess(struct mote_scheduler *s)
 		struct mote_slot *slot = &s->slot[s->running[i]];
 		uint32_t room = s->batch_rows - s->n_running - guesses, spare = s->spare_logits - guesses;
 
-		slot->guesses = slot->lookup.match = 0;
+		slot->guesses = 0;
 		if (s->lookup && slot->count - slot->held == 1 && slot->held >= slot->prompt)
 			make_guesses(s, slot, room < spare ? room : spare, &o);
 		guesses += slot->guesses;
@@ -154,7 +154,7 @@ static void take_row(struct mote_scheduler *s, struct mote_slot *slot, uint32_t 
 		slot->confirmed++;
 	if (at < end) /* of the guesses that were computed */
 		mote_lookup_learn(&slot->lookup, at - (end - slot->guesses), id == guessed);
-	else if (slot->lookup.match && !slot->guesses) /* of one that was not trusted */
+	else if (slot->lookup.match && slot->lookup.seen == at && !slot->guesses) /* of one that was not trusted */
 		mote_lookup_learn(&slot->lookup, 0, id == first);
 }
 

@@ -64,7 +64,8 @@ struct mote_job {
 	struct mote_lm_sampling sampling;      /* the seed of choice i is sampling.seed + i % copies */
 	const struct mote_job_prompt *prompt;  /* [prompts] */
 	uint32_t prompts, copies;              /* choices: prompts * copies, those of one prompt side by side */
-	float *embedding;                      /* NULL, or [prompts][hidden]: the mean of the prompts' states */
+	float *embedding;                      /* NULL, or [prompts][hidden]: the mean of the prompts' states, or */
+	bool embedding_last;                   /* the last one; of length 1 */
 	int fd;                                /* the client's socket, watched; or -1 */
 	double seconds;                        /* most, waiting included; 0: no limit */
 	/* ---- */

@@ -17,7 +17,7 @@ struct run {
 	struct mote_lm_answer *answer;
 	uint32_t choice;
 	size_t scored;                 /* tokens whose log-probabilities were handed out */
-	double *sum;                   /* [hidden] of the prompt's states, or NULL */
+	double *sum;                   /* hidden, then [hidden] of the prompt's states; or NULL */
 	uint64_t number;
 };
 

@@ -133,10 +133,10 @@ static void add_state(void *user, uint32_t position, const float *state)
 	(void)position;
 
 	for (uint32_t i = 0; i < (uint32_t)r->sum[0]; i++)
-		r->sum[1 + i] += (double)state[i];
+		r->sum[1 + i] = (double)state[i] + (r->job->embedding_last ? 0 : r->sum[1 + i]);
 }
 
-/* The mean of the prompt's states, of length 1. */
+/* The mean of the prompt's states, or its last one, of length 1. */
 static void give_embedding(struct mote_engine *e, struct run *r)
 {
 	float *out = r->job->embedding + (size_t)r->choice * e->hidden;

@@ -308,6 +308,11 @@ static cJSON *embeddings(struct mote_serve *s, const struct mote_ask *ask, bool 
 	return json;
 }
 
+static bool is_text(const cJSON *item, const char *text)
+{
+	return cJSON_IsString(item) && !strcmp(item->valuestring, text);
+}
+
 /* Runs the job to its end; NULL or why it failed. */
 static const char *run(struct mote_serve *s, struct mote_job *job, char message[1000])
 {
@@ -330,7 +335,7 @@ static const char *run(struct mote_serve *s, struct mote_job *job, char message[
 void mote_route_embeddings(struct mote_serve *s, struct mote_exchange *x)
 {
 	struct mote_lm_answer_options options = MOTE_LM_ANSWER_OPTIONS_INIT;
-	const cJSON *format, *input;
+	const cJSON *format, *input, *pooling;
 	struct mote_json_builder b = {0};
 	struct mote_error error = {0};
 	const char *failed;
@@ -338,17 +343,21 @@ void mote_route_embeddings(struct mote_serve *s, struct mote_exchange *x)
 	struct mote_ask ask;
 	bool base64;
 
-	if (!read_body(x, "model input encoding_format user", &ask))
+	if (!read_body(x, "model input encoding_format pooling user", &ask))
 		return;
 	format = mote_json_get(ask.json, "encoding_format");
 	input = mote_json_get(ask.json, "input");
-	base64 = cJSON_IsString(format) && !strcmp(format->valuestring, "base64");
+	pooling = mote_json_get(ask.json, "pooling");
+	ask.job.embedding_last = is_text(pooling, "last");
+	base64 = is_text(format, "base64");
 	ask.job.options = options;
 	ask.job.options.prompt_only = 1;
 	ask.job.copies = 1;
 	mote_lm_sampling_recommended(s->lm, &ask.job.sampling);
-	if (format && !base64 && !(cJSON_IsString(format) && !strcmp(format->valuestring, "float"))) {
+	if (format && !base64 && !is_text(format, "float")) {
 		mote_route_refuse(x, 400, "encoding_format", NULL, "encoding_format: expected float or base64");
+	} else if (pooling && !ask.job.embedding_last && !is_text(pooling, "mean")) {
+		mote_route_refuse(x, 400, "pooling", NULL, "pooling: expected mean or last");
 	} else if (mote_ask_read_input(s->lm, input, "input", s->context_tokens, &ask, &error)) {
 		mote_route_fail(x, &ask, &error);
 	} else if (!(ask.job.embedding = calloc(ask.job.prompts, s->info.hidden * sizeof *ask.job.embedding))) {

@@ -157,6 +157,8 @@ check("/detokenize", s.post("/detokenize", {"tokens": ids})[2]["content"] == tex
 r = s.post("/v1/embeddings", {"input": ["one marble", "one marble", "7 + 8 = 15"]})[2]["data"]
 v = [x["embedding"] for x in r]
 check("embeddings", v[0] == v[1] and math.isclose(sum(a * a for a in v[2]), 1, rel_tol=1e-5) and v[0] != v[2])
+last = [s.post("/v1/embeddings", {"input": x, "pooling": "last"})[2]["data"][0]["embedding"] for x in ("one marble", "two marble")]
+check("the last state", math.isclose(sum(a * a for a in last[0]), 1, rel_tol=1e-5) and last[0] != v[0] and last[0] != last[1])
 r = s.post("/v1/embeddings", {"input": "one marble", "encoding_format": "base64"})[2]["data"][0]["embedding"]
 raw = base64.b64decode(r)
 check("base64", [struct.unpack("<f", raw[i:i + 4])[0] for i in range(0, len(raw), 4)] == v[0])
@@ -327,6 +329,52 @@ s.wait_for(lambda: s.metric("places_busy") == 1)
 code = s.stop()
 t.join()
 check("an answer under way is finished", code == (0, "") and answers and answers[0][0] == 200, code, answers)
+
+# ---- a socket at a path, and one that a service manager opened
+def ask_unix(path):
+    c = http.client.HTTPConnection("localhost")
+    c.sock = socket.socket(socket.AF_UNIX)
+    c.sock.connect(path)
+    c.request("POST", CHAT, json.dumps(ask("What is 27 + 48?")))
+    return json.loads(c.getresponse().read())["choices"][0]["message"]["content"]
+
+
+def started(command, **more):
+    p = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **more)
+    return p, p.stderr.readline()
+
+
+def ended(p):
+    p.send_signal(signal.SIGTERM)
+    return p.communicate(timeout=60)[1] == "" and p.returncode == 0
+
+
+path = work + "/socket"
+left = socket.socket(socket.AF_UNIX)
+left.bind(path)
+left.close()
+at_path = [build + "/mote-serve", model, "-t", "1", "--host", "unix:" + path]
+p, line = started(at_path)
+check("a socket at a path, where one was left", line == f"listening on unix:{path}\n", line)
+check("it answers", ask_unix(path) == "27 + 48 = 75.")
+r = subprocess.run(at_path, stderr=subprocess.PIPE, text=True)
+check("it is not taken away", r.returncode == 1 and "somebody listens there already" in r.stderr, r)
+check("and it goes", ended(p) and not os.path.exists(path))
+r = subprocess.run(at_path[:-1] + ["unix:" + model], stderr=subprocess.PIPE, text=True)
+check("a file is no socket", r.returncode == 2 and os.path.exists(model), r)
+with socket.socket() as passed_on:
+    passed_on.bind(("127.0.0.1", 0))
+    passed_on.set_inheritable(True)
+    command = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"', build + "/mote-serve", model, "-t", "1"]
+    give = {"preexec_fn": lambda: os.dup2(passed_on.fileno(), 3), "close_fds": False}
+    p, line = started(command, **give)
+    check("one that does not listen", p.wait(60) == 2 and "no socket that listens" in line, line)
+    passed_on.listen()
+    p, line = started(command, **give)
+    check("a socket that was passed", line == f"listening on http://127.0.0.1:{passed_on.getsockname()[1]}\n", line)
+s.port = int(line.rsplit(":", 1)[1])
+check("it answers", s.post(CHAT, ask("What is 27 + 48?"))[2]["choices"][0]["message"]["content"] == "27 + 48 = 75.")
+check("and ends", ended(p))
 
 for options, message in ((["--api-key-file", model], "m.mote: "), (["--host", "256.1.1.1"], "256.1.1.1"),
                          (["-np", "0"], "-np 0: expected an integer from 1 to 64")):
