@@ -189,6 +189,19 @@ static enum mote_status refuse_inputs(const struct arguments *a, struct mote_err
 	return status;
 }
 
+/* What is told of a file that stands could not be told: as a result that was asked for (--json) it is missed; else a
+ * warning is enough. */
+static enum mote_status untold(const struct arguments *a, enum mote_status status, struct mote_error *error)
+{
+	if (!status || a->json) {
+		mote_error_prefix(error, "%s is complete; only its report is missing", a->output);
+		return status;
+	}
+	mote_console_warn("mote-convert", "%s is complete, but cannot be described: %s", a->output, error->message);
+	*error = (struct mote_error){0};
+	return MOTE_OK;
+}
+
 static enum mote_status print_export(const struct arguments *a, const struct mote_container *c, uint64_t bytes,
 				     double seconds, struct mote_error *error)
 {
@@ -256,7 +269,7 @@ static int run_export(struct arguments *a)
 	mote_console_progress_end(&bar);
 	warn_notes(&notes);
 	if (!status)
-		status = print_export(a, c, bytes, mote_console_seconds() - started, &error);
+		status = untold(a, print_export(a, c, bytes, mote_console_seconds() - started, &error), &error);
 	mote_notes_free(&notes);
 	mote_container_close(c);
 	mote_console_hint_force(a->convert.force, &error);
@@ -270,7 +283,7 @@ static int run(struct arguments *a)
 	struct mote_console_bar bar;
 	struct mote_error error = {0};
 	double started = mote_console_seconds();
-	enum mote_status status;
+	enum mote_status status, told;
 
 	/* A tokenizer's JSON is a tree of small pieces: let the heap grow in large steps (8 % of the CPU time). */
 	mote_portable_heap_step(32 << 20);
@@ -285,13 +298,14 @@ static int run(struct arguments *a)
 	if (!status) {
 		warn_notes(&report.notes);
 		warn_inexpressible(&report.tokenizer);
-		status = mote_container_open(a->output, &written, &error); /* as its reader sees it */
+		told = mote_container_open(a->output, &written, &error); /* as its reader sees it */
+		if (!told) {
+			warn_templates(written);
+			told = print_report(a, &report, mote_container_file_bytes(written), mote_console_seconds() - started,
+					    &error);
+		}
+		status = untold(a, told, &error);
 	}
-	if (!status)
-		warn_templates(written);
-	if (!status)
-		status = print_report(a, &report, mote_container_file_bytes(written), mote_console_seconds() - started,
-				      &error);
 	mote_notes_free(&report.notes);
 	mote_container_close(written);
 	mote_console_hint_force(a->convert.force, &error);

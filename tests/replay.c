@@ -95,9 +95,18 @@ static void test_corpus(void **state)
 	assert_in_range(replay_corpus("tests/fuzz/corpus/" FUZZER, mutations), files, 1000);
 }
 
+/* What a fuzzer's file goes through besides. */
+static void test_sweep(void **state)
+{
+	(void)state;
+#ifdef FUZZ_SWEEP
+	FUZZ_SWEEP();
+#endif
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_corpus)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_sweep), cmocka_unit_test(test_corpus)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

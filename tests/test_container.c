@@ -232,10 +232,10 @@ static void test_bad_header_and_future_version(void **state)
 	free(f.data);
 }
 
-/* Every byte of the file is covered: opening refuses what is not tensor data, verify finds the rest. */
+/* Every bit of the file is covered: opening refuses what is not tensor data, verify finds the rest. */
 static void test_every_changed_byte(void **state)
 {
-	static const uint8_t changes[] = {0x01, 0x80, 0xff};
+	static const uint8_t changes[] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff};
 	struct mote_container *c;
 	uint8_t *data;
 	void *memory;

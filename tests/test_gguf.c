@@ -179,6 +179,30 @@ static void test_truncated(void **state)
 	tiny_free(&t);
 }
 
+/* Names that a terminal would act on, or that are no text. */
+static void test_hostile_names(void **state)
+{
+	static const char *const found[] = {"general.architecture", "blk.1.attn_q.weight"};
+	static const char bad[] = {0x1b, 0x7f, 0x00, 0x1f, (char)0xff};
+	static struct tiny_gguf g;
+	struct tiny t;
+
+	(void)state;
+	tiny_init(&t, "F16");
+	tiny_gguf_build(&g, &t);
+	for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
+		uint8_t *at = memmem(g.bytes, g.size, found[i], strlen(found[i]));
+
+		assert_non_null(at);
+		for (size_t k = 0; k < sizeof bad; k++) {
+			at[3] = (uint8_t)bad[k];
+			refuse_gguf(&g, MOTE_ERROR_CORRUPT, "");
+		}
+		at[3] = (uint8_t)found[i][3];
+	}
+	tiny_free(&t);
+}
+
 /* Any byte of the header changed: read or refused, but never beyond the buffer. */
 static void test_changed_bytes(void **state)
 {
@@ -415,7 +439,7 @@ int main(void)
 		cmocka_unit_test(test_decoded_values),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_changed_bytes),
+		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_changed_bytes),
 		cmocka_unit_test(test_hostile_header),
 		cmocka_unit_test(test_hostile_values),
 		cmocka_unit_test(test_hostile_tensors),

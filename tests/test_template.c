@@ -58,6 +58,8 @@ static const struct example keys[] = {
 	  "aaaaa", NULL },
 	{ "{{ {1: 'a', true: 'b', 1.0: 'c'} }}{{ true in {1: 0} }}{{ 1 in {true: 0} }}{{ 2 in {true: 0} }}",
 	  "{1: 'c'}TrueTrueFalse", NULL },
+	{ "{{ nope == nah }}{{ [nope] == [nah] }}{{ none == nope }}{{ none in [nope] }}{{ [none] == [none] }}",
+	  "TrueTrueFalseFalseTrue", NULL },
 };
 
 static const struct example operators[] = {

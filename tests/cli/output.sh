@@ -29,6 +29,23 @@ m=$work/m.mote
 "$build/mote-convert" tests/fixtures/adder -o "$m" -q || exit 1
 head -c 4000 tests/fixtures/adder/heldout.txt >"$work/text"
 echo '[{"role":"user","content":"What is 1 + 2?"}]' >"$work/messages"
+# A file that stands is no failure because the line about it is lost; what was asked for as JSON is missed.
+if [ -c /dev/full ]; then
+	if "$build/mote-convert" tests/fixtures/adder -o "$work/told.mote" 2>/dev/full && cmp -s "$work/told.mote" "$m"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "a lost closing line is an error"
+	fi
+	"$build/mote-convert" tests/fixtures/adder -o "$work/json.mote" --json >/dev/full 2>"$work/err"
+	if [ $? -eq 1 ] && grep -q 'json.mote is complete; only its report is missing' "$work/err" && cmp -s "$work/json.mote" "$m"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "a lost report:"
+		cat "$work/err"
+	fi
+fi
 if [ ! -c /dev/full ]; then
 	echo "0 passed, 0 failed"
 	exit 0

@@ -88,6 +88,28 @@ static void prepare(void)
 		abort();
 }
 
+#ifdef FUZZER
+/* Every length, and every bit of what was saved: none is taken. */
+#define FUZZ_SWEEP sweep
+static void sweep(void)
+{
+	struct mote_error error = {0};
+
+	prepare();
+	for (size_t bytes = 0; bytes < saved_bytes; bytes++)
+		if (!mote_scheduler_load(scheduler, get, &(struct bytes){saved, bytes}, NULL))
+			abort();
+	for (size_t bit = 0; bit < 8 * saved_bytes; bit++) {
+		saved[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		if (!mote_scheduler_load(scheduler, get, &(struct bytes){saved, saved_bytes}, NULL) || mote_session_filled(session, 0))
+			abort();
+		saved[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	if (mote_scheduler_load(scheduler, get, &(struct bytes){saved, saved_bytes}, &error))
+		abort();
+}
+#endif
+
 static void seal(uint8_t *f, size_t bytes)
 {
 	uint64_t n, hash;
