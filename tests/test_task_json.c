@@ -223,11 +223,64 @@ static void test_items(void **state)
 	free(text);
 }
 
+static enum mote_status read_limited(const char *records, uint32_t limit, struct mote_task *t)
+{
+	char path[] = "/tmp/test_task_XXXXXX";
+	const struct mote_task_options options = {.few = 0, .limit = limit};
+	struct mote_task_file *f;
+	struct mote_error error;
+	FILE *stream = fdopen(mkstemp(path), "wb");
+	enum mote_status status;
+
+	assert_non_null(stream);
+	assert_true(fputs(records, stream) >= 0);
+	fclose(stream);
+	assert_int_equal(parse("{\"name\":\"a\",\"kind\":\"answer\",\"context\":\"c\",\"gold\":\"x\",\"id\":\"{n}\",\"group\":\"{g}\"}", &f,
+			       &error), MOTE_OK);
+	status = mote_task_read(mote_task_file_row(f), path, &options, t, &error);
+	unlink(path);
+	if (status)
+		mote_task_file_close(f);
+	else
+		t->file = f;
+	return status;
+}
+
+/* Items of a group come to stand behind each other, and a limit is one of each group. */
+static void test_groups(void **state)
+{
+	static const char mixed[] = "{\"n\":1,\"g\":\"a\"}\n{\"n\":2,\"g\":\"b\"}\n{\"n\":3,\"g\":\"a\"}\n{\"n\":4,\"g\":\"c\"}\n"
+				    "{\"n\":5,\"g\":\"b\"}\n{\"n\":6,\"g\":\"a\"}\n";
+	static const char *const order[] = {"1", "3", "6", "2", "5", "4"}, *const firsts[] = {"1", "3", "2", "5", "4"};
+	char *many = malloc(64 * 600), *to = many;
+	struct mote_task t;
+
+	(void)state;
+	assert_int_equal(read_limited(mixed, 0, &t), MOTE_OK);
+	assert_int_equal(t.items, 6);
+	for (int i = 0; i < 6; i++)
+		assert_string_equal(t.item[i].id, order[i]);
+	mote_task_free(&t);
+	assert_int_equal(read_limited(mixed, 2, &t), MOTE_OK);
+	assert_int_equal(t.items, 5);
+	for (int i = 0; i < 5; i++)
+		assert_string_equal(t.item[i].id, firsts[i]);
+	mote_task_free(&t);
+	for (int i = 0; i < 512; i++)
+		to += sprintf(to, "{\"n\":%d,\"g\":\"g%d\"}\n", i, i);
+	assert_int_equal(read_limited(many, 1, &t), MOTE_OK);
+	assert_int_equal(t.items, 512);
+	mote_task_free(&t);
+	sprintf(to, "{\"n\":600,\"g\":\"one more\"}\n");
+	assert_int_equal(read_limited(many, 1, &t), MOTE_ERROR_LIMIT);
+	free(many);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good), cmocka_unit_test(test_truncations), cmocka_unit_test(test_bad), cmocka_unit_test(test_metrics),
-		cmocka_unit_test(test_items),
+		cmocka_unit_test(test_items), cmocka_unit_test(test_groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,8 +6,6 @@
 #include "format/json_build.h"
 #include "quant/receipt/receipt.h"
 
-enum { MOST_GROUPS = 512 }; /* that a mean is taken of */
-
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -42,10 +40,10 @@ static uint32_t group_end(const struct mote_task *task, uint32_t i)
 static void add_groups(struct mote_json_builder *b, cJSON *result, const struct mote_task *task, const struct mote_outcome *o)
 {
 	cJSON *groups = mote_json_add_array(b, result, "groups");
-	struct mote_rate rate[MOST_GROUPS];
+	struct mote_rate rate[MOTE_TASK_GROUPS];
 	uint32_t n = 0;
 
-	for (uint32_t i = 0, end; i < task->items; i = end, n++) {
+	for (uint32_t i = 0, end; i < task->items && n < MOTE_TASK_GROUPS; i = end, n++) {
 		cJSON *group = mote_json_add_object(b, groups, NULL);
 		struct mote_rate of;
 
@@ -54,10 +52,9 @@ static void add_groups(struct mote_json_builder *b, cJSON *result, const struct 
 		mote_json_add_text(b, group, "group", task->item[i].group);
 		mote_json_add_number(b, group, "items", end - i);
 		add_rate(b, group, o->metric[0], of);
-		if (n < MOST_GROUPS)
-			rate[n] = of;
+		rate[n] = of;
 	}
-	if (n > 0 && n <= MOST_GROUPS)
+	if (n > 0)
 		add_rate(b, result, "macro", mote_rate_mean(rate, n));
 }
 
@@ -169,15 +166,14 @@ static void print_rate(FILE *out, struct mote_rate rate)
 
 static void print_groups(FILE *out, const struct mote_task *task, const struct mote_outcome *o)
 {
-	struct mote_rate rate[MOST_GROUPS];
+	struct mote_rate rate[MOTE_TASK_GROUPS];
 	uint32_t n = 0;
 
-	for (uint32_t i = 0, end; i < task->items; i = end, n++) {
+	for (uint32_t i = 0, end; i < task->items && n < MOTE_TASK_GROUPS; i = end, n++) {
 		end = group_end(task, i);
-		if (n < MOST_GROUPS)
-			rate[n] = mote_outcome_rate(o, 0, i, end - i);
+		rate[n] = mote_outcome_rate(o, 0, i, end - i);
 	}
-	if (n == 0 || n > MOST_GROUPS)
+	if (n == 0)
 		return;
 	fprintf(out, "; mean of %u groups", n);
 	print_rate(out, mote_rate_mean(rate, n));

@@ -120,27 +120,86 @@ static bool same_group(const struct mote_item *a, const struct mote_item *b)
 	return !a->group || !b->group || strcmp(a->group, b->group) == 0;
 }
 
-/* Items of all records; with a limit, the first so many of each group. */
+/* The number of each item's group, in the order in which they first appear, and how many items each has. */
+static enum mote_status number_groups(const struct mote_task *t, uint32_t *number, uint32_t *count, struct mote_error *error)
+{
+	const char *name[MOTE_TASK_GROUPS];
+	uint32_t groups = 0, at = 0;
+
+	for (uint32_t i = 0; i < t->items; i++) {
+		const char *group = t->item[i].group;
+
+		if (groups == 0 || strcmp(name[at], group) != 0)
+			for (at = 0; at < groups && strcmp(name[at], group) != 0; at++)
+				;
+		if (at == MOTE_TASK_GROUPS)
+			return mote_error_set(error, MOTE_ERROR_LIMIT, "more than %d groups", MOTE_TASK_GROUPS);
+		if (at == groups)
+			name[groups++] = group;
+		number[i] = at;
+		count[at]++;
+	}
+	return MOTE_OK;
+}
+
+/* Puts the items of each group together, otherwise in their order. */
+static enum mote_status gather_groups(struct mote_task *t, struct mote_error *error)
+{
+	uint32_t *number = malloc((t->items + 1u) * sizeof *number), count[MOTE_TASK_GROUPS] = {0};
+	struct mote_item *sorted = malloc((t->items + 1u) * sizeof *sorted);
+	enum mote_status status = number && sorted ? number_groups(t, number, count, error) : no_memory(error);
+
+	if (!status) {
+		for (uint32_t g = 0, begin = 0, n; g < MOTE_TASK_GROUPS; g++, begin += n) {
+			n = count[g];
+			count[g] = begin;
+		}
+		for (uint32_t i = 0; i < t->items; i++)
+			sorted[count[number[i]]++] = t->item[i];
+		memcpy(t->item, sorted, t->items * sizeof *sorted);
+	}
+	free(sorted);
+	free(number);
+	return status;
+}
+
+/* Leaves the first `limit` items of each group. */
+static void cut_groups(struct mote_task *t, uint32_t limit)
+{
+	uint32_t kept = 0, in_group = 0;
+
+	for (uint32_t i = 0; i < t->items; i++) {
+		in_group = kept > 0 && same_group(&t->item[kept - 1], &t->item[i]) ? in_group + 1 : 1;
+		if (in_group > limit) {
+			free_item(&t->item[i]);
+			continue;
+		}
+		if (i > kept) {
+			t->item[kept] = t->item[i];
+			t->item[i] = (struct mote_item){0};
+		}
+		kept++;
+	}
+	t->items = kept;
+}
+
+/* Items of all records, group by group; with a limit, the first so many of each. */
 static enum mote_status make_items(const struct mote_task_row *row, struct mote_records *records, uint32_t limit,
 				   struct mote_task *t, struct mote_error *error)
 {
-	uint32_t in_group = 0;
 	enum mote_status status = MOTE_OK;
 
 	t->item = calloc(records->count ? records->count : 1, sizeof *t->item);
 	if (!t->item)
 		return no_memory(error);
 	for (uint32_t i = 0; i < records->count && !status; i++) {
-		struct mote_item *item = &t->item[t->items];
-
-		status = make_item(row, &records->record[i], i, item, error);
+		status = make_item(row, &records->record[i], i, &t->item[i], error);
 		t->items++; /* also a half-made one, which is freed like any */
-		in_group = t->items > 1 && same_group(item - 1, item) ? in_group + 1 : 1;
-		if (!status && limit && in_group > limit) {
-			free_item(item);
-			t->items--;
-		}
 	}
+	if (!status && row->group)
+		status = gather_groups(t, error);
+	if (!status && limit)
+		cut_groups(t, limit);
 	return status;
 }
 

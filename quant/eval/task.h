@@ -10,7 +10,7 @@
 #include "format/container.h"
 #include "format/json.h"
 
-enum { MOTE_TASK_CHOICES = 16, MOTE_TASK_FILTERS = 4, MOTE_TASK_EXAMPLES = 64 }; /* most */
+enum { MOTE_TASK_CHOICES = 16, MOTE_TASK_FILTERS = 4, MOTE_TASK_EXAMPLES = 64, MOTE_TASK_GROUPS = 512 }; /* most */
 
 enum mote_task_kind {
 	MOTE_TASK_CHOICE,      /* the likeliest of several continuations */
@@ -81,7 +81,7 @@ struct mote_item {
 /* Zero-initialize; free with mote_task_free(). */
 struct mote_task {
 	const struct mote_task_row *row;  /* borrowed */
-	struct mote_item *item;
+	struct mote_item *item;           /* [items], those of a group behind each other */
 	uint32_t items;
 	uint32_t few;                     /* examples before each item's context */
 	bool drawn;                       /* the examples, by seed */
