@@ -140,30 +140,69 @@ def unpermute(x, heads):
 	return x.reshape(heads, x.shape[0] // heads // 2, 2, -1).swapaxes(1, 2).reshape(x.shape)
 
 
-def all_types(folder, library):
-	lower = {"Q4_0": "q4_0", "Q4_1": "q4_1", "Q5_0": "q5_0", "Q5_1": "q5_1", "Q8_0": "q8_0", "Q2_K": "q2_K", "Q3_K": "q3_K",
-		 "Q4_K": "q4_K", "Q5_K": "q5_K", "Q6_K": "q6_K", "IQ4_NL": "iq4_nl", "IQ4_XS": "iq4_xs"}
-	for kind, name in lower.items():
-		tensors = synthetic(folder, kind)
-		convert(folder + "/types.gguf", folder + "/types.mote")
-		shutil.rmtree(folder + "/dir", ignore_errors=True)
-		convert(folder + "/types.mote", folder + "/dir/")
-		got = gguf.safetensors(folder + "/dir/model.safetensors")
-		names = {gguf.gguf_name(n): n for n in got}
-		decode = getattr(library, "dequantize_row_" + name)
+LOWER = {"Q4_0": "q4_0", "Q4_1": "q4_1", "Q5_0": "q5_0", "Q5_1": "q5_1", "Q8_0": "q8_0", "Q2_K": "q2_K", "Q3_K": "q3_K",
+	 "Q4_K": "q4_K", "Q5_K": "q5_K", "Q6_K": "q6_K", "IQ4_NL": "iq4_nl", "IQ4_XS": "iq4_xs"}
+
+
+def decodes(what, folder, file, tensors, library):
+	"""What mote makes of a file's matrices against the values that the library's functions give."""
+	convert(file, folder + "/types.mote")
+	shutil.rmtree(folder + "/dir", ignore_errors=True)
+	convert(folder + "/types.mote", folder + "/dir/")
+	got = gguf.safetensors(folder + "/dir/model.safetensors")
+	names = {gguf.gguf_name(n): n for n in got}
+	wrong = []
+	for tensor, which, shape, raw in tensors:
+		if which == "F32":
+			continue
+		expected = np.empty(shape, np.float32)
+		decode = getattr(library, "dequantize_row_" + LOWER[which])
 		decode.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64]
-		wrong = []
-		for tensor, which, shape, raw in tensors:
-			if which == "F32":
-				continue
-			expected = np.empty(shape, np.float32)
-			decode(raw, expected.ctypes.data, expected.size)
-			heads = {"attn_q": 4, "attn_k": 2}.get(tensor.split(".")[-2])
-			if heads:
-				expected = unpermute(expected, heads)
-			if not np.array_equal(expected.view(np.uint32), got[names[tensor]][1].view(np.uint32)):
-				wrong.append(tensor)
-		check("%s decodes as llama.cpp does" % kind, not wrong, wrong)
+		decode(raw, expected.ctypes.data, expected.size)
+		heads = {"attn_q": 4, "attn_k": 2}.get(tensor.split(".")[-2])
+		if heads:
+			expected = unpermute(expected, heads)
+		if not np.array_equal(expected.view(np.uint32), got[names[tensor]][1].view(np.uint32)):
+			wrong.append(tensor)
+	check("%s decodes as llama.cpp does" % what, not wrong, wrong)
+
+
+class QuantizeParameters(ctypes.Structure):
+	"""llama_model_quantize_params: what is set here are its first fields; the rest are pointers, and room for more."""
+	_fields_ = [("threads", ctypes.c_int32), ("file_type", ctypes.c_int32), ("output", ctypes.c_int32), ("embedding", ctypes.c_int32),
+		    ("rest", ctypes.c_uint8 * 240)]
+
+
+def quantized_by_llama(folder, place, library):
+	"""Files that llama.cpp's own quantizer makes, each a mixture of types around the one it is called by."""
+	synthetic(folder, "F32")
+	os.rename(folder + "/types.gguf", folder + "/source.gguf")
+	ggml = ctypes.CDLL(glob.glob(place + "/libggml.*so")[0], ctypes.RTLD_GLOBAL)
+	ggml.ggml_backend_load_all_from_path.argtypes = [ctypes.c_char_p]
+	ggml.ggml_backend_load_all_from_path(place.encode())
+	llama = ctypes.CDLL(glob.glob(place + "/libllama.*so")[0])
+	silent = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda *_: None)
+	llama.llama_log_set(silent, None)
+	llama.llama_model_quantize_default_params.restype = QuantizeParameters
+	llama.llama_model_quantize.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(QuantizeParameters)]
+	seen = set()
+	for name, number in (("Q8_0", 7), ("Q4_0", 2), ("Q4_1", 3), ("Q5_0", 8), ("Q5_1", 9), ("Q2_K", 10), ("Q3_K_M", 12), ("Q4_K_M", 15),
+			     ("Q5_K_M", 17), ("Q6_K", 18), ("IQ4_NL", 25), ("IQ4_XS", 30)):
+		parameters = llama.llama_model_quantize_default_params()
+		parameters.threads, parameters.file_type = 2, number
+		out = folder + "/quantized.gguf"
+		if llama.llama_model_quantize((folder + "/source.gguf").encode(), out.encode(), ctypes.byref(parameters)):
+			check("llama.cpp makes a file of type " + name, False)
+			continue
+		tensors = [(t, which, shape, raw) for t, (which, shape, raw) in gguf.Reader(out).tensors.items()]
+		seen |= {t[1] for t in tensors}
+		decodes("a file made by its quantizer, " + name, folder, out, tensors, library)
+	check("all types were among them", set(LOWER) <= seen, set(LOWER) - seen)
+
+
+def all_types(folder, library):
+	for kind in LOWER:
+		decodes(kind, folder, folder + "/types.gguf", synthetic(folder, kind), library)
 	x = np.random.default_rng(3).normal(0, 0.1, 1 << 16).astype(np.float32)
 	x[:32] = 0
 	for kind, name in (("Q8_0", "quantize_row_q8_0_ref"), ("Q4_0", "quantize_row_q4_0_ref")):
@@ -290,7 +329,9 @@ def main():
 		packages = install()
 		if packages:
 			library = glob.glob(packages + "/node_modules/@node-llama-cpp/linux-x64/bins/*/libggml-base.so")
-			all_types(folder, ctypes.CDLL(library[0]))
+			base = ctypes.CDLL(library[0], ctypes.RTLD_GLOBAL)
+			all_types(folder, base)
+			quantized_by_llama(folder, os.path.dirname(library[0]), base)
 			against_llama(folder, packages, models)
 			families(folder, packages)
 	finally:
