@@ -11,6 +11,22 @@
 
 #define BEGINNING "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|"
 #define END "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
+#define SYMBOLS "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n/]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
+#define UPPER "[\\\\p{Lu}\\\\p{Lt}\\\\p{Lm}\\\\p{Lo}\\\\p{M}]"
+#define LOWER "[\\\\p{Ll}\\\\p{Lm}\\\\p{Lo}\\\\p{M}]"
+/* Words that change from capitals to small letters once, with what may follow them. */
+#define MARK "[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?"
+#define CASED(after) MARK UPPER "*" LOWER "+" after "|" MARK UPPER "+" LOWER "*" after
+#define TEKKEN SEQUENCE(SPLIT(CASED("") "|\\\\p{N}" SYMBOLS), BYTES_ONLY)
+#define GPT_4O SEQUENCE(SPLIT(CASED("(?i:'s|'t|'re|'ve|'m|'ll|'d)?") "|\\\\p{N}{1,3}" SYMBOLS), BYTES_ONLY)
+/* These cut one after the other, each in what those before left whole. */
+#define WORDS "'s|'t|'re|'ve|'m|'ll|'d| ?\\\\p{L}+| ?\\\\p{N}+| ?[^\\\\s\\\\p{L}\\\\p{N}]+|\\\\s+(?!\\\\S)"
+#define DEFAULT SEQUENCE(SPLIT("[\\\\p{P}\\\\$\\\\+<=>\\\\^~\\\\|]+") "," SPLIT(WORDS) "," SPLIT("\\\\p{N}+") "," \
+			 SPLIT("[0-9][0-9][0-9]"), BYTES_ONLY)
+#define HAN_KANA "[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+"
+#define PUNCTUATED "[!\\\"#$%&'()*+,\\\\-./:;<=>?@\\\\[\\\\\\\\\\\\]^_`{|}~][A-Za-z]+|[^\\\\r\\\\n\\\\p{L}\\\\p{P}\\\\p{S}]?" \
+	"[\\\\p{L}\\\\p{M}]+| ?[\\\\p{P}\\\\p{S}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
+#define DEEPSEEK3 SEQUENCE(SPLIT("\\\\p{N}{1,3}") "," SPLIT(HAN_KANA) "," SPLIT(PUNCTUATED), BYTES_ONLY)
 #define LLAMA3 SEQUENCE(SPLIT(BEGINNING "\\\\p{N}{1,3}" END), BYTES_ONLY)
 #define QWEN2 SEQUENCE(SPLIT(BEGINNING "\\\\p{N}" END), BYTES_ONLY)
 
@@ -19,6 +35,12 @@ static const struct mote_gguf_pre list[] = {
 	{"gpt-2", "null", BYTES_GPT2, false, false},
 	{"llama-bpe", "null", LLAMA3, true, true},
 	{"qwen2", "{\"type\":\"NFC\"}", QWEN2, false, false},
+	{"stablelm2", "null", QWEN2, false, false},
+	{"dbrx", "null", LLAMA3, false, false},
+	{"tekken", "null", TEKKEN, true, true},
+	{"gpt-4o", "null", GPT_4O, false, false},
+	{"deepseek-v3", "null", DEEPSEEK3, false, false},
+	{"default", "null", DEFAULT, false, false},
 	/* other names for the same */
 	{"starcoder", "null", SEQUENCE(DIGITS, BYTES_GPT2), false, false},
 	{"refact", "null", SEQUENCE(DIGITS, BYTES_GPT2), false, false},
@@ -35,9 +57,10 @@ static const struct mote_gguf_pre list[] = {
 	{"llama-v3", "null", LLAMA3, true, true},
 	{"falcon3", "null", LLAMA3, true, true},
 	{"smaug-bpe", "null", LLAMA3, false, false},
-	{"dbrx", "null", LLAMA3, false, false},
+	{"chatglm-bpe", "null", LLAMA3, false, false},
+	{"glm4", "null", LLAMA3, false, false},
+	{"llama4", "null", GPT_4O, false, false},
 	{"deepseek-r1-qwen", "{\"type\":\"NFC\"}", QWEN2, false, false},
-	{"stablelm2", "null", QWEN2, false, false},
 	{"megrez", "null", QWEN2, false, false},
 };
 

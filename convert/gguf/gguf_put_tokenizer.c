@@ -9,6 +9,7 @@
 
 #include "convert/gguf/gguf_merges.h"
 #include "convert/gguf/gguf_put.h"
+#include "convert/hf/hf_tokenizer.h"
 #include "convert/tokenizer_parts.h"
 
 #define KEY "tokenizer.ggml."
@@ -28,39 +29,74 @@ static enum mote_status unknown(const struct export *e, const char *what)
 			      "tokenizer: %s: llama.cpp has no name for such a tokenizer, or none that is known here", what);
 }
 
-static bool is_step(const struct mote_tokenizer_parts *t, uint32_t i, uint8_t kind, uint8_t mode, uint32_t number)
-{
-	const struct tokenizer_step *s = &t->step[i];
-
-	return s->kind == kind && s->mode == mode && s->number == number && !s->flags;
-}
-
 static bool argument_is(const struct mote_tokenizer_parts *t, uint32_t offset, uint32_t bytes, const char *text)
 {
 	return bytes == strlen(text) && memcmp(mote_tokenizer_parts_string(t, offset), text, bytes) == 0;
 }
 
-/* The name for how a byte-level tokenizer cuts texts; NULL: there is none. */
-static const char *pre_name(const struct mote_tokenizer_parts *t)
+static bool same_argument(const struct mote_tokenizer_parts *t, uint32_t at, uint32_t bytes, const struct mote_tokenizer_parts *u,
+			  uint32_t other, uint32_t other_bytes)
 {
-	uint32_t n, first = mote_tokenizer_parts_stage(t, STAGE_NORMALIZE, &n), splits, split;
-	const bool nfc = n == 1 && is_step(t, first, NORMALIZE_NFC, 0, 0), whole = t->flags & MODEL_IGNORE_MERGES;
+	return bytes == other_bytes &&
+	       memcmp(mote_tokenizer_parts_string(t, at), mote_tokenizer_parts_string(u, other), bytes) == 0;
+}
 
-	split = mote_tokenizer_parts_stage(t, STAGE_SPLIT, &splits);
-	if ((n && !nfc) || splits < 2 || !is_step(t, split + splits - 1, SPLIT_BYTES, 0, 0))
-		return NULL;
-	if (splits == 3 && !nfc && !whole && is_step(t, split, SPLIT_CLASS, BEHAVIOR_ISOLATED, SPLIT_NUMBER) &&
-	    is_step(t, split + 1, SPLIT_PATTERN, BEHAVIOR_ISOLATED, PATTERN_GPT2))
-		return "smollm";
-	if (splits != 2)
-		return NULL;
-	if (is_step(t, split, SPLIT_PATTERN, BEHAVIOR_ISOLATED, PATTERN_GPT2) && !nfc && !whole)
-		return "gpt-2";
-	if (is_step(t, split, SPLIT_PATTERN, BEHAVIOR_ISOLATED, PATTERN_LLAMA3) && !nfc)
-		return whole ? "llama-bpe" : "dbrx";
-	if (is_step(t, split, SPLIT_PATTERN, BEHAVIOR_ISOLATED, PATTERN_QWEN2) && !whole)
-		return nfc ? "qwen2" : "stablelm2";
-	return NULL;
+static bool same_stage(const struct mote_tokenizer_parts *t, const struct mote_tokenizer_parts *u, enum tokenizer_stage stage)
+{
+	uint32_t n, m, first = mote_tokenizer_parts_stage(t, stage, &n), other = mote_tokenizer_parts_stage(u, stage, &m);
+	bool same = n == m;
+
+	for (uint32_t i = 0; i < n && same; i++) {
+		const struct tokenizer_step *a = &t->step[first + i], *b = &u->step[other + i];
+
+		same = a->kind == b->kind && a->mode == b->mode && a->flags == b->flags && a->number == b->number &&
+		       same_argument(t, a->a, a->a_bytes, u, b->a, b->a_bytes) &&
+		       same_argument(t, a->b, a->b_bytes, u, b->b, b->b_bytes);
+	}
+	return same;
+}
+
+/* A tokenizer of one letter that cuts texts as the name says; the caller frees section. */
+static enum mote_status compile_pre(const struct mote_gguf_pre *pre, uint8_t **section, size_t *bytes, struct mote_error *error)
+{
+	struct mote_text_buffer b = {0};
+	enum mote_status status;
+
+	mote_text_buffer_print(&b, "{\"version\":\"1.0\",\"added_tokens\":[],\"normalizer\":%s,\"pre_tokenizer\":", pre->normalizer);
+	mote_text_buffer_add(&b, pre->pre_tokenizer, strlen(pre->pre_tokenizer));
+	mote_text_buffer_print(&b, ",\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\","
+			       "\"ignore_merges\":%s,\"vocab\":{\"a\":0},\"merges\":[]}}", pre->ignore_merges ? "true" : "false");
+	if (b.failed)
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "tokenizer: out of memory");
+	else
+		status = mote_hf_tokenizer_compile(&(struct mote_hf_tokenizer_source){.json = b.text, .bytes = b.bytes}, section, bytes,
+						   NULL, error);
+	free(b.text);
+	return status;
+}
+
+/* The first name for how a byte-level tokenizer cuts texts; *name NULL: there is none. */
+static enum mote_status find_pre(const struct export *e, const char **name)
+{
+	const struct mote_gguf_pre *pre;
+	enum mote_status status = MOTE_OK;
+
+	*name = NULL;
+	for (size_t i = 0; !status && !*name && (pre = mote_gguf_pre_at(i)); i++) {
+		struct mote_tokenizer_parts u;
+		uint8_t *section = NULL;
+		size_t bytes;
+
+		status = compile_pre(pre, &section, &bytes, e->error);
+		if (!status && !(status = mote_tokenizer_parts_read(section, bytes, &u, e->error))) {
+			if ((e->t->flags & MODEL_IGNORE_MERGES) == (u.flags & MODEL_IGNORE_MERGES) &&
+			    same_stage(e->t, &u, STAGE_NORMALIZE) && same_stage(e->t, &u, STAGE_SPLIT))
+				*name = pre->name;
+			mote_tokenizer_parts_free(&u);
+		}
+		free(section);
+	}
+	return status;
 }
 
 /* Whether texts become SentencePiece's: spaces are "▁", one of which is put in front if *prefix. */
@@ -248,7 +284,11 @@ enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *se
 	if (status)
 		return status;
 	e.ids = model_ids > t.ids ? model_ids : t.ids;
-	pre = t.model == MODEL_BPE ? pre_name(&t) : NULL;
+	status = find_pre(&e, &pre);
+	if (status) {
+		mote_tokenizer_parts_free(&t);
+		return status;
+	}
 	if (t.model != MODEL_BPE)
 		status = unknown(&e, "Unigram");
 	else if (t.prefix_bytes || t.suffix_bytes)

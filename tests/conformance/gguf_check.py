@@ -308,6 +308,25 @@ def against_llama(folder, packages, models):
 			compare("%s %s" % (name, kind), folder, packages, folder + "/q.mote", text, positions, True, name == "trlm")
 
 
+def cuts(folder, packages):
+	"""Every way to cut a text that has a name: the ids of a text, and the name again when the file is written anew."""
+	source = DATA + "/models/tiny1m"
+	config = json.load(open(source + "/config.json"))
+	values, tensors, text = gguf.values_of(source, config), gguf.tensors_of(source, config, "F16"), folder + "/cuts.txt"
+	open(text, "w").write("Hello World! It's 12345 o'clock, WE'LL see: camelCase HTTPServer_x42  /path/to\n\n  tabs\tand   spaces \n"
+			      "a+b==c|d ~ $5.00 <tag> x_y 'quoted' I'm DON'T a1b22c333d4444 end.\r\nLast line...   ")
+	for name in ("smollm", "gpt-2", "llama-bpe", "qwen2", "stablelm2", "dbrx", "tekken", "gpt-4o", "deepseek-v3", "default"):
+		file = folder + "/cuts.gguf"
+		gguf.write(file, [(k, kind, name if k == "tokenizer.ggml.pre" else x) for k, kind, x in values], tensors)
+		convert(file, folder + "/cuts.mote")
+		own = [int(x) for x in ids_of(folder + "/cuts.mote", text).split()]
+		run("node", HERE + "/gguf_llama.mjs", packages, file, text, "1", folder + "/theirs")
+		theirs = json.load(open(folder + "/theirs.ids"))
+		check("cut as %s: the same %d ids" % (name, len(own)), own == theirs, "" if own == theirs else (own, theirs))
+		convert(folder + "/cuts.mote", folder + "/again.gguf")
+		check("and the same name", gguf.Reader(folder + "/again.gguf").values["tokenizer.ggml.pre"] == name)
+
+
 def families(folder, packages):
 	"""A small random checkpoint of each family. llama.cpp has no windows in "llama" and "phi3": there only positions within."""
 	text = folder + "/letters.txt"
@@ -333,6 +352,7 @@ def main():
 			all_types(folder, base)
 			quantized_by_llama(folder, os.path.dirname(library[0]), base)
 			against_llama(folder, packages, models)
+			cuts(folder, packages)
 			families(folder, packages)
 	finally:
 		shutil.rmtree(folder)
