@@ -308,23 +308,53 @@ def against_llama(folder, packages, models):
 			compare("%s %s" % (name, kind), folder, packages, folder + "/q.mote", text, positions, True, name == "trlm")
 
 
+def learned(text, size):
+	"""A byte-level vocabulary whose merges were learned without any cuts, and are short, so that every cut shows in the ids."""
+	visible = list(range(33, 127)) + list(range(161, 173)) + list(range(174, 256))
+	hidden = [i for i in range(256) if i not in visible]
+	letter = {x: chr(x) for x in visible}
+	letter.update({x: chr(256 + i) for i, x in enumerate(hidden)})
+	tokens, merges = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"] + [letter[i] for i in range(256)], []
+	pieces = [letter[x] for x in text.encode()]
+	while len(tokens) < size:
+		pairs = [(a, b) for a, b in zip(pieces, pieces[1:]) if len(a + b) < 5 and a + b not in tokens]
+		if not pairs:
+			break
+		a, b = max(sorted(set(pairs)), key=pairs.count)
+		merges.append(a + " " + b)
+		tokens.append(a + b)
+		out = []
+		for piece in pieces:
+			if out and out[-1] == a and piece == b:
+				out[-1] = a + b
+			else:
+				out.append(piece)
+		pieces = out
+	tokens += ["unused%d" % i for i in range(len(tokens), size)]
+	return {"tokenizer.ggml.tokens": tokens, "tokenizer.ggml.merges": merges, "tokenizer.ggml.token_type": [3] * 3 + [1] * (size - 3)}
+
+
 def cuts(folder, packages):
 	"""Every way to cut a text that has a name: the ids of a text, and the name again when the file is written anew."""
-	source = DATA + "/models/tiny1m"
-	config = json.load(open(source + "/config.json"))
-	values, tensors, text = gguf.values_of(source, config), gguf.tensors_of(source, config, "F16"), folder + "/cuts.txt"
-	open(text, "w").write("Hello World! It's 12345 o'clock, WE'LL see: camelCase HTTPServer_x42  /path/to\n\n  tabs\tand   spaces \n"
-			      "a+b==c|d ~ $5.00 <tag> x_y 'quoted' I'm DON'T a1b22c333d4444 end.\r\nLast line...   ")
+	config = json.load(open(FIXTURE + "/config.json"))
+	values, tensors, path = gguf.values_of(FIXTURE, config), gguf.tensors_of(FIXTURE, config, "F16"), folder + "/cuts.txt"
+	text = "Hello World! It's 12345 o'clock, WE'LL see: camelCase HTTPServer_x42  /path/to\n\n  tabs\tand   spaces \n" + \
+		"a+b==c|d ~ $5.00 <tag> x_y 'quoted' I'm DON'T a1b22c333d4444 end.\r\nLast line... \u00e9t\u00e9 \u4e2d\u6587  "
+	open(path, "w", newline="").write(text)
+	own_values = learned(text, config["vocab_size"])
+	seen = set()
 	for name in ("smollm", "gpt-2", "llama-bpe", "qwen2", "stablelm2", "dbrx", "tekken", "gpt-4o", "deepseek-v3", "default"):
-		file = folder + "/cuts.gguf"
-		gguf.write(file, [(k, kind, name if k == "tokenizer.ggml.pre" else x) for k, kind, x in values], tensors)
+		own_values["tokenizer.ggml.pre"], file = name, folder + "/cuts.gguf"
+		gguf.write(file, [(k, kind, own_values.get(k, x)) for k, kind, x in values], tensors)
 		convert(file, folder + "/cuts.mote")
-		own = [int(x) for x in ids_of(folder + "/cuts.mote", text).split()]
-		run("node", HERE + "/gguf_llama.mjs", packages, file, text, "1", folder + "/theirs")
+		own = [int(x) for x in ids_of(folder + "/cuts.mote", path).split()]
+		seen.add(tuple(own))
+		run("node", HERE + "/gguf_llama.mjs", packages, file, path, "1", folder + "/theirs")
 		theirs = json.load(open(folder + "/theirs.ids"))
 		check("cut as %s: the same %d ids" % (name, len(own)), own == theirs, "" if own == theirs else (own, theirs))
 		convert(folder + "/cuts.mote", folder + "/again.gguf")
 		check("and the same name", gguf.Reader(folder + "/again.gguf").values["tokenizer.ggml.pre"] == name)
+	check("the cuts differ", len(seen) >= 5, len(seen))
 
 
 def families(folder, packages):
