@@ -64,15 +64,19 @@ def random_tensors(c, seed):
     return out
 
 
-def write_checkpoint(folder, config, tensors):
-    os.makedirs(folder, exist_ok=True)
+def write_tensors(path, tensors):
     header, at = {}, 0
     for name, x in tensors.items():
         header[name] = {"dtype": "F32", "shape": list(x.shape), "data_offsets": [at, at + x.nbytes]}
         at += x.nbytes
     text = json.dumps(header).encode()
-    with open(folder + "/model.safetensors", "wb") as f:
+    with open(path, "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text + b"".join(x.tobytes() for x in tensors.values()))
+
+
+def write_checkpoint(folder, config, tensors):
+    os.makedirs(folder, exist_ok=True)
+    write_tensors(folder + "/model.safetensors", tensors)
     with open(folder + "/config.json", "w") as f:
         json.dump(config, f)
     vocab = {"<|end|>": 0, "a": 1, "b": 2, "ab": 3}
