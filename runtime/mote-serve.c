@@ -16,16 +16,19 @@
 #define STOP_SECONDS 10.0
 
 static const char about[] =
-"Usage: mote-serve [OPTION]... MODEL.mote\n"
+"Usage: mote-serve [OPTION]... MODEL.mote...\n"
+"       mote-serve [OPTION]... --models-dir DIR\n"
 "\n"
-"Serves a model over HTTP to programs written for the OpenAI API (chat completions,\n"
+"Serves models over HTTP to programs written for the OpenAI API (chat completions,\n"
 "completions, responses, embeddings) or for Anthropic's messages, and a chat page to\n"
 "browsers. Requests are answered side by side. When it answers, a line \"listening on\n"
 "http://HOST:PORT\" goes to standard error; SIGTERM or Ctrl-C lets it finish what it is at\n"
 "and end.\n";
 
 struct serve_arguments {
-	const char *model, *host, *key_file, *alias, *kv_keys, *kv_values, *names;
+	const char *model, *folder, *host, *key_file, *alias, *kv_keys, *kv_values, *names;
+	struct mote_option_operands models;
+	uint64_t memory;
 	uint32_t port, threads, context, places, queue, seconds;
 	bool mapped, sandbox, lookup;
 };
@@ -35,7 +38,10 @@ struct serve_arguments {
 static const struct mote_option options[] = {
 	{MOTE_OPTION_HEADING, .help = "Model"},
 	{MOTE_OPTION_TEXT, "m", "model", "FILE", "the model (-m may be left out)", AT(model)},
-	{MOTE_OPTION_OPERAND, .argument = "MODEL.mote", AT(model)},
+	{MOTE_OPTION_OPERANDS, .argument = "MODEL.mote...", AT(models)},
+	{MOTE_OPTION_TEXT, NULL, "models-dir", "DIR", "serve every file *.mote of a folder; a request names which", AT(folder)},
+	{MOTE_OPTION_SIZE, NULL, "models-memory", "SIZE", "of several models keep as many loaded as this holds, with their "
+	 "sessions (k, M, G: thousands; Ki, Mi, Gi: 1024); those not used for longest leave (default: none does)", AT(memory)},
 	{MOTE_OPTION_TEXT, "a", "alias", "NAME", "the model's name for clients (default: the file's, without .mote)", AT(alias)},
 	{MOTE_OPTION_COUNT, "c", "ctx-size context", "N", "context in tokens of each answer, its prompt included (default: the "
 	 "model's)", AT(context), 1, UINT32_MAX},
@@ -76,22 +82,43 @@ static const struct mote_tool tool = {
 	MOTE_SERVE, about, "Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage, 3 corrupt or refused input.\n",
 	options, sizeof options / sizeof *options};
 
-/* Library errors in the words of the rest. */
-static enum mote_status fail(const struct mote_lm_error *from, struct mote_error *error)
+/* The models by name; a single one is loaded at once, so that what is wrong with it is said now. */
+static enum mote_status open_models(const struct serve_arguments *a, struct mote_models **out, struct mote_error *error)
 {
-	return mote_error_set(error, (enum mote_status)from->status, "%s", from->message);
+	struct mote_models_options o = {
+		.engine = {.sequences = a->places, .context_tokens = a->context, .threads = a->threads, .kv_keys = a->kv_keys,
+			   .kv_values = a->kv_values, .queue = a->queue, .no_lookup = !a->lookup},
+		.mapped = a->mapped, .most_bytes = a->memory};
+	const struct mote_served *served;
+	enum mote_status status = mote_models_open(&o, out, error);
+
+	if (status == MOTE_OK && a->model)
+		status = mote_models_add(*out, a->model, a->alias, error);
+	for (uint32_t i = 0; i < a->models.count && status == MOTE_OK; i++)
+		status = mote_models_add(*out, a->models.value[i], a->alias, error);
+	if (status == MOTE_OK && a->folder)
+		status = mote_models_add_folder(*out, a->folder, error);
+	if (status || mote_models_count(*out) > 1)
+		return status;
+	served = mote_models_take(*out, NULL, error);
+	if (!served)
+		return error->code;
+	mote_models_give_back(*out, served);
+	return MOTE_OK;
 }
 
-/* The file's name without its folder and .mote; owned by the caller. */
-static char *model_name(const struct serve_arguments *a)
+/* -1, or the exit code of a command line that makes no sense. */
+static int check_arguments(const struct serve_arguments *a)
 {
-	const char *slash = strrchr(a->model, '/');
-	char *name = strdup(a->alias ? a->alias : slash ? slash + 1 : a->model);
-	size_t n = name ? strlen(name) : 0;
+	uint32_t models = a->models.count + (a->model ? 1 : 0);
 
-	if (n > 5 && !a->alias && !strcmp(name + n - 5, ".mote"))
-		name[n - 5] = 0;
-	return name;
+	if (!models && !a->folder)
+		return mote_options_refuse(&tool, "a model is missing: MODEL.mote, or --models-dir");
+	if (a->alias && (models > 1 || a->folder))
+		return mote_options_refuse(&tool, "--alias is for a single model");
+	if (a->sandbox && (models > 1 || a->folder))
+		return mote_options_refuse(&tool, "--sandbox is for a single model: others are loaded when they are asked for");
+	return -1;
 }
 
 /* Of --host unix:PATH, or NULL. */
@@ -128,20 +155,17 @@ static enum mote_status open_socket(const struct serve_arguments *a, int *fd, st
 	return status || *fd >= 0 || !socket_path(a) ? status : mote_listen_path(socket_path(a), fd, error);
 }
 
-static enum mote_status serve(const struct serve_arguments *a, const struct mote_lm *lm, const char *name,
-			      struct mote_guard *guard, struct mote_error *error)
+static enum mote_status serve(const struct serve_arguments *a, struct mote_models *models, struct mote_guard *guard,
+			      struct mote_error *error)
 {
-	struct mote_serve_options o = {
-		.engine = {.sequences = a->places, .context_tokens = a->context, .threads = a->threads, .kv_keys = a->kv_keys,
-			   .kv_values = a->kv_values, .queue = a->queue, .no_lookup = !a->lookup},
-		.host = a->host, .port = (uint16_t)a->port, .socket = -1, .model = name, .seconds = a->seconds,
-		.guard = guard};
+	struct mote_serve_options o = {.models = models, .host = a->host, .port = (uint16_t)a->port, .socket = -1,
+				       .seconds = a->seconds, .guard = guard};
 	bool six = strchr(a->host, ':') != NULL;
 	struct mote_serve *server;
 	char address[200];
 	enum mote_status status = open_socket(a, &o.socket, error);
 
-	if (status || (status = mote_serve_open(lm, &o, &server, error))) {
+	if (status || (status = mote_serve_open(&o, &server, error))) {
 		if (o.socket >= 0)
 			close(o.socket);
 		return status;
@@ -169,33 +193,25 @@ static enum mote_status serve(const struct serve_arguments *a, const struct mote
 int main(int argc, char **argv)
 {
 	struct serve_arguments a = {.lookup = true, .host = "127.0.0.1", .port = 8080, .places = 4, .queue = 64, .seconds = 600};
-	struct mote_lm_options open = MOTE_LM_OPTIONS_INIT;
 	int code = mote_options_parse(&tool, argc, argv, &a);
-	char *name = NULL, *names = NULL;
+	struct mote_models *models = NULL;
 	struct mote_guard guard = {0};
-	struct mote_lm_error own = {0};
 	struct mote_error error = {0};
-	struct mote_lm *lm = NULL;
 	enum mote_status status;
+	char *names;
 
-	if (code >= 0)
+	if (code >= 0 || (code = check_arguments(&a)) >= 0)
 		return code;
 	mote_console_catch_signals();
 	status = a.sandbox ? mote_sandbox_begin(&error) : MOTE_OK;
-	open.mapped = a.mapped;
-	name = model_name(&a);
 	names = a.names ? strdup(a.names) : NULL;
-	if (status == MOTE_OK && (!name || (a.names && !names)))
+	if (status == MOTE_OK && a.names && !names)
 		status = mote_error_set(&error, MOTE_ERROR_MEMORY, "no memory for names");
-	if (status == MOTE_OK)
-		status = read_guard(&a, &guard, names, &error);
-	if (status == MOTE_OK && mote_lm_open(a.model, &open, &lm, &own))
-		status = fail(&own, &error);
-	if (status == MOTE_OK)
-		status = serve(&a, lm, name, &guard, &error);
-	mote_lm_close(lm);
+	if (status == MOTE_OK && (status = read_guard(&a, &guard, names, &error)) == MOTE_OK &&
+	    (status = open_models(&a, &models, &error)) == MOTE_OK)
+		status = serve(&a, models, &guard, &error);
+	mote_models_close(models);
 	mote_guard_free(&guard);
-	free(name);
 	free(names);
 	return status ? mote_console_fail(MOTE_SERVE, &error) : 0;
 }

@@ -17,7 +17,8 @@ enum { FIRST_PASSED = 3, BACKLOG = 128 };
 static bool answers(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool does = fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno != ECONNREFUSED);
+	bool does = fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
+				errno != ECONNREFUSED);
 
 	if (fd >= 0)
 		close(fd);
@@ -66,9 +67,11 @@ enum mote_status mote_listen_passed(int *fd, struct mote_error *error)
 	if (!ours)
 		return MOTE_OK;
 	if (sockets > 1)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%ld sockets were passed (LISTEN_FDS); expected one", sockets);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%ld sockets were passed (LISTEN_FDS); expected one",
+				      sockets);
 	if (getsockopt(FIRST_PASSED, SOL_SOCKET, SO_ACCEPTCONN, &listens, &bytes) || !listens)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "what was passed (LISTEN_FDS) is no socket that listens");
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+				      "what was passed (LISTEN_FDS) is no socket that listens");
 	(void)fcntl(FIRST_PASSED, F_SETFD, FD_CLOEXEC);
 	*fd = FIRST_PASSED;
 	return MOTE_OK;

@@ -18,14 +18,18 @@ void mote_route_health(struct mote_serve *s, struct mote_exchange *x)
 void mote_route_models(struct mote_serve *s, struct mote_exchange *x)
 {
 	struct mote_json_builder b = {0};
-	cJSON *json = mote_json_new_object(&b), *item;
+	cJSON *json = mote_json_new_object(&b), *list;
 
 	mote_json_add_text(&b, json, "object", "list");
-	item = mote_json_add_object(&b, mote_json_add_array(&b, json, "data"), NULL);
-	mote_json_add_text(&b, item, "id", s->model);
-	mote_json_add_text(&b, item, "object", "model");
-	mote_json_add_number(&b, item, "created", (double)s->started);
-	mote_json_add_text(&b, item, "owned_by", "mote");
+	list = mote_json_add_array(&b, json, "data");
+	for (uint32_t i = 0; i < mote_models_count(s->models); i++) {
+		cJSON *item = mote_json_add_object(&b, list, NULL);
+
+		mote_json_add_text(&b, item, "id", mote_models_name(s->models, i));
+		mote_json_add_text(&b, item, "object", "model");
+		mote_json_add_number(&b, item, "created", (double)s->started);
+		mote_json_add_text(&b, item, "owned_by", "mote");
+	}
 	mote_route_json(x, &b, json);
 }
 
@@ -90,29 +94,44 @@ void mote_route_props(struct mote_serve *s, struct mote_exchange *x)
 	mote_route_json(x, &b, json);
 }
 
-void mote_route_slots(struct mote_serve *s, struct mote_exchange *x)
+/* The places of a model that is loaded. */
+static void add_places(struct mote_json_builder *b, cJSON *json, const struct mote_served *served)
 {
 	struct mote_engine_figures f;
-	struct mote_json_builder b = {0};
-	cJSON *json = mote_json_new_array(&b);
 	struct mote_place *place;
 
-	mote_engine_look(s->engine, &f, NULL);
+	mote_engine_look(served->engine, &f, NULL);
 	place = calloc(f.sequences, sizeof *place);
-	b.failed = !place;
+	b->failed |= !place;
 	if (place)
-		mote_engine_look(s->engine, &f, place);
+		mote_engine_look(served->engine, &f, place);
 	for (uint32_t i = 0; place && i < f.sequences; i++) {
-		cJSON *item = mote_json_add_object(&b, json, NULL);
+		cJSON *item = mote_json_add_object(b, json, NULL);
 
-		mote_json_add_number(&b, item, "id", i);
-		mote_json_add_bool(&b, item, "is_processing", place[i].busy);
-		mote_json_add_number(&b, item, "n_ctx", f.context_tokens);
-		mote_json_add_number(&b, item, "request", (double)place[i].number);
-		mote_json_add_number(&b, item, "prompt_tokens", (double)place[i].prompt_tokens);
-		mote_json_add_number(&b, item, "tokens", (double)place[i].tokens);
+		mote_json_add_number(b, item, "id", i);
+		mote_json_add_text(b, item, "model", served->name);
+		mote_json_add_bool(b, item, "is_processing", place[i].busy);
+		mote_json_add_number(b, item, "n_ctx", f.context_tokens);
+		mote_json_add_number(b, item, "request", (double)place[i].number);
+		mote_json_add_number(b, item, "prompt_tokens", (double)place[i].prompt_tokens);
+		mote_json_add_number(b, item, "tokens", (double)place[i].tokens);
 	}
 	free(place);
+}
+
+void mote_route_slots(struct mote_serve *s, struct mote_exchange *x)
+{
+	struct mote_json_builder b = {0};
+	cJSON *json = mote_json_new_array(&b);
+
+	for (uint32_t i = 0; i < mote_models_count(s->models); i++) {
+		const struct mote_served *served = mote_models_peek(s->models, i);
+
+		if (!served)
+			continue;
+		add_places(&b, json, served);
+		mote_models_give_back(s->models, served);
+	}
 	mote_route_json(x, &b, json);
 }
 
@@ -125,10 +144,12 @@ static void metric(struct mote_bytes *out, const char *name, const char *type, c
 void mote_route_metrics(struct mote_serve *s, struct mote_exchange *x)
 {
 	struct mote_engine_figures f;
+	uint32_t loaded;
 
-	mote_engine_look(s->engine, &f, NULL);
+	mote_models_look(s->models, &f, &loaded);
 	x->code = 200;
 	x->type = "text/plain; version=0.0.4";
+	metric(&x->out, "models_loaded", "gauge", "Models that are loaded.", loaded);
 	metric(&x->out, "requests_total", "counter", "Requests taken in.", (double)f.jobs);
 	metric(&x->out, "requests_refused_total", "counter", "Requests refused because the queue was full.",
 	       (double)f.refused);
@@ -182,7 +203,7 @@ void mote_route_tokenize(struct mote_serve *s, struct mote_exchange *x)
 	struct mote_ask ask;
 	cJSON *json, *list;
 
-	if (!read_body(x, "content add_special parse_special", &ask))
+	if (!read_body(x, "model content add_special parse_special", &ask))
 		return;
 	text = mote_json_get(ask.json, "content");
 	special = mote_json_get(ask.json, "parse_special");
@@ -212,7 +233,7 @@ void mote_route_detokenize(struct mote_serve *s, struct mote_exchange *x)
 	size_t bytes;
 	cJSON *json;
 
-	if (!read_body(x, "tokens", &ask))
+	if (!read_body(x, "model tokens", &ask))
 		return;
 	if (!cJSON_IsArray(mote_json_get(ask.json, "tokens"))) {
 		mote_route_refuse(x, 400, "tokens", NULL, "tokens: expected a list of ids");

@@ -6,7 +6,9 @@
 #include "runtime/serve/http.h"
 #include "runtime/serve/serve.h"
 
+/* The server; a route that asks a model gets a copy in which the fields from lm on are that model's. */
 struct mote_serve {
+	struct mote_models *models;
 	const struct mote_lm *lm;
 	struct mote_lm_info info;
 	struct mote_engine *engine;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "runtime/serve/reply.h"
 #include "runtime/serve/routes.h"
@@ -153,22 +152,106 @@ static const struct {
 	const char *method, *path;
 	mote_route *handle;
 	bool open; /* no key is asked for */
+	bool asks; /* a model */
 } routes[] = {
-	{"GET", "/health", mote_route_health, true},
-	{"GET", "/", mote_route_page, true},
-	{"GET", "/v1/models", mote_route_models, false},
-	{"POST", "/v1/chat/completions", chat, false},
-	{"POST", "/v1/completions", completions, false},
-	{"POST", "/v1/responses", responses, false},
-	{"POST", "/v1/messages", messages, false},
-	{"POST", "/v1/embeddings", mote_route_embeddings, false},
-	{"POST", "/tokenize", mote_route_tokenize, false},
-	{"POST", "/detokenize", mote_route_detokenize, false},
-	{"POST", "/apply-template", mote_route_apply_template, false},
-	{"GET", "/props", mote_route_props, false},
-	{"GET", "/slots", mote_route_slots, false},
-	{"GET", "/metrics", mote_route_metrics, false},
+	{"GET", "/health", mote_route_health, true, false},
+	{"GET", "/", mote_route_page, true, false},
+	{"GET", "/v1/models", mote_route_models, false, false},
+	{"POST", "/v1/chat/completions", chat, false, true},
+	{"POST", "/v1/completions", completions, false, true},
+	{"POST", "/v1/responses", responses, false, true},
+	{"POST", "/v1/messages", messages, false, true},
+	{"POST", "/v1/embeddings", mote_route_embeddings, false, true},
+	{"POST", "/tokenize", mote_route_tokenize, false, true},
+	{"POST", "/detokenize", mote_route_detokenize, false, true},
+	{"POST", "/apply-template", mote_route_apply_template, false, true},
+	{"GET", "/props", mote_route_props, false, true},
+	{"GET", "/slots", mote_route_slots, false, false},
+	{"GET", "/metrics", mote_route_metrics, false, false},
 };
+
+/* A stream that keeps its model. */
+struct held {
+	struct mote_models *models;
+	const struct mote_served *served;
+	bool (*next)(void *user, struct mote_bytes *out);
+	void (*end)(void *user);
+	void *user;
+};
+
+static bool next_held(void *user, struct mote_bytes *out)
+{
+	struct held *h = user;
+
+	return h->next(h->user, out);
+}
+
+static void end_held(void *user)
+{
+	struct held *h = user;
+
+	h->end(h->user);
+	mote_models_give_back(h->models, h->served);
+	free(h);
+}
+
+/* The model that a body names; owned. NULL: none, or the route will say what is wrong with the body. */
+static char *named_model(const struct mote_exchange *x)
+{
+	cJSON *json = NULL;
+	const cJSON *model;
+	char *name = NULL;
+
+	if (x->bytes && mote_json_parse(x->body, x->bytes, "the request", &json, NULL) == MOTE_OK) {
+		model = mote_json_get(json, "model");
+		name = cJSON_IsString(model) ? strdup(model->valuestring) : NULL;
+	}
+	cJSON_Delete(json);
+	return name;
+}
+
+static void refuse_model(struct mote_exchange *x, const struct mote_error *error)
+{
+	if (error->code == MOTE_ERROR_ARGUMENT)
+		mote_route_refuse(x, 404, "model", "model_not_found", error->message);
+	else if (error->code == MOTE_ERROR_LIMIT)
+		mote_route_refuse(x, 503, "model", "models_busy", error->message);
+	else
+		mote_route_refuse(x, 500, "model", NULL, error->message);
+}
+
+/* Answers with the model that is asked for, which a stream keeps until its end. */
+static void handle_with_model(const struct mote_serve *s, struct mote_exchange *x, mote_route *route)
+{
+	char *name = mote_models_count(s->models) > 1 ? named_model(x) : NULL;
+	struct held *held = calloc(1, sizeof *held);
+	struct mote_error error = {0};
+	struct mote_serve view = *s;
+
+	if (!held)
+		(void)mote_error_set(&error, MOTE_ERROR_MEMORY, "no memory for a request");
+	else if ((held->served = mote_models_take(s->models, name, &error))) {
+		view.lm = held->served->lm;
+		view.info = held->served->info;
+		view.engine = held->served->engine;
+		view.model = held->served->name;
+		view.context_tokens = held->served->context_tokens;
+		route(&view, x);
+	}
+	free(name);
+	if (error.code) {
+		refuse_model(x, &error);
+	} else if (x->next) {
+		*held = (struct held){s->models, held->served, x->next, x->end, x->user};
+		x->next = next_held;
+		x->end = end_held;
+		x->user = held;
+		return;
+	} else {
+		mote_models_give_back(s->models, held->served);
+	}
+	free(held);
+}
 
 /* A script of an allowed page may read the answer. */
 static void allow_origin(struct mote_exchange *x)
@@ -237,6 +320,8 @@ static void handle(void *user, struct mote_exchange *x)
 
 	if (!strcmp(x->method, "OPTIONS"))
 		preflight(x);
+	else if (route >= 0 && routes[route].asks)
+		handle_with_model(s, x, routes[route].handle);
 	else if (route >= 0)
 		routes[route].handle(s, x);
 	else if (known)
@@ -254,31 +339,21 @@ static void refuse(void *user, struct mote_exchange *x, const char *message)
 
 /* ---- opening and closing ---- */
 
-enum mote_status mote_serve_open(const struct mote_lm *lm, const struct mote_serve_options *options,
-				 struct mote_serve **out,
+enum mote_status mote_serve_open(const struct mote_serve_options *options, struct mote_serve **out,
 				 struct mote_error *error)
 {
 	struct mote_http_options http = {.host = options->host, .port = options->port, .socket = options->socket,
 					 .handle = handle, .admit = admit, .refuse = refuse};
 	struct mote_serve *s = calloc(1, sizeof *s);
-	struct mote_engine_figures figures;
-	struct mote_lm_error own = {0};
-	enum mote_status status = MOTE_OK;
+	enum mote_status status;
 
 	*out = NULL;
 	if (!s)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a server");
-	*s = (struct mote_serve){.lm = lm, .guard = options->guard, .model = options->model,
-				 .seconds = options->seconds, .started = (int64_t)time(NULL)};
-	mote_lm_describe(lm, &s->info);
+	*s = (struct mote_serve){.models = options->models, .guard = options->guard, .seconds = options->seconds,
+				 .started = (int64_t)time(NULL)};
 	http.user = s;
-	if (mote_engine_open(lm, &options->engine, &s->engine, &own))
-		status = mote_ask_fail(&own, error);
-	if (status == MOTE_OK) {
-		mote_engine_look(s->engine, &figures, NULL);
-		s->context_tokens = figures.context_tokens;
-		status = mote_http_open(&http, &s->http, error);
-	}
+	status = mote_http_open(&http, &s->http, error);
 	if (status) {
 		mote_serve_close(s);
 		return status;
@@ -295,19 +370,14 @@ uint16_t mote_serve_port(const struct mote_serve *s)
 void mote_serve_stop(struct mote_serve *s, double seconds)
 {
 	mote_http_quiet(s->http);
-	mote_engine_drain(s->engine);
-	for (double waited = 0; waited < seconds && !mote_engine_idle(s->engine); waited += 0.02)
-		usleep(20000);
-	mote_engine_stop(s->engine);
+	mote_models_stop(s->models, seconds);
 }
 
 void mote_serve_close(struct mote_serve *s)
 {
 	if (!s)
 		return;
-	if (s->engine)
-		mote_engine_stop(s->engine);
+	mote_models_stop(s->models, 0);
 	mote_http_close(s->http);
-	mote_engine_close(s->engine);
 	free(s);
 }

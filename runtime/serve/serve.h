@@ -7,24 +7,22 @@
 #ifndef MOTE_RUNTIME_SERVE_H
 #define MOTE_RUNTIME_SERVE_H
 
-#include "runtime/serve/engine.h"
 #include "runtime/serve/guard.h"
+#include "runtime/serve/served.h"
 
 struct mote_serve;
 
 struct mote_serve_options {
-	struct mote_engine_options engine;
+	struct mote_models *models; /* borrowed, at least one; stopped by mote_serve_stop() */
 	const char *host;
 	uint16_t port;              /* 0: a free one */
 	int socket;                 /* a listening one, or -1 */
-	const char *model;          /* the name that clients see */
 	double seconds;             /* most for a request; 0: no limit */
 	struct mote_guard *guard;   /* borrowed */
 };
 
-/* The model is borrowed. MOTE_ERROR_ARGUMENT, MOTE_ERROR_IO, MOTE_ERROR_MEMORY. */
-enum mote_status mote_serve_open(const struct mote_lm *lm, const struct mote_serve_options *options,
-				 struct mote_serve **out,
+/* MOTE_ERROR_ARGUMENT, MOTE_ERROR_IO, MOTE_ERROR_MEMORY. */
+enum mote_status mote_serve_open(const struct mote_serve_options *options, struct mote_serve **out,
 				 struct mote_error *error);
 uint16_t mote_serve_port(const struct mote_serve *s);
 /* No new connection and no new request; those under way get so many seconds to end. */

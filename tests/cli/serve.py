@@ -330,15 +330,6 @@ code = s.stop()
 t.join()
 check("an answer under way is finished", code == (0, "") and answers and answers[0][0] == 200, code, answers)
 
-# ---- a socket at a path, and one that a service manager opened
-def ask_unix(path):
-    c = http.client.HTTPConnection("localhost")
-    c.sock = socket.socket(socket.AF_UNIX)
-    c.sock.connect(path)
-    c.request("POST", CHAT, json.dumps(ask("What is 27 + 48?")))
-    return json.loads(c.getresponse().read())["choices"][0]["message"]["content"]
-
-
 def started(command, **more):
     p = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **more)
     return p, p.stderr.readline()
@@ -347,6 +338,61 @@ def started(command, **more):
 def ended(p):
     p.send_signal(signal.SIGTERM)
     return p.communicate(timeout=60)[1] == "" and p.returncode == 0
+
+
+# ---- several models: loaded when they are asked for, the least used one leaves
+os.mkdir(work + "/models")
+for name in ("a", "b", "c"):
+    os.symlink(model, f"{work}/models/{name}.mote")
+with open(work + "/models/broken.mote", "w", encoding="utf-8") as f:
+    f.write("none")
+single = build + "/mote-serve"
+
+
+def several(*options):
+    s.process, s.line = started([single, "--port", "0", "-t", "1", *options])
+    s.port = int(s.line.rsplit(":", 1)[1])
+
+
+several("--models-dir", work + "/models")
+check("none is loaded yet", s.metric("models_loaded") == 0 and s.call("GET", "/slots")[2] == [])
+check("a list of them", [x["id"] for x in s.call("GET", "/v1/models")[2]["data"]] == ["a", "b", "broken", "c"])
+asked = ask("What is 27 + 48?", max_tokens=80, return_token_ids=True)
+with concurrent.futures.ThreadPoolExecutor(6) as pool:
+    answers = [x[2] for x in pool.map(lambda n: s.post(CHAT, asked | {"model": n}), "abcabc")]
+check("each answers", [x["model"] for x in answers] == list("abcabc") and
+      all(x["choices"][0]["token_ids"] == answers[0]["choices"][0]["token_ids"] for x in answers), answers)
+check("streams too", s.stream(CHAT, asked | {"model": "b"})[0][1]["model"] == "b")
+check("without a name, the first", s.post(CHAT, asked)[2]["model"] == "a" and s.post("/tokenize", {"content": "x"})[0] == 200)
+check("all three are loaded", s.metric("models_loaded") == 3 and len(s.call("GET", "/slots")[2]) == 12)
+refused("an unknown model", 404, CHAT, asked | {"model": "d"}, "model", "model_not_found")
+refused("a broken one", 500, CHAT, asked | {"model": "broken"}, "model")
+refused("a model that is no text", 400, CHAT, {"model": 1}, "messages")
+check("several end", ended(s.process))
+several(model, work + "/models/a.mote", work + "/models/b.mote", "--models-memory", "1", "-np", "1")
+for name in "mabmab":
+    check("one at a time", s.post(CHAT, asked | {"model": name})[2]["model"] == name and s.metric("models_loaded") == 1)
+t = threading.Thread(target=lambda: s.post(CHAT, LONG | {"model": "a"}))
+t.start()
+s.wait_for(lambda: s.metric("places_busy") == 1)
+status, _, r = s.post(CHAT, asked | {"model": "b"})
+t.join()
+check("one in use does not leave", status == 200 or r["error"]["code"] == "models_busy", r)
+check("then it does", s.post(CHAT, asked | {"model": "b"})[2]["model"] == "b")
+check("several end", ended(s.process))
+for options, message in (([], "a model is missing"), ([model, model], "two models of the name m"), (["--models-dir", "tests"], "no file of it"),
+                         (["--models-dir", work + "/none"], "No such file"), ([model, work + "/models/a.mote", "-a", "x"], "single"),
+                         ([work + "/models/broken.mote"], "broken.mote")):
+    r = subprocess.run([single, "--port", "0", *options], stderr=subprocess.PIPE, text=True)
+    check(f"refused: {options}", r.returncode in (1, 2, 3) and message in r.stderr, r)
+
+# ---- a socket at a path, and one that a service manager opened
+def ask_unix(path):
+    c = http.client.HTTPConnection("localhost")
+    c.sock = socket.socket(socket.AF_UNIX)
+    c.sock.connect(path)
+    c.request("POST", CHAT, json.dumps(ask("What is 27 + 48?")))
+    return json.loads(c.getresponse().read())["choices"][0]["message"]["content"]
 
 
 path = work + "/socket"
