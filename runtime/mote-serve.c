@@ -29,7 +29,7 @@ struct serve_arguments {
 	const char *model, *folder, *host, *key_file, *alias, *kv_keys, *kv_values, *names;
 	struct mote_option_operands models;
 	uint64_t memory;
-	uint32_t port, threads, context, places, queue, seconds;
+	uint32_t port, threads, context, places, queue, seconds, header_seconds;
 	bool mapped, sandbox, lookup;
 };
 
@@ -60,6 +60,9 @@ static const struct mote_option options[] = {
 	 "refused with code 429", AT(queue), 0, 4096},
 	{MOTE_OPTION_COUNT, NULL, "timeout", "SECONDS", "most for one request, waiting included (default: 600; 0: no limit)",
 	 AT(seconds), 0, 86400},
+
+	{MOTE_OPTION_COUNT, NULL, "header-timeout", "SECONDS", "most until a request's headers are there, 1 to 3600 (default: 30); "
+	 "then the connection is closed", AT(header_seconds), 1, 3600},
 
 	{MOTE_OPTION_HEADING, .help = "Machine"},
 	{MOTE_OPTION_COUNT, "t", "threads", "N", "threads, 1 to 256 (default: the physical cores)", AT(threads), 1,
@@ -159,7 +162,7 @@ static enum mote_status serve(const struct serve_arguments *a, struct mote_model
 			      struct mote_error *error)
 {
 	struct mote_serve_options o = {.models = models, .host = a->host, .port = (uint16_t)a->port, .socket = -1,
-				       .seconds = a->seconds, .guard = guard};
+				       .seconds = a->seconds, .header_seconds = a->header_seconds, .guard = guard};
 	bool six = strchr(a->host, ':') != NULL;
 	struct mote_serve *server;
 	char address[200];
@@ -192,7 +195,8 @@ static enum mote_status serve(const struct serve_arguments *a, struct mote_model
 
 int main(int argc, char **argv)
 {
-	struct serve_arguments a = {.lookup = true, .host = "127.0.0.1", .port = 8080, .places = 4, .queue = 64, .seconds = 600};
+	struct serve_arguments a = {.lookup = true, .host = "127.0.0.1", .port = 8080, .places = 4, .queue = 64, .seconds = 600,
+				    .header_seconds = 30};
 	int code = mote_options_parse(&tool, argc, argv, &a);
 	struct mote_models *models = NULL;
 	struct mote_guard guard = {0};

@@ -16,6 +16,7 @@ import json
 import os
 import random
 import re
+import select
 import signal
 import socket
 import statistics
@@ -251,8 +252,20 @@ def hostile(s, _, n):
         print("hostile: no answer beside half-open connections")
         good = False
     many = s.memory()
+    # Who sends a header a byte at a time is shown out.
+    with s.connect() as c:
+        c.sendall(b"GET /health HTTP/1.1\r\n")
+        for _ in range(100):
+            try:
+                c.sendall(b"X")
+                if select.select([c], [], [], 0.1)[0] and c.recv(100) == b"":
+                    break
+            except OSError:
+                break
+        else:
+            print("hostile: a header that drips holds its connection")
+            good = False
     for c in held:
-        c.sendall(b"a")
         c.close()
     for _ in range(100):
         after = s.memory()
@@ -279,7 +292,7 @@ def main():
     a = p.parse_args()
     if a.no_memory:
         Server.memory = lambda s: (0, len(os.listdir(f"/proc/{s.process.pid}/fd")))
-    s = Server(a.build, a.model, "-t", str(a.t), "-np", "8")
+    s = Server(a.build, a.model, "-t", str(a.t), "-np", "8", "--header-timeout", "2")
     vocab = json.loads(s.get("/props"))["vocab"]
     good = True
     for test in a.tests:

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,21 @@
 
 enum { STACK_BYTES = 2 << 20, BLOCK_BYTES = 16 << 10 };
 
+/* A connection. Who sends a header a byte at a time would hold one, and its thread, for as long as he likes. */
+struct guest {
+	struct guest *next, **link; /* what points here */
+	int fd;
+	time_t since;               /* when it was connected, or its last request ended */
+	bool asking;                /* its next request's headers have not come */
+};
+
 struct mote_http {
 	struct MHD_Daemon *daemon;
+	pthread_t warden;           /* shuts connections down whose headers do not come */
+	pthread_mutex_t lock;       /* of the guests */
+	pthread_cond_t end;
+	bool watching, ending;
+	struct guest *guest;
 	struct mote_http_options options;
 	int quiet; /* the listening socket after mote_http_quiet(), or -1 */
 };
@@ -133,6 +147,65 @@ static enum MHD_Result refuse(struct mote_http *h, struct mote_exchange *x, unsi
 	return send_answer(x);
 }
 
+/* ---- guests ---- */
+
+static void on_connection(void *user, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct mote_http *h = user;
+	struct guest *g = *context;
+
+	pthread_mutex_lock(&h->lock);
+	if (what == MHD_CONNECTION_NOTIFY_STARTED && (g = calloc(1, sizeof *g))) {
+		*g = (struct guest){.next = h->guest, .link = &h->guest, .fd = socket_of(connection),
+				    .since = time(NULL), .asking = true};
+		if (g->next)
+			g->next->link = &g->next;
+		h->guest = g;
+		*context = g;
+	} else if (what == MHD_CONNECTION_NOTIFY_CLOSED && g) {
+		*g->link = g->next;
+		if (g->next)
+			g->next->link = g->link;
+		free(g);
+		*context = NULL;
+	}
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void set_asking(struct mote_http *h, struct MHD_Connection *connection, bool asking)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct guest *g = info ? info->socket_context : NULL;
+
+	if (!g)
+		return;
+	pthread_mutex_lock(&h->lock);
+	g->asking = asking;
+	g->since = time(NULL);
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void *watch(void *user)
+{
+	struct mote_http *h = user;
+	struct timespec until;
+
+	pthread_mutex_lock(&h->lock);
+	while (!h->ending) {
+		time_t now = time(NULL);
+
+		for (struct guest *g = h->guest; g; g = g->next)
+			if (g->asking && now - g->since > (time_t)h->options.header_seconds)
+				shutdown(g->fd, SHUT_RDWR);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		pthread_cond_timedwait(&h->end, &h->lock, &until);
+	}
+	pthread_mutex_unlock(&h->lock);
+	return NULL;
+}
+
 /* The headers are there: may it go on? */
 static enum MHD_Result begin(struct mote_http *h, struct mote_exchange *x, void **state)
 {
@@ -142,6 +215,7 @@ static enum MHD_Result begin(struct mote_http *h, struct mote_exchange *x, void 
 	if (!r)
 		return MHD_NO;
 	r->began = time(NULL);
+	set_asking(h, x->connection, false);
 	*state = r;
 	h->options.admit(h->options.user, x);
 	if (x->code)
@@ -181,7 +255,9 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 static void on_end(void *user, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
 {
 	struct request *r = *state;
-	(void)user, (void)connection, (void)code;
+	(void)code;
+
+	set_asking(user, connection, true);
 
 	if (r)
 		mote_bytes_free(&r->body);
@@ -211,7 +287,8 @@ static enum mote_status start(struct mote_http *h, const struct sockaddr *addres
 		flags |= MHD_USE_IPv6;
 	h->daemon = MHD_start_daemon(flags, o->port, NULL, NULL, on_request, h,
 				     MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
-				     MHD_OPTION_ARRAY, where, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL,
+				     MHD_OPTION_ARRAY, where, MHD_OPTION_NOTIFY_COMPLETED, on_end, h,
+				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
 				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)MOTE_HTTP_MAX_CONNECTIONS,
 				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MOTE_HTTP_IDLE_SECONDS,
 				     MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
@@ -235,6 +312,8 @@ enum mote_status mote_http_open(const struct mote_http_options *options, struct 
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a server");
 	h->options = *options;
 	h->quiet = -1;
+	pthread_mutex_init(&h->lock, NULL);
+	pthread_cond_init(&h->end, NULL);
 	snprintf(port, sizeof port, "%u", options->port);
 	if (options->socket < 0 && (code = getaddrinfo(options->host, port, &hints, &found)))
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: %s", options->host, gai_strerror(code));
@@ -242,8 +321,10 @@ enum mote_status mote_http_open(const struct mote_http_options *options, struct 
 		status = start(h, found ? found->ai_addr : NULL, error);
 	if (found)
 		freeaddrinfo(found);
+	if (status == MOTE_OK && !(h->watching = pthread_create(&h->warden, NULL, watch, h) == 0))
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "no thread for a server");
 	if (status) {
-		free(h);
+		mote_http_close(h);
 		return status;
 	}
 	*out = h;
@@ -266,7 +347,17 @@ void mote_http_close(struct mote_http *h)
 {
 	if (!h)
 		return;
-	MHD_stop_daemon(h->daemon);
+	if (h->watching) {
+		pthread_mutex_lock(&h->lock);
+		h->ending = true;
+		pthread_cond_signal(&h->end);
+		pthread_mutex_unlock(&h->lock);
+		pthread_join(h->warden, NULL);
+	}
+	if (h->daemon)
+		MHD_stop_daemon(h->daemon);
+	pthread_mutex_destroy(&h->lock);
+	pthread_cond_destroy(&h->end);
 	if (h->quiet >= 0)
 		close(h->quiet);
 	free(h);

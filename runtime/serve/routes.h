@@ -27,6 +27,8 @@ void mote_route_refuse(struct mote_exchange *x, unsigned http, const char *param
 void mote_route_fail(struct mote_exchange *x, const struct mote_ask *ask, const struct mote_error *error);
 /* Answers with a tree, which is freed; what could not be built becomes an error. */
 void mote_route_json(struct mote_exchange *x, struct mote_json_builder *b, cJSON *json);
+/* Reads a body that has no keys but the known ones; false: it was refused. */
+bool mote_route_read_body(struct mote_exchange *x, const char *known, struct mote_ask *ask);
 /* Hands the job in, or refuses it. */
 bool mote_route_submit(struct mote_serve *s, struct mote_exchange *x, struct mote_job *job);
 

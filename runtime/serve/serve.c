@@ -343,6 +343,7 @@ enum mote_status mote_serve_open(const struct mote_serve_options *options, struc
 				 struct mote_error *error)
 {
 	struct mote_http_options http = {.host = options->host, .port = options->port, .socket = options->socket,
+					 .header_seconds = options->header_seconds,
 					 .handle = handle, .admit = admit, .refuse = refuse};
 	struct mote_serve *s = calloc(1, sizeof *s);
 	enum mote_status status;

@@ -17,6 +17,7 @@ struct mote_serve_options {
 	const char *host;
 	uint16_t port;              /* 0: a free one */
 	int socket;                 /* a listening one, or -1 */
+	uint32_t header_seconds;    /* most until a request's headers are there */
 	double seconds;             /* most for a request; 0: no limit */
 	struct mote_guard *guard;   /* borrowed */
 };
