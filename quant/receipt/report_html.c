@@ -31,7 +31,23 @@ const char mote_report_style[] =
 	"svg .area{fill:var(--soft)}svg .error{stroke:var(--accent);stroke-width:1.5}"
 	"svg .best{fill:var(--accent)}svg .other{fill:var(--card);stroke:var(--accent);stroke-width:1.8}"
 	"details{border-top:1px solid var(--line);padding:.5rem 0}details:first-of-type{border-top:0}"
-	"summary{cursor:pointer;font-weight:600}summary span{font-weight:400;color:var(--dim)}";
+	"summary{cursor:pointer;font-weight:600}summary span{font-weight:400;color:var(--dim)}"
+	/* On a phone a chart keeps the size at which its labels can be read, and scrolls; a table's first column stays in
+	 * sight; a context lies under its figures. */
+	"@media screen and (max-width:40rem){main{padding:1.2rem .6rem 2rem}section{padding:.9rem .8rem}"
+	"section>svg{width:44rem;max-width:none}section:has(>svg){overflow-x:auto}"
+	".scroll th:first-child,.scroll td:first-child{position:sticky;left:0;background:var(--card)}"
+	"details table,details tbody{display:block}details tr{display:flex;flex-wrap:wrap;border-bottom:1px solid var(--line)}"
+	"details th,details td{border:0}"
+	"details th.text{display:none}details td.text{flex-basis:100%;min-width:0;overflow-wrap:anywhere}"
+	"details .scroll td:first-child,details .scroll th:first-child{position:static}}"
+	/* On paper nothing scrolls: all columns fit across a page that lies. */
+	"@media print{@page{size:A4 landscape;margin:1.2cm}:root{--bg:#fff;--card:#fff;--ink:#000;--dim:#444;--line:#ccc;"
+	"--accent:#0b6e8f;--soft:#0b6e8f1f;--mark:#ffe3a8}body{font-size:11px}main{max-width:none;padding:0}"
+	"section{border:0;padding:0;margin-top:.8rem}.scroll{overflow:visible}table{font-size:10px}"
+	"th{white-space:normal;font-size:10px;padding:.15rem .3rem;vertical-align:bottom}td{padding:.15rem .3rem}"
+	"td.text{min-width:0;font-size:9px}tr,summary{break-inside:avoid}h2,summary{break-after:avoid}"
+	"svg{max-height:14cm}mark{print-color-adjust:exact}}";
 
 /* ---- text ---- */
 

@@ -102,6 +102,7 @@ printf 'What is 478 + 256?\n\n{"prompt": "Which is larger, 31 or 13?"}\n{"messag
 grep -q '"behaviour":{"prompts":3,"identical_answers":1,.*"closed_thinking":1}' "$D/out" || fail "behaviour: $(cat "$D/out")"
 grep -q '<svg' "$D/page.html" && grep -q '<mark>' "$D/page.html" && tail -1 "$D/page.html" | grep -q '</html>$' ||
 	fail "the page lacks a part"
+grep -q '@media print{@page{size:A4 landscape' "$D/page.html" || fail "the page is not made for paper"
 ! grep -q '<script' "$D/page.html" || fail "the page needs a script"
 
 # Wrong usage, little text.
