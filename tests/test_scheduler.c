@@ -186,6 +186,35 @@ static void test_slices(void **state)
 	free(l);
 }
 
+/* Beside an answer that is being written, a pass stays short where that was asked for. */
+static void test_steady(void **state)
+{
+	struct mote_session *session = open_session(2, 0);
+	struct mote_scheduler_options o = {.steady = true};
+	struct listener *l = calloc(2, sizeof *l);
+	uint64_t rows = 0;
+	struct mote_scheduler *s;
+
+	(void)state;
+	assert_non_null(l);
+	make_prompt(&l[0], 5, 1);
+	make_prompt(&l[1], 95, 2);
+	l[0].most = 100;
+	assert_int_equal(mote_scheduler_open(session, &o, &s, NULL), MOTE_OK);
+	add(s, &l[0]);
+	assert_int_equal(mote_scheduler_step(s, NULL), MOTE_OK);
+	assert_int_equal(mote_scheduler_counts(s).rows, 5);
+	add(s, &l[1]);
+	while (!l[1].count) {
+		rows = mote_scheduler_counts(s).rows;
+		assert_int_equal(mote_scheduler_step(s, NULL), MOTE_OK);
+		assert_in_range(mote_scheduler_counts(s).rows - rows, 2, 1 + 9);
+	}
+	mote_scheduler_close(s);
+	mote_session_close(session);
+	free(l);
+}
+
 /* The next turn of a chat computes only what is new, in whichever sequence the last one was. */
 static void test_shared(void **state)
 {
@@ -432,7 +461,7 @@ static void test_state(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_company), cmocka_unit_test(test_slices), cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_company), cmocka_unit_test(test_slices), cmocka_unit_test(test_steady), cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_interrupted), cmocka_unit_test(test_cancel), cmocka_unit_test(test_full),
 		cmocka_unit_test(test_state),

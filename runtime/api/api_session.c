@@ -27,7 +27,7 @@ static enum mote_status open_session(struct mote_lm_session *s, const struct mot
 	struct mote_session_options options = {.context_tokens = o->context_tokens, .sequences = o->sequences,
 					       .batch_rows = o->batch_tokens, .threads = o->threads, .isa = o->isa,
 					       .check = o->check != 0};
-	struct mote_scheduler_options schedule = {.lookup = !o->no_lookup, .proceed = proceed, .user = s};
+	struct mote_scheduler_options schedule = {.lookup = !o->no_lookup, .steady = true, .proceed = proceed, .user = s};
 	enum mote_status status;
 	uint32_t spare;
 

@@ -55,6 +55,7 @@ enum mote_status mote_scheduler_open(struct mote_session *session, const struct 
 	s->batch_rows = o->batch_rows;
 	s->slice_rows = options && options->slice_rows ? options->slice_rows : DEFAULT_SLICE_ROWS;
 	s->lookup = options && options->lookup;
+	s->steady = options && options->steady;
 	s->row_cost = row_cost(mote_session_isa(session));
 	s->proceed = options ? options->proceed : NULL;
 	s->user = options ? options->user : NULL;

@@ -43,7 +43,7 @@ struct mote_scheduler {
 	bool (*proceed)(void *user);
 	void *user;
 	uint32_t vocab, hidden, context, slots, batch_rows, slice_rows;
-	bool lookup;
+	bool lookup, steady;
 	float row_cost;                /* of one more row, as part of a pass of one */
 	uint32_t spare_logits;         /* logit rows beside one for each slot */
 	struct mote_slot *slot;             /* [slots] */

@@ -18,10 +18,25 @@ static void put_rows(struct mote_scheduler *s, struct mote_batch *batch, uint32_
 		batch->hidden = s->states;
 }
 
-/* Rows of prompts that the pass will have. */
-static uint32_t prompt_rows(const struct mote_scheduler *s)
+/* Most rows of prompts in a pass beside so many answers that are being written. S rows more make a pass of W rows
+ * 1 + cost S / (1 + cost (W - 1)) times as long. */
+static uint32_t slice(const struct mote_scheduler *s, uint32_t writing)
 {
-	uint32_t rows = 0, most = s->slice_rows < s->batch_rows ? s->slice_rows : s->batch_rows;
+	uint32_t most = s->batch_rows - writing, rows;
+
+	if (!writing)
+		return most;
+	most = most < s->slice_rows ? most : s->slice_rows;
+	if (!s->steady)
+		return most;
+	rows = (uint32_t)(1.5f * (1 / s->row_cost + (float)(writing - 1)) + 0.5f);
+	return rows < most ? rows : most;
+}
+
+/* Rows of prompts that the pass will have. */
+static uint32_t prompt_rows(const struct mote_scheduler *s, uint32_t writing)
+{
+	uint32_t rows = 0, most = slice(s, writing);
 
 	for (uint32_t i = 0; i < s->n_running && rows < most; i++) {
 		const struct mote_slot *slot = &s->slot[s->running[i]];
@@ -62,13 +77,12 @@ static void make_guesses(const struct mote_scheduler *s, struct mote_slot *slot,
 /* Writing slots get their guesses, all of them no more than there are logits to spare. Returns how many. */
 static uint32_t guess(struct mote_scheduler *s)
 {
-	struct outlook o = {0};
-	uint32_t guesses = 0;
+	uint32_t guesses = 0, writing = 0;
+	struct outlook o;
 
 	for (uint32_t i = 0; i < s->n_running; i++)
-		o.rows += s->slot[s->running[i]].count - s->slot[s->running[i]].held == 1;
-	o.rows += (float)prompt_rows(s);
-	o.ids = o.rows;
+		writing += s->slot[s->running[i]].count - s->slot[s->running[i]].held == 1;
+	o.ids = o.rows = (float)(writing + prompt_rows(s, writing));
 	for (uint32_t i = 0; i < s->n_running; i++) {
 		struct mote_slot *slot = &s->slot[s->running[i]];
 		uint32_t room = s->batch_rows - s->n_running - guesses, spare = s->spare_logits - guesses;
@@ -87,7 +101,7 @@ static struct mote_batch make_batch(struct mote_scheduler *s)
 {
 	struct mote_batch batch = {.token = s->token, .position = s->position, .sequence = s->sequence,
 				   .want_logits = s->want, .proceed = s->proceed, .proceed_user = s->user};
-	uint32_t left, spare = s->spare_logits;
+	uint32_t left, spare = s->spare_logits, writing = 0;
 
 	for (uint32_t i = 0; i < s->n_running; i++) {
 		struct mote_slot *slot = &s->slot[s->running[i]];
@@ -96,11 +110,11 @@ static struct mote_batch make_batch(struct mote_scheduler *s)
 		if (slot->count - slot->held == 1) {
 			put_rows(s, &batch, s->running[i], 1 + slot->guesses);
 			spare -= slot->guesses;
+			writing++;
 		}
 	}
-	left = s->batch_rows - batch.rows;
-	if (batch.rows && left > s->slice_rows)
-		left = s->slice_rows;
+	left = slice(s, writing);
+	left = left < s->batch_rows - batch.rows ? left : s->batch_rows - batch.rows;
 	for (uint32_t i = 0; i < s->n_running && left; i++) {
 		const struct mote_slot *slot = &s->slot[s->running[i]];
 		uint32_t n = slot->count - slot->held;
