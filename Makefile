@@ -16,6 +16,8 @@
 #   make neon-check    the AArch64 kernels under emulation
 #   make portability   without what only Linux has, with another C library's headers, for AArch64
 #   make dist          build/mote-VERSION.tar.gz, the same bytes from the same commit
+#   make deb           Debian packages mote, libmote1 and libmote-dev, and their source, in build/deb
+#   make deb-check     makes them, asks lintian, installs them below a folder, runs what is there, removes them
 #   make clean         removes build
 #   make help          this list
 #
@@ -272,6 +274,24 @@ dist:
 	@git rev-parse -q --verify HEAD >/dev/null || { echo "make dist: needs the repository, for what git tracks" >&2; exit 1; }
 	git -c tar.umask=0022 archive --format=tar --prefix=mote-$(VERSION)/ HEAD | gzip -9n >$(DIST)
 
+# A Debian source package is the archive, and docs/debian as its debian/. DEB_BUILD_OPTIONS=nocheck: make check is a call of
+# its own; packagers who call dpkg-buildpackage themselves get the tests.
+DEB := build/deb
+deb: deps dist
+	@tests/deps.sh debhelper
+	rm -rf $(DEB)
+	mkdir -p $(DEB)
+	cp $(DIST) $(DEB)/mote_$(VERSION).orig.tar.gz
+	tar -xzf $(DIST) -C $(DEB)
+	cp -R $(DEB)/mote-$(VERSION)/docs/debian $(DEB)/mote-$(VERSION)/debian
+	cd $(DEB)/mote-$(VERSION) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
+		DEB_BUILD_OPTIONS="nocheck parallel=$$(getconf _NPROCESSORS_ONLN) $(DEB_BUILD_OPTIONS)" dpkg-buildpackage -us -uc
+	@ls $(DEB)/*.deb $(DEB)/*.dsc
+
+deb-check: deb
+	@tests/deps.sh lintian
+	@tests/deb.sh $(DEB)
+
 deps-test: deps
 	@tests/deps.sh $(DEBIAN_TEST_PACKAGES)
 
@@ -318,7 +338,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: help portability portability-run dist all demo check check-run neon-check conformance differential faults coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
+.PHONY: help portability portability-run dist deb deb-check all demo check check-run neon-check conformance differential faults coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(SERVE_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
 	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(TOOL_PARTS:%.c=$(B)/%.d)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # make help names every target that people call, and none that is not there; make dist is the same archive each time, holds
-# what git tracks, and what is in it knows its targets and its version.
+# what git tracks, and what is in it knows its targets and its version; Debian's control file builds with what make deps installs.
 set -u
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -22,8 +22,13 @@ sed -n 's/^\.PHONY: //p' Makefile | tr ' ' '\n' | grep -v -e '-run$' -e '^librar
 check "make check is in make help" grep -q '^check$' "$dir/named"
 check "named and there: $(diff "$dir/named" "$dir/targets")" cmp -s "$dir/named" "$dir/targets"
 
+version=$(sed -n 's/.*MOTE_VERSION "\(.*\)"/\1/p' format/version.h)
+check "the version of the Debian package" sh -c "head -1 docs/debian/changelog | grep -q '^mote ($version-'"
+for package in $(sed -n 's/^DEBIAN_PACKAGES [:+]*= //p' Makefile | tr ' ' '\n' | grep -v '^g++$'); do
+	check "docs/debian/control builds with $package" sh -c "sed -n '/^Build-Depends/,/^[^ B]/p' docs/debian/control | grep -q '[ ]$package\>'"
+done
+
 if git rev-parse -q --verify HEAD >/dev/null 2>&1; then
-	version=$(sed -n 's/.*MOTE_VERSION "\(.*\)"/\1/p' format/version.h)
 	check "make dist" make -s dist DIST="$dir/one.tar.gz"
 	sleep 1
 	check "once more, and another umask" sh -c "umask 077; make -s dist DIST='$dir/two.tar.gz'"
