@@ -28,10 +28,11 @@ field() { grep -o "\"$1\":[-0-9.eE+]*" | head -n 1 | sed 's/.*://'; }
 run mote-convert "$checkpoint" -o "$out/adder.mote" --dtype f32
 run mote-quantize "$out/adder.mote" -o "$out/adder-q8.mote" --type q8 --validate $checkpoint/heldout.txt
 run mote-quantize "$out/adder.mote" -o "$out/adder-q4.mote" --type q4 --validate $checkpoint/heldout.txt
+run mote-quantize "$out/adder.mote" -o "$out/adder-mix.mote" --bits 4.5 --validate $checkpoint/heldout.txt
 
 printf '\nWhat it cost, on text that no step has seen (and how fast each decodes):\n\n'
 printf '%-5s %9s %8s %19s %14s %8s %9s\n' type bytes bits/w perplexity 'KL divergence' 'top-1' tokens/s
-for type in f32 q8 q4; do
+for type in f32 q8 q4 mix; do
 	file=$out/adder-$type.mote
 	[ $type != f32 ] || file=$out/adder.mote
 	inspect=$("$build/mote-inspect" "$file" --json)
@@ -44,4 +45,4 @@ for type in f32 q8 q4; do
 		"$(echo "$speed" | field tokens_per_second)"
 done
 
-run mote-run "$out/adder-q4.mote" -p "What is 478 + 256?" --temp 0
+run mote-run "$out/adder-mix.mote" -p "What is 478 + 256?" --temp 0
