@@ -1,0 +1,417 @@
+/* mote-train: teaches a model answers (sft), or which of two answers is the better one (dpo). */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <xxhash.h>
+
+#include "format/json_build.h"
+#include "format/output.h"
+#include "format/tool/console.h"
+#include "format/tool/options.h"
+#include "quant/train/trained_file.h"
+
+static const char about[] =
+	"Usage: mote-train sft|dpo [OPTION]... --data FILE.jsonl -o OUT.mote MODEL.mote\n"
+	"Trains a whole model on conversations. sft: to give the assistant's answers; dpo: to prefer the\n"
+	"chosen answer to the rejected one. Loss is counted on what the assistant wrote, as the model's\n"
+	"own template has it. The same data, recipe and seed give the same bytes on every machine.\n";
+
+static const char epilog[] =
+	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 4 the loss diverged,\n"
+	"130 interrupted (with --state, the same command goes on from there).\n";
+
+enum { MOST_DATA = INT32_MAX };
+
+struct options {
+	const char *method, *model, *data, *eval, *output, *loss, *dtype, *state, *curve;
+	double lr, floor, warm_up, decay, clip, beta;
+	uint32_t epochs, batch, length, rows, threads, every;
+	struct mote_option_seed seed;
+	bool json, force;
+};
+
+#define AT(field) .at = offsetof(struct options, field)
+
+static const struct mote_option options[] = {
+	{MOTE_OPTION_OPERAND, .argument = "sft|dpo", AT(method)},
+	{MOTE_OPTION_OPERAND, .argument = "MODEL.mote", AT(model)},
+	{MOTE_OPTION_TEXT, "o", "output", "OUT.mote", "the trained model", AT(output)},
+	{MOTE_OPTION_TEXT, NULL, "data", "FILE.jsonl", "an object a line: {\"messages\": [...]} for sft, {\"prompt\", \"chosen\", "
+	 "\"rejected\"} for dpo", AT(data)},
+	{MOTE_OPTION_TEXT, NULL, "eval", "FILE.jsonl", "other conversations, whose loss is measured before and after", AT(eval)},
+
+	{MOTE_OPTION_HEADING, .help = "The recipe"},
+	{MOTE_OPTION_TEXT, NULL, "loss", "NAME", "sft: nll (default) or dft; dpo: sigmoid (default) or apo_zero", AT(loss),
+	 .choices = "nll dft sigmoid apo_zero"},
+	{MOTE_OPTION_DOUBLE, NULL, "beta", "B", "dpo: how far it may leave the model it began as; larger is nearer (default 0.1)",
+	 AT(beta)},
+	{MOTE_OPTION_DOUBLE, NULL, "lr", "X", "the largest step (default: sft 3e-4, dpo 1e-5)", AT(lr)},
+	{MOTE_OPTION_DOUBLE, NULL, "warmup", "X", "share of the steps that lead up to it (default 0.1)", AT(warm_up), 0, 1},
+	{MOTE_OPTION_DOUBLE, NULL, "lr-end", "X", "what of it is left at the end of the cosine (default: sft 0, dpo 0.1)", AT(floor), 0, 1},
+	{MOTE_OPTION_COUNT, NULL, "epochs", "N", "how often all records are seen (default 1)", AT(epochs), 1, 1000},
+	{MOTE_OPTION_COUNT, NULL, "batch", "N", "records a step, 1 to 1024 (default 16)", AT(batch), 1, MOTE_TRAIN_MOST_BATCH},
+	{MOTE_OPTION_DOUBLE, NULL, "weight-decay", "X", "of matrices (default 0.01)", AT(decay), 0, 1},
+	{MOTE_OPTION_DOUBLE, NULL, "clip", "X", "most norm of a batch's gradient (default: sft 1, dpo 0.2)", AT(clip)},
+	{MOTE_OPTION_COUNT, NULL, "max-length", "N", "tokens of a record; longer ones are cut (default 2048)", AT(length), 2, 1 << 20},
+	{MOTE_OPTION_SEED, NULL, "seed", "N", "of the order of records (default 0)", AT(seed)},
+
+	{MOTE_OPTION_HEADING, .help = "Results"},
+	{MOTE_OPTION_TEXT, NULL, "dtype", "TYPE", "of the matrices: f32, bf16 or f16 (default: the model's, f32 if that is quantized)",
+	 AT(dtype), .choices = "f32 bf16 f16"},
+	{MOTE_OPTION_TEXT, NULL, "state", "FILE", "keep the training's state here now and then; if it is there, go on from it", AT(state)},
+	{MOTE_OPTION_COUNT, NULL, "state-every", "N", "steps from one state to the next (default 100)", AT(every), 1, UINT32_MAX},
+	{MOTE_OPTION_TEXT, NULL, "curve", "FILE.svg", "draw the loss", AT(curve)},
+	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print a JSON object a step, and one for the whole", AT(json)},
+	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the files that -o and --curve write", AT(force)},
+	{MOTE_OPTION_COUNT, NULL, "tokens-at-once", "N", "computed together: more takes more memory (default 1024)", AT(rows), 1, 1 << 20},
+	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(threads), 1, MOTE_OPTION_MAX_THREADS},
+};
+
+static const struct mote_tool tool = {"mote-train", about, epilog, options, sizeof options / sizeof *options};
+
+struct run {
+	struct options o;
+	struct mote_train_settings settings;
+	enum mote_type type;
+	struct mote_model *model;
+	struct mote_tokenizer *tokenizer;
+	struct mote_examples examples, eval;
+	struct mote_trainer trainer;
+	struct mote_hash128 data, identity;
+	cJSON *recipe;
+	double before, after;        /* of the evaluation */
+	double started;
+};
+
+static bool prefers(const struct run *r)
+{
+	return r->settings.objective >= MOTE_OBJECTIVE_SIGMOID;
+}
+
+/* ---- reading ---- */
+
+static enum mote_status read_examples(struct run *r, const char *path, bool preferences, uint32_t length, struct mote_examples *e,
+				      struct mote_hash128 *hash, struct mote_error *error)
+{
+	struct mote_examples_options o = {.path = path, .preferences = preferences, .max_length = length,
+					  .metadata = mote_container_metadata(r->model->container), .tokenizer = r->tokenizer,
+					  .vocab = r->model->config.vocab};
+	char *text = NULL;
+	size_t bytes;
+	enum mote_status status = mote_console_read_file(path, MOST_DATA, &text, &bytes, error);
+	XXH128_hash_t h;
+
+	if (status == MOTE_OK)
+		status = mote_examples_read(e, text, bytes, &o, error);
+	if (status == MOTE_OK) {
+		h = XXH3_128bits(text, bytes);
+		*hash = (struct mote_hash128){h.low64, h.high64};
+		if (e->cut || e->dropped)
+			mote_console_warn(tool.name, "%s: %u of %u records were cut to %u tokens, %u left out since their answer lies "
+					  "beyond", path, e->cut, e->records, length, e->dropped);
+	}
+	free(text);
+	return status;
+}
+
+static enum mote_status open_model(struct run *r, struct mote_error *error)
+{
+	const struct mote_container *c;
+	const void *section;
+	size_t bytes;
+	enum mote_status status = mote_model_open(r->o.model, MOTE_WEIGHTS_MAPPED, &r->model, error);
+
+	if (status) {
+		mote_console_hint_model(r->o.model, error);
+		return status;
+	}
+	c = r->model->container;
+	section = mote_container_section(c, MOTE_SECTION_TOKENIZER, &bytes);
+	if (!section)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer", r->o.model);
+	r->type = r->model->layer[0].q.type;
+	r->type = mote_type_is_quantized(r->type) ? MOTE_F32 : r->type;
+	for (enum mote_type t = MOTE_F32; r->o.dtype && t <= MOTE_BF16; t++)
+		if (!strcmp(mote_type_name(t), r->o.dtype))
+			r->type = t;
+	status = mote_container_verify(c, NULL, error);
+	return status ? status : mote_tokenizer_open(section, bytes, &r->tokenizer, error);
+}
+
+/* What decides the result, and nothing else. */
+static enum mote_status make_recipe(struct run *r, struct mote_error *error)
+{
+	static const char *const names[] = {"nll", "dft", "sigmoid", "apo_zero"};
+	const struct mote_train_settings *s = &r->settings;
+	struct mote_json_builder b = {0};
+	cJSON *o = r->recipe = mote_json_new_object(&b);
+	struct mote_hash128 tensors = mote_container_tensors_hash(r->model->container);
+	XXH3_state_t *hash;
+	XXH128_hash_t h;
+	size_t bytes;
+	char *text;
+
+	mote_json_add_text(&b, o, "method", r->o.method);
+	mote_json_add_text(&b, o, "loss", names[s->objective]);
+	if (prefers(r))
+		mote_json_add_number(&b, o, "beta", s->beta);
+	mote_json_add_number(&b, o, "lr", s->lr);
+	mote_json_add_number(&b, o, "lr_end", s->floor);
+	mote_json_add_number(&b, o, "warmup", s->warm_up);
+	mote_json_add_number(&b, o, "weight_decay", s->weight_decay);
+	mote_json_add_number(&b, o, "clip", s->clip);
+	mote_json_add_number(&b, o, "epochs", s->epochs);
+	mote_json_add_number(&b, o, "batch", s->batch);
+	mote_json_add_number(&b, o, "max_length", r->o.length);
+	mote_json_add_number(&b, o, "tokens_at_once", s->rows); /* decides which sums are joined in which order */
+	mote_json_add_number(&b, o, "seed", (double)s->seed);
+	if (mote_json_finish(&b, &r->recipe, "the recipe", error))
+		return MOTE_ERROR_MEMORY;
+	text = mote_json_print(r->recipe, &bytes);
+	hash = XXH3_createState();
+	if (!text || !hash) {
+		free(text);
+		XXH3_freeState(hash);
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	}
+	XXH3_128bits_reset(hash);
+	XXH3_128bits_update(hash, text, bytes);
+	XXH3_128bits_update(hash, &tensors, sizeof tensors);
+	XXH3_128bits_update(hash, &r->data, sizeof r->data);
+	h = XXH3_128bits_digest(hash);
+	r->identity = (struct mote_hash128){h.low64, h.high64};
+	XXH3_freeState(hash);
+	free(text);
+	return MOTE_OK;
+}
+
+/* ---- running ---- */
+
+static bool exists(const char *path)
+{
+	FILE *f = fopen(path, "rb");
+
+	if (f)
+		fclose(f);
+	return f != NULL;
+}
+
+static enum mote_status print_step(const struct run *r, const struct mote_train_point *p, struct mote_error *error)
+{
+	struct mote_json_builder b = {0};
+	cJSON *o = mote_json_new_object(&b);
+	enum mote_status status;
+
+	mote_json_add_number(&b, o, "step", r->trainer.step);
+	mote_json_add_number(&b, o, "steps", r->trainer.steps);
+	mote_json_add_number(&b, o, "loss", p->loss);
+	if (prefers(r))
+		mote_json_add_number(&b, o, "margin", p->margin);
+	mote_json_add_number(&b, o, "lr", p->lr);
+	mote_json_add_number(&b, o, "gradient_norm", p->norm);
+	mote_json_add_number(&b, o, "tokens", (double)p->tokens);
+	status = mote_json_finish(&b, &o, "a step", error);
+	if (status == MOTE_OK)
+		status = mote_console_print_json(o, error);
+	if (status == MOTE_OK)
+		status = mote_console_flush(error);
+	cJSON_Delete(o);
+	return status;
+}
+
+static enum mote_status keep_state(struct run *r, struct mote_error *error)
+{
+	return r->o.state ? mote_trainer_save(&r->trainer, r->o.state, r->identity, error) : MOTE_OK;
+}
+
+static enum mote_status begin(struct run *r, struct mote_error *error)
+{
+	struct mote_console_bar bar;
+	struct mote_progress progress = mote_console_progress(&bar, "measuring the answers as they are", "records");
+	enum mote_status status = mote_trainer_open(&r->trainer, r->model, &r->examples, &r->settings, error);
+
+	if (status == MOTE_OK && r->eval.n)
+		r->before = mote_trainer_measure(&r->trainer, &r->eval);
+	if (status == MOTE_OK && r->o.state && exists(r->o.state))
+		return mote_trainer_load(&r->trainer, r->o.state, r->identity, error);
+	if (status == MOTE_OK)
+		status = mote_trainer_refer(&r->trainer, &progress, error);
+	mote_console_progress_end(&bar);
+	return status;
+}
+
+static enum mote_status train(struct run *r, struct mote_error *error)
+{
+	struct mote_console_bar bar;
+	struct mote_progress progress = mote_console_progress(&bar, "training", "steps");
+	enum mote_status status = MOTE_OK;
+	bool go_on = true;
+
+	while (r->trainer.step < r->trainer.steps && !status && go_on) {
+		struct mote_train_point point;
+
+		status = mote_trainer_step(&r->trainer, &point, error);
+		if (status == MOTE_OK && r->o.json)
+			status = print_step(r, &point, error);
+		if (status == MOTE_OK && r->trainer.step % r->o.every == 0)
+			status = keep_state(r, error);
+		go_on = progress.update(progress.user, r->trainer.step, r->trainer.steps);
+	}
+	mote_console_progress_end(&bar);
+	if (status == MOTE_OK && !go_on && r->trainer.step < r->trainer.steps) {
+		status = keep_state(r, error);
+		if (status == MOTE_OK)
+			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, r->o.state ? "interrupted at step %u of %u; the same command "
+						"goes on from there" : "interrupted at step %u of %u", r->trainer.step, r->trainer.steps);
+	}
+	return status;
+}
+
+static enum mote_status give_results(struct run *r, struct mote_error *error)
+{
+	struct mote_trained_by by = {"mote-train " MOTE_VERSION, r->recipe, r->data};
+	const struct mote_trainer *t = &r->trainer;
+	struct mote_json_builder b = {0};
+	enum mote_status status;
+	cJSON *o;
+
+	if (r->eval.n)
+		r->after = mote_trainer_measure(&r->trainer, &r->eval);
+	status = mote_trained_file_write(t, r->o.output, r->o.force, r->type, &by, error);
+	if (status == MOTE_OK && r->o.curve)
+		status = mote_train_curve_write(t, r->o.curve, r->o.force, error);
+	if (status)
+		return status;
+	if (!r->o.json) {
+		printf("%u records, %u steps, %llu tokens: loss %.4f at the first step, %.4f at the last", t->records, t->steps,
+		       (unsigned long long)t->tokens, t->curve[0].loss, t->curve[t->step - 1].loss);
+		if (r->eval.n)
+			printf("; on %s %.4f before, %.4f after", r->o.eval, r->before, r->after);
+		printf("\n%s: written\n", r->o.output);
+		return mote_console_flush(error);
+	}
+	o = mote_json_new_object(&b);
+	mote_json_add_text(&b, o, "output", r->o.output);
+	mote_json_add_number(&b, o, "records", t->records);
+	mote_json_add_number(&b, o, "cut", r->examples.cut);
+	mote_json_add_number(&b, o, "dropped", r->examples.dropped);
+	mote_json_add_number(&b, o, "steps", t->steps);
+	mote_json_add_number(&b, o, "tokens", (double)t->tokens);
+	mote_json_add_number(&b, o, "seconds", mote_console_seconds() - r->started);
+	if (r->eval.n) {
+		mote_json_add_number(&b, o, "eval_before", r->before);
+		mote_json_add_number(&b, o, "eval_after", r->after);
+	}
+	mote_json_add_item(&b, o, "recipe", cJSON_Duplicate(r->recipe, true));
+	status = mote_json_finish(&b, &o, "the result", error);
+	if (status == MOTE_OK)
+		status = mote_console_print_json(o, error);
+	cJSON_Delete(o);
+	return status ? status : mote_console_flush(error);
+}
+
+/* An output that exists is refused before hours are spent on it. */
+static enum mote_status check_outputs(const struct run *r, struct mote_error *error)
+{
+	const char *const outputs[] = {r->o.output, r->o.curve, r->o.state}, *const inputs[] = {r->o.model, r->o.data, r->o.eval};
+	enum mote_status status = MOTE_OK;
+
+	for (int i = 0; i < 3; i++)
+		for (int k = 0; k < 3 && !status; k++)
+			status = mote_output_refuse_input(outputs[i], inputs[k], error);
+	for (int i = 0; i < 2 && !status; i++) {
+		struct mote_output *probe;
+
+		if (!outputs[i])
+			continue;
+		status = mote_output_open(outputs[i], r->o.force, &probe, error);
+		if (status == MOTE_OK)
+			mote_output_discard(probe);
+		else
+			mote_console_hint_force(r->o.force, error);
+	}
+	return status;
+}
+
+static enum mote_status work(struct run *r, struct mote_error *error)
+{
+	enum mote_status status = check_outputs(r, error);
+	struct mote_hash128 ignored;
+	uint32_t length;
+
+	r->started = mote_console_seconds();
+	if (status == MOTE_OK)
+		status = open_model(r, error);
+	if (status)
+		return status;
+	length = r->o.length < r->model->config.max_positions ? r->o.length : r->model->config.max_positions;
+	status = read_examples(r, r->o.data, prefers(r), length, &r->examples, &r->data, error);
+	if (status == MOTE_OK && r->o.eval)
+		status = read_examples(r, r->o.eval, false, r->examples.longest, &r->eval, &ignored, error);
+	if (status == MOTE_OK)
+		status = make_recipe(r, error);
+	if (status == MOTE_OK)
+		status = begin(r, error);
+	if (status == MOTE_OK)
+		status = train(r, error);
+	return status ? status : give_results(r, error);
+}
+
+/* ---- command line ---- */
+
+/* Negative: go on; else the exit code. */
+static int parse_options(int argc, char **argv, struct run *r)
+{
+	struct options *o = &r->o;
+	struct mote_train_settings *s = &r->settings;
+	bool dpo;
+	int code;
+
+	*o = (struct options){.lr = -1, .floor = -1, .warm_up = 0.1, .decay = 0.01, .clip = -1, .beta = 0.1, .epochs = 1, .batch = 16,
+			      .length = 2048, .rows = 1024, .every = 100};
+	code = mote_options_parse(&tool, argc, argv, o);
+	if (code >= 0)
+		return code;
+	dpo = !strcmp(o->method, "dpo");
+	if (!dpo && strcmp(o->method, "sft"))
+		return mote_options_refuse(&tool, "expected sft or dpo, found %s", o->method);
+	if (!o->data || !o->output)
+		return mote_options_refuse(&tool, "--data and -o are needed");
+	if (!o->loss)
+		o->loss = dpo ? "sigmoid" : "nll";
+	s->objective = !strcmp(o->loss, "nll") ? MOTE_OBJECTIVE_NLL : !strcmp(o->loss, "dft") ? MOTE_OBJECTIVE_DFT :
+		       !strcmp(o->loss, "sigmoid") ? MOTE_OBJECTIVE_SIGMOID : MOTE_OBJECTIVE_APO_ZERO;
+	if (dpo != prefers(r))
+		return mote_options_refuse(&tool, "--loss %s does not belong to %s", o->loss, o->method);
+	s->beta = o->beta;
+	s->lr = o->lr > 0 ? o->lr : dpo ? 1e-5 : 3e-4;
+	s->floor = o->floor >= 0 ? o->floor : dpo ? 0.1 : 0;
+	s->warm_up = o->warm_up;
+	s->weight_decay = o->decay;
+	s->clip = o->clip > 0 ? o->clip : dpo ? 0.2 : 1;
+	s->epochs = o->epochs;
+	s->batch = o->batch;
+	s->rows = o->rows;
+	s->seed = o->seed.value;
+	s->threads = o->threads;
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct run r = {0};
+	struct mote_error error = {0};
+	int code = parse_options(argc, argv, &r);
+
+	if (code >= 0)
+		return code;
+	mote_console_catch_signals();
+	code = work(&r, &error) ? mote_console_fail(tool.name, &error) : 0;
+	mote_trainer_close(&r.trainer);
+	mote_examples_free(&r.examples);
+	mote_examples_free(&r.eval);
+	mote_tokenizer_close(r.tokenizer);
+	mote_model_close(r.model);
+	cJSON_Delete(r.recipe);
+	return code;
+}

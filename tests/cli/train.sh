@@ -1,0 +1,91 @@
+# mote-train on the fixture: threads and instruction sets change no bit, a training that was interrupted goes on to the same
+# file, preferences begin where they must, what it learnt is in the lineage, and refusals.
+set -eu
+B=$MOTE_BUILD
+D=$(mktemp -d)
+trap 'rm -rf "$D"' EXIT
+fail() { echo "FAIL: $*"; exit 1; }
+expect() { # exit code, words of the message, command...
+	code=$1 words=$2
+	shift 2
+	got=0
+	"$@" >"$D/out" 2>"$D/err" || got=$?
+	[ "$got" = "$code" ] || fail "$* exited with $got, expected $code: $(cat "$D/err")"
+	grep -q -- "$words" "$D/err" || fail "$*: no \"$words\" in: $(cat "$D/err")"
+}
+
+"$B/mote-convert" tests/fixtures/adder -o "$D/f.mote" >/dev/null 2>&1
+awk -v q='"' -v sft="$D/sft.jsonl" -v dpo="$D/dpo.jsonl" 'BEGIN { for (i = 1; i <= 8; i++) { a = i * 7 % 90; b = i * 31 % 90
+	user = "{" q "role" q ":" q "user" q "," q "content" q ":" q "What is " a " + " b "?" q "}"
+	printf "{" q "messages" q ":[" user ",{" q "role" q ":" q "assistant" q "," q "content" q ":" q (a + b) "." q "}]}\n" >sft
+	printf "{" q "prompt" q ":[" user "]," q "chosen" q ":" q (a + b) "." q "," q "rejected" q ":" q "Who knows?" q "}\n" >dpo } }'
+short="--epochs 2 --batch 4 --lr 1e-3 --max-length 90"
+
+# the same bits everywhere, and less loss
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short -o "$D/a.mote" -t 1 --json --curve "$D/a.svg" --eval "$D/sft.jsonl" >"$D/a.json"
+MOTE_ISA=scalar "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short -o "$D/b.mote" -t 3 >/dev/null
+cmp "$D/a.mote" "$D/b.mote" || fail "threads or instruction sets change the result"
+python3 - "$D" <<'END' || fail "results"
+import json, sys, xml.dom.minidom
+lines = [json.loads(x) for x in open(sys.argv[1] + "/a.json")]
+assert [x["step"] for x in lines[:-1]] == [1, 2, 3, 4] and all(x["steps"] == 4 for x in lines[:-1])
+last = lines[-1]
+assert last["records"] == 8 and last["cut"] == last["dropped"] == 0 and last["eval_after"] < 0.8 * last["eval_before"], last
+assert xml.dom.minidom.parse(sys.argv[1] + "/a.svg").documentElement.tagName == "svg"
+END
+"$B/mote-inspect" "$D/a.mote" --json | grep -q '"step":"train".*"loss":"nll"' || fail "the lineage does not say how it was trained"
+"$B/mote-run" "$D/a.mote" -p "What is 1 + 2?" -n 4 >/dev/null 2>&1 || fail "the trained model does not run"
+! "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --seed 1 -o "$D/c.mote" >/dev/null || ! cmp -s "$D/a.mote" "$D/c.mote" ||
+	fail "the seed changes nothing"
+
+# only the state is kept of a training that is interrupted; the same command goes on from it
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 -o "$D/whole.mote" >/dev/null
+: >"$D/steps"
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 -o "$D/parts.mote" --state "$D/state" --state-every 5 --json \
+	>>"$D/steps" 2>/dev/null &
+child=$!
+while [ "$(wc -l <"$D/steps")" -lt 3 ] && kill -0 $child 2>/dev/null; do sleep 0.02; done
+kill -TERM $child 2>/dev/null || true
+code=0
+wait $child || code=$?
+[ $code = 130 ] || fail "an interrupted training exited with $code"
+[ -f "$D/state" ] && [ ! -e "$D/parts.mote" ] || fail "an interrupted training left the wrong files"
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 -o "$D/parts.mote" --state "$D/state" >/dev/null
+cmp "$D/whole.mote" "$D/parts.mote" || fail "going on gives another result"
+expect 3 'the state of another training' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 15 -o "$D/x.mote" --state "$D/state"
+head -c 5000 "$D/state" >"$D/cut"
+expect 3 'the state ends too early' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 -o "$D/x.mote" --state "$D/cut"
+printf x | dd of="$D/state" bs=1 seek=9000 conv=notrunc 2>/dev/null
+expect 3 'checksum does not match' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 -o "$D/x.mote" --state "$D/state"
+
+# preferences: nothing is preferred at first, then the chosen answer
+for loss in sigmoid apo_zero; do
+	"$B/mote-train" dpo "$D/f.mote" --data "$D/dpo.jsonl" $short --loss $loss -o "$D/$loss.mote" --json >"$D/p.json"
+	python3 - "$D/p.json" $loss <<'END' || fail "$loss"
+import json, math, sys
+lines = [json.loads(x) for x in open(sys.argv[1])][:-1]
+assert abs(lines[0]["loss"] - {"sigmoid": math.log(2), "apo_zero": 1}[sys.argv[2]]) < 1e-6, lines[0]
+assert abs(lines[0]["margin"]) < 1e-6 and lines[-1]["margin"] > 0.1, lines[-1]
+END
+done
+
+# refusals
+bad() { # words, line
+	printf '%s\n' '{"messages":[{"role":"user","content":"1?"},{"role":"assistant","content":"1."}]}' "$2" >"$D/bad.jsonl"
+	expect 3 "$1" "$B/mote-train" sft "$D/f.mote" --data "$D/bad.jsonl" -o "$D/x.mote"
+}
+bad 'bad.jsonl, line 2: line 1, column 15' '{"messages": [}'
+bad 'line 2: "messages": expected a list of messages' '{"text":"no"}'
+bad 'line 2: "messages": expected messages with a "role"' '{"messages":[{"content":"no"}]}'
+bad 'line 2: "messages": expected an answer of the assistant' '{"messages":[{"role":"user","content":"no"}]}'
+bad 'line 2: expected an object' '[1]'
+expect 3 'line 1: "rejected": expected' "$B/mote-train" dpo "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" || true
+: >"$D/empty"
+expect 3 'no record has an answer' "$B/mote-train" sft "$D/f.mote" --data "$D/empty" -o "$D/x.mote"
+expect 2 'exists' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/a.mote"
+expect 2 'same file\|made from\|input' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/f.mote" --force
+expect 2 'does not belong to sft' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" --loss sigmoid
+expect 2 'expected sft or dpo' "$B/mote-train" ppo "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote"
+expect 4 'not finite' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lr 1e30 --epochs 9 -o "$D/x.mote"
+[ ! -e "$D/x.mote" ] || fail "a refused training left a file"
+echo "1 passed, 0 failed"
