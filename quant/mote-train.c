@@ -283,12 +283,12 @@ static enum mote_status give_results(struct run *r, struct mote_error *error)
 	if (status)
 		return status;
 	if (!r->o.json) {
-		printf("%u records, %u steps, %llu tokens: loss %.4f at the first step, %.4f at the last", t->records, t->steps,
+		fprintf(stderr, "%u records, %u steps, %llu tokens: loss %.4f at the first step, %.4f at the last", t->records, t->steps,
 		       (unsigned long long)t->tokens, t->curve[0].loss, t->curve[t->step - 1].loss);
 		if (r->eval.n)
-			printf("; on %s %.4f before, %.4f after", r->o.eval, r->before, r->after);
-		printf("\n%s: written\n", r->o.output);
-		return mote_console_flush(error);
+			fprintf(stderr, "; on %s %.4f before, %.4f after", r->o.eval, r->before, r->after);
+		fprintf(stderr, "\n%s: written\n", r->o.output);
+		return MOTE_OK;
 	}
 	o = mote_json_new_object(&b);
 	mote_json_add_text(&b, o, "output", r->o.output);
