@@ -4,7 +4,7 @@
 #   make demo          installs what is missing, builds, converts, quantizes, validates, answers
 #   make check         every test that needs nothing but this repository
 #   make conformance   every test against the data in DATA
-#   make families      every family of models against a reference in PyTorch
+#   make families      every family of models, and training, against a reference in PyTorch
 #   make differential  long comparisons with Jinja2 and Python's regex
 #   make fuzz TIME=60  every fuzzer for so many seconds (clang)
 #   make faults        every call to the system fails once, in every tool's main jobs (hours; FAULTS="--sample 5 --job run")
@@ -199,8 +199,8 @@ conformance: all $(B)/drive_template
 	@DATA=$(DATA) tests/run.sh $(B) tests/conformance/*.sh
 
 .PHONY: families
-families: all $(B)/drive_logits
-	@tests/run.sh $(B) tests/families/*.sh
+families: all $(B)/drive_logits $(B)/drive_train
+	@DATA=$(DATA) tests/run.sh $(B) tests/families/*.sh
 
 differential: all $(B)/drive_template
 	@tests/run.sh $(B) tests/differential/*.sh
