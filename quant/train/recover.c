@@ -22,7 +22,7 @@ enum {
 /* What the step sinks to in the end. */
 #define FLOOR 0.02
 
-static const struct mote_student_rates usual = {.code = 0.02, .scale = 1e-3, .vector = 1e-3};
+static const struct mote_student_rates usual = {.code = 0.014, .scale = 2e-3, .vector = 1e-3};
 
 struct recovery {
 	const struct mote_recover_options *o;
