@@ -8,6 +8,8 @@
 #   make differential  long comparisons with Jinja2 and Python's regex
 #   make fuzz TIME=60  every fuzzer for so many seconds (clang)
 #   make faults        every call to the system fails once, in every tool's main jobs (hours; FAULTS="--sample 5 --job run")
+#   make analyze       cppcheck and gcc's analyzer; tests/analyze.txt explains what they find and is none
+#   make mutants       which changed lines no test notices (hours; MUTANTS="--count 150 --seed 1 FILE.c")
 #   make coverage      which lines make check runs; the last line: per cent, by folder and of all
 #   make install       tools, library, header, man pages, documents and completions below DESTDIR/PREFIX
 #   make uninstall     takes them away
@@ -32,6 +34,7 @@ DATA ?= ../shared/data
 # An environment may hold a TIME for the program of that name.
 FUZZ_SECONDS ?= $(if $(filter command%,$(origin TIME)),$(TIME),60)
 FAULTS ?=
+MUTANTS ?=
 SERVER ?= 1
 B := build/$(config)
 
@@ -41,7 +44,7 @@ mote-run_PACKAGES := libedit
 TOOL_PACKAGES := libedit
 DEBIAN_PACKAGES := pkg-config g++ libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libedit-dev libcmocka-dev
 DEBIAN_TEST_PACKAGES := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
-	musl-tools musl-dev python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex chromium
+	musl-tools musl-dev python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex chromium cppcheck
 
 ifneq ($(SERVER),0)
 mote-serve_PACKAGES := libmicrohttpd
@@ -245,6 +248,12 @@ coverage-run: all $(TESTS)
 	@tests/run.sh $(B) $(TESTS) tests/cli/*.sh
 	@python3 tests/coverage.py $(B)
 
+analyze: libraries
+	@tests/analyze.sh
+
+mutants:
+	@python3 tests/mutants.py $(MUTANTS)
+
 fuzz:
 	@$(MAKE) --no-print-directory config=fuzz fuzz-run
 
@@ -338,7 +347,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: help portability portability-run dist deb deb-check all demo check check-run neon-check conformance differential faults coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
+.PHONY: help portability portability-run dist deb deb-check all demo check check-run neon-check conformance differential faults analyze mutants coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(SERVE_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
 	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(TOOL_PARTS:%.c=$(B)/%.d)

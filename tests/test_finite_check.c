@@ -21,7 +21,7 @@ static uint32_t position[ROWS];
 static enum mote_status forward(const struct random_model *r, uint32_t rows, bool check, enum mote_status *logits,
 				uint32_t *filled, struct mote_error *error)
 {
-	struct mote_session_options options = {.threads = 2, .check = check};
+	struct mote_session_options options = {.threads = 1, .check = check};
 	struct mote_batch batch = {.rows = rows, .token = token, .position = position};
 	struct mote_session *s;
 	const float *row;
@@ -83,7 +83,8 @@ static void test_each_weight(void **state)
 
 		while (mote_weight_next(&walk)) {
 			check_weight(r, configs[i], &walk, 2);
-			check_weight(r, configs[i], &walk, ROWS);
+			if (i == 0)
+				check_weight(r, configs[i], &walk, ROWS);
 		}
 	}
 	free(r);
