@@ -99,6 +99,8 @@ static void add_items(struct mote_json_builder *b, cJSON *list, const struct mot
 		mote_json_add_number(b, item, "gold", slice->item[i].gold);
 		if (slice->item[i].answer)
 			mote_json_add_text(b, item, "answer", slice->item[i].answer);
+		if (slice->item[i].constants)
+			mote_json_add_number(b, item, "constants", slice->item[i].constants);
 		if (slice->item[i].group)
 			mote_json_add_text(b, item, "group", slice->item[i].group);
 	}
@@ -234,12 +236,16 @@ static enum mote_status join_items(struct mote_task *slice, const cJSON *part, c
 	for (; from && i < slice->items; i++, from = from->next) {
 		struct mote_item *item = &slice->item[i];
 		const char *answer = NULL, *group = NULL;
+		uint32_t constants = 0;
 		enum mote_status status = mote_json_want_string(from, "answer", NULL, "item", &answer, error);
 
 		if (!status)
 			status = mote_json_want_string(from, "group", NULL, "item", &group, error);
+		if (!status)
+			status = mote_json_want_u32(from, "constants", 0, UINT8_MAX, 0, "item", &constants, error);
 		if (status)
 			return status;
+		item->constants = (uint8_t)constants;
 		if (!small(mote_json_get(from, "choices"), MOTE_TASK_CHOICES, &item->choices) ||
 		    !small(mote_json_get(from, "gold"), item->choices ? item->choices - 1 : 0, &item->gold) ||
 		    (slice->row->group && !group))

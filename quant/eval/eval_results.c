@@ -90,11 +90,9 @@ static void add_result(const struct mote_eval_table *t, uint32_t model, uint32_t
 	for (uint32_t k = 0; k < o->metrics; k++)
 		add_rate(b, part, o->metric[k], mote_outcome_rate(o, k, 0, task->items));
 	mote_json_add_number(b, result, "chance", mote_task_chance(task));
-	if (task->row->kind != MOTE_TASK_INSTRUCTIONS) {
-		part = mote_json_add_object(b, result, "best_constant");
-		mote_json_add_number(b, part, "value", mote_task_best_constant(task, &answer));
-		mote_json_add_text(b, part, "answer", answer);
-	}
+	part = mote_json_add_object(b, result, "best_constant");
+	mote_json_add_number(b, part, "value", mote_task_best_constant(task, &answer));
+	mote_json_add_text(b, part, "answer", answer);
 	if (task->row->group)
 		add_groups(b, result, task, o);
 	if (t->reference && model > 0)
@@ -211,9 +209,7 @@ void mote_eval_results_print(FILE *out, const struct mote_eval_table *t)
 		fprintf(out, "%s: %u items, %u-shot", task->row->name, task->items, task->few);
 		if (chance > 0)
 			fprintf(out, "; chance %.2f", 100 * chance);
-		if (task->row->kind != MOTE_TASK_INSTRUCTIONS)
-			fprintf(out, "; always \"%s\" %.2f", answer, 100 * constant);
-		fputc('\n', out);
+		fprintf(out, "; always \"%s\" %.2f\n", answer, 100 * constant);
 		for (uint32_t m = 0; m < t->models; m++)
 			print_cell(out, t, m, i);
 	}

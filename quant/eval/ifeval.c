@@ -269,3 +269,34 @@ enum mote_status mote_ifeval_check(const cJSON *record, const char *answer, stru
 	return status ? mote_error_set(error, status, "verifying instructions: %s", status == MOTE_ERROR_MEMORY ? "out of memory" :
 				       "a pattern takes too long") : MOTE_OK;
 }
+
+/* ---- constant answers ---- */
+
+/* Texts that follow many instructions at once, whatever is asked: the second is the first in capitals. */
+const char *mote_ifeval_constant(uint32_t i)
+{
+	static const char *const answers[MOTE_IFEVAL_CONSTANTS] = {
+		"\"<<the>> *the* *the* *the* *the* *the* [the] [the] [the] [the] [the] p.s. p.p.s the\"",
+		"\"<<THE>> *THE* *THE* *THE* *THE* *THE* [THE] [THE] [THE] [THE] [THE] P.S. P.P.S THE\"", "My answer is yes.", "{}"
+	};
+
+	return i < MOTE_IFEVAL_CONSTANTS ? answers[i] : NULL;
+}
+
+enum mote_status mote_ifeval_constants(const cJSON *record, uint8_t *mask, struct mote_error *error)
+{
+	struct mote_ifeval_marks marks;
+	enum mote_status status = MOTE_OK;
+
+	*mask = 0;
+	for (uint32_t i = 0; i < MOTE_IFEVAL_CONSTANTS && !status; i++) {
+		bool all = true;
+
+		status = mote_ifeval_check(record, mote_ifeval_constant(i), &marks, error);
+		for (uint32_t k = 0; k < marks.count; k++)
+			all = all && marks.strict[k];
+		if (!status && all)
+			*mask |= (uint8_t)(1u << i);
+	}
+	return status;
+}

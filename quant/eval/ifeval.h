@@ -26,6 +26,13 @@ enum mote_status mote_ifeval_validate(const cJSON *record, const char *place, st
 enum mote_status mote_ifeval_check(const cJSON *record, const char *answer, struct mote_ifeval_marks *out,
 				   struct mote_error *error) MOTE_CHECKED;
 
+/* Answers that are tried as constant ones; i from 0, NULL behind the last. */
+enum { MOTE_IFEVAL_CONSTANTS = 4 };
+const char *mote_ifeval_constant(uint32_t i);
+/* Which of them follow all instructions of a validated record by the strict rule, the i-th as bit i. Statuses as
+ * mote_ifeval_check(). */
+enum mote_status mote_ifeval_constants(const cJSON *record, uint8_t *mask, struct mote_error *error) MOTE_CHECKED;
+
 /* Instructions of a validated record, and the i-th's kind. */
 uint32_t mote_ifeval_count(const cJSON *record);
 const char *mote_ifeval_kind(const cJSON *record, uint32_t i);

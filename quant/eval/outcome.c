@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/eval/ifeval.h"
 #include "runtime/kernels/exact.h"
 
 enum mote_status mote_outcome_init(struct mote_outcome *o, uint32_t items, const char *const *metrics, uint32_t n,
@@ -133,11 +134,27 @@ static double commonest_answer(const struct mote_task *task, const char **answer
 	return task->items ? (double)most / task->items : 0;
 }
 
+/* Of answers to instructions: the best of those that are tried. */
+static double best_tried(const struct mote_task *task, const char **answer)
+{
+	uint32_t count[MOTE_IFEVAL_CONSTANTS] = {0}, best = 0;
+
+	for (uint32_t i = 0; i < task->items; i++)
+		for (uint32_t c = 0; c < MOTE_IFEVAL_CONSTANTS; c++)
+			count[c] += task->item[i].constants >> c & 1u;
+	for (uint32_t c = 1; c < MOTE_IFEVAL_CONSTANTS; c++)
+		best = count[c] > count[best] ? c : best;
+	*answer = mote_ifeval_constant(best);
+	return task->items ? (double)count[best] / task->items : 0;
+}
+
 double mote_task_best_constant(const struct mote_task *task, const char **answer)
 {
 	static const char letters[][2] = {"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P"};
 	uint32_t count[MOTE_TASK_CHOICES] = {0}, best = 0;
 
+	if (task->row->kind == MOTE_TASK_INSTRUCTIONS)
+		return best_tried(task, answer);
 	if (task->row->kind != MOTE_TASK_CHOICE)
 		return commonest_answer(task, answer);
 	for (uint32_t i = 0; i < task->items; i++)

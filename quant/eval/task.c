@@ -111,6 +111,8 @@ static enum mote_status make_item(const struct mote_task_row *row, struct mote_r
 		status = mote_ifeval_validate(r->fields, r->place, error);
 	else if (!status)
 		status = mote_task_render(row->gold, r, &item->answer, error);
+	if (!status && row->kind == MOTE_TASK_INSTRUCTIONS)
+		status = mote_ifeval_constants(r->fields, &item->constants, error);
 	r->fields = NULL;
 	return status;
 }

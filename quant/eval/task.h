@@ -75,6 +75,7 @@ struct mote_item {
 	uint32_t choices;
 	uint32_t gold;            /* CHOICE: index of the right choice */
 	char *answer;             /* ANSWER: the right one; CHOICE with examples: NULL */
+	uint8_t constants;        /* INSTRUCTIONS: which of mote_ifeval_constant() follow them all */
 	cJSON *record;            /* what it was made of */
 };
 

@@ -163,6 +163,7 @@ assert [x["id"] for x in lines] == ["7", "8", "9"] and [len(x["instructions"]) f
 assert lines[1]["instructions"][1] == {"kind": "length_constraints:number_words", "strict": True, "loose": True,
                                        "strict_stripped": True, "loose_stripped": True}
 assert lines[2]["instructions"][0]["approximate"]
+assert result["best_constant"]["value"] == 1 and result["best_constant"]["answer"].startswith('"<<the>>')
 m = result["metrics"]
 for rule in "strict", "loose", "strict_stripped", "loose_stripped":
     marks = [[i[rule] for i in x["instructions"]] for x in lines]
