@@ -74,6 +74,25 @@ static enum mote_status encode_floats(const struct mote_tensor *t, enum mote_ggu
 	return MOTE_OK;
 }
 
+/* A panel's floats in their own type are its rows already, turned over: tiles of 16 columns, so that a line of the panel is read
+ * while it is in the cache. */
+static void transpose(const struct mote_tensor *t, uint32_t panel, uint32_t rows, size_t element, uint8_t *out)
+{
+	const uint8_t *at = t->matrix.data + panel * t->matrix.panel_bytes;
+	const size_t row_bytes = t->cols * element;
+
+	for (uint32_t first = 0; first < t->cols; first += 16) {
+		const uint32_t end = t->cols - first < 16 ? t->cols : first + 16;
+
+		for (uint32_t r = 0; r < rows; r++)
+			for (uint32_t i = first; i < end; i++)
+				if (element == 2)
+					memcpy(out + r * row_bytes + i * (size_t)2, at + (i * (size_t)MOTE_PANEL_ROWS + r) * 2, 2);
+				else
+					memcpy(out + r * row_bytes + i * (size_t)4, at + (i * (size_t)MOTE_PANEL_ROWS + r) * 4, 4);
+	}
+}
+
 /* What a quant becomes in a block: Q8_0's byte, or a nibble. */
 static void map_quants(const struct mote_matrix *m, enum mote_gguf_type type, uint8_t map[256])
 {
@@ -120,6 +139,11 @@ enum mote_status mote_tensor_rows_encode(const struct mote_tensor *t, enum mote_
 
 	if (mote_gguf_type_find(type)->decode) {
 		encode_blocks(t, type, panel, rows, out);
+		return MOTE_OK;
+	}
+	if (t->rank == 2 && ((t->type == MOTE_F32 && type == MOTE_GGUF_F32) || (t->type == MOTE_BF16 && type == MOTE_GGUF_BF16) ||
+			     (t->type == MOTE_F16 && type == MOTE_GGUF_F16))) {
+		transpose(t, panel, rows, type == MOTE_GGUF_F32 ? 4 : 2, out);
 		return MOTE_OK;
 	}
 	for (uint32_t r = 0; r < rows && !status; r++)
