@@ -44,7 +44,8 @@ mote-run_PACKAGES := libedit
 TOOL_PACKAGES := libedit
 DEBIAN_PACKAGES := pkg-config g++ libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libedit-dev libcmocka-dev
 DEBIAN_TEST_PACKAGES := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
-	musl-tools musl-dev python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex chromium cppcheck
+	musl-tools musl-dev python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex chromium cppcheck \
+	python3-jsonschema
 
 ifneq ($(SERVER),0)
 mote-serve_PACKAGES := libmicrohttpd
@@ -205,7 +206,7 @@ conformance: all $(B)/drive_template
 families: all $(B)/drive_logits $(B)/drive_train
 	@DATA=$(DATA) tests/run.sh $(B) tests/families/*.sh
 
-differential: all $(B)/drive_template
+differential: all $(B)/drive_template $(B)/drive_grammar
 	@tests/run.sh $(B) tests/differential/*.sh
 
 # The AArch64 kernels under emulation: every table against the scalar reference there, and the reference against

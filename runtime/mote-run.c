@@ -65,12 +65,34 @@ static enum mote_status make_variables(struct run *r, struct mote_error *error)
 static enum mote_status open_save(struct run *r, struct mote_error *error)
 {
 	const struct run_arguments *a = r->arguments;
-	const char *inputs[] = {a->model, a->file, a->messages, a->template_file};
+	const char *inputs[] = {a->model, a->file, a->messages, a->template_file, a->schema, a->grammar};
 	enum mote_status status = MOTE_OK;
 
 	for (size_t i = 0; i < sizeof inputs / sizeof *inputs && status == MOTE_OK; i++)
 		status = mote_output_refuse_input(a->save, inputs[i], error);
 	return status ? status : mote_output_open(a->save, a->force, &r->save, error);
+}
+
+/* --json-schema or --grammar */
+static enum mote_status open_grammar(struct run *r, struct mote_error *error)
+{
+	struct mote_lm_grammar_options o = MOTE_LM_GRAMMAR_OPTIONS_INIT;
+	const char *path = r->arguments->schema ? r->arguments->schema : r->arguments->grammar;
+	struct mote_lm_error failed = {0};
+	enum mote_status status;
+	char *text = NULL;
+
+	if (!path)
+		return MOTE_OK;
+	if ((status = mote_console_read_file(path, MAX_PROMPT_BYTES, &text, &o.bytes, error)))
+		return status;
+	o.kind = r->arguments->schema ? MOTE_LM_GRAMMAR_JSON_SCHEMA : MOTE_LM_GRAMMAR_GBNF;
+	o.text = text;
+	o.name = path;
+	if (mote_lm_grammar_open(r->lm, &o, &r->grammar, &failed))
+		status = run_fail(&failed, error);
+	free(text);
+	return status;
 }
 
 static enum mote_status open_run(struct run *r, struct run_arguments *a, struct mote_error *error)
@@ -94,7 +116,7 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 		return status;
 	}
 	mote_lm_describe(r->lm, &r->info);
-	if ((status = run_resolve(r, error)) || (status = make_variables(r, error)) ||
+	if ((status = open_grammar(r, error)) || (status = run_resolve(r, error)) || (status = make_variables(r, error)) ||
 	    (a->template_file && (status = mote_console_read_file(a->template_file, MAX_PROMPT_BYTES, &r->template_text,
 								  &bytes, error))))
 		return status;
@@ -118,6 +140,7 @@ static void close_run(struct run *r)
 	mote_output_discard(r->save);
 	cJSON_Delete(r->loaded);
 	mote_lm_session_close(r->session);
+	mote_lm_grammar_close(r->grammar);
 	mote_lm_close(r->lm);
 	free(r->template_text);
 	free(r->variables);

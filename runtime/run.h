@@ -34,6 +34,7 @@ enum run_think { RUN_THINK_SHOW, RUN_THINK_HIDE, RUN_THINK_ONLY, RUN_THINK_OFF }
 
 struct run_arguments {
 	const char *model, *prompt, *file, *operand, *system, *messages, *template_file, *variables, *save, *load;
+	const char *schema, *grammar;
 	bool lookup, raw, json, mapped, force, ignore_end, check, sandbox;
 	enum run_think think;
 	uint32_t predict;          /* UINT32_MAX: not given; 0: no limit */
@@ -62,6 +63,7 @@ struct run {
 	int32_t stop_id[RUN_MAX_STOPS];
 	int32_t bias_id[RUN_MAX_BIASES];
 	float bias[RUN_MAX_BIASES];
+	struct mote_lm_grammar *grammar;       /* of --json-schema or --grammar, or NULL */
 	char *template_text;                   /* of --chat-template-file, or NULL */
 	char *variables;                       /* JSON, or NULL */
 	cJSON *loaded;                         /* of --load-session: {"messages"} or {"text"}, or NULL */

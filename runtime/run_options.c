@@ -105,6 +105,10 @@ static const struct mote_option options[] = {
 	 AT(stop), .take = take_text},
 	{MOTE_OPTION_TAKE, NULL, "stop-id", "TOKEN", "end the answer with this token, an id or the token's text; may be given "
 	 "several times", AT(stop_token), .take = take_text},
+	{MOTE_OPTION_TEXT, NULL, "json-schema", "FILE", "the answer, behind its reasoning, is JSON that is valid for this schema",
+	 AT(schema)},
+	{MOTE_OPTION_TEXT, NULL, "grammar", "FILE", "the answer, behind its reasoning, is what this grammar (GBNF) allows",
+	 AT(grammar)},
 	{MOTE_OPTION_FLAG, NULL, "ignore-eos", NULL, "never let the model end its answer", AT(ignore_end)},
 	{MOTE_OPTION_COUNT, "c", "ctx-size context", "N", "context in tokens, prompt and answer together (default: the model's)",
 	 AT(context), 1, UINT32_MAX},
@@ -181,6 +185,8 @@ int run_parse_arguments(int argc, char **argv, struct run_arguments *a)
 		return mote_options_refuse(&tool, "--load-session brings its conversation: no -s or --messages beside it");
 	if (a->sandbox && a->save)
 		return mote_options_refuse(&tool, "--save-session writes a file, which --sandbox refuses");
+	if (a->schema && a->grammar)
+		return mote_options_refuse(&tool, "--json-schema and --grammar exclude each other");
 	if (a->logits && !a->json)
 		return mote_options_refuse(&tool, "--logits needs --json");
 	if (a->raw && a->system)
@@ -271,6 +277,7 @@ enum mote_status run_resolve(struct run *r, struct mote_error *error)
 	o->n_stop_ids = a->stop_token.count;
 	o->ignore_end = a->ignore_end;
 	o->think_budget = a->think_budget;
+	o->grammar = r->grammar;
 	o->sampling = &r->sampling;
 	return MOTE_OK;
 }

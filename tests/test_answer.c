@@ -331,12 +331,45 @@ static void test_broken_logits(void **state)
 	mote_sampler_close(o.sampler);
 }
 
+static void test_grammar(void **state)
+{
+	static const char text[] = "root ::= \"yes\" | \"no\" [0-9]*\n";
+	struct mote_answer_options o = {0};
+	struct mote_grammar *g;
+	struct mote_token_trie *trie;
+
+	(void)state;
+	assert_int_equal(mote_grammar_read_gbnf(text, strlen(text), "g", &g, NULL), MOTE_OK);
+	assert_int_equal(mote_token_trie_open(tiny.t, VOCAB, &trie, NULL), MOTE_OK);
+	o.grammar = g;
+	o.tokens = trie;
+	say(o, "yes", "yes", "", MOTE_FINISH_STOP);         /* over without an end token */
+	say(o, "no1$", "no1", "", MOTE_FINISH_STOP);
+	say(o, "$n$$", "no", "", MOTE_FINISH_STOP);      /* where it must not end, the first of what is allowed comes */
+	say(o, "maybe$", "no000", "", MOTE_FINISH_STOP);
+	say(o, "<h$m>yes", "yes", "h\xef\xbf\xbdm", MOTE_FINISH_STOP); /* nor end inside of a thought */
+	say(o, "<a>\nyes", "yes", "a", MOTE_FINISH_STOP);   /* white space between, once */
+	say(o, "<a> \nyes", "yes", "a", MOTE_FINISH_STOP);
+	say(o, "<a>\n\nno", "no", "a", MOTE_FINISH_STOP);
+	say(o, "y<es", "yes", "", MOTE_FINISH_STOP);        /* no thought within the text */
+	o.reasoning_open = true;
+	say(o, "no>no7$", "no7", "no", MOTE_FINISH_STOP);
+	o.think_tokens = 2;
+	say(o, "ab?yes", "yes", "ab", MOTE_FINISH_STOP);
+	o.most_tokens = 3;
+	o.reasoning_open = false;
+	say(o, "no1234", "no1", "", MOTE_FINISH_LENGTH);
+	mote_token_trie_close(trie);
+	mote_grammar_close(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tags), cmocka_unit_test(test_tags_in_text), cmocka_unit_test(test_stops),
 		cmocka_unit_test(test_stop_pieces), cmocka_unit_test(test_think_budget), cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_json_memory), cmocka_unit_test(test_broken_logits),
+		cmocka_unit_test(test_grammar),
 	};
 	return cmocka_run_group_tests(tests, open_tokenizer, close_tokenizer);
 }

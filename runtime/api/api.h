@@ -7,6 +7,7 @@
 #include "format/json.h"
 #include "format/status.h"
 #include "runtime/api/mote.h"
+#include "runtime/grammar/token_trie.h"
 #include "runtime/model/model.h"
 #include "runtime/tokenizer/tokenizer.h"
 
@@ -15,7 +16,16 @@ struct mote_lm {
 	struct mote_tokenizer *tokenizer;
 	const cJSON *metadata;           /* the container's */
 	const char **stop;               /* [stops] what its makers want answers to stop at */
+	struct mote_api_tokens *tokens;  /* the vocabulary as grammars want it, from the first one on */
 	uint32_t stops, max_tokens;      /* and after how many tokens; 0: no limit */
+};
+
+/* api_grammar.c */
+struct mote_api_tokens *mote_api_tokens_open(void); /* NULL: no memory */
+void mote_api_tokens_close(struct mote_api_tokens *t);
+struct mote_lm_grammar {
+	struct mote_grammar *grammar;
+	const struct mote_token_trie *tokens;
 };
 
 /* An internal error becomes the caller's, who may have none; returns the status. */

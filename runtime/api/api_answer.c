@@ -211,6 +211,8 @@ static enum mote_status open_answer(struct mote_lm_answer *a, const struct mote_
 	if ((status = mote_api_sampler(lm, o, &a->mask, &a->sampler, error)))
 		return status;
 	options.sampler = a->sampler;
+	options.grammar = o->grammar ? o->grammar->grammar : NULL;
+	options.tokens = o->grammar ? o->grammar->tokens : NULL;
 	if ((status = mote_answer_open(&options, &a->answer, error)) ||
 	    (status = mote_scheduler_add(a->session->scheduler, a->prompt.id, a->prompt.count, taker, &a->ticket, error)))
 		return status;

@@ -96,6 +96,10 @@ int mote_lm_open(const char *path, const struct mote_lm_options *options, struct
 	lm = calloc(1, sizeof *lm);
 	if (!lm)
 		return mote_api_refuse(error, MOTE_ERROR_MEMORY, "no memory for a model");
+	if (!(lm->tokens = mote_api_tokens_open())) {
+		(void)mote_error_set(&own, MOTE_ERROR_MEMORY, "no memory for a model");
+		goto fail;
+	}
 	if (mote_model_open(path, o.mapped ? MOTE_WEIGHTS_MAPPED : MOTE_WEIGHTS_DEFAULT, &lm->model, &own))
 		goto fail;
 	lm->metadata = mote_container_metadata(lm->model->container);
@@ -120,6 +124,7 @@ void mote_lm_close(struct mote_lm *lm)
 	if (!lm)
 		return;
 	free(lm->stop);
+	mote_api_tokens_close(lm->tokens);
 	mote_tokenizer_close(lm->tokenizer);
 	mote_model_close(lm->model);
 	free(lm);

@@ -256,6 +256,35 @@ struct mote_lm_sampling {
 /* Fills in the model's own recommendation (its generation_config), else temperature 0.6, top-p 0.95; seed 0. */
 MOTE_API void mote_lm_sampling_recommended(const struct mote_lm *lm, struct mote_lm_sampling *sampling);
 
+/* ---- grammars ---- */
+
+/* What an answer may say: docs/grammar.md. Read-only once open, for any number of answers of sessions over its model. */
+struct mote_lm_grammar;
+
+enum mote_lm_grammar_kind {
+	MOTE_LM_GRAMMAR_GBNF,           /* llama.cpp's notation; it begins at the rule "root" */
+	MOTE_LM_GRAMMAR_JSON_SCHEMA,    /* JSON that is valid for a schema */
+	MOTE_LM_GRAMMAR_JSON_OBJECT,    /* any JSON object; no text */
+	MOTE_LM_GRAMMAR_TOOL_CALLS      /* calls of tools, <tool_call>\n{"name": ..., "arguments": {...}}\n</tool_call>: the text is
+					 * OpenAI's list of tools, JSON */
+};
+struct mote_lm_grammar_options {
+	size_t struct_bytes;
+	enum mote_lm_grammar_kind kind;
+	const char *text;
+	size_t bytes;
+	const char *name;               /* of the text, for messages; NULL: its kind */
+	const char *tool;               /* of TOOL_CALLS: the one to be called; NULL: any */
+	int several;                    /* of TOOL_CALLS: 1: others may follow */
+};
+#define MOTE_LM_GRAMMAR_OPTIONS_INIT {sizeof(struct mote_lm_grammar_options), MOTE_LM_GRAMMAR_GBNF, NULL, 0, NULL, NULL, 0}
+
+/* MOTE_LM_CORRUPT: the text breaks its notation, at the place that the message names. MOTE_LM_UNSUPPORTED: a part of it, by
+ * name, or the model's tokenizer. MOTE_LM_ARGUMENT: no such tool. MOTE_LM_LIMIT: too large. MOTE_LM_MEMORY. */
+MOTE_API int mote_lm_grammar_open(const struct mote_lm *lm, const struct mote_lm_grammar_options *options,
+				  struct mote_lm_grammar **out, struct mote_lm_error *error);
+MOTE_API void mote_lm_grammar_close(struct mote_lm_grammar *g); /* after the answers that obey it; before its model */
+
 /* ---- answers ---- */
 
 struct mote_lm_answer;
@@ -283,9 +312,10 @@ struct mote_lm_answer_options {
 	int prompt_only;                /* 1: it ends behind the prompt, without a token */
 	/* Called with the states [hidden] behind the final norm of all ids of the prompt, in order: embeddings. */
 	void (*state)(void *user, uint32_t position, const float *state);
+	const struct mote_lm_grammar *grammar; /* what its text obeys, behind the thought; borrowed until it is closed */
 };
 #define MOTE_LM_ANSWER_OPTIONS_INIT \
-	{sizeof(struct mote_lm_answer_options), NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0, NULL}
+	{sizeof(struct mote_lm_answer_options), NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL}
 
 /* Sets max_tokens and the stop texts, which are the model's own, to what its makers recommend. */
 MOTE_API void mote_lm_answer_recommended(const struct mote_lm *lm, struct mote_lm_answer_options *options);

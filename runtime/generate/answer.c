@@ -14,6 +14,7 @@ struct mote_answer_state {
 	struct mote_reasoning reasoning;
 	struct mote_reasoning_tags tags;
 	struct mote_detokenizer detokenizer;
+	struct mote_constraint *constraint; /* of its grammar, or NULL */
 	struct mote_stop *stop;   /* finds stop texts, then the tags that are text; NULL without any */
 	struct mote_ids forced;   /* the closing tag, once reasoning has become too long */
 	size_t forced_taken;
@@ -109,7 +110,11 @@ static void feed(struct mote_answer *a, const char *piece, size_t n)
 			s->stopped = true;
 			return;
 		}
-		if (found >= 0) {
+		if (found >= 0 && s->constraint && mote_constraint_began(s->constraint)) {
+			const char *tag = found == texts ? s->tags.open : s->tags.close;
+
+			take_text(a, tag, strlen(tag)); /* a tag's text within what a grammar says */
+		} else if (found >= 0) {
 			s->reasoning.inside = found == texts;
 			enter_part(s);
 		}
@@ -153,6 +158,8 @@ static void take_id(struct mote_answer *a, int32_t id)
 		flush(a);
 		enter_part(s);
 	} else {
+		if (s->constraint && !s->reasoning.inside && mote_constraint_take(s->constraint, id, s->after_marker, &a->error))
+			return;
 		piece = mote_detokenizer_next(&s->detokenizer, s->options.tokenizer, id, true, &n);
 		feed(a, piece, n);
 	}
@@ -207,6 +214,15 @@ static enum mote_status open_stop(struct mote_answer_state *s, struct mote_error
 	return status;
 }
 
+static enum mote_status open_constraint(struct mote_answer_state *s, struct mote_error *error)
+{
+	const struct mote_answer_options *o = &s->options;
+
+	if (!o->grammar)
+		return MOTE_OK;
+	return mote_constraint_open(o->grammar, o->tokens, o->config, &s->reasoning, &s->constraint, error);
+}
+
 enum mote_status mote_answer_open(const struct mote_answer_options *options, struct mote_answer *answer,
 				  struct mote_error *error)
 {
@@ -224,7 +240,7 @@ enum mote_status mote_answer_open(const struct mote_answer_options *options, str
 	if (s->reasoning.inside)
 		enter_part(s);
 	s->detokenizer.started = options->continues_text; /* then the first token's leading space is one */
-	if ((status = open_stop(s, error)) == MOTE_OK)
+	if ((status = open_stop(s, error)) == MOTE_OK && (status = open_constraint(s, error)) == MOTE_OK)
 		status = mote_sampler_begin(options->sampler, options->prompt->id, options->prompt->count, error);
 	if (status)
 		mote_answer_free(answer);
@@ -235,6 +251,7 @@ enum mote_status mote_answer_open(const struct mote_answer_options *options, str
 static enum mote_status next_id(struct mote_answer *a, const float *logits, int32_t *id)
 {
 	struct mote_answer_state *s = a->state;
+	const uint64_t *allowed = NULL;
 	enum mote_status status = MOTE_OK;
 
 	if (s->options.think_tokens && s->thought >= s->options.think_tokens && s->reasoning.inside && !s->forced.count) {
@@ -246,7 +263,9 @@ static enum mote_status next_id(struct mote_answer *a, const float *logits, int3
 		*id = s->forced.id[s->forced_taken++];
 		return mote_sampler_accept(s->options.sampler, *id, &a->error);
 	}
-	return status ? status : mote_sampler_next(s->options.sampler, logits, id, &a->error);
+	if (status == MOTE_OK && s->constraint)
+		status = mote_constraint_mask(s->constraint, s->reasoning.inside, s->after_marker, &allowed, &a->error);
+	return status ? status : mote_sampler_next_of(s->options.sampler, logits, allowed, id, &a->error);
 }
 
 void mote_answer_close_reasoning(struct mote_answer *answer)
@@ -267,7 +286,7 @@ int32_t mote_answer_take(struct mote_answer *answer, const float *logits)
 	if (next_id(answer, logits, &id) == MOTE_OK) {
 		s->thought += s->reasoning.inside;
 		take_id(answer, id);
-		if (s->stopped || is_end(&s->options, id))
+		if (s->stopped || is_end(&s->options, id) || (s->constraint && mote_constraint_is_over(s->constraint)))
 			answer->finish = MOTE_FINISH_STOP;
 		else if (answer->ids.count >= s->most)
 			answer->finish = MOTE_FINISH_LENGTH;
@@ -305,6 +324,7 @@ void mote_answer_free(struct mote_answer *answer)
 	free(answer->reasoning);
 	if (answer->state) {
 		mote_stop_close(answer->state->stop);
+		mote_constraint_close(answer->state->constraint);
 		mote_ids_free(&answer->state->forced);
 	}
 	free(answer->state);

@@ -7,13 +7,14 @@
 
 #include "format/json_build.h"
 #include "runtime/chat/reasoning.h"
+#include "runtime/generate/constraint.h"
 #include "runtime/generate/sampler.h"
 #include "runtime/generate/scheduler.h"
 #include "runtime/tokenizer/tokenizer.h"
 
 enum mote_finish {
 	MOTE_FINISH_INTERRUPTED, /* it has not come to its end */
-	MOTE_FINISH_STOP,        /* the model ended it */
+	MOTE_FINISH_STOP,        /* the model ended it, or its grammar has come to its end */
 	MOTE_FINISH_LENGTH       /* as many tokens as asked for, or the context is full */
 };
 
@@ -33,6 +34,8 @@ struct mote_answer_options {
 	const int32_t *stop_id;                /* [stop_ids] further ids that end it */
 	const char *const *stop_text;          /* [stop_texts] texts that end it, in answer or reasoning; not shown */
 	size_t stop_ids, stop_texts;
+	const struct mote_grammar *grammar;    /* what the answer's text obeys, behind its reasoning; or NULL */
+	const struct mote_token_trie *tokens;  /* of the tokenizer, for it */
 	/* Asked before each forward pass by mote_answer_generate(), false interrupts; may be NULL. */
 	bool (*proceed)(void *user);
 	/* Each piece of text as it comes, whole UTF-8 characters, ANSWER or REASONING; may be NULL. */

@@ -252,9 +252,20 @@ static uint32_t keep_typical(struct mote_sampler *s, uint32_t n)
 	return kept ? kept : n;
 }
 
-/* The logits that are sampled from: the given ones, or a copy with bias, penalties and mask. */
-static const float *adjust(struct mote_sampler *s, const float *logits)
+/* Rules out what has no bit; most words of a mask are all zeros or all ones. */
+static void allow(float *logits, uint32_t vocab, const uint64_t *allowed)
 {
+	for (uint32_t i = 0; i < vocab; i += 64)
+		for (uint32_t k = i; allowed[i / 64] != UINT64_MAX && k < i + 64 && k < vocab; k++)
+			if (!(allowed[i / 64] >> (k - i) & 1))
+				logits[k] = -INFINITY;
+}
+
+/* The logits that are sampled from: the given ones, or a copy with bias, penalties and masks. NULL: no memory. */
+static const float *adjust(struct mote_sampler *s, const float *logits, const uint64_t *allowed)
+{
+	if (allowed && !s->adjusted && !(s->adjusted = malloc(s->vocab * sizeof *s->adjusted)))
+		return NULL;
 	if (!s->adjusted)
 		return logits;
 	memcpy(s->adjusted, logits, s->vocab * sizeof *logits);
@@ -264,6 +275,8 @@ static const float *adjust(struct mote_sampler *s, const float *logits)
 		mote_penalties_apply(s->penalties, s->adjusted);
 	if (s->options.mask)
 		s->options.mask(s->options.mask_user, s->adjusted);
+	if (allowed)
+		allow(s->adjusted, s->vocab, allowed);
 	return s->adjusted;
 }
 
@@ -296,12 +309,20 @@ static int32_t draw(struct mote_sampler *s, const float *logits, int32_t best)
 
 enum mote_status mote_sampler_next(struct mote_sampler *s, const float *logits, int32_t *id, struct mote_error *error)
 {
+	return mote_sampler_next_of(s, logits, NULL, id, error);
+}
+
+enum mote_status mote_sampler_next_of(struct mote_sampler *s, const float *logits, const uint64_t *allowed, int32_t *id,
+				      struct mote_error *error)
+{
 	enum mote_status status = mote_logit_row_check(logits, s->vocab, error);
 	int32_t best;
 
 	if (status)
 		return status;
-	logits = adjust(s, logits);
+	logits = adjust(s, logits, allowed);
+	if (!logits)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory to sample from %u tokens", s->vocab);
 	best = mote_logit_row_argmax(logits, s->vocab);
 	if (!isfinite(logits[best]))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "no token is left to choose from");

@@ -62,6 +62,10 @@ enum mote_status mote_sampler_begin(struct mote_sampler *s, const int32_t *ids, 
  * MOTE_ERROR_MEMORY, only with penalties. */
 enum mote_status mote_sampler_next(struct mote_sampler *s, const float *logits, int32_t *id, struct mote_error *error);
 
+/* The same of those tokens only whose bits are set in allowed [(vocab + 63) / 64]: a grammar. NULL: of all. */
+enum mote_status mote_sampler_next_of(struct mote_sampler *s, const float *logits, const uint64_t *allowed, int32_t *id,
+				      struct mote_error *error);
+
 /* A token that was not drawn but goes into the answer all the same. */
 enum mote_status mote_sampler_accept(struct mote_sampler *s, int32_t id, struct mote_error *error);
 

@@ -136,7 +136,7 @@ enum mote_status mote_ask_read(const struct mote_lm *lm, enum mote_dialect diale
 		return status;
 	if (!cJSON_IsObject(ask->json))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: expected an object", where);
-	if ((status = mote_ask_settings(lm, ask, error)))
+	if ((status = mote_ask_settings(lm, ask, error)) || (status = mote_ask_grammar(lm, ask, error)))
 		return status;
 	if (dialect == MOTE_DIALECT_COMPLETION) {
 		ask->job.options.continues_text = 1;
@@ -159,6 +159,7 @@ void mote_ask_free(struct mote_ask *ask)
 	free(ask->stop);
 	free(ask->bias_ids);
 	free(ask->bias);
+	mote_lm_grammar_close(ask->grammar);
 	cJSON_Delete(ask->json);
 	*ask = (struct mote_ask){0};
 }

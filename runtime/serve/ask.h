@@ -29,6 +29,7 @@ struct mote_ask {
 	const char **stop;
 	int32_t *bias_ids;
 	float *bias;
+	struct mote_lm_grammar *grammar; /* of response_format, grammar or tool_choice; or NULL */
 };
 
 /* Reads a body; context_tokens is what a prompt must fit into. MOTE_ERROR_CORRUPT or _ARGUMENT: the client's mistake;
@@ -57,6 +58,8 @@ enum mote_status mote_ask_check_keys(struct mote_ask *ask, const cJSON *object, 
 				     struct mote_error *error);
 /* Between the files of this room: the settings of ask->json, and a parameter that is not what is expected. */
 enum mote_status mote_ask_settings(const struct mote_lm *lm, struct mote_ask *ask, struct mote_error *error);
+/* What answers must look like; job.options.grammar. */
+enum mote_status mote_ask_grammar(const struct mote_lm *lm, struct mote_ask *ask, struct mote_error *error);
 enum mote_status mote_ask_wrong(struct mote_ask *ask, const char *key, const char *expected, struct mote_error *error);
 /* From the library's own error. */
 enum mote_status mote_ask_fail(const struct mote_lm_error *from, struct mote_error *error);

@@ -13,13 +13,13 @@ static const char *const known[] = {
 	[MOTE_DIALECT_CHAT] =
 		"model messages stream stream_options temperature top_p top_k min_p typical_p n seed stop max_tokens "
 		"max_completion_tokens logprobs top_logprobs logit_bias presence_penalty frequency_penalty "
-		"repeat_penalty response_format tools tool_choice chat_template_kwargs reasoning_effort "
+		"repeat_penalty response_format grammar tools tool_choice chat_template_kwargs reasoning_effort "
 		"return_token_ids think_budget ignore_eos "
 		"parallel_tool_calls user metadata store service_tier prompt_cache_key safety_identifier",
 	[MOTE_DIALECT_COMPLETION] =
 		"model prompt stream stream_options temperature top_p top_k min_p typical_p n best_of seed stop "
 		"max_tokens logprobs logit_bias presence_penalty frequency_penalty repeat_penalty echo "
-		"return_token_ids ignore_eos suffix user",
+		"return_token_ids ignore_eos response_format grammar suffix user",
 	[MOTE_DIALECT_RESPONSES] =
 		"model input instructions stream temperature top_p max_output_tokens tools tool_choice text reasoning "
 		"top_logprobs seed truncation parallel_tool_calls user metadata store service_tier prompt_cache_key "
@@ -212,16 +212,6 @@ static enum mote_status refuse(struct mote_ask *ask, const char *key, const char
 /* What is understood and cannot be done. */
 static enum mote_status refuse_what_is_missing(struct mote_ask *ask, struct mote_error *error)
 {
-	const cJSON *format = mote_json_get(ask->json, "response_format");
-	const cJSON *choice = mote_json_get(ask->json, "tool_choice");
-	const cJSON *text = mote_json_get(mote_json_get(ask->json, "text"), "format"), *type;
-
-	type = mote_json_get(format ? format : text, "type");
-	if (cJSON_IsString(type) && strcmp(type->valuestring, "text"))
-		return refuse(ask, format ? "response_format" : "text", type->valuestring, error);
-	type = cJSON_IsObject(choice) ? mote_json_get(choice, "type") : choice;
-	if (cJSON_IsString(type) && strcmp(type->valuestring, "none") && strcmp(type->valuestring, "auto"))
-		return refuse(ask, "tool_choice", "an enforced call", error);
 	if (cJSON_IsString(mote_json_get(ask->json, "suffix")))
 		return refuse(ask, "suffix", "filling in", error);
 	if (ask->dialect >= MOTE_DIALECT_RESPONSES && cJSON_GetArraySize(mote_json_get(ask->json, "tools")))

@@ -56,7 +56,12 @@ static void end_run(struct mote_detokenizer *d, uint32_t index)
 static void byte_fallback(struct mote_detokenizer *d, uint32_t index, const char *text, size_t bytes)
 {
 	int byte = byte_of(text, bytes);
+	char raw = (char)byte;
 
+	if (d->raw) {
+		pass(d, index + 1, byte < 0 ? text : &raw, byte < 0 ? bytes : 1);
+		return;
+	}
 	if (d->n_run && (byte < 0 || d->n_run == sizeof d->run))
 		end_run(d, index);
 	if (byte < 0)
@@ -84,6 +89,10 @@ static void bytes_to_text(struct mote_detokenizer *d, uint32_t index, const char
 		count = d->n_run + bytes;
 	}
 	d->n_run = 0;
+	if (d->raw) {
+		pass(d, index + 1, raw, count);
+		return;
+	}
 	while (at < count) {
 		length = mote_utf8_step(raw + at, count - at, &bad);
 		if (!length && !bad) {
@@ -228,6 +237,20 @@ const char *mote_detokenizer_flush(struct mote_detokenizer *d, size_t *bytes)
 		}
 	}
 	return piece_of(d, bytes);
+}
+
+const char *mote_detokenizer_bytes(struct mote_detokenizer *d, const struct mote_tokenizer *t, int32_t id, size_t *bytes)
+{
+	d->started = d->began = d->raw = true;
+	return mote_detokenizer_next(d, t, id, true, bytes);
+}
+
+bool mote_tokenizer_has_token_bytes(const struct mote_tokenizer *t)
+{
+	for (uint32_t i = t->stage_begin[STAGE_DECODE]; i < t->stage_begin[STAGE_DECODE + 1]; i++)
+		if (t->step[i].kind == DECODE_SPACES)
+			return false;
+	return true;
 }
 
 enum mote_status mote_tokenizer_decode(const struct mote_tokenizer *t, const int32_t *ids, size_t count,

@@ -72,6 +72,7 @@ struct mote_detokenizer {
 	uint32_t n_run;
 	uint32_t stripped;     /* characters taken off the beginning of the text */
 	bool began;            /* nothing more will be taken off */
+	bool raw;              /* bytes as they are: nothing is held back or replaced */
 	size_t n_piece;
 	char run[MOTE_DETOKENIZER_RUN];
 	char piece[MOTE_DETOKENIZER_PIECE + 1];
@@ -81,5 +82,11 @@ const char *mote_detokenizer_next(struct mote_detokenizer *d, const struct mote_
 				  bool skip_special, size_t *bytes);
 /* What is still held back at the end, U+FFFD where it is incomplete. */
 const char *mote_detokenizer_flush(struct mote_detokenizer *d, size_t *bytes);
+
+/* The bytes that a token adds to a text which has begun, possibly a part of a character; none for special tokens and ids
+ * without a token. For a state that serves nothing else. */
+const char *mote_detokenizer_bytes(struct mote_detokenizer *d, const struct mote_tokenizer *t, int32_t id, size_t *bytes);
+/* False: a token's bytes depend on the tokens before it, even behind the first. */
+bool mote_tokenizer_has_token_bytes(const struct mote_tokenizer *t);
 
 #endif

@@ -6,7 +6,7 @@ passed=0 failed=0
 
 # allowed FOLDER -> the folders that its files may include. Tools (mote-NAME.c, and NAME.h and NAME_*.c
 # beside it) may include format/tool besides what their folder may.
-generate="format runtime/kernels runtime/model runtime/tokenizer runtime/template runtime/chat runtime/generate"
+generate="format runtime/kernels runtime/model runtime/tokenizer runtime/template runtime/chat runtime/grammar runtime/generate"
 template="format runtime/template/value"
 allowed() {
 	case $1 in
@@ -23,6 +23,7 @@ allowed() {
 	runtime/template)
 		echo "$template runtime/template/parse runtime/template/run runtime/template/library runtime/template runtime/tokenizer" ;;
 	runtime/chat) echo "format runtime/tokenizer runtime/template runtime/chat" ;;
+	runtime/grammar) echo "format runtime/tokenizer runtime/grammar" ;;
 	runtime/generate) echo "$generate" ;;
 	runtime/api) echo "$generate runtime/api" ;;
 	runtime/serve) echo "format runtime/api runtime/serve" ;;

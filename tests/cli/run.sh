@@ -201,6 +201,35 @@ for wrong in '--temp x' '--temp -1' '--top-p 2' '--top-k -1' '--min-p 1.5' '-n 0
 	# shellcheck disable=SC2086
 	expect 2 "$run" "$m" -p x $wrong
 done
+# Structured output: behind a thought that is free, the answer is what the schema or the grammar says.
+echo '{"type":"object","properties":{"sum":{"type":"integer","minimum":10,"maximum":99},"done":{"type":"boolean"}},
+	"required":["sum"]}' >"$work/schema"
+for seed in 1 2 3; do
+	expect 0 "$run" "$m" -p "$question" --temp 1.5 --top-p 1 --seed $seed --json-schema "$work/schema" --think-budget 20 --json
+	if python3 -c 'import json, sys
+r = json.load(open(sys.argv[1]))
+v = json.loads(r["text"])
+sys.exit(not (10 <= v["sum"] <= 99 and set(v) <= {"sum", "done"} and r["reasoning"] and r["finish_reason"] == "stop"))' \
+		"$work/out"; then ok; else bad "not of the schema:"; cat "$work/out"; fi
+done
+stable "$work/out" >"$work/seed3"
+expect 0 "$run" "$m" -p "$question" --temp 1.5 --top-p 1 --seed 3 --json-schema "$work/schema" --think-budget 20 --json -t 1
+stable "$work/out" >"$work/other"
+same "$work/seed3" "$work/other" "a schema on one thread"
+printf 'root ::= "It is " [0-9]+ "." | "I do not know."\n' >"$work/gbnf"
+expect 0 "$run" "$m" -p "$question" --temp 0 --grammar "$work/gbnf" --hide-reasoning
+has "$work/out" '^It is [0-9]*\.$\|^I do not know\.$'
+expect 2 "$run" "$m" -p x --grammar "$work/gbnf" --json-schema "$work/schema"
+echo 'root ::= (' >"$work/gbnf"
+expect 3 "$run" "$m" -p x --grammar "$work/gbnf"
+has "$work/err" 'gbnf: line 1, column 10: a group without'
+echo '{"properties":{"a":{"not":{}}}}' >"$work/schema"
+expect 3 "$run" "$m" -p x --json-schema "$work/schema"
+has "$work/err" 'schema: #/properties/a: not is not supported'
+echo '{' >"$work/schema"
+expect 3 "$run" "$m" -p x --json-schema "$work/schema"
+expect 1 "$run" "$m" -p x --json-schema "$work/none"
+
 expect 1 "$run" "$work/none.mote" -p x
 expect 3 "$run" "$work/question" -p x
 "$build/mote-convert" tests/fixtures/adder -o "$work/vocab.mote" --vocab-only >/dev/null

@@ -140,6 +140,61 @@ parts = s.post(CHAT, {"messages": [{"role": "user", "content": [{"type": "text",
                "27 + 48?"}]}], "temperature": 0})[2]
 check("content in parts", parts["choices"][0]["message"]["content"] == "27 + 48 = 75.", parts)
 
+# ---- structured output
+TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {
+    "type": "object", "properties": {"a": {"type": "integer", "minimum": 0, "maximum": 99}, "b": {"type": "boolean"}},
+    "required": ["a", "b"]}}}, {"type": "function", "function": {"name": "now"}}]
+SCHEMAS = [
+    ({"type": "object", "properties": {"sum": {"type": "integer", "minimum": 10, "maximum": 99},
+                                       "why": {"type": "string", "maxLength": 12}}, "required": ["sum"]},
+     lambda v: 10 <= v["sum"] <= 99 and set(v) <= {"sum", "why"} and len(v.get("why", "")) <= 12),
+    ({"type": "array", "items": {"enum": ["x", 1, None]}, "minItems": 2, "maxItems": 4},
+     lambda v: 2 <= len(v) <= 4 and all(x in ("x", 1, None) for x in v)),
+    ({"type": "string", "format": "date"}, lambda v: re.fullmatch(r"\d{4}-\d\d-\d\d", v)),
+    ({"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "^[A-Z]{2}\\d$"}]},
+     lambda v: isinstance(v, bool) or re.fullmatch(r"[A-Z]{2}\d", v)),
+    ({"$defs": {"n": {"type": "object", "properties": {"v": {"const": 1}, "n": {"anyOf": [{"$ref": "#/$defs/n"}, {"type": "null"}]}},
+                      "required": ["v", "n"]}}, "$ref": "#/$defs/n"}, lambda v: v["v"] == 1 and "n" in v)]
+
+
+def shaped(i):
+    schema, _ = SCHEMAS[i % len(SCHEMAS)]
+    body = ask("What is 27 + 48?", seed=i, max_tokens=400, think_budget=10 + i, return_token_ids=True, top_p=1,
+               response_format={"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}) | {"temperature": 1.5}
+    return s.post(CHAT, body)[2]["choices"][0]
+
+
+alone = [shaped(i) for i in range(5)]
+with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    many = list(pool.map(shaped, range(25)))
+check("schemas alone and beside others", [c["token_ids"] for c in alone] == [c["token_ids"] for c in many[:5]])
+ends = [c["finish_reason"] for c in many]
+check("schemas end", ends.count("stop") >= 22 and set(ends) <= {"stop", "length"}, ends)
+for i, c in enumerate(many):
+    if c["finish_reason"] == "stop":
+        check(f"schema {i}", SCHEMAS[i % len(SCHEMAS)][1](json.loads(c["message"]["content"])), c["message"]["content"])
+check("a thought before JSON", all(c["message"]["reasoning_content"] for c in many))
+r = s.post(CHAT, ask("x", max_tokens=60, think_budget=5, grammar='root ::= "yes" | "no" [0-9]{3}'))[2]["choices"][0]
+check("grammar", re.fullmatch(r"yes|no\d{3}", r["message"]["content"]) and r["finish_reason"] == "stop", r)
+r = s.post("/v1/completions", {"prompt": "The sum", "max_tokens": 50, "seed": 1, "grammar": 'root ::= " is " [1-9]+ "."'})[2]
+check("grammar of a completion", re.fullmatch(r" is [1-9]+\.?", r["choices"][0]["text"]), r)
+r = s.post(CHAT, ask("x", max_tokens=40, think_budget=5, response_format={"type": "json_object"}))[2]["choices"][0]
+check("json_object", r["message"]["content"].startswith("{"), r)
+for choice in ("required", {"type": "function", "function": {"name": "add"}}):
+    body = ask("x", max_tokens=400, think_budget=5, tools=TOOLS, tool_choice=choice, parallel_tool_calls=False)
+    c = s.post(CHAT, body)[2]["choices"][0]
+    call = (c["message"].get("tool_calls") or [{"function": {"name": None, "arguments": "{}"}}])[0]["function"]
+    got = json.loads(call["arguments"])
+    check(f"tool_choice {choice}", call["name"] == "now" or call["name"] == "add" and 0 <= got["a"] <= 99, c)
+    check(f"named {choice}", isinstance(choice, str) or call["name"] == "add", c)
+    events = s.stream(CHAT, body)
+    deltas = [x[1]["choices"][0]["delta"] for x in events[:-1] if x[1]["choices"]]
+    check(f"a stream of {choice}", [d["tool_calls"][0]["function"]["arguments"] for d in deltas if d.get("tool_calls")]
+          == [call["arguments"]], deltas)
+r = s.post("/v1/responses", {"input": "x", "temperature": 0, "max_output_tokens": 300, "text": {"format": {
+    "type": "json_schema", "name": "n", "schema": {"type": "object", "properties": {"n": {"enum": [7]}}, "required": ["n"]}}}})[2]
+check("responses of a schema", json.loads(r["output"][-1]["content"][0]["text"]) == {"n": 7}, r)
+
 # ---- completions, scores of a prompt
 r = s.post("/v1/completions", {"prompt": ["The sum of", "7 + 8"], "max_tokens": 4, "temperature": 0, "n": 2})[2]
 check("completions of two prompts", len(r["choices"]) == 4 and r["choices"][0]["text"] == r["choices"][1]["text"], r)
@@ -198,8 +253,16 @@ for key, value in (("temperature", -1), ("top_p", 1.5), ("max_tokens", -1), ("ma
                    ("logit_bias", {"99999": 1}), ("top_logprobs", 21), ("frequency_penalty", 3), ("stream", "yes"),
                    ("tools", {}), ("chat_template_kwargs", {"bos_token": "x"}), ("chat_template_kwargs", 1)):
     refused(f"{key} {str(value)[:20]}", 400, CHAT, ask("x", **({"logprobs": True} if key == "top_logprobs" else {})) | {key: value}, key)
-refused("response_format", 400, CHAT, ask("x", response_format={"type": "json_schema"}), "response_format", "unsupported")
-refused("tool_choice", 400, CHAT, ask("x", tool_choice="required"), "tool_choice", "unsupported")
+refused("response_format", 400, CHAT, ask("x", response_format={"type": "json_schema"}), "response_format")
+refused("a format", 400, CHAT, ask("x", response_format={"type": "xml"}), "response_format")
+refused("a schema", 400, CHAT, ask("x", response_format={"type": "json_schema", "json_schema": {"schema": {"not": {}}}}),
+        "response_format", "unsupported")
+refused("a grammar", 400, CHAT, ask("x", grammar="root ::= ("), "grammar")
+refused("two grammars", 400, CHAT, ask("x", grammar='root ::= "a"', response_format={"type": "json_object"}), "grammar")
+refused("tool_choice", 400, CHAT, ask("x", tool_choice="required"), "tools")
+refused("a choice", 400, CHAT, ask("x", tool_choice="some"), "tool_choice")
+refused("a tool that is none", 400, CHAT, ask("x", tools=TOOLS, tool_choice={"type": "function", "function": {"name": "z"}}),
+        "tools")
 refused("too long", 400, CHAT, ask("1 + 1 " * 400), "messages", "context_length_exceeded")
 refused("an empty prompt", 400, "/v1/completions", {"prompt": []}, "prompt")
 refused("ids beyond the vocabulary", 400, "/v1/completions", {"prompt": [1, 506]}, "prompt")

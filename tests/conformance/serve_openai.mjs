@@ -53,7 +53,31 @@ check("responses streamed", seen === "27 + 48 = 75.", seen);
 
 const bad = await thrown(() => client.chat.completions.create({ ...greedy, temperature: -1 }));
 check("BadRequestError", bad instanceof OpenAI.BadRequestError && bad.param === "temperature" && bad.type === "invalid_request_error", bad);
-const schema = await thrown(() => client.chat.completions.create({ ...greedy, response_format: { type: "json_object" } }));
+const shape = { type: "object", properties: { sum: { type: "integer", minimum: 10, maximum: 99 }, sure: { type: "boolean" } },
+	required: ["sum", "sure"], additionalProperties: false };
+const format = { type: "json_schema", json_schema: { name: "sum", strict: true, schema: shape } };
+for (let seed = 0; seed < 5; seed++) {
+	const shaped = await client.chat.completions.create({ ...greedy, temperature: 1.5, seed, response_format: format });
+	const value = JSON.parse(shaped.choices[0].message.content);
+	check("json_schema", value.sum >= 10 && value.sum <= 99 && typeof value.sure === "boolean" && Object.keys(value).length === 2, shaped);
+}
+const parsed = await client.chat.completions.parse({ ...greedy, response_format: format });
+check("parse", Number.isInteger(parsed.choices[0].message.parsed.sum), parsed);
+const tools = [{ type: "function", function: { name: "add", parameters: shape } }];
+for (const tool_choice of ["required", { type: "function", function: { name: "add" } }]) {
+	const called = await client.chat.completions.create({ ...greedy, tools, tool_choice, parallel_tool_calls: false });
+	const call = called.choices[0].message.tool_calls[0];
+	check("tool_choice", call.function.name === "add" && JSON.parse(call.function.arguments).sum >= 10, called);
+}
+const silent = await client.chat.completions.create({ ...greedy, tools, tool_choice: "none" });
+check("tool_choice none", silent.choices[0].message.content === "27 + 48 = 75.", silent);
+const object = await client.responses.create({ model, input: "What is 27 + 48?", temperature: 0, text: { format: { type: "json_schema",
+	name: "sum", schema: shape } } });
+check("responses of a schema", JSON.parse(object.output_text).sum >= 10, object);
+const wrong = await thrown(() => client.chat.completions.create({ ...greedy, tools, tool_choice: { type: "function", function: { name: "sub" } } }));
+check("no such tool", wrong instanceof OpenAI.BadRequestError && wrong.param === "tools", wrong);
+const schema = await thrown(() => client.chat.completions.create({ ...greedy, response_format: { type: "json_schema", json_schema: {
+	name: "s", schema: { type: "object", properties: { a: { not: {} } } } } } }));
 check("refused by name", schema instanceof OpenAI.BadRequestError && schema.param === "response_format" && schema.code === "unsupported", schema);
 check("NotFoundError", await thrown(() => client.get("/nothing")) instanceof OpenAI.NotFoundError);
 const long = await thrown(() => client.chat.completions.create({ ...greedy, messages: [{ role: "user", content: "1 + 1 ".repeat(500) }] }));

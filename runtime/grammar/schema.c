@@ -1,0 +1,437 @@
+/* See schema.h: the ways in, references, and what a schema is made of. */
+#include "runtime/grammar/schema.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void mote_schema_fail(struct schema_reader *r, enum mote_status status, const char *format, ...)
+{
+	char message[400];
+	va_list list;
+
+	if (mote_schema_failed(r))
+		return;
+	va_start(list, format);
+	vsnprintf(message, sizeof message, format, list);
+	va_end(list);
+	mote_network_fail(r->g, status, "%.100s: #%s: %s", r->name, r->path, message);
+}
+
+bool mote_schema_failed(const struct schema_reader *r)
+{
+	return r->g->error.code != MOTE_OK;
+}
+
+size_t mote_schema_enter(struct schema_reader *r, const char *key)
+{
+	size_t before = r->path_bytes, left = sizeof r->path - before;
+	int n = snprintf(r->path + before, left, "/%.100s", key);
+
+	r->path_bytes += n < 0 ? 0 : (size_t)n < left ? (size_t)n : left - 1;
+	return before;
+}
+
+void mote_schema_leave(struct schema_reader *r, size_t before)
+{
+	r->path_bytes = before;
+	r->path[before] = 0;
+}
+
+static bool is_word(const char *words, const char *word)
+{
+	size_t bytes = strlen(word);
+
+	for (const char *at = words; bytes && (at = strstr(at, word)); at += bytes)
+		if ((at == words || at[-1] == ' ') && (at[bytes] == ' ' || !at[bytes]))
+			return !strchr(word, ' ');
+	return false;
+}
+
+bool mote_schema_is_annotation(const char *key)
+{
+	return is_word("title description default examples example deprecated readOnly writeOnly $schema $id id "
+		       "$comment $defs "
+		       "definitions",
+		       key) ||
+	       !strncmp(key, "x-", 2);
+}
+
+uint32_t mote_schema_count(struct schema_reader *r, const cJSON *schema, const char *key, uint32_t otherwise)
+{
+	const cJSON *item = mote_json_get(schema, key);
+	int64_t value;
+
+	if (!item)
+		return otherwise;
+	if (!mote_json_integer(item, &value) || value < 0) {
+		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "%s: expected a whole number from 0 on", key);
+		return 0;
+	}
+	if (value > MOTE_GRAMMAR_MAX_REPEAT) {
+		mote_schema_fail(r, MOTE_ERROR_LIMIT, "%s: more than %d is not counted", key, MOTE_GRAMMAR_MAX_REPEAT);
+		return 0;
+	}
+	return (uint32_t)value;
+}
+
+/* ---- references ---- */
+
+/* One step of a pointer, with ~1, ~0 and %XX undone. False: it is too long or ill-formed. */
+static bool read_step(const char **at, char *out, size_t room)
+{
+	const char *p = *at;
+	size_t n = 0;
+
+	for (; *p && *p != '/'; p++) {
+		unsigned value;
+
+		if (n + 1 == room)
+			return false;
+		if (*p == '~' && (p[1] == '0' || p[1] == '1')) {
+			out[n++] = *++p == '0' ? '~' : '/';
+		} else if (*p == '%') {
+			if (sscanf(p + 1, "%2x", &value) != 1 || !p[1] || !p[2])
+				return false;
+			out[n++] = (char)value;
+			p += 2;
+		} else {
+			out[n++] = *p;
+		}
+	}
+	out[n] = 0;
+	*at = p;
+	return true;
+}
+
+static const cJSON *find(struct schema_reader *r, const char *pointer)
+{
+	const cJSON *at = r->root;
+	const char *p = pointer + 1;
+	char step[300];
+
+	if (*pointer != '#' || (*p && *p != '/')) {
+		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED,
+				 "$ref: %.200s: only pointers into the schema itself (#/...) are supported", pointer);
+		return NULL;
+	}
+	while (at && *p) {
+		char *end;
+		long index;
+
+		p++;
+		if (!read_step(&p, step, sizeof step))
+			at = NULL;
+		else if (cJSON_IsArray(at))
+			index = strtol(step, &end, 10),
+			at = *step && !*end && index >= 0 && index < 100000 ? cJSON_GetArrayItem(at, (int)index) : NULL;
+		else
+			at = mote_json_get(at, step);
+	}
+	if (!at)
+		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "$ref: %.200s: there is nothing", pointer);
+	return at;
+}
+
+/* The pointer of a schema that is nothing but a reference, or NULL. */
+static const char *lone_reference(struct schema_reader *r, const cJSON *schema)
+{
+	const cJSON *item = mote_json_get(schema, "$ref");
+
+	if (!item)
+		return NULL;
+	if (!cJSON_IsString(item)) {
+		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "$ref: expected a text");
+		return NULL;
+	}
+	for (const cJSON *other = schema->child; other; other = other->next)
+		if (other != item && !mote_schema_is_annotation(other->string))
+			return NULL;
+	return item->valuestring;
+}
+
+const cJSON *mote_schema_resolve(struct schema_reader *r, const cJSON *schema)
+{
+	const char *pointer;
+
+	for (int steps = 0; schema && (pointer = lone_reference(r, schema)); steps++) {
+		if (steps == SCHEMA_MAX_DEPTH) {
+			mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED,
+					 "$ref: %.200s: a reference that leads back to itself", pointer);
+			return NULL;
+		}
+		schema = find(r, pointer);
+	}
+	return mote_schema_failed(r) ? NULL : schema;
+}
+
+/* The rule of what is referred to, which is built later. */
+static uint32_t reference(struct schema_reader *r, const char *pointer)
+{
+	const cJSON *schema = find(r, pointer);
+	struct schema_reference *grown;
+	char name[400];
+	uint32_t rule;
+
+	if (!schema)
+		return 0;
+	for (size_t i = 0; i < r->references; i++)
+		if (r->reference[i].schema == schema)
+			return r->reference[i].rule;
+	if (r->references == r->reference_room) {
+		grown = realloc(r->reference, (r->references + 64) * 2 * sizeof *grown);
+		if (!grown) {
+			mote_schema_fail(r, MOTE_ERROR_MEMORY, "no memory");
+			return 0;
+		}
+		r->reference = grown;
+		r->reference_room = (r->references + 64) * 2;
+	}
+	snprintf(name, sizeof name, "%.100s: %.200s", r->name, pointer);
+	rule = mote_network_rule(r->g, name, strlen(name));
+	r->reference[r->references] = (struct schema_reference){schema, rule, strdup(pointer + 1)};
+	if (!r->reference[r->references++].pointer)
+		mote_schema_fail(r, MOTE_ERROR_MEMORY, "no memory");
+	return rule;
+}
+
+/* ---- schemas ---- */
+
+static void check_keywords(struct schema_reader *r, const cJSON *schema)
+{
+	static const char known[] =
+		"type enum const properties required additionalProperties items prefixItems minItems maxItems "
+		"minLength maxLength pattern format minimum maximum exclusiveMinimum exclusiveMaximum anyOf oneOf "
+		"allOf $ref";
+
+	for (const cJSON *item = schema->child; item; item = item->next) {
+		bool no_effect =
+			(!strcmp(item->string, "uniqueItems") && cJSON_IsFalse(item)) ||
+			(!strcmp(item->string, "additionalItems") && !cJSON_IsArray(mote_json_get(schema, "items")));
+
+		if (!is_word(known, item->string) && !mote_schema_is_annotation(item->string) && !no_effect)
+			mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "%.100s is not supported", item->string);
+	}
+}
+
+static bool says_nothing(const cJSON *schema)
+{
+	for (const cJSON *item = schema->child; item; item = item->next)
+		if (!mote_schema_is_annotation(item->string))
+			return false;
+	return true;
+}
+
+static void build_alternatives(struct schema_reader *r, const cJSON *schema, const char *key, uint32_t from,
+			       uint32_t to)
+{
+	const cJSON *list = mote_json_get(schema, key), *base = mote_schema_without(r, schema, key);
+	bool alone = base && says_nothing(base);
+	size_t before = mote_schema_enter(r, key);
+	int n = 0;
+
+	if (!cJSON_IsArray(list) || !list->child || cJSON_GetArraySize(list) > 1000)
+		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "expected a list of 1 to 1000 schemas");
+	for (const cJSON *item = mote_schema_failed(r) ? NULL : list->child; item && !mote_schema_failed(r);
+	     item = item->next) {
+		char index[16];
+		size_t outer;
+
+		snprintf(index, sizeof index, "%d", n++);
+		outer = mote_schema_enter(r, index);
+		for (const cJSON *other = list->child; !strcmp(key, "oneOf") && other != item; other = other->next)
+			if (!mote_schema_are_apart(r, other, item))
+				mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED,
+						 "oneOf: it cannot be told that no value fits this one and "
+						 "another alternative, too (anyOf does not need that)");
+		mote_schema_build(r, alone ? item : mote_schema_merge(r, base, item), from, to);
+		mote_schema_leave(r, outer);
+	}
+	mote_schema_leave(r, before);
+}
+
+static void build_all_of(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to)
+{
+	const cJSON *list = mote_json_get(schema, "allOf"), *all = mote_schema_without(r, schema, "allOf");
+
+	if (!cJSON_IsArray(list))
+		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "allOf: expected a list of schemas");
+	for (const cJSON *item = list->child; item && all; item = item->next)
+		all = mote_schema_merge(r, all, item);
+	mote_schema_build(r, all, from, to);
+}
+
+/* const and enum; what "type" rules out is left out. */
+static void build_values(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to)
+{
+	const cJSON *only = mote_json_get(schema, "const"), *list = mote_json_get(schema, "enum");
+	unsigned types = mote_schema_types(r, schema);
+	bool any = false;
+
+	for (const cJSON *item = schema->child; item; item = item->next)
+		if (!is_word("const enum type", item->string) && !mote_schema_is_annotation(item->string))
+			mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "%.100s beside %s is not supported", item->string,
+					 only ? "const" : "enum");
+	if (only && list)
+		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "enum beside const is not supported");
+	if (!only && !cJSON_IsArray(list))
+		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "enum: expected a list");
+	if (mote_schema_failed(r))
+		return;
+	for (const cJSON *item = only ? only : list->child; item; item = only ? NULL : item->next)
+		if (types & mote_schema_type_of(item)) {
+			mote_schema_build_literal(r, item, from, to);
+			any = true;
+		}
+	if (!any)
+		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "no value fits: what %s lists is not of the type",
+				 only ? "const" : "enum");
+}
+
+/* Without "type" the keywords say of what they speak; a value of that type fits. */
+static unsigned speaks_of(const cJSON *schema)
+{
+	static const struct {
+		const char *words;
+		unsigned type;
+	} kinds[] = {{"properties required additionalProperties", TYPE_OBJECT},
+		     {"items prefixItems minItems maxItems", TYPE_ARRAY},
+		     {"minLength maxLength pattern format", TYPE_STRING},
+		     {"minimum maximum exclusiveMinimum exclusiveMaximum", TYPE_NUMBER}};
+	unsigned types = 0;
+
+	for (const cJSON *item = schema->child; item; item = item->next)
+		for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+			if (is_word(kinds[i].words, item->string))
+				types |= kinds[i].type;
+	return types;
+}
+
+static void build_types(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to)
+{
+	unsigned types = mote_schema_types(r, schema), spoken = speaks_of(schema);
+
+	if (!mote_json_get(schema, "type")) {
+		if (!spoken) {
+			mote_schema_call(r, from, RULE_VALUE, to);
+			return;
+		}
+		types = spoken;
+	}
+	if (types == 0)
+		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "no value fits: the types exclude each other");
+	if (types & TYPE_NULL)
+		mote_network_text(r->g, from, "null", 4, to);
+	if (types & TYPE_BOOLEAN) {
+		mote_network_text(r->g, from, "true", 4, to);
+		mote_network_text(r->g, from, "false", 5, to);
+	}
+	if (types & TYPE_NUMBER)
+		mote_schema_build_number(r, schema, !(types & TYPE_FRACTION), from, to);
+	if (types & TYPE_STRING)
+		mote_schema_build_string(r, schema, from, to);
+	if (types & TYPE_ARRAY)
+		mote_schema_build_array(r, schema, from, to);
+	if (types & TYPE_OBJECT)
+		mote_schema_build_object(r, schema, from, to);
+}
+
+static void build_object_schema(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to)
+{
+	const char *pointer = lone_reference(r, schema);
+	const cJSON *target;
+
+	check_keywords(r, schema);
+	if (mote_schema_failed(r))
+		return;
+	if (pointer) {
+		mote_network_call(r->g, from, reference(r, pointer), to);
+	} else if (mote_json_get(schema, "$ref")) {
+		target = find(r, mote_json_get(schema, "$ref")->valuestring);
+		mote_schema_build(r,
+				  target ? mote_schema_merge(r, mote_schema_without(r, schema, "$ref"), target) : NULL,
+				  from, to);
+	} else if (mote_json_get(schema, "allOf")) {
+		build_all_of(r, schema, from, to);
+	} else if (mote_json_get(schema, "anyOf")) {
+		build_alternatives(r, schema, "anyOf", from, to);
+	} else if (mote_json_get(schema, "oneOf")) {
+		build_alternatives(r, schema, "oneOf", from, to);
+	} else if (mote_json_get(schema, "const") || mote_json_get(schema, "enum")) {
+		build_values(r, schema, from, to);
+	} else {
+		build_types(r, schema, from, to);
+	}
+}
+
+void mote_schema_build(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to)
+{
+	if (mote_schema_failed(r))
+		return;
+	if (++r->depth > SCHEMA_MAX_DEPTH)
+		mote_schema_fail(r, MOTE_ERROR_LIMIT, "schemas more than %d deep inside of each other",
+				 SCHEMA_MAX_DEPTH);
+	else if (cJSON_IsTrue(schema))
+		mote_schema_call(r, from, RULE_VALUE, to);
+	else if (cJSON_IsFalse(schema))
+		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "no value fits: the schema is false");
+	else if (!cJSON_IsObject(schema))
+		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "expected a schema: an object, true or false");
+	else
+		build_object_schema(r, schema, from, to);
+	r->depth--;
+}
+
+void mote_schema_build_root(struct schema_reader *r, const cJSON *root, uint32_t from, uint32_t to)
+{
+	r->root = root;
+	r->path_bytes = 0;
+	r->path[0] = 0;
+	mote_schema_build(r, root, from, to);
+	for (; r->built < r->references && !mote_schema_failed(r); r->built++) {
+		const struct schema_reference *at = &r->reference[r->built];
+		const struct grammar_rule *rule = &r->g->rule[at->rule];
+
+		r->path_bytes = (size_t)snprintf(r->path, sizeof r->path, "%.400s", at->pointer);
+		mote_schema_build(r, at->schema, rule->start, rule->end);
+	}
+}
+
+void mote_schema_close(struct schema_reader *r)
+{
+	for (size_t i = 0; i < r->references; i++)
+		free(r->reference[i].pointer);
+	free(r->reference);
+	cJSON_Delete(r->made);
+}
+
+enum mote_status mote_grammar_read_schema(const cJSON *schema, const char *name, struct mote_grammar **out,
+					  struct mote_error *error)
+{
+	struct schema_reader r = {.name = name, .g = mote_network_open(error)};
+	char named[200];
+
+	*out = NULL;
+	if (!r.g)
+		return MOTE_ERROR_MEMORY;
+	snprintf(named, sizeof named, "%.100s: the schema", name);
+	r.g->root = mote_network_rule(r.g, named, strlen(named));
+	if (!mote_schema_failed(&r))
+		mote_schema_build_root(&r, schema, r.g->rule[r.g->root].start, r.g->rule[r.g->root].end);
+	mote_schema_close(&r);
+	return mote_network_finish(r.g, out, error);
+}
+
+enum mote_status mote_grammar_any_object(struct mote_grammar **out, struct mote_error *error)
+{
+	static const char text[] = "{\"type\":\"object\"}";
+	cJSON *schema = NULL;
+	enum mote_status status = mote_json_parse(text, sizeof text - 1, "a JSON object", &schema, error);
+
+	*out = NULL;
+	if (status == MOTE_OK)
+		status = mote_grammar_read_schema(schema, "a JSON object", out, error);
+	cJSON_Delete(schema);
+	return status;
+}

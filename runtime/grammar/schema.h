@@ -1,0 +1,100 @@
+/* Reading a JSON schema into a network: what the files schema_*.c share; nobody else includes this.
+ *
+ * Whatever is built lies between two states. JSON is written with little freedom: a blank, or a line break and up to 20
+ * blanks, where white space may be; properties in the schema's order.
+ */
+#ifndef MOTE_RUNTIME_SCHEMA_H
+#define MOTE_RUNTIME_SCHEMA_H
+
+#include "runtime/grammar/network.h"
+
+enum { SCHEMA_MAX_DEPTH = 100, SCHEMA_MAX_MERGED = 5000, SCHEMA_MAX_COMPARED = 10000000 };
+
+/* Rules that many schemas need, made when the first one does. */
+enum schema_rule {
+	RULE_BLANKS,
+	RULE_CHARACTER,
+	RULE_STRING,
+	RULE_KEY,
+	RULE_INTEGER,
+	RULE_NUMBER,
+	RULE_VALUE,
+	SCHEMA_RULES
+};
+
+struct schema_reference {
+	const cJSON *schema;
+	uint32_t rule;
+	char *pointer;
+};
+
+struct schema_reader {
+	struct mote_grammar *g;
+	const cJSON *root; /* what "#" means */
+	const char *name;
+	char path[512]; /* JSON pointer of what is read, for messages */
+	size_t path_bytes;
+	int depth;
+	uint32_t shared[SCHEMA_RULES]; /* rule + 1; 0: not made */
+	struct schema_reference *reference; /* [references], of which [built] are built */
+	size_t references, built, reference_room;
+	cJSON *made; /* array of schemas that were merged out of others */
+	int merged, compared; /* how often: both are bounded */
+};
+
+/* schema.c. status _UNSUPPORTED: "name: #/path: message"; the first error stays. */
+void mote_schema_fail(struct schema_reader *r, enum mote_status status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+bool mote_schema_failed(const struct schema_reader *r);
+/* Goes down into a member for messages; mote_schema_leave() with what it returned. */
+size_t mote_schema_enter(struct schema_reader *r, const char *key);
+void mote_schema_leave(struct schema_reader *r, size_t before);
+void mote_schema_build(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to);
+/* Everything between "root is set" and "all that it refers to is built". */
+void mote_schema_build_root(struct schema_reader *r, const cJSON *root, uint32_t from, uint32_t to);
+void mote_schema_close(struct schema_reader *r);
+/* The schema behind any $ref that stands alone; NULL with an error. */
+const cJSON *mote_schema_resolve(struct schema_reader *r, const cJSON *schema);
+/* A count from 0 on, or otherwise when there is none. */
+uint32_t mote_schema_count(struct schema_reader *r, const cJSON *schema, const char *key, uint32_t otherwise);
+bool mote_schema_is_annotation(const char *key);
+
+/* schema_value.c */
+uint32_t mote_schema_rule(struct schema_reader *r, enum schema_rule which);
+void mote_schema_call(struct schema_reader *r, uint32_t from, enum schema_rule which, uint32_t to);
+void mote_schema_build_literal(struct schema_reader *r, const cJSON *value, uint32_t from, uint32_t to);
+/* integer: of whole numbers only. */
+void mote_schema_build_number(struct schema_reader *r, const cJSON *schema, bool integer, uint32_t from, uint32_t to);
+
+/* schema_string.c, schema_pattern.c */
+void mote_schema_build_string(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to);
+/* The inside of a string that a regular expression finds something in. */
+void mote_schema_build_pattern(struct schema_reader *r, const char *pattern, uint32_t from, uint32_t to);
+
+/* schema_object.c */
+void mote_schema_build_object(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to);
+void mote_schema_build_array(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to);
+
+/* schema_merge.c */
+enum {
+	TYPE_NULL = 1,
+	TYPE_BOOLEAN = 2,
+	TYPE_INTEGER = 4,
+	TYPE_FRACTION = 8,
+	TYPE_STRING = 16,
+	TYPE_ARRAY = 32,
+	TYPE_OBJECT = 64,
+	TYPE_NUMBER = TYPE_INTEGER | TYPE_FRACTION,
+	TYPE_ALL = 127
+};
+/* The types that "type" names; TYPE_ALL without it. */
+unsigned mote_schema_types(struct schema_reader *r, const cJSON *schema);
+unsigned mote_schema_type_of(const cJSON *value);
+/* The schema of what fits both; part of r->made. NULL with an error. */
+const cJSON *mote_schema_merge(struct schema_reader *r, const cJSON *a, const cJSON *b);
+/* The schema without one of its keywords. */
+const cJSON *mote_schema_without(struct schema_reader *r, const cJSON *schema, const char *key);
+/* Whether nothing that is built for one alternative fits another: what oneOf needs. */
+bool mote_schema_are_apart(struct schema_reader *r, const cJSON *a, const cJSON *b);
+
+#endif
