@@ -177,7 +177,7 @@ $(B)/test_replay_%: $(B)/tests/replay_%.o $(CONSOLE_OBJECTS) $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
 
 # What reads requests' bodies needs nothing of HTTP.
-ASK_OBJECTS := $(addprefix $(B)/runtime/serve/,ask.o ask_messages.o ask_settings.o bytes.o)
+ASK_OBJECTS := $(addprefix $(B)/runtime/serve/,ask.o ask_grammar.o ask_messages.o ask_settings.o bytes.o)
 $(B)/fuzz_request $(B)/test_replay_request: $(ASK_OBJECTS)
 $(B)/fuzz_request $(B)/test_replay_request: LIBRARIES += $(B)/libmote.a
 

@@ -53,11 +53,19 @@ void mote_schema_build(struct schema_reader *r, const cJSON *schema, uint32_t fr
 /* Everything between "root is set" and "all that it refers to is built". */
 void mote_schema_build_root(struct schema_reader *r, const cJSON *root, uint32_t from, uint32_t to);
 void mote_schema_close(struct schema_reader *r);
-/* The schema behind any $ref that stands alone; NULL with an error. */
-const cJSON *mote_schema_resolve(struct schema_reader *r, const cJSON *schema);
 /* A count from 0 on, or otherwise when there is none. */
 uint32_t mote_schema_count(struct schema_reader *r, const cJSON *schema, const char *key, uint32_t otherwise);
 bool mote_schema_is_annotation(const char *key);
+
+/* schema_reference.c */
+/* What a pointer ("#/$defs/x") points to; NULL with an error. */
+const cJSON *mote_schema_find(struct schema_reader *r, const char *pointer);
+/* The pointer of a schema that is nothing but a reference, or NULL. */
+const char *mote_schema_lone_reference(struct schema_reader *r, const cJSON *schema);
+/* The rule of what is referred to, which is built later. */
+uint32_t mote_schema_reference(struct schema_reader *r, const char *pointer);
+/* The schema behind any $ref that stands alone; NULL with an error. */
+const cJSON *mote_schema_resolve(struct schema_reader *r, const cJSON *schema);
 
 /* schema_value.c */
 uint32_t mote_schema_rule(struct schema_reader *r, enum schema_rule which);
