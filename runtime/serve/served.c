@@ -12,6 +12,8 @@
 
 #include "runtime/serve/engine_internal.h"
 
+enum { WAIT_TRIES = 200, WAIT_MICROSECONDS = 50000 };
+
 struct mote_models {
 	struct mote_models_options options;
 	pthread_mutex_t lock, loading;
@@ -20,6 +22,7 @@ struct mote_models {
 	uint64_t session_bytes;            /* of the model that was loaded last: what the next one's may be */
 	struct mote_engine_figures gone;   /* of those that were unloaded */
 	bool stopping;
+	bool waits;                        /* a model for room: others that are loaded wait behind it */
 };
 
 enum mote_status mote_models_open(const struct mote_models_options *options, struct mote_models **out,
@@ -227,6 +230,21 @@ static enum mote_status load(struct mote_models *m, struct mote_served *s, struc
 	return MOTE_OK;
 }
 
+/* Under `loading` and `lock`: those in use get a while to be given back. */
+static bool wait_for_room(struct mote_models *m, uint64_t bytes)
+{
+	bool room;
+
+	for (int tries = WAIT_TRIES; !(room = make_room(m, bytes)) && tries && !m->stopping; tries--) {
+		m->waits = true;
+		pthread_mutex_unlock(&m->lock);
+		usleep(WAIT_MICROSECONDS);
+		pthread_mutex_lock(&m->lock);
+	}
+	m->waits = false;
+	return room;
+}
+
 /* Under `loading` and `lock`, which is given up while it loads. */
 static enum mote_status load_at(struct mote_models *m, struct mote_served *s, struct mote_error *error)
 {
@@ -236,7 +254,7 @@ static enum mote_status load_at(struct mote_models *m, struct mote_served *s, st
 
 	if (stat(s->path, &st))
 		return mote_error_set(error, MOTE_ERROR_IO, "%s: %s", s->path, strerror(errno));
-	if (!make_room(m, (uint64_t)st.st_size + m->session_bytes))
+	if (!wait_for_room(m, (uint64_t)st.st_size + m->session_bytes))
 		return mote_error_set(error, MOTE_ERROR_LIMIT,
 				      "the models in use leave no memory for %s; try again later", s->name);
 	pthread_mutex_unlock(&m->lock);
@@ -262,7 +280,7 @@ const struct mote_served *mote_models_take(struct mote_models *m, const char *na
 		return NULL;
 	}
 	pthread_mutex_lock(&m->lock);
-	if (!s->lm) {
+	if (!s->lm || m->waits) {
 		pthread_mutex_unlock(&m->lock);
 		pthread_mutex_lock(&m->loading);
 		pthread_mutex_lock(&m->lock);
@@ -305,8 +323,10 @@ void mote_models_stop(struct mote_models *m, double seconds)
 {
 	bool busy = true;
 
-	pthread_mutex_lock(&m->loading);
+	pthread_mutex_lock(&m->lock);
 	m->stopping = true;
+	pthread_mutex_unlock(&m->lock);
+	pthread_mutex_lock(&m->loading);
 	for (uint32_t i = 0; i < m->count; i++)
 		if (m->served[i].engine)
 			mote_engine_drain(m->served[i].engine);

@@ -45,8 +45,8 @@ uint32_t mote_models_count(const struct mote_models *m);
 const char *mote_models_name(const struct mote_models *m, uint32_t i);
 
 /* The model of this name, loaded if it is not; NULL: the first. With a single model any name is its own, since clients
- * want one. NULL and MOTE_ERROR_ARGUMENT: no such model; MOTE_ERROR_LIMIT: those in use leave no room; or what opening
- * said. */
+ * want one. NULL and MOTE_ERROR_ARGUMENT: no such model; MOTE_ERROR_LIMIT: those in use left no room for ten seconds; or
+ * what opening said. */
 const struct mote_served *mote_models_take(struct mote_models *m, const char *name, struct mote_error *error);
 /* Model i if it is loaded, or NULL. */
 const struct mote_served *mote_models_peek(struct mote_models *m, uint32_t i);
