@@ -36,6 +36,9 @@ FUZZ_SECONDS ?= $(if $(filter command%,$(origin TIME)),$(TIME),60)
 FAULTS ?=
 MUTANTS ?=
 SERVER ?= 1
+MPI ?= 0
+MPI_CC ?= mpicc
+DEBIAN_MPI_PACKAGES := libopenmpi-dev openmpi-bin parallel
 B := build/$(config)
 
 PACKAGES := libzstd libcjson libutf8proc libxxhash libpcre2-8
@@ -77,7 +80,7 @@ HARDENING_LINK ?= -Wl,-z,relro,-z,now
 PKG_CONFIG ?= pkg-config
 LIBRARIES = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(LIBRARY_CODE) $(CONFIG_$(config)) $(HARDENED) $(INCLUDES) $(CFLAGS) -MMD -MP
-LINK = $(CC) $(CONFIG_$(config)) -pthread $(HARDENED_LINK) $(CFLAGS) $(LDFLAGS)
+LINK = $(if $(filter $(MPI_TOOLS),$(@F)),$(MPI_CC),$(CC)) $(CONFIG_$(config)) -pthread $(HARDENED_LINK) $(CFLAGS) $(LDFLAGS)
 HARDENED = $(if $(filter release,$(config)),$(HARDENING))
 HARDENED_LINK = $(if $(filter release,$(config)),$(HARDENING_LINK))
 INCLUDES := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
@@ -97,7 +100,12 @@ CONSOLE_OBJECTS := $(CONSOLE_SOURCES:%.c=$(B)/%.o)
 # The server's room belongs to mote-serve, so that nobody else needs its library.
 SERVE_SOURCES := $(wildcard runtime/serve/*.c)
 SERVE_OBJECTS := $(SERVE_SOURCES:%.c=$(B)/%.o) $(B)/runtime/serve/page.o
-LIB_SOURCES := $(filter-out $(TOOL_SOURCES) $(TOOL_PARTS) $(CONSOLE_SOURCES) $(SERVE_SOURCES) $(wildcard runtime/*.c), \
+# A team of processes belongs to the tools that measure; which transport it has is MPI's choice alone.
+TEAM_TOOLS := mote-eval mote-perplexity mote-quantize
+MPI_TOOLS := $(if $(filter 0,$(MPI)),,$(TEAM_TOOLS))
+TEAM_SOURCES := $(wildcard quant/team/*.c)
+TEAM_OBJECTS := $(B)/quant/team/share.o $(B)/quant/team/team_$(if $(filter 0,$(MPI)),alone,mpi).o
+LIB_SOURCES := $(filter-out $(TOOL_SOURCES) $(TOOL_PARTS) $(CONSOLE_SOURCES) $(SERVE_SOURCES) $(TEAM_SOURCES) $(wildcard runtime/*.c), \
 	$(sort $(shell find format runtime convert quant -name '*.c')))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o)
 TEST_SOURCES := $(filter-out $(if $(SERVER:0=),,tests/test_serve.c),$(wildcard tests/test_*.c))
@@ -144,10 +152,23 @@ $(B)/%.o: %.c Makefile | libraries
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -c $< -o $@
 
+-include $(TEAM_SOURCES:%.c=$(B)/%.d)
+# Written anew when the transport changes, so that the tools are linked again.
+TRANSPORT := $(B)/transport
+$(TRANSPORT): FORCE
+	@mkdir -p $(@D)
+	@echo $(MPI) | cmp -s - $@ || echo $(MPI) >$@
+.PHONY: FORCE
+
+# MPI's headers are not ours to warn about.
+$(B)/quant/team/team_mpi.o: override CC := $(MPI_CC)
+$(B)/quant/team/team_mpi.o: WARNINGS += -Wno-conversion -Wno-cast-qual -Wno-undef
+
 define tool_rule
 $(B)/$(basename $(notdir $(1))): $(patsubst %.c,$(B)/%.o,$(1) $(call tool_parts,$(1))) \
-		$(if $(filter %/mote-serve.c,$(1)),$(SERVE_OBJECTS)) $(CONSOLE_OBJECTS) $(B)/libmote.a
-	$$(call say,LD,$$@)$$(LINK) $$^ $$(LIBRARIES) $$(if $$($$(@F)_PACKAGES),$$(shell $$(PKG_CONFIG) --libs $$($$(@F)_PACKAGES))) -o $$@
+		$(if $(filter %/mote-serve.c,$(1)),$(SERVE_OBJECTS)) \
+		$(if $(filter $(TEAM_TOOLS:%=quant/%.c),$(1)),$(TEAM_OBJECTS) $(TRANSPORT)) $(CONSOLE_OBJECTS) $(B)/libmote.a
+	$$(call say,LD,$$@)$$(LINK) $$(filter-out $(TRANSPORT),$$^) $$(LIBRARIES) $$(if $$($$(@F)_PACKAGES),$$(shell $$(PKG_CONFIG) --libs $$($$(@F)_PACKAGES))) -o $$@
 endef
 $(foreach source,$(TOOL_SOURCES),$(eval $(call tool_rule,$(source))))
 $(B)/test_serve: LIBRARIES += $(shell $(PKG_CONFIG) --libs $(mote-serve_PACKAGES))
@@ -301,6 +322,14 @@ deb: deps dist
 deb-check: deb
 	@tests/deps.sh lintian
 	@tests/deb.sh $(DEB)
+
+.PHONY: deps-mpi mpi-check
+deps-mpi: deps
+	@tests/deps.sh $(DEBIAN_MPI_PACKAGES)
+
+mpi-check:
+	@$(MAKE) --no-print-directory MPI=1 all
+	@tests/run.sh $(B) tests/mpi/*.sh
 
 deps-test: deps
 	@tests/deps.sh $(DEBIAN_TEST_PACKAGES)

@@ -4,35 +4,13 @@
 #include <string.h>
 
 #include "format/json_build.h"
-#include "format/output.h"
-#include "format/tool/console.h"
-#include "format/tool/options.h"
+#include "quant/eval.h"
 #include "format/version.h"
-#include "quant/eval/eval_part.h"
 #include "quant/eval/eval_report.h"
 #include "quant/eval/eval_results.h"
 #include "quant/eval/evaluation.h"
 #include "quant/eval/task_json.h"
 #include "quant/receipt/receipt.h"
-
-#define MOTE_EVAL "mote-eval"
-
-enum { MAX_TASKS = MOTE_EVAL_TASKS, MAX_MODELS = MOTE_EVAL_MODELS - 1, MAX_DEFINITION_BYTES = 1 << 20 };
-
-struct named_paths {
-	const char *text[MAX_TASKS]; /* NAME=PATH */
-	uint32_t count;
-};
-
-struct arguments {
-	struct mote_option_operands models;
-	struct named_paths tasks, shots;
-	const char *reference, *log, *part, *report;
-	struct mote_shard shard;
-	struct mote_option_seed seed;
-	uint32_t few, limit, max_tokens, threads, print_requests;
-	bool zero_shot, chat, json, force, merge, stamp;
-};
 
 static const char about[] =
 	"Usage: mote-eval [OPTION]... --task NAME=PATH... MODEL.mote...\n"
@@ -52,8 +30,8 @@ static enum mote_status take_named(void *at, const char *text, struct mote_error
 
 	if (!equals || equals == text || !equals[1])
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected NAME=PATH");
-	if (list->count == MAX_TASKS)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "more than %d", MAX_TASKS);
+	if (list->count == EVAL_MAX_TASKS)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "more than %d", EVAL_MAX_TASKS);
 	list->text[list->count++] = text;
 	return MOTE_OK;
 }
@@ -63,7 +41,7 @@ static enum mote_status take_shard(void *at, const char *text, struct mote_error
 	return mote_shard_parse(text, at, error);
 }
 
-#define AT(field) .at = offsetof(struct arguments, field)
+#define AT(field) .at = offsetof(struct eval_arguments, field)
 
 static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERANDS, .argument = "MODEL.mote...", AT(models)},
@@ -91,6 +69,7 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_TEXT, "o", "output", "PART", "the part that --shard writes", AT(part)},
 	{MOTE_OPTION_FLAG, NULL, "merge", NULL, "the operands are all parts of a whole: print what one process would have printed",
 	 AT(merge)},
+	{MOTE_OPTION_TEXT, NULL, "parts", "FOLDER", "keep finished parts there, and go on from those that an earlier run left", AT(parts)},
 
 	{MOTE_OPTION_HEADING, .help = "Results"},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print one JSON object instead of a table", AT(json)},
@@ -104,23 +83,6 @@ static const struct mote_option options[] = {
 };
 
 static const struct mote_tool tool = {MOTE_EVAL, about, epilog, options, sizeof options / sizeof *options};
-
-struct run {
-	const struct arguments *a;
-	struct mote_eval_table t;
-	struct mote_output *log, *report; /* and their streams */
-	FILE *lines, *page;
-	struct mote_hash128 tensors[MOTE_EVAL_MODELS];
-	struct mote_eval_cell *at; /* what is evaluated */
-	struct mote_console_bar bar;
-};
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
 
 /* ---- tasks ---- */
 
@@ -140,7 +102,7 @@ static enum mote_status open_definition(const char *path, struct mote_task_file 
 {
 	char *text = NULL;
 	size_t bytes = 0;
-	enum mote_status status = mote_console_read_file(path, MAX_DEFINITION_BYTES, &text, &bytes, error);
+	enum mote_status status = mote_console_read_file(path, EVAL_MAX_DEFINITION_BYTES, &text, &bytes, error);
 
 	if (!status)
 		status = mote_task_file_parse(text, bytes, path, file, error);
@@ -148,9 +110,9 @@ static enum mote_status open_definition(const char *path, struct mote_task_file 
 	return status;
 }
 
-static enum mote_status read_task(struct run *r, uint32_t i, struct mote_error *error)
+static enum mote_status read_task(struct eval_run *r, uint32_t i, struct mote_error *error)
 {
-	const struct arguments *a = r->a;
+	const struct eval_arguments *a = r->a;
 	const char *text = a->tasks.text[i], *equals = strchr(text, '=');
 	struct mote_task_options o = {.limit = a->limit, .few = a->zero_shot ? 0 : a->few ? (int)a->few : -1,
 					.draw = a->seed.given, .seed = a->seed.value};
@@ -178,7 +140,7 @@ static enum mote_status read_task(struct run *r, uint32_t i, struct mote_error *
 		return status;
 	}
 	r->t.task[i].file = file;
-	if (row->few > r->t.task[i].few && !a->zero_shot && !a->few)
+	if (row->few > r->t.task[i].few && !a->zero_shot && !a->few && mote_team_rank(r->team) == 0)
 		fprintf(stderr, MOTE_EVAL ": %s without examples, where %u are usual: name their file with --shots %s=FILE\n", row->name,
 			row->few, row->name);
 	return MOTE_OK;
@@ -186,68 +148,7 @@ static enum mote_status read_task(struct run *r, uint32_t i, struct mote_error *
 
 /* ---- running ---- */
 
-static enum mote_status write_log(struct run *r, const cJSON *line, struct mote_error *error)
-{
-	size_t bytes = 0;
-	char *text;
-	bool ok;
-
-	if (!r->lines)
-		return MOTE_OK;
-	text = mote_json_print(line, &bytes);
-	if (!text)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a line of log");
-	ok = fwrite(text, 1, bytes, r->lines) == bytes && fputc('\n', r->lines) != EOF;
-	free(text);
-	return ok ? MOTE_OK : mote_error_set(error, MOTE_ERROR_IO, "%s: %s", r->a->log, strerror(errno));
-}
-
-/* A shard keeps its lines for the part. */
-static enum mote_status take_line(void *user, const cJSON *line, struct mote_error *error)
-{
-	struct run *r = user;
-	cJSON *copy;
-
-	if (!r->a->shard.count)
-		return write_log(r, line, error);
-	copy = cJSON_Duplicate(line, true);
-	if (r->at->lines && copy && cJSON_AddItemToArray(r->at->lines, copy))
-		return MOTE_OK;
-	cJSON_Delete(copy);
-	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for lines of a part");
-}
-
-static enum mote_status run_model(struct run *r, uint32_t model, struct mote_error *error)
-{
-	struct mote_evaluate_options o = {.chat = r->a->chat, .threads = r->a->threads, .most_tokens = r->a->max_tokens,
-					  .log = take_line, .user = r};
-	struct mote_model *m = NULL;
-	enum mote_status status = mote_model_open(r->t.path[model], MOTE_WEIGHTS_DEFAULT, &m, error);
-
-	if (status)
-		mote_console_hint_model(r->t.path[model], error);
-	else
-		r->tensors[model] = mote_container_tensors_hash(m->container);
-	for (uint32_t t = 0; t < r->t.tasks && !status; t++) {
-		struct mote_eval_cell *c = &r->t.cell[model][t];
-		struct mote_task slice = mote_eval_slice(&r->t.task[t], r->a->shard);
-		struct mote_progress progress = mote_console_progress(&r->bar, slice.row->name, "items");
-		double started = mote_console_seconds();
-
-		if (slice.items == 0)
-			continue; /* more shards than items */
-		r->at = c;
-		c->lines = r->a->shard.count ? cJSON_CreateArray() : NULL;
-		o.progress = &progress;
-		status = mote_evaluate(m, base_name(r->t.path[model]), &slice, &o, &c->outcome, &c->counts, error);
-		mote_console_progress_end(&r->bar);
-		c->seconds = mote_console_seconds() - started;
-	}
-	mote_model_close(m);
-	return status;
-}
-
-static enum mote_status print_requests(struct run *r, struct mote_error *error)
+static enum mote_status print_requests(struct eval_run *r, struct mote_error *error)
 {
 	struct mote_evaluate_options o = {.chat = r->a->chat, .most_tokens = r->a->max_tokens};
 	struct mote_json_builder b = {0};
@@ -281,7 +182,7 @@ static enum mote_status open_file(const char *path, bool force, struct mote_outp
 	return *stream ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
 }
 
-static enum mote_status open_files(struct run *r, struct mote_error *error)
+static enum mote_status open_files(struct eval_run *r, struct mote_error *error)
 {
 	enum mote_status status = open_file(r->a->log, r->a->force, &r->log, &r->lines, error);
 
@@ -297,7 +198,7 @@ static enum mote_status commit(struct mote_output **out, struct mote_error *erro
 }
 
 /* A receipt for each result in its model's file, the reference's too. */
-static enum mote_status stamp(struct run *r, const cJSON *json, struct mote_error *error)
+static enum mote_status stamp(struct eval_run *r, const cJSON *json, struct mote_error *error)
 {
 	const cJSON *result = mote_json_get(json, "results")->child;
 	enum mote_status status = MOTE_OK;
@@ -314,7 +215,7 @@ static enum mote_status stamp(struct run *r, const cJSON *json, struct mote_erro
 	return status;
 }
 
-static enum mote_status give_results(struct run *r, struct mote_error *error)
+static enum mote_status give_results(struct eval_run *r, struct mote_error *error)
 {
 	cJSON *json = NULL;
 	enum mote_status status = commit(&r->log, error);
@@ -337,57 +238,26 @@ static enum mote_status give_results(struct run *r, struct mote_error *error)
 
 /* ---- all of it ---- */
 
-static enum mote_status compute_part(void *user, struct mote_shard shard, struct mote_json_builder *b, cJSON *part,
-				     struct mote_error *error)
-{
-	struct run *r = user;
-	enum mote_status status = MOTE_OK;
-
-	for (uint32_t m = 0; m < r->t.models && !status; m++)
-		status = run_model(r, m, error);
-	if (!status)
-		mote_eval_part_add(&r->t, shard, b, part);
-	return status;
-}
-
-static enum mote_status run_shard(struct run *r, struct mote_error *error)
-{
-	const struct arguments *a = r->a;
-	struct mote_whole whole = {.tool = MOTE_EVAL, .compute = compute_part, .user = r};
-	cJSON *inputs = NULL;
-	bool there = false;
-	enum mote_status status = mote_eval_inputs(&r->t, a->limit, a->max_tokens, &inputs, error);
-
-	whole.inputs = inputs;
-	if (!status)
-		status = mote_part_make(&whole, a->shard, a->part, a->force, &there, error);
-	if (!status && there)
-		fprintf(stderr, "%s: %s is there already, from the same inputs\n", MOTE_EVAL, a->part);
-	cJSON_Delete(inputs);
-	return status;
-}
-
-static enum mote_status merge(struct run *r, struct mote_error *error)
+static enum mote_status merge(struct eval_run *r, struct mote_error *error)
 {
 	enum mote_status status = mote_eval_join(r->a->models.value, r->a->models.count, &r->t, error);
 
 	if (!status)
 		status = open_files(r, error);
-	for (uint32_t m = 0; m < r->t.models && !status; m++)
-		for (uint32_t t = 0; t < r->t.tasks && !status; t++) {
-			const cJSON *lines = r->t.cell[m][t].lines;
-
-			for (const cJSON *line = lines ? lines->child : NULL; line && !status; line = line->next)
-				status = write_log(r, line, error);
-		}
+	if (!status)
+		status = eval_write_lines(r, error);
 	return status ? status : give_results(r, error);
 }
 
-static enum mote_status perform(struct run *r, struct mote_error *error)
+static enum mote_status perform(struct eval_run *r, struct mote_error *error)
 {
-	const struct arguments *a = r->a;
+	const struct eval_arguments *a = r->a;
+	struct mote_share share = {0};
+	bool first = mote_team_rank(r->team) == 0, goes_on = true;
 	enum mote_status status = MOTE_OK;
 
+	if (!first && (a->merge || a->shard.count || a->print_requests))
+		return MOTE_OK; /* nothing that several could do */
 	if (a->merge)
 		return merge(r, error);
 	if (a->reference)
@@ -401,24 +271,37 @@ static enum mote_status perform(struct run *r, struct mote_error *error)
 	if (status || a->print_requests)
 		return status ? status : print_requests(r, error);
 	if (a->shard.count)
-		return run_shard(r, error);
-	status = open_files(r, error);
-	for (uint32_t m = 0; m < r->t.models && !status; m++)
-		status = run_model(r, m, error);
-	return status ? status : give_results(r, error);
+		return eval_run_shard(r, error);
+	if (first) /* what is written is written by one */
+		status = open_files(r, error);
+	if (!status && eval_shares(r)) {
+		status = eval_share(r, &share, &goes_on, error);
+		if (!status && goes_on)
+			status = eval_write_lines(r, error);
+	} else {
+		for (uint32_t m = 0; m < r->t.models && !status; m++)
+			status = eval_run_model(r, m, error);
+	}
+	if (!status && goes_on)
+		status = give_results(r, error);
+	if (!status && share.team)
+		mote_share_forget(&share, MOTE_EVAL);
+	return status;
 }
 
 /* Negative: go on; else the exit code. */
-static int check_arguments(const struct arguments *a)
+static int check_arguments(const struct eval_arguments *a)
 {
 	if (a->merge && (a->tasks.count || a->shard.count || a->reference || a->part || a->print_requests || a->stamp))
 		return mote_options_refuse(&tool, "--merge takes parts alone, with --json, --log, --report and --force");
+	if (a->parts && (a->merge || a->shard.count || a->print_requests))
+		return mote_options_refuse(&tool, "--parts goes with none of --shard, --merge and --print-requests");
 	if (a->merge)
 		return a->models.count ? -1 : mote_options_refuse(&tool, "give the parts");
 	if (a->tasks.count == 0)
 		return mote_options_refuse(&tool, "give a task with --task NAME=PATH");
-	if (a->models.count == 0 || a->models.count > MAX_MODELS)
-		return mote_options_refuse(&tool, "%u models; 1 to %d at once", a->models.count, MAX_MODELS);
+	if (a->models.count == 0 || a->models.count > EVAL_MAX_MODELS)
+		return mote_options_refuse(&tool, "%u models; 1 to %d at once", a->models.count, EVAL_MAX_MODELS);
 	if (!a->shard.count != !a->part)
 		return mote_options_refuse(&tool, "--shard and -o PART go together");
 	if (a->shard.count && (a->log || a->json || a->report || a->stamp || a->print_requests))
@@ -428,10 +311,10 @@ static int check_arguments(const struct arguments *a)
 
 int main(int argc, char **argv)
 {
-	struct arguments a = {0};
+	struct eval_arguments a = {0};
 	struct mote_error error = {0};
 	int code = mote_options_parse(&tool, argc, argv, &a);
-	struct run *r;
+	struct eval_run *r;
 	enum mote_status status;
 
 	if (code >= 0)
@@ -446,7 +329,10 @@ int main(int argc, char **argv)
 		return mote_console_fail(MOTE_EVAL, &error);
 	}
 	r->a = &a;
-	status = perform(r, &error);
+	status = mote_team_open(&r->team, &error);
+	if (!status)
+		status = perform(r, &error);
+	status = mote_team_close(r->team, status, &error);
 	mote_output_discard(r->log);
 	mote_output_discard(r->report);
 	mote_eval_table_free(&r->t);

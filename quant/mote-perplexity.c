@@ -72,6 +72,7 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_TEXT, "o", "output", "PART", "the part that --shard writes", AT(part)},
 	{MOTE_OPTION_FLAG, NULL, "merge", NULL, "the operands are all parts of a whole: print what one process would have printed",
 	 AT(merge)},
+	{MOTE_OPTION_TEXT, NULL, "parts", "FOLDER", "keep finished parts there, and go on from those that an earlier run left", AT(parts)},
 
 	{MOTE_OPTION_HEADING, .help = "Results"},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print one JSON object instead of a table", AT(json)},
@@ -94,6 +95,8 @@ static int check_parts(const struct perplexity_options *o)
 {
 	bool results = o->json || o->per_token || o->report || o->stamp || o->check || o->prompts || o->save_logits;
 
+	if (o->parts && (o->merge || o->shard.count || o->save_logits || o->plan.all_positions))
+		return mote_options_refuse(&tool, "--parts goes with none of --shard, --merge, --save-logits and --all-positions");
 	if (o->merge && (o->files.count || o->generate || o->shard.count || o->part || o->reference || o->reference_logits ||
 			 o->report || o->stamp || o->check || o->prompts || o->save_logits))
 		return mote_options_refuse(&tool, "--merge takes parts alone, with --json, --per-token and --force");
@@ -182,11 +185,16 @@ static enum mote_status merge(struct perplexity_run *r, struct mote_error *error
 static enum mote_status perform(struct perplexity_run *r, struct mote_error *error)
 {
 	struct mote_plan_options plan = r->o->plan;
-	enum mote_status status;
+	struct mote_share s = {0};
+	bool first = mote_team_rank(r->team) == 0, goes_on = true;
+	enum mote_status status = MOTE_OK;
 
+	if (!first && (r->o->merge || r->o->shard.count || !perplexity_shares(r)))
+		return MOTE_OK; /* nothing that several could do */
 	if (r->o->merge)
 		return merge(r, error);
-	status = perplexity_open_outputs(r, error);
+	if (first) /* what is written is written by one */
+		status = perplexity_open_outputs(r, error);
 	if (status == MOTE_OK)
 		status = perplexity_open_models(r, error);
 	if (status == MOTE_OK)
@@ -197,11 +205,19 @@ static enum mote_status perform(struct perplexity_run *r, struct mote_error *err
 		status = lay_out(r, &plan, error);
 	if (status == MOTE_OK && r->o->shard.count)
 		return perplexity_make_part(r, error);
-	if (status == MOTE_OK)
+	if (status == MOTE_OK && perplexity_shares(r))
+		status = perplexity_share(r, &s, &goes_on, error);
+	else if (status == MOTE_OK)
 		status = perplexity_measure(r, error);
-	if (status == MOTE_OK && r->o->prompts)
+	if (status != MOTE_OK || !goes_on)
+		return status;
+	if (r->o->prompts)
 		status = perplexity_compare_behaviour(r, error);
-	return status == MOTE_OK ? perplexity_give_results(r, error) : status;
+	if (status == MOTE_OK)
+		status = perplexity_give_results(r, error);
+	if (status == MOTE_OK && s.team)
+		mote_share_forget(&s, PERPLEXITY);
+	return status;
 }
 
 static void close_run(struct perplexity_run *r)
@@ -245,7 +261,10 @@ int main(int argc, char **argv)
 	}
 	r->o = &given;
 	r->started = mote_console_seconds();
-	status = perform(r, &error);
+	status = mote_team_open(&r->team, &error);
+	if (status == MOTE_OK)
+		status = perform(r, &error);
+	status = mote_team_close(r->team, status, &error);
 	close_run(r);
 	return status == MOTE_OK ? 0 : mote_console_fail(PERPLEXITY, &error);
 }

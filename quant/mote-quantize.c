@@ -150,6 +150,8 @@ static const struct mote_option options[] = {
 	 "one that is there already is left alone", AT(shard), .take = take_shard},
 	{MOTE_OPTION_FLAG, NULL, "merge", NULL, "take the sensitivities from parts, all of a whole; they serve any --budget, --bits or "
 	 "--max-kld", AT(merge)},
+	{MOTE_OPTION_TEXT, NULL, "parts", "FOLDER", "keep finished parts there, and go on from those that an earlier run left",
+	 AT(parts_folder)},
 
 	{MOTE_OPTION_HEADING, .help = "Output"},
 	{MOTE_OPTION_TEXT, "o", "output", "FILE", "where to write (required)", AT(output)},
@@ -190,6 +192,8 @@ static int check_parts(const struct quantize_command *c)
 {
 	const struct mote_pipeline_options *o = &c->options;
 
+	if (c->parts_folder && (c->shard.count || c->merge || o->aim.goal == MOTE_GOAL_TYPE))
+		return mote_options_refuse(&tool, "--parts is for mixtures, without --shard and --merge");
 	if (!c->shard.count && !c->merge)
 		return c->parts.count ? mote_options_refuse(&tool, "unexpected argument: %s", c->parts.value[0]) : -1;
 	if (o->aim.goal == MOTE_GOAL_TYPE)
@@ -224,7 +228,6 @@ static int check_command(struct quantize_command *c)
 		return mote_options_refuse(&tool, "--no-validate contradicts --validate, --max-kld and --max-ppl-ratio");
 	o->best_encoder = !c->have_encoder;
 	o->seed = c->seed.value;
-	quantize_share(c);
 	code = check_parts(c);
 	return code < 0 ? check_format(c) : code;
 }
@@ -257,6 +260,7 @@ struct display {
 	struct mote_progress bar_progress, progress;
 	double started;
 	bool quiet;
+	const bool *sharing; /* pieces are counted, and what is done of one is not */
 };
 
 static void begin_stage(void *user, const struct mote_stage *stage)
@@ -273,22 +277,33 @@ static void begin_stage(void *user, const struct mote_stage *stage)
 	d->bar.terminal &= !d->quiet;
 }
 
-static bool update(void *user, uint64_t done, uint64_t total)
+static bool update_pieces(void *user, uint64_t done, uint64_t total)
 {
 	struct display *d = user;
 
 	return d->bar_progress.update(d->bar_progress.user, done, total);
 }
 
+static bool update(void *user, uint64_t done, uint64_t total)
+{
+	struct display *d = user;
+
+	return *d->sharing ? !mote_console_interrupted() : d->bar_progress.update(d->bar_progress.user, done, total);
+}
+
 static enum mote_status run(struct quantize_command *c, struct mote_error *error)
 {
-	struct display d = {.quiet = c->quiet, .started = mote_console_seconds()};
+	struct display d = {.quiet = c->quiet, .started = mote_console_seconds(), .sharing = &c->sharing};
 	struct mote_pipeline_result result = {0};
+	bool goes_on = quantize_share(c);
 	double seconds;
-	enum mote_status status = read_text(c->calibrate_path, &c->calibration, error);
+	enum mote_status status = goes_on ? read_text(c->calibrate_path, &c->calibration, error) : MOTE_OK;
 
+	if (!goes_on)
+		return MOTE_OK;
 	d.bar_progress = mote_console_progress(&d.bar, "", NULL);
 	d.progress = (struct mote_progress){.update = update, .user = &d};
+	c->piece_progress = (struct mote_progress){.update = update_pieces, .user = &d};
 	c->options.progress = &d.progress;
 	c->options.stage = begin_stage;
 	if (status == MOTE_OK)
@@ -299,7 +314,7 @@ static enum mote_status run(struct quantize_command *c, struct mote_error *error
 		status = mote_output_refuse_input(c->output, c->validate_path, error);
 	if (status == MOTE_OK && c->shard.count) /* a part's name must be free, or a part's; which one is known later */
 		status = quantize_check_part(c, error);
-	if (status == MOTE_OK)
+	if (status == MOTE_OK && c->options.output)
 		warn_of_text(&c->validation);
 	if (status == MOTE_OK)
 		status = mote_pipeline_run(&c->options, &result, error);
@@ -307,13 +322,15 @@ static enum mote_status run(struct quantize_command *c, struct mote_error *error
 		mote_console_hint_model(c->options.input, error);
 	mote_console_progress_end(&d.bar);
 	seconds = mote_console_seconds() - d.started;
-	if (c->json && (status == MOTE_OK || status == MOTE_ERROR_QUALITY)) {
+	if (c->json && !result.shared && (status == MOTE_OK || status == MOTE_ERROR_QUALITY)) {
 		enum mote_status printed = quantize_print_json(c, &result, seconds, status == MOTE_OK, error);
 
 		status = status == MOTE_OK ? printed : status;
 	} else if (!c->quiet && status == MOTE_OK && !result.shared) {
 		quantize_print_text(c, &result, seconds);
 	}
+	if (status == MOTE_OK && c->share.team)
+		mote_share_forget(&c->share, QUANTIZE);
 	mote_pipeline_result_free(&result);
 	return status;
 }
@@ -323,15 +340,19 @@ int main(int argc, char **argv)
 	struct quantize_command c = { .options = { .tool = QUANTIZE " " MOTE_VERSION, .calibration = &c.calibration,
 					  .validation = &c.validation } };
 	struct mote_error error = {0};
+	enum mote_status status;
 	int code = mote_options_parse(&tool, argc, argv, &c);
 
 	if (code < 0)
 		code = check_command(&c);
 	if (code < 0) {
 		mote_console_catch_signals();
-		code = run(&c, &error) == MOTE_OK ? 0 : -1;
+		status = mote_team_open(&c.team, &error);
+		if (status == MOTE_OK)
+			status = run(&c, &error);
 		mote_console_hint_force(c.options.force, &error);
-		code = code ? mote_console_fail(QUANTIZE, &error) : 0;
+		status = mote_team_close(c.team, status, &error);
+		code = status == MOTE_OK ? 0 : mote_console_fail(QUANTIZE, &error);
 	}
 	free_command(&c);
 	return code;

@@ -14,6 +14,7 @@
 #include "quant/measure/logits.h"
 #include "quant/measure/part.h"
 #include "quant/receipt/receipt.h"
+#include "quant/team/share.h"
 #include "runtime/tokenizer/tokenizer.h"
 
 #define PERPLEXITY "mote-perplexity"
@@ -26,7 +27,7 @@ struct perplexity_files {
 };
 
 struct perplexity_options {
-	const char *reference, *save_logits, *reference_logits, *prompts, *per_token, *report, *part;
+	const char *reference, *save_logits, *reference_logits, *prompts, *per_token, *report, *part, *parts;
 	struct perplexity_files files;
 	struct mote_plan_options plan;
 	struct mote_option_seed seed;
@@ -64,6 +65,8 @@ struct perplexity_run {
 	struct mote_output *per_token, *report, *logits; /* what is to be written; NULL when it is not, or was */
 	const cJSON *receipt[PERPLEXITY_MODELS];  /* --check */
 	struct mote_receipt_terms terms;          /* ... what they share */
+	struct mote_team *team;
+	bool sharing;                             /* progress is counted in pieces */
 	cJSON **part;                             /* [parts], of which names are borrowed after a join */
 	uint32_t parts;
 
@@ -98,6 +101,10 @@ enum mote_status perplexity_compare_behaviour(struct perplexity_run *r, struct m
 enum mote_status perplexity_measure_shard(struct perplexity_run *r, struct mote_shard shard, struct mote_error *error);
 enum mote_status perplexity_figures(struct perplexity_run *r, struct mote_error *error);
 
+/* Whether the measurement is cut in pieces: others are there to share it, or finished ones are to be kept. */
+bool perplexity_shares(const struct perplexity_run *r);
+/* Measures with all who share, and fills r where there is somebody to go on: *goes_on. */
+enum mote_status perplexity_share(struct perplexity_run *r, struct mote_share *s, bool *goes_on, struct mote_error *error);
 /* --shard: writes a part, unless it is there. --merge: fills r from all parts. */
 enum mote_status perplexity_make_part(struct perplexity_run *r, struct mote_error *error);
 enum mote_status perplexity_merge(struct perplexity_run *r, struct mote_error *error);

@@ -118,13 +118,13 @@ enum mote_status perplexity_generate(struct perplexity_run *r, uint64_t seed, ui
 	return status;
 }
 
-static enum mote_status read_text(const char *path, struct mote_text *t, struct mote_error *error)
+static enum mote_status read_text(const char *path, bool first, struct mote_text *t, struct mote_error *error)
 {
 	struct mote_error what = {0};
 	enum mote_status status = mote_console_read_file(path, PERPLEXITY_TEXT_BYTES, &t->data, &t->bytes, error);
 
 	snprintf(t->name, sizeof t->name, "%s", strcmp(path, "-") ? perplexity_base_name(path) : "standard input");
-	if (status == MOTE_OK && mote_text_check(t, &what) != MOTE_OK)
+	if (status == MOTE_OK && first && mote_text_check(t, &what) != MOTE_OK)
 		mote_console_warn(PERPLEXITY, "%s; it is measured as it is", what.message);
 	return status;
 }
@@ -142,7 +142,9 @@ enum mote_status perplexity_read_texts(struct perplexity_run *r, struct mote_err
 		return perplexity_generate(r, o->seed.value, o->generate, error);
 	for (uint32_t i = 0; i < o->files.count && status == MOTE_OK; i++) {
 		r->texts = i + 1;
-		status = read_text(o->files.path[i], &r->text[i].text, error);
+		if (strcmp(o->files.path[i], "-") == 0 && mote_team_size(r->team) > 1)
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "standard input is one process's; give a file that all can read");
+		status = read_text(o->files.path[i], mote_team_rank(r->team) == 0, &r->text[i].text, error);
 	}
 	perplexity_expect(r, 0);
 	return status; /* without a file --check writes its own */

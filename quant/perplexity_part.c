@@ -273,6 +273,15 @@ static enum mote_status join_part(struct perplexity_run *r, struct mote_shard sh
 	return at ? bad(error, shard.index, "scores") : MOTE_OK;
 }
 
+static enum mote_status join_all(struct perplexity_run *r, struct mote_error *error)
+{
+	enum mote_status status = MOTE_OK;
+
+	for (uint32_t i = 0; i < r->parts && !status; i++)
+		status = join_part(r, (struct mote_shard){i + 1, r->parts}, r->part[i], error);
+	return status ? status : perplexity_figures(r, error);
+}
+
 enum mote_status perplexity_merge(struct perplexity_run *r, struct mote_error *error)
 {
 	uint32_t n = r->o->models.count;
@@ -287,7 +296,37 @@ enum mote_status perplexity_merge(struct perplexity_run *r, struct mote_error *e
 		status = join_heads(r, error);
 	if (!status)
 		status = perplexity_take_memory(r, error);
-	for (uint32_t i = 0; i < n && !status; i++)
-		status = join_part(r, (struct mote_shard){i + 1, n}, r->part[i], error);
-	return status ? status : perplexity_figures(r, error);
+	return status ? status : join_all(r, error);
+}
+
+/* ---- sharing ---- */
+
+bool perplexity_shares(const struct perplexity_run *r)
+{
+	return (mote_team_size(r->team) > 1 || r->o->parts) && !r->o->save_logits && !r->o->plan.all_positions;
+}
+
+enum mote_status perplexity_share(struct perplexity_run *r, struct mote_share *s, bool *goes_on, struct mote_error *error)
+{
+	struct mote_whole whole = {.tool = PERPLEXITY, .compute = compute, .user = r};
+	struct mote_progress progress = perplexity_begin(r, PERPLEXITY_MEASURE, 0);
+	uint32_t chunks = 0;
+	cJSON *inputs = NULL;
+	enum mote_status status = list_inputs(r, &inputs, error);
+
+	for (uint32_t i = 0; i < r->texts; i++)
+		chunks = r->text[i].plan.chunks > chunks ? r->text[i].plan.chunks : chunks;
+	r->bar.unit = "parts";
+	r->sharing = true;
+	whole.inputs = inputs;
+	*s = (struct mote_share){.team = r->team, .folder = r->o->parts, .pieces = mote_share_pieces(chunks, 1),
+				 .progress = &progress};
+	if (!status)
+		status = mote_share_compute(s, &whole, &r->part, error);
+	r->sharing = false;
+	r->parts = r->part ? s->pieces : 0;
+	*goes_on = !status && r->part;
+	mote_console_progress_end(&r->bar);
+	cJSON_Delete(inputs);
+	return *goes_on ? join_all(r, error) : status;
 }

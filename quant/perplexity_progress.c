@@ -71,10 +71,19 @@ void perplexity_expect(struct perplexity_run *r, uint32_t generated_tokens)
 		count(r, cost_of(r, PERPLEXITY_GENERATE, 0, generated_tokens));
 	if (o->save_logits)
 		count(r, cost_of(r, PERPLEXITY_LOGITS, 0, 0));
-	for (uint32_t i = 0; i < r->texts; i++)
+	for (uint32_t i = 0; i < (perplexity_shares(r) ? 1 : r->texts); i++)
 		count(r, cost_of(r, PERPLEXITY_MEASURE, i, 0));
 	for (uint32_t i = 0; o->prompts && i < r->models + (r->reference.model != NULL); i++)
 		count(r, cost_of(r, PERPLEXITY_ANSWER, i, answer_tokens(r)));
+}
+
+/* Where pieces are counted, what is done of one is not. */
+static bool look(void *user, uint64_t done, uint64_t total)
+{
+	(void)user;
+	(void)done;
+	(void)total;
+	return !mote_console_interrupted();
 }
 
 struct mote_progress perplexity_begin(struct perplexity_run *r, enum perplexity_stage stage, uint32_t i)
@@ -85,9 +94,12 @@ struct mote_progress perplexity_begin(struct perplexity_run *r, enum perplexity_
 		[PERPLEXITY_GENERATE] = {"generate", "tokens"}, [PERPLEXITY_LOGITS] = {"logits", "tokens"},
 		[PERPLEXITY_MEASURE] = {"measure", "tokens"}, [PERPLEXITY_ANSWER] = {"answer", "answers"}
 	};
-	struct mote_progress progress = mote_console_progress(&r->bar, words[stage].label, words[stage].unit);
+	struct mote_progress progress = {.update = look};
 	double tokens = stage == PERPLEXITY_GENERATE ? r->generated_tokens : answer_tokens(r);
 
+	if (r->sharing)
+		return progress;
+	progress = mote_console_progress(&r->bar, words[stage].label, words[stage].unit);
 	r->cost_done += r->cost_now;
 	r->cost_now = cost_of(r, stage, i, tokens);
 	r->stage++;

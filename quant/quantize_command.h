@@ -7,6 +7,7 @@
 #include "format/tool/console.h"
 #include "format/tool/options.h"
 #include "quant/pipeline.h"
+#include "quant/team/share.h"
 
 #define QUANTIZE "mote-quantize"
 
@@ -21,11 +22,16 @@ struct quantize_command {
 	bool merge;
 	const char *output;                  /* of the model, or with a shard of the part */
 	struct mote_option_operands parts;   /* --merge */
+	const char *parts_folder;            /* --parts */
+	struct mote_team *team;
+	struct mote_share share;             /* zero: the sensitivities are not shared */
+	struct mote_progress piece_progress;
+	bool sharing;                        /* progress is counted in pieces now */
 };
 
 
-/* Sets how the pipeline has sensitivities measured. */
-void quantize_share(struct quantize_command *c);
+/* Sets how the pipeline has sensitivities measured. False: there is nothing to do for this rank of a team. */
+bool quantize_share(struct quantize_command *c);
 
 /* --shard: that the part's place is not the source's, and can be written where nothing is. */
 enum mote_status quantize_check_part(const struct quantize_command *c, struct mote_error *error);

@@ -48,10 +48,31 @@ static enum mote_status read_parts(void *user, const struct mote_whole *whole, u
 	return status ? status : mote_part_match(c->parts.value[0], (*parts)[0], whole->inputs, "this run", error);
 }
 
-void quantize_share(struct quantize_command *c)
+/* A team, or --parts: all who share compute, and one goes on. */
+static enum mote_status share_parts(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts, uint32_t *n,
+				    struct mote_error *error)
 {
-	c->options.output = c->shard.count ? NULL : c->output;
-	c->options.share = c->shard.count ? make_part : c->merge ? read_parts : NULL;
+	struct quantize_command *c = user;
+	enum mote_status status;
+
+	c->share = (struct mote_share){.team = c->team, .folder = c->parts_folder, .pieces = mote_share_pieces(most, 1),
+				       .progress = &c->piece_progress};
+	*n = c->share.pieces;
+	c->sharing = true;
+	status = mote_share_compute(&c->share, whole, parts, error);
+	c->sharing = false;
+	return status;
+}
+
+bool quantize_share(struct quantize_command *c)
+{
+	bool first = mote_team_rank(c->team) == 0;
+	bool alone = c->shard.count || c->merge || c->options.aim.goal == MOTE_GOAL_TYPE;
+
+	c->options.output = c->shard.count || !first ? NULL : c->output;
+	c->options.share = c->shard.count ? make_part : c->merge ? read_parts :
+			   !alone && (mote_team_size(c->team) > 1 || c->parts_folder) ? share_parts : NULL;
 	c->options.share_user = c;
-	c->options.no_validation |= c->shard.count > 0;
+	c->options.no_validation |= !c->options.output;
+	return first || !alone;
 }

@@ -363,18 +363,30 @@ static enum mote_status join_part(struct mote_eval_table *t, struct mote_shard s
 	return status;
 }
 
-enum mote_status mote_eval_join(char *const *path, uint32_t n, struct mote_eval_table *t, struct mote_error *error)
+enum mote_status mote_eval_join_parts(cJSON **parts, uint32_t n, struct mote_eval_table *t, struct mote_error *error)
 {
 	enum mote_status status;
 
-	t->part = calloc(n + 1u, sizeof *t->part);
-	if (!t->part)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for parts");
+	t->part = parts;
 	t->parts = n;
-	status = mote_parts_read(path, n, "mote-eval", t->part, error);
-	if (!status)
-		status = join_heads(t, error);
+	status = join_heads(t, error);
 	for (uint32_t i = 0; i < n && !status; i++)
 		status = join_part(t, (struct mote_shard){i + 1, n}, t->part[i], error);
+	return status;
+}
+
+enum mote_status mote_eval_join(char *const *path, uint32_t n, struct mote_eval_table *t, struct mote_error *error)
+{
+	cJSON **parts = calloc(n + 1u, sizeof *parts);
+	enum mote_status status;
+
+	if (!parts)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for parts");
+	status = mote_parts_read(path, n, "mote-eval", parts, error);
+	if (!status)
+		return mote_eval_join_parts(parts, n, t, error);
+	for (uint32_t i = 0; i < n; i++)
+		cJSON_Delete(parts[i]);
+	free(parts);
 	return status;
 }

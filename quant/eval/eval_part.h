@@ -42,5 +42,7 @@ void mote_eval_part_add(const struct mote_eval_table *t, struct mote_shard shard
  * gold, answer and group, which is what results are made of. Statuses as mote_parts_read(); MOTE_ERROR_CORRUPT also: a
  * field. */
 enum mote_status mote_eval_join(char *const *path, uint32_t n, struct mote_eval_table *t, struct mote_error *error) MOTE_CHECKED;
+/* The same from parts [n] that were read; takes them and the array over, also on error. */
+enum mote_status mote_eval_join_parts(cJSON **parts, uint32_t n, struct mote_eval_table *t, struct mote_error *error) MOTE_CHECKED;
 
 #endif

@@ -34,6 +34,7 @@ allowed() {
 	quant/measure) echo "$generate quant/encode quant/measure" ;;
 	quant/receipt) echo "$generate quant/encode quant/measure quant/receipt" ;;
 	quant/calibrate) echo "$generate quant/encode quant/measure quant/receipt quant/calibrate" ;;
+	quant/team) echo "format quant/measure quant/team" ;;
 	quant/eval | quant/train) echo "$generate quant/encode quant/measure quant/receipt quant/calibrate $1" ;;
 	quant) echo "$generate quant/encode quant/measure quant/receipt quant/calibrate quant/eval quant/train quant" ;;
 	esac
@@ -55,7 +56,7 @@ while read -r file includes; do
 	mote-*) tool=$file ;;
 	*) tool=$folder/mote-${name%%_*}.c ;;
 	esac
-	[ ! -f "$tool" ] || may="$may format/tool runtime/api "
+	[ ! -f "$tool" ] || may="$may format/tool runtime/api quant/team "
 	bad=
 	for include in $includes; do
 		case $may in
