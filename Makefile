@@ -17,6 +17,8 @@
 #   make deps-test     and those which the other targets above need
 #   make neon-check    the AArch64 kernels under emulation
 #   make portability   without what only Linux has, with another C library's headers, for AArch64
+#   make mpi-check     a build with MPI=1 under mpirun
+#   make deps-mpi      the Debian packages that MPI=1 needs
 #   make dist          build/mote-VERSION.tar.gz, the same bytes from the same commit
 #   make deb           Debian packages mote, libmote1 and libmote-dev, and their source, in build/deb
 #   make deb-check     makes them, asks lintian, installs them below a folder, runs what is there, removes them

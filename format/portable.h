@@ -1,7 +1,7 @@
 /* What Linux offers beyond POSIX, behind one door.
  *
  * Nothing else in mote calls the kernel or the C library by a name that only Linux has (a test looks), but for
- * format/tool/shortened.c, which is empty elsewhere. On other systems, and with MOTE_POSIX defined (make POSIX=1) on
+ * format/tool/shortened.c, which is empty elsewhere, and format/tool/sandbox.c, which refuses there. On other systems, and with MOTE_POSIX defined (make POSIX=1) on
  * Linux too, each function has a plain way that needs POSIX alone: slower here and there, never different in what is
  * computed or written. Thread-safe unless a function says otherwise.
  */

@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
+#include "format/portable.h"
+
+#if MOTE_LINUX && (defined(__x86_64__) || defined(__aarch64__))
 
 #include <linux/audit.h>
 #include <linux/filter.h>

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Only format/portable.c and format/tool/shortened.c use what Linux has beyond POSIX; a build without it (make POSIX=1) does not either.
+# Only format/portable.c, format/tool/shortened.c and sandbox.c use what Linux has beyond POSIX; a build without it (make POSIX=1) does not either.
 set -u
 passed=0 failed=0
 
@@ -14,7 +14,7 @@ check() {
 	fi
 }
 
-others=$(find format runtime convert quant -name '*.[ch]' ! -path format/portable.c ! -path format/tool/shortened.c)
+others=$(find format runtime convert quant -name '*.[ch]' ! -path format/portable.c ! -path format/tool/shortened.c ! -path format/tool/sandbox.c)
 # shellcheck disable=SC2086
 check "headers that only Linux has" "$(grep -nE '#[ 	]*include <(linux/|sys/(auxv|epoll|eventfd|inotify|prctl|random|sendfile|signalfd|syscall|timerfd|vfs)\.h|malloc\.h|sched\.h)' $others)"
 # shellcheck disable=SC2086
@@ -26,7 +26,7 @@ linux="$linux|sched_[a-z]*affinity|sched_getcpu|__sched_cpu[a-z]*|pthread_[sg]et
 linux="$linux|epoll_.*|eventfd|signalfd|timerfd_.*|inotify_.*|prctl|accept4|pipe2|sendfile(64)?|copy_file_range|splice|statx|qsort_r"
 objects=$(find "$MOTE_BUILD/format" "$MOTE_BUILD/runtime" "$MOTE_BUILD/convert" "$MOTE_BUILD/quant" -name '*.o')
 [ -n "$objects" ] || { echo "$MOTE_BUILD: no objects"; exit 1; }
-[ "$(basename "$MOTE_BUILD")" = posix ] || objects=$(echo "$objects" | grep -v '/format/portable\.o$')
+[ "$(basename "$MOTE_BUILD")" = posix ] || objects=$(echo "$objects" | grep -v -e '/format/portable\.o$' -e '/format/tool/sandbox\.o$')
 # shellcheck disable=SC2086
 check "functions that only Linux has" "$(nm -A -u $objects | grep -E " U ($linux)$")"
 
