@@ -124,8 +124,12 @@ def whole(r):
     return s
 
 
-def is_time(text):
-    return re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)", text) is not None
+def is_date_time(value):
+    return not isinstance(value, str) or datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+
+
+def is_time(value):
+    return not isinstance(value, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)", value) is not None
 
 
 def make_checker():
@@ -133,7 +137,7 @@ def make_checker():
     # The package has no checkers of its own for these as RFC 3339 has them.
     checker.checkers = dict(checker.checkers)
     checker.checkers["time"] = (is_time, ValueError)
-    checker.checkers["date-time"] = (lambda v: datetime.datetime.fromisoformat(v.replace("Z", "+00:00")), ValueError)
+    checker.checkers["date-time"] = (is_date_time, ValueError)
     return checker
 
 
