@@ -25,8 +25,8 @@ static const char *const known[] = {
 		"top_logprobs seed truncation parallel_tool_calls user metadata store service_tier prompt_cache_key "
 		"safety_identifier include background",
 	[MOTE_DIALECT_MESSAGES] =
-		"model messages system max_tokens stop_sequences stream temperature top_p top_k tools tool_choice "
-		"thinking seed metadata service_tier"};
+		("model messages system max_tokens stop_sequences stream temperature top_p top_k tools tool_choice "
+		"thinking seed metadata service_tier")};
 
 /* ---- typed members that remember which one was wrong ---- */
 
