@@ -27,7 +27,8 @@ struct guest {
 struct mote_http {
 	struct MHD_Daemon *daemon;
 	pthread_t warden;           /* shuts connections down whose headers do not come */
-	pthread_mutex_t lock;       /* of the guests */
+	pthread_mutex_t lock;       /* of the guests and of answering */
+	uint32_t answering;         /* requests that were handed on and whose answers are not sent yet */
 	pthread_cond_t end;
 	bool watching, ending;
 	struct guest *guest;
@@ -39,6 +40,7 @@ struct mote_http {
 struct request {
 	struct mote_bytes body;
 	time_t began;
+	bool answering;  /* counted */
 	bool too_large;  /* then what comes is dropped, since an answer cannot be sent while a body comes */
 };
 
@@ -246,6 +248,10 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 	}
 	if (r->too_large)
 		return refuse(h, &x, 413, too_large);
+	pthread_mutex_lock(&h->lock);
+	r->answering = true;
+	h->answering++;
+	pthread_mutex_unlock(&h->lock);
 	x.body = r->body.text ? r->body.text : "";
 	x.bytes = r->body.count;
 	h->options.handle(h->options.user, &x);
@@ -255,10 +261,15 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 static void on_end(void *user, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
 {
 	struct request *r = *state;
+	struct mote_http *h = user;
 	(void)code;
 
-	set_asking(user, connection, true);
-
+	set_asking(h, connection, true);
+	if (r && r->answering) {
+		pthread_mutex_lock(&h->lock);
+		h->answering--;
+		pthread_mutex_unlock(&h->lock);
+	}
 	if (r)
 		mote_bytes_free(&r->body);
 	free(r);
@@ -341,6 +352,19 @@ uint16_t mote_http_port(const struct mote_http *h)
 void mote_http_quiet(struct mote_http *h)
 {
 	h->quiet = MHD_quiesce_daemon(h->daemon);
+}
+
+void mote_http_finish(struct mote_http *h, double seconds)
+{
+	bool busy = true;
+
+	for (double waited = 0; busy && waited < seconds; waited += 0.02) {
+		pthread_mutex_lock(&h->lock);
+		busy = h->answering > 0;
+		pthread_mutex_unlock(&h->lock);
+		if (busy)
+			usleep(20000);
+	}
 }
 
 void mote_http_close(struct mote_http *h)

@@ -9,6 +9,8 @@
 #include "runtime/serve/reply.h"
 #include "runtime/serve/routes.h"
 
+enum { SENDING_SECONDS = 5 }; /* for the last bytes of answers when the server stops */
+
 /* ---- refusing ---- */
 
 static const char *type_of(unsigned http)
@@ -372,6 +374,7 @@ void mote_serve_stop(struct mote_serve *s, double seconds)
 {
 	mote_http_quiet(s->http);
 	mote_models_stop(s->models, seconds);
+	mote_http_finish(s->http, SENDING_SECONDS);
 }
 
 void mote_serve_close(struct mote_serve *s)
