@@ -91,24 +91,47 @@ static bool begins_with(const struct mote_rendered *whole, const struct mote_ren
 	return part->bytes <= whole->bytes && !memcmp(whole->text, part->text, part->bytes);
 }
 
-/* What the template writes for message `index`: from the end of its prompt for an answer to where the text with the message
- * ends. An earlier answer that is written differently once others follow (its thought is left out, say) is passed over. */
-static enum mote_status add_message(struct reading *r, const cJSON *messages, int index, bool last)
+/* Where a message's own text begins in a part of the whole; end when it is not there. */
+static size_t find_content(const struct mote_rendered *whole, size_t begin, size_t end, const cJSON *message)
 {
-	struct mote_rendered prompt = {0}, upto = {0};
+	const cJSON *content = mote_json_get(message, "content");
+	const char *text = cJSON_IsString(content) ? content->valuestring : "";
+	const char *found;
+	size_t bytes;
+
+	text += strspn(text, " \t\r\n"); /* templates may trim it */
+	bytes = without_space(text, 0, strlen(text));
+	found = bytes ? memmem(whole->text + begin, end - begin, text, bytes) : NULL;
+	return found ? (size_t)(found - whole->text) : end;
+}
+
+/* What the template writes for message `index`: from the end of its prompt for an answer to where the text with the message
+ * ends. Some templates put other white space into the prompt than into the message; then it begins with the message's own
+ * text. An earlier answer that is written differently once others follow (its thought is left out, say) is passed over. */
+static enum mote_status add_message(struct reading *r, const cJSON *messages, int index, const cJSON *message)
+{
+	struct mote_rendered prompt = {0}, plain = {0}, upto = {0};
 	cJSON *before = first_messages(messages, index), *with = first_messages(messages, index + 1);
 	enum mote_status status = before && with ? MOTE_OK : no_memory(r->error);
+	size_t begin = 0, end = 0;
 
 	if (status == MOTE_OK)
 		status = render(r, before, true, &prompt);
 	if (status == MOTE_OK)
 		status = render(r, with, false, &upto);
-	if (status == MOTE_OK && begins_with(&r->whole, &prompt) && begins_with(&r->whole, &upto) && prompt.bytes < upto.bytes)
-		status = add_answer(r, prompt.bytes, upto.bytes);
-	else if (status == MOTE_OK && last)
-		status = mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED, "the template's prompt for an answer is not the beginning of "
-					"what it makes of the answer, and it marks none by {%% generation %%}");
+	if (status == MOTE_OK && !begins_with(&r->whole, &prompt))
+		status = render(r, before, false, &plain);
+	if (status == MOTE_OK && begins_with(&r->whole, &upto)) {
+		end = upto.bytes;
+		begin = !plain.text ? prompt.bytes : begins_with(&upto, &plain) ? find_content(&r->whole, plain.bytes, end, message) : end;
+	}
+	if (status == MOTE_OK && begin < end)
+		status = add_answer(r, begin, end);
+	else if (status == MOTE_OK && !message->next)
+		status = mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED, "the last answer cannot be found in what the template makes "
+					"of it, and it marks none by {%% generation %%}");
 	mote_rendered_free(&prompt);
+	mote_rendered_free(&plain);
 	mote_rendered_free(&upto);
 	cJSON_Delete(before);
 	cJSON_Delete(with);
@@ -118,8 +141,8 @@ static enum mote_status add_message(struct reading *r, const cJSON *messages, in
 static enum mote_status find_answers(struct reading *r, const cJSON *messages)
 {
 	const struct mote_rendered *w = &r->whole;
-	int n = cJSON_GetArraySize(messages), i = 0;
 	enum mote_status status = MOTE_OK;
+	int i = 0;
 
 	for (size_t k = r->o->preferences && w->n_generated ? w->n_generated - 1 : 0; k < w->n_generated && !status; k++)
 		status = add_answer(r, w->generated[k].begin, w->generated[k].end);
@@ -127,7 +150,7 @@ static enum mote_status find_answers(struct reading *r, const cJSON *messages)
 		return status;
 	for (const cJSON *m = messages->child; m && !status; m = m->next, i++)
 		if (is_assistant(m) && (!r->o->preferences || !m->next))
-			status = add_message(r, messages, i, i + 1 == n);
+			status = add_message(r, messages, i, m);
 	return status;
 }
 

@@ -5,7 +5,8 @@
  *   {"prompt": ..., "chosen": ..., "rejected": ...}         for preferences: texts or lists of messages; without a prompt
  *                                                           both are whole conversations
  * Conversations pass through the model's own template. Where that has {% generation %} blocks, what they wrote is the
- * assistant's; else it is what the template adds for a message of the assistant's behind its prompt for one. In what the
+ * assistant's; else it is what the template adds for a message of the assistant's behind its prompt for one
+ * (or from the message's own text on, where the prompt's white space differs). In what the
  * assistant says the model's own tokens are recognised (a thought's tags); other messages never become control tokens.
  */
 #ifndef MOTE_QUANT_EXAMPLES_H

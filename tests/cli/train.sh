@@ -69,6 +69,14 @@ assert abs(lines[0]["margin"]) < 1e-6 and lines[-1]["margin"] > 0.1, lines[-1]
 END
 done
 
+# a template whose prompt for an answer has other white space than its answers: the same tokens are learnt
+cp -r tests/fixtures/adder "$D/sloppy"
+sed -i "s/{{- '<|im_start|>assistant.n' }}/{{- '  <|im_start|>assistant\\\\n\\\\n' }}/" "$D/sloppy/chat_template.jinja"
+cmp -s "$D/sloppy/chat_template.jinja" tests/fixtures/adder/chat_template.jinja && fail "the template is as it was"
+"$B/mote-convert" "$D/sloppy" -o "$D/sloppy.mote" >/dev/null 2>&1
+"$B/mote-train" sft "$D/sloppy.mote" --data "$D/sft.jsonl" $short -o "$D/s.mote" --json | head -n 4 >"$D/s.json"
+head -n 4 "$D/a.json" | cmp - "$D/s.json" || fail "white space of the prompt decides what is learnt"
+
 # refusals
 bad() { # words, line
 	printf '%s\n' '{"messages":[{"role":"user","content":"1?"},{"role":"assistant","content":"1."}]}' "$2" >"$D/bad.jsonl"
