@@ -1,39 +1,44 @@
 /* What mote-quantize prints. */
+#include "format/json_build.h"
 #include "quant/quantize_command.h"
 #include "quant/receipt/report.h"
 
-static bool add_recovered(cJSON *o, const struct mote_recover_result *r)
+static void add_recovered(struct mote_json_builder *b, cJSON *o, const struct mote_recover_result *r)
 {
-	cJSON *json = cJSON_AddObjectToObject(o, "recovered");
+	cJSON *json = mote_json_add_object(b, o, "recovered");
 
-	return json && cJSON_AddNumberToObject(json, "tokens", (double)r->tokens) &&
-	       cJSON_AddNumberToObject(json, "held_out_kld_before", r->before) &&
-	       cJSON_AddNumberToObject(json, "held_out_kld_after", r->after) && cJSON_AddBoolToObject(json, "kept", r->kept);
+	mote_json_add_number(b, json, "tokens", (double)r->tokens);
+	mote_json_add_number(b, json, "held_out_kld_before", r->before);
+	mote_json_add_number(b, json, "held_out_kld_after", r->after);
+	mote_json_add_bool(b, json, "kept", r->kept);
 }
 
 enum mote_status quantize_print_json(const struct quantize_command *c, const struct mote_pipeline_result *r, double seconds,
 				     bool passed, struct mote_error *error)
 {
 	const cJSON *receipts = r->receipts;
-	cJSON *o = cJSON_CreateObject(), *receipt;
-	bool ok = o && cJSON_AddStringToObject(o, "output", c->output) &&
-		  cJSON_AddBoolToObject(o, "passed", passed) &&
-		  cJSON_AddNumberToObject(o, "source_bytes", (double)r->source_bytes) &&
-		  cJSON_AddNumberToObject(o, "file_bytes", (double)r->file_bytes) &&
-		  cJSON_AddNumberToObject(o, "bits_per_weight", r->bits_per_weight) &&
-		  cJSON_AddNumberToObject(o, "seconds", seconds) &&
-		  cJSON_AddItemToObject(o, "recipe", cJSON_Duplicate(r->recipe, true));
+	struct mote_json_builder b = {0};
+	cJSON *o = mote_json_new_object(&b);
 	enum mote_status status;
 
-	if (ok && c->options.recover)
-		ok = add_recovered(o, &r->recovered);
-	if (ok && c->options.aim.goal != MOTE_GOAL_TYPE)
-		ok = cJSON_AddNumberToObject(o, "predicted_kld", r->predicted_kld) != NULL;
-	receipt = receipts && receipts->child ? cJSON_Duplicate(receipts->child->prev, true) : /* the last */
-						cJSON_CreateNull();
-	ok = ok && cJSON_AddItemToObject(o, "receipt", receipt);
-	status = ok ? mote_console_print_json(o, error) :
-		      mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for the result");
+	mote_json_add_text(&b, o, "output", c->output);
+	mote_json_add_bool(&b, o, "passed", passed);
+	mote_json_add_number(&b, o, "source_bytes", (double)r->source_bytes);
+	mote_json_add_number(&b, o, "file_bytes", (double)r->file_bytes);
+	mote_json_add_number(&b, o, "bits_per_weight", r->bits_per_weight);
+	mote_json_add_number(&b, o, "seconds", seconds);
+	mote_json_add_item(&b, o, "recipe", cJSON_Duplicate(r->recipe, true));
+	if (c->options.recover)
+		add_recovered(&b, o, &r->recovered);
+	if (c->options.aim.goal != MOTE_GOAL_TYPE)
+		mote_json_add_number(&b, o, "predicted_kld", r->predicted_kld);
+	if (receipts && receipts->child)
+		mote_json_add_item(&b, o, "receipt", cJSON_Duplicate(receipts->child->prev, true)); /* the last */
+	else
+		mote_json_add_null(&b, o, "receipt");
+	status = mote_json_finish(&b, &o, "the result", error);
+	if (status == MOTE_OK)
+		status = mote_console_print_json(o, error);
 	cJSON_Delete(o);
 	return status;
 }

@@ -53,11 +53,10 @@ static enum mote_status add_template(cJSON *list, const char *name, const char *
 		cJSON_Delete(entry);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", where);
 	}
-	if (strcmp(name, "default") == 0 && list->child)
-		cJSON_InsertItemInArray(list, 0, entry);
-	else
-		cJSON_AddItemToArray(list, entry);
-	return MOTE_OK;
+	if (strcmp(name, "default") == 0 && list->child ? cJSON_InsertItemInArray(list, 0, entry) : cJSON_AddItemToArray(list, entry))
+		return MOTE_OK;
+	cJSON_Delete(entry);
+	return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", where);
 }
 
 static enum mote_status add_template_file(struct mote_source *source, const char *file, const char *name, cJSON *list,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "format/json_build.h"
 #include "quant/receipt/receipt.h"
 
 void mote_allocation_free(struct mote_allocation *a)
@@ -177,39 +178,37 @@ void mote_allocation_within_kld(struct mote_allocation *a, double kld)
 
 /* ---- the table ---- */
 
-static bool add_row(cJSON *rows, const struct mote_sensitivity *s, uint32_t k)
+static void add_row(struct mote_json_builder *b, cJSON *rows, const struct mote_sensitivity *s, uint32_t k)
 {
 	const struct mote_choice *c = &s->choice[k];
-	cJSON *row = cJSON_CreateObject();
+	cJSON *row = mote_json_add_object(b, rows, NULL);
 	char kld[24];
 
 	snprintf(kld, sizeof kld, "%.2e", c->kld); /* more digits would be noise, and take room in the file */
-	return row && cJSON_AddItemToArray(rows, row) && cJSON_AddStringToObject(row, "tensor", s->name) &&
-	       cJSON_AddStringToObject(row, "type", mote_type_name(c->type)) &&
-	       cJSON_AddNumberToObject(row, "bytes", (double)c->bytes) && cJSON_AddNumberToObject(row, "kld", strtod(kld, NULL)) &&
-	       cJSON_AddBoolToObject(row, "chosen", s->chosen == k);
+	mote_json_add_text(b, row, "tensor", s->name);
+	mote_json_add_text(b, row, "type", mote_type_name(c->type));
+	mote_json_add_number(b, row, "bytes", (double)c->bytes);
+	mote_json_add_number(b, row, "kld", strtod(kld, NULL));
+	mote_json_add_bool(b, row, "chosen", s->chosen == k);
 }
 
 cJSON *mote_allocation_to_json(const struct mote_allocation *a, const struct mote_text *text,
 			       const struct mote_plan *plan)
 {
-	cJSON *o = cJSON_CreateObject(), *rows = NULL;
+	struct mote_json_builder b = {0};
+	cJSON *o = mote_json_new_object(&b), *rows;
 	char hex[33];
-	bool ok;
 
 	mote_hash_to_hex(mote_text_hash(text), hex);
-	ok = o && cJSON_AddStringToObject(o, "text", text->generated ? "generated" : text->name) &&
-	     cJSON_AddStringToObject(o, "text_xxh3", hex) &&
-	     cJSON_AddNumberToObject(o, "tokens", (double)mote_plan_rows(plan)) &&
-	     cJSON_AddStringToObject(o, "encoder", mote_encoder_name(MOTE_ENCODER_WEIGHTED)) &&
-	     cJSON_AddStringToObject(o, "measured_type", mote_type_name(MOTE_ALLOCATE_MEASURED)) &&
-	     cJSON_AddNumberToObject(o, "predicted_kld", mote_allocation_kld(a)) &&
-	     (rows = cJSON_AddArrayToObject(o, "rows"));
-	for (uint32_t i = 0; ok && i < a->tensors; i++)
-		for (uint32_t k = 0; ok && k < a->tensor[i].choices; k++)
-			ok = add_row(rows, &a->tensor[i], k);
-	if (ok)
-		return o;
-	cJSON_Delete(o);
-	return NULL;
+	mote_json_add_text(&b, o, "text", text->generated ? "generated" : text->name);
+	mote_json_add_text(&b, o, "text_xxh3", hex);
+	mote_json_add_number(&b, o, "tokens", (double)mote_plan_rows(plan));
+	mote_json_add_text(&b, o, "encoder", mote_encoder_name(MOTE_ENCODER_WEIGHTED));
+	mote_json_add_text(&b, o, "measured_type", mote_type_name(MOTE_ALLOCATE_MEASURED));
+	mote_json_add_number(&b, o, "predicted_kld", mote_allocation_kld(a));
+	rows = mote_json_add_array(&b, o, "rows");
+	for (uint32_t i = 0; i < a->tensors; i++)
+		for (uint32_t k = 0; k < a->tensor[i].choices; k++)
+			add_row(&b, rows, &a->tensor[i], k);
+	return mote_json_finish(&b, &o, "sensitivities", NULL) == MOTE_OK ? o : NULL;
 }

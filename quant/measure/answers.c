@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/json_build.h"
 #include "runtime/chat/chat.h"
 #include "runtime/chat/reasoning.h"
 #include "runtime/generate/logit_row.h"
@@ -279,17 +280,18 @@ void mote_behaviour_compare(const struct mote_model *m, const struct mote_answer
 
 cJSON *mote_behaviour_to_json(const struct mote_behaviour *b)
 {
-	cJSON *o = cJSON_CreateObject();
+	struct mote_json_builder builder = {0};
+	cJSON *o = mote_json_new_object(&builder);
 
-	if (o && cJSON_AddNumberToObject(o, "prompts", b->prompts) &&
-	    cJSON_AddNumberToObject(o, "identical_answers", (double)b->identical / b->prompts) &&
-	    cJSON_AddNumberToObject(o, "mean_identical_tokens", b->mean_identical_tokens) &&
-	    cJSON_AddNumberToObject(o, "identical_token_share", b->identical_share) &&
-	    cJSON_AddNumberToObject(o, "mean_tokens", b->mean_tokens) &&
-	    cJSON_AddNumberToObject(o, "ended", (double)b->ended / b->prompts) &&
-	    (b->thinking ? cJSON_AddNumberToObject(o, "closed_thinking", (double)b->closed / b->thinking)
-			 : cJSON_AddNullToObject(o, "closed_thinking")))
-		return o;
-	cJSON_Delete(o);
-	return NULL;
+	mote_json_add_number(&builder, o, "prompts", b->prompts);
+	mote_json_add_number(&builder, o, "identical_answers", (double)b->identical / b->prompts);
+	mote_json_add_number(&builder, o, "mean_identical_tokens", b->mean_identical_tokens);
+	mote_json_add_number(&builder, o, "identical_token_share", b->identical_share);
+	mote_json_add_number(&builder, o, "mean_tokens", b->mean_tokens);
+	mote_json_add_number(&builder, o, "ended", (double)b->ended / b->prompts);
+	if (b->thinking)
+		mote_json_add_number(&builder, o, "closed_thinking", (double)b->closed / b->thinking);
+	else
+		mote_json_add_null(&builder, o, "closed_thinking");
+	return mote_json_finish(&builder, &o, "behaviour", NULL) == MOTE_OK ? o : NULL;
 }
