@@ -12,9 +12,9 @@
 
 static const char about[] =
 	"Usage: mote-train sft|dpo [OPTION]... --data FILE.jsonl -o OUT.mote MODEL.mote\n"
-	"Trains a whole model on conversations. sft: to give the assistant's answers; dpo: to prefer the\n"
-	"chosen answer to the rejected one. Loss is counted on what the assistant wrote, as the model's\n"
-	"own template has it. The same data, recipe and seed give the same bytes on every machine.\n";
+	"Trains a whole model on conversations or texts. sft: to give the assistant's answers, or to go on\n"
+	"with a text; dpo: to prefer the chosen answer to the rejected one. Of conversations, loss is counted\n"
+	"on what the assistant wrote, as the model's own template has it. The same data, recipe and seed give the same bytes on every machine.\n";
 
 static const char epilog[] =
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 4 the loss diverged,\n"
@@ -36,9 +36,9 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERAND, .argument = "sft|dpo", AT(method)},
 	{MOTE_OPTION_OPERAND, .argument = "MODEL.mote", AT(model)},
 	{MOTE_OPTION_TEXT, "o", "output", "OUT.mote", "the trained model", AT(output)},
-	{MOTE_OPTION_TEXT, NULL, "data", "FILE.jsonl", "an object a line: {\"messages\": [...]} for sft, {\"prompt\", \"chosen\", "
-	 "\"rejected\"} for dpo", AT(data)},
-	{MOTE_OPTION_TEXT, NULL, "eval", "FILE.jsonl", "other conversations, whose loss is measured before and after", AT(eval)},
+	{MOTE_OPTION_TEXT, NULL, "data", "FILE.jsonl", "an object a line: {\"messages\": [...]} or {\"text\": ...} for sft, "
+	 "{\"prompt\", \"chosen\", \"rejected\"} for dpo", AT(data)},
+	{MOTE_OPTION_TEXT, NULL, "eval", "FILE.jsonl", "other records of sft's kind, whose loss is measured before and after", AT(eval)},
 
 	{MOTE_OPTION_HEADING, .help = "The recipe"},
 	{MOTE_OPTION_TEXT, NULL, "loss", "NAME", "sft: nll (default) or dft; dpo: sigmoid (default) or apo_zero", AT(loss),
@@ -52,7 +52,7 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_COUNT, NULL, "batch", "N", "records a step, 1 to 1024 (default 16)", AT(batch), 1, MOTE_TRAIN_MOST_BATCH},
 	{MOTE_OPTION_DOUBLE, NULL, "weight-decay", "X", "of matrices (default 0.01)", AT(decay), 0, 1},
 	{MOTE_OPTION_DOUBLE, NULL, "clip", "X", "most norm of a batch's gradient (default: sft 1, dpo 0.2)", AT(clip)},
-	{MOTE_OPTION_COUNT, NULL, "max-length", "N", "tokens of a record; longer ones are cut (default 2048)", AT(length), 2, 1 << 20},
+	{MOTE_OPTION_COUNT, NULL, "max-length", "N", "tokens of a record; longer ones are cut, texts into several (default 2048)", AT(length), 2, 1 << 20},
 	{MOTE_OPTION_SEED, NULL, "seed", "N", "of the order of records (default 0)", AT(seed)},
 
 	{MOTE_OPTION_HEADING, .help = "Results"},

@@ -1,19 +1,17 @@
-/* What a model is trained on: conversations as token ids, with a mark at each that the assistant wrote.
+/* What a model is trained on: token ids, with a mark at each that is learnt.
  *
  * A line of the file is a JSON object:
  *   {"messages": [...]}                                     for supervised training; "tools" may be beside it
+ *   {"text": ...}                                           likewise: plain text, all of which is learnt
  *   {"prompt": ..., "chosen": ..., "rejected": ...}         for preferences: texts or lists of messages; without a prompt
  *                                                           both are whole conversations
- * Conversations pass through the model's own template. Where that has {% generation %} blocks, what they wrote is the
- * assistant's; else it is what the template adds for a message of the assistant's behind its prompt for one
- * (or from the message's own text on, where the prompt's white space differs). In what the
- * assistant says the model's own tokens are recognised (a thought's tags); other messages never become control tokens.
+ * Of conversations what the assistant wrote is learnt (marked_conversation.h). A text is taken as the tokenizer takes one
+ * alone, with what it puts around it and with the model's own tokens recognised; nothing is added at its end.
  */
 #ifndef MOTE_QUANT_EXAMPLES_H
 #define MOTE_QUANT_EXAMPLES_H
 
-#include "format/json.h"
-#include "runtime/tokenizer/tokenizer.h"
+#include "quant/train/marked_conversation.h"
 
 struct mote_example {
 	size_t at;           /* its first id */
@@ -26,7 +24,7 @@ struct mote_examples {
 	struct mote_example *example; /* of preferences: chosen, rejected, chosen, ... */
 	uint32_t n, capacity;
 	int32_t *id;                  /* of all examples */
-	uint8_t *target;              /* 1: the assistant wrote this token */
+	uint8_t *target;              /* 1: the token is learnt */
 	size_t ids, ids_capacity;
 	uint32_t records;             /* lines that were read */
 	uint32_t cut, dropped;        /* records that were cut to the length; that had nothing to learn within it */
@@ -36,7 +34,7 @@ struct mote_examples {
 struct mote_examples_options {
 	const char *path;             /* for messages */
 	bool preferences;             /* else supervised; of these only the last message is learnt */
-	uint32_t max_length;          /* tokens of an example; what is longer is cut at its end */
+	uint32_t max_length;          /* tokens of an example; a longer conversation is cut, a longer text is several examples */
 	const cJSON *metadata;        /* the model's: its template */
 	const struct mote_tokenizer *tokenizer;
 	uint32_t vocab;               /* ids are below */

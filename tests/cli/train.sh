@@ -77,13 +77,33 @@ cmp -s "$D/sloppy/chat_template.jinja" tests/fixtures/adder/chat_template.jinja 
 "$B/mote-train" sft "$D/sloppy.mote" --data "$D/sft.jsonl" $short -o "$D/s.mote" --json | head -n 4 >"$D/s.json"
 head -n 4 "$D/a.json" | cmp - "$D/s.json" || fail "white space of the prompt decides what is learnt"
 
+# plain text: all of it is learnt, also by a model without a template; what is longer than a record goes on in the next one
+awk 'BEGIN { for (i = 1; i <= 8; i++) printf "{\"text\":\"%s %s\"}\n", "One cold morning Ben walked to the park.<|endoftext|>", i * 37 }' >"$D/text.jsonl"
+cp -r tests/fixtures/adder "$D/plain"
+rm "$D/plain/chat_template.jinja"
+"$B/mote-convert" "$D/plain" -o "$D/plain.mote" >/dev/null 2>&1
+for length in 90 8; do
+	"$B/mote-train" sft "$D/plain.mote" --data "$D/text.jsonl" --eval "$D/text.jsonl" --max-length $length --batch 4 --epochs 2 --lr 1e-3 -o "$D/t$length.mote" --json |
+		tail -n 1 >"$D/t$length.json"
+done
+python3 - "$D" <<'END' || fail "plain text"
+import json, sys
+whole, parts = (json.load(open(f"{sys.argv[1]}/t{n}.json")) for n in (90, 8))
+assert whole["records"] == 8 and whole["cut"] == 0 and whole["eval_after"] < 0.8 * whole["eval_before"], whole
+assert parts["records"] > 8 and parts["cut"] == 0, parts
+# every token but a text's first is learnt once: parts overlap by the one that the next begins with
+assert parts["tokens"] - 2 * parts["records"] == whole["tokens"] - 2 * whole["records"], (whole, parts)
+END
+
 # refusals
 bad() { # words, line
 	printf '%s\n' '{"messages":[{"role":"user","content":"1?"},{"role":"assistant","content":"1."}]}' "$2" >"$D/bad.jsonl"
 	expect 3 "$1" "$B/mote-train" sft "$D/f.mote" --data "$D/bad.jsonl" -o "$D/x.mote"
 }
 bad 'bad.jsonl, line 2: line 1, column 15' '{"messages": [}'
-bad 'line 2: "messages": expected a list of messages' '{"text":"no"}'
+bad 'line 2: "messages": expected a list of messages' '{"words":"no"}'
+bad 'line 2: "text": expected a text' '{"text":["no"]}'
+bad 'line 2: "text": expected nothing of it beside "messages"' '{"text":"no","messages":[]}'
 bad 'line 2: "messages": expected messages with a "role"' '{"messages":[{"content":"no"}]}'
 bad 'line 2: "messages": expected an answer of the assistant' '{"messages":[{"role":"user","content":"no"}]}'
 bad 'line 2: expected an object' '[1]'
