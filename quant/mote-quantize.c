@@ -126,6 +126,8 @@ static const struct mote_option options[] = {
 	 AT(options.recipe.linear), .choices = "gguf", .take = take_for},
 	{MOTE_OPTION_TAKE, NULL, "recover", "AMOUNT", "train the quantized model towards IN for so many tokens (200k, 2M) or so "
 	 "long (90s, 5m, 1h); what a part of the text that is held out does not gain from is not kept", .take = take_recover},
+	{MOTE_OPTION_TEXT, NULL, "state", "FILE", "with --recover: keep what is learnt here when interrupted, and every ten minutes; if it is "
+	 "there, go on from it", AT(options.recover_state)},
 	{MOTE_OPTION_FLAG, NULL, "requantize", NULL, "accept an IN that is quantized already (its errors add up)",
 	 AT(options.recipe.requantize)},
 
@@ -226,6 +228,8 @@ static int check_command(struct quantize_command *c)
 		return mote_options_refuse(&tool, "what shall it become? --type q4, or --budget, --bits, --max-kld");
 	if (o->no_validation && (c->validate_path || o->aim.max_kld > 0 || o->max_ppl_ratio > 0))
 		return mote_options_refuse(&tool, "--no-validate contradicts --validate, --max-kld and --max-ppl-ratio");
+	if (o->recover_state && (!o->recover || c->shard.count || (o->aim.goal != MOTE_GOAL_TYPE && o->aim.goal != MOTE_GOAL_BITS)))
+		return mote_options_refuse(&tool, "--state goes with --recover and --type or --bits");
 	o->best_encoder = !c->have_encoder;
 	o->seed = c->seed.value;
 	code = check_parts(c);
@@ -291,6 +295,20 @@ static bool update(void *user, uint64_t done, uint64_t total)
 	return *d->sharing ? !mote_console_interrupted() : d->bar_progress.update(d->bar_progress.user, done, total);
 }
 
+/* What a run will learn from, as soon as that is known. */
+static void tell_plan(void *user, uint64_t tokens, double tokens_a_second)
+{
+	struct display *d = user;
+
+	mote_console_progress_end(&d->bar);
+	if (d->quiet)
+		return;
+	fprintf(stderr, "recovering from %llu tokens", (unsigned long long)tokens);
+	if (tokens_a_second > 0)
+		fprintf(stderr, ", in about %.0f s at %.0f a second", (double)tokens / tokens_a_second, tokens_a_second);
+	fputc('\n', stderr);
+}
+
 static enum mote_status run(struct quantize_command *c, struct mote_error *error)
 {
 	struct display d = {.quiet = c->quiet, .started = mote_console_seconds(), .sharing = &c->sharing};
@@ -306,12 +324,16 @@ static enum mote_status run(struct quantize_command *c, struct mote_error *error
 	c->piece_progress = (struct mote_progress){.update = update_pieces, .user = &d};
 	c->options.progress = &d.progress;
 	c->options.stage = begin_stage;
+	c->options.recover_planned = tell_plan;
 	if (status == MOTE_OK)
 		status = read_text(c->validate_path, &c->validation, error);
-	if (status == MOTE_OK)
-		status = mote_output_refuse_input(c->output, c->calibrate_path, error);
-	if (status == MOTE_OK)
-		status = mote_output_refuse_input(c->output, c->validate_path, error);
+	for (int i = 0; i < 2 && status == MOTE_OK; i++) {
+		const char *output = i ? c->options.recover_state : c->output;
+
+		status = mote_output_refuse_input(output, c->calibrate_path, error);
+		if (status == MOTE_OK)
+			status = mote_output_refuse_input(output, c->validate_path, error);
+	}
 	if (status == MOTE_OK && c->shard.count) /* a part's name must be free, or a part's; which one is known later */
 		status = quantize_check_part(c, error);
 	if (status == MOTE_OK && c->options.output)

@@ -38,7 +38,9 @@ static enum mote_status recover(struct mote_pipeline *p, struct mote_error *erro
 {
 	const struct mote_pipeline_options *o = p->o;
 	struct mote_recover_options options = {.tokens = o->recover_tokens, .seconds = o->recover_seconds, .seed = o->seed,
-					       .threads = o->threads, .progress = o->progress};
+					       .threads = o->threads, .progress = o->progress, .state = o->recover_state,
+					       .planned = o->recover_planned,
+					       .planned_user = o->progress ? o->progress->user : NULL};
 	enum mote_status status = mote_quantizer_encode(&p->quantizer, NULL, error);
 
 	mote_pipeline_begin(p, MOTE_STAGE_RECOVER);

@@ -30,6 +30,8 @@ struct mote_pipeline_options {
 	bool recover;                        /* train what is encoded: for so many tokens, or 0 for so many seconds */
 	uint64_t recover_tokens;
 	double recover_seconds;
+	const char *recover_state;           /* as in mote_recover_options; with the goals TYPE and BITS, which are reached at once */
+	void (*recover_planned)(void *user, uint64_t tokens, double tokens_a_second); /* or NULL; user: progress's */
 	struct mote_text *calibration;       /* data NULL: the source writes one when the encoder wants it */
 	struct mote_text *validation;        /* data NULL: the source writes one */
 	bool no_validation;

@@ -152,6 +152,21 @@ static enum mote_status plan_calibration(struct mote_pipeline *p, struct mote_er
 	return status;
 }
 
+/* A place that no state can be written to is refused before hours are spent on what it should hold. */
+static enum mote_status check_state(const struct mote_pipeline *p, struct mote_error *error)
+{
+	const char *state = p->o->recover_state;
+	struct mote_output *probe;
+	enum mote_status status = mote_output_refuse_input(state, p->o->input, error);
+
+	if (status != MOTE_OK || !state)
+		return status;
+	status = mote_output_open(state, true, &probe, error);
+	if (status == MOTE_OK)
+		mote_output_discard(probe);
+	return status;
+}
+
 /* ---- all of it ---- */
 
 enum mote_status mote_pipeline_prepare(struct mote_pipeline *p, struct mote_error *error)
@@ -175,6 +190,8 @@ enum mote_status mote_pipeline_prepare(struct mote_pipeline *p, struct mote_erro
 		return status;
 	/* Before anything that takes time: the name to write to must be free, and a budget must be one. */
 	status = mote_output_refuse_input(o->output, o->input, error);
+	if (status == MOTE_OK)
+		status = check_state(p, error);
 	if (status == MOTE_OK && o->output)
 		status = mote_writer_open(o->output, o->force, &p->writer, error);
 	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)

@@ -8,6 +8,7 @@ static void add_recovered(struct mote_json_builder *b, cJSON *o, const struct mo
 	cJSON *json = mote_json_add_object(b, o, "recovered");
 
 	mote_json_add_number(b, json, "tokens", (double)r->tokens);
+	mote_json_add_number(b, json, "seconds", r->seconds);
 	mote_json_add_number(b, json, "held_out_kld_before", r->before);
 	mote_json_add_number(b, json, "held_out_kld_after", r->after);
 	mote_json_add_bool(b, json, "kept", r->kept);
@@ -51,8 +52,8 @@ void quantize_print_text(const struct quantize_command *c, const struct mote_pip
 	fprintf(stderr, "%s: %.1f MB, %.3f bits a weight (from %.1f MB), %.1f s\n", c->output,
 		(double)r->file_bytes * 1e-6, r->bits_per_weight, (double)r->source_bytes * 1e-6, seconds);
 	if (c->options.recover)
-		fprintf(stderr, "  recovered from %llu tokens: KL divergence on what was held out %.5f, before %.5f%s\n",
-			(unsigned long long)r->recovered.tokens, r->recovered.after, r->recovered.before,
+		fprintf(stderr, "  recovered from %llu tokens in %.0f s: KL divergence on what was held out %.5f, before %.5f%s\n",
+			(unsigned long long)r->recovered.tokens, r->recovered.seconds, r->recovered.after, r->recovered.before,
 			r->recovered.kept ? "" : "; not kept");
 	if (r->measured)
 		fprintf(stderr, "  on %s, %llu tokens: KL divergence %.5f ± %.5f, same top-1 %.2f %%, perplexity %s "

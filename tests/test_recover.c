@@ -140,12 +140,102 @@ static void test_refused(void **state)
 	setting_close(&s);
 }
 
+/* Stops at the n-th question. */
+struct countdown {
+	uint32_t left;
+	uint64_t planned;
+};
+
+static bool count_down(void *user, uint64_t done, uint64_t total)
+{
+	struct countdown *c = user;
+
+	assert_true(done <= total);
+	return !c->left || --c->left;
+}
+
+static void note_plan(void *user, uint64_t tokens, double tokens_a_second)
+{
+	((struct countdown *)user)->planned = tokens;
+	assert_true(tokens_a_second >= 0);
+}
+
+/* Gone on from wherever it was stopped, as often as it was, a recovery ends as one that was never stopped; with tokens and, once
+ * planned, with time. */
+static void test_resumed(void **state)
+{
+	struct countdown c = {0};
+	const struct mote_progress progress = {.update = count_down, .user = &c};
+	struct mote_recover_options options = {.tokens = 12288, .threads = 2, .progress = &progress, .planned = note_plan,
+					       .planned_user = &c};
+	struct mote_recover_result whole, parts;
+	struct mote_error error = {0};
+	struct setting s, t;
+	uint32_t stops[5] = {0}, layers;
+	char path[80];
+
+	(void)state;
+	setting_open(&s, 20000);
+	setting_open(&t, 20000);
+	layers = s.model->config.layers;
+	stops[0] = layers;              /* while it is measured: a question a layer of both models, and one behind them */
+	stops[1] = 3 * layers + 2;      /* in the first step's pass through the student */
+	stops[2] = layers / 2 + 1;      /* there again, with nothing learnt */
+	stops[3] = 3 * layers + 2;      /* in the second step */
+	assert_int_equal(mote_recover(&s.q, s.model, &s.text, &options, &whole, NULL), MOTE_OK);
+	assert_true(whole.kept && c.planned == 12288);
+	snprintf(path, sizeof path, "%s/state", t.folder);
+	options.state = path;
+	for (int i = 0; i < 5; i++) {
+		c.left = stops[i];
+		assert_int_equal(mote_recover(&t.q, t.model, &t.text, &options, &parts, NULL),
+				 stops[i] ? MOTE_ERROR_INTERRUPTED : MOTE_OK);
+		assert_int_equal(access(path, F_OK), i == 0 ? -1 : 0); /* nothing was planned yet: nothing to keep */
+		assert_int_equal(changed(&t), stops[i] ? 0 : t.q.tensors);
+	}
+	assert_true(parts.tokens == whole.tokens && parts.before == whole.before && parts.after == whole.after);
+	for (uint32_t i = 0; i < s.q.tensors; i++)
+		assert_memory_equal(s.q.encoded[i].data, t.q.encoded[i].data, s.q.target[i].bytes);
+	/* What it began with is another now. */
+	assert_int_equal(mote_recover(&t.q, t.model, &t.text, &options, &parts, &error), MOTE_ERROR_UNSUPPORTED);
+	assert_non_null(strstr(error.message, "another recovery"));
+	assert_int_equal(truncate(path, 5000), 0);
+	assert_int_equal(mote_recover(&s.q, s.model, &s.text, &options, &parts, NULL), MOTE_ERROR_UNSUPPORTED);
+	unlink(path);
+	setting_close(&s);
+	setting_close(&t);
+}
+
+/* A time becomes tokens, of which only whole steps are planned; as many asked for give the same. */
+static void test_timed(void **state)
+{
+	struct countdown c = {0};
+	struct mote_recover_options options = {.seconds = 0.01, .threads = 1, .planned = note_plan, .planned_user = &c};
+	struct mote_recover_result timed, counted;
+	struct setting s, t;
+
+	(void)state;
+	setting_open(&s, 20000);
+	setting_open(&t, 20000);
+	assert_int_equal(mote_recover(&s.q, s.model, &s.text, &options, &timed, NULL), MOTE_OK);
+	assert_true(timed.tokens == c.planned && c.planned % mote_recover_step_tokens(&s.model->config) == 0);
+	options.tokens = timed.tokens;
+	assert_int_equal(mote_recover(&t.q, t.model, &t.text, &options, &counted, NULL), MOTE_OK);
+	assert_true(timed.before == counted.before && timed.after == counted.after);
+	for (uint32_t i = 0; i < s.q.tensors && timed.kept; i++)
+		assert_memory_equal(s.q.encoded[i].data, t.q.encoded[i].data, s.q.target[i].bytes);
+	setting_close(&s);
+	setting_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_not_kept),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_resumed),
+		cmocka_unit_test(test_timed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,7 +232,7 @@ static float *layered_gradients(struct setting *s)
 	struct mote_loss loss = {.kind = MOTE_LOSS_NLL, .weight = s->weight, .target = s->target, .gradient = true,
 				 .value = s->value};
 	struct layered l = {s, calloc(count(&s->w), sizeof(float))};
-	struct mote_train_hooks hooks = {load_layer, take_layer, &l};
+	struct mote_train_hooks hooks = {.load = load_layer, .done = take_layer, .user = &l};
 
 	mote_parameters_free(&s->w);
 	assert_int_equal(mote_parameters_init(&s->w, &s->config, MOTE_PARAMETERS_GRADIENTS | MOTE_PARAMETERS_LAYERED, NULL), MOTE_OK);

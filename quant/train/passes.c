@@ -284,6 +284,8 @@ void mote_passes_forward(struct mote_passes *p, const struct mote_parameters *w,
 	p->ids = batch->ids;
 	mote_passes_each(p, pieces(p), embed, w);
 	for (uint32_t i = 0; i < layers; i++) {
+		if (hooks && hooks->stop && hooks->stop(hooks->user))
+			return;
 		if (hooks && hooks->load)
 			hooks->load(hooks->user, i);
 		mote_passes_layer(p, &w->layer[i], stream(p, i, keep), stream(p, i + 1, keep));
@@ -298,6 +300,8 @@ void mote_passes_backward(struct mote_passes *p, struct mote_parameters *w, cons
 	memset(p->d, 0, (size_t)p->rows * p->config->hidden * sizeof *p->d);
 	mote_passes_norm_back(p, stream(p, layers, true), w->final_norm, p->d_hidden, p->d);
 	for (uint32_t i = layers; i-- > 0; ) {
+		if (hooks && hooks->stop && hooks->stop(hooks->user))
+			return;
 		if (hooks && hooks->load)
 			hooks->load(hooks->user, i);
 		mote_passes_layer(p, &w->layer[i], stream(p, i, true), NULL);

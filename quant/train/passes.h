@@ -21,10 +21,12 @@ struct mote_train_batch {
 
 /* What a pass asks of the owner of layered weights; NULL functions where all are at hand.
  *   load   makes the layer's weights current, before each use
- *   done   its gradients are complete and will be overwritten; they were cleared by whoever owns them */
+ *   done   its gradients are complete and will be overwritten; they were cleared by whoever owns them
+ *   stop   asked before each layer: true gives the pass up, and what it would leave is not there */
 struct mote_train_hooks {
 	void (*load)(void *user, uint32_t layer);
 	void (*done)(void *user, uint32_t layer);
+	bool (*stop)(void *user);
 	void *user;
 };
 

@@ -3,10 +3,12 @@
  */
 #include "quant/train/recover.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "quant/train/random.h"
+#include "quant/train/recovery.h"
+#include "quant/train/state_file.h"
 
 enum {
 	PASSAGE_TOKENS = 256,
@@ -21,42 +23,10 @@ enum {
 #define WHOLE_WEIGHTS 64e6
 /* What the step sinks to in the end. */
 #define FLOOR 0.02
+/* From one writing of the state to the next. */
+#define STATE_SECONDS 600.0
 
 static const struct mote_student_rates usual = {.code = 0.014, .scale = 2e-3, .vector = 1e-3};
-
-struct recovery {
-	const struct mote_recover_options *o;
-	const struct mote_model *source;
-	struct mote_text_ids text;
-	uint32_t length, sequences;
-	size_t learn, held;         /* tokens: the first are learnt from, the last are not */
-	struct mote_passes passes;
-	struct mote_parameters reference;
-	struct mote_student student;
-	int32_t *ids;               /* of a batch */
-	float *hidden, *weight;     /* the reference's states; of each row's loss */
-	double *value;
-	uint64_t random, steps;
-	double began;
-};
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* splitmix64 (Steele, Lea and Flood 2014). */
-static uint64_t next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
 
 static double weights(const struct mote_config *c)
 {
@@ -83,9 +53,14 @@ uint32_t mote_recover_step_tokens(const struct mote_config *c)
 	return passages(c) * passage_tokens(c);
 }
 
+uint64_t mote_recovery_step_tokens(const struct mote_recovery *r)
+{
+	return (uint64_t)r->sequences * r->length;
+}
+
 /* ---- what is needed ---- */
 
-static enum mote_status read_text(struct recovery *r, const struct mote_text *text, struct mote_error *error)
+static enum mote_status read_text(struct mote_recovery *r, const struct mote_text *text, struct mote_error *error)
 {
 	enum mote_status status = mote_text_encode(r->source, text, false, &r->text, error);
 	size_t held;
@@ -102,7 +77,7 @@ static enum mote_status read_text(struct recovery *r, const struct mote_text *te
 	return MOTE_OK;
 }
 
-static enum mote_status take_memory(struct recovery *r, struct mote_error *error)
+static enum mote_status take_memory(struct mote_recovery *r, struct mote_error *error)
 {
 	size_t rows = (size_t)r->sequences * r->length;
 
@@ -117,12 +92,12 @@ static enum mote_status take_memory(struct recovery *r, struct mote_error *error
 
 static void load_reference(void *user, uint32_t layer)
 {
-	struct recovery *r = user;
+	struct mote_recovery *r = user;
 
 	mote_parameters_load_layer(&r->reference, r->source, layer);
 }
 
-static enum mote_status prepare(struct recovery *r, struct mote_quantizer *q, const struct mote_text *text,
+static enum mote_status prepare(struct mote_recovery *r, struct mote_quantizer *q, const struct mote_text *text,
 				struct mote_error *error)
 {
 	const struct mote_config *c = &r->source->config;
@@ -149,7 +124,7 @@ static enum mote_status prepare(struct recovery *r, struct mote_quantizer *q, co
 
 /* ---- one batch ---- */
 
-static void put_passage(struct recovery *r, uint32_t sequence, size_t at)
+static void put_passage(struct mote_recovery *r, uint32_t sequence, size_t at)
 {
 	int32_t *ids = r->ids + (size_t)sequence * r->length;
 
@@ -158,55 +133,88 @@ static void put_passage(struct recovery *r, uint32_t sequence, size_t at)
 		ids[0] = r->source->config.bos;
 }
 
-/* Forward through both; the rows' divergences, and with `learn` the student's gradients. */
-static void compare(struct recovery *r, uint32_t sequences, bool learn)
+static void load_student(void *user, uint32_t layer)
+{
+	struct mote_recovery *r = user;
+	struct mote_train_hooks h = mote_student_hooks(&r->student);
+
+	h.load(h.user, layer);
+}
+
+static void move_student(void *user, uint32_t layer)
+{
+	struct mote_recovery *r = user;
+	struct mote_train_hooks h = mote_student_hooks(&r->student);
+
+	h.done(h.user, layer);
+}
+
+/* Between layers, so that a stop takes no step's time. Where a state is kept, a student that moves already is moved by the whole
+ * step first. */
+static bool stop(void *user)
+{
+	struct mote_recovery *r = user;
+
+	return (!r->moving || !r->o->state) && !mote_recovery_go_on(r, 0);
+}
+
+/* Forward through both; the rows' divergences, and with `learn` the student's gradients, by which it moves. False: stopped. */
+static bool compare(struct mote_recovery *r, uint32_t sequences, bool learn)
 {
 	struct mote_train_batch batch = {sequences, r->length, r->ids};
-	struct mote_train_hooks source = {.load = load_reference, .user = r}, hooks = mote_student_hooks(&r->student);
+	struct mote_train_hooks source = {.load = r->reference.layered ? load_reference : NULL, .stop = stop, .user = r};
+	struct mote_train_hooks hooks = {.load = load_student, .done = move_student, .stop = stop, .user = r};
 	struct mote_loss loss = {.kind = MOTE_LOSS_KL, .weight = r->weight, .reference = r->hidden,
 				 .reference_head = r->reference.head->w, .gradient = learn, .value = r->value};
 	uint32_t rows = sequences * r->length;
 
 	for (uint32_t i = 0; i < rows; i++)
 		r->weight[i] = 1 / (float)rows;
-	mote_passes_forward(&r->passes, &r->reference, &batch, false, r->reference.layered ? &source : NULL);
+	mote_passes_forward(&r->passes, &r->reference, &batch, false, &source);
+	if (r->stopped)
+		return false;
 	memcpy(r->hidden, r->passes.hidden, (size_t)rows * r->source->config.hidden * sizeof *r->hidden);
 	mote_passes_forward(&r->passes, &r->student.w, &batch, learn, &hooks);
+	if (r->stopped)
+		return false;
 	mote_passes_loss(&r->passes, &r->student.w, &loss);
+	r->moving = learn;
 	if (learn)
 		mote_passes_backward(&r->passes, &r->student.w, &hooks);
+	r->moving = false;
+	return !r->stopped;
 }
 
-static void step(struct recovery *r, uint64_t number)
+void mote_recovery_step(struct mote_recovery *r, uint64_t number, uint32_t sequences)
 {
-	uint64_t warm_up = r->steps / 10 < WARM_UP_STEPS ? r->steps / 10 : WARM_UP_STEPS;
+	uint64_t warm_up = r->steps / 10 < WARM_UP_STEPS ? r->steps / 10 : WARM_UP_STEPS, random = r->random;
 	bool chosen = r->o->rates.code > 0 || r->o->rates.scale > 0 || r->o->rates.vector > 0;
 
-	for (uint32_t i = 0; i < r->sequences; i++)
-		put_passage(r, i, (size_t)(next(&r->random) % (r->learn - r->length + 1)));
+	for (uint32_t i = 0; i < sequences; i++)
+		put_passage(r, i, (size_t)(mote_random_next(&r->random) % (r->learn - r->length + 1)));
 	mote_student_begin(&r->student, chosen ? &r->o->rates : &usual, number,
 			   mote_schedule_cosine(number, r->steps + 1, warm_up + 1, FLOOR));
-	compare(r, r->sequences, true);
-	mote_student_end(&r->student);
+	if (compare(r, sequences, true))
+		mote_student_end(&r->student);
+	else
+		r->random = random;
 }
 
 /* ---- the whole ---- */
 
-static bool go_on(const struct recovery *r, uint64_t step)
+static enum mote_status interrupted(struct mote_recovery *r, struct mote_error *error)
 {
-	const struct mote_progress *p = r->o->progress;
-	uint64_t tokens = mote_recover_step_tokens(&r->source->config);
+	enum mote_status status;
 
-	return !p || p->update(p->user, step * tokens, (r->steps ? r->steps : 1) * tokens);
-}
-
-static enum mote_status interrupted(struct mote_error *error)
-{
-	return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+	if (!r->o->state || !r->steps)
+		return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+	status = mote_recovery_save(r, error);
+	return status ? status : mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted at step %llu of %llu; the same command goes "
+						"on from there", (unsigned long long)r->step, (unsigned long long)r->steps);
 }
 
 /* The mean divergence on what is held out. */
-static enum mote_status measure(struct recovery *r, uint64_t done, double *kld, struct mote_error *error)
+static bool measure(struct mote_recovery *r, double *kld)
 {
 	uint32_t n = (uint32_t)(r->held / r->length);
 	double sum = 0;
@@ -217,66 +225,67 @@ static enum mote_status measure(struct recovery *r, uint64_t done, double *kld, 
 
 		for (uint32_t j = 0; j < some; j++)
 			put_passage(r, j, r->learn + (size_t)(i + j) * r->length);
-		compare(r, some, false);
+		if (!compare(r, some, false))
+			return false;
 		for (uint32_t row = 0; row < some * r->length; row++)
 			sum += r->value[row];
-		if (!go_on(r, done))
-			return interrupted(error);
+		if (!mote_recovery_go_on(r, MOTE_RECOVERY_MEASURED * some * r->length))
+			return false;
 	}
 	*kld = sum / (double)(n * r->length);
-	return MOTE_OK;
+	return true;
 }
 
-/* How many steps there is time for: the first measuring says what the last will take, and a step that learns nothing, done
- * once to touch its memory and then for some time, says what a step takes. */
-static void plan_by_time(struct recovery *r)
+/* Measured and planned, or taken up where a state says. */
+static enum mote_status begin(struct mote_recovery *r, struct mote_error *error)
 {
-	double measured = now() - r->began, start, each;
-	uint64_t random = r->random;
-	uint32_t n = 0;
+	enum mote_status status = r->o->state ? mote_recovery_identify(r, error) : MOTE_OK;
 
-	r->student.frozen = true;
-	step(r, 1);
-	start = now();
-	do {
-		step(r, 1);
-		n++;
-		each = (now() - start) / n;
-	} while (now() - start < 0.5);
-	r->student.frozen = false;
-	r->random = random;
-	each = (r->o->seconds - (now() - r->began) - measured) / each;
-	r->steps = each > 1 ? (uint64_t)each : 1;
+	if (status == MOTE_OK && r->o->state && mote_state_exists(r->o->state)) {
+		status = mote_recovery_load(r, error);
+		r->work = (double)(r->step * mote_recovery_step_tokens(r)) + MOTE_RECOVERY_MEASURED * (double)r->held;
+		return status;
+	}
+	if (status == MOTE_OK && measure(r, &r->before))
+		mote_recovery_plan(r);
+	return status == MOTE_OK && r->stopped ? interrupted(r, error) : status;
 }
 
-static enum mote_status learn(struct recovery *r, struct mote_recover_result *result, struct mote_error *error)
+static enum mote_status learn(struct mote_recovery *r, struct mote_recover_result *result, struct mote_error *error)
 {
-	uint32_t tokens = mote_recover_step_tokens(&r->source->config);
-	enum mote_status status = measure(r, 0, &result->before, error);
+	enum mote_status status = begin(r, error);
 
+	r->kept = mote_recovery_now();
+	while (status == MOTE_OK && r->step < r->steps) {
+		mote_recovery_step(r, r->step + 1, r->sequences);
+		if (r->stopped)
+			return interrupted(r, error);
+		r->step++;
+		if (!mote_recovery_go_on(r, (double)mote_recovery_step_tokens(r)))
+			return interrupted(r, error);
+		if (r->o->state && mote_recovery_now() - r->kept >= STATE_SECONDS)
+			status = mote_recovery_save(r, error);
+	}
 	if (status != MOTE_OK)
 		return status;
-	r->steps = (r->o->tokens + tokens - 1) / tokens;
-	if (r->o->tokens == 0)
-		plan_by_time(r);
-	for (uint64_t i = 1; i <= r->steps; i++) {
-		step(r, i);
-		if (!go_on(r, i))
-			return interrupted(error);
-	}
-	result->tokens = r->steps * tokens;
+	result->tokens = r->steps * mote_recovery_step_tokens(r);
+	result->before = r->before;
 	mote_student_settle(&r->student);
-	status = measure(r, r->steps, &result->after, error);
-	result->kept = status == MOTE_OK && result->after < result->before;
-	return result->kept ? mote_student_put(&r->student, error) : status;
+	if (!measure(r, &result->after))
+		return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+	result->kept = result->after < result->before;
+	status = result->kept ? mote_student_put(&r->student, error) : MOTE_OK;
+	result->seconds = mote_recovery_now() - r->began;
+	return status;
 }
 
 enum mote_status mote_recover(struct mote_quantizer *q, const struct mote_model *source, const struct mote_text *text,
 			      const struct mote_recover_options *options, struct mote_recover_result *result,
 			      struct mote_error *error)
 {
-	struct recovery r = {.o = options, .source = source, .length = passage_tokens(&source->config),
-			     .sequences = passages(&source->config), .random = options->seed, .began = now()};
+	struct mote_recovery r = {.o = options, .source = source, .length = passage_tokens(&source->config),
+				  .sequences = passages(&source->config), .random = options->seed,
+				  .began = mote_recovery_now()};
 	enum mote_status status = prepare(&r, q, text, error);
 
 	*result = (struct mote_recover_result){0};

@@ -100,7 +100,7 @@ static void move_rows(struct mote_passes *p, const void *job, uint32_t piece, fl
 
 static void move(struct mote_student *s, uint32_t layer)
 {
-	for (uint32_t i = 0; i < s->w.n && !s->frozen; i++) {
+	for (uint32_t i = 0; i < s->w.n; i++) {
 		struct mote_student_tensor *t = &s->tensor[i];
 		struct mote_parameter *p = t->parameter;
 
@@ -108,7 +108,7 @@ static void move(struct mote_student *s, uint32_t layer)
 			continue;
 		if (t->quantized)
 			mote_passes_each(s->passes, (p->rows + ROWS_A_PIECE - 1) / ROWS_A_PIECE, move_rows, &(struct move_job){s, t});
-		else if (t->vector)
+		else if (t->vector && !s->frozen)
 			mote_adamw_update(&s->vector, t->place.w, t->place.m, t->place.v, p->g, p->rows);
 	}
 }
@@ -128,11 +128,12 @@ static void done_layer(void *user, uint32_t layer)
 
 struct mote_train_hooks mote_student_hooks(struct mote_student *s)
 {
-	return (struct mote_train_hooks){load_layer, done_layer, s};
+	return (struct mote_train_hooks){.load = load_layer, .done = done_layer, .user = s};
 }
 
 void mote_student_begin(struct mote_student *s, const struct mote_student_rates *rates, uint64_t step, double factor)
 {
+	factor = s->frozen ? 0 : factor;
 	s->code = mote_adamw_begin(&adam, rates->code * factor, step, 1);
 	s->scale = mote_adamw_begin(&adam, rates->scale * factor, step, 1);
 	s->vector = mote_adamw_begin(&adam, rates->vector * factor, step, 1);
@@ -142,4 +143,21 @@ void mote_student_begin(struct mote_student *s, const struct mote_student_rates 
 void mote_student_end(struct mote_student *s)
 {
 	move(s, MOTE_NO_LAYER);
+}
+
+void mote_student_freeze(struct mote_student *s, bool frozen)
+{
+	s->frozen = frozen;
+	for (uint32_t i = 0; i < s->w.n && !frozen; i++) {
+		struct mote_student_tensor *t = &s->tensor[i];
+		struct mote_learnt *learnt[2] = {&t->place, &t->factor};
+		size_t n[2] = {t->quantized || t->vector ? (size_t)t->parameter->rows * t->parameter->cols : 0,
+			       (size_t)t->parameter->rows * t->blocks};
+
+		for (int j = 0; j < 2; j++)
+			if (n[j]) {
+				memset(learnt[j]->m, 0, n[j] * sizeof(float));
+				memset(learnt[j]->v, 0, n[j] * sizeof(float));
+			}
+	}
 }

@@ -24,10 +24,10 @@ struct mote_student {
 	struct mote_passes *passes; /* borrowed: its threads are used */
 	struct mote_parameters w;   /* owned; layered */
 	struct mote_student_tensor *tensor; /* [w.n] owned */
-	float *memory;
+	float *memory;              /* all that is learnt, with its moments: the whole state */
 	size_t memory_floats;
 	struct mote_adamw_step code, scale, vector; /* of the step under way; code.rate in steps of the grid */
-	bool frozen;                /* gradients are dropped: for timing */
+	bool frozen;
 };
 
 /* Every matrix must be encoded in q (mote_quantizer_encode()) or kept, which then stays as it is. MOTE_ERROR_MEMORY. Zero-initialize; free with
@@ -42,6 +42,9 @@ void mote_student_begin(struct mote_student *s, const struct mote_student_rates 
 struct mote_train_hooks mote_student_hooks(struct mote_student *s);
 /* Behind the backward pass: moves the model's own weights. */
 void mote_student_end(struct mote_student *s);
+
+/* Frozen, everything is computed and nothing moves, for timing; thawed, the student is as it was before its first step. */
+void mote_student_freeze(struct mote_student *s, bool frozen);
 
 /* Scales become what f16 holds: what the passes see from here on is what put() writes. */
 void mote_student_settle(struct mote_student *s);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/train/random.h"
 #include "runtime/kernels/exact.h"
 
 static bool prefers(const struct mote_trainer *t)
@@ -15,16 +16,6 @@ static bool prefers(const struct mote_trainer *t)
 static double sigmoid(double x)
 {
 	return x < 0 ? mote_exact_exp(x) / (1 + mote_exact_exp(x)) : 1 / (1 + mote_exact_exp(-x));
-}
-
-/* splitmix64 (Steele et al. 2014). */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
 }
 
 /* ---- what is computed at once ---- */
@@ -227,7 +218,7 @@ static void shuffle(struct mote_trainer *t, uint32_t epoch)
 	for (uint32_t i = 0; i < t->records; i++)
 		t->order[i] = i;
 	for (uint32_t i = t->records; i > 1; i--) {
-		uint32_t k = (uint32_t)(next_random(&state) % i), last = t->order[i - 1];
+		uint32_t k = (uint32_t)(mote_random_next(&state) % i), last = t->order[i - 1];
 
 		t->order[i - 1] = t->order[k];
 		t->order[k] = last;

@@ -1,13 +1,9 @@
-/* A training's state on disk: a head, the curve, the reference's log-probabilities, weights, moments, and a checksum of all
- * that comes before it. Numbers as the machine has them: little endian, as everything that mote runs on. */
+/* A training's state on disk: a head, the curve, the reference's log-probabilities, moments, weights. See state_file.h. */
 #include "quant/train/trainer.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
-#include "format/output.h"
+#include "quant/train/state_file.h"
 
 struct head {
 	char magic[8];
@@ -57,125 +53,70 @@ static struct head head_of(const struct mote_trainer *t, struct mote_hash128 ide
 	return h;
 }
 
-struct saving {
-	struct mote_output *output;
-	XXH3_state_t *hash;
-	uint64_t at;
-	struct mote_error *error;
-};
-
-static enum mote_status put(struct saving *s, const void *data, size_t bytes)
-{
-	enum mote_status status = mote_output_write_at(s->output, data, bytes, s->at, s->error);
-
-	XXH3_128bits_update(s->hash, data, bytes);
-	s->at += bytes;
-	return status;
-}
-
 enum mote_status mote_trainer_save(const struct mote_trainer *t, const char *path, struct mote_hash128 identity,
 				   struct mote_error *error)
 {
-	struct saving s = {.hash = XXH3_createState(), .error = error};
 	struct head head = head_of(t, identity);
 	struct part part[MOST_PARTS];
 	uint32_t parts = other_parts(t, t->step, part);
-	enum mote_status status = mote_output_open(path, true, &s.output, error);
-	XXH128_hash_t hash;
+	struct mote_state_writer w;
 
-	if (status == MOTE_OK && (!s.hash || XXH3_128bits_reset(s.hash) != XXH_OK))
-		status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
-	if (status == MOTE_OK)
-		status = put(&s, &head, sizeof head);
-	for (uint32_t i = 0; i < parts && !status; i++)
-		status = put(&s, part[i].data, part[i].bytes);
-	for (uint32_t i = 0; i < t->w.n && !status; i++)
-		status = put(&s, weights(t, i).data, weights(t, i).bytes);
-	if (status == MOTE_OK) {
-		hash = XXH3_128bits_digest(s.hash);
-		status = mote_output_write_at(s.output, &hash, sizeof hash, s.at, error);
-	}
-	XXH3_freeState(s.hash);
-	if (status == MOTE_OK)
-		return mote_output_commit(s.output, error);
-	mote_output_discard(s.output);
-	return status;
-}
-
-struct loading {
-	FILE *file;
-	const char *path;
-	XXH3_state_t *hash;
-	struct mote_error *error;
-};
-
-static enum mote_status get(struct loading *l, void *data, size_t bytes)
-{
-	errno = 0;
-	if (fread(data, 1, bytes, l->file) != bytes)
-		return ferror(l->file) ? mote_error_set(l->error, MOTE_ERROR_IO, "%s: %s", l->path, strerror(errno)) :
-		       mote_error_set(l->error, MOTE_ERROR_CORRUPT, "%s: the state ends too early", l->path);
-	XXH3_128bits_update(l->hash, data, bytes);
-	return MOTE_OK;
+	mote_state_create(&w, path, error);
+	mote_state_put(&w, &head, sizeof head);
+	for (uint32_t i = 0; i < parts; i++)
+		mote_state_put(&w, part[i].data, part[i].bytes);
+	for (uint32_t i = 0; i < t->w.n; i++)
+		mote_state_put(&w, weights(t, i).data, weights(t, i).bytes);
+	return mote_state_commit(&w);
 }
 
 /* Only a state that fits is read: its sizes are those of this training. */
-static enum mote_status get_head(struct loading *l, const struct mote_trainer *t, struct mote_hash128 identity, struct head *head)
+static enum mote_status get_head(struct mote_state_reader *r, const struct mote_trainer *t, struct mote_hash128 identity,
+				 struct head *head, struct mote_error *error)
 {
 	struct head expected = head_of(t, identity);
-	enum mote_status status = get(l, head, sizeof *head);
+	enum mote_status status = mote_state_get(r, head, sizeof *head, error);
 
 	if (status)
 		return status;
 	if (memcmp(head->magic, magic, sizeof magic))
-		return mote_error_set(l->error, MOTE_ERROR_CORRUPT, "%s: not the state of a training", l->path);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: not the state of a training", r->path);
 	if (memcmp(&head->identity, &identity, sizeof identity) || head->floats != expected.floats || head->steps != expected.steps ||
 	    head->examples != expected.examples || head->point_bytes != expected.point_bytes || head->step > head->steps)
-		return mote_error_set(l->error, MOTE_ERROR_UNSUPPORTED, "%s: the state of another training: model, data, recipe or "
-				      "version differ", l->path);
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: the state of another training: model, data, recipe or "
+				      "version differ", r->path);
 	return MOTE_OK;
 }
 
-static enum mote_status get_rest(struct loading *l, struct mote_trainer *t, const struct head *head)
+static enum mote_status get_rest(struct mote_state_reader *r, struct mote_trainer *t, const struct head *head,
+				 struct mote_error *error)
 {
 	struct part part[MOST_PARTS];
 	uint32_t parts = other_parts(t, head->step, part);
 	enum mote_status status = MOTE_OK;
-	XXH128_hash_t computed, stored;
 
 	for (uint32_t i = 0; i < parts && !status; i++)
-		status = get(l, part[i].data, part[i].bytes);
+		status = mote_state_get(r, part[i].data, part[i].bytes, error);
 	for (uint32_t i = 0; i < t->w.n && !status; i++)
-		status = get(l, weights(t, i).data, weights(t, i).bytes);
-	computed = XXH3_128bits_digest(l->hash);
-	if (status == MOTE_OK)
-		status = get(l, &stored, sizeof stored);
-	if (status == MOTE_OK && (!XXH128_isEqual(stored, computed) || fgetc(l->file) != EOF))
-		status = mote_error_set(l->error, MOTE_ERROR_CORRUPT, "%s: checksum does not match", l->path);
-	return status;
+		status = mote_state_get(r, weights(t, i).data, weights(t, i).bytes, error);
+	return status ? status : mote_state_check(r, error);
 }
 
 enum mote_status mote_trainer_load(struct mote_trainer *t, const char *path, struct mote_hash128 identity,
 				   struct mote_error *error)
 {
-	struct loading l = {.file = fopen(path, "rb"), .path = path, .hash = XXH3_createState(), .error = error};
-	enum mote_status status = MOTE_OK;
+	struct mote_state_reader r;
 	struct head head;
+	enum mote_status status = mote_state_open(&r, path, error);
 
-	if (!l.file)
-		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
-	else if (!l.hash || XXH3_128bits_reset(l.hash) != XXH_OK)
-		status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
 	if (status == MOTE_OK)
-		status = get_head(&l, t, identity, &head);
+		status = get_head(&r, t, identity, &head, error);
 	if (status == MOTE_OK)
-		status = get_rest(&l, t, &head);
+		status = get_rest(&r, t, &head, error);
 	if (status == MOTE_OK) {
 		t->step = head.step;
 		t->tokens = head.tokens;
 	}
-	XXH3_freeState(l.hash);
-	if (l.file)
-		fclose(l.file);
+	mote_state_close(&r);
 	return status;
 }

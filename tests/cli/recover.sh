@@ -31,6 +31,30 @@ quantize -o "$D/time.mote" --no-validate --recover 1s --json >"$D/time.json"
 quantize -o "$D/tokens.mote" --no-validate --recover "$(number recover_tokens <"$D/time.json")"
 cmp "$D/time.mote" "$D/tokens.mote" || fail "other bytes from the tokens that a time came to"
 
+# stopped in the middle it leaves its state and nothing else, and goes on from that to the same bytes
+"$B/mote-quantize" "$D/f.mote" -o "$D/parts.mote" --type q3 --tensor '*=q3' --encoder round --calibrate "$D/calibration" --no-validate \
+	--recover 28k --state "$D/state" 2>"$D/err" &
+child=$!
+until grep -q 'recovering from 28672 tokens' "$D/err" || ! kill -0 $child 2>/dev/null; do sleep 0.02; done
+kill -TERM $child 2>/dev/null || true
+code=0
+wait $child || code=$?
+[ $code = 130 ] && grep -q 'goes on from there' "$D/err" || fail "interrupted: exit $code, $(cat "$D/err")"
+[ -f "$D/state" ] && [ ! -e "$D/parts.mote" ] || fail "an interrupted recovery left the wrong files"
+quantize -o "$D/parts.mote" --no-validate --recover 28k --state "$D/state" -t 1
+quantize -o "$D/whole.mote" --no-validate --recover 28k
+cmp "$D/parts.mote" "$D/whole.mote" || fail "other bytes after an interruption"
+refused() { # words, arguments...
+	words=$1
+	shift
+	! "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --calibrate "$D/calibration" --no-validate "$@" 2>"$D/err" || fail "$* is taken"
+	grep -q -- "$words" "$D/err" || fail "$*: $(cat "$D/err")"
+}
+refused 'another recovery' --type q3 --encoder round --recover 28k --state "$D/state"
+refused 'not the state of a recovery' --type q3 --encoder round --recover 8k --state "$D/heldout"
+refused 'goes with --recover' --type q3 --state "$D/state"
+refused 'goes with --recover' --budget 100k --recover 8k --state "$D/state"
+
 for wrong in 0 k 5x 5mm -3 1e; do
 	! "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 --recover $wrong 2>/dev/null || fail "--recover $wrong is taken"
 done
