@@ -13,16 +13,6 @@ static int by_rank(const void *a, const void *b)
 	return (x->rank > y->rank) - (x->rank < y->rank);
 }
 
-/* The inverse of merge_key(). */
-static void pair_of(uint64_t key, uint32_t w, uint32_t *left, uint32_t *right)
-{
-	*left = (uint32_t)(key >> w);
-	*right = (uint32_t)(key & ((UINT64_C(1) << w) - 1));
-	*left ^= *right * 0xc2b2ae35u >> (32 - w);
-	*right ^= *left * 0x85ebca6bu >> (32 - w);
-	*left ^= *right * 0x9e3779b1u >> (32 - w);
-}
-
 static void read_merges(struct mote_tokenizer_parts *p, uint32_t w, uint32_t bucket_bits)
 {
 	const uint64_t id_mask = (UINT64_C(1) << w) - 1;
@@ -37,7 +27,7 @@ static void read_merges(struct mote_tokenizer_parts *p, uint32_t w, uint32_t buc
 
 			m->result = (uint32_t)(entry & id_mask);
 			m->rank = (uint32_t)(entry >> w) & ((1u << MOTE_TOKENIZER_RANK_BITS) - 1);
-			pair_of(bucket << rest_bits | entry >> (MOTE_TOKENIZER_RANK_BITS + w), w, &m->left, &m->right);
+			merge_pair(bucket << rest_bits | entry >> (MOTE_TOKENIZER_RANK_BITS + w), w, &m->left, &m->right);
 		}
 	}
 	qsort(p->merge, p->merges, sizeof *p->merge, by_rank);

@@ -4,11 +4,10 @@
 #include <time.h>
 #include <xxhash.h>
 
-#include "format/json_build.h"
 #include "format/output.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
-#include "quant/train/trained_file.h"
+#include "quant/train_run.h"
 
 static const char about[] =
 	"Usage: mote-train sft|dpo [OPTION]... --data FILE.jsonl -o OUT.mote MODEL.mote\n"
@@ -22,15 +21,17 @@ static const char epilog[] =
 
 enum { MOST_DATA = INT32_MAX };
 
-struct options {
-	const char *method, *model, *data, *eval, *output, *loss, *dtype, *state, *curve;
-	double lr, floor, warm_up, decay, clip, beta;
-	uint32_t epochs, batch, length, rows, threads, every;
-	struct mote_option_seed seed;
-	bool json, force;
-};
+static enum mote_status take_token(void *at, const char *text, struct mote_error *error)
+{
+	struct train_options *o = at;
 
-#define AT(field) .at = offsetof(struct options, field)
+	if (o->tokens == MAX_NEW_TOKENS)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "more than %d tokens", MAX_NEW_TOKENS);
+	o->token[o->tokens++] = text;
+	return MOTE_OK;
+}
+
+#define AT(field) .at = offsetof(struct train_options, field)
 
 static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERAND, .argument = "sft|dpo", AT(method)},
@@ -55,6 +56,9 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_COUNT, NULL, "max-length", "N", "tokens of a record; longer ones are cut, texts into several (default 2048)", AT(length), 2, 1 << 20},
 	{MOTE_OPTION_SEED, NULL, "seed", "N", "of the order of records (default 0)", AT(seed)},
 
+	{MOTE_OPTION_TAKE, NULL, "add-token", "TEXT", "a new special token, its row the mean of all rows; may be given several times",
+	 .take = take_token},
+
 	{MOTE_OPTION_HEADING, .help = "Results"},
 	{MOTE_OPTION_TEXT, NULL, "dtype", "TYPE", "of the matrices: f32, bf16 or f16 (default: the model's, f32 if that is quantized)",
 	 AT(dtype), .choices = "f32 bf16 f16"},
@@ -69,33 +73,14 @@ static const struct mote_option options[] = {
 
 static const struct mote_tool tool = {"mote-train", about, epilog, options, sizeof options / sizeof *options};
 
-struct run {
-	struct options o;
-	struct mote_train_settings settings;
-	enum mote_type type;
-	struct mote_model *model;
-	struct mote_tokenizer *tokenizer;
-	struct mote_examples examples, eval;
-	struct mote_trainer trainer;
-	struct mote_hash128 data, identity;
-	cJSON *recipe;
-	double before, after;        /* of the evaluation */
-	double started;
-};
-
-static bool prefers(const struct run *r)
-{
-	return r->settings.objective >= MOTE_OBJECTIVE_SIGMOID;
-}
-
 /* ---- reading ---- */
 
-static enum mote_status read_examples(struct run *r, const char *path, bool preferences, uint32_t length, struct mote_examples *e,
+static enum mote_status read_examples(struct train_run *r, const char *path, bool preferences, uint32_t length, struct mote_examples *e,
 				      struct mote_hash128 *hash, struct mote_error *error)
 {
 	struct mote_examples_options o = {.path = path, .preferences = preferences, .max_length = length,
-					  .metadata = mote_container_metadata(r->model->container), .tokenizer = r->tokenizer,
-					  .vocab = r->model->config.vocab};
+					  .metadata = r->vocabulary.metadata, .tokenizer = r->vocabulary.tokenizer,
+					  .vocab = r->vocabulary.rows};
 	char *text = NULL;
 	size_t bytes;
 	enum mote_status status = mote_console_read_file(path, MOST_DATA, &text, &bytes, error);
@@ -114,75 +99,26 @@ static enum mote_status read_examples(struct run *r, const char *path, bool pref
 	return status;
 }
 
-static enum mote_status open_model(struct run *r, struct mote_error *error)
+static enum mote_status open_model(struct train_run *r, struct mote_error *error)
 {
-	const struct mote_container *c;
-	const void *section;
-	size_t bytes;
 	enum mote_status status = mote_model_open(r->o.model, MOTE_WEIGHTS_MAPPED, &r->model, error);
 
 	if (status) {
 		mote_console_hint_model(r->o.model, error);
 		return status;
 	}
-	c = r->model->container;
-	section = mote_container_section(c, MOTE_SECTION_TOKENIZER, &bytes);
-	if (!section)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer", r->o.model);
 	r->type = r->model->layer[0].q.type;
 	r->type = mote_type_is_quantized(r->type) ? MOTE_F32 : r->type;
 	for (enum mote_type t = MOTE_F32; r->o.dtype && t <= MOTE_BF16; t++)
 		if (!strcmp(mote_type_name(t), r->o.dtype))
 			r->type = t;
-	status = mote_container_verify(c, NULL, error);
-	return status ? status : mote_tokenizer_open(section, bytes, &r->tokenizer, error);
-}
-
-/* What decides the result, and nothing else. */
-static enum mote_status make_recipe(struct run *r, struct mote_error *error)
-{
-	static const char *const names[] = {"nll", "dft", "sigmoid", "apo_zero"};
-	const struct mote_train_settings *s = &r->settings;
-	struct mote_json_builder b = {0};
-	cJSON *o = r->recipe = mote_json_new_object(&b);
-	struct mote_hash128 tensors = mote_container_tensors_hash(r->model->container);
-	XXH3_state_t *hash;
-	XXH128_hash_t h;
-	size_t bytes;
-	char *text;
-
-	mote_json_add_text(&b, o, "method", r->o.method);
-	mote_json_add_text(&b, o, "loss", names[s->objective]);
-	if (prefers(r))
-		mote_json_add_number(&b, o, "beta", s->beta);
-	mote_json_add_number(&b, o, "lr", s->lr);
-	mote_json_add_number(&b, o, "lr_end", s->floor);
-	mote_json_add_number(&b, o, "warmup", s->warm_up);
-	mote_json_add_number(&b, o, "weight_decay", s->weight_decay);
-	mote_json_add_number(&b, o, "clip", s->clip);
-	mote_json_add_number(&b, o, "epochs", s->epochs);
-	mote_json_add_number(&b, o, "batch", s->batch);
-	mote_json_add_number(&b, o, "max_length", r->o.length);
-	mote_json_add_number(&b, o, "tokens_at_once", s->rows); /* decides which sums are joined in which order */
-	mote_json_add_number(&b, o, "seed", (double)s->seed);
-	if (mote_json_finish(&b, &r->recipe, "the recipe", error))
-		return MOTE_ERROR_MEMORY;
-	text = mote_json_print(r->recipe, &bytes);
-	hash = XXH3_createState();
-	if (!text || !hash) {
-		free(text);
-		XXH3_freeState(hash);
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
-	}
-	XXH3_128bits_reset(hash);
-	XXH3_128bits_update(hash, text, bytes);
-	XXH3_128bits_update(hash, &tensors, sizeof tensors);
-	XXH3_128bits_update(hash, &r->data, sizeof r->data);
-	h = XXH3_128bits_digest(hash);
-	r->identity = (struct mote_hash128){h.low64, h.high64};
-	XXH3_freeState(hash);
-	free(text);
-	return MOTE_OK;
+	status = mote_container_verify(r->model->container, NULL, error);
+	if (status == MOTE_OK)
+		status = mote_vocabulary_open(&r->vocabulary, r->model, r->o.token, r->o.tokens, error);
+	r->settings.vocab = r->vocabulary.rows;
+	r->settings.first_new = r->vocabulary.first;
+	r->settings.new_rows = r->vocabulary.added;
+	return status;
 }
 
 /* ---- running ---- */
@@ -196,35 +132,12 @@ static bool exists(const char *path)
 	return f != NULL;
 }
 
-static enum mote_status print_step(const struct run *r, const struct mote_train_point *p, struct mote_error *error)
-{
-	struct mote_json_builder b = {0};
-	cJSON *o = mote_json_new_object(&b);
-	enum mote_status status;
-
-	mote_json_add_number(&b, o, "step", r->trainer.step);
-	mote_json_add_number(&b, o, "steps", r->trainer.steps);
-	mote_json_add_number(&b, o, "loss", p->loss);
-	if (prefers(r))
-		mote_json_add_number(&b, o, "margin", p->margin);
-	mote_json_add_number(&b, o, "lr", p->lr);
-	mote_json_add_number(&b, o, "gradient_norm", p->norm);
-	mote_json_add_number(&b, o, "tokens", (double)p->tokens);
-	status = mote_json_finish(&b, &o, "a step", error);
-	if (status == MOTE_OK)
-		status = mote_console_print_json(o, error);
-	if (status == MOTE_OK)
-		status = mote_console_flush(error);
-	cJSON_Delete(o);
-	return status;
-}
-
-static enum mote_status keep_state(struct run *r, struct mote_error *error)
+static enum mote_status keep_state(struct train_run *r, struct mote_error *error)
 {
 	return r->o.state ? mote_trainer_save(&r->trainer, r->o.state, r->identity, error) : MOTE_OK;
 }
 
-static enum mote_status begin(struct run *r, struct mote_error *error)
+static enum mote_status begin(struct train_run *r, struct mote_error *error)
 {
 	struct mote_console_bar bar;
 	struct mote_progress progress = mote_console_progress(&bar, "measuring the answers as they are", "records");
@@ -240,7 +153,7 @@ static enum mote_status begin(struct run *r, struct mote_error *error)
 	return status;
 }
 
-static enum mote_status train(struct run *r, struct mote_error *error)
+static enum mote_status train(struct train_run *r, struct mote_error *error)
 {
 	struct mote_console_bar bar;
 	struct mote_progress progress = mote_console_progress(&bar, "training", "steps");
@@ -252,7 +165,7 @@ static enum mote_status train(struct run *r, struct mote_error *error)
 
 		status = mote_trainer_step(&r->trainer, &point, error);
 		if (status == MOTE_OK && r->o.json)
-			status = print_step(r, &point, error);
+			status = train_print_step(r, &point, error);
 		if (status == MOTE_OK && r->trainer.step % r->o.every == 0)
 			status = keep_state(r, error);
 		go_on = progress.update(progress.user, r->trainer.step, r->trainer.steps);
@@ -267,51 +180,8 @@ static enum mote_status train(struct run *r, struct mote_error *error)
 	return status;
 }
 
-static enum mote_status give_results(struct run *r, struct mote_error *error)
-{
-	struct mote_trained_by by = {"mote-train " MOTE_VERSION, r->recipe, r->data};
-	const struct mote_trainer *t = &r->trainer;
-	struct mote_json_builder b = {0};
-	enum mote_status status;
-	cJSON *o;
-
-	if (r->eval.n)
-		r->after = mote_trainer_measure(&r->trainer, &r->eval);
-	status = mote_trained_file_write(t, r->o.output, r->o.force, r->type, &by, error);
-	if (status == MOTE_OK && r->o.curve)
-		status = mote_train_curve_write(t, r->o.curve, r->o.force, error);
-	if (status)
-		return status;
-	if (!r->o.json) {
-		fprintf(stderr, "%u records, %u steps, %llu tokens: loss %.4f at the first step, %.4f at the last", t->records, t->steps,
-		       (unsigned long long)t->tokens, t->curve[0].loss, t->curve[t->step - 1].loss);
-		if (r->eval.n)
-			fprintf(stderr, "; on %s %.4f before, %.4f after", r->o.eval, r->before, r->after);
-		fprintf(stderr, "\n%s: written\n", r->o.output);
-		return MOTE_OK;
-	}
-	o = mote_json_new_object(&b);
-	mote_json_add_text(&b, o, "output", r->o.output);
-	mote_json_add_number(&b, o, "records", t->records);
-	mote_json_add_number(&b, o, "cut", r->examples.cut);
-	mote_json_add_number(&b, o, "dropped", r->examples.dropped);
-	mote_json_add_number(&b, o, "steps", t->steps);
-	mote_json_add_number(&b, o, "tokens", (double)t->tokens);
-	mote_json_add_number(&b, o, "seconds", mote_console_seconds() - r->started);
-	if (r->eval.n) {
-		mote_json_add_number(&b, o, "eval_before", r->before);
-		mote_json_add_number(&b, o, "eval_after", r->after);
-	}
-	mote_json_add_item(&b, o, "recipe", cJSON_Duplicate(r->recipe, true));
-	status = mote_json_finish(&b, &o, "the result", error);
-	if (status == MOTE_OK)
-		status = mote_console_print_json(o, error);
-	cJSON_Delete(o);
-	return status ? status : mote_console_flush(error);
-}
-
 /* An output that exists is refused before hours are spent on it. */
-static enum mote_status check_outputs(const struct run *r, struct mote_error *error)
+static enum mote_status check_outputs(const struct train_run *r, struct mote_error *error)
 {
 	const char *const outputs[] = {r->o.output, r->o.curve, r->o.state}, *const inputs[] = {r->o.model, r->o.data, r->o.eval};
 	enum mote_status status = MOTE_OK;
@@ -333,7 +203,7 @@ static enum mote_status check_outputs(const struct run *r, struct mote_error *er
 	return status;
 }
 
-static enum mote_status work(struct run *r, struct mote_error *error)
+static enum mote_status work(struct train_run *r, struct mote_error *error)
 {
 	enum mote_status status = check_outputs(r, error);
 	struct mote_hash128 ignored;
@@ -345,29 +215,29 @@ static enum mote_status work(struct run *r, struct mote_error *error)
 	if (status)
 		return status;
 	length = r->o.length < r->model->config.max_positions ? r->o.length : r->model->config.max_positions;
-	status = read_examples(r, r->o.data, prefers(r), length, &r->examples, &r->data, error);
+	status = read_examples(r, r->o.data, train_prefers(r), length, &r->examples, &r->data, error);
 	if (status == MOTE_OK && r->o.eval)
 		status = read_examples(r, r->o.eval, false, r->examples.longest, &r->eval, &ignored, error);
 	if (status == MOTE_OK)
-		status = make_recipe(r, error);
+		status = train_make_recipe(r, error);
 	if (status == MOTE_OK)
 		status = begin(r, error);
 	if (status == MOTE_OK)
 		status = train(r, error);
-	return status ? status : give_results(r, error);
+	return status ? status : train_give_results(r, error);
 }
 
 /* ---- command line ---- */
 
 /* Negative: go on; else the exit code. */
-static int parse_options(int argc, char **argv, struct run *r)
+static int parse_options(int argc, char **argv, struct train_run *r)
 {
-	struct options *o = &r->o;
+	struct train_options *o = &r->o;
 	struct mote_train_settings *s = &r->settings;
 	bool dpo;
 	int code;
 
-	*o = (struct options){.lr = -1, .floor = -1, .warm_up = 0.1, .decay = 0.01, .clip = -1, .beta = 0.1, .epochs = 1, .batch = 16,
+	*o = (struct train_options){.lr = -1, .floor = -1, .warm_up = 0.1, .decay = 0.01, .clip = -1, .beta = 0.1, .epochs = 1, .batch = 16,
 			      .length = 2048, .rows = 1024, .every = 100};
 	code = mote_options_parse(&tool, argc, argv, o);
 	if (code >= 0)
@@ -381,7 +251,7 @@ static int parse_options(int argc, char **argv, struct run *r)
 		o->loss = dpo ? "sigmoid" : "nll";
 	s->objective = !strcmp(o->loss, "nll") ? MOTE_OBJECTIVE_NLL : !strcmp(o->loss, "dft") ? MOTE_OBJECTIVE_DFT :
 		       !strcmp(o->loss, "sigmoid") ? MOTE_OBJECTIVE_SIGMOID : MOTE_OBJECTIVE_APO_ZERO;
-	if (dpo != prefers(r))
+	if (dpo != train_prefers(r))
 		return mote_options_refuse(&tool, "--loss %s does not belong to %s", o->loss, o->method);
 	s->beta = o->beta;
 	s->lr = o->lr > 0 ? o->lr : dpo ? 1e-5 : 3e-4;
@@ -399,7 +269,7 @@ static int parse_options(int argc, char **argv, struct run *r)
 
 int main(int argc, char **argv)
 {
-	struct run r = {0};
+	struct train_run r = {0};
 	struct mote_error error = {0};
 	int code = parse_options(argc, argv, &r);
 
@@ -410,7 +280,7 @@ int main(int argc, char **argv)
 	mote_trainer_close(&r.trainer);
 	mote_examples_free(&r.examples);
 	mote_examples_free(&r.eval);
-	mote_tokenizer_close(r.tokenizer);
+	mote_vocabulary_free(&r.vocabulary);
 	mote_model_close(r.model);
 	cJSON_Delete(r.recipe);
 	return code;

@@ -287,6 +287,43 @@ static void test_refused(void **state)
 	mote_parameters_free(&p);
 }
 
+/* Rows for new tokens, of the embedding and of a head of its own: the mean of the rows before, which stay as they are. */
+static void test_new_rows(void **state)
+{
+	static const enum mote_type types[4] = {MOTE_F32, MOTE_F32, MOTE_F32, MOTE_F32};
+	const struct mote_config config = config_of(0, false);
+	struct mote_config grown = config;
+	struct mote_parameters old = {0}, p = {0};
+	struct random_model model;
+
+	(void)state;
+	grown.vocab += 3;
+	random_model_init(&model, &config, types, 1);
+	assert_int_equal(mote_parameters_init(&old, &config, 0, NULL), MOTE_OK);
+	assert_int_equal(mote_parameters_init(&p, &grown, 0, NULL), MOTE_OK);
+	load(&old, &model.model);
+	load(&p, &model.model);
+	mote_parameters_fill_rows(&p, VOCAB - 1, 3);
+	for (int which = 0; which < 2; which++) {
+		const float *w = which ? p.head->w : p.embedding->w, *was = which ? old.head->w : old.embedding->w;
+		const size_t cols = config.hidden;
+
+		assert_memory_equal(w, was, (VOCAB - 1) * cols * sizeof *w);
+		for (size_t c = 0; c < cols; c++) {
+			double sum = 0;
+
+			for (size_t r = 0; r < VOCAB - 1; r++)
+				sum += (double)was[r * cols + c];
+			for (size_t r = VOCAB - 1; r < VOCAB + 2; r++)
+				assert_true(fabs((double)w[r * cols + c] - sum / (VOCAB - 1)) < 1e-7);
+			assert_true(w[(VOCAB + 2) * cols + c] == 0); /* a spare row */
+		}
+	}
+	mote_parameters_free(&old);
+	mote_parameters_free(&p);
+	random_model_free(&model);
+}
+
 /* AdamW by its definition in double, ten steps with a schedule and clipping. */
 static void test_adamw(void **state)
 {
@@ -332,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_gradients),
 		cmocka_unit_test(test_same_bits),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_new_rows),
 		cmocka_unit_test(test_adamw),
 	};
 

@@ -148,8 +148,27 @@ void mote_parameter_load(struct mote_parameter *p, const struct mote_model *m)
 		memcpy(p->w, vector, p->rows * sizeof *p->w);
 		return;
 	}
-	for (uint32_t r = 0; r < p->rows; r++)
+	for (uint32_t r = 0; r < p->rows && r < matrix->rows; r++)
 		mote_matrix_decode_row(matrix, r, p->w + (size_t)r * p->cols);
+}
+
+static void fill_rows(struct mote_parameter *p, uint32_t first, uint32_t n)
+{
+	for (uint32_t c = 0; c < p->cols && n; c++) {
+		double sum = 0;
+
+		for (uint32_t r = 0; r < first; r++)
+			sum += (double)p->w[(size_t)r * p->cols + c];
+		for (uint32_t r = first; r < first + n; r++)
+			p->w[(size_t)r * p->cols + c] = (float)(sum / first);
+	}
+}
+
+void mote_parameters_fill_rows(struct mote_parameters *p, uint32_t first, uint32_t n)
+{
+	fill_rows(p->embedding, first, n);
+	if (p->head != p->embedding)
+		fill_rows(p->head, first, n);
 }
 
 void mote_parameters_load_layer(struct mote_parameters *p, const struct mote_model *m, uint32_t layer)

@@ -51,10 +51,12 @@ void mote_parameters_free(struct mote_parameters *p);
 /* Whether a model of this config can be trained: MOTE_OK, or MOTE_ERROR_UNSUPPORTED as above. */
 enum mote_status mote_parameters_check(const struct mote_config *config, struct mote_error *error) MOTE_CHECKED;
 
-/* Decodes this parameter's weight out of m (same config) into p->w. */
+/* Decodes this parameter's weight out of m (same config, but for rows of the vocabulary: those that m lacks stay) into p->w. */
 void mote_parameter_load(struct mote_parameter *p, const struct mote_model *m);
 /* Those of this layer, or of the model itself (MOTE_NO_LAYER). */
 void mote_parameters_load_layer(struct mote_parameters *p, const struct mote_model *m, uint32_t layer);
+/* Of the embedding, and of a head of its own: makes n rows from `first` on the mean of all rows before them. */
+void mote_parameters_fill_rows(struct mote_parameters *p, uint32_t first, uint32_t n);
 /* Sets the gradients of this layer (or the model's own) to zero. */
 void mote_parameters_clear_layer(struct mote_parameters *p, uint32_t layer);
 

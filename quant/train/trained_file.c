@@ -85,7 +85,7 @@ static enum mote_status put_metadata(const struct mote_trainer *t, struct mote_w
 {
 	const struct mote_container *source = t->model->container;
 	struct mote_json_builder b = {0};
-	cJSON *metadata = cJSON_Duplicate(mote_container_metadata(source), true), *lineage, *step;
+	cJSON *metadata = cJSON_Duplicate(by->vocabulary->metadata, true), *lineage, *step;
 	char tensors[33], data[33];
 	enum mote_status status;
 
@@ -116,14 +116,13 @@ enum mote_status mote_trained_file_write(const struct mote_trainer *t, const cha
 					 const struct mote_trained_by *by, struct mote_error *error)
 {
 	struct mote_writer *w = NULL;
-	size_t bytes;
-	const void *tokenizer = mote_container_section(t->model->container, MOTE_SECTION_TOKENIZER, &bytes);
+	const struct mote_vocabulary *v = by->vocabulary;
 	enum mote_status status = mote_writer_open(path, force, &w, error);
 
 	if (status == MOTE_OK)
 		status = write_tensors(t, w, type, error);
-	if (status == MOTE_OK && tokenizer)
-		status = mote_writer_put_section(w, MOTE_SECTION_TOKENIZER, tokenizer, bytes, error);
+	if (status == MOTE_OK)
+		status = mote_writer_put_section(w, MOTE_SECTION_TOKENIZER, v->section, v->section_bytes, error);
 	if (status == MOTE_OK)
 		status = put_metadata(t, w, by, error);
 	if (status == MOTE_OK)

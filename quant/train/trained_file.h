@@ -1,14 +1,16 @@
-/* A trained model as a file: the source's tokenizer and metadata, with a step in its lineage, around the new weights. */
+/* A trained model as a file: tokenizer and metadata of its vocabulary, with a step in its lineage, around the new weights. */
 #ifndef MOTE_QUANT_TRAINED_FILE_H
 #define MOTE_QUANT_TRAINED_FILE_H
 
 #include "quant/train/trainer.h"
+#include "quant/train/vocabulary_growth.h"
 
 /* What the lineage says of a training. */
 struct mote_trained_by {
 	const char *tool;
 	const cJSON *recipe;         /* an object, copied */
 	struct mote_hash128 data;    /* of the file that it learnt from */
+	const struct mote_vocabulary *vocabulary;
 };
 
 /* type: of matrices, a float type; vectors are f32. The output appears whole or not at all.

@@ -361,19 +361,22 @@ enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_mod
 	uint32_t width, least, rows;
 	enum mote_status status;
 
-	*t = (struct mote_trainer){.s = *settings, .model = model, .examples = examples, .epoch = UINT32_MAX};
+	*t = (struct mote_trainer){.s = *settings, .model = model, .config = model->config, .examples = examples, .epoch = UINT32_MAX};
+	t->config.vocab = settings->vocab ? settings->vocab : t->config.vocab;
 	width = prefers(t) ? 2 : 1;
 	least = width * examples->longest;
 	rows = settings->rows > least ? settings->rows : least;
 	t->records = examples->n / width;
 	t->steps = settings->epochs * ((t->records + settings->batch - 1) / settings->batch);
-	status = mote_parameters_init(&t->w, &model->config, MOTE_PARAMETERS_GRADIENTS, error);
+	status = mote_parameters_init(&t->w, &t->config, MOTE_PARAMETERS_GRADIENTS, error);
 	if (status == MOTE_OK)
-		status = mote_passes_open(&t->passes, &model->config, rows, examples->longest, settings->threads, NULL, error);
+		status = mote_passes_open(&t->passes, &t->config, rows, examples->longest, settings->threads, NULL, error);
 	if (status == MOTE_OK)
 		status = allocate(t, error);
 	for (uint32_t i = 0; i < t->w.n && !status; i++)
 		mote_parameter_load(&t->w.parameter[i], model);
+	if (status == MOTE_OK)
+		mote_parameters_fill_rows(&t->w, settings->first_new, settings->new_rows);
 	return status;
 }
 

@@ -23,6 +23,8 @@ struct mote_train_settings {
 	double weight_decay, clip;   /* of matrices; most norm of a batch's gradient, 0: any */
 	uint32_t epochs, batch;      /* records a step, at most MOTE_TRAIN_MOST_BATCH */
 	uint64_t seed;
+	uint32_t vocab;              /* rows of the embedding and the head, at least the model's; 0: the model's */
+	uint32_t first_new, new_rows; /* rows of new tokens, which begin as the mean of the rows before them */
 	uint32_t threads, rows;      /* tokens that are computed at once, at least the longest example's (or two of them) */
 };
 
@@ -39,6 +41,7 @@ struct mote_train_point {
 struct mote_trainer {
 	struct mote_train_settings s;
 	const struct mote_model *model;
+	struct mote_config config;   /* the model's, with the rows that it has now */
 	const struct mote_examples *examples;
 	uint32_t records, steps, step; /* of the data; in all; done */
 	struct mote_parameters w;

@@ -1,5 +1,5 @@
 /* Layout of the compiled tokenizer section; docs/tokenizer-section.md is its specification.
- * Shared by the compilers (convert/) and the reader (section_open.c), by nobody else.
+ * Shared by the compilers (convert/), the reader (section_open.c) and section_extend.c, by nobody else.
  *
  * Header (MOTE_TOKENIZER_HEADER_BYTES), then the parts in the order of enum tokenizer_part, each beginning at the
  * next multiple of 8, padding zero. All integers little-endian.
@@ -145,6 +145,16 @@ static inline uint64_t merge_key(uint32_t left, uint32_t right, uint32_t id_bits
 	right ^= left * 0x85ebca6bu >> (32 - id_bits);
 	left ^= right * 0xc2b2ae35u >> (32 - id_bits);
 	return (uint64_t)left << id_bits | right;
+}
+
+/* The inverse: the pair of a key. */
+static inline void merge_pair(uint64_t key, uint32_t id_bits, uint32_t *left, uint32_t *right)
+{
+	*left = (uint32_t)(key >> id_bits);
+	*right = (uint32_t)(key & ((UINT64_C(1) << id_bits) - 1));
+	*left ^= *right * 0xc2b2ae35u >> (32 - id_bits);
+	*right ^= *left * 0x85ebca6bu >> (32 - id_bits);
+	*left ^= *right * 0x9e3779b1u >> (32 - id_bits);
 }
 
 struct mote_tokenizer;

@@ -95,6 +95,38 @@ assert parts["records"] > 8 and parts["cut"] == 0, parts
 assert parts["tokens"] - 2 * parts["records"] == whole["tokens"] - 2 * whole["records"], (whole, parts)
 END
 
+# new special tokens: their rows begin as the mean of all others, ids and metadata follow, and it becomes a directory again
+sed 's/"content":"\([0-9]*\.\)"/"content":"<reason>\\n\1\\n<\/reason>\\n\1"/' "$D/sft.jsonl" >"$D/reason.jsonl"
+grep -q '<reason>.n[0-9]*\..n</reason>' "$D/reason.jsonl" || fail "the records are as they were"
+"$B/mote-train" sft "$D/f.mote" --data "$D/reason.jsonl" --add-token '<reason>' --add-token '</reason>' --lr 1e-30 --dtype f32 \
+	-o "$D/new.mote" --json | tail -n 1 >"$D/new.json"
+"$B/mote-convert" -q "$D/new.mote" -o "$D/new/"
+python3 - "$D" <<'END' || fail "new tokens"
+import array, json, struct, sys
+D = sys.argv[1]
+raw = open(D + "/new/model.safetensors", "rb").read()
+start = 8 + struct.unpack("<Q", raw[:8])[0]
+table = json.loads(raw[8:start])["model.embed_tokens.weight"]
+rows, cols = table["shape"]
+assert (table["dtype"], rows, cols) == ("F32", 508, 128), table
+w = array.array("f", raw[start + table["data_offsets"][0]:start + table["data_offsets"][1]])
+for c in range(cols):
+    mean = sum(w[r * cols + c] for r in range(506)) / 506
+    assert all(abs(w[r * cols + c] - mean) < 1e-7 for r in (506, 507)), c
+tokens = {t["content"]: (t["id"], t["special"]) for t in json.load(open(D + "/new/tokenizer.json"))["added_tokens"]}
+assert tokens["<reason>"] == (506, True) and tokens["</reason>"] == (507, True), tokens
+assert json.load(open(D + "/new/config.json"))["vocab_size"] == 508
+assert json.load(open(D + "/new.json"))["recipe"]["added_tokens"] == ["<reason>", "</reason>"]
+END
+"$B/mote-convert" -q "$D/new" -o "$D/again.mote"
+for file in new again; do
+	"$B/mote-tokenize" "$D/$file.mote" -p '<reason>1</reason>' | grep -q '^506 .* 507$' || fail "$file: new tokens are not found"
+	"$B/mote-inspect" "$D/$file.mote" --json | grep -q '"</reason>":507' || fail "$file: the metadata do not name the new tokens"
+done
+"$B/mote-train" sft "$D/f.mote" --data "$D/reason.jsonl" --add-token '<reason>' --add-token '</reason>' --lr 3e-3 --epochs 20 --batch 4 -o "$D/r.mote" -t 1 2>/dev/null
+"$B/mote-run" "$D/r.mote" -p "What is 7 + 31?" --temp 0 -n 30 --json 2>/dev/null | grep -q '"ids":\[506,.*507' || fail "the new tokens are not learnt"
+expect 2 'is in the vocabulary already (id 504)' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" --add-token '<think>' -o "$D/x.mote"
+
 # refusals
 bad() { # words, line
 	printf '%s\n' '{"messages":[{"role":"user","content":"1?"},{"role":"assistant","content":"1."}]}' "$2" >"$D/bad.jsonl"

@@ -1,0 +1,124 @@
+/* mote-train's recipe, its steps and its results as JSON, and the files it writes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "format/json_build.h"
+#include "format/tool/console.h"
+#include "quant/train_run.h"
+
+enum mote_status train_make_recipe(struct train_run *r, struct mote_error *error)
+{
+	static const char *const names[] = {"nll", "dft", "sigmoid", "apo_zero"};
+	const struct mote_train_settings *s = &r->settings;
+	struct mote_json_builder b = {0};
+	cJSON *o = r->recipe = mote_json_new_object(&b), *list = NULL;
+	struct mote_hash128 tensors = mote_container_tensors_hash(r->model->container);
+	XXH3_state_t *hash;
+	XXH128_hash_t h;
+	size_t bytes;
+	char *text;
+
+	mote_json_add_text(&b, o, "method", r->o.method);
+	mote_json_add_text(&b, o, "loss", names[s->objective]);
+	if (train_prefers(r))
+		mote_json_add_number(&b, o, "beta", s->beta);
+	mote_json_add_number(&b, o, "lr", s->lr);
+	mote_json_add_number(&b, o, "lr_end", s->floor);
+	mote_json_add_number(&b, o, "warmup", s->warm_up);
+	mote_json_add_number(&b, o, "weight_decay", s->weight_decay);
+	mote_json_add_number(&b, o, "clip", s->clip);
+	mote_json_add_number(&b, o, "epochs", s->epochs);
+	mote_json_add_number(&b, o, "batch", s->batch);
+	mote_json_add_number(&b, o, "max_length", r->o.length);
+	mote_json_add_number(&b, o, "tokens_at_once", s->rows); /* decides which sums are joined in which order */
+	mote_json_add_number(&b, o, "seed", (double)s->seed);
+	if (r->o.tokens)
+		list = mote_json_add_array(&b, o, "added_tokens");
+	for (uint32_t i = 0; i < r->o.tokens; i++)
+		mote_json_add_text(&b, list, NULL, r->o.token[i]);
+	if (mote_json_finish(&b, &r->recipe, "the recipe", error))
+		return MOTE_ERROR_MEMORY;
+	text = mote_json_print(r->recipe, &bytes);
+	hash = XXH3_createState();
+	if (!text || !hash) {
+		free(text);
+		XXH3_freeState(hash);
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	}
+	XXH3_128bits_reset(hash);
+	XXH3_128bits_update(hash, text, bytes);
+	XXH3_128bits_update(hash, &tensors, sizeof tensors);
+	XXH3_128bits_update(hash, &r->data, sizeof r->data);
+	h = XXH3_128bits_digest(hash);
+	r->identity = (struct mote_hash128){h.low64, h.high64};
+	XXH3_freeState(hash);
+	free(text);
+	return MOTE_OK;
+}
+
+enum mote_status train_print_step(const struct train_run *r, const struct mote_train_point *p, struct mote_error *error)
+{
+	struct mote_json_builder b = {0};
+	cJSON *o = mote_json_new_object(&b);
+	enum mote_status status;
+
+	mote_json_add_number(&b, o, "step", r->trainer.step);
+	mote_json_add_number(&b, o, "steps", r->trainer.steps);
+	mote_json_add_number(&b, o, "loss", p->loss);
+	if (train_prefers(r))
+		mote_json_add_number(&b, o, "margin", p->margin);
+	mote_json_add_number(&b, o, "lr", p->lr);
+	mote_json_add_number(&b, o, "gradient_norm", p->norm);
+	mote_json_add_number(&b, o, "tokens", (double)p->tokens);
+	status = mote_json_finish(&b, &o, "a step", error);
+	if (status == MOTE_OK)
+		status = mote_console_print_json(o, error);
+	if (status == MOTE_OK)
+		status = mote_console_flush(error);
+	cJSON_Delete(o);
+	return status;
+}
+
+enum mote_status train_give_results(struct train_run *r, struct mote_error *error)
+{
+	struct mote_trained_by by = {"mote-train " MOTE_VERSION, r->recipe, r->data, &r->vocabulary};
+	const struct mote_trainer *t = &r->trainer;
+	struct mote_json_builder b = {0};
+	enum mote_status status;
+	cJSON *o;
+
+	if (r->eval.n)
+		r->after = mote_trainer_measure(&r->trainer, &r->eval);
+	status = mote_trained_file_write(t, r->o.output, r->o.force, r->type, &by, error);
+	if (status == MOTE_OK && r->o.curve)
+		status = mote_train_curve_write(t, r->o.curve, r->o.force, error);
+	if (status)
+		return status;
+	if (!r->o.json) {
+		fprintf(stderr, "%u records, %u steps, %llu tokens: loss %.4f at the first step, %.4f at the last", t->records, t->steps,
+		       (unsigned long long)t->tokens, t->curve[0].loss, t->curve[t->step - 1].loss);
+		if (r->eval.n)
+			fprintf(stderr, "; on %s %.4f before, %.4f after", r->o.eval, r->before, r->after);
+		fprintf(stderr, "\n%s: written\n", r->o.output);
+		return MOTE_OK;
+	}
+	o = mote_json_new_object(&b);
+	mote_json_add_text(&b, o, "output", r->o.output);
+	mote_json_add_number(&b, o, "records", t->records);
+	mote_json_add_number(&b, o, "cut", r->examples.cut);
+	mote_json_add_number(&b, o, "dropped", r->examples.dropped);
+	mote_json_add_number(&b, o, "steps", t->steps);
+	mote_json_add_number(&b, o, "tokens", (double)t->tokens);
+	mote_json_add_number(&b, o, "seconds", mote_console_seconds() - r->started);
+	if (r->eval.n) {
+		mote_json_add_number(&b, o, "eval_before", r->before);
+		mote_json_add_number(&b, o, "eval_after", r->after);
+	}
+	mote_json_add_item(&b, o, "recipe", cJSON_Duplicate(r->recipe, true));
+	status = mote_json_finish(&b, &o, "the result", error);
+	if (status == MOTE_OK)
+		status = mote_console_print_json(o, error);
+	cJSON_Delete(o);
+	return status ? status : mote_console_flush(error);
+}
