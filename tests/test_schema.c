@@ -1,0 +1,112 @@
+/* JSON schemas: which texts their grammars take whole. tests/schemas.json holds what python3-jsonschema says of each
+ * text, which tests/differential/schema.py looks at again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "format/utf8.h"
+#include "runtime/grammar/matcher.h"
+
+static cJSON *read_table(void)
+{
+	FILE *file = fopen("tests/schemas.json", "rb");
+	char *text = malloc(1 << 20);
+	size_t bytes;
+	cJSON *json;
+
+	assert_non_null(file);
+	assert_non_null(text);
+	bytes = fread(text, 1, 1 << 20, file);
+	fclose(file);
+	json = cJSON_ParseWithLength(text, bytes);
+	free(text);
+	assert_true(cJSON_IsArray(json));
+	return json;
+}
+
+/* Takes the text a byte at a time, as answers come. */
+static bool fits(const struct mote_grammar *g, const char *text)
+{
+	struct mote_matcher *m;
+	bool good = true;
+
+	assert_int_equal(mote_matcher_open(g, NULL, &m, NULL), MOTE_OK);
+	for (; good && *text; text++)
+		good = mote_matcher_take(m, text, 1, NULL) == MOTE_OK;
+	good = good && mote_matcher_may_end(m);
+	mote_matcher_close(m);
+	return good;
+}
+
+static void test_schemas(void **state)
+{
+	cJSON *table = read_table();
+	const cJSON *row, *text;
+	int wrong = 0;
+
+	(void)state;
+	cJSON_ArrayForEach(row, table) {
+		char *schema = cJSON_PrintUnformatted(mote_json_get(row, "schema"));
+		struct mote_error error = {0};
+		const cJSON *refused = mote_json_get(row, "refused"); /* by name: see docs/grammar.md */
+		struct mote_grammar *g;
+
+		if (mote_grammar_read_schema(mote_json_get(row, "schema"), "s", &g, &error)) {
+			if ((!refused || strcmp(error.message, refused->valuestring)) && ++wrong)
+				print_message("%s: %s\n", schema, error.message);
+		} else {
+			cJSON_ArrayForEach(text, mote_json_get(row, "fits"))
+				if (!fits(g, text->valuestring) && ++wrong)
+					print_message("%s: refuses %s\n", schema, text->valuestring);
+			cJSON_ArrayForEach(text, mote_json_get(row, "unfit"))
+				if (fits(g, text->valuestring) && ++wrong)
+					print_message("%s: takes %s\n", schema, text->valuestring);
+			wrong += refused != NULL;
+			mote_grammar_close(g);
+		}
+		cJSON_free(schema);
+	}
+	cJSON_Delete(table);
+	assert_int_equal(wrong, 0);
+}
+
+/* Where characters' encodings change length, and around the surrogates: a class has its characters and no others. */
+static void test_class_edges(void **state)
+{
+	static const uint32_t edge[] = {0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xffff, 0x10000, 0x10ffff};
+	enum { EDGES = sizeof edge / sizeof *edge };
+
+	(void)state;
+	for (int low = 0; low < EDGES; low++)
+		for (int high = low; high < EDGES; high++) {
+			struct mote_grammar *g;
+			char text[64];
+
+			snprintf(text, sizeof text, "root ::= [\\U%08X-\\U%08X]\n", edge[low], edge[high]);
+			assert_int_equal(mote_grammar_read_gbnf(text, strlen(text), "g", &g, NULL), MOTE_OK);
+			for (int i = 0; i < EDGES; i++)
+				for (int step = -1; step <= 1; step++) {
+					uint32_t c = edge[i] + (uint32_t)step;
+					char encoded[8] = {0};
+
+					if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+						continue;
+					mote_utf8_encode(c, encoded);
+					assert_int_equal(fits(g, encoded), c >= edge[low] && c <= edge[high]);
+				}
+			mote_grammar_close(g);
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_schemas), cmocka_unit_test(test_class_edges)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
