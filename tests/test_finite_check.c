@@ -35,8 +35,8 @@ static enum mote_status forward(const struct random_model *r, uint32_t rows, boo
 	return status;
 }
 
-/* Makes all values of a float weight huge, with changing signs; infinite, where huge ones only make a norm nothing. */
-static void poison(struct random_model *r, const struct mote_weight_walk *w)
+/* Makes all values of a float weight so large, with changing signs. */
+static void poison(struct random_model *r, const struct mote_weight_walk *w, float large)
 {
 	char *base = w->layer == MOTE_NO_LAYER ? (char *)&r->model : (char *)&r->model.layer[w->layer];
 	const struct mote_matrix *m = (const void *)(base + w->weight->offset);
@@ -45,10 +45,11 @@ static void poison(struct random_model *r, const struct mote_weight_walk *w)
 	float *x = vector ? *(float **)(void *)(base + w->weight->offset) : (float *)(uintptr_t)m->data;
 
 	for (uint32_t i = 0; i < n; i++)
-		x[i] = (i % 3 ? 1.0f : -1.0f) * (w->weight->input == MOTE_IN_NONE ? INFINITY : 3e38f);
+		x[i] = (i % 3 ? 1.0f : -1.0f) * large;
 }
 
-static void check_weight(struct random_model *r, const struct mote_config *config, const struct mote_weight_walk *w, uint32_t rows)
+static void check_weight(struct random_model *r, const struct mote_config *config, const struct mote_weight_walk *w, uint32_t rows,
+			 float large)
 {
 	static const enum mote_type types[4] = {MOTE_F32, MOTE_F32, MOTE_F32, MOTE_F32};
 	struct mote_error error = {0}, none = {0};
@@ -59,7 +60,7 @@ static void check_weight(struct random_model *r, const struct mote_config *confi
 	random_model_init(r, config, types, 1);
 	assert_int_equal(forward(r, rows, true, &logits, &filled, &none), MOTE_OK);
 	assert_int_equal(filled, rows);
-	poison(r, w);
+	poison(r, w, large);
 	if (forward(r, rows, true, &logits, &filled, &error) != MOTE_ERROR_CORRUPT || !strstr(error.message, w->name) ||
 	    !strstr(error.message, "at position "))
 		fail_msg("%s, %u rows: status %d, %s", w->name, rows, error.code, error.message);
@@ -72,9 +73,10 @@ static void check_weight(struct random_model *r, const struct mote_config *confi
 	random_model_free(r);
 }
 
+static const struct mote_config *const configs[] = {&odd_config, &before_config, &after_config};
+
 static void test_each_weight(void **state)
 {
-	static const struct mote_config *const configs[] = {&odd_config, &before_config, &after_config};
 	struct random_model *r = malloc(sizeof *r);
 
 	(void)state;
@@ -82,17 +84,36 @@ static void test_each_weight(void **state)
 		struct mote_weight_walk walk = {.config = configs[i]};
 
 		while (mote_weight_next(&walk)) {
-			check_weight(r, configs[i], &walk, 2);
+			float large = walk.weight->input == MOTE_IN_NONE ? INFINITY : 3e38f;
+
+			check_weight(r, configs[i], &walk, 2, large);
 			if (i == 0)
-				check_weight(r, configs[i], &walk, ROWS);
+				check_weight(r, configs[i], &walk, ROWS, large);
 		}
+	}
+	free(r);
+}
+
+/* What is finite, and its square is not: a norm would make zeros of it. */
+static void test_squares(void **state)
+{
+	struct random_model *r = malloc(sizeof *r);
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct mote_weight_walk walk = {.config = configs[i]};
+
+		while (mote_weight_next(&walk))
+			if (walk.weight == mote_weight_embedding || walk.weight->input == MOTE_IN_OUT ||
+			    walk.weight->input == MOTE_IN_DOWN)
+				check_weight(r, configs[i], &walk, i == 1 ? ROWS : 2, 1e25f);
 	}
 	free(r);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_weight)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_weight), cmocka_unit_test(test_squares)};
 
 	random_tokens(token, ROWS, VOCAB);
 	for (uint32_t i = 0; i < ROWS; i++)

@@ -368,6 +368,28 @@ static void test_vectors(const struct mote_kernels *list, uint32_t n, uint32_t i
 	}
 }
 
+/* Squares whose sum is infinite, of values that are not, become NaN and not zeros. */
+static void test_norm_range(const struct mote_kernels *list, uint32_t n)
+{
+	enum { VALUES = 100 };
+	float x[VALUES], weight[VALUES], bias[VALUES], y[2][VALUES];
+
+	for (uint32_t i = 0; i < VALUES; i++) {
+		x[i] = i % 2 ? 1e18f : -1e18f;
+		weight[i] = bias[i] = 1;
+	}
+	snprintf(shape, sizeof shape, "a norm at the end of the range");
+	for (uint32_t large = 0; large < 2; large++)
+		for (uint32_t t = 0; t < n; t++) {
+			x[VALUES - 1] = large ? 2e19f : 1e18f;
+			list[t].norm(x, weight, VALUES, 1e-5f, y[0]);
+			mote_layer_norm(x, weight, bias, VALUES, 1e-5f, y[1]);
+			for (uint32_t i = 0; i < VALUES; i++)
+				for (uint32_t j = 0; j < 2; j++)
+					check(large ? isnan(y[j][i]) : isfinite(y[j][i]), list[t].name, j ? "layer norm" : "norm");
+		}
+}
+
 /* ---- attention ---- */
 
 struct attention_case {
@@ -569,6 +591,7 @@ int main(int argc, char **argv)
 	run(list, n, "matmul", test_matmul, 90);
 	run(list, n, "quantize", test_quantize, 600);
 	run(list, n, "vectors", test_vectors, 600);
+	test_norm_range(list, n);
 	run(list, n, "attention", test_attention, 144);
 	run(list, n, "worst accumulators", test_worst_accumulators, 4 * 5);
 	if (print_digest)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "runtime/kernels/exact.h"
+#include "runtime/kernels/tables.h"
 #include "runtime/kernels/train.h"
 
 enum { LANES = 16 };
@@ -60,7 +61,7 @@ void mote_norm_back(const float *x, const float *weight, const float *dy, uint32
 		squares += a * a;
 		products += (c * b) * a;
 	}
-	scale = 1.0f / mote_exact_sqrtf(sum_lanes(&squares) / (float)n + eps);
+	scale = mote_norm_factor(sum_lanes(&squares) / (float)n, eps);
 	mean = scale * sum_lanes(&products) / (float)n;
 	for (uint32_t i = 0; i < n; i += LANES) {
 		load(&a, x + i, n - i);

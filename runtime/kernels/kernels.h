@@ -124,8 +124,8 @@ struct mote_kernels {
 	 * bias = -128 * sum q. q is written to the end of its last block (zeros); blocks = ceil(cols / 32). */
 	void (*quantize)(const float *x, uint32_t cols, int8_t *q, float *scale, int32_t *bias);
 
-	/* y[i] = (x[i] * r) * weight[i], r = 1 / sqrt(sum x^2 / n + eps); lane sums by fma(x, x, a).
-	 * y may be x. */
+	/* y[i] = (x[i] * r) * weight[i], r = 1 / sqrt(sum x^2 / n + eps); lane sums by fma(x, x, a). A sum that is
+	 * infinite: all NaN. y may be x. */
 	void (*norm)(const float *x, const float *weight, uint32_t n, float eps, float *y);
 
 	/* Rotates n_heads heads of x in place or into y. h = dim / 2, i < h (Hugging Face's halves):
@@ -203,7 +203,7 @@ void mote_activations_quantize(const struct mote_kernels *k, struct mote_activat
 /* ---- vector.c: rare enough to be the same code for every table ---- */
 
 /* y[i] = (d[i] * r) * weight[i] + bias[i], d[i] = x[i] - sum x / n, r = 1 / sqrt(sum d * d / n + eps); lane sums, each
- * * and + rounded. y may be x. */
+ * * and + rounded. Squares whose sum is infinite: all NaN. y may be x. */
 void mote_layer_norm(const float *x, const float *weight, const float *bias, uint32_t n, float eps, float *y);
 /* y[i] = y[i] * scale */
 void mote_vector_scale(float *y, uint32_t n, float scale);

@@ -143,7 +143,7 @@ static void norm(const float *x, const float *weight, uint32_t n, float eps, flo
 
 	for (uint32_t i = 0; i < n; i++)
 		lane[i % LANES] = mote_exact_fmaf(x[i], x[i], lane[i % LANES]);
-	r = 1.0f / mote_exact_sqrtf(sum_lanes(lane) / (float)n + eps);
+	r = mote_norm_factor(sum_lanes(lane) / (float)n, eps);
 	for (uint32_t i = 0; i < n; i++)
 		y[i] = (x[i] * r) * weight[i];
 }

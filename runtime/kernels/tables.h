@@ -3,6 +3,9 @@
 #ifndef MOTE_RUNTIME_TABLES_H
 #define MOTE_RUNTIME_TABLES_H
 
+#include <float.h>
+
+#include "runtime/kernels/exact.h"
 #include "runtime/kernels/kernels.h"
 
 /* Blocks whose largest magnitude is smaller quantize to zero: 127 / amax and amax / 127 stay normal. */
@@ -14,6 +17,13 @@
 /* geglu(): c and c * 0.044715, c = 2 sqrt(2 / pi). */
 #define MOTE_GELU_LINEAR 0x1.988454p+0f
 #define MOTE_GELU_CUBIC 0x1.2444f2p-4f
+
+/* The factor of a norm of squares with this mean. A sum beyond the range of floats would make it zero, and of all
+ * values zeros that look sound: so it is NaN, and the fault shows in the result. */
+static inline float mote_norm_factor(float mean, float eps)
+{
+	return mean > FLT_MAX ? __builtin_nanf("") : 1.0f / mote_exact_sqrtf(mean + eps);
+}
 
 /* How far to the right the activations' bias (for quants + 128) is shifted to be that of quants + 32 and + 16: exact,
  * as it is a multiple of 128. */

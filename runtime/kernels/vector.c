@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "runtime/kernels/exact.h"
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/tables.h"
 
 enum { LANES = 16 };
 
@@ -55,7 +55,7 @@ void mote_layer_norm(const float *x, const float *weight, const float *bias, uin
 				d[j] = 0;
 		squares += d * d;
 	}
-	r = 1.0f / mote_exact_sqrtf(sum_lanes(&squares) / (float)n + eps);
+	r = mote_norm_factor(sum_lanes(&squares) / (float)n, eps);
 	for (uint32_t i = 0; i < n; i += LANES) {
 		load(&d, x + i, n - i);
 		load(&w, weight + i, n - i);

@@ -1,7 +1,9 @@
 /* See finite_check.h. Inputs of products and the residual stream are seen by the hook; so what is not finite at a product's
- * input came from what was computed since the place before. */
+ * input came from what was computed since the place before. A norm makes NaN of finite values whose squares add up to
+ * infinity; in the residual stream they are seen before it does, so that it is not blamed. */
 #include "runtime/model/finite_check.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,35 @@ static void look(struct mote_session *s, enum mote_pass_part part, uint32_t laye
 				s->check = (struct mote_finite_check){
 					.found = true, .part = part, .layer = layer, .value = x[r * stride + i],
 					.position = s->batch->position[head ? s->wanted[r] : r]};
+}
+
+/* Rows of the residual stream whose norm will be NaN. */
+static void look_at_squares(struct mote_session *s, enum mote_pass_part part, uint32_t layer, const float *x, size_t stride, uint32_t n)
+{
+	for (uint32_t r = 0; r < n && !s->check.found; r++) {
+		const float *row = x + r * stride;
+		double sum = 0;
+		uint32_t most = 0;
+
+		for (uint32_t i = 0; i < s->model->config.hidden; i++) {
+			sum += (double)row[i] * (double)row[i];
+			most = fabsf(row[i]) > fabsf(row[most]) ? i : most;
+		}
+		if (sum > FLT_MAX)
+			s->check = (struct mote_finite_check){.found = true, .part = part, .layer = layer, .value = row[most],
+							      .position = s->batch->position[r]};
+	}
+}
+
+/* What reads the residual stream once half a layer is done; NULL: no norm. */
+static const float *next_norm(const struct mote_session *s, uint32_t half)
+{
+	const struct mote_model *m = s->model;
+	uint32_t layer = half / 2;
+
+	if (half % 2 == 0)
+		return m->layer[layer].ffn_norm;
+	return layer + 1 < m->config.layers ? m->layer[layer + 1].attention_norm : m->final_norm;
 }
 
 /* A product's input is the output of the part before it. */
@@ -48,8 +79,11 @@ static void see_input(void *user, const struct mote_matrix *weight, const float 
 static void see_residual(void *user, uint32_t half, const float *x, size_t stride, uint32_t n)
 {
 	struct mote_session *s = user;
+	enum mote_pass_part part = half % 2 ? MOTE_PART_DOWN : MOTE_PART_OUT;
 
-	look(s, half % 2 ? MOTE_PART_DOWN : MOTE_PART_OUT, half / 2, x, s->model->config.hidden, stride, n);
+	look(s, part, half / 2, x, s->model->config.hidden, stride, n);
+	if (next_norm(s, half))
+		look_at_squares(s, part, half / 2, x, stride, n);
 }
 
 void mote_finite_check_open(struct mote_session *s)
@@ -136,8 +170,9 @@ static enum mote_status describe(const struct mote_session *s, struct mote_error
 	free(row);
 	if (c->layer != MOTE_NO_LAYER)
 		snprintf(layer, sizeof layer, "layer %u, ", c->layer);
-	return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s%s: at position %u something becomes %g (weights here reach %g)", layer,
-			      worst.name, c->position, (double)c->value, (double)most);
+	return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s%s: at position %u something becomes %g%s (weights here reach %g)", layer,
+			      worst.name, c->position, (double)c->value, isfinite(c->value) ? ", too much for a norm" : "",
+			      (double)most);
 }
 
 enum mote_status mote_finite_check_pass(struct mote_session *s, struct mote_error *error)

@@ -1,6 +1,6 @@
-/* Where a pass stops being finite: the first value that is not, and the weight that it came from. Large weights make such
- * values, as damaged or hostile files have them. An activation hook looks on, which costs about as much as a few rows of
- * a product, so it is for who asks.
+/* Where a pass stops being finite: the first value that is not, or that is too large for the norm which reads it, and the
+ * weight that it came from. Large weights make such values, as damaged or hostile files have them. An activation hook looks
+ * on, which costs about as much as a few rows of a product, so it is for who asks.
  */
 #ifndef MOTE_RUNTIME_FINITE_CHECK_H
 #define MOTE_RUNTIME_FINITE_CHECK_H

@@ -129,7 +129,7 @@ static void norm(const float *x, const float *weight, uint32_t n, float eps, flo
 				float32x4_t v = load_part(x + i + 4 * j, n - i - 4 * j);
 				sum[j] = vfmaq_f32(sum[j], v, v);
 			}
-	r = 1.0f / mote_exact_sqrtf(sum_lanes(sum) / (float)n + eps);
+	r = mote_norm_factor(sum_lanes(sum) / (float)n, eps);
 	for (uint32_t i = 0; i < n; i += 4)
 		store_part(y + i, n - i, vmulq_f32(vmulq_n_f32(load_part(x + i, n - i), r), load_part(weight + i, n - i)));
 }

@@ -64,7 +64,7 @@ TARGET static void norm(const float *x, const float *weight, uint32_t n, float e
 		__m256 u = load_part(x + i, n - i);
 		a = _mm256_fmadd_ps(u, u, a);
 	}
-	r = _mm256_set1_ps(1.0f / mote_exact_sqrtf(sum_lanes(a, b) / (float)n + eps));
+	r = _mm256_set1_ps(mote_norm_factor(sum_lanes(a, b) / (float)n, eps));
 	for (i = 0; i < n; i += 8)
 		store_part(y + i, n - i,
 			   _mm256_mul_ps(_mm256_mul_ps(load_part(x + i, n - i), r), load_part(weight + i, n - i)));

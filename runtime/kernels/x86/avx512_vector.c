@@ -50,7 +50,7 @@ TARGET static void norm(const float *x, const float *weight, uint32_t n, float e
 		__m512 v = _mm512_maskz_loadu_ps(tail_mask(n - i), x + i);
 		sum = _mm512_fmadd_ps(v, v, sum);
 	}
-	r = _mm512_set1_ps(1.0f / mote_exact_sqrtf(sum_lanes(sum) / (float)n + eps));
+	r = _mm512_set1_ps(mote_norm_factor(sum_lanes(sum) / (float)n, eps));
 	for (uint32_t i = 0; i < n; i += 16) {
 		__mmask16 m = tail_mask(n - i);
 		__m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(m, x + i), r);
