@@ -204,6 +204,10 @@ ASK_OBJECTS := $(addprefix $(B)/runtime/serve/,ask.o ask_grammar.o ask_messages.
 $(B)/fuzz_request $(B)/test_replay_request: $(ASK_OBJECTS)
 $(B)/fuzz_request $(B)/test_replay_request: LIBRARIES += $(B)/libmote.a
 
+# Nor what reads sessions the rest of mote-run.
+$(B)/fuzz_session $(B)/test_replay_session: $(B)/runtime/run_session.o
+$(B)/fuzz_session $(B)/test_replay_session: LIBRARIES += $(B)/libmote.a
+
 # A driver feeds a room from a script of tests/differential, tests/conformance or tests/families.
 $(B)/drive_%: $(B)/tests/drive_%.o $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ $(LIBRARIES) -o $@
