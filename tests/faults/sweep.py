@@ -47,6 +47,20 @@ def jobs(build, d):
                                 "8"], None, {}),
         "save-logits": ([tool("perplexity"), m, "-f", text, *short, "--save-logits", out + "l"], None, {}),
         "stamp": ([tool("perplexity"), out + "q.mote", "-f", text, *short, "--stamp"], None, {"q.mote": q}),
+        "quantize-gptq": ([tool("quantize"), m, "-o", out + "o.mote", "--type", "q4", "--encoder", "gptq", "--calibrate",
+                           d + "/more", "--no-validate", "-t", "2", "-q"], None, {}),
+        "recover": ([tool("quantize"), m, "-o", out + "o.mote", "--type", "q3", "--encoder", "round", "--calibrate", d + "/more",
+                     "--recover", "64", "--no-validate", "-t", "2", "-q"], None, {}),
+        "train": ([tool("train"), "sft", m, "--data", d + "/records", "--epochs", "1", "--batch", "2", "--max-length", "120", "-o",
+                   out + "o.mote", "--state", out + "s", "--curve", out + "c.svg", "--json", "-t", "2"], None, {}),
+        "train-dpo": ([tool("train"), "dpo", m, "--data", d + "/pairs", "--epochs", "1", "--batch", "2", "--max-length", "120", "-o",
+                       out + "o.mote", "-t", "1"], None, {}),
+        "eval": ([tool("eval"), q, "--reference", m, "--task", "boolq=" + d + "/boolq.jsonl", "--log", out + "log", "--report",
+                  out + "r.html", "--json", "-t", "2"], None, {}),
+        "session": ([tool("run"), q, "-p", "What is 1 + 2?", "--temp", "0", "-n", "8", "-t", "2", "--load-session", d + "/session",
+                     "--save-session", out + "s"], None, {}),
+        "schema": ([tool("run"), q, "-p", "What is 1 + 2?", "--temp", "0", "-n", "8", "-t", "1", "--json-schema",
+                    d + "/schema"], None, {}),
         "run": ([tool("run"), q, "-p", "What is 1 + 2?", "--temp", "0", "-n", "8", "-t", "2", "--json", "--logits", "3",
                  "--seed", "7"], None, {}),
         "run-stdin": ([tool("run"), m, "--seed", "3", "-n", "8", "-t", "1", "--mmap"], "What is 3 + 4?\n", {}),
@@ -67,11 +81,18 @@ def prepare(build, d):
 
     held_out = open("tests/fixtures/adder/heldout.txt", "rb").read()
     for name, data in (("text", held_out[:1200]), ("words", held_out[:600]), ("prompts", b"What is 1 + 2?\nWhat is 2 + 5?\n"),
-                       ("messages", b'[{"role":"user","content":"What is 1 + 2?"}]'), ("context", b'{"x":[1,2]}')):
+                       ("messages", b'[{"role":"user","content":"What is 1 + 2?"}]'), ("context", b'{"x":[1,2]}'), ("more", open("tests/fixtures/adder/calibration.txt", "rb").read()[:3600]),
+                       ("schema", b'{"type":"object","properties":{"a":{"enum":[1,"b"]}}}'),
+                       ("records", b"".join(b'{"messages":[{"role":"user","content":"What is 1 + %d?"},{"role":"assistant",'
+                                            b'"content":"%d."}]}\n' % (i, 1 + i) for i in range(3))),
+                       ("pairs", b'{"prompt":"What is 1 + 2?","chosen":"3.","rejected":"Who knows?"}\n' * 2),
+                       ("boolq.jsonl", b'{"passage":"A","question":"is it","label":"true"}\n'
+                                       b'{"passage":"B","question":"is it not","label":"false"}\n')):
         open(d + "/" + name, "wb").write(data)
     run(build + "/mote-convert", "tests/fixtures/adder", "-o", d + "/m.mote", "-q")
     run(build + "/mote-quantize", d + "/m.mote", "-o", d + "/q.mote", "--type", "q4", "--encoder", "search", "-q", "--validate",
         d + "/words", "-c", "64")
+    run(build + "/mote-run", d + "/q.mote", "-p", "What is 3 + 4?", "--temp", "0", "-n", "8", "-t", "2", "--save-session", d + "/session")
     run(build + "/mote-perplexity", d + "/m.mote", "-f", d + "/text", "-c", "64", "--chunks", "2", "--save-logits", d + "/logits")
 
 
@@ -84,6 +105,10 @@ def plain(text):
 
     try:
         return strip(json.loads(text))
+    except ValueError:
+        pass
+    try:
+        return [strip(json.loads(line)) for line in text.splitlines()]
     except ValueError:
         return text
 
