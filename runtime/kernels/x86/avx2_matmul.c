@@ -63,10 +63,10 @@ TILE __m256i broadcast_pair(const int16_t *pairs, int group)
 	return _mm256_set1_epi32(two);
 }
 
-/* One row times P panels: decode. What is `ahead` bytes on, the next P panels, is prefetched into the second-level
- * cache: see avx512_matmul.c. Weights are read once, so they are widened in registers. */
+/* One row times P panels, step panels from one to the next: decode, whose pieces are read as four streams, see
+ * avx512_matmul.c. Weights are read once, so they are widened in registers. */
 TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
-		     size_t row, float *out, size_t ahead, const int P, const enum mote_type type)
+		     size_t row, float *out, size_t step, const int P, const enum mote_type type)
 {
 	const size_t block_bytes = 64 * mote_type_bits(type);
 	const __m256i codebook = load_codebook(w, type), low = _mm256_set1_epi16(255);
@@ -80,12 +80,11 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 		widen_activations(a, row, b, &x);
 		__asm__("" : "+m"(x)); /* else broadcasts become shuffles of registers, on the ports that unpacking needs */
 		for (int p = 0; p < P; p++) {
-			const uint8_t *data = panel + (size_t)p * w->panel_bytes;
+			const uint8_t *data = panel + (size_t)p * step * w->panel_bytes;
 			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
 			__m256i isum[2] = {first_sum(&x.bias, type), first_sum(&x.bias, type)};
 
-			for (size_t line = 0; line < block_bytes && P == ROW_PANELS; line += 64)
-				_mm_prefetch((const char *)lines + line + ahead, _MM_HINT_T1);
+			fetch_block(lines, block_bytes, data + b * 32, w->panel_bytes, b);
 			UNROLL for (int g = 0; g < 8; g++)
 				UNROLL for (int half = 0; half < 2; half++) {
 					__m256i u = in_register(unpack(lines, g, half, codebook, type));
@@ -100,7 +99,7 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 		}
 	}
 	for (int i = 0; i < P * 2; i++)
-		_mm256_storeu_ps(out + i * 8, acc[i]);
+		_mm256_storeu_ps(out + (size_t)(i / 2) * step * LANES + (size_t)(i % 2) * 8, acc[i]);
 }
 
 TILE void widen_weights(const struct mote_matrix *w, const uint8_t *panel, size_t block, __m256i codebook,
@@ -181,26 +180,36 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 			_mm256_storeu_ps(out + r * out_stride + i, _mm256_load_ps(acc[r] + i));
 }
 
+/* Fewer rows than a tile: four streams over a quarter of the panels each, which all rows use while they are at hand, and
+ * what is left. */
+TILE void multiply_rows(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			size_t out_stride, const enum mote_type type)
+{
+	const uint32_t step = n_panels / ROW_PANELS;
+	const uint8_t *data = w->data + (size_t)panel * w->panel_bytes;
+
+	for (uint32_t p = 0; p < step; p++)
+		for (uint32_t r = 0; r < n_rows; r++)
+			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r, out + r * out_stride + (size_t)p * LANES, step,
+				   ROW_PANELS, type);
+	for (uint32_t p = ROW_PANELS * step; p < n_panels; p++)
+		for (uint32_t r = 0; r < n_rows; r++)
+			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r, out + r * out_stride + (size_t)p * LANES, 1, 1,
+				   type);
+}
+
 TILE void multiply_quants(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
 			  const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
 			  size_t out_stride, const enum mote_type type)
 {
 	uint32_t step;
 
-	for (uint32_t p = 0; p < n_panels && n_rows < TILE_ROWS; p += step) {
-		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
-		const size_t ahead = panel + p + 2 * ROW_PANELS <= w->panels ? ROW_PANELS * w->panel_bytes : 0;
-
-		step = n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
-		for (uint32_t r = 0; r < n_rows; r++) {
-			float *at = out + r * out_stride + (size_t)p * LANES;
-			if (step == ROW_PANELS)
-				row_quants(w, data, a, row + r, at, ahead, ROW_PANELS, type);
-			else
-				row_quants(w, data, a, row + r, at, ahead, 1, type);
-		}
+	if (n_rows < TILE_ROWS) {
+		multiply_rows(w, panel, n_panels, a, row, n_rows, out, out_stride, type);
+		return;
 	}
-	for (uint32_t p = 0; p < n_panels && n_rows >= TILE_ROWS; p += step) {
+	for (uint32_t p = 0; p < n_panels; p += step) {
 		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
 
 		step = n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
@@ -228,8 +237,8 @@ TILE __m256 load_weights(const uint8_t *panel, size_t column, int half, const en
 	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_load_si128(at)), 16));
 }
 
-/* T rows x P panels, T * P <= 4. */
-TILE void tile_floats(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
+/* T rows x P panels, T * P <= 4, step panels from one to the next. */
+TILE void tile_floats(const struct mote_matrix *w, const uint8_t *panel, size_t step, const struct mote_activations *a,
 		      size_t row, float *out, size_t out_stride, const int T, const int P, const enum mote_type type)
 {
 	const float *x = a->x + row * a->stride;
@@ -239,35 +248,37 @@ TILE void tile_floats(const struct mote_matrix *w, const uint8_t *panel, const s
 		acc[i] = _mm256_setzero_ps();
 	for (size_t c = 0; c < w->cols; c++)
 		UNROLL for (int i = 0; i < P * 2; i++) {
-			__m256 weights = load_weights(panel + (size_t)(i / 2) * w->panel_bytes, c, i % 2, type);
+			__m256 weights = load_weights(panel + (size_t)(i / 2) * step * w->panel_bytes, c, i % 2, type);
 
 			UNROLL for (int r = 0; r < T; r++)
 				acc[r * P * 2 + i] = _mm256_fmadd_ps(weights, _mm256_set1_ps(x[(size_t)r * a->stride + c]),
 								     acc[r * P * 2 + i]);
 		}
 	UNROLL for (int i = 0; i < T * P * 2; i++)
-		_mm256_storeu_ps(out + (size_t)(i / (P * 2)) * out_stride + (size_t)(i % (P * 2)) * 8, acc[i]);
+		_mm256_storeu_ps(out + (size_t)(i / (P * 2)) * out_stride + (size_t)(i / 2 % P) * step * LANES +
+				 (size_t)(i % 2) * 8, acc[i]);
 }
 
 TILE void multiply_floats(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
 			  const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
 			  size_t out_stride, const enum mote_type type)
 {
-	uint32_t step;
+	const uint32_t step = n_rows < TILE_ROWS ? n_panels / ROW_PANELS : 0;
+	const uint8_t *data = w->data + (size_t)panel * w->panel_bytes;
 
-	for (uint32_t p = 0; p < n_panels; p += step) {
-		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
-		float *at = out + (size_t)p * LANES;
+	for (uint32_t p = 0; p < step; p++)
+		for (uint32_t r = 0; r < n_rows; r++)
+			tile_floats(w, data + (size_t)p * w->panel_bytes, step, a, row + r,
+				    out + r * out_stride + (size_t)p * LANES, out_stride, 1, ROW_PANELS, type);
+	for (uint32_t p = ROW_PANELS * step; p < n_panels; p++) {
+		const uint8_t *at = data + (size_t)p * w->panel_bytes;
+		float *y = out + (size_t)p * LANES;
 		uint32_t r = 0;
 
-		step = n_rows < TILE_ROWS && n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
 		for (; r + TILE_ROWS <= n_rows; r += TILE_ROWS)
-			tile_floats(w, data, a, row + r, at + r * out_stride, out_stride, TILE_ROWS, 1, type);
+			tile_floats(w, at, 1, a, row + r, y + r * out_stride, out_stride, TILE_ROWS, 1, type);
 		for (; r < n_rows; r++)
-			if (step == ROW_PANELS)
-				tile_floats(w, data, a, row + r, at + r * out_stride, out_stride, 1, ROW_PANELS, type);
-			else
-				tile_floats(w, data, a, row + r, at + r * out_stride, out_stride, 1, 1, type);
+			tile_floats(w, at, 1, a, row + r, y + r * out_stride, out_stride, 1, 1, type);
 	}
 }
 

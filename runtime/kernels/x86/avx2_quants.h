@@ -96,4 +96,16 @@ AVX2 __m256 finish_block(__m256i isum, __m256 wscale, float xscale, __m256 acc)
 	return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(wscale, _mm256_set1_ps(xscale)), acc);
 }
 
+/* What decode's streams (avx512_matmul.c) are fetched ahead; of a panel's block, as many lines as it has and every
+ * second time one for the scales between two panels' quants. */
+enum { NEAR = 1536 };
+
+AVX2 void fetch_block(const uint8_t *lines, size_t block_bytes, const uint8_t *scales, size_t panel_bytes, size_t block)
+{
+	for (size_t line = 0; line < block_bytes; line += 64)
+		_mm_prefetch((const char *)lines + line + NEAR, _MM_HINT_T0);
+	if (block % 2 == 0)
+		_mm_prefetch((const char *)scales + panel_bytes + NEAR, _MM_HINT_T0);
+}
+
 #endif

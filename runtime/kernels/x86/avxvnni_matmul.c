@@ -17,10 +17,10 @@ TILE __m256i broadcast_quad(const int8_t *q)
 	return _mm256_set1_epi32(four);
 }
 
-/* One row times P panels: decode. What is `ahead` bytes on, the next P panels, is prefetched into the second-level
- * cache: see avx512_matmul.c. */
+/* One row times P panels, step panels from one to the next: decode, whose pieces are read as four streams, see
+ * avx512_matmul.c. */
 TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
-		     size_t row, float *out, size_t ahead, const int P, const enum mote_type type)
+		     size_t row, float *out, size_t step, const int P, const enum mote_type type)
 {
 	const size_t block_bytes = 64 * mote_type_bits(type);
 	const float *scale = a->scale + row * (a->stride / 32);
@@ -34,12 +34,11 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 		const int8_t *q = a->q + row * a->stride + b * 32;
 
 		for (int p = 0; p < P; p++) {
-			const uint8_t *data = panel + (size_t)p * w->panel_bytes;
+			const uint8_t *data = panel + (size_t)p * step * w->panel_bytes;
 			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
 			__m256i isum[2] = {first_sum(bias + b, type), first_sum(bias + b, type)};
 
-			for (size_t line = 0; line < block_bytes && P == ROW_PANELS; line += 64)
-				_mm_prefetch((const char *)lines + line + ahead, _MM_HINT_T1);
+			fetch_block(lines, block_bytes, data + b * 32, w->panel_bytes, b);
 			UNROLL for (int g = 0; g < 8; g++)
 				UNROLL for (int half = 0; half < 2; half++)
 					isum[half] = _mm256_dpbusd_avx_epi32(isum[half], unpack(lines, g, half, codebook, type),
@@ -50,7 +49,7 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 		}
 	}
 	for (int i = 0; i < P * 2; i++)
-		_mm256_storeu_ps(out + i * 8, acc[i]);
+		_mm256_storeu_ps(out + (size_t)(i / 2) * step * LANES + (size_t)(i % 2) * 8, acc[i]);
 }
 
 /* T rows of a block times one panel's block of bytes, [8 groups][16 rows][4 columns], added to acc[T][16]. */
@@ -119,27 +118,38 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 		memcpy(out + r * out_stride, acc + r * LANES, LANES * sizeof *out);
 }
 
+/* Fewer rows than a tile: four streams over a quarter of the panels each, which all rows use while they are at hand, and
+ * what is left. */
+TILE void multiply_rows(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			size_t out_stride, const enum mote_type type)
+{
+	const uint32_t step = n_panels / ROW_PANELS;
+	const uint8_t *data = w->data + (size_t)panel * w->panel_bytes;
+
+	for (uint32_t p = 0; p < step; p++)
+		for (uint32_t r = 0; r < n_rows; r++)
+			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r, out + r * out_stride + (size_t)p * LANES, step,
+				   ROW_PANELS, type);
+	for (uint32_t p = ROW_PANELS * step; p < n_panels; p++)
+		for (uint32_t r = 0; r < n_rows; r++)
+			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r, out + r * out_stride + (size_t)p * LANES, 1, 1,
+				   type);
+}
+
 TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
 		   const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out, size_t out_stride,
 		   const enum mote_type type)
 {
-	uint32_t step;
-
-	for (uint32_t p = 0; p < n_panels; p += step) {
-		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
-		const size_t ahead = panel + p + 2 * ROW_PANELS <= w->panels ? ROW_PANELS * w->panel_bytes : 0;
-		float *at = out + (size_t)p * LANES;
-
-		step = n_rows < TILE_ROWS && n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
-		for (uint32_t r = 0; r < n_rows && n_rows >= TILE_ROWS; r += CHUNK_ROWS)
-			chunk_quants(w, data, a, row + r, n_rows - r < CHUNK_ROWS ? n_rows - r : CHUNK_ROWS,
-				     at + r * out_stride, out_stride, type);
-		for (uint32_t r = 0; r < n_rows && n_rows < TILE_ROWS; r++)
-			if (step == ROW_PANELS)
-				row_quants(w, data, a, row + r, at + r * out_stride, ahead, ROW_PANELS, type);
-			else
-				row_quants(w, data, a, row + r, at + r * out_stride, ahead, 1, type);
+	if (n_rows < TILE_ROWS) {
+		multiply_rows(w, panel, n_panels, a, row, n_rows, out, out_stride, type);
+		return;
 	}
+	for (uint32_t p = 0; p < n_panels; p++)
+		for (uint32_t r = 0; r < n_rows; r += CHUNK_ROWS)
+			chunk_quants(w, w->data + (size_t)(panel + p) * w->panel_bytes, a, row + r,
+				     n_rows - r < CHUNK_ROWS ? n_rows - r : CHUNK_ROWS, out + r * out_stride + (size_t)p * LANES,
+				     out_stride, type);
 }
 
 TARGET MOTE_DEFINE_MULTIPLY(multiply_q8, multiply, MOTE_Q8)
