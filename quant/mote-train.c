@@ -54,7 +54,10 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_DOUBLE, NULL, "weight-decay", "X", "of matrices (default 0.01)", AT(decay), 0, 1},
 	{MOTE_OPTION_DOUBLE, NULL, "clip", "X", "most norm of a batch's gradient (default: sft 1, dpo 0.2)", AT(clip)},
 	{MOTE_OPTION_COUNT, NULL, "max-length", "N", "tokens of a record; longer ones are cut, texts into several (default 2048)", AT(length), 2, 1 << 20},
-	{MOTE_OPTION_SEED, NULL, "seed", "N", "of the order of records (default 0)", AT(seed)},
+	{MOTE_OPTION_SEED, NULL, "seed", "N", "of the order of records, and of what else is random (default 0)", AT(seed)},
+	{MOTE_OPTION_COUNT, NULL, "lora", "R", "train only a low-rank adapter of so many columns, in little memory; it is merged in the end",
+	 AT(lora), 1, 1024},
+	{MOTE_OPTION_DOUBLE, NULL, "lora-alpha", "X", "it is multiplied by X / R (default: 2 R)", AT(lora_alpha)},
 
 	{MOTE_OPTION_TAKE, NULL, "add-token", "TEXT", "a new special token, its row the mean of all rows; may be given several times",
 	 .take = take_token},
@@ -64,9 +67,11 @@ static const struct mote_option options[] = {
 	 AT(dtype), .choices = "f32 bf16 f16"},
 	{MOTE_OPTION_TEXT, NULL, "state", "FILE", "keep the training's state here now and then; if it is there, go on from it", AT(state)},
 	{MOTE_OPTION_COUNT, NULL, "state-every", "N", "steps from one state to the next (default 100)", AT(every), 1, UINT32_MAX},
+	{MOTE_OPTION_TEXT, NULL, "adapter", "FOLDER", "with --lora: write the adapter too, as PEFT does (mote-convert --lora reads it)",
+	 AT(adapter)},
 	{MOTE_OPTION_TEXT, NULL, "curve", "FILE.svg", "draw the loss", AT(curve)},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print a JSON object a step, and one for the whole", AT(json)},
-	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the files that -o and --curve write", AT(force)},
+	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the files that -o, --adapter and --curve write", AT(force)},
 	{MOTE_OPTION_COUNT, NULL, "tokens-at-once", "N", "computed together: more takes more memory (default 1024)", AT(rows), 1, 1 << 20},
 	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(threads), 1, MOTE_OPTION_MAX_THREADS},
 };
@@ -200,7 +205,7 @@ static enum mote_status check_outputs(const struct train_run *r, struct mote_err
 		else
 			mote_console_hint_force(r->o.force, error);
 	}
-	return status;
+	return status || !r->o.adapter ? status : mote_adapter_check(r->o.adapter, r->o.force, error);
 }
 
 static enum mote_status work(struct train_run *r, struct mote_error *error)
@@ -253,6 +258,12 @@ static int parse_options(int argc, char **argv, struct train_run *r)
 		       !strcmp(o->loss, "sigmoid") ? MOTE_OBJECTIVE_SIGMOID : MOTE_OBJECTIVE_APO_ZERO;
 	if (dpo != train_prefers(r))
 		return mote_options_refuse(&tool, "--loss %s does not belong to %s", o->loss, o->method);
+	if (o->lora && o->tokens)
+		return mote_options_refuse(&tool, "--lora leaves the embedding as it is: --add-token goes without it");
+	if (!o->lora && (o->adapter || o->lora_alpha > 0))
+		return mote_options_refuse(&tool, "--adapter and --lora-alpha go with --lora");
+	s->lora_rank = o->lora;
+	s->lora_alpha = o->lora_alpha > 0 ? o->lora_alpha : 2.0 * o->lora;
 	s->beta = o->beta;
 	s->lr = o->lr > 0 ? o->lr : dpo ? 1e-5 : 3e-4;
 	s->floor = o->floor >= 0 ? o->floor : dpo ? 0.1 : 0;

@@ -33,6 +33,10 @@ enum mote_status train_make_recipe(struct train_run *r, struct mote_error *error
 	mote_json_add_number(&b, o, "max_length", r->o.length);
 	mote_json_add_number(&b, o, "tokens_at_once", s->rows); /* decides which sums are joined in which order */
 	mote_json_add_number(&b, o, "seed", (double)s->seed);
+	if (s->lora_rank) {
+		mote_json_add_number(&b, o, "lora_rank", s->lora_rank);
+		mote_json_add_number(&b, o, "lora_alpha", s->lora_alpha);
+	}
 	if (r->o.tokens)
 		list = mote_json_add_array(&b, o, "added_tokens");
 	for (uint32_t i = 0; i < r->o.tokens; i++)
@@ -85,12 +89,16 @@ enum mote_status train_give_results(struct train_run *r, struct mote_error *erro
 	struct mote_trained_by by = {"mote-train " MOTE_VERSION, r->recipe, r->data, &r->vocabulary};
 	const struct mote_trainer *t = &r->trainer;
 	struct mote_json_builder b = {0};
-	enum mote_status status;
+	enum mote_status status = MOTE_OK;
 	cJSON *o;
 
+	if (r->o.adapter)
+		status = mote_adapter_write(&t->adapter, r->o.adapter, r->o.force, error);
+	mote_trainer_merge(&r->trainer);
 	if (r->eval.n)
 		r->after = mote_trainer_measure(&r->trainer, &r->eval);
-	status = mote_trained_file_write(t, r->o.output, r->o.force, r->type, &by, error);
+	if (status == MOTE_OK)
+		status = mote_trained_file_write(t, r->o.output, r->o.force, r->type, &by, error);
 	if (status == MOTE_OK && r->o.curve)
 		status = mote_train_curve_write(t, r->o.curve, r->o.force, error);
 	if (status)

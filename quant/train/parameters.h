@@ -10,6 +10,8 @@
 #include "runtime/model/architecture.h"
 #include "runtime/model/model.h"
 
+struct mote_low_rank;
+
 struct mote_parameter {
 	const struct mote_weight *weight;
 	uint32_t layer;             /* MOTE_NO_LAYER: the model's own */
@@ -17,6 +19,7 @@ struct mote_parameter {
 	uint32_t rows, cols;        /* cols is 1 for a vector */
 	float *w;                   /* [rows][cols] */
 	float *g;                   /* the loss's gradient, likewise, added up; NULL: none is computed */
+	struct mote_low_rank *low;  /* borrowed: what is added to w (adapter.h); NULL: nothing */
 };
 
 /* NULL: the model has none. */

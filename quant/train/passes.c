@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/train/adapter.h"
 #include "runtime/model/rope.h"
 
 enum {
@@ -144,27 +145,61 @@ void mote_passes_each(struct mote_passes *p, uint32_t n, mote_passes_fn *fn, con
 	mote_pool_run(p->pool, each_thread, &(struct each){p, n, fn, job});
 }
 
+static void multiply(struct mote_passes *p, const struct mote_gemm *g)
+{
+	mote_gemm_share(&p->kernels, p->pool, g, p->scratch, p->scratch_floats);
+}
+
+/* product = scale x F', or scale x F: rows of x [cols] with a factor's; the scale is a factor of A's or B's gradient as well. */
+static void multiply_low(struct mote_passes *p, const struct mote_low_rank *l, const float *x, uint32_t cols, const float *factor,
+			 size_t factor_row, size_t factor_col)
+{
+	multiply(p, &(struct mote_gemm){.a = x, .a_row = cols, .a_col = 1, .b = factor, .b_row = factor_row, .b_col = factor_col,
+					.c = l->product, .c_row = l->rank, .m = p->rows, .n = l->rank, .depth = cols});
+	mote_vector_scale(l->product, p->rows * l->rank, l->scale);
+}
+
 void mote_passes_multiply(struct mote_passes *p, const float *x, const struct mote_parameter *w, float *y, bool add)
 {
-	mote_gemm_share(&p->kernels, p->pool,
-			&(struct mote_gemm){.a = x, .a_row = w->cols, .a_col = 1, .b = w->w, .b_row = 1, .b_col = w->cols, .c = y,
-					    .c_row = w->rows, .m = p->rows, .n = w->rows, .depth = w->cols, .add = add},
-			p->scratch, p->scratch_floats);
+	const struct mote_low_rank *l = w->low;
+
+	multiply(p, &(struct mote_gemm){.a = x, .a_row = w->cols, .a_col = 1, .b = w->w, .b_row = 1, .b_col = w->cols, .c = y,
+					.c_row = w->rows, .m = p->rows, .n = w->rows, .depth = w->cols, .add = add});
+	if (!l)
+		return;
+	multiply_low(p, l, x, w->cols, l->a, 1, w->cols);
+	multiply(p, &(struct mote_gemm){.a = l->product, .a_row = l->rank, .a_col = 1, .b = l->b, .b_row = 1, .b_col = l->rank,
+					.c = y, .c_row = w->rows, .m = p->rows, .n = w->rows, .depth = l->rank, .add = true});
+}
+
+/* With u = scale dy B: dx += u A, dA += u' x; with t = scale x A': dB += dy' t. */
+static void multiply_low_back(struct mote_passes *p, const float *dy, const float *x, const struct mote_parameter *w, float *dx)
+{
+	const struct mote_low_rank *l = w->low;
+
+	multiply_low(p, l, dy, w->rows, l->b, l->rank, 1);
+	multiply(p, &(struct mote_gemm){.a = l->product, .a_row = l->rank, .a_col = 1, .b = l->a, .b_row = w->cols, .b_col = 1,
+					.c = dx, .c_row = w->cols, .m = p->rows, .n = w->cols, .depth = l->rank, .add = true});
+	multiply(p, &(struct mote_gemm){.a = l->product, .a_row = 1, .a_col = l->rank, .b = x, .b_row = w->cols, .b_col = 1,
+					.c = l->a_gradient, .c_row = w->cols, .m = l->rank, .n = w->cols, .depth = p->rows,
+					.add = true});
+	multiply_low(p, l, x, w->cols, l->a, 1, w->cols);
+	multiply(p, &(struct mote_gemm){.a = dy, .a_row = 1, .a_col = w->rows, .b = l->product, .b_row = l->rank, .b_col = 1,
+					.c = l->b_gradient, .c_row = l->rank, .m = w->rows, .n = l->rank, .depth = p->rows,
+					.add = true});
 }
 
 void mote_passes_multiply_back(struct mote_passes *p, const float *dy, const float *x, const struct mote_parameter *w,
 			       float *dx, bool add)
 {
-	mote_gemm_share(&p->kernels, p->pool,
-			&(struct mote_gemm){.a = dy, .a_row = w->rows, .a_col = 1, .b = w->w, .b_row = w->cols, .b_col = 1, .c = dx,
-					    .c_row = w->cols, .m = p->rows, .n = w->cols, .depth = w->rows, .add = add},
-			p->scratch, p->scratch_floats);
+	multiply(p, &(struct mote_gemm){.a = dy, .a_row = w->rows, .a_col = 1, .b = w->w, .b_row = w->cols, .b_col = 1, .c = dx,
+					.c_row = w->cols, .m = p->rows, .n = w->cols, .depth = w->rows, .add = add});
 	if (w->g)
-		mote_gemm_share(&p->kernels, p->pool,
-				&(struct mote_gemm){.a = dy, .a_row = 1, .a_col = w->rows, .b = x, .b_row = w->cols, .b_col = 1,
-						    .c = w->g, .c_row = w->cols, .m = w->rows, .n = w->cols, .depth = p->rows,
-						    .add = true},
-				p->scratch, p->scratch_floats);
+		multiply(p, &(struct mote_gemm){.a = dy, .a_row = 1, .a_col = w->rows, .b = x, .b_row = w->cols, .b_col = 1,
+						.c = w->g, .c_row = w->cols, .m = w->rows, .n = w->cols, .depth = p->rows,
+						.add = true});
+	if (w->low)
+		multiply_low_back(p, dy, x, w, dx);
 }
 
 /* ---- norms ---- */

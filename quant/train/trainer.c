@@ -241,10 +241,9 @@ static uint32_t choose(struct mote_trainer *t, uint32_t *example)
 }
 
 struct update {
-	struct mote_adamw_step step[2]; /* of matrices; of vectors, which do not decay */
+	struct mote_adamw_step step[2]; /* of vectors, which do not decay; of matrices */
 	float *m, *v;
-	const struct mote_parameter *p;
-	size_t n;
+	const struct mote_trained *p;
 };
 
 enum { UPDATE_FLOATS = 1 << 14 };
@@ -252,27 +251,25 @@ enum { UPDATE_FLOATS = 1 << 14 };
 static void update_piece(struct mote_passes *passes, const void *job, uint32_t piece, float *scratch)
 {
 	const struct update *u = job;
-	size_t at = (size_t)piece * UPDATE_FLOATS, n = u->n - at < UPDATE_FLOATS ? u->n - at : UPDATE_FLOATS;
+	size_t at = (size_t)piece * UPDATE_FLOATS, n = u->p->n - at < UPDATE_FLOATS ? u->p->n - at : UPDATE_FLOATS;
 
 	(void)passes;
 	(void)scratch;
-	mote_adamw_update(&u->step[u->p->cols == 1], u->p->w + at, u->m + at, u->v + at, u->p->g + at, n);
+	mote_adamw_update(&u->step[u->p->decays], u->p->w + at, u->m + at, u->v + at, u->p->g + at, n);
 }
 
 static void update(struct mote_trainer *t, double lr, double scale)
 {
 	struct mote_adamw matrices = {0.9, 0.999, 1e-8, t->s.weight_decay}, vectors = {0.9, 0.999, 1e-8, 0};
 	struct update u = {.m = t->moments};
-	size_t floats = mote_trainer_floats(t);
 
-	u.step[0] = mote_adamw_begin(&matrices, lr, t->step + 1, scale);
-	u.step[1] = mote_adamw_begin(&vectors, lr, t->step + 1, scale);
-	for (uint32_t i = 0; i < t->w.n; i++) {
-		u.p = &t->w.parameter[i];
-		u.n = (size_t)u.p->rows * u.p->cols;
-		u.v = u.m + floats;
-		mote_passes_each(&t->passes, (uint32_t)((u.n + UPDATE_FLOATS - 1) / UPDATE_FLOATS), update_piece, &u);
-		u.m += u.n;
+	u.step[0] = mote_adamw_begin(&vectors, lr, t->step + 1, scale);
+	u.step[1] = mote_adamw_begin(&matrices, lr, t->step + 1, scale);
+	for (uint32_t i = 0; i < t->n_trained; i++) {
+		u.p = &t->trained[i];
+		u.v = u.m + t->floats;
+		mote_passes_each(&t->passes, (uint32_t)((u.p->n + UPDATE_FLOATS - 1) / UPDATE_FLOATS), update_piece, &u);
+		u.m += u.p->n;
 	}
 }
 
@@ -283,8 +280,8 @@ enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_poi
 	double squares = 0;
 
 	*point = (struct mote_train_point){.lr = t->s.lr * mote_schedule_cosine(t->step + 1, t->steps, warm_up, t->s.floor)};
-	for (uint32_t i = 0; i < t->w.n; i++)
-		memset(t->w.parameter[i].g, 0, (size_t)t->w.parameter[i].rows * t->w.parameter[i].cols * sizeof(float));
+	for (uint32_t i = 0; i < t->n_trained; i++)
+		memset(t->trained[i].g, 0, t->trained[i].n * sizeof(float));
 	if (prefers(t)) {
 		struct preferences s = {.pairs = n / 2};
 
@@ -297,8 +294,8 @@ enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_poi
 		for_portions(t, t->examples, example, n, 1, learn_answers, &s);
 		point->loss = s.loss;
 	}
-	for (uint32_t i = 0; i < t->w.n; i++)
-		mote_clip_add(t->w.parameter[i].g, (size_t)t->w.parameter[i].rows * t->w.parameter[i].cols, &squares);
+	for (uint32_t i = 0; i < t->n_trained; i++)
+		mote_clip_add(t->trained[i].g, t->trained[i].n, &squares);
 	point->norm = sqrt(squares);
 	point->tokens = t->tokens;
 	if (!isfinite(point->loss) || !isfinite(squares))
@@ -329,20 +326,11 @@ double mote_trainer_measure(struct mote_trainer *t, const struct mote_examples *
 
 /* ---- opening ---- */
 
-size_t mote_trainer_floats(const struct mote_trainer *t)
-{
-	size_t floats = 0;
-
-	for (uint32_t i = 0; i < t->w.n; i++)
-		floats += (size_t)t->w.parameter[i].rows * t->w.parameter[i].cols;
-	return floats;
-}
-
 static enum mote_status allocate(struct mote_trainer *t, struct mote_error *error)
 {
 	uint32_t rows = t->passes.max_rows;
 
-	t->moments = calloc(2 * mote_trainer_floats(t), sizeof *t->moments);
+	t->moments = calloc(2 * t->floats, sizeof *t->moments);
 	t->curve = calloc(t->steps, sizeof *t->curve);
 	t->reference = calloc(t->examples->n, sizeof *t->reference);
 	t->order = calloc(t->records, sizeof *t->order);
@@ -368,9 +356,11 @@ enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_mod
 	rows = settings->rows > least ? settings->rows : least;
 	t->records = examples->n / width;
 	t->steps = settings->epochs * ((t->records + settings->batch - 1) / settings->batch);
-	status = mote_parameters_init(&t->w, &t->config, MOTE_PARAMETERS_GRADIENTS, error);
+	status = mote_parameters_init(&t->w, &t->config, settings->lora_rank ? 0 : MOTE_PARAMETERS_GRADIENTS, error);
 	if (status == MOTE_OK)
 		status = mote_passes_open(&t->passes, &t->config, rows, examples->longest, settings->threads, NULL, error);
+	if (status == MOTE_OK)
+		status = mote_trainer_choose(t, error);
 	if (status == MOTE_OK)
 		status = allocate(t, error);
 	for (uint32_t i = 0; i < t->w.n && !status; i++)
@@ -384,6 +374,8 @@ void mote_trainer_close(struct mote_trainer *t)
 {
 	mote_passes_close(&t->passes);
 	mote_parameters_free(&t->w);
+	mote_adapter_free(&t->adapter);
+	free(t->trained);
 	free(t->moments);
 	free(t->curve);
 	free(t->reference);

@@ -11,6 +11,7 @@
 
 #include "format/container.h"
 #include "quant/train/adamw.h"
+#include "quant/train/adapter.h"
 #include "quant/train/examples.h"
 #include "quant/train/passes.h"
 
@@ -25,6 +26,8 @@ struct mote_train_settings {
 	uint64_t seed;
 	uint32_t vocab;              /* rows of the embedding and the head, at least the model's; 0: the model's */
 	uint32_t first_new, new_rows; /* rows of new tokens, which begin as the mean of the rows before them */
+	uint32_t lora_rank;          /* 0: all weights learn; else only the factors of an adapter */
+	double lora_alpha;
 	uint32_t threads, rows;      /* tokens that are computed at once, at least the longest example's (or two of them) */
 };
 
@@ -37,6 +40,13 @@ struct mote_train_point {
 	uint64_t tokens;             /* read so far */
 };
 
+/* Something that learns, and its gradient. */
+struct mote_trained {
+	float *w, *g;
+	size_t n;
+	bool decays;
+};
+
 /* Zero-initialize; close with mote_trainer_close() also after an error. */
 struct mote_trainer {
 	struct mote_train_settings s;
@@ -45,8 +55,12 @@ struct mote_trainer {
 	const struct mote_examples *examples;
 	uint32_t records, steps, step; /* of the data; in all; done */
 	struct mote_parameters w;
+	struct mote_adapter adapter; /* of lora_rank, hung into w */
 	struct mote_passes passes;
-	float *moments;              /* [2][parameters], m and v */
+	struct mote_trained *trained; /* [n_trained] */
+	uint32_t n_trained;
+	size_t floats;               /* of all that learns */
+	float *moments;              /* [2][floats], m and v */
 	struct mote_train_point *curve; /* [steps] */
 	double *reference;           /* [examples] ln p of the answer by the model at the start; preferences only */
 	uint32_t *order;             /* [records] of the epoch under way */
@@ -72,8 +86,11 @@ enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_poi
  * nothing is learnt. */
 double mote_trainer_measure(struct mote_trainer *t, const struct mote_examples *examples);
 
-/* Weights in all. */
-size_t mote_trainer_floats(const struct mote_trainer *t);
+/* Behind the last step: what an adapter has learnt is added to the weights. */
+void mote_trainer_merge(struct mote_trainer *t);
+
+/* trained.c, for mote_trainer_open(): lists what learns. */
+enum mote_status mote_trainer_choose(struct mote_trainer *t, struct mote_error *error) MOTE_CHECKED;
 
 /* The state as one file, which only the same data, model and recipe can go on from: identity names these.
  * load: MOTE_ERROR_CORRUPT, MOTE_ERROR_UNSUPPORTED (another training's), MOTE_ERROR_IO. */

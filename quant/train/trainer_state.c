@@ -26,15 +26,13 @@ static uint32_t other_parts(const struct mote_trainer *t, uint32_t step, struct 
 {
 	part[0] = (struct part){t->curve, step * sizeof *t->curve};
 	part[1] = (struct part){t->reference, t->examples->n * sizeof *t->reference};
-	part[2] = (struct part){t->moments, 2 * mote_trainer_floats(t) * sizeof *t->moments};
+	part[2] = (struct part){t->moments, 2 * t->floats * sizeof *t->moments};
 	return MOST_PARTS;
 }
 
 static struct part weights(const struct mote_trainer *t, uint32_t i)
 {
-	const struct mote_parameter *p = &t->w.parameter[i];
-
-	return (struct part){p->w, (size_t)p->rows * p->cols * sizeof *p->w};
+	return (struct part){t->trained[i].w, t->trained[i].n * sizeof(float)};
 }
 
 static struct head head_of(const struct mote_trainer *t, struct mote_hash128 identity)
@@ -44,7 +42,7 @@ static struct head head_of(const struct mote_trainer *t, struct mote_hash128 ide
 	memset(&h, 0, sizeof h);
 	memcpy(h.magic, magic, sizeof magic);
 	h.identity = identity;
-	h.floats = mote_trainer_floats(t);
+	h.floats = t->floats;
 	h.tokens = t->tokens;
 	h.step = t->step;
 	h.steps = t->steps;
@@ -65,7 +63,7 @@ enum mote_status mote_trainer_save(const struct mote_trainer *t, const char *pat
 	mote_state_put(&w, &head, sizeof head);
 	for (uint32_t i = 0; i < parts; i++)
 		mote_state_put(&w, part[i].data, part[i].bytes);
-	for (uint32_t i = 0; i < t->w.n; i++)
+	for (uint32_t i = 0; i < t->n_trained; i++)
 		mote_state_put(&w, weights(t, i).data, weights(t, i).bytes);
 	return mote_state_commit(&w);
 }
@@ -97,7 +95,7 @@ static enum mote_status get_rest(struct mote_state_reader *r, struct mote_traine
 
 	for (uint32_t i = 0; i < parts && !status; i++)
 		status = mote_state_get(r, part[i].data, part[i].bytes, error);
-	for (uint32_t i = 0; i < t->w.n && !status; i++)
+	for (uint32_t i = 0; i < t->n_trained && !status; i++)
 		status = mote_state_get(r, weights(t, i).data, weights(t, i).bytes, error);
 	return status ? status : mote_state_check(r, error);
 }

@@ -69,6 +69,21 @@ assert abs(lines[0]["margin"]) < 1e-6 and lines[-1]["margin"] > 0.1, lines[-1]
 END
 done
 
+# low-rank adapters: the same bits everywhere and after an interruption's state, and what conversion makes of the adapter is the merged model
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lora 4 --lora-alpha 12 -o "$D/lora.mote" --adapter "$D/adapter" -t 1 --json \
+	--eval "$D/sft.jsonl" --state "$D/lora.state" --state-every 2 >"$D/lora.json"
+tail -n 1 "$D/lora.json" | python3 -c 'import json, sys; x = json.load(sys.stdin); assert x["eval_after"] < 0.99 * x["eval_before"], x' ||
+	fail "an adapter learns nothing"
+MOTE_ISA=scalar "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lora 4 --lora-alpha 12 -o "$D/lora2.mote" -t 3 2>/dev/null
+cmp "$D/lora.mote" "$D/lora2.mote" || fail "threads or instruction sets change an adapter"
+[ "$(wc -c <"$D/lora.state")" -lt 700000 ] || fail "the state of an adapter holds $(wc -c <"$D/lora.state") bytes"
+"$B/mote-convert" tests/fixtures/adder --lora "$D/adapter" -o "$D/converted.mote" >/dev/null 2>&1
+for f in lora converted; do "$B/mote-inspect" "$D/$f.mote" --json | grep -o '"tensors_hash":"[0-9a-f]*"' >"$D/$f.tensors"; done
+[ -s "$D/lora.tensors" ] && cmp "$D/lora.tensors" "$D/converted.tensors" || fail "the adapter converts to another model than the merged one"
+expect 2 'exists' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" --lora 4 -o "$D/x.mote" --adapter "$D/adapter"
+expect 2 'go with --lora' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" --adapter "$D/adapter2"
+[ ! -e "$D/adapter2" ] || fail "a refused training left a folder"
+
 # a template whose prompt for an answer has other white space than its answers: the same tokens are learnt
 cp -r tests/fixtures/adder "$D/sloppy"
 sed -i "s/{{- '<|im_start|>assistant.n' }}/{{- '  <|im_start|>assistant\\\\n\\\\n' }}/" "$D/sloppy/chat_template.jinja"
