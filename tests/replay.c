@@ -80,7 +80,7 @@ static void test_corpus(void **state)
 	} corpora[] = {
 		{"config", 3, 3000}, {"container", 4, 2000}, {"json", 3, 2000}, {"safetensors", 11, 2000}, {"template", 12, 300},
 		{"tokenizer_json", 14, 1000}, {"tokenizer_section", 12, 3000}, {"directory", 3, 60}, {"weights", 3, 60},
-		{"state", 7, 900}, {"logits", 7, 60}, {"task", 10, 60}, {"request", 5, 500}, {"messages", 3, 300},
+		{"state", 7, 900}, {"logits", 7, 60}, {"task", 10, 60}, {"request", 9, 500}, {"messages", 3, 300},
 		{"sections", 3, 50}, {"safetensors_made", 3, 2000}, {"gbnf", 4, 500}, {"schema", 4, 300}, {"session", 7, 100}, {"training", 5, 60},
 	};
 	unsigned files = 1, mutations = 1000;

@@ -135,7 +135,7 @@ def prefix(s, vocab, _):
 
 QUESTION = {"messages": [{"role": "user", "content": "What is 27 + 48?"}], "temperature": 0, "max_tokens": 80}
 MALFORMED = [b"{", b"[]", b"{}", b'{"messages": 1}', b'{"messages":[{"role":"user","content":"\xff\xfe"}]}', b"[" * 5000,
-             b'{"messages":[{"role":"user","content":"x"}],"n":0}', b"\x00" * 100, b'{"a":1,"a":2}']
+             b'{"messages":[{"role":"user","content":"x"}],"n":0}', b"\x00" * 100, b'{"a":1,"a":2}', b'{"":1}']
 
 
 def one_request(s, i, wanted):

@@ -15,9 +15,9 @@ static bool is_word(const char *words, const char *word)
 {
 	size_t bytes = strlen(word);
 
-	for (const char *at = words; (at = strstr(at, word)); at += bytes)
+	for (const char *at = words; bytes && (at = strstr(at, word)); at += bytes)
 		if ((at == words || at[-1] == ' ') && (at[bytes] == ' ' || !at[bytes]))
-			return bytes > 0 && !strchr(word, ' ');
+			return !strchr(word, ' ');
 	return false;
 }
 
