@@ -262,7 +262,12 @@ static enum mote_status load_at(struct mote_models *m, struct mote_served *s, st
 	pthread_mutex_lock(&m->lock);
 	if (status)
 		return status;
-	*s = loaded;
+	/* the rest is the same and read without a lock */
+	s->lm = loaded.lm;
+	s->engine = loaded.engine;
+	s->info = loaded.info;
+	s->context_tokens = loaded.context_tokens;
+	s->bytes = loaded.bytes;
 	m->session_bytes = s->bytes - s->info.file_bytes;
 	s->users++;
 	(void)make_room(m, 0);
