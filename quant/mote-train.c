@@ -55,6 +55,8 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_DOUBLE, NULL, "clip", "X", "most norm of a batch's gradient (default: sft 1, dpo 0.2)", AT(clip)},
 	{MOTE_OPTION_COUNT, NULL, "max-length", "N", "tokens of a record; longer ones are cut, texts into several (default 2048)", AT(length), 2, 1 << 20},
 	{MOTE_OPTION_SEED, NULL, "seed", "N", "of the order of records, and of what else is random (default 0)", AT(seed)},
+	{MOTE_OPTION_DOUBLE, NULL, "neftune", "ALPHA", "sft: noise on what is embedded, at most ALPHA / sqrt(length * width); 5 to 15 are usual",
+	 AT(neftune), 0, 1000},
 	{MOTE_OPTION_COUNT, NULL, "lora", "R", "train only a low-rank adapter of so many columns, in little memory; it is merged in the end",
 	 AT(lora), 1, 1024},
 	{MOTE_OPTION_DOUBLE, NULL, "lora-alpha", "X", "it is multiplied by X / R (default: 2 R)", AT(lora_alpha)},
@@ -262,6 +264,9 @@ static int parse_options(int argc, char **argv, struct train_run *r)
 		return mote_options_refuse(&tool, "--lora leaves the embedding as it is: --add-token goes without it");
 	if (!o->lora && (o->adapter || o->lora_alpha > 0))
 		return mote_options_refuse(&tool, "--adapter and --lora-alpha go with --lora");
+	if (dpo && o->neftune > 0)
+		return mote_options_refuse(&tool, "--neftune goes with sft");
+	s->neftune = o->neftune;
 	s->lora_rank = o->lora;
 	s->lora_alpha = o->lora_alpha > 0 ? o->lora_alpha : 2.0 * o->lora;
 	s->beta = o->beta;

@@ -33,6 +33,8 @@ enum mote_status train_make_recipe(struct train_run *r, struct mote_error *error
 	mote_json_add_number(&b, o, "max_length", r->o.length);
 	mote_json_add_number(&b, o, "tokens_at_once", s->rows); /* decides which sums are joined in which order */
 	mote_json_add_number(&b, o, "seed", (double)s->seed);
+	if (s->neftune > 0)
+		mote_json_add_number(&b, o, "neftune", s->neftune);
 	if (s->lora_rank) {
 		mote_json_add_number(&b, o, "lora_rank", s->lora_rank);
 		mote_json_add_number(&b, o, "lora_alpha", s->lora_alpha);

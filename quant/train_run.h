@@ -10,7 +10,7 @@ enum { MAX_NEW_TOKENS = 256 };
 
 struct train_options {
 	const char *method, *model, *data, *eval, *output, *loss, *dtype, *state, *curve, *adapter;
-	double lr, floor, warm_up, decay, clip, beta, lora_alpha;
+	double lr, floor, warm_up, decay, clip, beta, lora_alpha, neftune;
 	uint32_t lora, epochs, batch, length, rows, threads, every;
 	struct mote_option_seed seed;
 	const char *token[MAX_NEW_TOKENS]; /* to be added */

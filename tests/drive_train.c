@@ -117,7 +117,7 @@ int main(int argc, char **argv)
 	for (uint32_t i = 0; i < n; i++)
 		ids[i] = atoi(argv[7 + i]);
 	d.kind = !strcmp(argv[3], "kl") ? MOTE_LOSS_KL : !strcmp(argv[3], "nll") ? MOTE_LOSS_NLL : MOTE_LOSS_DFT;
-	d.batch = (struct mote_train_batch){(uint32_t)atoi(argv[4]), (uint32_t)atoi(argv[5]), ids};
+	d.batch = (struct mote_train_batch){.sequences = (uint32_t)atoi(argv[4]), .length = (uint32_t)atoi(argv[5]), .ids = ids};
 	steps = (uint32_t)atoi(argv[6]);
 	if (d.batch.sequences * d.batch.length != n || !open_all(&d, argv, &error)) {
 		fprintf(stderr, "drive_train: %s\n", error.message);

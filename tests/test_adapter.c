@@ -1,4 +1,4 @@
-/* Low-rank adapters: gradients of the factors against those of the whole weights (which test_train.c compares with finite
+/* Low-rank adapters, and noise: gradients of the factors against those of the whole weights (which test_train.c compares with finite
  * differences), the start that changes nothing, merging, the same bits from every table of kernels and thread count. */
 #include <math.h>
 
@@ -81,7 +81,7 @@ static void test_gradients(void **state)
 /* Nothing but the factors has a gradient, and at the start the model is as it was. */
 static void test_frozen(void **state)
 {
-	struct mote_train_batch batch = {SEQUENCES, LENGTH, NULL};
+	struct mote_train_batch batch = {.sequences = SEQUENCES, .length = LENGTH};
 	struct mote_adapter a = {0};
 	struct setting s;
 	float *hidden;
@@ -134,12 +134,55 @@ static void test_same_bits(void **state)
 	free(want);
 }
 
+/* Noise on what is embedded: within its bound, about uniform, the same for a sequence wherever it lies in a batch, and without
+ * effect on what a later pass without noise gives. */
+static void test_noise(void **state)
+{
+	const struct mote_train_noise noise[SEQUENCES] = {{7, 0.5f}, {8, 0.25f}}, swapped[SEQUENCES] = {noise[1], noise[0]};
+	struct mote_train_batch batch = {.sequences = SEQUENCES, .length = LENGTH};
+	size_t n = LENGTH;
+	struct setting s;
+	float *x;
+
+	(void)state;
+	setting_open(&s, 0, true, 2, NULL);
+	n *= s.config.hidden;
+	memcpy(s.ids + LENGTH, s.ids, LENGTH * sizeof *s.ids);
+	batch.ids = s.ids;
+	batch.noise = noise;
+	mote_passes_forward(&s.passes, &s.w, &batch, true, NULL);
+	x = malloc(2 * n * sizeof *x);
+	memcpy(x, s.passes.x, 2 * n * sizeof *x);
+	for (size_t i = 0; i < SEQUENCES; i++) {
+		double squares = 0, most = (double)noise[i].most;
+
+		for (size_t j = 0; j < n; j++) {
+			size_t id = (size_t)s.ids[j / s.config.hidden], col = j % s.config.hidden;
+			double d = (double)x[i * n + j] - (double)s.w.embedding->w[id * s.config.hidden + col];
+
+			assert_true(fabs(d) <= most * (1 + 1e-5));
+			squares += d * d;
+		}
+		assert_true(fabs(squares / (double)n / (most * most / 3) - 1) < 0.15);
+	}
+	batch.noise = swapped;
+	mote_passes_forward(&s.passes, &s.w, &batch, true, NULL);
+	assert_memory_equal(s.passes.x, x + n, n * sizeof *x);
+	assert_memory_equal(s.passes.x + n, x, n * sizeof *x);
+	batch.noise = NULL;
+	mote_passes_forward(&s.passes, &s.w, &batch, true, NULL);
+	assert_memory_equal(s.passes.x, s.w.embedding->w + (size_t)s.ids[0] * s.config.hidden, s.config.hidden * sizeof *x);
+	free(x);
+	setting_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gradients),
 		cmocka_unit_test(test_frozen),
 		cmocka_unit_test(test_same_bits),
+		cmocka_unit_test(test_noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,7 +147,7 @@ static float *all_gradients(struct setting *s)
 
 static float *layered_gradients(struct setting *s)
 {
-	struct mote_train_batch batch = {SEQUENCES, LENGTH, s->ids};
+	struct mote_train_batch batch = {.sequences = SEQUENCES, .length = LENGTH, .ids = s->ids};
 	struct mote_loss loss = {.kind = MOTE_LOSS_NLL, .weight = s->weight, .target = s->target, .gradient = true,
 				 .value = s->value};
 	struct layered l = {s, calloc(count(&s->w), sizeof(float))};

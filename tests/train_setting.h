@@ -70,7 +70,7 @@ static inline void setting_close(struct setting *s)
 /* The loss and all gradients. */
 static inline double learn(struct setting *s, enum mote_loss_kind kind)
 {
-	struct mote_train_batch batch = {SEQUENCES, LENGTH, s->ids};
+	struct mote_train_batch batch = {.sequences = SEQUENCES, .length = LENGTH, .ids = s->ids};
 	struct mote_loss loss = {.kind = kind, .weight = s->weight, .target = s->target, .reference = s->hidden,
 				 .reference_head = s->reference.head->w, .gradient = true, .value = s->value};
 	double sum = 0;

@@ -17,18 +17,12 @@ static size_t padded(size_t floats)
 	return (floats + 15) / 16 * 16;
 }
 
-/* Uniform in (-most, most), in steps of 2^-23 of it. */
-static float uniform(uint64_t *state, float most)
-{
-	return ((float)(int32_t)(mote_random_next(state) >> 40) * 0x1p-23f - 1) * most;
-}
-
 static void begin(struct mote_low_rank *l, uint64_t *state)
 {
 	float most = 1 / mote_exact_sqrtf((float)l->of->cols);
 
 	for (size_t i = 0; i < (size_t)l->rank * l->of->cols; i++)
-		l->a[i] = uniform(state, most);
+		l->a[i] = mote_random_uniform(state) * most;
 }
 
 /* Where each part lies; without memory it only counts. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quant/train/adapter.h"
+#include "quant/train/random.h"
 #include "runtime/model/rope.h"
 
 enum {
@@ -277,14 +278,27 @@ void mote_passes_norm_back(struct mote_passes *p, const float *x, const struct m
 
 /* ---- the whole ---- */
 
+static void add_noise(const struct mote_passes *p, uint32_t row, float *x)
+{
+	const struct mote_train_noise *noise = &p->noise[row / p->length];
+	uint32_t hidden = p->config->hidden;
+	uint64_t state = mote_random_skip(noise->seed, (uint64_t)(row % p->length) * hidden);
+
+	for (uint32_t i = 0; i < hidden; i++)
+		x[i] += noise->most * mote_random_uniform(&state);
+}
+
 static void embed(struct mote_passes *p, const void *job, uint32_t piece, float *scratch)
 {
 	const struct mote_parameters *w = job;
 	size_t hidden = p->config->hidden;
 
 	(void)scratch;
-	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++)
+	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++) {
 		memcpy(p->x + r * hidden, w->embedding->w + (size_t)p->ids[r] * hidden, hidden * sizeof(float));
+		if (p->noise)
+			add_noise(p, r, p->x + r * hidden);
+	}
 }
 
 /* Columns [64 piece, 64 piece + 64) of the embedding's gradient, rows ascending. */
@@ -317,6 +331,7 @@ void mote_passes_forward(struct mote_passes *p, const struct mote_parameters *w,
 	p->rows = batch->sequences * batch->length;
 	p->length = batch->length;
 	p->ids = batch->ids;
+	p->noise = batch->noise;
 	mote_passes_each(p, pieces(p), embed, w);
 	for (uint32_t i = 0; i < layers; i++) {
 		if (hooks && hooks->stop && hooks->stop(hooks->user))

@@ -17,6 +17,13 @@
 struct mote_train_batch {
 	uint32_t sequences, length;
 	const int32_t *ids;         /* [sequences][length], below the vocabulary */
+	const struct mote_train_noise *noise; /* [sequences] added to what is embedded; NULL: none */
+};
+
+/* Uniform in [-most, most), drawn from the seed for each number of a sequence, first position first. */
+struct mote_train_noise {
+	uint64_t seed;
+	float most;
 };
 
 /* What a pass asks of the owner of layered weights; NULL functions where all are at hand.
@@ -56,6 +63,7 @@ struct mote_passes {
 	uint32_t max_rows, max_length, loss_rows;
 	uint32_t rows, length;      /* of the batch under way */
 	const int32_t *ids;
+	const struct mote_train_noise *noise;
 
 	float *x;                   /* [layers + 1][rows][hidden]: before each layer; without `keep` two of them, in turn */
 	float *hidden, *d_hidden;   /* [rows][hidden] behind the final norm, and its gradient */

@@ -14,4 +14,16 @@ static inline uint64_t mote_random_next(uint64_t *state)
 	return z ^ z >> 31;
 }
 
+/* The state after n numbers. */
+static inline uint64_t mote_random_skip(uint64_t state, uint64_t n)
+{
+	return state + n * 0x9e3779b97f4a7c15u;
+}
+
+/* Uniform in [-1, 1), in steps of 2^-23: exact. */
+static inline float mote_random_uniform(uint64_t *state)
+{
+	return (float)(int32_t)(mote_random_next(state) >> 40) * 0x1p-23f - 1;
+}
+
 #endif

@@ -161,7 +161,7 @@ static bool stop(void *user)
 /* Forward through both; the rows' divergences, and with `learn` the student's gradients, by which it moves. False: stopped. */
 static bool compare(struct mote_recovery *r, uint32_t sequences, bool learn)
 {
-	struct mote_train_batch batch = {sequences, r->length, r->ids};
+	struct mote_train_batch batch = {.sequences = sequences, .length = r->length, .ids = r->ids};
 	struct mote_train_hooks source = {.load = r->reference.layered ? load_reference : NULL, .stop = stop, .user = r};
 	struct mote_train_hooks hooks = {.load = load_student, .done = move_student, .stop = stop, .user = r};
 	struct mote_loss loss = {.kind = MOTE_LOSS_KL, .weight = r->weight, .reference = r->hidden,

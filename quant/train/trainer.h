@@ -28,6 +28,7 @@ struct mote_train_settings {
 	uint32_t first_new, new_rows; /* rows of new tokens, which begin as the mean of the rows before them */
 	uint32_t lora_rank;          /* 0: all weights learn; else only the factors of an adapter */
 	double lora_alpha;
+	double neftune;              /* supervised: noise on what is embedded, of at most this / sqrt(length * hidden); 0: none */
 	uint32_t threads, rows;      /* tokens that are computed at once, at least the longest example's (or two of them) */
 };
 
@@ -68,6 +69,7 @@ struct mote_trainer {
 	int32_t *ids, *target;       /* of what is computed at once, [rows] */
 	float *weight;
 	double *value;
+	struct mote_train_noise *noise; /* of the sequences that are computed at once */
 	uint64_t tokens;
 };
 

@@ -39,9 +39,9 @@ END
 	fail "the seed changes nothing"
 
 # only the state is kept of a training that is interrupted; the same command goes on from it
-"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 -o "$D/whole.mote" 2>/dev/null
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/whole.mote" 2>/dev/null
 : >"$D/steps"
-"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 -o "$D/parts.mote" --state "$D/state" --state-every 5 --json \
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/parts.mote" --state "$D/state" --state-every 5 --json \
 	>>"$D/steps" 2>/dev/null &
 child=$!
 while [ "$(wc -l <"$D/steps")" -lt 3 ] && kill -0 $child 2>/dev/null; do sleep 0.02; done
@@ -50,13 +50,13 @@ code=0
 wait $child || code=$?
 [ $code = 130 ] || fail "an interrupted training exited with $code"
 [ -f "$D/state" ] && [ ! -e "$D/parts.mote" ] || fail "an interrupted training left the wrong files"
-"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 -o "$D/parts.mote" --state "$D/state" 2>/dev/null
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/parts.mote" --state "$D/state" 2>/dev/null
 cmp "$D/whole.mote" "$D/parts.mote" || fail "going on gives another result"
 expect 3 'the state of another training' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 15 -o "$D/x.mote" --state "$D/state"
 head -c 5000 "$D/state" >"$D/cut"
-expect 3 'the state ends too early' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 -o "$D/x.mote" --state "$D/cut"
+expect 3 'the state ends too early' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/x.mote" --state "$D/cut"
 printf x | dd of="$D/state" bs=1 seek=9000 conv=notrunc 2>/dev/null
-expect 3 'checksum does not match' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 -o "$D/x.mote" --state "$D/state"
+expect 3 'checksum does not match' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/x.mote" --state "$D/state"
 
 # preferences: nothing is preferred at first, then the chosen answer
 for loss in sigmoid apo_zero; do
@@ -70,17 +70,19 @@ END
 done
 
 # low-rank adapters: the same bits everywhere and after an interruption's state, and what conversion makes of the adapter is the merged model
-"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lora 4 --lora-alpha 12 -o "$D/lora.mote" --adapter "$D/adapter" -t 1 --json \
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lora 4 --lora-alpha 12 --neftune 5 -o "$D/lora.mote" --adapter "$D/adapter" -t 1 --json \
 	--eval "$D/sft.jsonl" --state "$D/lora.state" --state-every 2 >"$D/lora.json"
 tail -n 1 "$D/lora.json" | python3 -c 'import json, sys; x = json.load(sys.stdin); assert x["eval_after"] < 0.99 * x["eval_before"], x' ||
 	fail "an adapter learns nothing"
-MOTE_ISA=scalar "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lora 4 --lora-alpha 12 -o "$D/lora2.mote" -t 3 2>/dev/null
+MOTE_ISA=scalar "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lora 4 --lora-alpha 12 --neftune 5 -o "$D/lora2.mote" -t 3 2>/dev/null
 cmp "$D/lora.mote" "$D/lora2.mote" || fail "threads or instruction sets change an adapter"
 [ "$(wc -c <"$D/lora.state")" -lt 700000 ] || fail "the state of an adapter holds $(wc -c <"$D/lora.state") bytes"
 "$B/mote-convert" tests/fixtures/adder --lora "$D/adapter" -o "$D/converted.mote" >/dev/null 2>&1
 for f in lora converted; do "$B/mote-inspect" "$D/$f.mote" --json | grep -o '"tensors_hash":"[0-9a-f]*"' >"$D/$f.tensors"; done
 [ -s "$D/lora.tensors" ] && cmp "$D/lora.tensors" "$D/converted.tensors" || fail "the adapter converts to another model than the merged one"
 expect 2 'exists' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" --lora 4 -o "$D/x.mote" --adapter "$D/adapter"
+"$B/mote-inspect" "$D/lora.mote" --json | grep -q '"neftune":5,"lora_rank":4,"lora_alpha":12' || fail "the lineage does not say what an adapter was"
+expect 2 'goes with sft' "$B/mote-train" dpo "$D/f.mote" --data "$D/dpo.jsonl" --neftune 5 -o "$D/x.mote"
 expect 2 'go with --lora' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" --adapter "$D/adapter2"
 [ ! -e "$D/adapter2" ] || fail "a refused training left a folder"
 

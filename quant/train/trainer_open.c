@@ -1,0 +1,67 @@
+/* What a training holds, from opening to closing: see trainer.h. */
+#include <stdlib.h>
+
+#include "quant/train/trainer.h"
+
+static enum mote_status allocate(struct mote_trainer *t, struct mote_error *error)
+{
+	uint32_t rows = t->passes.max_rows;
+
+	t->moments = calloc(2 * t->floats, sizeof *t->moments);
+	t->curve = calloc(t->steps, sizeof *t->curve);
+	t->reference = calloc(t->examples->n, sizeof *t->reference);
+	t->order = calloc(t->records, sizeof *t->order);
+	t->ids = malloc(rows * sizeof *t->ids);
+	t->target = malloc(rows * sizeof *t->target);
+	t->weight = malloc(rows * sizeof *t->weight);
+	t->value = malloc(rows * sizeof *t->value);
+	t->noise = malloc(rows * sizeof *t->noise);
+	if (t->moments && t->curve && t->reference && t->order && t->ids && t->target && t->weight && t->value && t->noise)
+		return MOTE_OK;
+	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for training");
+}
+
+enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_model *model, const struct mote_examples *examples,
+				   const struct mote_train_settings *settings, struct mote_error *error)
+{
+	uint32_t width, least, rows;
+	enum mote_status status;
+
+	*t = (struct mote_trainer){.s = *settings, .model = model, .config = model->config, .examples = examples, .epoch = UINT32_MAX};
+	t->config.vocab = settings->vocab ? settings->vocab : t->config.vocab;
+	width = settings->objective >= MOTE_OBJECTIVE_SIGMOID ? 2 : 1;
+	least = width * examples->longest;
+	rows = settings->rows > least ? settings->rows : least;
+	t->records = examples->n / width;
+	t->steps = settings->epochs * ((t->records + settings->batch - 1) / settings->batch);
+	status = mote_parameters_init(&t->w, &t->config, settings->lora_rank ? 0 : MOTE_PARAMETERS_GRADIENTS, error);
+	if (status == MOTE_OK)
+		status = mote_passes_open(&t->passes, &t->config, rows, examples->longest, settings->threads, NULL, error);
+	if (status == MOTE_OK)
+		status = mote_trainer_choose(t, error);
+	if (status == MOTE_OK)
+		status = allocate(t, error);
+	for (uint32_t i = 0; i < t->w.n && !status; i++)
+		mote_parameter_load(&t->w.parameter[i], model);
+	if (status == MOTE_OK)
+		mote_parameters_fill_rows(&t->w, settings->first_new, settings->new_rows);
+	return status;
+}
+
+void mote_trainer_close(struct mote_trainer *t)
+{
+	mote_passes_close(&t->passes);
+	mote_parameters_free(&t->w);
+	mote_adapter_free(&t->adapter);
+	free(t->trained);
+	free(t->moments);
+	free(t->curve);
+	free(t->reference);
+	free(t->order);
+	free(t->ids);
+	free(t->target);
+	free(t->weight);
+	free(t->value);
+	free(t->noise);
+	*t = (struct mote_trainer){0};
+}
