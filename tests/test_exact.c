@@ -99,6 +99,12 @@ static void test_sin_cos(void **unused)
 	assert_true(worst <= 2e-16);
 	assert_true(mote_exact_sin(0.0) == 0.0);
 	assert_true(mote_exact_cos(0.0) == 1.0);
+	for (double sign = -1; sign <= 1; sign += 2) { /* as far as the reduction goes, and no further */
+		assert_true(fabsl((long double)mote_exact_sin(sign * 1e6) - sinl(sign * 1e6L)) <= 2e-16L);
+		assert_true(fabsl((long double)mote_exact_cos(sign * 1e6) - cosl(sign * 1e6L)) <= 2e-16L);
+		assert_true(isnan(mote_exact_sin(nextafter(sign * 1e6, sign * 2e6))));
+		assert_true(isnan(mote_exact_cos(nextafter(sign * 1e6, sign * 2e6))));
+	}
 	assert_true(isnan(mote_exact_sin(1.1e6)));
 	assert_true(isnan(mote_exact_cos(NAN)));
 }

@@ -66,8 +66,18 @@ int main(int argc, char **argv)
 	options.threads = 1;
 	options.sequences = 2;
 	mote_lm_session *s = nullptr;
+	options.kv_keys = "f17";
+	check(mote_lm_session_open(lm.get(), &options, &s, &error) == MOTE_LM_ARGUMENT && !s &&
+	      std::strstr(error.message, "'f17': expected f16, q8 or f32"), "an unknown type of keys is named");
+	options.kv_keys = "f32";
 	check(mote_lm_session_open(lm.get(), &options, &s, &error) == 0, error.message);
 	session open(s);
+
+	// what the fixture's generation_config.json leaves open has no effect
+	mote_lm_sampling usual;
+	mote_lm_sampling_recommended(lm.get(), &usual);
+	check(usual.struct_bytes == sizeof usual && usual.typical_p == 1 && usual.repeat_penalty == 1 && usual.min_p == 0 &&
+	      usual.presence_penalty == 0 && usual.dry_multiplier == 0, "recommended sampling");
 
 	// two answers side by side
 	mote_lm_sampling greedy;
