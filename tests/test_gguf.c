@@ -254,6 +254,9 @@ static void test_hostile_header(void **state)
 	refuse_gguf(&g, MOTE_ERROR_CORRUPT, "18446744073709551615 tensors");
 	start(&g, 1u << 20, 0);
 	refuse_gguf(&g, MOTE_ERROR_CORRUPT, "1048576 tensors in a file of 24 bytes");
+	start(&g, 2, 0); /* not more than there may be, and more than fit */
+	tiny_pad(&g);
+	refuse_gguf(&g, MOTE_ERROR_CORRUPT, "2 tensors in a file of 32 bytes");
 }
 
 static void test_hostile_values(void **state)

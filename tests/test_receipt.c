@@ -226,6 +226,52 @@ static void numbers_for_people(void **state)
 		assert_string_equal(mote_report_number(text, numbers[i].value, numbers[i].digits), numbers[i].text);
 }
 
+/* An evaluation replaces one of the same task, asked in the same way, and no other. */
+static void an_evaluation_replaces_its_like(void **state)
+{
+	static const char base[] = "{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true}";
+	static const struct {
+		const char *evaluation;
+		int receipts;
+	} second[] = {
+		{base, 1},
+		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true,\"score\":0.5}", 1},
+		{"{\"task\":\"u\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true}", 2},
+		{"{\"task\":\"t\",\"files_xxh3\":\"g\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true}", 2},
+		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":6,\"few_shot\":2,\"seed\":1,\"chat\":true}", 2},
+		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":1,\"seed\":1,\"chat\":true}", 2},
+		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":0,\"chat\":true}", 2},
+		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":false}", 2},
+		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1}", 2},
+		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true,\"limit\":9}", 2},
+		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true,\"max_tokens\":9}", 2},
+		{NULL, 2},
+	};
+	struct mote_hash128 tensors = {1, 2};
+	char hex[33];
+
+	(void)state;
+	mote_hash_to_hex(tensors, hex);
+	for (size_t i = 0; i < sizeof second / sizeof *second; i++) {
+		cJSON *one, *both, *receipt[2];
+
+		for (int k = 0; k < 2; k++) {
+			const char *evaluation = k ? second[i].evaluation : base;
+
+			receipt[k] = cJSON_CreateObject();
+			cJSON_AddStringToObject(receipt[k], "tensors", hex);
+			if (evaluation)
+				cJSON_AddItemToObject(receipt[k], "evaluation", cJSON_Parse(evaluation));
+		}
+		assert_int_equal(mote_receipts_append(NULL, tensors, receipt[0], &one, NULL), MOTE_OK);
+		assert_int_equal(mote_receipts_append(one, tensors, receipt[1], &both, NULL), MOTE_OK);
+		if (cJSON_GetArraySize(both) != second[i].receipts)
+			fail_msg("%s: %d receipts", second[i].evaluation, cJSON_GetArraySize(both));
+		cJSON_Delete(one);
+		cJSON_Delete(both);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +279,7 @@ int main(void)
 		cmocka_unit_test(what_a_reader_cannot_know_is_refused),
 		cmocka_unit_test(receipts_of_other_tensors_go),
 		cmocka_unit_test(numbers_for_people),
+		cmocka_unit_test(an_evaluation_replaces_its_like),
 	};
 	return cmocka_run_group_tests(tests, make_path, remove_path);
 }
