@@ -168,9 +168,14 @@ static enum mote_status train(struct train_run *r, struct mote_error *error)
 	bool go_on = true;
 
 	while (r->trainer.step < r->trainer.steps && !status && go_on) {
+		double began = mote_console_seconds(), operations = r->trainer.passes.operations;
+		uint64_t tokens = r->trainer.tokens;
 		struct mote_train_point point;
 
 		status = mote_trainer_step(&r->trainer, &point, error);
+		r->step_seconds += mote_console_seconds() - began;
+		r->step_operations += r->trainer.passes.operations - operations;
+		r->step_tokens += r->trainer.tokens - tokens;
 		if (status == MOTE_OK && r->o.json)
 			status = train_print_step(r, &point, error);
 		if (status == MOTE_OK && r->trainer.step % r->o.every == 0)

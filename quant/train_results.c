@@ -7,6 +7,8 @@
 #include "format/tool/console.h"
 #include "quant/train_run.h"
 
+#define PEAK_SECONDS 0.1
+
 enum mote_status train_make_recipe(struct train_run *r, struct mote_error *error)
 {
 	static const char *const names[] = {"nll", "dft", "sigmoid", "apo_zero"};
@@ -86,6 +88,18 @@ enum mote_status train_print_step(const struct train_run *r, const struct mote_t
 	return status;
 }
 
+/* How fast the steps of this run were, and what they had of the most that the machine's f32 units do at present. */
+static void add_speed(struct mote_json_builder *b, cJSON *o, struct train_run *r)
+{
+	double peak = mote_passes_peak(&r->trainer.passes, PEAK_SECONDS), seconds = r->step_seconds > 0 ? r->step_seconds : 1;
+	cJSON *speed = mote_json_add_object(b, o, "speed");
+
+	mote_json_add_number(b, speed, "tokens_per_second", (double)r->step_tokens / seconds);
+	mote_json_add_number(b, speed, "operations_per_second", r->step_operations / seconds);
+	mote_json_add_number(b, speed, "peak_operations_per_second", peak);
+	mote_json_add_number(b, speed, "share_of_peak", r->step_operations / seconds / peak);
+}
+
 enum mote_status train_give_results(struct train_run *r, struct mote_error *error)
 {
 	struct mote_trained_by by = {"mote-train " MOTE_VERSION, r->recipe, r->data, &r->vocabulary};
@@ -121,6 +135,8 @@ enum mote_status train_give_results(struct train_run *r, struct mote_error *erro
 	mote_json_add_number(&b, o, "steps", t->steps);
 	mote_json_add_number(&b, o, "tokens", (double)t->tokens);
 	mote_json_add_number(&b, o, "seconds", mote_console_seconds() - r->started);
+	if (r->step_tokens)
+		add_speed(&b, o, r);
 	if (r->eval.n) {
 		mote_json_add_number(&b, o, "eval_before", r->before);
 		mote_json_add_number(&b, o, "eval_after", r->after);

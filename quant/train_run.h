@@ -30,6 +30,8 @@ struct train_run {
 	cJSON *recipe;
 	double before, after;        /* of the evaluation */
 	double started;
+	double step_seconds, step_operations; /* of the steps of this run */
+	uint64_t step_tokens;
 };
 
 static inline bool train_prefers(const struct train_run *r)

@@ -81,10 +81,8 @@ static void project(struct mote_passes *p, const float *states, const float *hea
 {
 	const struct mote_config *c = p->config;
 
-	mote_gemm_share(&p->kernels, p->pool,
-			&(struct mote_gemm){.a = states, .a_row = c->hidden, .a_col = 1, .b = head, .b_row = 1, .b_col = c->hidden,
-					    .c = logits, .c_row = c->vocab, .m = n, .n = c->vocab, .depth = c->hidden},
-			p->scratch, p->scratch_floats);
+	mote_passes_product(p, &(struct mote_gemm){.a = states, .a_row = c->hidden, .a_col = 1, .b = head, .b_row = 1, .b_col = c->hidden,
+						   .c = logits, .c_row = c->vocab, .m = n, .n = c->vocab, .depth = c->hidden});
 }
 
 static void gather(struct mote_passes *p, const struct portion *j, const float *states, float *out)

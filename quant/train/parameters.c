@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/train/train_memory.h"
+
 #define FIELD(field) {offsetof(struct mote_layer, field), offsetof(struct mote_train_layer, field)}
 
 /* Which field of a layer a weight of the architecture table becomes. */
@@ -120,11 +122,10 @@ enum mote_status mote_parameters_init(struct mote_parameters *p, const struct mo
 	if (p->n) {
 		p->head = p->head ? p->head : p->embedding;
 		p->memory_floats = place(p, kind);
-		p->memory = aligned_alloc(64, p->memory_floats * sizeof *p->memory);
+		p->memory = mote_train_floats(p->memory_floats, true);
 	}
 	if (!p->memory)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for the weights of a model to train");
-	memset(p->memory, 0, p->memory_floats * sizeof *p->memory);
 	place(p, kind);
 	return MOTE_OK;
 }

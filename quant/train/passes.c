@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quant/train/adapter.h"
+#include "quant/train/train_memory.h"
 #include "quant/train/random.h"
 #include "runtime/model/rope.h"
 
@@ -67,7 +68,7 @@ static enum mote_status carve(struct mote_passes *p, struct mote_error *error)
 	n = cuts(p, threads, cut);
 	for (uint32_t i = 0; i < n; i++)
 		floats += padded(cut[i].floats);
-	p->memory = aligned_alloc(64, floats * sizeof(float));
+	p->memory = mote_train_floats(floats, false);
 	if (!p->memory)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory: training with %u tokens at once takes %.1f MB",
 				      p->max_rows, (double)floats * sizeof(float) * 1e-6);
@@ -146,8 +147,9 @@ void mote_passes_each(struct mote_passes *p, uint32_t n, mote_passes_fn *fn, con
 	mote_pool_run(p->pool, each_thread, &(struct each){p, n, fn, job});
 }
 
-static void multiply(struct mote_passes *p, const struct mote_gemm *g)
+void mote_passes_product(struct mote_passes *p, const struct mote_gemm *g)
 {
+	p->operations += 2.0 * g->m * g->n * g->depth;
 	mote_gemm_share(&p->kernels, p->pool, g, p->scratch, p->scratch_floats);
 }
 
@@ -155,7 +157,7 @@ static void multiply(struct mote_passes *p, const struct mote_gemm *g)
 static void multiply_low(struct mote_passes *p, const struct mote_low_rank *l, const float *x, uint32_t cols, const float *factor,
 			 size_t factor_row, size_t factor_col)
 {
-	multiply(p, &(struct mote_gemm){.a = x, .a_row = cols, .a_col = 1, .b = factor, .b_row = factor_row, .b_col = factor_col,
+	mote_passes_product(p, &(struct mote_gemm){.a = x, .a_row = cols, .a_col = 1, .b = factor, .b_row = factor_row, .b_col = factor_col,
 					.c = l->product, .c_row = l->rank, .m = p->rows, .n = l->rank, .depth = cols});
 	mote_vector_scale(l->product, p->rows * l->rank, l->scale);
 }
@@ -164,12 +166,12 @@ void mote_passes_multiply(struct mote_passes *p, const float *x, const struct mo
 {
 	const struct mote_low_rank *l = w->low;
 
-	multiply(p, &(struct mote_gemm){.a = x, .a_row = w->cols, .a_col = 1, .b = w->w, .b_row = 1, .b_col = w->cols, .c = y,
+	mote_passes_product(p, &(struct mote_gemm){.a = x, .a_row = w->cols, .a_col = 1, .b = w->w, .b_row = 1, .b_col = w->cols, .c = y,
 					.c_row = w->rows, .m = p->rows, .n = w->rows, .depth = w->cols, .add = add});
 	if (!l)
 		return;
 	multiply_low(p, l, x, w->cols, l->a, 1, w->cols);
-	multiply(p, &(struct mote_gemm){.a = l->product, .a_row = l->rank, .a_col = 1, .b = l->b, .b_row = 1, .b_col = l->rank,
+	mote_passes_product(p, &(struct mote_gemm){.a = l->product, .a_row = l->rank, .a_col = 1, .b = l->b, .b_row = 1, .b_col = l->rank,
 					.c = y, .c_row = w->rows, .m = p->rows, .n = w->rows, .depth = l->rank, .add = true});
 }
 
@@ -179,13 +181,13 @@ static void multiply_low_back(struct mote_passes *p, const float *dy, const floa
 	const struct mote_low_rank *l = w->low;
 
 	multiply_low(p, l, dy, w->rows, l->b, l->rank, 1);
-	multiply(p, &(struct mote_gemm){.a = l->product, .a_row = l->rank, .a_col = 1, .b = l->a, .b_row = w->cols, .b_col = 1,
+	mote_passes_product(p, &(struct mote_gemm){.a = l->product, .a_row = l->rank, .a_col = 1, .b = l->a, .b_row = w->cols, .b_col = 1,
 					.c = dx, .c_row = w->cols, .m = p->rows, .n = w->cols, .depth = l->rank, .add = true});
-	multiply(p, &(struct mote_gemm){.a = l->product, .a_row = 1, .a_col = l->rank, .b = x, .b_row = w->cols, .b_col = 1,
+	mote_passes_product(p, &(struct mote_gemm){.a = l->product, .a_row = 1, .a_col = l->rank, .b = x, .b_row = w->cols, .b_col = 1,
 					.c = l->a_gradient, .c_row = w->cols, .m = l->rank, .n = w->cols, .depth = p->rows,
 					.add = true});
 	multiply_low(p, l, x, w->cols, l->a, 1, w->cols);
-	multiply(p, &(struct mote_gemm){.a = dy, .a_row = 1, .a_col = w->rows, .b = l->product, .b_row = l->rank, .b_col = 1,
+	mote_passes_product(p, &(struct mote_gemm){.a = dy, .a_row = 1, .a_col = w->rows, .b = l->product, .b_row = l->rank, .b_col = 1,
 					.c = l->b_gradient, .c_row = l->rank, .m = w->rows, .n = l->rank, .depth = p->rows,
 					.add = true});
 }
@@ -193,10 +195,10 @@ static void multiply_low_back(struct mote_passes *p, const float *dy, const floa
 void mote_passes_multiply_back(struct mote_passes *p, const float *dy, const float *x, const struct mote_parameter *w,
 			       float *dx, bool add)
 {
-	multiply(p, &(struct mote_gemm){.a = dy, .a_row = w->rows, .a_col = 1, .b = w->w, .b_row = w->cols, .b_col = 1, .c = dx,
+	mote_passes_product(p, &(struct mote_gemm){.a = dy, .a_row = w->rows, .a_col = 1, .b = w->w, .b_row = w->cols, .b_col = 1, .c = dx,
 					.c_row = w->cols, .m = p->rows, .n = w->cols, .depth = w->rows, .add = add});
 	if (w->g)
-		multiply(p, &(struct mote_gemm){.a = dy, .a_row = 1, .a_col = w->rows, .b = x, .b_row = w->cols, .b_col = 1,
+		mote_passes_product(p, &(struct mote_gemm){.a = dy, .a_row = 1, .a_col = w->rows, .b = x, .b_row = w->cols, .b_col = 1,
 						.c = w->g, .c_row = w->cols, .m = w->rows, .n = w->cols, .depth = p->rows,
 						.add = true});
 	if (w->low)

@@ -82,6 +82,7 @@ struct mote_passes {
 	float *gathered, *d_gathered;                   /* [loss_rows][hidden] */
 	float *scratch;                                 /* [threads][scratch_floats] */
 	size_t scratch_floats;
+	double operations;                              /* multiplications and additions of weights' products so far */
 	void *memory;
 };
 
@@ -100,12 +101,18 @@ void mote_passes_loss(struct mote_passes *p, const struct mote_parameters *w, co
 /* From d_hidden to the gradients of all parameters, to which it adds. Layered gradients: those of a layer are cleared before. */
 void mote_passes_backward(struct mote_passes *p, struct mote_parameters *w, const struct mote_train_hooks *hooks);
 
+/* Operations a second (a fused one counts as two) that all threads together reach with operands in their first-level caches,
+ * measured for so many seconds: what `operations` compares with. Between passes. */
+double mote_passes_peak(struct mote_passes *p, double seconds);
+
 /* ---- between the files of this room ---- */
 
 /* Calls fn for indices 0 .. n - 1 on all threads, each once. */
 typedef void mote_passes_fn(struct mote_passes *p, const void *job, uint32_t index, float *scratch);
 void mote_passes_each(struct mote_passes *p, uint32_t n, mote_passes_fn *fn, const void *job);
 
+/* On all threads; counts its operations. */
+void mote_passes_product(struct mote_passes *p, const struct mote_gemm *g);
 /* y = x W' (or y += x W'): rows of x [p->rows][w->cols]. */
 void mote_passes_multiply(struct mote_passes *p, const float *x, const struct mote_parameter *w, float *y, bool add);
 /* dx = dy W (or +=), and w->g += dy' x. */

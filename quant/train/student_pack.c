@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "format/half.h"
+#include "quant/train/train_memory.h"
 #include "quant/train/student_tensor.h"
 
 enum { BLOCK = MOTE_BLOCK_COLS, PANEL = MOTE_PANEL_ROWS };
@@ -110,7 +111,7 @@ enum mote_status mote_student_init(struct mote_student *s, struct mote_quantizer
 	}
 	if (status != MOTE_OK)
 		return status;
-	s->memory = calloc(s->memory_floats, sizeof *s->memory);
+	s->memory = mote_train_floats(s->memory_floats, true);
 	if (!s->memory)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory: what is learnt takes %.1f MB",
 				      (double)s->memory_floats * sizeof(float) * 1e-6);

@@ -290,15 +290,49 @@ static void update(struct mote_trainer *t, double lr, double scale)
 	}
 }
 
+/* One tensor's gradients to zero, or the sum of their squares. */
+struct gradients {
+	const struct mote_trained *trained;
+	double *squares;             /* [n_trained]; NULL: clear */
+};
+
+static void visit_gradients(struct mote_passes *passes, const void *job, uint32_t i, float *scratch)
+{
+	const struct gradients *g = job;
+
+	(void)passes;
+	(void)scratch;
+	if (g->squares)
+		mote_clip_add(g->trained[i].g, g->trained[i].n, &g->squares[i]);
+	else
+		memset(g->trained[i].g, 0, g->trained[i].n * sizeof(float));
+}
+
+static void clear_gradients(struct mote_trainer *t)
+{
+	mote_passes_each(&t->passes, t->n_trained, visit_gradients, &(struct gradients){t->trained, NULL});
+}
+
+/* The squares of all, tensors ascending. */
+static double sum_gradients(struct mote_trainer *t)
+{
+	double sum = 0;
+
+	memset(t->squares, 0, t->n_trained * sizeof *t->squares);
+	mote_passes_each(&t->passes, t->n_trained, visit_gradients, &(struct gradients){t->trained, t->squares});
+	for (uint32_t i = 0; i < t->n_trained; i++)
+		sum += t->squares[i];
+	return sum;
+}
+
 enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_point *point, struct mote_error *error)
 {
 	uint32_t example[2 * MOTE_TRAIN_MOST_BATCH], n = choose(t, example);
 	uint64_t warm_up = (uint64_t)ceil(t->s.warm_up * t->steps);
-	double squares = 0;
+	double squares;
 
 	*point = (struct mote_train_point){.lr = t->s.lr * mote_schedule_cosine(t->step + 1, t->steps, warm_up, t->s.floor)};
-	for (uint32_t i = 0; i < t->n_trained; i++)
-		memset(t->trained[i].g, 0, t->trained[i].n * sizeof(float));
+	clear_gradients(t);
 	if (prefers(t)) {
 		struct preferences s = {.pairs = n / 2};
 
@@ -311,8 +345,7 @@ enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_poi
 		for_portions(t, t->examples, example, n, 1, learn_answers, &s);
 		point->loss = s.loss;
 	}
-	for (uint32_t i = 0; i < t->n_trained; i++)
-		mote_clip_add(t->trained[i].g, t->trained[i].n, &squares);
+	squares = sum_gradients(t);
 	point->norm = sqrt(squares);
 	point->tokens = t->tokens;
 	if (!isfinite(point->loss) || !isfinite(squares))

@@ -61,6 +61,7 @@ struct mote_trainer {
 	struct mote_trained *trained; /* [n_trained] */
 	uint32_t n_trained;
 	size_t floats;               /* of all that learns */
+	double *squares;             /* [n_trained] of gradients */
 	float *moments;              /* [2][floats], m and v */
 	struct mote_train_point *curve; /* [steps] */
 	double *reference;           /* [examples] ln p of the answer by the model at the start; preferences only */

@@ -1,13 +1,14 @@
 /* What a training holds, from opening to closing: see trainer.h. */
 #include <stdlib.h>
 
+#include "quant/train/train_memory.h"
 #include "quant/train/trainer.h"
 
 static enum mote_status allocate(struct mote_trainer *t, struct mote_error *error)
 {
 	uint32_t rows = t->passes.max_rows;
 
-	t->moments = calloc(2 * t->floats, sizeof *t->moments);
+	t->moments = mote_train_floats(2 * t->floats, true);
 	t->curve = calloc(t->steps, sizeof *t->curve);
 	t->reference = calloc(t->examples->n, sizeof *t->reference);
 	t->order = calloc(t->records, sizeof *t->order);
@@ -54,6 +55,7 @@ void mote_trainer_close(struct mote_trainer *t)
 	mote_parameters_free(&t->w);
 	mote_adapter_free(&t->adapter);
 	free(t->trained);
+	free(t->squares);
 	free(t->moments);
 	free(t->curve);
 	free(t->reference);

@@ -8,11 +8,54 @@
 
 #include "runtime/kernels/train.h"
 
-enum { DEPTH = 256, GROUP_COLS = 128, PIECE_ROWS = 384 };
+enum { DEPTH = 256, GROUP_COLS = 128, PIECE_ROWS = 384, BAND = 16 };
 
 static uint32_t least(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
+}
+
+typedef float quad __attribute__((vector_size(16)));
+typedef int32_t quad_mask __attribute__((vector_size(16)));
+
+#ifdef __clang__
+#define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(a, b, ...) __builtin_shuffle(a, b, (quad_mask){__VA_ARGS__})
+#endif
+
+static quad load(const float *from)
+{
+	quad q;
+
+	memcpy(&q, from, sizeof q);
+	return q;
+}
+
+/* Four columns of B, each contiguous, by four of depth. */
+static void turn_four(const float *b, size_t b_col, float *out)
+{
+	quad c0 = load(b), c1 = load(b + b_col), c2 = load(b + 2 * b_col), c3 = load(b + 3 * b_col);
+	quad low01 = PICK(c0, c1, 0, 4, 1, 5), low23 = PICK(c2, c3, 0, 4, 1, 5);
+	quad high01 = PICK(c0, c1, 2, 6, 3, 7), high23 = PICK(c2, c3, 2, 6, 3, 7);
+	const quad row[4] = {PICK(low01, low23, 0, 1, 4, 5), PICK(low01, low23, 2, 3, 6, 7), PICK(high01, high23, 0, 1, 4, 5),
+			     PICK(high01, high23, 2, 3, 6, 7)};
+
+	for (uint32_t i = 0; i < 4; i++)
+		memcpy(out + i * MOTE_GEMM_COLS, &row[i], sizeof row[i]);
+}
+
+/* A band of a panel of B whose columns are contiguous or anyhow: few enough lines are written to stay in the first-level cache. */
+static void turn(const float *b, size_t b_row, size_t b_col, uint32_t width, uint32_t depth, float *out)
+{
+	uint32_t fours = b_row == 1 && depth % 4 == 0 ? width / 4 * 4 : 0;
+
+	for (uint32_t j = 0; j < fours; j += 4)
+		for (uint32_t d = 0; d < depth; d += 4)
+			turn_four(b + j * b_col + d, b_col, out + d * MOTE_GEMM_COLS + j);
+	for (uint32_t j = fours; j < width; j++)
+		for (uint32_t d = 0; d < depth; d++)
+			out[d * MOTE_GEMM_COLS + j] = b[j * b_col + d * b_row];
 }
 
 /* Columns [col, col + n) of B from depth `begin` on into panels [depth][32]; what is missing of the last is zero. */
@@ -28,9 +71,9 @@ static void pack(const struct mote_gemm *g, uint32_t col, uint32_t n, uint32_t b
 			for (uint32_t d = 0; d < depth; d++)
 				memcpy(out + (size_t)d * MOTE_GEMM_COLS, b + d * g->b_row, width * sizeof *out);
 		else
-			for (uint32_t j = 0; j < width; j++)
-				for (uint32_t d = 0; d < depth; d++)
-					out[(size_t)d * MOTE_GEMM_COLS + j] = b[d * g->b_row + j * g->b_col];
+			for (uint32_t d = 0; d < depth; d += BAND)
+				turn(b + d * g->b_row, g->b_row, g->b_col, width, least(depth - d, BAND),
+				     out + (size_t)d * MOTE_GEMM_COLS);
 	}
 }
 

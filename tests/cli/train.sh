@@ -30,6 +30,7 @@ import json, sys, xml.dom.minidom
 lines = [json.loads(x) for x in open(sys.argv[1] + "/a.json")]
 assert [x["step"] for x in lines[:-1]] == [1, 2, 3, 4] and all(x["steps"] == 4 for x in lines[:-1])
 last = lines[-1]
+assert all(x > 0 for x in last["speed"].values()) and last["speed"]["share_of_peak"] < 2, last
 assert last["records"] == 8 and last["cut"] == last["dropped"] == 0 and last["eval_after"] < 0.8 * last["eval_before"], last
 assert xml.dom.minidom.parse(sys.argv[1] + "/a.svg").documentElement.tagName == "svg"
 END
