@@ -108,12 +108,14 @@ enum mote_status perplexity_open_models(struct perplexity_run *r, struct mote_er
 enum mote_status perplexity_generate(struct perplexity_run *r, uint64_t seed, uint32_t tokens, struct mote_error *error)
 {
 	struct mote_progress progress;
+	struct mote_own_text_options options = {.seed = seed, .min_tokens = tokens, .threads = r->o->threads,
+						.progress = &progress};
 	enum mote_status status;
 
 	perplexity_expect(r, tokens);
 	progress = perplexity_begin(r, PERPLEXITY_GENERATE, 0);
-	status = mote_text_generate(r->reference.model ? r->reference.model : r->model[0].model, seed, tokens, r->o->threads,
-				    &progress, &r->text[0].text, error);
+	status = mote_text_generate(r->reference.model ? r->reference.model : r->model[0].model, &options,
+				    &r->text[0].text, error);
 	mote_console_progress_end(&r->bar);
 	return status;
 }

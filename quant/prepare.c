@@ -88,6 +88,16 @@ uint32_t mote_pipeline_sensitivity_tokens(const struct mote_pipeline *p)
 
 /* ---- texts ---- */
 
+/* What is measured on stays what it was, so that receipts can be checked; what is fitted to is varied. */
+static enum mote_status generate(const struct mote_pipeline *p, uint64_t seed, uint32_t tokens, bool varied,
+				 struct mote_text *out, struct mote_error *error)
+{
+	struct mote_own_text_options options = {.seed = seed, .min_tokens = tokens, .varied = varied, .threads = p->o->threads,
+						.progress = p->o->progress};
+
+	return mote_text_generate(p->source, &options, out, error);
+}
+
 static enum mote_status write_texts(struct mote_pipeline *p, struct mote_error *error)
 {
 	const struct mote_pipeline_options *o = p->o;
@@ -95,13 +105,11 @@ static enum mote_status write_texts(struct mote_pipeline *p, struct mote_error *
 
 	if (!o->no_validation && !o->validation->data) {
 		mote_pipeline_begin(p, MOTE_STAGE_VALIDATION_TEXT);
-		status = mote_text_generate(p->source, o->seed, MOTE_SELF_VALIDATION_TOKENS, o->threads, o->progress, o->validation,
-					    error);
+		status = generate(p, o->seed, MOTE_SELF_VALIDATION_TOKENS, false, o->validation, error);
 	}
 	if (status == MOTE_OK && mote_pipeline_needs_text(p) && !o->calibration->data) {
 		mote_pipeline_begin(p, MOTE_STAGE_CALIBRATION_TEXT);
-		status = mote_text_generate(p->source, o->seed + CALIBRATION_SEED_OFFSET, mote_pipeline_text_tokens(p), o->threads,
-					    o->progress, o->calibration, error);
+		status = generate(p, o->seed + CALIBRATION_SEED_OFFSET, mote_pipeline_text_tokens(p), true, o->calibration, error);
 	}
 	return status;
 }

@@ -289,6 +289,7 @@ static void *failing_malloc(size_t bytes)
  * with it every figure. Each allocation for JSON fails once. */
 static void test_own_text_without_memory(void **state)
 {
+	const struct mote_own_text_options options = {.seed = 1, .min_tokens = 64, .threads = 1};
 	cJSON_Hooks failing = {failing_malloc, free};
 	struct mote_model *m = NULL;
 	struct mote_text whole = {0};
@@ -296,7 +297,7 @@ static void test_own_text_without_memory(void **state)
 
 	(void)state;
 	assert_int_equal(mote_model_open(source, MOTE_WEIGHTS_MAPPED, &m, NULL), MOTE_OK);
-	assert_int_equal(mote_text_generate(m, 1, 64, 1, NULL, &whole, NULL), MOTE_OK);
+	assert_int_equal(mote_text_generate(m, &options, &whole, NULL), MOTE_OK);
 	for (long n = 0; n < 12; n++) {
 		struct mote_text t = {0};
 		struct mote_error error = {0};
@@ -304,7 +305,7 @@ static void test_own_text_without_memory(void **state)
 
 		allocations_left = n;
 		cJSON_InitHooks(&failing);
-		status = mote_text_generate(m, 1, 64, 1, NULL, &t, &error);
+		status = mote_text_generate(m, &options, &t, &error);
 		cJSON_InitHooks(NULL);
 		failed += status != MOTE_OK;
 		if (status == MOTE_OK)
@@ -318,6 +319,35 @@ static void test_own_text_without_memory(void **state)
 	mote_model_close(m);
 }
 
+/* A varied text has the same documents at every other place, and begins the rest without the template; on any number of
+ * threads. */
+static void test_varied_text(void **state)
+{
+	static const char form[] = "<|im_start|>system";
+	struct mote_own_text_options options = {.seed = 1, .min_tokens = 600, .threads = 1};
+	struct mote_model *m = NULL;
+	struct mote_text usual = {0}, varied = {0}, again = {0};
+	const char *second;
+
+	(void)state;
+	assert_int_equal(mote_model_open(source, MOTE_WEIGHTS_MAPPED, &m, NULL), MOTE_OK);
+	assert_int_equal(mote_text_generate(m, &options, &usual, NULL), MOTE_OK);
+	options.varied = true;
+	assert_int_equal(mote_text_generate(m, &options, &varied, NULL), MOTE_OK);
+	options.threads = 3;
+	assert_int_equal(mote_text_generate(m, &options, &again, NULL), MOTE_OK);
+	assert_string_equal(varied.data, again.data);
+	assert_int_equal(mote_text_check(&varied, NULL), MOTE_OK);
+	second = strstr(usual.data + 1, form);
+	assert_non_null(second);
+	assert_int_equal(strncmp(usual.data, varied.data, (size_t)(second - usual.data)), 0);
+	assert_int_not_equal(strncmp(varied.data + (second - usual.data), form, strlen(form)), 0);
+	mote_text_free(&usual);
+	mote_text_free(&varied);
+	mote_text_free(&again);
+	mote_model_close(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_calibrates_on_text_only),
 		cmocka_unit_test(test_stages),
 		cmocka_unit_test(test_own_text_without_memory),
+		cmocka_unit_test(test_varied_text),
 	};
 
 	return cmocka_run_group_tests(tests, make_source, remove_source);

@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/measure/opening.h"
 #include "runtime/generate/logit_row.h"
 #include "runtime/generate/scheduler.h"
 #include "runtime/kernels/kernels.h"
-#include "runtime/chat/chat.h"
-#include "runtime/tokenizer/tokenizer.h"
 
 enum {
 	USER_TOKENS = 96,      /* longest turn of the user */
@@ -33,6 +32,7 @@ struct document {
 };
 
 struct writer {
+	const struct mote_own_text_options *o;
 	const struct mote_model *model;
 	const cJSON *metadata;
 	struct mote_tokenizer *tokenizer;
@@ -42,10 +42,8 @@ struct writer {
 	struct mote_error error;
 	struct mote_kernels kernels;
 	float *weight;           /* [vocab] of the token to draw */
-	uint32_t context, threads;
-	uint64_t seed;
-	struct mote_ids opening; /* what every document starts from */
-	bool chat;
+	uint32_t context;
+	struct mote_opening opening;
 	struct document **document; /* [n_documents], each owned */
 	size_t n_documents;
 };
@@ -95,58 +93,10 @@ static bool is_end(const struct writer *w, int32_t id)
 	return false;
 }
 
-static enum mote_status render_user(const struct writer *w, const char *content, struct mote_rendered *out,
-				    struct mote_error *error)
-{
-	cJSON *messages = cJSON_CreateArray(), *message = cJSON_CreateObject();
-	struct mote_chat_request request = {.messages = messages};
-	enum mote_status status;
-
-	if (!messages || !message || !cJSON_AddStringToObject(message, "role", "user") ||
-	    !cJSON_AddStringToObject(message, "content", content) || !cJSON_AddItemToArray(messages, message)) {
-		cJSON_Delete(message);
-		cJSON_Delete(messages);
-		return no_memory(error);
-	}
-	status = mote_chat_render(w->metadata, &request, out, error);
-	cJSON_Delete(messages);
-	return status;
-}
-
-/* Whether an error speaks of this machine at this moment, not of the template. */
-static bool is_of_the_moment(enum mote_status status)
-{
-	return status == MOTE_ERROR_MEMORY || status == MOTE_ERROR_IO || status == MOTE_ERROR_INTERRUPTED;
-}
-
-/* The template's text up to where the user speaks. Not *found when the template does not take a plain user message;
- * then the model is treated like one without a template. */
-static enum mote_status find_opening(struct writer *w, bool *found, struct mote_error *error)
-{
-	static const char mark[] = "zqUserSpeaksHereqz";
-	struct mote_rendered rendered = {0};
-	struct mote_error refused = {0};
-	const char *place;
-	enum mote_status status;
-
-	*found = false;
-	if (!mote_chat_has_template(w->metadata))
-		return MOTE_OK;
-	status = render_user(w, mark, &rendered, &refused);
-	place = status == MOTE_OK ? strstr(rendered.text, mark) : NULL;
-	if (place && place != rendered.text) {
-		status = mote_tokenizer_encode(w->tokenizer, rendered.text, (size_t)(place - rendered.text), 0, &w->opening,
-					       &refused);
-		*found = status == MOTE_OK && w->opening.count > 0;
-	}
-	mote_rendered_free(&rendered);
-	return is_of_the_moment(status) ? mote_error_set(error, status, "%s", refused.message) : MOTE_OK;
-}
-
 static enum mote_status open_scheduler(struct writer *w, struct mote_error *error)
 {
 	const struct mote_session_options options = { .context_tokens = w->context, .sequences = MOTE_SIDE_BY_SIDE,
-						      .logit_rows = MOTE_SIDE_BY_SIDE, .threads = w->threads };
+						      .logit_rows = MOTE_SIDE_BY_SIDE, .threads = w->o->threads };
 	enum mote_status status = mote_session_open(w->model, &options, &w->session, error);
 
 	return status == MOTE_OK ? mote_scheduler_open(w->session, NULL, &w->scheduler, error) : status;
@@ -167,32 +117,13 @@ static enum mote_status open_writer(struct writer *w, struct mote_error *error)
 		return status;
 	w->metadata = mote_container_metadata(w->model->container);
 	w->context = c->max_positions < DOCUMENT_TOKENS ? c->max_positions : DOCUMENT_TOKENS;
-	status = find_opening(w, &w->chat, error);
+	status = mote_opening_find(w->model, w->tokenizer, w->context, &w->opening, error);
 	if (status != MOTE_OK)
 		return status;
-	w->chat = w->chat && w->opening.count + 2 < w->context;
-	if (!w->chat) {
-		w->opening.count = 0;
-		status = mote_tokenizer_encode(w->tokenizer, "", 0, MOTE_ENCODE_ADD_SPECIAL, &w->opening, error);
-		if (status == MOTE_OK && w->opening.count == 0) {
-			int32_t start = c->bos >= 0 ? c->bos : c->n_eos ? c->eos[0] : -1;
-
-			if (start < 0)
-				return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: no bos, no eos, no chat template: nothing "
-						      "to start a text from; give one (--validate FILE)",
-						      mote_container_path(w->model->container));
-			w->opening.id = malloc(sizeof *w->opening.id);
-			if (!w->opening.id)
-				return no_memory(error);
-			w->opening.id[0] = start;
-			w->opening.count = w->opening.capacity = 1;
-		}
-	}
 	w->weight = aligned_alloc(64, ((size_t)c->vocab * sizeof *w->weight + 63) / 64 * 64);
 	if (!w->weight)
 		return no_memory(error);
-	if (status == MOTE_OK)
-		status = mote_kernels_select(NULL, &w->kernels, error);
+	status = mote_kernels_select(NULL, &w->kernels, error);
 	return status == MOTE_OK ? open_scheduler(w, error) : status;
 }
 
@@ -206,7 +137,7 @@ static void close_writer(struct writer *w)
 	}
 	free(w->document);
 	free(w->weight);
-	mote_ids_free(&w->opening);
+	mote_ids_free(&w->opening.ids);
 	mote_scheduler_close(w->scheduler);
 	mote_session_close(w->session);
 	mote_tokenizer_close(w->tokenizer);
@@ -257,7 +188,7 @@ static enum mote_status begin_answer(struct writer *w, struct document *d, struc
 	enum mote_status status = decode_written(w, d, "", "", &said, error);
 
 	if (status == MOTE_OK)
-		status = render_user(w, said, &rendered, error);
+		status = mote_opening_render_user(w->metadata, said, &rendered, error);
 	if (status == MOTE_OK) {
 		d->ids.count = 0;
 		status = mote_tokenizer_encode_spans(w->tokenizer, rendered.text, rendered.spans, rendered.n_spans, 0, &d->ids,
@@ -297,7 +228,7 @@ static enum mote_status take_token(struct writer *w, struct document *d, int32_t
 	status = append_id(&d->ids, id, error);
 	if (status == MOTE_OK && (is_end(w, id) || full)) {
 		d->phase = PHASE_DONE;
-		status = decode_written(w, d, d->head ? d->head : "", w->chat ? "\n" : "", &d->text, error);
+		status = decode_written(w, d, d->head ? d->head : "", d->head ? "\n" : "", &d->text, error);
 	}
 	return status;
 }
@@ -320,10 +251,26 @@ static int32_t take(void *user, const float *logits)
 	return MOTE_ENDED;
 }
 
+/* Its first ids. In a varied text every second document is plain and starts from a word drawn at random, which belongs
+ * to what is written. */
+static enum mote_status begin_document(struct writer *w, struct document *d, bool word, struct mote_error *error)
+{
+	int32_t first = word ? mote_opening_word(w->model, w->tokenizer, random_next(&d->random)) : -1;
+	enum mote_status status = MOTE_OK;
+
+	d->phase = w->opening.chat && first < 0 ? PHASE_USER : PHASE_ANSWER;
+	if (first >= 0 && w->opening.bos)
+		status = append_id(&d->ids, w->model->config.bos, error);
+	for (size_t i = 0; i < w->opening.ids.count && first < 0 && status == MOTE_OK; i++)
+		status = append_id(&d->ids, w->opening.ids.id[i], error);
+	d->prompt = d->ids.count;
+	return status == MOTE_OK && first >= 0 ? append_id(&d->ids, first, error) : status;
+}
+
 static enum mote_status start_document(struct writer *w, struct mote_error *error)
 {
 	struct document **grown = realloc(w->document, (w->n_documents + 1) * sizeof *grown), *d;
-	enum mote_status status = MOTE_OK;
+	enum mote_status status;
 
 	if (!grown)
 		return no_memory(error);
@@ -332,14 +279,11 @@ static enum mote_status start_document(struct writer *w, struct mote_error *erro
 	if (!d)
 		return no_memory(error);
 	d->writer = w;
-	d->phase = w->chat ? PHASE_USER : PHASE_ANSWER;
-	d->random = w->seed;
+	d->random = w->o->seed;
 	d->random = random_next(&d->random) + w->n_documents; /* far apart for seeds that are near */
 	d->random = random_next(&d->random);
+	status = begin_document(w, d, w->o->varied && w->n_documents % 2 == 1, error);
 	w->document[w->n_documents++] = d;
-	for (size_t i = 0; i < w->opening.count && status == MOTE_OK; i++)
-		status = append_id(&d->ids, w->opening.id[i], error);
-	d->prompt = d->ids.count;
 	return status ? status
 		      : mote_scheduler_add(w->scheduler, d->ids.id, d->ids.count, (struct mote_taker){take, d}, NULL,
 					   error);
@@ -367,9 +311,10 @@ static uint64_t tokens_written(const struct writer *w)
 	return tokens;
 }
 
-static enum mote_status write_documents(struct writer *w, uint32_t min_tokens, const struct mote_progress *progress,
-					size_t *n, struct mote_error *error)
+static enum mote_status write_documents(struct writer *w, size_t *n, struct mote_error *error)
 {
+	const struct mote_progress *progress = w->o->progress;
+	const uint32_t min_tokens = w->o->min_tokens;
 	enum mote_status status = MOTE_OK;
 
 	while (status == MOTE_OK && !enough(w, min_tokens, n)) {
@@ -388,23 +333,22 @@ static enum mote_status write_documents(struct writer *w, uint32_t min_tokens, c
 	return status;
 }
 
-enum mote_status mote_text_generate(const struct mote_model *m, uint64_t seed, uint32_t min_tokens, uint32_t threads,
-				    const struct mote_progress *progress, struct mote_text *out,
-				    struct mote_error *error)
+enum mote_status mote_text_generate(const struct mote_model *m, const struct mote_own_text_options *options,
+				    struct mote_text *out, struct mote_error *error)
 {
 	struct writer *w = calloc(1, sizeof *w);
 	size_t n = 0, bytes = 0;
 	enum mote_status status;
 
-	*out = (struct mote_text){.generated = true, .seed = seed, .generated_tokens = min_tokens};
+	*out = (struct mote_text){.generated = true, .seed = options->seed,
+				  .generated_tokens = options->min_tokens};
 	if (!w)
 		return no_memory(error);
 	w->model = m;
-	w->seed = seed;
-	w->threads = threads;
+	w->o = options;
 	status = open_writer(w, error);
 	if (status == MOTE_OK)
-		status = write_documents(w, min_tokens, progress, &n, error);
+		status = write_documents(w, &n, error);
 	if (status == MOTE_OK) {
 		for (size_t i = 0; i < n; i++)
 			bytes += strlen(w->document[i]->text);
