@@ -79,8 +79,12 @@ quantize -o "$D/same.mote" --budget "$(wc -c <"$D/type.mote")" "$@" || fail "no 
 hash_of() { "$B/mote-inspect" "$1" --json | sed 's/.*"tensors_hash":"\([^"]*\)".*/\1/'; }
 [ "$(hash_of "$D/same.mote")" = "$(hash_of "$D/type.mote")" ] || fail "not the tensors of --type q3"
 
+# Without a goal it is a mixture of 5 bits.
+quantize -o "$D/default.mote" --encoder round --no-validate --calibrate "$D/calibration" || fail "no default"
+"$B/mote-inspect" "$D/default.mote" --json | grep -q '"recipe":{"bits":5,' || fail "the default is another goal"
+
 # Refusals, each with its reason.
-expect 2 'what shall it become' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote"
+expect 2 '--for gguf goes with --type' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --for gguf
 expect 2 'OUT.mote is missing' "$B/mote-quantize" "$D/f.mote" --type q8
 expect 2 'expected q3, q4' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q5_k
 expect 2 'expected round' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q8 --encoder best
