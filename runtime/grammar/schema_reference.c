@@ -5,6 +5,13 @@
 
 #include "runtime/grammar/schema.h"
 
+/* 0 to 15, or 16. */
+static unsigned digit(char c)
+{
+	return c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 :
+	       c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 16;
+}
+
 /* One step of a pointer, with ~1, ~0 and %XX undone. False: it is too long or ill-formed. */
 static bool read_step(const char **at, char *out, size_t room)
 {
@@ -12,16 +19,14 @@ static bool read_step(const char **at, char *out, size_t room)
 	size_t n = 0;
 
 	for (; *p && *p != '/'; p++) {
-		unsigned value;
-
 		if (n + 1 == room)
 			return false;
 		if (*p == '~' && (p[1] == '0' || p[1] == '1')) {
 			out[n++] = *++p == '0' ? '~' : '/';
 		} else if (*p == '%') {
-			if (sscanf(p + 1, "%2x", &value) != 1 || !p[1] || !p[2])
+			if (digit(p[1]) > 15 || digit(p[2]) > 15 || !(digit(p[1]) | digit(p[2])))
 				return false;
-			out[n++] = (char)value;
+			out[n++] = (char)(digit(p[1]) << 4 | digit(p[2]));
 			p += 2;
 		} else {
 			out[n++] = *p;
@@ -52,7 +57,7 @@ const cJSON *mote_schema_find(struct schema_reader *r, const char *pointer)
 			at = NULL;
 		else if (cJSON_IsArray(at))
 			index = strtol(step, &end, 10),
-			at = *step && !*end && index >= 0 && index < 100000 ? cJSON_GetArrayItem(at, (int)index) : NULL;
+			at = *step >= '0' && *step <= '9' && !*end && index < 100000 ? cJSON_GetArrayItem(at, (int)index) : NULL;
 		else
 			at = mote_json_get(at, step);
 	}
