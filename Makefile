@@ -8,7 +8,7 @@
 #   make differential  long comparisons with Jinja2 and Python's regex
 #   make fuzz TIME=60  every fuzzer for so many seconds (clang)
 #   make faults        every call to the system fails once, in every tool's main jobs (hours; FAULTS="--sample 5 --job run")
-#   make analyze       cppcheck and gcc's analyzer; tests/analyze.txt explains what they find and is none
+#   make analyze       clang-tidy, cppcheck and gcc's analyzer; tests/analyze.txt explains what they find and is none
 #   make mutants       which changed lines no test notices (hours; MUTANTS="--count 150 --seed 1 FILE.c")
 #   make coverage      which lines make check runs; the last line: per cent, by folder and of all
 #   make install       tools, library, header, man pages, documents and completions below DESTDIR/PREFIX
@@ -48,7 +48,7 @@ PACKAGES := libzstd libcjson libutf8proc libxxhash libpcre2-8
 mote-run_PACKAGES := libedit
 TOOL_PACKAGES := libedit
 DEBIAN_PACKAGES := pkg-config g++ libzstd-dev libcjson-dev libutf8proc-dev libxxhash-dev libpcre2-dev libedit-dev libcmocka-dev
-DEBIAN_TEST_PACKAGES := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
+DEBIAN_TEST_PACKAGES := clang clang-tidy libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
 	musl-tools musl-dev python3-numpy python3-torch libopenblas0-pthread xxhash python3-jinja2 python3-regex chromium cppcheck \
 	python3-jsonschema
 
