@@ -27,6 +27,18 @@ static bool codebook_fits(const struct mote_matrix *m, enum mote_gguf_type type)
 	return true;
 }
 
+/* Whether f16 holds every scale exactly. With byte scales: whether the unit is a power of two that leaves the smallest and the
+ * largest of them, 2^-18 and 31 x 2^-12, within its range. */
+static bool scales_fit(const struct mote_matrix *m)
+{
+	float unit;
+
+	if (!mote_type_has_byte_scales(m->type))
+		return true;
+	unit = mote_matrix_unit(m);
+	return (mote_f32_bits(unit) & 0x7fffff) == 0 && unit >= 0x1p-6f && unit <= 0x1p23f;
+}
+
 enum mote_gguf_type mote_tensor_rows_exact(const struct mote_tensor *t)
 {
 	if (t->rank == 1 || t->type == MOTE_F32)
@@ -35,11 +47,11 @@ enum mote_gguf_type mote_tensor_rows_exact(const struct mote_tensor *t)
 		return MOTE_GGUF_F16;
 	if (t->type == MOTE_BF16)
 		return MOTE_GGUF_BF16;
-	if (t->cols % MOTE_BLOCK_COLS)
+	if (t->cols % MOTE_BLOCK_COLS || !scales_fit(&t->matrix))
 		return MOTE_GGUF_F32;
-	if (t->type == MOTE_Q4 && codebook_fits(&t->matrix, MOTE_GGUF_Q4_0))
+	if (mote_type_plain(t->type) == MOTE_Q4 && codebook_fits(&t->matrix, MOTE_GGUF_Q4_0))
 		return MOTE_GGUF_Q4_0;
-	if (t->type == MOTE_Q4 && codebook_fits(&t->matrix, MOTE_GGUF_IQ4_NL))
+	if (mote_type_plain(t->type) == MOTE_Q4 && codebook_fits(&t->matrix, MOTE_GGUF_IQ4_NL))
 		return MOTE_GGUF_IQ4_NL;
 	return MOTE_GGUF_Q8_0;
 }
@@ -117,10 +129,11 @@ static void encode_blocks(const struct mote_tensor *t, enum mote_gguf_type type,
 		mote_block_unpack(m->type, at + m->quants_offset + b * line_bytes, quants);
 		for (uint32_t r = 0; r < rows; r++) {
 			uint8_t *to = out + r * row_bytes + b * block_bytes;
+			uint16_t scale = mote_f16_from_f32(mote_matrix_scale(m, panel * MOTE_PANEL_ROWS + r, b)); /* exact */
 
 			for (uint32_t i = 0; i < MOTE_BLOCK_COLS; i++)
 				value[i] = map[quants[i / 4 * 64 + r * 4 + i % 4]];
-			memcpy(to, at + (b * MOTE_PANEL_ROWS + r) * (size_t)2, 2);
+			memcpy(to, &scale, sizeof scale);
 			if (type == MOTE_GGUF_Q8_0)
 				memcpy(to + 2, value, sizeof value);
 			else

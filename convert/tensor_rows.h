@@ -9,7 +9,7 @@
 
 /* The GGUF type whose blocks have exactly the tensor's values in the least room: q8 is Q8_0; q4 with the codebook of plain
  * rounding Q4_0, with ggml's IQ4_NL; every other quantized type is a scale times an int8, too, so Q8_0 holds it. Where rows
- * are no whole blocks, F32 does. */
+ * are no whole blocks, or f16 does not hold a byte scale times its unit, F32 does. */
 enum mote_gguf_type mote_tensor_rows_exact(const struct mote_tensor *t);
 
 /* Bytes of a row in this type: one that exact() gave for the tensor, or F32, F16, BF16. */

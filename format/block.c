@@ -20,7 +20,8 @@ static const struct {
 	char name[8];
 } types[] = {
 	{MOTE_F32, "f32"}, {MOTE_F16, "f16"}, {MOTE_BF16, "bf16"}, {MOTE_Q8, "q8"}, {MOTE_Q6, "q6"},
-	{MOTE_Q5, "q5"}, {MOTE_Q4, "q4"}, {MOTE_Q3, "q3"}
+	{MOTE_Q5, "q5"}, {MOTE_Q4, "q4"}, {MOTE_Q3, "q3"}, {MOTE_Q8B, "q8b"}, {MOTE_Q6B, "q6b"}, {MOTE_Q5B, "q5b"},
+	{MOTE_Q4B, "q4b"}, {MOTE_Q3B, "q3b"}
 };
 
 const char *mote_type_name(enum mote_type type)
@@ -43,7 +44,9 @@ bool mote_type_from_name(const char *name, enum mote_type *type)
 
 const uint8_t *mote_type_linear_codebook(enum mote_type type)
 {
-	return type == MOTE_Q4 ? mote_codebook_linear : type == MOTE_Q3 ? mote_codebook_linear3 : NULL;
+	const enum mote_type plain = mote_type_plain(type);
+
+	return plain == MOTE_Q4 ? mote_codebook_linear : plain == MOTE_Q3 ? mote_codebook_linear3 : NULL;
 }
 
 static size_t round_up_64(size_t bytes)
@@ -84,7 +87,12 @@ enum mote_status mote_matrix_init(struct mote_matrix *m, enum mote_type type, ui
 	case MOTE_Q5:
 	case MOTE_Q4:
 	case MOTE_Q3:
-		scales = (size_t)m->blocks * MOTE_PANEL_ROWS * 2;
+	case MOTE_Q8B:
+	case MOTE_Q6B:
+	case MOTE_Q5B:
+	case MOTE_Q4B:
+	case MOTE_Q3B:
+		scales = (size_t)m->blocks * mote_type_scales_bytes(type);
 		elements = (size_t)m->blocks * mote_type_bits(type) * LINE;
 		break;
 	default:
@@ -93,7 +101,7 @@ enum mote_status mote_matrix_init(struct mote_matrix *m, enum mote_type type, ui
 	/* At most 8 MiB a panel and 2^20 panels: no product here can wrap. */
 	m->quants_offset = round_up_64(scales);
 	m->panel_bytes = m->quants_offset + round_up_64(elements);
-	*bytes = (uint64_t)m->panels * m->panel_bytes;
+	*bytes = (uint64_t)m->panels * m->panel_bytes + (mote_type_has_byte_scales(type) ? LINE : 0);
 	return MOTE_OK;
 }
 
@@ -143,8 +151,36 @@ static uint16_t load_u16(const uint8_t *p)
 	return x;
 }
 
-static void decode_quants(const struct mote_matrix *m, const uint8_t *panel, uint32_t lane, float *out)
+float mote_matrix_unit(const struct mote_matrix *m)
 {
+	float unit;
+
+	memcpy(&unit, m->data + (size_t)m->panels * m->panel_bytes, sizeof unit);
+	return unit;
+}
+
+void mote_matrix_put_unit(const struct mote_matrix *m, uint8_t *data, float unit)
+{
+	uint8_t *line = data + (size_t)m->panels * m->panel_bytes;
+
+	memset(line, 0, LINE);
+	memcpy(line, &unit, sizeof unit);
+}
+
+float mote_matrix_scale(const struct mote_matrix *m, uint32_t row, uint32_t block)
+{
+	const uint8_t *scales = m->data + (size_t)(row / MOTE_PANEL_ROWS) * m->panel_bytes +
+				block * mote_type_scales_bytes(m->type);
+	uint32_t lane = row % MOTE_PANEL_ROWS;
+
+	if (mote_type_has_byte_scales(m->type))
+		return mote_f32_from_f16(mote_f16_from_scale_byte(scales[lane])) * mote_matrix_unit(m);
+	return mote_f32_from_f16(load_u16(scales + (size_t)lane * 2));
+}
+
+static void decode_quants(const struct mote_matrix *m, const uint8_t *panel, uint32_t row, float *out)
+{
+	const uint32_t lane = row % MOTE_PANEL_ROWS;
 	const mote_group *groups = mote_type_groups(m->type);
 	const size_t block_bytes = (size_t)mote_type_bits(m->type) * LINE;
 
@@ -152,7 +188,7 @@ static void decode_quants(const struct mote_matrix *m, const uint8_t *panel, uin
 		uint32_t block = col / MOTE_BLOCK_COLS;
 		const uint8_t *lines = panel + m->quants_offset + block * block_bytes;
 		uint32_t quant = get_quant(groups, lines, lane, col % MOTE_BLOCK_COLS);
-		float scale = mote_f32_from_f16(load_u16(panel + ((size_t)block * MOTE_PANEL_ROWS + lane) * 2));
+		float scale = mote_matrix_scale(m, row, block);
 
 		out[col] = scale * (float)mote_quant_value(m->type, m->codebook, quant); /* 11 bits times 8: exact */
 	}
@@ -164,7 +200,7 @@ void mote_matrix_decode_row(const struct mote_matrix *m, uint32_t row, float *ou
 	uint32_t lane = row % MOTE_PANEL_ROWS;
 
 	if (mote_type_is_quantized(m->type)) {
-		decode_quants(m, panel, lane, out);
+		decode_quants(m, panel, row, out);
 		return;
 	}
 	for (uint32_t col = 0; col < m->cols; col++) {
@@ -199,6 +235,14 @@ void mote_panel_pack_floats(const struct mote_matrix *m, const float *rows, uint
 		}
 }
 
+static void put_scale(enum mote_type type, uint8_t *scales, uint32_t lane, uint16_t scale)
+{
+	if (mote_type_has_byte_scales(type))
+		scales[lane] = (uint8_t)scale;
+	else
+		memcpy(scales + (size_t)lane * 2, &scale, sizeof scale);
+}
+
 void mote_panel_pack_quants(const struct mote_matrix *m, const uint8_t *quants, const uint16_t *scales,
 			    uint32_t n_rows, void *out)
 {
@@ -216,7 +260,8 @@ void mote_panel_pack_quants(const struct mote_matrix *m, const uint8_t *quants, 
 		for (uint32_t lane = 0; lane < n_rows; lane++) {
 			const uint8_t *row = quants + lane * padded + begin;
 
-			memcpy(panel + ((size_t)block * MOTE_PANEL_ROWS + lane) * 2, scales + (size_t)lane * m->blocks + block, 2);
+			put_scale(m->type, panel + block * mote_type_scales_bytes(m->type), lane,
+				  scales[(size_t)lane * m->blocks + block]);
 			for (uint32_t col = 0; col < n; col++)
 				places[col / 4 * LINE + lane * 4 + col % 4] = row[col];
 		}

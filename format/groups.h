@@ -53,8 +53,10 @@ static const mote_group mote_groups_q3[MOTE_BLOCK_GROUPS] = {
 /* [8] groups of a quantized type. Always inlined: kernels want it at compile time. */
 static inline __attribute__((always_inline)) const mote_group *mote_type_groups(enum mote_type type)
 {
-	return type == MOTE_Q8 ? mote_groups_q8 : type == MOTE_Q6 ? mote_groups_q6 : type == MOTE_Q5 ? mote_groups_q5 :
-	       type == MOTE_Q4 ? mote_groups_q4 : mote_groups_q3;
+	const uint32_t bits = mote_type_bits(type);
+
+	return bits == 8 ? mote_groups_q8 : bits == 6 ? mote_groups_q6 : bits == 5 ? mote_groups_q5 :
+	       bits == 4 ? mote_groups_q4 : mote_groups_q3;
 }
 
 /* The place of a piece's lowest bit in the quant: how many bits the i pieces before it have. */

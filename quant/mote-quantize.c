@@ -114,8 +114,9 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERAND, .argument = "IN.mote", AT(options.input)},
 	{MOTE_OPTION_OPERANDS, .argument = "PART...", AT(parts)},
 	{MOTE_OPTION_HEADING, .help = "What it becomes"},
-	{MOTE_OPTION_TAKE, NULL, "type", "TYPE", "q3 (3.5 bits a weight), q4 (4.5), q5 (5.5), q6 (6.5), q8 (8.5), f16, bf16 or "
-	 "f32", .choices = "q3 q4 q5 q6 q8 f16 bf16 f32", .take = take_type},
+	{MOTE_OPTION_TAKE, NULL, "type", "TYPE", "q3 (3.5 bits a weight), q4 (4.5), q5 (5.5), q6 (6.5), q8 (8.5); with scales "
+	 "of a byte q3b (3.25), q4b (4.25), q5b (5.25), q6b (6.25), q8b (8.25); f16, bf16 or f32",
+	 .choices = "q3 q4 q5 q6 q8 q3b q4b q5b q6b q8b f16 bf16 f32", .take = take_type},
 	{MOTE_OPTION_SIZE, NULL, "budget", "SIZE", "the best mixture in a file of at most SIZE (k, M, G: thousands; Ki, Mi, Gi: "
 	 "1024; a B may follow)", AT(options.aim.budget_bytes)},
 	{MOTE_OPTION_DOUBLE, NULL, "bits", "X", "the best mixture of at most X bits a weight, 1 to 32, the embedding's included "

@@ -124,7 +124,7 @@ static uint16_t random_f16(void)
 }
 
 static const enum mote_type all_types[] = { MOTE_F32, MOTE_F16, MOTE_BF16, MOTE_Q8, MOTE_Q6, MOTE_Q5, MOTE_Q4,
-						  MOTE_Q3 };
+					    MOTE_Q3, MOTE_Q8B, MOTE_Q6B, MOTE_Q5B, MOTE_Q4B, MOTE_Q3B };
 enum { N_TYPES = sizeof all_types / sizeof *all_types };
 
 /* Panels with every byte random or adversarial: padding included, as readers must not rely on it. */
@@ -152,10 +152,19 @@ static inline void fill_matrix(const struct mote_matrix *m, uint8_t *data, enum 
 		uint8_t *panel = data + p * m->panel_bytes;
 		for (size_t i = 0; i < m->quants_offset; i += 2) {
 			uint16_t h = kind == ZERO ? 0 : kind == LARGE ? 0x7bff : random_f16();
+
+			if (mote_type_has_byte_scales(m->type)) /* any byte is a scale */
+				h = kind == ZERO ? 0 : kind == LARGE ? 0x7fff : (uint16_t)random_u32();
 			memcpy(panel + i, &h, 2);
 		}
 		for (size_t i = m->quants_offset; i < m->panel_bytes; i++)
 			panel[i] = kind == ORDINARY || kind == TINY ? (uint8_t)random_u32() : pattern;
+	}
+	if (mote_type_has_byte_scales(m->type)) {
+		/* A power of two, or what a writer would not take and a reader multiplies by all the same. */
+		float unit = random_u32() % 4 ? mote_f32_from_bits(random_between(127 - 10, 127 + 10) << 23) : random_float(ORDINARY);
+
+		memcpy(data + bytes, &unit, sizeof unit);
 	}
 }
 

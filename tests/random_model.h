@@ -69,7 +69,8 @@ static inline struct mote_matrix random_matrix(struct random_model *r, enum mote
 		for (size_t i = 0; i < (size_t)n * cols; i++)
 			floats[i] = random_normal(&r->state) * deviation;
 		for (size_t i = 0; i < (size_t)n * blocks; i++)
-			scales[i] = mote_f16_from_f32(deviation / step * (1 + 0.3f * random_normal(&r->state)));
+			scales[i] = mote_type_has_byte_scales(type) ? (uint16_t)(random_bits(&r->state) % 256) :
+				    mote_f16_from_f32(deviation / step * (1 + 0.3f * random_normal(&r->state)));
 		for (size_t i = 0; i < (size_t)n * blocks * 32; i++)
 			quants[i] = (uint8_t)(random_bits(&r->state) % mote_type_levels(type));
 		for (size_t row = 0; row < n; row++) /* padding columns weigh nothing */
@@ -80,6 +81,8 @@ static inline struct mote_matrix random_matrix(struct random_model *r, enum mote
 		else
 			mote_panel_pack_floats(&m, floats, n, data + panel * m.panel_bytes);
 	}
+	if (mote_type_has_byte_scales(type)) /* a byte's magnitude is 0.00075 on average */
+		mote_matrix_put_unit(&m, data, deviation / step / 0.00075f);
 	m.data = data;
 	free(quants);
 	free(scales);

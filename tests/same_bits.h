@@ -139,6 +139,7 @@ static const struct same_bits_case same_bits_cases[] = {
 	{&before_config, {MOTE_Q8, MOTE_Q8, MOTE_Q4, MOTE_F32}, MOTE_KV_F16, MOTE_KV_Q8, 270},
 	{&after_config, {MOTE_Q8, MOTE_Q4, MOTE_Q4, MOTE_Q8}, MOTE_KV_Q8, MOTE_KV_F16, TOKENS},
 	{&after_config, {MOTE_F32, MOTE_F32, MOTE_F32, MOTE_F32}, MOTE_KV_F32, MOTE_KV_Q8, 90},
+	{&wide_config, {MOTE_Q8B, MOTE_Q5B, MOTE_Q4B, MOTE_Q3B}, MOTE_KV_F16, MOTE_KV_Q8, 70},
 	{&wide_norm_config, {MOTE_F16, MOTE_Q8, MOTE_Q5, MOTE_Q8}, MOTE_KV_Q8, MOTE_KV_Q8, 70},
 };
 

@@ -14,7 +14,7 @@ static struct {
 	uint8_t rows[16];
 	uint16_t row_bytes[16];
 	uint8_t tile[8][16][64];
-} unit;
+} played;
 
 static void must(bool ok, const char *what)
 {
@@ -27,46 +27,46 @@ static void play_loadconfig(const uint8_t *memory)
 	for (int i = 2; i < 16; i++)
 		must(memory[i] == 0, "a reserved byte of the configuration is set");
 	for (int i = 0; i < 16; i++) {
-		memcpy(&unit.row_bytes[i], memory + 16 + 2 * i, 2);
-		unit.rows[i] = memory[48 + i];
-		must(unit.row_bytes[i] <= 64 && unit.rows[i] <= 16 && (i < 8 || unit.rows[i] + unit.row_bytes[i] == 0),
+		memcpy(&played.row_bytes[i], memory + 16 + 2 * i, 2);
+		played.rows[i] = memory[48 + i];
+		must(played.row_bytes[i] <= 64 && played.rows[i] <= 16 && (i < 8 || played.rows[i] + played.row_bytes[i] == 0),
 		     "the configuration is beyond palette 1");
-		must((unit.row_bytes[i] == 0) == (unit.rows[i] == 0), "half a tile");
+		must((played.row_bytes[i] == 0) == (played.rows[i] == 0), "half a tile");
 	}
-	memset(unit.tile, 0, sizeof unit.tile);
-	unit.configured = true;
+	memset(played.tile, 0, sizeof played.tile);
+	played.configured = true;
 }
 
 static void play_release(void)
 {
-	must(unit.configured, "released twice");
-	unit.configured = false;
+	must(played.configured, "released twice");
+	played.configured = false;
 }
 
 static void in_use(int t)
 {
-	must(unit.configured && t < 8 && unit.rows[t], "a tile that is not configured");
+	must(played.configured && t < 8 && played.rows[t], "a tile that is not configured");
 }
 
 static void play_zero(int t)
 {
 	in_use(t);
-	memset(unit.tile[t], 0, sizeof unit.tile[t]);
+	memset(played.tile[t], 0, sizeof played.tile[t]);
 }
 
 static void play_load(int t, const void *memory, size_t stride)
 {
 	in_use(t);
-	memset(unit.tile[t], 0, sizeof unit.tile[t]);
-	for (size_t r = 0; r < unit.rows[t]; r++)
-		memcpy(unit.tile[t][r], (const uint8_t *)memory + r * stride, unit.row_bytes[t]);
+	memset(played.tile[t], 0, sizeof played.tile[t]);
+	for (size_t r = 0; r < played.rows[t]; r++)
+		memcpy(played.tile[t][r], (const uint8_t *)memory + r * stride, played.row_bytes[t]);
 }
 
 static void play_store(int t, void *memory, size_t stride)
 {
 	in_use(t);
-	for (size_t r = 0; r < unit.rows[t]; r++)
-		memcpy((uint8_t *)memory + r * stride, unit.tile[t][r], unit.row_bytes[t]);
+	for (size_t r = 0; r < played.rows[t]; r++)
+		memcpy((uint8_t *)memory + r * stride, played.tile[t][r], played.row_bytes[t]);
 }
 
 static void play_dpbssd(int c, int a, int b)
@@ -74,17 +74,17 @@ static void play_dpbssd(int c, int a, int b)
 	in_use(a);
 	in_use(b);
 	in_use(c);
-	must(unit.rows[c] == unit.rows[a] && unit.row_bytes[c] == unit.row_bytes[b] && unit.row_bytes[a] == 4 * unit.rows[b],
+	must(played.rows[c] == played.rows[a] && played.row_bytes[c] == played.row_bytes[b] && played.row_bytes[a] == 4 * played.rows[b],
 	     "shapes of a product do not match");
-	for (size_t m = 0; m < unit.rows[c]; m++)
-		for (size_t k = 0; k < unit.rows[b]; k++)
-			for (size_t n = 0; n < unit.row_bytes[c] / 4; n++) {
+	for (size_t m = 0; m < played.rows[c]; m++)
+		for (size_t k = 0; k < played.rows[b]; k++)
+			for (size_t n = 0; n < played.row_bytes[c] / 4; n++) {
 				int32_t sum;
 
-				memcpy(&sum, unit.tile[c][m] + 4 * n, 4);
+				memcpy(&sum, played.tile[c][m] + 4 * n, 4);
 				for (size_t i = 0; i < 4; i++)
-					sum += (int8_t)unit.tile[a][m][4 * k + i] * (int8_t)unit.tile[b][k][4 * n + i];
-				memcpy(unit.tile[c][m] + 4 * n, &sum, 4);
+					sum += (int8_t)played.tile[a][m][4 * k + i] * (int8_t)played.tile[b][k][4 * n + i];
+				memcpy(played.tile[c][m] + 4 * n, &sum, 4);
 			}
 }
 
@@ -105,8 +105,9 @@ static void play_dpbssd(int c, int a, int b)
 
 static void test_case(const struct mote_kernels *avx512, const struct mote_kernels *amx, uint32_t index)
 {
-	static const enum mote_type types[] = {MOTE_Q8, MOTE_Q6, MOTE_Q5, MOTE_Q4, MOTE_Q3};
-	const enum mote_type type = types[index % 5];
+	static const enum mote_type types[] = { MOTE_Q8, MOTE_Q6, MOTE_Q5, MOTE_Q4, MOTE_Q3,
+						MOTE_Q8B, MOTE_Q6B, MOTE_Q5B, MOTE_Q4B, MOTE_Q3B };
+	const enum mote_type type = types[index % 10];
 	/* short rows, rows of usual length, and more blocks than are unpacked at once */
 	const uint32_t cols = index % 3 == 0 ? random_between(1, 100) : index % 3 == 1 ? random_between(500, 700) :
 			      random_between(32 * CHUNK - 40, 32 * CHUNK + 200);
@@ -140,7 +141,7 @@ static void test_case(const struct mote_kernels *avx512, const struct mote_kerne
 	avx512->multiply[type](&m, first, n_panels, &a.a, row, n_rows, out[0].data, stride);
 	amx->multiply[type](&m, first, n_panels, &a.a, row, n_rows, out[1].data, stride);
 	must(!memcmp(out[0].data, out[1].data, out[0].bytes), "differs from AVX-512, or wrote beside its rows");
-	must(!unit.configured, "the tiles were not released");
+	must(!played.configured, "the tiles were not released");
 	guarded_free(&out[0]);
 	guarded_free(&out[1]);
 	guarded_free(&data);

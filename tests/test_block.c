@@ -89,7 +89,9 @@ static void test_types(void **state)
 	static const struct { enum mote_type type; const char *name; uint32_t number, bits; bool codebook; } all[] = {
 		{MOTE_F32, "f32", 1, 0, false},  {MOTE_F16, "f16", 2, 0, false}, {MOTE_BF16, "bf16", 3, 0, false},
 		{MOTE_Q8, "q8", 16, 8, false},   {MOTE_Q4, "q4", 17, 4, true},   {MOTE_Q6, "q6", 18, 6, false},
-		{MOTE_Q5, "q5", 19, 5, false},   {MOTE_Q3, "q3", 20, 3, true},
+		{MOTE_Q5, "q5", 19, 5, false},   {MOTE_Q3, "q3", 20, 3, true},   {MOTE_Q8B, "q8b", 24, 8, false},
+		{MOTE_Q4B, "q4b", 25, 4, true},  {MOTE_Q6B, "q6b", 26, 6, false}, {MOTE_Q5B, "q5b", 27, 5, false},
+		{MOTE_Q3B, "q3b", 28, 3, true},
 	};
 	enum mote_type type;
 
@@ -102,6 +104,8 @@ static void test_types(void **state)
 		assert_int_equal(mote_type_bits(type), all[i].bits);
 		assert_int_equal(mote_type_is_quantized(type), all[i].bits != 0);
 		assert_int_equal(mote_type_has_codebook(type), all[i].codebook);
+		assert_int_equal(mote_type_has_byte_scales(type), strchr(all[i].name, 'b') && all[i].bits);
+		assert_int_equal(mote_type_bits(mote_type_plain(type)), all[i].bits);
 		assert_int_equal(mote_type_linear_codebook(type) != NULL, all[i].codebook);
 		for (int q = 0; all[i].bits && q < 1 << all[i].bits; q++)
 			assert_int_equal(mote_quant_value(type, mote_type_linear_codebook(type), (uint32_t)q),
@@ -110,6 +114,8 @@ static void test_types(void **state)
 	assert_null(mote_type_name((enum mote_type)0));
 	assert_null(mote_type_name((enum mote_type)15));
 	assert_null(mote_type_name((enum mote_type)21));
+	assert_null(mote_type_name((enum mote_type)23));
+	assert_null(mote_type_name((enum mote_type)29));
 	assert_false(mote_type_from_name("q", &type));
 	assert_false(mote_type_from_name("", &type));
 	for (int i = 0; i < 16; i++)
@@ -128,6 +134,9 @@ static void test_sizes(void **state)
 		{MOTE_Q6, 1, 1, 448, 64, 448},	{MOTE_Q6, 17, 65, 1280, 128, 2560},
 		{MOTE_Q5, 1, 1, 384, 64, 384},	{MOTE_Q5, 17, 65, 1088, 128, 2176},
 		{MOTE_Q3, 1, 1, 256, 64, 256},	{MOTE_Q3, 17, 65, 704, 128, 1408},
+		{MOTE_Q8B, 1, 1, 576, 64, 640},	{MOTE_Q4B, 64, 172, 1664, 128, 6720},
+		{MOTE_Q6B, 17, 129, 2048, 128, 4160},	{MOTE_Q3B, 17, 128, 832, 64, 1728},
+		{MOTE_Q5B, 576, 576, 6080, 320, 36 * 6080 + 64},
 		{MOTE_Q8, 49154, 576, 9792, 576, (uint64_t)3073 * 9792},
 		{MOTE_F32, 16777216, 131072, (size_t)131072 * 64, 0, (uint64_t)1048576 * 131072 * 64},
 	};
@@ -210,6 +219,23 @@ static void test_places(void **state)
 	mote_matrix_decode_row(&m, 17, out);
 	for (int i = 32; i < 64; i++) /* index 5: 6 - 128; index 4 + 2: 7 - 128 */
 		assert_true(out[i] == (i == 37 ? 244.0f : i == 57 ? 242.0f : 0.0f));
+	free(data);
+
+	/* q4b: scales are 2*16 = 32 bytes and 32 of padding, the unit behind panel 1. */
+	mote_matrix_init(&m, MOTE_Q4B, 20, 40, NULL, codebook, &bytes, NULL);
+	assert_int_equal(bytes, 2 * 576 + 64);
+	data = malloc(bytes);
+	m.data = data;
+	memset(data, 0x77, bytes);
+	data[576 + 1 * 16 + 1] = 0xd8; /* -, exponent 5, 8/16: -2^(5-15) * 1.5 */
+	data[576 + 64 + 4 * 64 + 1 * 4 + 1] = 0xf8;
+	mote_matrix_put_unit(&m, data, 256);
+	assert_memory_equal(data + 1152, "\x00\x00\x80\x43\0\0\0\0", 8);
+	assert_true(mote_matrix_unit(&m) == 256);
+	assert_true(mote_matrix_scale(&m, 17, 1) == -0.375f);
+	mote_matrix_decode_row(&m, 17, out);
+	for (int i = 32; i < 40; i++)
+		assert_true(out[i] == (i == 37 ? -0.375f * 127 : i == 33 ? -0.375f : 0.0f));
 	free(data);
 
 	/* f32: element 37*16 + 1 of panel 1. */
@@ -322,13 +348,23 @@ static void test_floats_round_trip(void **state)
 		}
 }
 
+/* A byte as a scale, by the specification's formula. */
+static float byte_scale(uint32_t byte)
+{
+	uint32_t exponent = byte >> 4 & 7, fraction = byte & 15;
+	float magnitude = exponent ? ldexpf(1 + (float)fraction / 16, (int)exponent - 15) : ldexpf((float)fraction, -18);
+
+	return byte & 128 ? -magnitude : magnitude;
+}
+
 static void test_quants_round_trip(void **state)
 {
 	uint64_t seed = 9;
 
 	(void)state;
-	for (enum mote_type type = MOTE_Q8; type <= MOTE_Q3; type++)
-		for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+	for (enum mote_type type = MOTE_Q8; type <= MOTE_Q3B; type++)
+		for (size_t i = 0; i < sizeof shapes / sizeof *shapes && mote_type_name(type); i++) {
+			const bool byte_scales = mote_type_has_byte_scales(type);
 			uint32_t rows = shapes[i].rows, cols = shapes[i].cols, padded;
 			uint8_t codebook[16], *quants, *data;
 			uint16_t *scales;
@@ -348,7 +384,9 @@ static void test_quants_round_trip(void **state)
 			for (uint32_t j = 0; j < rows * padded; j++)
 				quants[j] = (uint8_t)(random_u32(&seed) % mote_type_levels(type));
 			for (uint32_t j = 0; j < rows * m.blocks; j++)
-				scales[j] = (uint16_t)(random_u32(&seed) % 0x7c00);
+				scales[j] = (uint16_t)(random_u32(&seed) % (byte_scales ? 256 : 0x7c00));
+			if (byte_scales)
+				mote_matrix_put_unit(&m, data, 0.125f);
 			for (uint32_t p = 0; p < m.panels; p++)
 				mote_panel_pack_quants(&m, quants + (size_t)p * 16 * padded, scales + (size_t)p * 16 * m.blocks,
 						       rows - p * 16 < 16 ? rows - p * 16 : 16, data + p * m.panel_bytes);
@@ -356,7 +394,8 @@ static void test_quants_round_trip(void **state)
 				mote_matrix_decode_row(&m, r, out);
 				for (uint32_t c = 0; c < cols; c++) {
 					uint8_t q = quants[r * padded + c];
-					float scale = mote_f32_from_f16(scales[r * m.blocks + c / 32]);
+					uint16_t stored = scales[r * m.blocks + c / 32];
+					float scale = byte_scales ? byte_scale(stored) / 8 : mote_f32_from_f16(stored);
 					assert_true(out[c] == scale * (float)mote_quant_value(type, codebook, q));
 				}
 			}
@@ -371,7 +410,7 @@ static void test_quants_round_trip(void **state)
 					assert_true(out[c] == 0);
 			}
 			for (uint32_t p = 0; p < m.panels; p++)
-				for (size_t at = m.blocks * 32; at < m.quants_offset; at++)
+				for (size_t at = m.blocks * (byte_scales ? 16 : 32); at < m.quants_offset; at++)
 					assert_int_equal(data[p * m.panel_bytes + at], 0);
 			free(data);
 			free(quants);

@@ -49,6 +49,14 @@ static double block_error(enum mote_type type, const uint8_t *codebook, const fl
 	return error;
 }
 
+static void round_block(enum mote_type type, const float *x, uint8_t *quants, uint16_t *scale)
+{
+	struct mote_grid g;
+
+	mote_grid_init(&g, type, mote_type_linear_codebook(type));
+	mote_encode_round(&g, x, quants, scale);
+}
+
 static void test_round_known(void **state)
 {
 	float x[32];
@@ -58,7 +66,7 @@ static void test_round_known(void **state)
 	(void)state;
 	for (int j = 0; j < 32; j++)
 		x[j] = (float)j - 16; /* the largest magnitude, -16, takes quant 0: the scale is 2 */
-	mote_encode_round(MOTE_Q4, x, quants, &scale);
+	round_block(MOTE_Q4, x, quants, &scale);
 	assert_int_equal(scale, 0x4000);
 	assert_int_equal(quants[0], 0);
 	assert_int_equal(quants[1], 1);   /* -7.5 + 8.5 */
@@ -69,7 +77,7 @@ static void test_round_known(void **state)
 	for (int t = 0; t < TYPES - 1; t++) { /* ggml's Q5_0 and their like: the largest, -16, takes quant 0 */
 		int levels = (int)mote_type_levels(types[t]);
 
-		mote_encode_round(types[t], x, quants, &scale);
+		round_block(types[t], x, quants, &scale);
 		assert_int_equal(scale, mote_f16_from_f32(32.0f / (float)levels));
 		assert_int_equal(quants[0], 0);
 		assert_int_equal(quants[16], levels / 2);
@@ -80,7 +88,7 @@ static void test_round_known(void **state)
 	x[0] = 127;
 	for (int j = 1; j < 32; j++)
 		x[j] = (j % 2 ? 0.5f : 0.49999997f) * (j % 4 < 2 ? 1.0f : -1.0f);
-	mote_encode_round(MOTE_Q8, x, quants, &scale);
+	round_block(MOTE_Q8, x, quants, &scale);
 	assert_int_equal(scale, 0x3c00);
 	assert_int_equal(quants[0], 255);
 	assert_int_equal(quants[1], 129); /* 0.5 goes away from zero */
@@ -161,7 +169,7 @@ static void test_edges_and_bounds(void **state)
 				weight[j] = random_unit() * random_unit();
 				largest = fmax(largest, fabs(wide[j]));
 			}
-			mote_encode_round(type, x, plain, &plain_scale);
+			mote_encode_round(&g, x, plain, &plain_scale);
 			assert_true((plain_scale & 0x7fff) < 0x7c00);
 			for (int j = 0; j < 32; j++) {
 				/* Half a step, twice that at the short side of all but q8; the scale's own rounding (2^-11, or 2^-25 where f16
@@ -220,6 +228,85 @@ static void test_search_is_near_the_best(void **state)
 	}
 	for (int t = 0; t < TYPES; t++)
 		assert_true(total[t] <= (types[t] == MOTE_Q8 ? 1.15 : 1.01) * total_best[t]);
+}
+
+/* ---- byte scales ---- */
+
+static double byte_block_error(const struct mote_grid *g, const double *x, const uint8_t *quants, double scale)
+{
+	double error = 0;
+
+	for (int j = 0; j < 32; j++)
+		error += (x[j] - scale * g->value[quants[j]]) * (x[j] - scale * g->value[quants[j]]);
+	return error;
+}
+
+/* Each byte is the nearest to its own worth, and to what is within half a step of it; what is beyond the last is the last. */
+static void test_scale_bytes(void **state)
+{
+	struct mote_grid g;
+
+	(void)state;
+	mote_grid_init(&g, MOTE_Q6B, NULL);
+	mote_grid_fit(&g, 20);
+	for (uint16_t byte = 0; byte < 127; byte++) {
+		double low = mote_grid_scale_value(&g, byte), high = mote_grid_scale_value(&g, (uint16_t)(byte + 1));
+
+		assert_true(low < high && mote_grid_scale_value(&g, byte | 0x80) == -low);
+		assert_int_equal(mote_grid_scale(&g, low), byte);
+		assert_int_equal(mote_grid_scale(&g, low + (high - low) * 0.48), byte);
+		assert_int_equal(mote_grid_scale(&g, low + (high - low) * 0.52), byte + 1);
+		assert_int_equal(mote_grid_scale(&g, -high), byte + 1 + 128);
+	}
+	assert_int_equal(mote_grid_scale(&g, -0.0), 0);
+	assert_int_equal(mote_grid_scale(&g, 1e30), 127);
+	assert_int_equal(mote_grid_scale(&g, -1e30), 255);
+	assert_true(mote_grid_scale_value(&g, 127) > 20 / 32.0 && mote_grid_scale_value(&g, 127) < 4 * 20 / 32.0);
+}
+
+/* For any finite block: numbers, plain rounding within its bound, a search that is not worse than it, nor much worse than the
+ * best of all bytes. */
+static void test_byte_blocks(void **state)
+{
+	double total[TYPES] = {0}, total_best[TYPES] = {0};
+
+	(void)state;
+	for (int kind = 0; kind < 300; kind++)
+		for (int t = 0; t < TYPES; t++) {
+			enum mote_type type = (enum mote_type)(types[t] + 8);
+			double wide[32], largest = 0, found, best = INFINITY, end = types[t] == MOTE_Q8 ? 127 : mote_type_levels(type) / 2;
+			uint8_t quants[32];
+			uint16_t scale;
+			struct mote_grid g;
+			float x[32];
+
+			make_block(kind, x);
+			for (int j = 0; j < 32; j++)
+				largest = fmax(largest, fabs(wide[j] = x[j]));
+			if (largest > 65504 * end || (largest > 0 && largest < 1e-5))
+				continue; /* a matrix of such weights is refused, or nearly zero */
+			mote_grid_init(&g, type, mote_type_linear_codebook(type));
+			mote_grid_fit(&g, (float)largest);
+			mote_encode_round(&g, x, quants, &scale);
+			for (int j = 0; j < 32; j++)
+				assert_true(fabs(wide[j] - mote_grid_scale_value(&g, scale) * g.value[quants[j]]) <=
+					    largest / end * 17 / 16 * (types[t] == MOTE_Q8 ? 0.51 : 1));
+			best = byte_block_error(&g, wide, quants, mote_grid_scale_value(&g, scale));
+			found = mote_encode_search(&g, wide, NULL, quants, &scale);
+			assert_true(found <= best);
+			assert_true(fabs(found - byte_block_error(&g, wide, quants, mote_grid_scale_value(&g, scale))) <= 1e-9 * found);
+			for (uint16_t byte = 1; byte < 256 && kind > 10; byte++) {
+				double s = mote_grid_scale_value(&g, byte);
+
+				for (int j = 0; j < 32 && s != 0; j++)
+					quants[j] = mote_grid_nearest(&g, wide[j] / s);
+				best = s != 0 ? fmin(best, byte_block_error(&g, wide, quants, s)) : best;
+			}
+			total[t] += kind > 10 ? found : 0;
+			total_best[t] += kind > 10 ? best : 0;
+		}
+	for (int t = 0; t < TYPES; t++)
+		assert_true(total[t] <= (types[t] == MOTE_Q8 ? 1.1 : 1.02) * total_best[t]);
 }
 
 /* ---- matrices ---- */
@@ -317,6 +404,41 @@ static void test_matrices(void **state)
 		/* A bit more is a quarter of the error; but uneven codebooks, of 3 and 4 bits, are better than that. */
 		for (int encoder = 0; t > 0 && encoder < 4; encoder++)
 			assert_true(errors[t][encoder] < errors[t - 1][encoder] / (types[t] == MOTE_Q8 ? 11 : 3.2));
+	}
+	free(f.data);
+}
+
+/* A byte instead of an f16 costs some of the error, the more the finer the grid, at every number of threads; the unit is
+ * a power of two. */
+static void test_byte_matrices(void **state)
+{
+	static const double most[TYPES] = {1.02, 1.04, 1.1, 1.2, 1.35}; /* an eighth of a bit is 1.19, a quarter 1.41 */
+	struct fixture f;
+
+	(void)state;
+	make_matrix(&f, 75, 172);
+	for (int i = 0; i < 4 * TYPES; i++) {
+		enum mote_encoder encoder = (enum mote_encoder)(i % 4);
+		uint8_t codebook[16] = {0}, again[16] = {0};
+		uint64_t bytes, byte_bytes;
+		void *plain, *one, *five;
+		double with_f16;
+		float unit;
+
+		encode_matrix(&f, types[i / 4], encoder, 1, &plain, &bytes, codebook);
+		with_f16 = matrix_error(&f, types[i / 4], plain, codebook);
+		encode_matrix(&f, (enum mote_type)(types[i / 4] + 8), encoder, 1, &one, &byte_bytes, codebook);
+		assert_int_equal(byte_bytes, bytes - (uint64_t)5 * 64 + 64); /* 6 blocks: 128 bytes of scales, not 192 */
+		assert_true(matrix_error(&f, (enum mote_type)(types[i / 4] + 8), one, codebook) <
+			    (encoder == MOTE_ENCODER_ROUND ? 1.1 : most[i / 4]) * with_f16);
+		memcpy(&unit, (uint8_t *)one + byte_bytes - 64, sizeof unit);
+		assert_true(unit > 0 && (mote_f32_bits(unit) & 0x7fffff) == 0);
+		encode_matrix(&f, (enum mote_type)(types[i / 4] + 8), encoder, 5, &five, &byte_bytes, again);
+		assert_memory_equal(one, five, byte_bytes);
+		assert_memory_equal(codebook, again, 16);
+		free(plain);
+		free(one);
+		free(five);
 	}
 	free(f.data);
 }
@@ -454,7 +576,10 @@ int main(void)
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_edges_and_bounds),
 		cmocka_unit_test(test_search_is_near_the_best),
+		cmocka_unit_test(test_scale_bytes),
+		cmocka_unit_test(test_byte_blocks),
 		cmocka_unit_test(test_matrices),
+		cmocka_unit_test(test_byte_matrices),
 		cmocka_unit_test(test_normal_codebook),
 		cmocka_unit_test(test_refuses_bad_weights),
 		cmocka_unit_test(test_refuses_what_no_scale_reaches),

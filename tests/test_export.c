@@ -216,6 +216,8 @@ static void test_blocks(void **state)
 		{MOTE_Q8, NULL, MOTE_GGUF_Q8_0}, {MOTE_Q6, NULL, MOTE_GGUF_Q8_0}, {MOTE_Q5, NULL, MOTE_GGUF_Q8_0},
 		{MOTE_Q4, mote_codebook_linear, MOTE_GGUF_Q4_0}, {MOTE_Q4, iq4, MOTE_GGUF_IQ4_NL},
 		{MOTE_Q4, other, MOTE_GGUF_Q8_0}, {MOTE_Q3, mote_codebook_linear3, MOTE_GGUF_Q8_0},
+		{MOTE_Q8B, NULL, MOTE_GGUF_Q8_0}, {MOTE_Q5B, NULL, MOTE_GGUF_Q8_0}, {MOTE_Q4B, mote_codebook_linear, MOTE_GGUF_Q4_0},
+		{MOTE_Q4B, iq4, MOTE_GGUF_IQ4_NL}, {MOTE_Q3B, mote_codebook_linear3, MOTE_GGUF_Q8_0},
 	};
 	enum { ROWS = 37, COLS = 96 };
 	static uint8_t data[1 << 16] __attribute__((aligned(64)));
@@ -232,8 +234,17 @@ static void test_blocks(void **state)
 		fill_random(data, sizeof data, i);
 		assert_int_equal(mote_matrix_init(&t.matrix, t.type, ROWS, COLS, data, cases[i].codebook, &t.bytes, &error), MOTE_OK);
 		for (uint32_t panel = 0; panel < t.matrix.panels; panel++) /* scales that are finite */
-			for (size_t k = 1; k < t.matrix.blocks * 32; k += 2)
+			for (size_t k = 1; k < t.matrix.blocks * 32 && !mote_type_has_byte_scales(t.type); k += 2)
 				data[panel * t.matrix.panel_bytes + k] &= 0xbb;
+		if (mote_type_has_byte_scales(t.type)) { /* at both ends of what f16 holds; beyond them, and with a unit that is no power */
+			static const float beyond[] = {0x1p-7f, 0x1p24f, 3, 0, -1};
+
+			for (size_t k = 0; k < sizeof beyond / sizeof *beyond; k++) {
+				mote_matrix_put_unit(&t.matrix, data, beyond[k]);
+				assert_int_equal(mote_tensor_rows_exact(&t), MOTE_GGUF_F32);
+			}
+			mote_matrix_put_unit(&t.matrix, data, i % 2 ? 0x1p-6f : 0x1p23f);
+		}
 		assert_int_equal(mote_tensor_rows_exact(&t), cases[i].expected);
 		info = mote_gguf_type_find(cases[i].expected);
 		row_bytes = mote_tensor_rows_bytes(&t, cases[i].expected);

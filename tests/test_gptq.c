@@ -134,7 +134,7 @@ static double output_error(const struct problem *p, const struct mote_grid *g, c
 
 			for (int j = 0; j < COLS; j++)
 				off += (double)p->rows[r * N + j] * p->x[t][j] -
-				       (double)mote_f32_from_f16(scales[r * (N / 32) + j / 32]) *
+				       mote_grid_scale_value(g, scales[r * (N / 32) + j / 32]) *
 				       g->value[quants[r * N + j]] * p->y[t][j];
 			total += off * off;
 		}
@@ -148,6 +148,15 @@ static void encode(const struct problem *p, const struct mote_grid *g, const flo
 
 	*error = mote_gptq_encode(&p->s, g, p->rows, lost, ROWS, quants, scales, scratch);
 	free(scratch);
+}
+
+static float largest_weight(const struct problem *p)
+{
+	float largest = 0;
+
+	for (int i = 0; i < ROWS * N; i++)
+		largest = fmaxf(largest, fabsf(p->rows[i]));
+	return largest;
 }
 
 static void search(const struct problem *p, const struct mote_grid *g, uint8_t *quants, uint16_t *scales)
@@ -175,6 +184,7 @@ static void beats_search(enum mote_type type)
 	struct mote_grid g;
 
 	mote_grid_init(&g, type, mote_type_normal_codebook(type));
+	mote_grid_fit(&g, largest_weight(p));
 	encode(p, &g, NULL, quants, scales, &returned);
 	search(p, &g, searched, searched_scales);
 	found = output_error(p, &g, quants, scales);
@@ -184,7 +194,7 @@ static void beats_search(enum mote_type type)
 
 		for (int j = 0; j < N; j++)
 			e[j] = p->rows[r * N + j] -
-			       (double)mote_f32_from_f16(scales[r * (N / 32) + j / 32]) * g.value[quants[r * N + j]];
+			       mote_grid_scale_value(&g, scales[r * (N / 32) + j / 32]) * g.value[quants[r * N + j]];
 		for (int i = 0; i < N; i++)
 			for (int j = 0; j < N; j++)
 				expected += e[i] * p->s.h[i * N + j] * e[j];
@@ -220,7 +230,7 @@ static void test_ends_at_a_minimum(void **state)
 
 		for (int j = 0; j < N; j++)
 			e[j] = p->rows[r * N + j] -
-			       (double)mote_f32_from_f16(scales[r * (N / 32) + j / 32]) * g.value[quants[r * N + j]];
+			       mote_grid_scale_value(&g, scales[r * (N / 32) + j / 32]) * g.value[quants[r * N + j]];
 		for (int i = 0; i < N; i++) {
 			gradient[i] = 0;
 			for (int j = 0; j < N; j++)
@@ -299,7 +309,7 @@ static void test_target(void **state)
 		}
 		solve(h, b, COLS);
 		for (int j = 0; j < COLS; j++) {
-			double q = (double)mote_f32_from_f16(scales[r * (N / 32) + j / 32]) * g.value[quants[r * N + j]];
+			double q = mote_grid_scale_value(&g, scales[r * (N / 32) + j / 32]) * g.value[quants[r * N + j]];
 			double scale = fabs((double)mote_f32_from_f16(scales[r * (N / 32) + j / 32]));
 
 			worst = fmax(worst, fabs(p->rows[r * N + j] + b[j] - q) / scale);
@@ -415,7 +425,7 @@ static void test_edges(void **state)
 		for (int i = 0; i < ROWS * N; i++)
 			assert_true(quants[i] < g.levels && (scales[i / 32] & 0x7fff) < 0x7c00);
 		for (int i = 0; i < ROWS * N / 32; i++)
-			mote_encode_round(types[t], p->rows + i * 32, plain + i * 32, plain_scales + i);
+			mote_encode_round(&g, p->rows + i * 32, plain + i * 32, plain_scales + i);
 		for (int r = 0; r < ROWS; r++) {
 			double error = row_error(p, &g, r, quants, scales), rounded = row_error(p, &g, r, plain, plain_scales);
 
@@ -423,6 +433,15 @@ static void test_edges(void **state)
 		}
 		free_problem(p);
 	}
+}
+
+static void test_byte_scales_beat_search(void **state)
+{
+	static const enum mote_type types[] = {MOTE_Q3B, MOTE_Q4B, MOTE_Q5B, MOTE_Q6B, MOTE_Q8B};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		beats_search(types[i]);
 }
 
 int main(void)
@@ -435,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_correction_helps),
 		cmocka_unit_test(test_dead_inputs),
 		cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_byte_scales_beat_search),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

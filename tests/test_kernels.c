@@ -544,7 +544,9 @@ static void test_worst_accumulators(const struct mote_kernels *list, uint32_t n,
 	m.data = data.data;
 	memset(data.data, u, bytes);
 	for (size_t i = 0; i < m.quants_offset; i += 2)
-		memcpy((uint8_t *)data.data + i, "\x00\x3c", 2); /* 1.0 */
+		memcpy((uint8_t *)data.data + i, mote_type_has_byte_scales(type) ? "\x70\x70" : "\x00\x3c", 2); /* 2^-8, 1 */
+	if (mote_type_has_byte_scales(type))
+		mote_matrix_put_unit(&m, data.data, 256);
 	memset(a.a.q, q, a.a.stride);
 	for (size_t b = 0; b < cols / 32; b++) {
 		a.a.scale[b] = 0.5f;
@@ -593,7 +595,7 @@ int main(int argc, char **argv)
 	run(list, n, "vectors", test_vectors, 600);
 	test_norm_range(list, n);
 	run(list, n, "attention", test_attention, 144);
-	run(list, n, "worst accumulators", test_worst_accumulators, 4 * 5);
+	run(list, n, "worst accumulators", test_worst_accumulators, 4 * (N_TYPES - 3));
 	if (print_digest)
 		printf("%016llx\n", (unsigned long long)digest);
 	else

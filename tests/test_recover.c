@@ -19,7 +19,7 @@
 struct setting {
 	char folder[32], path[64];
 	struct mote_model *model;
-	struct mote_rule rule;
+	struct mote_rule rule[2];
 	struct mote_recipe recipe;
 	struct mote_quantizer q;
 	struct mote_text text;
@@ -36,6 +36,9 @@ static void read_text(struct mote_text *t, size_t bytes)
 	fclose(f);
 }
 
+/* Layer 1 has byte scales: steps this few need not move one to its neighbour. */
+enum { BYTE_MATRICES = 7 };
+
 static void setting_open(struct setting *s, size_t text_bytes)
 {
 	const struct mote_checkpoint_options options = {.tool = "test 1", .type = MOTE_BF16};
@@ -47,8 +50,9 @@ static void setting_open(struct setting *s, size_t text_bytes)
 	snprintf(s->path, sizeof s->path, "%s/f.mote", s->folder);
 	assert_int_equal(mote_checkpoint_convert(ADDER, s->path, &options, &report, NULL), MOTE_OK);
 	assert_int_equal(mote_model_open(s->path, MOTE_WEIGHTS_MAPPED, &s->model, NULL), MOTE_OK);
-	s->rule = (struct mote_rule){"*", MOTE_Q3};
-	s->recipe = (struct mote_recipe){.type = MOTE_Q3, .encoder = MOTE_ENCODER_ROUND, .rules = &s->rule, .n_rules = 1};
+	s->rule[0] = (struct mote_rule){"*", MOTE_Q3};
+	s->rule[1] = (struct mote_rule){"*.1.*", MOTE_Q3B};
+	s->recipe = (struct mote_recipe){.type = MOTE_Q3, .encoder = MOTE_ENCODER_ROUND, .rules = s->rule, .n_rules = 2};
 	assert_int_equal(mote_quantizer_init(&s->q, s->model->container, &s->recipe, 2, NULL), MOTE_OK);
 	assert_int_equal(mote_quantizer_encode(&s->q, NULL, NULL), MOTE_OK);
 	read_text(&s->text, text_bytes);
@@ -92,7 +96,7 @@ static void test_kept(void **state)
 	setting_open(&s, 20000);
 	assert_int_equal(mote_recover(&s.q, s.model, &s.text, &options, &first, NULL), MOTE_OK);
 	assert_true(first.kept && first.after < 0.95 * first.before && first.tokens == 4096);
-	assert_int_equal(changed(&s), s.q.tensors);
+	assert_in_range(changed(&s), s.q.tensors - BYTE_MATRICES, s.q.tensors);
 	/* Packed and taken apart again it is what was measured. */
 	assert_int_equal(mote_recover(&s.q, s.model, &s.text, &options, &again, NULL), MOTE_OK);
 	assert_true(again.before == first.after);
@@ -191,7 +195,7 @@ static void test_resumed(void **state)
 		assert_int_equal(mote_recover(&t.q, t.model, &t.text, &options, &parts, NULL),
 				 stops[i] ? MOTE_ERROR_INTERRUPTED : MOTE_OK);
 		assert_int_equal(access(path, F_OK), i == 0 ? -1 : 0); /* nothing was planned yet: nothing to keep */
-		assert_int_equal(changed(&t), stops[i] ? 0 : t.q.tensors);
+		assert_in_range(changed(&t), stops[i] ? 0 : t.q.tensors - BYTE_MATRICES, stops[i] ? 0 : t.q.tensors);
 	}
 	assert_true(parts.tokens == whole.tokens && parts.before == whole.before && parts.after == whole.after);
 	for (uint32_t i = 0; i < s.q.tensors; i++)

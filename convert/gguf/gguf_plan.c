@@ -103,7 +103,7 @@ enum mote_status mote_gguf_note_types(const struct mote_gguf_writing *w, struct 
 				     "has the same values in more room (mote-quantize --for gguf makes blocks that GGUF has)", larger))
 		return MOTE_ERROR_MEMORY;
 	if (floats)
-		return mote_notes_add(notes, w->error, "%u tensors whose rows are no multiple of 32 are written as F32, which is exact",
-				      floats);
+		return mote_notes_add(notes, w->error, "%u tensors whose rows are no multiple of 32, or whose scales f16 cannot hold, are written as "
+				      "F32, which is exact", floats);
 	return MOTE_OK;
 }

@@ -11,6 +11,8 @@
 #define SCAN_WITHIN 4.0
 #define SCAN_BEYOND 3.0
 #define SCAN_STEPS 14u
+#define REFIT_BEYOND 1.25 /* a refitted scale can be larger than what was tried */
+#define LARGEST_UNIT 0x1p30f
 
 static const char encoder_names[][12] = {"round", "search", "weighted", "learned", "gptq"};
 
@@ -32,6 +34,7 @@ bool mote_encoder_from_name(const char *name, enum mote_encoder *encoder)
 void mote_grid_init(struct mote_grid *g, enum mote_type type, const uint8_t *codebook)
 {
 	g->type = type;
+	g->unit = 1;
 	g->levels = mote_type_levels(type);
 	for (uint32_t i = 0; i < g->levels; i++)
 		g->value[i] = mote_quant_value(type, codebook, i);
@@ -48,11 +51,40 @@ void mote_grid_init(struct mote_grid *g, enum mote_type type, const uint8_t *cod
 	g->linear = g->high - g->low == g->levels - 1; /* ascending whole numbers */
 }
 
-/* The f16 that stands for a scale: infinity is no scale. */
-static uint16_t scale_to_f16(double scale)
+void mote_grid_fit(struct mote_grid *g, float largest)
 {
-	scale = scale > F16_MAX ? F16_MAX : scale < -F16_MAX ? -F16_MAX : scale;
+	double nearer = -g->low < g->high ? -g->low : g->high;
+	double scale = largest / (nearer * (1 - SCAN_WITHIN / g->levels)) * REFIT_BEYOND;
+
+	if (!mote_type_has_byte_scales(g->type))
+		return;
+	for (g->unit = 1 / LARGEST_UNIT; g->unit < LARGEST_UNIT && g->unit * MOTE_LARGEST_SCALE_BYTE < scale; g->unit *= 2)
+		;
+}
+
+/* The nearest byte; halves away from zero, and zero has no sign. */
+static uint16_t scale_to_byte(const struct mote_grid *g, double scale)
+{
+	double units = fabs(scale) / g->unit;
+	uint16_t half = mote_f16_from_f32((float)(units < MOTE_LARGEST_SCALE_BYTE ? units : MOTE_LARGEST_SCALE_BYTE));
+	uint16_t byte = (uint16_t)((half + 32) >> 6);
+
+	return (uint16_t)(byte | (scale < 0 && byte ? 0x80 : 0));
+}
+
+uint16_t mote_grid_scale(const struct mote_grid *g, double scale)
+{
+	if (mote_type_has_byte_scales(g->type))
+		return scale_to_byte(g, scale);
+	scale = scale > F16_MAX ? F16_MAX : scale < -F16_MAX ? -F16_MAX : scale; /* infinity is no scale */
 	return mote_f16_from_f32((float)scale);
+}
+
+double mote_grid_scale_value(const struct mote_grid *g, uint16_t scale)
+{
+	if (mote_type_has_byte_scales(g->type))
+		return (double)mote_f32_from_f16(mote_f16_from_scale_byte((uint8_t)scale)) * g->unit;
+	return mote_f32_from_f16(scale);
 }
 
 /* The compiler's own vectors, as in panel_pack.c: 16 bytes are what every supported CPU has. */
@@ -112,15 +144,18 @@ static inline i32x4 round_linear(f32x4 y, float half)
 	return level + (i32x4)(level > last); /* at most one too high */
 }
 
-void mote_encode_round(enum mote_type type, const float *x, uint8_t *quants, uint16_t *scale)
+void mote_encode_round(const struct mote_grid *g, const float *x, uint8_t *quants, uint16_t *scale)
 {
-	float half = (float)(mote_type_levels(type) / 2), largest = largest_of(x), inverse;
-	float d = type == MOTE_Q8 ? fabsf(largest) / 127 : largest / -half;
+	const bool bytes = mote_type_has_byte_scales(g->type), q8 = g->levels == 256;
+	float half = (float)(g->levels / 2), largest = largest_of(x), inverse;
+	float d = q8 ? fabsf(largest) / 127 : largest / -half;
 	int32_t level[BLOCK];
 
-	*scale = scale_to_f16(d);
-	if (fabsf(d) > (float)F16_MAX)
-		d = mote_f32_from_f16(*scale); /* the only departure: ggml stores infinity */
+	*scale = mote_grid_scale(g, d);
+	if (bytes && fabs(mote_grid_scale_value(g, *scale)) < fabsf(d) && (*scale & 0x7f) && (*scale & 0x7f) < 0x7f)
+		++*scale;
+	if (bytes || fabsf(d) > (float)F16_MAX)
+		d = (float)mote_grid_scale_value(g, *scale); /* the only departure: ggml stores infinity */
 	inverse = d != 0 ? 1 / d : 0;
 	if (!(fabsf(inverse) <= 3e38f))
 		inverse = 0; /* a subnormal d, whose f16 is zero anyway */
@@ -129,7 +164,7 @@ void mote_encode_round(enum mote_type type, const float *x, uint8_t *quants, uin
 		i32x4 whole;
 
 		memcpy(&y, x + j, sizeof y);
-		whole = type == MOTE_Q8 ? round_q8(y * inverse) : round_linear(y * inverse, half);
+		whole = q8 ? round_q8(y * inverse) : round_linear(y * inverse, half);
 		memcpy(level + j, &whole, sizeof whole);
 	}
 	for (uint32_t j = 0; j < BLOCK; j++)
@@ -145,11 +180,11 @@ struct search {
 	uint16_t *scale;
 };
 
-/* Encodes with exactly this f16 scale, takes the result if it is better, and returns the scale that would be best
+/* Encodes with exactly this scale, takes the result if it is better, and returns the scale that would be best
  * for the quants it chose. */
 static double try_scale(struct search *s, uint16_t half)
 {
-	double scale = mote_f32_from_f16(half), inverse = 1 / scale;
+	double scale = mote_grid_scale_value(s->g, half), inverse = 1 / scale;
 	double error = 0, xc = 0, cc = 0;
 	uint8_t quants[BLOCK];
 
@@ -213,8 +248,8 @@ static void try_round(struct search *s)
 
 	for (uint32_t j = 0; j < BLOCK; j++)
 		x[j] = (float)s->x[j];
-	mote_encode_round(s->g->type, x, quants, &half);
-	scale = mote_f32_from_f16(half);
+	mote_encode_round(s->g, x, quants, &half);
+	scale = mote_grid_scale_value(s->g, half);
 	for (uint32_t j = 0; j < BLOCK; j++) {
 		double r = s->x[j] - scale * s->g->value[quants[j]];
 
@@ -225,6 +260,17 @@ static void try_round(struct search *s)
 		*s->scale = half;
 		memcpy(s->quants, quants, sizeof quants);
 	}
+}
+
+/* Bytes are so far apart that the one next to the best refit can be better with quants of its own. */
+static void try_neighbours(struct search *s)
+{
+	const uint16_t best = *s->scale;
+
+	if ((best & 0x7f) < 0x7f)
+		try_scale(s, (uint16_t)(best + 1));
+	if ((best & 0x7f) > 1)
+		try_scale(s, (uint16_t)(best - 1));
 }
 
 double mote_encode_search(const struct mote_grid *g, const double *x, const double *weight, uint8_t *quants,
@@ -242,11 +288,13 @@ double mote_encode_search(const struct mote_grid *g, const double *x, const doub
 	}
 	*scale = 0;
 	memset(quants, g->zero, BLOCK);
-	if (fabs(largest) < 0x1p-30) /* no scale that f16 can hold does better than zero */
+	if (fabs(largest) < 0x1p-30) /* no scale that f16 can hold does better than zero, and bytes need not */
 		return s.error;
 	refit = scan_scales(&s, largest);
 	for (unsigned i = 0; i < 3 && refit != 0; i++)
-		refit = try_scale(&s, scale_to_f16(refit));
+		refit = try_scale(&s, mote_grid_scale(g, refit));
+	if (mote_type_has_byte_scales(g->type))
+		try_neighbours(&s);
 	if (g->linear)
 		try_round(&s);
 	return s.error;

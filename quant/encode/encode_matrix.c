@@ -22,7 +22,9 @@ static const uint8_t normal3[16] = {1, 47, 80, 106, 130, 155, 184, 223};
 
 const uint8_t *mote_type_normal_codebook(enum mote_type type)
 {
-	return type == MOTE_Q4 ? normal4 : type == MOTE_Q3 ? normal3 : NULL;
+	const enum mote_type plain = mote_type_plain(type);
+
+	return plain == MOTE_Q4 ? normal4 : plain == MOTE_Q3 ? normal3 : NULL;
 }
 
 /* A thread's memory for one panel. */
@@ -56,7 +58,9 @@ struct run {
 	uint64_t done, total;
 	atomic_uint finished;        /* panels */
 	atomic_bool stop;
-	atomic_bool any_weight, any_encoded; /* that is not zero */
+	bool sizing;                 /* only to find the largest magnitude */
+	atomic_uint largest;         /* magnitude's bits, of all panels looked at */
+	atomic_bool any_encoded;     /* that is not zero */
 	float most;                  /* magnitudes from here on do not fit */
 	atomic_bool bad_found;       /* the one thread that set it owns what follows */
 	uint32_t bad_row, bad_col;
@@ -130,8 +134,10 @@ static bool check_rows(struct run *run, const float *rows, uint32_t first, uint3
 	uint32_t largest = largest_bits(rows, n);
 
 	if (largest < mote_f32_bits(run->most)) {
-		if (largest > 0)
-			atomic_store(&run->any_weight, true);
+		unsigned before = atomic_load(&run->largest);
+
+		while (largest > before && !atomic_compare_exchange_weak(&run->largest, &before, largest))
+			;
 		return true;
 	}
 	while (fabsf(rows[i]) < run->most)
@@ -198,7 +204,7 @@ static void encode_panel(struct run *run, uint32_t panel, uint32_t n_rows, struc
 			uint8_t *quants = s->quants + (size_t)i * BLOCK;
 
 			if (job->encoder == MOTE_ENCODER_ROUND)
-				mote_encode_round(job->type, x, quants, &s->scales[i]);
+				mote_encode_round(&run->grid, x, quants, &s->scales[i]);
 			else
 				search_block(run, x, i % blocks, quants, &s->scales[i]);
 		}
@@ -221,7 +227,7 @@ static void learn_panel(struct run *run, struct means *means, uint32_t n_rows, s
 		double scale;
 
 		search_block(run, x, i % blocks, s->quants, s->scales);
-		scale = mote_f32_from_f16(*s->scales);
+		scale = mote_grid_scale_value(&run->grid, *s->scales);
 		for (uint32_t j = 0; j < BLOCK; j++) {
 			double w = weight ? weight[j] : 1;
 
@@ -258,6 +264,8 @@ static void run_thread(void *user, uint32_t thread, uint32_t threads)
 			atomic_store(&run->stop, true);
 			break;
 		}
+		if (run->sizing)
+			continue;
 		if (run->means)
 			learn_panel(run, &run->means[item], n_rows, s);
 		else if (run->squares)
@@ -284,6 +292,22 @@ static enum mote_status run_panels(struct run *run, uint32_t stride, struct mote
 				      "tensor '%s': weight [%u, %u] is %g, which %s cannot hold", run->job->name, run->bad_row,
 				      run->bad_col, (double)run->bad, mote_type_name(run->target.type));
 	return atomic_load(&run->stop) ? mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted") : MOTE_OK;
+}
+
+/* Readies the grid for this codebook. Byte scales have a unit by the largest weight, which takes a pass of its own. */
+static enum mote_status fit_grid(struct run *run, const uint8_t codebook[16], struct mote_error *error)
+{
+	enum mote_status status = MOTE_OK;
+
+	mote_grid_init(&run->grid, run->job->type, codebook);
+	if (!mote_type_has_byte_scales(run->job->type))
+		return MOTE_OK;
+	run->sizing = true;
+	if (atomic_load(&run->largest) == 0)
+		status = run_panels(run, 1, error);
+	run->sizing = false;
+	mote_grid_fit(&run->grid, mote_f32_from_bits(atomic_load(&run->largest)));
+	return status;
 }
 
 static int compare_values(const void *a, const void *b)
@@ -330,7 +354,8 @@ static enum mote_status learn_codebook(struct run *run, uint8_t codebook[16], st
 		status = run_panels(run, stride, error);
 		if (status == MOTE_OK)
 			codebook_from_means(run->means, run->panels, &run->grid, codebook);
-		mote_grid_init(&run->grid, run->job->type, codebook);
+		if (status == MOTE_OK)
+			status = fit_grid(run, codebook, error);
 	}
 	free(run->means);
 	run->means = NULL;
@@ -385,8 +410,8 @@ static enum mote_status begin_run(struct run *run, uint8_t codebook[16], void **
 		mote_grid_init(&run->grid, job->type, codebook);
 	run->most = beyond(job->type, &run->grid);
 	if (!take_scratch(run, mote_pool_threads(run->pool), memory) || !take_weight(run))
-		status = mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory for encoding", job->name);
-	return status;
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory for encoding", job->name);
+	return mote_type_is_quantized(job->type) ? fit_grid(run, codebook, error) : MOTE_OK;
 }
 
 static void end_run(struct run *run, void *memory)
@@ -409,7 +434,9 @@ enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_en
 		status = learn_codebook(&run, codebook, error);
 	if (status == MOTE_OK)
 		status = run_panels(&run, 1, error);
-	if (status == MOTE_OK && run.any_weight && !run.any_encoded)
+	if (status == MOTE_OK && mote_type_has_byte_scales(job->type))
+		mote_matrix_put_unit(&run.target, out, run.grid.unit);
+	if (status == MOTE_OK && run.largest > 0 && !run.any_encoded)
 		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "tensor '%s': its weights are so small that all of them would "
 					"become zero as %s", job->name, mote_type_name(job->type));
 	end_run(&run, memory);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/half.h"
-
 #define LANES MOTE_PANEL_ROWS
 #define BLOCK MOTE_BLOCK_COLS
 
@@ -231,7 +229,7 @@ static void feed_back_row(struct work *w, uint32_t o, uint32_t lane, const mote_
 	for (uint32_t j = 0; j < BLOCK; j++)
 		x[j] = compensated[j][lane];
 	mote_encode_search(w->g, x, w->s->d + o, quants, half);
-	scale = mote_f32_from_f16(*half);
+	scale = mote_grid_scale_value(w->g, *half);
 	inverse = scale != 0 ? 1 / scale : 0;
 	for (uint32_t j = BLOCK; j-- > 0;) {
 		const float *u = w->s->u + (size_t)(o + j) * w->n + o;
@@ -285,7 +283,7 @@ static void move_all(struct block *b, double delta, const double *v, const doubl
 	b->changed = true;
 }
 
-/* The error as a function of the scale is a parabola; takes its minimum's f16 if that lowers the error. */
+/* The error as a function of the scale is a parabola; takes the scale nearest to its minimum if that lowers the error. */
 static void refit_scale(struct block *b)
 {
 	double value[BLOCK], hv[BLOCK], slope = 0, curvature = 0, scale, delta;
@@ -308,8 +306,8 @@ static void refit_scale(struct block *b)
 	scale = b->scale + slope / curvature;
 	if (!(fabs(scale) < 65504))
 		return;
-	half = mote_f16_from_f32((float)scale);
-	scale = mote_f32_from_f16(half);
+	half = mote_grid_scale(b->g, scale);
+	scale = mote_grid_scale_value(b->g, half);
 	delta = scale - b->scale;
 	if (scale == 0 || !(delta * (delta * curvature - 2 * slope) < 0))
 		return;
@@ -353,7 +351,7 @@ static bool descend(struct work *w)
 		for (uint32_t lane = 0; lane < w->n_rows; lane++) {
 			uint16_t *half = w->scales + (size_t)lane * (w->n / BLOCK) + o / BLOCK;
 			struct block b = { .g = w->g, .h = w->s->h + (size_t)o * w->n + o, .stride = w->n,
-					   .scale = mote_f32_from_f16(*half), .half = *half,
+					   .scale = mote_grid_scale_value(w->g, *half), .half = *half,
 					   .quants = w->quants + (size_t)lane * w->n + o };
 
 			if (b.scale == 0)

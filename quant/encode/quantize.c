@@ -80,7 +80,7 @@ uint32_t mote_quantizer_find(const struct mote_quantizer *q, const char *name)
 
 const double *mote_quantizer_importance(const struct mote_quantizer *q, uint32_t i)
 {
-	bool light = q->recipe->encoder == MOTE_ENCODER_GPTQ && q->target[i].type == MOTE_Q8;
+	bool light = q->recipe->encoder == MOTE_ENCODER_GPTQ && mote_type_bits(q->target[i].type) == 8;
 
 	return light ? NULL : q->importance[i];
 }

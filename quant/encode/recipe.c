@@ -17,7 +17,7 @@ enum mote_status mote_rule_parse(const char *text, char **pattern, enum mote_typ
 				      "tensor rule '%s': expected PATTERN=TYPE, as in '*.down_proj.weight=q8'", text);
 	if (!mote_type_from_name(equals + 1, type))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
-				      "tensor rule '%s': unknown type '%s' (expected q3, q4, q5, q6, q8, f16, bf16 or f32)", text,
+				      "tensor rule '%s': unknown type '%s' (expected q3, q4, q5, q6, q8, q3b to q8b, f16, bf16 or f32)", text,
 				      equals + 1);
 	*pattern = strndup(text, (size_t)(equals - text));
 	return *pattern ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "tensor rule: out of memory");

@@ -25,7 +25,7 @@ static void make_rows(struct mote_passes *p, const void *job, uint32_t piece, fl
 		for (uint32_t b = 0; b < t->blocks; b++) {
 			size_t block = (size_t)r * t->blocks + b, at = (size_t)r * cols + b * BLOCK;
 			uint32_t n = cols - b * BLOCK < BLOCK ? cols - b * BLOCK : BLOCK;
-			float scale = t->scale[block] * t->factor.w[block];
+			float scale = mote_student_scale(t, block);
 
 			for (uint32_t i = 0; i < n; i++)
 				t->parameter->w[at + i] = scale * t->value[mote_grid_nearest(&t->grid, (double)t->place.w[at + i])];
@@ -70,7 +70,7 @@ static void hold(const struct mote_student_tensor *t, float *place, uint32_t n)
 static void move_block(const struct mote_student *s, struct mote_student_tensor *t, size_t block, size_t at, uint32_t n)
 {
 	const float *g = t->parameter->g + at;
-	float scale = t->scale[block] * t->factor.w[block], d[BLOCK], sum = 0;
+	float scale = mote_student_scale(t, block), d[BLOCK], sum = 0;
 	struct mote_adamw_step step = s->code;
 
 	for (uint32_t i = 0; i < n; i++) {

@@ -46,7 +46,7 @@ void mote_student_end(struct mote_student *s);
 /* Frozen, everything is computed and nothing moves, for timing; thawed, the student is as it was before its first step. */
 void mote_student_freeze(struct mote_student *s, bool frozen);
 
-/* Scales become what f16 holds: what the passes see from here on is what put() writes. */
+/* Scales become what their type stores: what the passes see from here on is what put() writes. */
 void mote_student_settle(struct mote_student *s);
 /* Packs everything into q->encoded, vectors too. MOTE_ERROR_MEMORY: q may then be changed in part. */
 enum mote_status mote_student_put(struct mote_student *s, struct mote_error *error) MOTE_CHECKED;

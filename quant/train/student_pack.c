@@ -2,13 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/half.h"
 #include "quant/train/train_memory.h"
 #include "quant/train/student_tensor.h"
 
 enum { BLOCK = MOTE_BLOCK_COLS, PANEL = MOTE_PANEL_ROWS };
-
-#define LARGEST_F16 65504.0f
 
 static size_t padded(size_t floats)
 {
@@ -50,10 +47,8 @@ static void unpack(struct mote_student_tensor *t)
 			for (uint32_t lane = 0; lane < PANEL && panel * PANEL + lane < m->rows; lane++) {
 				uint32_t row = panel * PANEL + lane;
 				size_t block = (size_t)row * m->blocks + b;
-				uint16_t half;
 
-				memcpy(&half, data + 2 * ((size_t)b * PANEL + lane), sizeof half);
-				t->scale[block] = mote_f32_from_f16(half);
+				t->scale[block] = mote_matrix_scale(m, row, b);
 				t->factor.w[block] = 1;
 				for (uint32_t c = 0; c < BLOCK && b * BLOCK + c < m->cols; c++)
 					t->place.w[(size_t)row * m->cols + b * BLOCK + c] = t->value[quants[c / 4 * 64 + lane * 4 + c % 4]];
@@ -82,6 +77,8 @@ static enum mote_status find(struct mote_student *s, struct mote_student_tensor 
 	if (!t->quantized)
 		return status;
 	mote_grid_init(&t->grid, t->matrix.type, t->matrix.codebook);
+	if (mote_type_has_byte_scales(t->matrix.type))
+		t->grid.unit = mote_matrix_unit(&t->matrix);
 	t->spacing = (float)((t->grid.high - t->grid.low) / (t->grid.levels - 1));
 	for (uint32_t i = 0; i < t->grid.levels; i++)
 		t->value[i] = (float)t->grid.value[i];
@@ -144,8 +141,7 @@ void mote_student_settle(struct mote_student *s)
 		for (size_t b = 0; t->quantized && b < (size_t)t->parameter->rows * t->blocks; b++) {
 			float scale = t->scale[b] * t->factor.w[b];
 
-			scale = scale > LARGEST_F16 ? LARGEST_F16 : scale < -LARGEST_F16 ? -LARGEST_F16 : scale;
-			t->scale[b] = mote_f32_from_f16(mote_f16_from_f32(scale));
+			t->scale[b] = (float)mote_grid_scale_value(&t->grid, mote_grid_scale(&t->grid, (double)scale));
 			t->factor.w[b] = 1;
 		}
 	}
@@ -164,7 +160,7 @@ static void pack(const struct mote_student_tensor *t, uint8_t *out, uint8_t *qua
 			for (uint32_t c = 0; c < m->cols; c++)
 				quants[(size_t)r * m->blocks * BLOCK + c] = mote_grid_nearest(&t->grid, (double)t->place.w[row * m->cols + c]);
 			for (uint32_t b = 0; b < m->blocks; b++)
-				scales[(size_t)r * m->blocks + b] = mote_f16_from_f32(t->scale[row * m->blocks + b]);
+				scales[(size_t)r * m->blocks + b] = mote_grid_scale(&t->grid, (double)t->scale[row * m->blocks + b]);
 		}
 		mote_panel_pack_quants(m, quants, scales, rows, out + panel * m->panel_bytes);
 	}

@@ -24,4 +24,14 @@ struct mote_student_tensor {
 	float *scale;               /* [rows][blocks] */
 };
 
+/* What a block's scale is worth. A byte is too coarse to be rounded to only in the end: it counts rounded from the start, and
+ * the factor moves by the gradient with respect to it, as places do. */
+static inline float mote_student_scale(const struct mote_student_tensor *t, size_t block)
+{
+	float scale = t->scale[block] * t->factor.w[block];
+
+	return mote_type_has_byte_scales(t->grid.type) ?
+		(float)mote_grid_scale_value(&t->grid, mote_grid_scale(&t->grid, (double)scale)) : scale;
+}
+
 #endif

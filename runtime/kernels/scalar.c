@@ -80,7 +80,7 @@ static void multiply_quants(const struct mote_matrix *w, uint32_t panel, uint32_
 				const int8_t *q = x->q + (size_t)(row + r) * x->stride + (size_t)b * 32;
 				float *acc = out + r * out_stride + (size_t)p * LANES;
 				for (uint32_t lane = 0; lane < LANES; lane++) {
-					float ws = mote_f32_from_f16(load_u16(data + ((size_t)b * LANES + lane) * 2));
+					float ws = mote_matrix_scale(w, (panel + p) * LANES + lane, b);
 					int32_t isum = 0;
 					for (uint32_t c = 0; c < 32; c++)
 						isum += value[(c / 4) * 64 + lane * 4 + c % 4] * q[c];
@@ -353,11 +353,9 @@ void mote_kernels_init_scalar(struct mote_kernels *k)
 	k->multiply[MOTE_F32] = multiply_float;
 	k->multiply[MOTE_F16] = multiply_float;
 	k->multiply[MOTE_BF16] = multiply_float;
-	k->multiply[MOTE_Q8] = multiply_quants;
-	k->multiply[MOTE_Q6] = multiply_quants;
-	k->multiply[MOTE_Q5] = multiply_quants;
-	k->multiply[MOTE_Q4] = multiply_quants;
-	k->multiply[MOTE_Q3] = multiply_quants;
+	for (int i = 0; i < MOTE_TYPE_SLOTS; i++)
+		if (mote_type_is_quantized((enum mote_type)i))
+			k->multiply[i] = multiply_quants;
 	k->mix[MOTE_F32] = mix;
 	k->mix[MOTE_F16] = mix;
 	k->quantize = quantize;

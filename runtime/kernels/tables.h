@@ -32,6 +32,15 @@ static inline uint8_t mote_bias_shift(enum mote_type type)
 	return mote_type_has_codebook(type) ? 0 : (uint8_t)(8 - mote_type_bits(type));
 }
 
+/* Calls X(slot, name) for each quantized type. */
+#define MOTE_QUANTIZED_TYPES(X)                                                                                      \
+	X(MOTE_Q8, multiply_q8) X(MOTE_Q6, multiply_q6) X(MOTE_Q5, multiply_q5) X(MOTE_Q4, multiply_q4)                 \
+	X(MOTE_Q3, multiply_q3) X(MOTE_Q8B, multiply_q8b) X(MOTE_Q6B, multiply_q6b) X(MOTE_Q5B, multiply_q5b)           \
+	X(MOTE_Q4B, multiply_q4b) X(MOTE_Q3B, multiply_q3b)
+
+/* The bits that a scale byte gives of an f16 once it has been widened with its sign and shifted to the left by 6. */
+#define MOTE_SCALE_BYTE_BITS ((short)0x9fc0)
+
 /* Before a loop of a constant number of rounds, 16 at most: none is left. Register tiles live in small arrays, which become
  * registers once the loops over them are unrolled, and what is looked up by a loop's counter becomes a constant. */
 #if defined(__clang__)

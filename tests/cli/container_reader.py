@@ -7,9 +7,11 @@ It does not compare checksums. Prints what mote-inspect --dump prints, for compa
 import struct
 import sys
 
-TYPES = {1: "f32", 2: "f16", 3: "bf16", 16: "q8", 17: "q4", 18: "q6", 19: "q5", 20: "q3"}
+TYPES = {1: "f32", 2: "f16", 3: "bf16", 16: "q8", 17: "q4", 18: "q6", 19: "q5", 20: "q3",
+         24: "q8b", 25: "q4b", 26: "q6b", 27: "q5b", 28: "q3b"}
 BITS = {"q8": 8, "q6": 6, "q5": 5, "q4": 4, "q3": 3}
-CODEBOOK_ENTRIES = {"q4": 16, "q3": 8}
+BITS.update({kind + "b": bits for kind, bits in BITS.items()})
+CODEBOOK_ENTRIES = {"q4": 16, "q3": 8, "q4b": 16, "q3b": 8}
 # (line, first bit, bits) of the last groups; those before them lie in whole fields.
 LAST_GROUPS = {
     "q6": {6: ((0, 6, 2), (1, 6, 2), (2, 6, 2)), 7: ((3, 6, 2), (4, 6, 2), (5, 6, 2))},
@@ -77,11 +79,16 @@ class Container:
             yield struct.unpack("<%df" % rows, data)
             return
         blocks = (cols + 31) // 32
-        q = round64(32 * blocks)
+        byte_scales = kind in BITS and kind.endswith("b")
+        q = round64((16 if byte_scales else 32) * blocks)
         panel_bytes = {"f32": 64 * cols, "f16": round64(32 * cols), "bf16": round64(32 * cols)}.get(kind)
         if kind in BITS:
             panel_bytes = q + 64 * BITS[kind] * blocks
-        need(len(data) == (rows + 15) // 16 * panel_bytes, "matrix size")
+        panels = (rows + 15) // 16 * panel_bytes
+        need(len(data) == panels + (64 if byte_scales else 0), "matrix size")
+        if byte_scales:
+            unit = struct.unpack_from("<f", data, panels)[0]
+            need(not any(data[panels + 4:]), "line of the unit")
         for r in range(rows):
             panel, lane = r // 16 * panel_bytes, r % 16
             row = []
@@ -94,10 +101,16 @@ class Container:
                     at = panel + (16 * c + lane) * 2
                     value = struct.unpack("<f", b"\0\0" + data[at:at + 2])[0]
                 else:
-                    scale = struct.unpack_from("<e", data, panel + (16 * (c // 32) + lane) * 2)[0]
+                    if byte_scales:
+                        byte = data[panel + 16 * (c // 32) + lane]
+                        exponent, fraction = byte >> 4 & 7, byte & 15
+                        scale = (16 + fraction) * 2.0 ** (exponent - 19) if exponent else fraction * 2.0 ** -18
+                        scale *= -unit if byte & 128 else unit
+                    else:
+                        scale = struct.unpack_from("<e", data, panel + (16 * (c // 32) + lane) * 2)[0]
                     group, bits = c % 32 // 4, BITS[kind]
                     fields = 8 // bits
-                    pieces = LAST_GROUPS.get(kind, {}).get(group, ((group // fields, group % fields * bits, bits),))
+                    pieces = LAST_GROUPS.get(kind[:2], {}).get(group, ((group // fields, group % fields * bits, bits),))
                     quant = shift = 0
                     for line, first, n in pieces:
                         byte = data[panel + q + (c // 32 * bits + line) * 64 + 4 * lane + c % 4]

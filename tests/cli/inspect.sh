@@ -21,13 +21,13 @@ expect() {
 
 fixture=tests/fixtures/adder
 "$build/mote-convert" "$fixture" -o "$work/bf16.mote" || exit 1
-for type in q8 q6 q5 q4 q3 f16; do
+for type in q8 q6 q5 q4 q3 q8b q6b q5b q4b q3b f16; do
 	"$build/mote-quantize" "$work/bf16.mote" -o "$work/$type.mote" --type $type --encoder search --no-validate \
 		>"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 done
 "$build/mote-convert" "$fixture" -o "$work/vocab.mote" --vocab-only || exit 1
 
-for type in bf16 q8 q6 q5 q4 q3 f16 vocab; do
+for type in bf16 q8 q6 q5 q4 q3 q4b q3b f16 vocab; do
 	expect 0 "$inspect" --verify "$work/$type.mote"
 	expect 0 "$inspect" --json --verify "$work/$type.mote"
 done
@@ -69,7 +69,7 @@ expect 3 "$inspect" --verify "$work/damaged.mote"
 
 # The second reader.
 if command -v python3 >/dev/null; then
-	for type in bf16 q8 q6 q5 q4 q3 f16; do
+	for type in bf16 q8 q6 q5 q4 q3 q8b q6b q5b q4b q3b f16; do
 		for tensor in model.norm.weight model.layers.0.self_attn.k_proj.weight model.layers.1.mlp.down_proj.weight; do
 			"$inspect" --dump "$tensor" "$work/$type.mote" >"$work/ours" &&
 				python3 tests/cli/container_reader.py "$work/$type.mote" "$tensor" >"$work/theirs" &&

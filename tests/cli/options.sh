@@ -74,7 +74,7 @@ refused mote-convert 'SOURCE is missing' -o "$work/x.mote"
 refused mote-quantize '--bits 0.5: expected a number from 1 to 32' "$m" -o "$work/x.mote" --bits 0.5
 refused mote-quantize '--max-kld -1: expected a positive number' "$m" -o "$work/x.mote" --max-kld -1
 refused mote-quantize '--budget 80XB: expected a size such as 80MB or 76MiB' "$m" -o "$work/x.mote" --budget 80XB
-refused mote-quantize '--tensor x=f64: tensor rule '"'x=f64': unknown type 'f64' (expected q3, q4, q5, q6, q8, f16, bf16 or f32)" "$m" -o "$work/x.mote" --tensor x=f64
+refused mote-quantize '--tensor x=f64: tensor rule '"'x=f64': unknown type 'f64' (expected q3, q4, q5, q6, q8, q3b to q8b, f16, bf16 or f32)" "$m" -o "$work/x.mote" --tensor x=f64
 refused mote-perplexity '-t 0: expected an integer from 1 to 256' "$m" --generate 100 -t 0
 refused mote-tokenize '--diff alpaca: expected chatml' "$m" --messages x --diff alpaca
 refused mote-inspect '--json, --template and --dump exclude each other' "$m" --json --template

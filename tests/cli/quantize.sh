@@ -37,8 +37,8 @@ quantize -o "$D/rules.mote" --type q4 --encoder round --no-validate --tensor '*=
 # The same bytes on 1 and 3 threads, and with the instructions of another machine (tests/test_encode.c has the other
 # encoders, tests/differential/quantize.sh every instruction set).
 for encoder in round learned gptq; do
-	set -- --type q4 --tensor '*.0.*=q3' --tensor '*up*=q5' --tensor '*.k_proj*=q6' --encoder $encoder \
-		--calibrate "$D/calibration" --no-validate
+	set -- --type q4 --tensor '*.0.*=q3' --tensor '*up*=q5' --tensor '*.k_proj*=q6' --tensor '*.v_proj*=q4b' --tensor '*gate*=q5b' \
+		--encoder $encoder --calibrate "$D/calibration" --no-validate
 	quantize -o "$D/$encoder.1" -t 1 "$@"
 	(export MOTE_ISA=avx2; quantize -o "$D/$encoder.3" -t 3 "$@") || quantize -o "$D/$encoder.3" -t 3 "$@"
 	cmp "$D/$encoder.1" "$D/$encoder.3" || fail "$encoder: 1 and 3 threads differ"

@@ -67,10 +67,25 @@ TILE int8x16_t broadcast_quad(const int8_t *q)
 	return vreinterpretq_s8_s32(vdupq_n_s32(four));
 }
 
-/* 4 f16 scales as floats. */
-TILE float32x4_t load_scales(const uint8_t *scales)
+/* 4 f16 as floats. */
+TILE float32x4_t load_halves(const uint8_t *halves)
 {
-	return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)(const void *)scales)));
+	return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)(const void *)halves)));
+}
+
+/* The scales of rows 4 * quarter to 4 * quarter + 3 of a block. unit: of types with byte scales */
+TILE float32x4_t load_scales(const uint8_t *panel, size_t block, int quarter, float unit, const enum mote_type type)
+{
+	const uint8_t *at = panel + block * mote_type_scales_bytes(type) + (size_t)quarter * (mote_type_scales_bytes(type) / 4);
+	uint32_t four;
+	int16x4_t wide;
+
+	if (!mote_type_has_byte_scales(type))
+		return load_halves(at);
+	memcpy(&four, at, sizeof four);
+	wide = vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(four))));
+	wide = vand_s16(vshl_n_s16(wide, 6), vdup_n_s16(MOTE_SCALE_BYTE_BITS));
+	return vmulq_n_f32(vcvt_f32_f16(vreinterpret_f16_s16(wide)), unit);
 }
 
 typedef int32x4_t dot_fn(int32x4_t acc, int8x16_t w, int8x16_t a);
@@ -82,6 +97,7 @@ TILE void tile_quants(const struct mote_matrix *w, const uint8_t *panel, const s
 {
 	const size_t block_bytes = 64 * mote_type_bits(type), s_stride = a->stride / 32;
 	const float *scale = a->scale + row * s_stride;
+	const float unit = mote_type_has_byte_scales(type) ? mote_matrix_unit(w) : 0;
 	uint8x16_t codebook = vdupq_n_u8(0);
 	float32x4_t acc[TILE_ROWS * 4];
 
@@ -105,7 +121,7 @@ TILE void tile_quants(const struct mote_matrix *w, const uint8_t *panel, const s
 					isum[r][i] = dot(isum[r][i], v, broadcast_quad(q + (size_t)r * a->stride + g * 4));
 			}
 		UNROLL for (int i = 0; i < 4; i++) {
-			float32x4_t ws = load_scales(panel + b * 32 + i * 8);
+			float32x4_t ws = load_scales(panel, b, i, unit, type);
 
 			UNROLL for (int r = 0; r < T; r++)
 				acc[r * 4 + i] = vfmaq_f32(acc[r * 4 + i], vcvtq_f32_s32(isum[r][i]),
@@ -123,7 +139,7 @@ TILE void load_column(const uint8_t *panel, size_t column, const enum mote_type 
 		if (type == MOTE_F32)
 			v[i] = vld1q_f32((const float *)(const void *)(panel + column * 64 + i * 16));
 		else if (type == MOTE_F16)
-			v[i] = load_scales(panel + column * 32 + i * 8);
+			v[i] = load_halves(panel + column * 32 + i * 8);
 		else
 			v[i] = vreinterpretq_f32_u32(vshlq_n_u32(
 				vmovl_u16(vld1_u16((const uint16_t *)(const void *)(panel + column * 32 + i * 8))), 16));
@@ -179,22 +195,18 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 MOTE_DEFINE_MULTIPLY(multiply_f32, multiply, MOTE_F32, dot_plain)
 MOTE_DEFINE_MULTIPLY(multiply_f16, multiply, MOTE_F16, dot_plain)
 MOTE_DEFINE_MULTIPLY(multiply_bf16, multiply, MOTE_BF16, dot_plain)
-MOTE_DEFINE_MULTIPLY(multiply_q8, multiply, MOTE_Q8, dot_plain)
-MOTE_DEFINE_MULTIPLY(multiply_q6, multiply, MOTE_Q6, dot_plain)
-MOTE_DEFINE_MULTIPLY(multiply_q5, multiply, MOTE_Q5, dot_plain)
-MOTE_DEFINE_MULTIPLY(multiply_q4, multiply, MOTE_Q4, dot_plain)
-MOTE_DEFINE_MULTIPLY(multiply_q3, multiply, MOTE_Q3, dot_plain)
+#define DEFINE(slot, name) MOTE_DEFINE_MULTIPLY(name, multiply, slot, dot_plain)
+MOTE_QUANTIZED_TYPES(DEFINE)
+#undef DEFINE
 
 void mote_kernels_init_neon_matmul(struct mote_kernels *k)
 {
 	k->multiply[MOTE_F32] = multiply_f32;
 	k->multiply[MOTE_F16] = multiply_f16;
 	k->multiply[MOTE_BF16] = multiply_bf16;
-	k->multiply[MOTE_Q8] = multiply_q8;
-	k->multiply[MOTE_Q6] = multiply_q6;
-	k->multiply[MOTE_Q5] = multiply_q5;
-	k->multiply[MOTE_Q4] = multiply_q4;
-	k->multiply[MOTE_Q3] = multiply_q3;
+#define ENTER(slot, name) k->multiply[slot] = name;
+	MOTE_QUANTIZED_TYPES(ENTER)
+#undef ENTER
 }
 
 /* clang before 16 declares vdotq_s32 only when the whole file is compiled for it. */
@@ -205,19 +217,15 @@ DOTPROD TILE int32x4_t dot_sdot(int32x4_t acc, int8x16_t w, int8x16_t a)
 	return vdotq_s32(acc, w, a);
 }
 
-DOTPROD MOTE_DEFINE_MULTIPLY(multiply_q8_dotprod, multiply, MOTE_Q8, dot_sdot)
-DOTPROD MOTE_DEFINE_MULTIPLY(multiply_q6_dotprod, multiply, MOTE_Q6, dot_sdot)
-DOTPROD MOTE_DEFINE_MULTIPLY(multiply_q5_dotprod, multiply, MOTE_Q5, dot_sdot)
-DOTPROD MOTE_DEFINE_MULTIPLY(multiply_q4_dotprod, multiply, MOTE_Q4, dot_sdot)
-DOTPROD MOTE_DEFINE_MULTIPLY(multiply_q3_dotprod, multiply, MOTE_Q3, dot_sdot)
+#define DEFINE(slot, name) DOTPROD MOTE_DEFINE_MULTIPLY(name##_dotprod, multiply, slot, dot_sdot)
+MOTE_QUANTIZED_TYPES(DEFINE)
+#undef DEFINE
 
 void mote_kernels_init_dotprod_matmul(struct mote_kernels *k)
 {
-	k->multiply[MOTE_Q8] = multiply_q8_dotprod;
-	k->multiply[MOTE_Q6] = multiply_q6_dotprod;
-	k->multiply[MOTE_Q5] = multiply_q5_dotprod;
-	k->multiply[MOTE_Q4] = multiply_q4_dotprod;
-	k->multiply[MOTE_Q3] = multiply_q3_dotprod;
+#define ENTER(slot, name) k->multiply[slot] = name##_dotprod;
+	MOTE_QUANTIZED_TYPES(ENTER)
+#undef ENTER
 }
 
 #else

@@ -107,12 +107,27 @@ TILE void products(const int8_t *q, size_t stride, const int8_t *weights, int32_
 	MEMORY_BARRIER();
 }
 
+/* The scales of a block's 16 rows. unit: of types with byte scales, else not looked at */
+TILE __m512 load_scales(const uint8_t *panel, size_t block, __m512 unit, const enum mote_type type)
+{
+	const uint8_t *at = panel + block * mote_type_scales_bytes(type);
+	__m256i halves;
+
+	if (!mote_type_has_byte_scales(type))
+		return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)at));
+	halves = _mm256_slli_epi16(_mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)at)), 6);
+	return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_and_si256(halves, _mm256_set1_epi16(MOTE_SCALE_BYTE_BITS))), unit);
+}
+
+TILE __m512 load_unit(const struct mote_matrix *w, const enum mote_type type)
+{
+	return mote_type_has_byte_scales(type) ? _mm512_set1_ps(mote_matrix_unit(w)) : _mm512_setzero_ps();
+}
+
 /* acc += sums * (scale of the weight's row * scale of the activations' row): one block.
  * scale: that of the first row; s_stride from row to row */
-TILE void add_scaled(__m512 acc[ROWS], const int32_t *sums, const void *scales, const float *scale, size_t s_stride)
+TILE void add_scaled(__m512 acc[ROWS], const int32_t *sums, __m512 ws, const float *scale, size_t s_stride)
 {
-	const __m512 ws = _mm512_cvtph_ps(_mm256_load_si256(scales));
-
 	UNROLL for (int r = 0; r < ROWS; r++) {
 		__m512 s = _mm512_mul_ps(ws, _mm512_set1_ps(scale[(size_t)r * s_stride]));
 
@@ -121,14 +136,14 @@ TILE void add_scaled(__m512 acc[ROWS], const int32_t *sums, const void *scales, 
 }
 
 /* 16 rows of activations x the n blocks of a panel that are unpacked, from block `first` on: continues the sums in out. */
-TILE void tile(const struct mote_activations *a, size_t row, const uint8_t *panel, size_t first, size_t n,
-	       const int8_t *weights, float *out, size_t out_stride)
+TILE void tile(const struct mote_matrix *w, const struct mote_activations *a, size_t row, const uint8_t *panel, size_t first,
+	       size_t n, const int8_t *weights, float *out, size_t out_stride, const enum mote_type type)
 {
 	_Alignas(64) int32_t sums[4][SUMS];
 	const size_t stride = a->stride, s_stride = stride / 32;
 	const int8_t *q = a->q + row * stride + first * 32;
 	const float *scale = a->scale + row * s_stride + first;
-	const uint8_t *scales = panel + first * 32;
+	const __m512 unit = load_unit(w, type);
 	__m512 acc[ROWS];
 
 	UNROLL for (int r = 0; r < ROWS; r++)
@@ -139,11 +154,11 @@ TILE void tile(const struct mote_activations *a, size_t row, const uint8_t *pane
 
 		if (b + 1 < n)
 			products(q + (b + 1) * 32, stride, weights + (b + 1) * BLOCK_BYTES, now[1], 1);
-		add_scaled(acc, now[0], scales + b * 32, scale + b, s_stride);
+		add_scaled(acc, now[0], load_scales(panel, first + b, unit, type), scale + b, s_stride);
 		if (b + 2 < n)
 			products(q + (b + 2) * 32, stride, weights + (b + 2) * BLOCK_BYTES, next[0], 0);
 		if (b + 1 < n)
-			add_scaled(acc, now[1], scales + (b + 1) * 32, scale + b + 1, s_stride);
+			add_scaled(acc, now[1], load_scales(panel, first + b + 1, unit, type), scale + b + 1, s_stride);
 	}
 	UNROLL for (int r = 0; r < ROWS; r++)
 		_mm512_storeu_ps(out + (size_t)r * out_stride, acc[r]);
@@ -179,25 +194,21 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 			unpack(w, data, first, n, weights, type);
 			MEMORY_BARRIER();
 			for (uint32_t r = 0; r < whole; r += ROWS)
-				tile(a, row + r, data, first, n, weights, out + r * out_stride, out_stride);
+				tile(w, a, row + r, data, first, n, weights, out + r * out_stride, out_stride, type);
 		}
 	}
 	_tile_release();
 }
 
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q8, multiply, MOTE_Q8)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q6, multiply, MOTE_Q6)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q5, multiply, MOTE_Q5)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q4, multiply, MOTE_Q4)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q3, multiply, MOTE_Q3)
+#define DEFINE(slot, name) TARGET MOTE_DEFINE_MULTIPLY(name, multiply, slot)
+MOTE_QUANTIZED_TYPES(DEFINE)
+#undef DEFINE
 
 void mote_kernels_init_amx_matmul(struct mote_kernels *k)
 {
-	k->multiply[MOTE_Q8] = multiply_q8;
-	k->multiply[MOTE_Q6] = multiply_q6;
-	k->multiply[MOTE_Q5] = multiply_q5;
-	k->multiply[MOTE_Q4] = multiply_q4;
-	k->multiply[MOTE_Q3] = multiply_q3;
+#define ENTER(slot, name) k->multiply[slot] = name;
+	MOTE_QUANTIZED_TYPES(ENTER)
+#undef ENTER
 }
 
 #endif

@@ -70,6 +70,7 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 {
 	const size_t block_bytes = 64 * mote_type_bits(type);
 	const __m256i codebook = load_codebook(w, type), low = _mm256_set1_epi16(255);
+	const __m256 unit = load_unit(w, type);
 	__m256 acc[ROW_PANELS * 2];
 
 	for (int i = 0; i < P * 2; i++)
@@ -84,7 +85,7 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
 			__m256i isum[2] = {first_sum(&x.bias, type), first_sum(&x.bias, type)};
 
-			fetch_block(lines, block_bytes, data + b * 32, w->panel_bytes, b);
+			fetch_block(lines, data, w->panel_bytes, b, type);
 			UNROLL for (int g = 0; g < 8; g++)
 				UNROLL for (int half = 0; half < 2; half++) {
 					__m256i u = in_register(unpack(lines, g, half, codebook, type));
@@ -94,7 +95,7 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 					isum[half] = in_register(_mm256_add_epi32(isum[half], _mm256_add_epi32(even, odd)));
 				}
 			UNROLL for (int half = 0; half < 2; half++)
-				acc[2 * p + half] = finish_block(isum[half], load_scales(data + b * 32 + half * 16), x.scale,
+				acc[2 * p + half] = finish_block(isum[half], load_scales(data, b, half, unit, type), x.scale,
 								 acc[2 * p + half]);
 		}
 	}
@@ -102,7 +103,7 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 		_mm256_storeu_ps(out + (size_t)(i / 2) * step * LANES + (size_t)(i % 2) * 8, acc[i]);
 }
 
-TILE void widen_weights(const struct mote_matrix *w, const uint8_t *panel, size_t block, __m256i codebook,
+TILE void widen_weights(const struct mote_matrix *w, const uint8_t *panel, size_t block, __m256i codebook, __m256 unit,
 			const enum mote_type type, struct wide_weights *wide)
 {
 	const uint8_t *lines = panel + w->quants_offset + block * 64 * mote_type_bits(type);
@@ -116,7 +117,7 @@ TILE void widen_weights(const struct mote_matrix *w, const uint8_t *panel, size_
 			_mm256_store_si256((__m256i *)(void *)(wide->even + at), _mm256_and_si256(u, low));
 			_mm256_store_si256((__m256i *)(void *)(wide->odd + at), _mm256_srli_epi16(u, 8));
 		}
-		_mm256_store_ps(wide->scale + half * 8, load_scales(panel + block * 32 + half * 16));
+		_mm256_store_ps(wide->scale + half * 8, load_scales(panel, block, half, unit, type));
 	}
 }
 
@@ -155,6 +156,7 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 		       const enum mote_type type)
 {
 	const __m256i codebook = load_codebook(w, type);
+	const __m256 unit = load_unit(w, type);
 	_Alignas(32) float acc[CHUNK_ROWS][ROW_PANELS * LANES];
 
 	for (uint32_t r = 0; r < n_rows; r++)
@@ -168,7 +170,7 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 			struct wide_weights wide;
 			uint32_t r = 0;
 
-			widen_weights(w, panel + (size_t)p * w->panel_bytes, b, codebook, type, &wide);
+			widen_weights(w, panel + (size_t)p * w->panel_bytes, b, codebook, unit, type, &wide);
 			for (; r + TILE_ROWS <= n_rows; r += TILE_ROWS)
 				tile_block(&wide, &x[r], acc[r] + p * LANES, ROW_PANELS * LANES, TILE_ROWS, type);
 			for (; r < n_rows; r++)
@@ -285,22 +287,18 @@ TILE void multiply_floats(const struct mote_matrix *w, uint32_t panel, uint32_t 
 TARGET MOTE_DEFINE_MULTIPLY(multiply_f32, multiply_floats, MOTE_F32)
 TARGET MOTE_DEFINE_MULTIPLY(multiply_f16, multiply_floats, MOTE_F16)
 TARGET MOTE_DEFINE_MULTIPLY(multiply_bf16, multiply_floats, MOTE_BF16)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q8, multiply_quants, MOTE_Q8)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q6, multiply_quants, MOTE_Q6)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q5, multiply_quants, MOTE_Q5)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q4, multiply_quants, MOTE_Q4)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q3, multiply_quants, MOTE_Q3)
+#define DEFINE(slot, name) TARGET MOTE_DEFINE_MULTIPLY(name, multiply_quants, slot)
+MOTE_QUANTIZED_TYPES(DEFINE)
+#undef DEFINE
 
 void mote_kernels_init_avx2_matmul(struct mote_kernels *k)
 {
 	k->multiply[MOTE_F32] = multiply_f32;
 	k->multiply[MOTE_F16] = multiply_f16;
 	k->multiply[MOTE_BF16] = multiply_bf16;
-	k->multiply[MOTE_Q8] = multiply_q8;
-	k->multiply[MOTE_Q6] = multiply_q6;
-	k->multiply[MOTE_Q5] = multiply_q5;
-	k->multiply[MOTE_Q4] = multiply_q4;
-	k->multiply[MOTE_Q3] = multiply_q3;
+#define ENTER(slot, name) k->multiply[slot] = name;
+	MOTE_QUANTIZED_TYPES(ENTER)
+#undef ENTER
 }
 
 #endif

@@ -38,11 +38,12 @@ AVX2 __m256i add_field(__m256i u, __m256i v, const uint8_t shift, const char mas
 AVX2 __m256i unpack(const uint8_t *lines, const int group, const int half, __m256i codebook,
 		    const enum mote_type type)
 {
+	const uint32_t bits = mote_type_bits(type);
 	__m256i u;
 
-	if (type == MOTE_Q8)
+	if (bits == 8)
 		return load_line(lines, group, half);
-	if (type == MOTE_Q6) {
+	if (bits == 6) {
 		int first = group == 6 ? 0 : 3;
 
 		if (group < 6)
@@ -51,7 +52,7 @@ AVX2 __m256i unpack(const uint8_t *lines, const int group, const int half, __m25
 		u = add_field(u, load_line(lines, first + 1, half), 4, 3 << 2);
 		return add_field(u, load_line(lines, first + 2, half), 2, 3 << 4);
 	}
-	if (type == MOTE_Q5) {
+	if (bits == 5) {
 		if (group < 5)
 			return field(load_line(lines, group, half), 0, 31);
 		u = field(load_line(lines, group - 5, half), 5, 7);
@@ -60,7 +61,7 @@ AVX2 __m256i unpack(const uint8_t *lines, const int group, const int half, __m25
 		u = add_field(u, load_line(lines, 3, half), 4, 1 << 3);
 		return add_field(u, load_line(lines, 4, half), 3, 1 << 4);
 	}
-	if (type == MOTE_Q4) {
+	if (bits == 4) {
 		u = field(load_line(lines, group / 2, half), (uint8_t)(group % 2 * 4), 15);
 	} else if (group < 6) {
 		u = field(load_line(lines, group / 2, half), (uint8_t)(group % 2 * 3), 7);
@@ -84,10 +85,21 @@ AVX2 __m256i first_sum(const int32_t *bias, const enum mote_type type)
 	return _mm256_srai_epi32(_mm256_set1_epi32(*bias), mote_bias_shift(type));
 }
 
-/* The scales of 8 rows. */
-AVX2 __m256 load_scales(const uint8_t *scales)
+AVX2 __m256 load_unit(const struct mote_matrix *w, const enum mote_type type)
 {
-	return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)scales));
+	return mote_type_has_byte_scales(type) ? _mm256_set1_ps(mote_matrix_unit(w)) : _mm256_setzero_ps();
+}
+
+/* The scales of rows 8 * half to 8 * half + 7 of a block. unit: of types with byte scales, else not looked at */
+AVX2 __m256 load_scales(const uint8_t *panel, size_t block, int half, __m256 unit, const enum mote_type type)
+{
+	const uint8_t *at = panel + block * mote_type_scales_bytes(type) + (size_t)half * (mote_type_scales_bytes(type) / 2);
+	__m128i halves;
+
+	if (!mote_type_has_byte_scales(type))
+		return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)at));
+	halves = _mm_slli_epi16(_mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)at)), 6);
+	return _mm256_mul_ps(_mm256_cvtph_ps(_mm_and_si128(halves, _mm_set1_epi16(MOTE_SCALE_BYTE_BITS))), unit);
 }
 
 /* acc = fma((float)isum, wscale * xscale, acc) */
@@ -96,16 +108,18 @@ AVX2 __m256 finish_block(__m256i isum, __m256 wscale, float xscale, __m256 acc)
 	return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(wscale, _mm256_set1_ps(xscale)), acc);
 }
 
-/* What decode's streams (avx512_matmul.c) are fetched ahead; of a panel's block, as many lines as it has and every
- * second time one for the scales between two panels' quants. */
+/* What decode's streams (avx512_matmul.c) are fetched ahead; of a panel's block, as many lines as it has and, once
+ * a line of scales, one for those between two panels' quants. */
 enum { NEAR = 1536 };
 
-AVX2 void fetch_block(const uint8_t *lines, size_t block_bytes, const uint8_t *scales, size_t panel_bytes, size_t block)
+AVX2 void fetch_block(const uint8_t *lines, const uint8_t *panel, size_t panel_bytes, size_t block, const enum mote_type type)
 {
-	for (size_t line = 0; line < block_bytes; line += 64)
+	const size_t scales_bytes = mote_type_scales_bytes(type);
+
+	for (size_t line = 0; line < 64 * mote_type_bits(type); line += 64)
 		_mm_prefetch((const char *)lines + line + NEAR, _MM_HINT_T0);
-	if (block % 2 == 0)
-		_mm_prefetch((const char *)scales + panel_bytes + NEAR, _MM_HINT_T0);
+	if (block % (64 / scales_bytes) == 0)
+		_mm_prefetch((const char *)panel + block * scales_bytes + panel_bytes + NEAR, _MM_HINT_T0);
 }
 
 #endif

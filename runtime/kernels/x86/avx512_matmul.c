@@ -35,7 +35,7 @@ struct tile {
 	size_t ahead; /* several rows: bytes from a panel to the one to prefetch; 0: none */
 };
 
-/* ---- quantized: types differ in how groups are unpacked, see block.h, and in nothing else ---- */
+/* ---- quantized: types differ in how groups are unpacked and scales read, see block.h, and in nothing else ---- */
 
 TILE __m512i load_line(const uint8_t *lines, int line)
 {
@@ -58,11 +58,12 @@ TILE __m512i add_field(__m512i u, __m512i v, const uint8_t shift, const char mas
  * is the same with gcc, but clang 14 spills and a row of q6 took 11 % longer. test_kernels compares the two. */
 TILE __m512i unpack(const uint8_t *lines, const int group, __m512i codebook, const enum mote_type type)
 {
+	const uint32_t bits = mote_type_bits(type);
 	__m512i u;
 
-	if (type == MOTE_Q8)
+	if (bits == 8)
 		return load_line(lines, group);
-	if (type == MOTE_Q6) {
+	if (bits == 6) {
 		int first = group == 6 ? 0 : 3;
 
 		if (group < 6)
@@ -71,7 +72,7 @@ TILE __m512i unpack(const uint8_t *lines, const int group, __m512i codebook, con
 		u = add_field(u, load_line(lines, first + 1), 4, 3 << 2);
 		return add_field(u, load_line(lines, first + 2), 2, 3 << 4);
 	}
-	if (type == MOTE_Q5) {
+	if (bits == 5) {
 		if (group < 5)
 			return field(load_line(lines, group), 0, 31);
 		u = field(load_line(lines, group - 5), 5, 7);
@@ -79,7 +80,7 @@ TILE __m512i unpack(const uint8_t *lines, const int group, __m512i codebook, con
 			return add_field(u, load_line(lines, group - 2), 2, 3 << 3);
 		return add_field(add_field(u, load_line(lines, 3), 4, 1 << 3), load_line(lines, 4), 3, 1 << 4);
 	}
-	if (type == MOTE_Q4)
+	if (bits == 4)
 		u = field(load_line(lines, group / 2), (uint8_t)(group % 2 * 4), 15);
 	else if (group < 6)
 		u = field(load_line(lines, group / 2), (uint8_t)(group % 2 * 3), 7);
@@ -112,6 +113,23 @@ TILE void fetch_lines(const struct tile *t, const uint8_t *lines, const int T, c
 	}
 }
 
+/* The scales of a block's 16 rows. unit: of types with byte scales, else not looked at */
+TILE __m512 load_scales(const uint8_t *panel, size_t block, __m512 unit, const enum mote_type type)
+{
+	const uint8_t *at = panel + block * mote_type_scales_bytes(type);
+	__m256i halves;
+
+	if (!mote_type_has_byte_scales(type))
+		return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)at));
+	halves = _mm256_slli_epi16(_mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)at)), 6);
+	return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_and_si256(halves, _mm256_set1_epi16(MOTE_SCALE_BYTE_BITS))), unit);
+}
+
+TILE __m512 load_unit(const struct mote_matrix *w, const enum mote_type type)
+{
+	return mote_type_has_byte_scales(type) ? _mm512_set1_ps(mote_matrix_unit(w)) : _mm512_setzero_ps();
+}
+
 TILE void tile_quants(const struct tile *t, const int T, const int P, const enum mote_type type, const bool fetch)
 {
 	const struct mote_matrix *w = t->w;
@@ -121,6 +139,7 @@ TILE void tile_quants(const struct tile *t, const int T, const int P, const enum
 	const int8_t *q = t->a->q + t->row * q_stride;
 	const float *scale = t->a->scale + t->row * s_stride;
 	const int32_t *bias = t->a->bias + t->row * s_stride;
+	const __m512 unit = load_unit(w, type);
 	__m512i codebook = _mm512_setzero_si512();
 	__m512 acc[TILE_CELLS];
 
@@ -148,12 +167,12 @@ TILE void tile_quants(const struct tile *t, const int T, const int P, const enum
 				}
 			}
 		UNROLL for (int p = 0; p < P; p++) {
-			const void *scales = t->panel + (size_t)p * step + b * 32;
-			__m512 ws = _mm512_cvtph_ps(_mm256_load_si256(scales));
+			const uint8_t *panel = t->panel + (size_t)p * step;
+			__m512 ws = load_scales(panel, b, unit, type);
 
 			/* As many of the next panel's lines as scales come between two panels' quants. */
-			if (fetch && T == 1 && b % 2 == 0)
-				_mm_prefetch((const char *)scales + w->panel_bytes + NEAR, _MM_HINT_T0);
+			if (fetch && T == 1 && b % (64 / mote_type_scales_bytes(type)) == 0)
+				_mm_prefetch((const char *)panel + b * mote_type_scales_bytes(type) + w->panel_bytes + NEAR, _MM_HINT_T0);
 			UNROLL for (int r = 0; r < T; r++) {
 				__m512 s = _mm512_mul_ps(ws, _mm512_set1_ps(scale[(size_t)r * s_stride + b]));
 				acc[r * P + p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(isum[r * P + p]), s, acc[r * P + p]);
@@ -281,22 +300,18 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 TARGET MOTE_DEFINE_MULTIPLY(multiply_f32, multiply, MOTE_F32)
 TARGET MOTE_DEFINE_MULTIPLY(multiply_f16, multiply, MOTE_F16)
 TARGET MOTE_DEFINE_MULTIPLY(multiply_bf16, multiply, MOTE_BF16)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q8, multiply, MOTE_Q8)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q6, multiply, MOTE_Q6)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q5, multiply, MOTE_Q5)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q4, multiply, MOTE_Q4)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q3, multiply, MOTE_Q3)
+#define DEFINE(slot, name) TARGET MOTE_DEFINE_MULTIPLY(name, multiply, slot)
+MOTE_QUANTIZED_TYPES(DEFINE)
+#undef DEFINE
 
 void mote_kernels_init_avx512_matmul(struct mote_kernels *k)
 {
 	k->multiply[MOTE_F32] = multiply_f32;
 	k->multiply[MOTE_F16] = multiply_f16;
 	k->multiply[MOTE_BF16] = multiply_bf16;
-	k->multiply[MOTE_Q8] = multiply_q8;
-	k->multiply[MOTE_Q6] = multiply_q6;
-	k->multiply[MOTE_Q5] = multiply_q5;
-	k->multiply[MOTE_Q4] = multiply_q4;
-	k->multiply[MOTE_Q3] = multiply_q3;
+#define ENTER(slot, name) k->multiply[slot] = name;
+	MOTE_QUANTIZED_TYPES(ENTER)
+#undef ENTER
 }
 
 #endif

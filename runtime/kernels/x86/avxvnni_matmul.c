@@ -26,6 +26,7 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 	const float *scale = a->scale + row * (a->stride / 32);
 	const int32_t *bias = a->bias + row * (a->stride / 32);
 	const __m256i codebook = load_codebook(w, type);
+	const __m256 unit = load_unit(w, type);
 	__m256 acc[ROW_PANELS * 2];
 
 	for (int i = 0; i < P * 2; i++)
@@ -38,13 +39,13 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
 			__m256i isum[2] = {first_sum(bias + b, type), first_sum(bias + b, type)};
 
-			fetch_block(lines, block_bytes, data + b * 32, w->panel_bytes, b);
+			fetch_block(lines, data, w->panel_bytes, b, type);
 			UNROLL for (int g = 0; g < 8; g++)
 				UNROLL for (int half = 0; half < 2; half++)
 					isum[half] = _mm256_dpbusd_avx_epi32(isum[half], unpack(lines, g, half, codebook, type),
 									     broadcast_quad(q + g * 4));
 			UNROLL for (int half = 0; half < 2; half++)
-				acc[2 * p + half] = finish_block(isum[half], load_scales(data + b * 32 + half * 16), scale[b],
+				acc[2 * p + half] = finish_block(isum[half], load_scales(data, b, half, unit, type), scale[b],
 								 acc[2 * p + half]);
 		}
 	}
@@ -53,7 +54,7 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 }
 
 /* T rows of a block times one panel's block of bytes, [8 groups][16 rows][4 columns], added to acc[T][16]. */
-TILE void tile_block(const uint8_t *u, const uint8_t *scales, const int8_t *q, size_t q_stride,
+TILE void tile_block(const uint8_t *u, const __m256 ws[2], const int8_t *q, size_t q_stride,
 		     const float *scale, const int32_t *bias, size_t s_stride, float *acc, const int T,
 		     const enum mote_type type)
 {
@@ -74,8 +75,7 @@ TILE void tile_block(const uint8_t *u, const uint8_t *scales, const int8_t *q, s
 	UNROLL for (int r = 0; r < T; r++)
 		UNROLL for (int half = 0; half < 2; half++) {
 			float *at = acc + r * LANES + half * 8;
-			_mm256_store_ps(at, finish_block(isum[r][half], load_scales(scales + half * 16),
-							 scale[(size_t)r * s_stride], _mm256_load_ps(at)));
+			_mm256_store_ps(at, finish_block(isum[r][half], ws[half], scale[(size_t)r * s_stride], _mm256_load_ps(at)));
 		}
 }
 
@@ -86,15 +86,17 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 {
 	const size_t block_bytes = 64 * mote_type_bits(type), s_stride = a->stride / 32;
 	const __m256i codebook = load_codebook(w, type);
+	const __m256 unit = load_unit(w, type);
 	_Alignas(32) float acc[CHUNK_ROWS * LANES];
 
 	memset(acc, 0, n_rows * LANES * sizeof *acc);
 	for (size_t b = 0; b < w->blocks; b++) {
 		const uint8_t *lines = panel + w->quants_offset + b * block_bytes, *u = lines;
+		const __m256 ws[2] = {load_scales(panel, b, 0, unit, type), load_scales(panel, b, 1, unit, type)};
 		_Alignas(32) uint8_t bytes[512];
 		uint32_t step;
 
-		if (type != MOTE_Q8) {
+		if (mote_type_bits(type) != 8) {
 			UNROLL for (int g = 0; g < 8; g++)
 				UNROLL for (int half = 0; half < 2; half++)
 					_mm256_store_si256((__m256i *)(void *)(bytes + g * 64 + half * 32),
@@ -107,11 +109,9 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 
 			step = n_rows - r >= TILE_ROWS ? TILE_ROWS : 1;
 			if (step == TILE_ROWS)
-				tile_block(u, panel + b * 32, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES,
-					   TILE_ROWS, type);
+				tile_block(u, ws, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES, TILE_ROWS, type);
 			else
-				tile_block(u, panel + b * 32, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES, 1,
-					   type);
+				tile_block(u, ws, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES, 1, type);
 		}
 	}
 	for (uint32_t r = 0; r < n_rows; r++)
@@ -152,19 +152,15 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 				     out_stride, type);
 }
 
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q8, multiply, MOTE_Q8)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q6, multiply, MOTE_Q6)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q5, multiply, MOTE_Q5)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q4, multiply, MOTE_Q4)
-TARGET MOTE_DEFINE_MULTIPLY(multiply_q3, multiply, MOTE_Q3)
+#define DEFINE(slot, name) TARGET MOTE_DEFINE_MULTIPLY(name, multiply, slot)
+MOTE_QUANTIZED_TYPES(DEFINE)
+#undef DEFINE
 
 void mote_kernels_init_avxvnni_matmul(struct mote_kernels *k)
 {
-	k->multiply[MOTE_Q8] = multiply_q8;
-	k->multiply[MOTE_Q6] = multiply_q6;
-	k->multiply[MOTE_Q5] = multiply_q5;
-	k->multiply[MOTE_Q4] = multiply_q4;
-	k->multiply[MOTE_Q3] = multiply_q3;
+#define ENTER(slot, name) k->multiply[slot] = name;
+	MOTE_QUANTIZED_TYPES(ENTER)
+#undef ENTER
 }
 
 #endif
