@@ -26,7 +26,7 @@
 #   make help          this list
 #
 # SERVER=0 leaves out mote-serve, which needs libmicrohttpd.
-# config=release|debug|sanitize|coverage|fuzz|posix; objects go to build/CONFIG. POSIX=1 is config=posix: nothing that
+# config=release|debug|sanitize|tsan|coverage|fuzz|posix; objects go to build/CONFIG. POSIX=1 is config=posix: nothing that
 # only Linux has.
 config ?= $(if $(POSIX),posix,release)
 PREFIX ?= /usr/local
@@ -67,6 +67,7 @@ CONFIG_release := -O2 -g -DNDEBUG
 CONFIG_posix := $(CONFIG_release) -DMOTE_POSIX
 CONFIG_debug := -O0 -g
 CONFIG_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CONFIG_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CONFIG_coverage := -O0 -g --coverage
 CONFIG_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifeq ($(config),fuzz)
@@ -276,6 +277,14 @@ coverage-run: all $(TESTS)
 	@tests/run.sh $(B) $(TESTS) tests/cli/*.sh
 	@python3 tests/coverage.py $(B)
 
+# Everything is instrumented, kernels too; but not what picks a function while the program is being loaded (row_lanes.h).
+tsan:
+	@$(MAKE) --no-print-directory config=tsan tsan-run
+
+TSAN_TESTS := $(addprefix $(B)/test_,pool scheduler sequences pass)
+tsan-run: all $(TSAN_TESTS)
+	@tests/tsan.sh $(B) $(TSAN_TESTS)
+
 analyze: libraries
 	@tests/analyze.sh
 
@@ -383,7 +392,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: help portability portability-run dist deb deb-check all demo check check-run neon-check conformance differential faults analyze mutants coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
+.PHONY: help portability portability-run dist deb deb-check all demo check check-run neon-check conformance differential faults tsan tsan-run analyze mutants coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(SERVE_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
 	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(TOOL_PARTS:%.c=$(B)/%.d)

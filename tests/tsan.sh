@@ -1,0 +1,75 @@
+#!/bin/sh
+# The tests given, and every tool's main jobs with three threads, in a build with ThreadSanitizer: no job may be reported.
+# Fewer cores than threads lead threads through more orders, not fewer.
+#   tests/tsan.sh BUILD_DIR TEST...
+set -u
+build=$1
+shift
+F=tests/fixtures/adder
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+export TSAN_OPTIONS="log_path=$work/report exitcode=66 ${TSAN_OPTIONS:-}"
+
+job() { # name, command...
+	name=$1
+	shift
+	"$@" </dev/null >"$work/out" 2>"$work/err"
+	code=$?
+	if [ "$code" -eq 0 ] && ! ls "$work"/report* >/dev/null 2>&1; then
+		passed=$((passed + 1))
+		echo "ok    $name"
+	else
+		failed=$((failed + 1))
+		echo "FAIL  $name: exit code $code"
+		tail -n 20 "$work/err"
+		cat "$work"/report* 2>/dev/null | head -n 80
+		rm -f "$work"/report*
+	fi
+}
+tool() { # name of the job, tool, arguments...
+	name=$1 program=$2
+	shift 2
+	job "$name" "$build/mote-$program" "$@"
+}
+
+for test in "$@"; do
+	job "${test##*/}" "$test"
+done
+
+head -c 3000 $F/calibration.txt >"$work/calibration"
+head -c 1500 $F/heldout.txt >"$work/text"
+printf 'What is 1 + 2?\nWhat is 2 + 5?\nWhat is 40 + 17?\n' >"$work/prompts"
+awk -v q='"' 'BEGIN { for (i = 1; i <= 8; i++) { a = i * 7 % 90; b = i * 31 % 90
+	printf "{" q "messages" q ":[{" q "role" q ":" q "user" q "," q "content" q ":" q "What is " a " + " b "?" q "},"
+	printf "{" q "role" q ":" q "assistant" q "," q "content" q ":" q (a + b) "." q "}]}\n" } }' >"$work/sft.jsonl"
+awk 'BEGIN { for (i = 0; i < 12; i++) printf "{\"passage\":\"A %d\",\"question\":\"is it %d\",\"label\":\"%s\"}\n", i, i, i % 3 ? "true" : "false" }' \
+	>"$work/boolq.jsonl"
+
+echo '{"type":"object","properties":{"a":{"type":"integer"}}}' >"$work/schema"
+tool convert convert $F -o "$work/m.mote" -q -t 3
+for encoder in search gptq; do
+	tool "quantize, $encoder" quantize "$work/m.mote" -o "$work/$encoder.mote" --type q4 --encoder $encoder --calibrate "$work/calibration" \
+		--validate "$work/text" -c 64 -t 3
+done
+tool "quantize, mixed" quantize "$work/m.mote" -o "$work/mixed.mote" --bits 5 --calibrate "$work/calibration" --no-validate -t 3
+tool "quantize, recovered" quantize "$work/m.mote" -o "$work/recovered.mote" --type q3 --encoder round --calibrate "$work/calibration" \
+	--recover 400 --no-validate -t 3
+q=$work/gptq.mote
+for cache in f16 q8; do
+	tool "run, $cache" run "$q" -p "What is 1 + 2?" --temp 0 -n 24 -t 3 -ctk $cache -ctv $cache
+done
+tool "run, checked" run "$q" -p "What is 1 + 2?" --temp 0 -n 8 -t 3 --check
+tool "run, a schema" run "$q" -p "What is 1 + 2?" -n 24 -t 3 --json-schema "$work/schema"
+tool "run, in a sandbox" run "$q" -p "What is 1 + 2?" --temp 0 -n 8 -t 3 --sandbox
+tool perplexity perplexity "$q" -f "$work/text" --reference "$work/m.mote" -c 64 -t 3 --prompts "$work/prompts" --max-tokens 8
+tool "perplexity, saved logits" perplexity "$work/m.mote" -f "$work/text" -c 64 -t 3 --save-logits "$work/logits"
+tool "perplexity, from saved logits" perplexity "$q" -f "$work/text" -c 64 -t 3 --reference-logits "$work/logits"
+tool eval eval "$q" --reference "$work/m.mote" --task boolq="$work/boolq.jsonl" -t 3
+tool "train, sft" train sft "$work/m.mote" --data "$work/sft.jsonl" --epochs 1 --batch 4 --max-length 60 -o "$work/t.mote" -t 3
+tool bench bench "$q" -p 32 -n 4 -r 1 -t 3
+[ ! -x "$build/mote-serve" ] ||
+	job serve python3 tests/serve_load.py "$build" "$work/m.mote" hostile soak -n 60 -t 3 --no-memory
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
