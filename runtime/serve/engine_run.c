@@ -136,8 +136,8 @@ static void add_state(void *user, uint32_t position, const float *state)
 		r->sum[1 + i] = (double)state[i] + (r->job->embedding_last ? 0 : r->sum[1 + i]);
 }
 
-/* The mean of the prompt's states, or its last one, of length 1. */
-static void give_embedding(struct mote_engine *e, struct run *r)
+/* The mean of the prompt's states, or its last one, of length 1. False: it is not finite. */
+static bool give_embedding(struct mote_engine *e, struct run *r)
 {
 	float *out = r->job->embedding + (size_t)r->choice * e->hidden;
 	double square = 0, scale;
@@ -147,6 +147,7 @@ static void give_embedding(struct mote_engine *e, struct run *r)
 	scale = square > 0 ? 1 / sqrt(square) : 0;
 	for (uint32_t i = 0; i < e->hidden; i++)
 		out[i] = (float)(r->sum[1 + i] * scale);
+	return isfinite(square);
 }
 
 /* Under the lock: the next choice of a job takes a free place. */
@@ -283,8 +284,10 @@ static void serve(struct mote_engine *e, struct run *r, double now)
 		}
 		if (event.kind == MOTE_LM_EVENT_NONE)
 			break;
-		if (event.kind == MOTE_LM_EVENT_END && r->sum)
-			give_embedding(e, r);
+		if (event.kind == MOTE_LM_EVENT_END && r->sum && !give_embedding(e, r)) {
+			give_up(e, r, MOTE_LM_CORRUPT, "the model's states are infinite or not a number: no embedding can be made");
+			return;
+		}
 		if (!(p = make_piece(r, &event))) {
 			give_up(e, r, MOTE_LM_MEMORY, "no memory for a piece of the answer");
 			return;

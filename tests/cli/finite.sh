@@ -40,6 +40,27 @@ expect 3 "$build/mote-run" "$work/large.mote" -p "What is 1 + 2?" -n 4 -t 2 --ch
 has "$work/err" 'layer 1, model.layers.1.mlp.up_proj.weight: at position [0-9]* something becomes'
 expect 3 "$build/mote-perplexity" "$work/large.mote" -f tests/fixtures/adder/heldout.txt -c 32 --chunks 1 -t 2
 if grep -q '[0-9]' "$work/out"; then bad "a figure came out"; cat "$work/out"; else ok; fi
+# Nor does the server make an embedding of it.
+if [ -x "$build/mote-serve" ]; then
+	"$build/mote-serve" "$work/large.mote" --port 0 -t 2 2>"$work/err" &
+	server=$!
+	python3 - "$work/err" <<'EOF'
+import re, sys, time, urllib.error, urllib.request
+for _ in range(600):
+    port = re.search(r":(\d+)$", open(sys.argv[1]).read(), re.M)
+    if port:
+        break
+    time.sleep(0.1)
+try:
+    urllib.request.urlopen("http://127.0.0.1:%s/v1/embeddings" % port.group(1), b'{"input":"What is 1 + 2?"}')
+    sys.exit("an embedding was made")
+except urllib.error.HTTPError as e:
+    sys.exit(0 if e.code == 500 and b"no embedding can be made" in e.read() else "status %d" % e.code)
+EOF
+	if [ $? -eq 0 ]; then ok; else bad "embeddings"; fi
+	kill "$server"
+	wait "$server"
+fi
 # A sound model says the same with and without.
 expect 0 "$build/mote-run" "$work/m.mote" -p "What is 1 + 2?" --temp 0 -t 2
 cp "$work/out" "$work/plain"
