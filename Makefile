@@ -245,6 +245,12 @@ build/neon/test_kernels: $(NEON_SOURCES) tests/kernel_inputs.h $(wildcard runtim
 	@mkdir -p $(@D)
 	$(NEON_CC) -O2 $(LANGUAGE) $(WARNINGS) -static $(NEON_SOURCES) -lm -o $@
 
+# And products for training.
+GEMM_SOURCES := tests/test_gemm.c $(filter-out tests/%,$(NEON_SOURCES))
+build/neon/test_gemm: $(GEMM_SOURCES) tests/kernel_inputs.h $(wildcard runtime/kernels/*.h runtime/kernels/*/*.h format/*.h)
+	@mkdir -p $(@D)
+	$(NEON_CC) -O2 $(LANGUAGE) $(WARNINGS) -static $(GEMM_SOURCES) -lm -o $@
+
 # And whole forward passes: every table, thread count and batch size there, and the same logits as here.
 FORWARD_BITS_SOURCES := tests/neon/forward_bits.c $(filter-out tests/%,$(NEON_SOURCES)) \
 	$(addprefix runtime/model/,architecture.c session.c batch.c workspace.c kv_cache.c forward.c share_out.c rope.c memory.c finite_check.c)
@@ -256,9 +262,10 @@ build/neon/forward_bits_here: $(FORWARD_BITS_SOURCES) $(FORWARD_BITS_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) -O2 $(LANGUAGE) $(WARNINGS) $(FORWARD_BITS_SOURCES) -o $@
 
-neon-check: build/neon/test_kernels $(B)/test_kernels build/neon/forward_bits build/neon/forward_bits_here
+neon-check: build/neon/test_kernels $(B)/test_kernels build/neon/test_gemm build/neon/forward_bits build/neon/forward_bits_here
 	qemu-aarch64-static -cpu max $<
 	test "$$(qemu-aarch64-static -cpu max $< --digest)" = "$$($(B)/test_kernels --digest)"
+	qemu-aarch64-static -cpu max build/neon/test_gemm
 	build/neon/forward_bits_here
 	test "$$(qemu-aarch64-static -cpu max build/neon/forward_bits)" = "$$(build/neon/forward_bits_here)"
 

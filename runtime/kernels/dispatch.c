@@ -107,6 +107,7 @@ static void init_neon(struct mote_kernels *k)
 	k->name = "neon";
 	mote_kernels_init_neon_matmul(k);
 	mote_kernels_init_neon_vector(k);
+	mote_kernels_init_neon_train(k);
 }
 
 static void init_dotprod(struct mote_kernels *k)

@@ -73,6 +73,7 @@ void mote_kernels_init_amx_matmul(struct mote_kernels *k);
 #elif defined(__aarch64__)
 void mote_kernels_init_neon_matmul(struct mote_kernels *k);
 void mote_kernels_init_neon_vector(struct mote_kernels *k);
+void mote_kernels_init_neon_train(struct mote_kernels *k);
 void mote_kernels_init_dotprod_matmul(struct mote_kernels *k);
 #endif
 
