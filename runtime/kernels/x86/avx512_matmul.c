@@ -224,11 +224,14 @@ TILE void tile_any(const struct tile *t, const int T, const int P, const enum mo
 		tile_floats(t, T, P, type);
 }
 
-/* step panels (4 or 1) from t->panel on times T rows, as tiles of P panels; fetch: those that come after them, too. */
+/* step panels (4, 2 or 1) from t->panel on times T rows, as tiles of P panels; fetch: those that come after them, too. */
 TILE void tiles(struct tile t, uint32_t step, const int T, const int P, const enum mote_type type, const bool fetch)
 {
-	if (step == 1) {
-		tile_any(&t, T, 1, type, fetch);
+	if (step < ROW_PANELS) {
+		if (step == 2)
+			tile_any(&t, T, 2, type, fetch);
+		else
+			tile_any(&t, T, 1, type, fetch);
 		return;
 	}
 	for (int i = 0; i < ROW_PANELS; i += P) {
@@ -279,7 +282,7 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 		t.panel += (size_t)p * w->panel_bytes;
 		t.out += (size_t)p * LANES;
 		t.ahead = panel + p + 2 * ROW_PANELS <= w->panels ? ROW_PANELS * w->panel_bytes : 0;
-		step = n_panels - p >= ROW_PANELS ? ROW_PANELS : 1;
+		step = n_panels - p >= ROW_PANELS ? ROW_PANELS : n_panels - p >= 2 ? 2 : 1;
 		for (r = 0; r + TILE_ROWS <= n_rows; r += TILE_ROWS) {
 			if (r == 0) /* the other rows find the next panels there */
 				tiles(t, step, TILE_ROWS, TILE_PANELS, type, true);

@@ -10,35 +10,94 @@
 
 /* ---- vectors ---- */
 
-TARGET static void quantize(const float *x, uint32_t cols, int8_t *q, float *scale, int32_t *bias)
+/* One block of n <= 32 columns. */
+INLINE void quantize_block(const float *x, uint32_t n, int8_t *q, float *scale, int32_t *bias)
 {
 	const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+	__m512 low = _mm512_maskz_loadu_ps(tail_mask(n), x);
+	__m512 high = _mm512_maskz_loadu_ps(n > 16 ? tail_mask(n - 16) : 0, x + (n > 16 ? 16 : 0));
+	uint32_t bits = _mm512_reduce_max_epu32(
+		_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
+				 _mm512_and_si512(_mm512_castps_si512(high), magnitude)));
+	__m512i a, c;
+	__m512 inverse;
+	float amax;
 
-	for (uint32_t begin = 0, b = 0; begin < cols; begin += 32, b++) {
-		uint32_t n = cols - begin;
-		__m512 low = _mm512_maskz_loadu_ps(tail_mask(n), x + begin);
-		__m512 high = _mm512_maskz_loadu_ps(n > 16 ? tail_mask(n - 16) : 0, x + begin + (n > 16 ? 16 : 0));
-		uint32_t bits = _mm512_reduce_max_epu32(
-			_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
-					 _mm512_and_si512(_mm512_castps_si512(high), magnitude)));
-		__m512i a, c;
-		__m512 inverse;
-		float amax;
+	memcpy(&amax, &bits, sizeof amax);
+	if (bits >= 0x7f800000u || amax < MOTE_TINY_AMAX) {
+		memset(q, 0, 32);
+		*scale = bits >= 0x7f800000u ? __builtin_nanf("") : 0.0f;
+		*bias = 0;
+		return;
+	}
+	*scale = amax / 127.0f;
+	inverse = _mm512_set1_ps(127.0f / amax);
+	a = _mm512_cvt_roundps_epi32(_mm512_mul_ps(low, inverse), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+	c = _mm512_cvt_roundps_epi32(_mm512_mul_ps(high, inverse), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+	_mm_storeu_si128((__m128i *)(void *)q, _mm512_cvtepi32_epi8(a));
+	_mm_storeu_si128((__m128i *)(void *)(q + 16), _mm512_cvtepi32_epi8(c));
+	*bias = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(a, c));
+}
 
-		memcpy(&amax, &bits, sizeof amax);
-		if (bits >= 0x7f800000u || amax < MOTE_TINY_AMAX) {
-			memset(q + begin, 0, 32);
-			scale[b] = bits >= 0x7f800000u ? __builtin_nanf("") : 0.0f;
-			bias[b] = 0;
+/* Four registers of 16 to one of four: lane i is the largest (or the sum) of v[i]. A tree of its own for each would
+ * take three times the instructions. */
+INLINE __m128i reduce_four(const __m512i v[4], const bool sum)
+{
+#define JOIN(bits, a, b) (sum ? _mm##bits##_add_epi32(a, b) : _mm##bits##_max_epu32(a, b))
+	__m512i x = JOIN(512, _mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+	__m512i y = JOIN(512, _mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+	__m512i z = JOIN(512, _mm512_unpacklo_epi64(x, y), _mm512_unpackhi_epi64(x, y));
+	__m256i half = JOIN(256, _mm512_castsi512_si256(z), _mm512_extracti64x4_epi64(z, 1));
+
+	return JOIN(, _mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+#undef JOIN
+}
+
+/* Four whole blocks; false, and nothing stored: one of them is zero or not finite. */
+INLINE bool quantize_four(const float *x, int8_t *q, float *scale, int32_t *bias)
+{
+	const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+	const __m128 most = _mm_set1_ps(127.0f);
+	__m512i v[4];
+	__m128i bits;
+	__m128 amax, inverse;
+
+	UNROLL for (int i = 0; i < 4; i++)
+		v[i] = _mm512_max_epu32(_mm512_and_si512(_mm512_loadu_si512(x + i * 32), magnitude),
+					_mm512_and_si512(_mm512_loadu_si512(x + i * 32 + 16), magnitude));
+	bits = reduce_four(v, false);
+	amax = _mm_castsi128_ps(bits);
+	if (_mm_movemask_ps(_mm_or_ps(_mm_castsi128_ps(_mm_cmpgt_epi32(bits, _mm_set1_epi32(0x7f7fffff))),
+				      _mm_cmplt_ps(amax, _mm_set1_ps(MOTE_TINY_AMAX)))))
+		return false;
+	_mm_storeu_ps(scale, _mm_div_ps(amax, most));
+	inverse = _mm_div_ps(most, amax);
+	UNROLL for (int i = 0; i < 4; i++) {
+		__m512 factor = _mm512_permutexvar_ps(_mm512_set1_epi32(i), _mm512_castps128_ps512(inverse));
+		__m512i a = _mm512_cvt_roundps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + i * 32), factor),
+						     _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+		__m512i c = _mm512_cvt_roundps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + i * 32 + 16), factor),
+						     _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+
+		_mm_storeu_si128((__m128i *)(void *)(q + i * 32), _mm512_cvtepi32_epi8(a));
+		_mm_storeu_si128((__m128i *)(void *)(q + i * 32 + 16), _mm512_cvtepi32_epi8(c));
+		v[i] = _mm512_add_epi32(a, c);
+	}
+	_mm_storeu_si128((__m128i *)(void *)bias, _mm_sub_epi32(_mm_setzero_si128(), _mm_slli_epi32(reduce_four(v, true), 7)));
+	return true;
+}
+
+TARGET static void quantize(const float *x, uint32_t cols, int8_t *q, float *scale, int32_t *bias)
+{
+	for (uint32_t begin = 0; begin < cols;) {
+		uint32_t b = begin / 32, end = begin + 128;
+
+		if (end <= cols && quantize_four(x + begin, q + begin, scale + b, bias + b)) {
+			begin = end;
 			continue;
 		}
-		scale[b] = amax / 127.0f;
-		inverse = _mm512_set1_ps(127.0f / amax);
-		a = _mm512_cvt_roundps_epi32(_mm512_mul_ps(low, inverse), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-		c = _mm512_cvt_roundps_epi32(_mm512_mul_ps(high, inverse), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-		_mm_storeu_si128((__m128i *)(void *)(q + begin), _mm512_cvtepi32_epi8(a));
-		_mm_storeu_si128((__m128i *)(void *)(q + begin + 16), _mm512_cvtepi32_epi8(c));
-		bias[b] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(a, c));
+		for (; begin < cols && begin < end; begin += 32, b++)
+			quantize_block(x + begin, cols - begin, q + begin, scale + b, bias + b);
 	}
 }
 
