@@ -10,6 +10,15 @@
 
 /* ---- vectors ---- */
 
+/* A masked store costs more than a whole one, and what it wrote more to read again. */
+INLINE void store_live(float *y, __mmask16 live, __m512 v)
+{
+	if (live == 0xffff)
+		_mm512_storeu_ps(y, v);
+	else
+		_mm512_mask_storeu_ps(y, live, v);
+}
+
 /* One block of n <= 32 columns. */
 INLINE void quantize_block(const float *x, uint32_t n, int8_t *q, float *scale, int32_t *bias)
 {
@@ -113,7 +122,7 @@ TARGET static void norm(const float *x, const float *weight, uint32_t n, float e
 	for (uint32_t i = 0; i < n; i += 16) {
 		__mmask16 m = tail_mask(n - i);
 		__m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(m, x + i), r);
-		_mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(v, _mm512_maskz_loadu_ps(m, weight + i)));
+		store_live(y + i, m, _mm512_mul_ps(v, _mm512_maskz_loadu_ps(m, weight + i)));
 	}
 }
 
@@ -127,8 +136,8 @@ TARGET static void rope(const float *x, size_t x_stride, const float *cosine, co
 			__mmask16 m = tail_mask(h - i);
 			__m512 a = _mm512_maskz_loadu_ps(m, x + i), b = _mm512_maskz_loadu_ps(m, x + i + h);
 			__m512 c = _mm512_maskz_loadu_ps(m, cosine + i), s = _mm512_maskz_loadu_ps(m, sine + i);
-			_mm512_mask_storeu_ps(y + i, m, _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s)));
-			_mm512_mask_storeu_ps(y + i + h, m, _mm512_fmadd_ps(b, c, _mm512_mul_ps(a, s)));
+			store_live(y + i, m, _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s)));
+			store_live(y + i + h, m, _mm512_fmadd_ps(b, c, _mm512_mul_ps(a, s)));
 		}
 }
 
@@ -141,7 +150,7 @@ TARGET static void swiglu(const float *gate, const float *up, uint32_t n, float 
 		__m512 g = _mm512_maskz_loadu_ps(m, gate + i), u = _mm512_maskz_loadu_ps(m, up + i);
 		__m512 minus = _mm512_xor_ps(g, _mm512_set1_ps(-0.0f));
 		g = _mm512_div_ps(g, _mm512_add_ps(one, exp_ps(minus)));
-		_mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(g, u));
+		store_live(y + i, m, _mm512_mul_ps(g, u));
 	}
 }
 
@@ -156,7 +165,7 @@ TARGET static void geglu(const float *gate, const float *up, uint32_t n, float *
 		__m512 t = _mm512_mul_ps(g, _mm512_fmadd_ps(_mm512_mul_ps(g, g), cubic, linear));
 		__m512 minus = _mm512_xor_ps(t, _mm512_set1_ps(-0.0f));
 		g = _mm512_div_ps(g, _mm512_add_ps(one, exp_ps(minus)));
-		_mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(g, u));
+		store_live(y + i, m, _mm512_mul_ps(g, u));
 	}
 }
 
@@ -170,7 +179,7 @@ TARGET static void softcap(float *y, uint32_t n, float scale, float cap)
 		__m512 t = exp_ps(_mm512_mul_ps(minus_two, _mm512_andnot_ps(minus, u)));
 		t = _mm512_div_ps(_mm512_sub_ps(one, t), _mm512_add_ps(one, t));
 		t = _mm512_or_ps(t, _mm512_and_ps(u, minus));
-		_mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(_mm512_set1_ps(cap), t));
+		store_live(y + i, m, _mm512_mul_ps(_mm512_set1_ps(cap), t));
 	}
 }
 
@@ -178,7 +187,7 @@ TARGET static void add(float *y, const float *x, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i += 16) {
 		__mmask16 m = tail_mask(n - i);
-		_mm512_mask_storeu_ps(y + i, m,
+		store_live(y + i, m,
 				      _mm512_add_ps(_mm512_maskz_loadu_ps(m, y + i), _mm512_maskz_loadu_ps(m, x + i)));
 	}
 }
@@ -193,7 +202,7 @@ TARGET static float softmax(float *s, uint32_t n, float scale, float *max)
 	for (uint32_t i = 0; i < n; i += 16) {
 		__mmask16 live = tail_mask(n - i);
 		__m512 t = _mm512_mul_ps(_mm512_maskz_loadu_ps(live, s + i), factor);
-		_mm512_mask_storeu_ps(s + i, live, t);
+		store_live(s + i, live, t);
 		m = _mm512_mask_max_ps(m, live, t, m); /* t > m ? t : m, NaN or not */
 	}
 	*max = _mm512_reduce_max_ps(m) + 0.0f;
@@ -201,7 +210,7 @@ TARGET static float softmax(float *s, uint32_t n, float scale, float *max)
 	for (uint32_t i = 0; i < n; i += 16) {
 		__mmask16 live = tail_mask(n - i);
 		__m512 p = exp_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(live, s + i), m));
-		_mm512_mask_storeu_ps(s + i, live, p);
+		store_live(s + i, live, p);
 		sum = _mm512_mask_add_ps(sum, live, sum, p);
 	}
 	return sum_lanes(sum);
@@ -227,7 +236,7 @@ TARGET static void merge(float *state, const float *part, uint32_t n)
 	for (uint32_t i = MOTE_PART_VALUES; i < MOTE_PART_VALUES + n; i += 16) {
 		__mmask16 live = tail_mask(MOTE_PART_VALUES + n - i);
 		__m512 o = _mm512_mul_ps(_mm512_maskz_loadu_ps(live, part + i), vb);
-		_mm512_mask_storeu_ps(state + i, live, _mm512_fmadd_ps(_mm512_maskz_loadu_ps(live, state + i), va, o));
+		store_live(state + i, live, _mm512_fmadd_ps(_mm512_maskz_loadu_ps(live, state + i), va, o));
 	}
 }
 
