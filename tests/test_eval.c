@@ -277,6 +277,33 @@ static void test_arc(void **state)
 		assert_int_equal(read_task("arc_challenge", write_file("arc", ARC, n), 0, &t, &error), MOTE_ERROR_CORRUPT);
 }
 
+/* The share of items that one answer to all of them gets right. */
+static void test_best_constant(void **state)
+{
+	static const char record[] = "{\"id\":\"q\",\"question\":{\"stem\":\"S?\",\"choices\":[{\"text\":\"x\",\"label\":\"A\"},"
+		"{\"text\":\"y\",\"label\":\"B\"},{\"text\":\"z\",\"label\":\"C\"}]},\"answerKey\":\"%c\"}\n";
+	static const struct {
+		const char *keys, *best;
+		double share;
+	} cases[] = {{"A", "A", 1}, {"BBA", "B", 2.0 / 3}, {"ABCC", "C", 0.5}, {"AB", "A", 0.5}, {"CBABB", "B", 0.6}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[2048];
+		const char *answer;
+		size_t bytes = 0;
+		struct mote_error error;
+		struct mote_task t;
+
+		for (const char *key = cases[i].keys; *key; key++)
+			bytes += (size_t)snprintf(text + bytes, sizeof text - bytes, record, *key);
+		assert_int_equal(read_task("arc_challenge", write_file("arc", text, bytes), 0, &t, &error), MOTE_OK);
+		expect_near(mote_task_best_constant(&t, &answer), cases[i].share);
+		assert_string_equal(answer, cases[i].best);
+		mote_task_free(&t);
+	}
+}
+
 static void test_long_line(void **state)
 {
 	size_t bytes = 10 << 20;
@@ -375,7 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gsm8k_answers), cmocka_unit_test(test_bbh_answers), cmocka_unit_test(test_equal_answers),
 		cmocka_unit_test(test_until), cmocka_unit_test(test_mcnemar), cmocka_unit_test(test_rates_and_pairs),
-		cmocka_unit_test(test_arc), cmocka_unit_test(test_long_line), cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_arc), cmocka_unit_test(test_best_constant), cmocka_unit_test(test_long_line), cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_tables),
 	};
 

@@ -149,6 +149,9 @@ static void test_vectors_are_finite(void **state)
 
 /* ---- texts ---- */
 
+#define LATIN_16 "a\0b\0c\0d\0e\0f\0g\0h\0"
+#define LATIN_64 LATIN_16 LATIN_16 LATIN_16 LATIN_16
+
 static void test_texts_that_are_none(void **state)
 {
 	static const struct {
@@ -164,6 +167,8 @@ static void test_texts_that_are_none(void **state)
 		{"\xfe\xff\0" "a\0" "b\0" "c", 8, "UTF-16"},
 		{"a\0b\0c\0 \0d\0", 10, "UTF-16"},
 		{"\0" "a\0" "b\0" "c\0 \0" "d", 10, "UTF-16"},
+		{LATIN_64 "\0a", 66, "UTF-16"}, /* looked at no further than 64 bytes */
+		{LATIN_64 "abcd", 68, "UTF-16"},
 		{"Gr\xfc\xdf" "e", 5, "byte 2 (0xfc)"},
 		{"cut \xe2\x82", 6, "byte 4 (0xe2)"},
 		{"a\0" "bcdef", 7, "byte 1 is a NUL"},
