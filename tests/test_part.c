@@ -1,5 +1,5 @@
-/* Parts of a measurement: computed, stored, read again at every size that the reader's room has a step at, and refused when
- * a byte is missing or changed; the shards that a text names. */
+/* Parts of a measurement: computed, stored, read again at every size that the reader's room has a step at, and refused
+ * when a byte is missing or changed; the shards that a text names. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,8 +35,8 @@ static int remove_folder(void **state)
 
 static void test_shards(void **state)
 {
-	static const char *const wrong[] = {"", "1", "/", "1/", "/2", "0/2", "3/2", "0/0", "1/65537", "1/2x", "x1/2", "-1/2", "1/-2", " 1/2",
-					    "1 /2", "1/2/3", "1.0/2", "100000/100000"};
+	static const char *const wrong[] = {"", "1", "/", "1/", "/2", "0/2", "3/2", "0/0", "1/65537", "1/2x", "x1/2", "-1/2",
+					    "1/-2", " 1/2", "1 /2", "1/2/3", "1.0/2", "100000/100000"};
 	struct mote_shard shard;
 
 	(void)state;
@@ -61,7 +61,8 @@ static void test_shards(void **state)
 	assert_int_equal(mote_shard_end((struct mote_shard){1, 2}, 1, UINT32_MAX), UINT32_MAX / 2);
 }
 
-static enum mote_status pad(void *user, struct mote_shard shard, struct mote_json_builder *b, cJSON *part, struct mote_error *error)
+static enum mote_status pad(void *user, struct mote_shard shard, struct mote_json_builder *b, cJSON *part,
+			    struct mote_error *error)
 {
 	(void)shard;
 	(void)error;
@@ -190,7 +191,8 @@ static void test_together(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shards), cmocka_unit_test(test_sizes), cmocka_unit_test(test_damaged), cmocka_unit_test(test_together)
+		cmocka_unit_test(test_shards), cmocka_unit_test(test_sizes), cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_together),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
