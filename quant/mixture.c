@@ -9,7 +9,9 @@
 #define RECEIPT_BYTES 1088u
 #define SENSITIVITY_BYTES 9u
 
-const enum mote_type mote_mixture_types[MOTE_MIXTURE_TYPES] = {MOTE_Q3, MOTE_Q4, MOTE_Q5, MOTE_Q6, MOTE_Q8};
+const enum mote_type mote_mixture_types[MOTE_MIXTURE_TYPES] = {
+	MOTE_Q3B, MOTE_Q3, MOTE_Q4B, MOTE_Q4, MOTE_Q5B, MOTE_Q5, MOTE_Q6B, MOTE_Q6, MOTE_Q8B, MOTE_Q8
+};
 
 /* What a uniform file has that is not tensors: the source's metadata, tokenizer, directory, padding; a receipt. */
 static uint64_t overhead_bytes(const struct mote_pipeline *p)

@@ -18,8 +18,8 @@ static const char about[] =
 "\n"
 "Writes IN's model with its matrices in fewer bits, measures the result against IN, and stores what\n"
 "it found in the file as a receipt. The damage that each tensor does is measured and the best mixture\n"
-"of q3, q4, q5, q6 and q8 for the goal is taken, embedding and head included; without a goal that of\n"
-"5 bits a weight. The table of these sensitivities goes into the file (mote-inspect shows it). With\n"
+"of q3 to q8, with scales of two bytes or one, for the goal is taken, embedding and head included;\n"
+"without a goal that of 5 bits a weight. The table of these sensitivities goes into the file (mote-inspect shows it). With\n"
 "--type instead, all layers get that type, and the embedding and the output head become q8 where the\n"
 "layers become less (see --tensor).\n";
 

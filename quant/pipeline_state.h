@@ -7,7 +7,7 @@
 
 #include "quant/pipeline.h"
 
-#define MOTE_MIXTURE_TYPES 5u
+#define MOTE_MIXTURE_TYPES 10u
 
 enum { MOTE_SELF_VALIDATION_TOKENS = 8192 };  /* of text that the source writes itself to be measured on */
 

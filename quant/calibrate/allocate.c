@@ -24,9 +24,16 @@ static bool has_rule(const struct mote_recipe *recipe, const char *name)
 
 static void add_choice(struct mote_sensitivity *s, const struct mote_tensor *t, enum mote_type type)
 {
-	struct mote_encode_job job = {.source = &t->matrix, .type = type};
+	struct mote_encode_job job = {.source = &t->matrix, .type = type}, plain = job;
+	uint64_t bytes = mote_encoded_bytes(&job), plain_bytes;
 
-	s->choice[s->choices++] = (struct mote_choice){.type = type, .bytes = mote_encoded_bytes(&job)};
+	plain.type = mote_type_plain(type);
+	plain_bytes = mote_encoded_bytes(&plain);
+	if (bytes >= plain_bytes) {
+		type = plain.type;
+		bytes = plain_bytes;
+	}
+	s->choice[s->choices++] = (struct mote_choice){.type = type, .bytes = bytes};
 }
 
 enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mote_quantizer *q,
@@ -45,7 +52,7 @@ enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mo
 		}
 		*s = (struct mote_sensitivity){.name = t->name, .tensor = i, .weights = (uint64_t)t->rows * t->cols};
 		if (has_rule(q->recipe, t->name))
-			add_choice(s, t, q->target[i].type);
+			s->choice[s->choices++] = (struct mote_choice){.type = q->target[i].type, .bytes = q->target[i].bytes};
 		else
 			for (uint32_t k = 0; k < n_types; k++)
 				add_choice(s, t, types[k]);
@@ -189,7 +196,7 @@ static void add_row(struct mote_json_builder *b, cJSON *rows, const struct mote_
 	mote_json_add_text(b, row, "type", mote_type_name(c->type));
 	mote_json_add_number(b, row, "bytes", (double)c->bytes);
 	mote_json_add_number(b, row, "kld", strtod(kld, NULL));
-	mote_json_add_bool(b, row, "chosen", s->chosen == k);
+	mote_json_add_bool(b, row, "chosen", s->choice[s->chosen].type == c->type);
 }
 
 cJSON *mote_allocation_to_json(const struct mote_allocation *a, const struct mote_text *text,
@@ -209,6 +216,7 @@ cJSON *mote_allocation_to_json(const struct mote_allocation *a, const struct mot
 	rows = mote_json_add_array(&b, o, "rows");
 	for (uint32_t i = 0; i < a->tensors; i++)
 		for (uint32_t k = 0; k < a->tensor[i].choices; k++)
-			add_row(&b, rows, &a->tensor[i], k);
+			if (k == 0 || a->tensor[i].choice[k - 1].type != a->tensor[i].choice[k].type)
+				add_row(&b, rows, &a->tensor[i], k);
 	return mote_json_finish(&b, &o, "sensitivities", NULL) == MOTE_OK ? o : NULL;
 }

@@ -11,7 +11,7 @@
 #include "quant/encode/quantize.h"
 #include "quant/measure/plan.h"
 
-#define MOTE_ALLOCATE_TYPES 5u
+#define MOTE_ALLOCATE_TYPES 10u
 #define MOTE_ALLOCATE_MEASURED MOTE_Q4
 #define MOTE_ALLOCATE_DOUBT 0.07 /* share of a divergence that a prediction may be wrong by */
 
@@ -21,7 +21,8 @@ struct mote_choice {
 	double kld;
 };
 
-/* A matrix and what it may become, ascending in bytes. */
+/* A matrix and what it may become, ascending in bytes. Where rows are so short that byte scales save nothing, their place is
+ * taken by the type with f16 scales: then it occurs twice. */
 struct mote_sensitivity {
 	const char *name;       /* borrowed from the container */
 	uint32_t tensor;

@@ -73,11 +73,11 @@ quantize -o "$D/size.mote" --budget 520kB --encoder search --calibrate "$D/calib
 [ "$(wc -c <"$D/size.mote")" -ge 505000 ] || fail "--budget 520kB: only $(wc -c <"$D/size.mote") bytes"
 # A type is a mixture too: the size of its own file is enough for the same tensors.
 set -- --calibrate "$D/calibration" --validate "$D/heldout" -c 200
-quantize -o "$D/type.mote" --type q3 --tensor '*=q3' "$@"
-quantize -o "$D/same.mote" --budget "$(wc -c <"$D/type.mote")" "$@" || fail "no mixture as small as --type q3"
-[ "$(wc -c <"$D/same.mote")" -le "$(wc -c <"$D/type.mote")" ] || fail "larger than --type q3"
+quantize -o "$D/type.mote" --type q3b --tensor '*=q3b' "$@"
+quantize -o "$D/same.mote" --budget "$(wc -c <"$D/type.mote")" "$@" || fail "no mixture as small as --type q3b"
+[ "$(wc -c <"$D/same.mote")" -le "$(wc -c <"$D/type.mote")" ] || fail "larger than --type q3b"
 hash_of() { "$B/mote-inspect" "$1" --json | sed 's/.*"tensors_hash":"\([^"]*\)".*/\1/'; }
-[ "$(hash_of "$D/same.mote")" = "$(hash_of "$D/type.mote")" ] || fail "not the tensors of --type q3"
+[ "$(hash_of "$D/same.mote")" = "$(hash_of "$D/type.mote")" ] || fail "not the tensors of --type q3b"
 
 # Without a goal it is a mixture of 5 bits.
 quantize -o "$D/default.mote" --encoder round --no-validate --calibrate "$D/calibration" || fail "no default"
@@ -92,7 +92,7 @@ expect 2 'matches no matrix' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --typ
 expect 2 'PATTERN=TYPE' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q8 --tensor foo
 expect 2 'expected a size' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --budget 80XB
 expect 2 'contradict' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --budget 80MB --bits 5
-expect 2 'smallest types take' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --bits 3.4
+expect 2 'smallest types take' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --bits 3.2
 expect 2 'exists' "$B/mote-quantize" "$D/f.mote" -o "$D/q4.mote" --type q8
 expect 3 'quantized\|q4 already' "$B/mote-quantize" "$D/q4.mote" -o "$D/x.mote" --type q8
 expect 3 'quantizing it again' "$B/mote-quantize" "$D/q4.mote" -o "$D/x.mote" --bits 5
