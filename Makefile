@@ -8,6 +8,7 @@
 #   make differential  long comparisons with Jinja2 and Python's regex
 #   make fuzz TIME=60  every fuzzer for so many seconds (clang)
 #   make faults        every call to the system fails once, in every tool's main jobs (hours; FAULTS="--sample 5 --job run")
+#   make tsan          main jobs of all tools, and a server under load, with ThreadSanitizer
 #   make analyze       clang-tidy, cppcheck and gcc's analyzer; tests/analyze.txt explains what they find and is none
 #   make mutants       which changed lines no test notices (hours; MUTANTS="--count 150 --seed 1 FILE.c")
 #   make coverage      which lines make check runs; the last line: per cent, by folder and of all
