@@ -12,7 +12,7 @@
 
 /* Up to this many rows every thread prepares a product's input (norm, quantization) for itself, which is faster
  * than sharing the work and meeting at a barrier. */
-#define MOTE_FEW_ROWS 4u
+#define MOTE_FEW_ROWS 8u
 
 /* Rows of attention that are computed together share the loads of keys and values. */
 #define MOTE_BLOCK_ROWS 16u
