@@ -15,6 +15,7 @@
 
 #include "format/groups.h"
 #include "runtime/kernels/tables.h"
+#include "runtime/kernels/x86/avx512_quants.h"
 
 #define TARGET __attribute__((target("amx-tile,amx-int8,avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
 #define TILE TARGET static inline __attribute__((always_inline))
@@ -105,23 +106,6 @@ TILE void products(const int8_t *q, size_t stride, const int8_t *weights, int32_
 		_tile_stored(1, sums, 64);
 	}
 	MEMORY_BARRIER();
-}
-
-/* The scales of a block's 16 rows. unit: of types with byte scales, else not looked at */
-TILE __m512 load_scales(const uint8_t *panel, size_t block, __m512 unit, const enum mote_type type)
-{
-	const uint8_t *at = panel + block * mote_type_scales_bytes(type);
-	__m256i halves;
-
-	if (!mote_type_has_byte_scales(type))
-		return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)at));
-	halves = _mm256_slli_epi16(_mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)at)), 6);
-	return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_and_si256(halves, _mm256_set1_epi16(MOTE_SCALE_BYTE_BITS))), unit);
-}
-
-TILE __m512 load_unit(const struct mote_matrix *w, const enum mote_type type)
-{
-	return mote_type_has_byte_scales(type) ? _mm512_set1_ps(mote_matrix_unit(w)) : _mm512_setzero_ps();
 }
 
 /* acc += sums * (scale of the weight's row * scale of the activations' row): one block.

@@ -6,10 +6,8 @@
  * one fma on the two ports that have them, so 80 % of the vpdpbusd peak is the ceiling; measured 77 %). A single
  * row (decode) uses four panels instead, as one chain of dependent operations would wait for itself. They are not
  * neighbours but a quarter of the piece apart, so that memory is read as four long streams, which the hardware's
- * prefetcher follows over panels' ends; quantized lines are also fetched 1.5 KiB ahead. (Two threads on Zen 5, pieces
- * of 48 panels of 576 and 1,536 columns, share of what plain reading gets, against four neighbours with the next four
- * fetched into the second-level cache: bf16 0.57 and 0.79 to 0.84 and 0.91, q8 0.67 and 0.71 to 0.79 and 0.77, q4 0.61
- * and 0.71 to 0.73 and 0.78. 512 bytes or 4 KiB ahead were slower.)
+ * prefetcher follows over panels' ends; quantized lines are also fetched 1.5 KiB ahead. (Four neighbours, with the
+ * next four fetched into the second-level cache, were slower: docs/benchmarks.md, "Decode's streams".)
  */
 #if defined(__x86_64__)
 
@@ -17,6 +15,7 @@
 #include <string.h>
 
 #include "runtime/kernels/tables.h"
+#include "runtime/kernels/x86/avx512_quants.h"
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
 #define TILE TARGET static inline __attribute__((always_inline))
@@ -111,23 +110,6 @@ TILE void fetch_lines(const struct tile *t, const uint8_t *lines, const int T, c
 		else
 			_mm_prefetch((const char *)lines + line * 64 + t->ahead, _MM_HINT_T1);
 	}
-}
-
-/* The scales of a block's 16 rows. unit: of types with byte scales, else not looked at */
-TILE __m512 load_scales(const uint8_t *panel, size_t block, __m512 unit, const enum mote_type type)
-{
-	const uint8_t *at = panel + block * mote_type_scales_bytes(type);
-	__m256i halves;
-
-	if (!mote_type_has_byte_scales(type))
-		return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)at));
-	halves = _mm256_slli_epi16(_mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)at)), 6);
-	return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_and_si256(halves, _mm256_set1_epi16(MOTE_SCALE_BYTE_BITS))), unit);
-}
-
-TILE __m512 load_unit(const struct mote_matrix *w, const enum mote_type type)
-{
-	return mote_type_has_byte_scales(type) ? _mm512_set1_ps(mote_matrix_unit(w)) : _mm512_setzero_ps();
 }
 
 TILE void tile_quants(const struct tile *t, const int T, const int P, const enum mote_type type, const bool fetch)

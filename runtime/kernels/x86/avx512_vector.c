@@ -19,15 +19,22 @@ INLINE void store_live(float *y, __mmask16 live, __m512 v)
 		_mm512_mask_storeu_ps(y, live, v);
 }
 
+/* A block's n <= 32 columns, then zeros; returns the bits of the largest magnitude. */
+INLINE uint32_t load_block(const float *x, uint32_t n, __m512 *low, __m512 *high)
+{
+	const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+
+	*low = _mm512_maskz_loadu_ps(tail_mask(n), x);
+	*high = _mm512_maskz_loadu_ps(n > 16 ? tail_mask(n - 16) : 0, x + (n > 16 ? 16 : 0));
+	return _mm512_reduce_max_epu32(_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(*low), magnitude),
+							_mm512_and_si512(_mm512_castps_si512(*high), magnitude)));
+}
+
 /* One block of n <= 32 columns. */
 INLINE void quantize_block(const float *x, uint32_t n, int8_t *q, float *scale, int32_t *bias)
 {
-	const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-	__m512 low = _mm512_maskz_loadu_ps(tail_mask(n), x);
-	__m512 high = _mm512_maskz_loadu_ps(n > 16 ? tail_mask(n - 16) : 0, x + (n > 16 ? 16 : 0));
-	uint32_t bits = _mm512_reduce_max_epu32(
-		_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
-				 _mm512_and_si512(_mm512_castps_si512(high), magnitude)));
+	__m512 low, high;
+	uint32_t bits = load_block(x, n, &low, &high);
 	__m512i a, c;
 	__m512 inverse;
 	float amax;
@@ -312,12 +319,8 @@ TARGET static void mix_f16(const struct mote_kv *kv, uint32_t begin, uint32_t en
 /* Up to 32 values of a cache row as int8; returns the f16 scale. */
 INLINE uint16_t cache_quantize(const float *x, uint32_t n, __m128i q[2])
 {
-	const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-	__m512 low = _mm512_maskz_loadu_ps(tail_mask(n), x);
-	__m512 high = _mm512_maskz_loadu_ps(n > 16 ? tail_mask(n - 16) : 0, x + (n > 16 ? 16 : 0));
-	uint32_t bits = _mm512_reduce_max_epu32(
-		_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), magnitude),
-				 _mm512_and_si512(_mm512_castps_si512(high), magnitude)));
+	__m512 low, high;
+	uint32_t bits = load_block(x, n, &low, &high);
 	const __m512i most = _mm512_set1_epi32(127), least = _mm512_set1_epi32(-127);
 	uint16_t scale = 0x7e00;
 	__m512 inverse;
