@@ -36,7 +36,7 @@ static enum mote_status render(struct reading *r, const cJSON *messages, bool pr
 
 size_t mote_without_space(const char *text, size_t begin, size_t end)
 {
-	while (end > begin && strchr(" \t\r\n", text[end - 1]))
+	while (end > begin && text[end - 1] && strchr(" \t\r\n", text[end - 1]))
 		end--;
 	return end;
 }

@@ -157,6 +157,8 @@ bad 'line 2: "text": expected nothing of it beside "messages"' '{"text":"no","me
 bad 'line 2: "messages": expected messages with a "role"' '{"messages":[{"content":"no"}]}'
 bad 'line 2: "messages": expected an answer of the assistant' '{"messages":[{"role":"user","content":"no"}]}'
 bad 'line 2: expected an object' '[1]'
+printf '\n \r\n\0\n{"text":"1"}\n' >"$D/bad.jsonl" # a NUL byte is nothing that may be passed over
+expect 3 'bad.jsonl, line 3: line 1, column 1: ' "$B/mote-train" sft "$D/f.mote" --data "$D/bad.jsonl" -o "$D/x.mote"
 expect 3 'line 1: "chosen": expected a list' "$B/mote-train" dpo "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote"
 : >"$D/empty"
 expect 3 'no record has an answer' "$B/mote-train" sft "$D/f.mote" --data "$D/empty" -o "$D/x.mote"
