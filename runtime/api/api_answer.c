@@ -8,6 +8,7 @@
 
 #include "runtime/api/api_session.h"
 #include "runtime/generate/answer.h"
+#include "runtime/generate/logit_row.h"
 
 struct piece {
 	enum mote_lm_event_kind kind;
@@ -113,12 +114,18 @@ static bool read_piece(struct mote_lm_answer *a, struct mote_lm_event *event)
 
 /* ---- taking logits ---- */
 
-/* What follows the id at this position of the prompt, and how probable it was. */
+/* What follows the id at this position of the prompt, and how probable it was: of a row that is not finite nothing can be said. */
 static void see_logits(void *user, uint32_t position, const float *logits)
 {
 	struct mote_lm_answer *a = user;
 	uint32_t vocab = a->session->lm->model->config.vocab;
 
+	if (a->answer.error.code)
+		return;
+	if (mote_logit_row_check(logits, vocab, &a->answer.error)) {
+		mote_error_prefix(&a->answer.error, "position %u of the prompt", position);
+		return;
+	}
 	if (position == 0)
 		a->no_memory |= !mote_api_logprobs_add(&a->of_prompt, NULL, vocab, a->prompt.id[0]);
 	if (position + 1 < a->prompt.count)
@@ -156,7 +163,7 @@ static int32_t take(void *user, const float *logits)
 		a->first = a->last;
 		a->computed = a->prompt.count - mote_scheduler_shared(a->session->scheduler, a->ticket);
 	}
-	if (a->prompt_only) {
+	if (a->prompt_only || a->answer.error.code) {
 		mote_answer_end(&a->answer);
 		a->answer.finish = MOTE_FINISH_LENGTH;
 		id = MOTE_ENDED;

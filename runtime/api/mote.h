@@ -308,7 +308,8 @@ struct mote_lm_answer_options {
 	void *user;
 	int logprobs;                   /* 1: log-probabilities are kept: mote_lm_answer_logprobs() */
 	uint32_t top_logprobs;          /* and so many of the most probable tokens beside, at most MOTE_LM_MAX_TOP */
-	int prompt_logprobs;            /* 1: of the prompt's tokens too, which is then computed whole */
+	int prompt_logprobs;            /* 1: of the prompt's tokens too, which is then computed whole; where logits of it are not
+					 * finite, the answer ends with MOTE_LM_CORRUPT */
 	int prompt_only;                /* 1: it ends behind the prompt, without a token */
 	/* Called with the states [hidden] behind the final norm of all ids of the prompt, in order: embeddings. */
 	void (*state)(void *user, uint32_t position, const float *state);

@@ -40,7 +40,7 @@ expect 3 "$build/mote-run" "$work/large.mote" -p "What is 1 + 2?" -n 4 -t 2 --ch
 has "$work/err" 'layer 1, model.layers.1.mlp.up_proj.weight: at position [0-9]* something becomes'
 expect 3 "$build/mote-perplexity" "$work/large.mote" -f tests/fixtures/adder/heldout.txt -c 32 --chunks 1 -t 2
 if grep -q '[0-9]' "$work/out"; then bad "a figure came out"; cat "$work/out"; else ok; fi
-# Nor does the server make an embedding of it.
+# Nor does the server make an embedding or log-probabilities of it.
 if [ -x "$build/mote-serve" ]; then
 	"$build/mote-serve" "$work/large.mote" --port 0 -t 2 2>"$work/err" &
 	server=$!
@@ -51,13 +51,19 @@ for _ in range(600):
     if port:
         break
     time.sleep(0.1)
-try:
-    urllib.request.urlopen("http://127.0.0.1:%s/v1/embeddings" % port.group(1), b'{"input":"What is 1 + 2?"}')
-    sys.exit("an embedding was made")
-except urllib.error.HTTPError as e:
-    sys.exit(0 if e.code == 500 and b"no embedding can be made" in e.read() else "status %d" % e.code)
+scores = b'{"prompt":"What is 1 + 2?","echo":true,"logprobs":2,"max_tokens":%d}'
+for route, body, words in [("embeddings", b'{"input":"What is 1 + 2?"}', b"no embedding can be made"),
+                           ("completions", scores % 0, b"position 0 of the prompt: the logit of token "),
+                           ("completions", scores % 1, b"position 0 of the prompt: the logit of token ")]:
+    try:
+        urllib.request.urlopen("http://127.0.0.1:%s/v1/%s" % (port.group(1), route), body)
+        sys.exit("%s: an answer" % route)
+    except urllib.error.HTTPError as e:
+        text = e.read()
+        if e.code != 500 or words not in text:
+            sys.exit("%s: status %d: %s" % (route, e.code, text))
 EOF
-	if [ $? -eq 0 ]; then ok; else bad "embeddings"; fi
+	if [ $? -eq 0 ]; then ok; else bad "what is not finite was served"; fi
 	kill "$server"
 	wait "$server"
 fi
