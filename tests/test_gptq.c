@@ -15,7 +15,15 @@
 
 enum { COLS = 80, N = 96, ROWS = 16, TOKENS = 400 };
 
-static uint64_t random_state = 7;
+static uint64_t random_state;
+
+/* Each test begins with the same numbers, whichever ran before. */
+static int seed(void **state)
+{
+	(void)state;
+	random_state = 7;
+	return 0;
+}
 
 static double random_normal(void)
 {
@@ -447,14 +455,14 @@ static void test_byte_scales_beat_search(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_moments),
-		cmocka_unit_test(test_beats_search),
-		cmocka_unit_test(test_ends_at_a_minimum),
-		cmocka_unit_test(test_target),
-		cmocka_unit_test(test_correction_helps),
-		cmocka_unit_test(test_dead_inputs),
-		cmocka_unit_test(test_edges),
-		cmocka_unit_test(test_byte_scales_beat_search),
+		cmocka_unit_test_setup(test_moments, seed),
+		cmocka_unit_test_setup(test_beats_search, seed),
+		cmocka_unit_test_setup(test_ends_at_a_minimum, seed),
+		cmocka_unit_test_setup(test_target, seed),
+		cmocka_unit_test_setup(test_correction_helps, seed),
+		cmocka_unit_test_setup(test_dead_inputs, seed),
+		cmocka_unit_test_setup(test_edges, seed),
+		cmocka_unit_test_setup(test_byte_scales_beat_search, seed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "runtime/grammar/matcher.h"
+#include "runtime/grammar/network.h"
 #include "tests/tiny_tokenizer.h"
 
 static struct mote_grammar *gbnf(const char *text)
@@ -326,6 +327,30 @@ static void test_forgetting(void **state)
 	mote_grammar_close(g);
 }
 
+/* As many parts as are allowed, and not one more. */
+static void test_most_parts(void **state)
+{
+	struct mote_grammar *g = mote_network_open(NULL);
+	struct mote_error error = {0};
+	uint32_t a;
+
+	(void)state;
+	assert_non_null(g);
+	while (!g->error.code)
+		mote_network_rule(g, "r", 1);
+	assert_int_equal(g->rules, MOTE_GRAMMAR_MAX_RULES);
+	assert_int_equal(mote_network_finish(g, &g, &error), MOTE_ERROR_LIMIT);
+	assert_string_equal(error.message, "the grammar is too large: it has more than 65536 parts");
+	assert_null(g);
+
+	g = mote_network_open(NULL);
+	a = mote_network_state(g);
+	while (!g->error.code)
+		mote_network_byte(g, a, 'a', 'z', a);
+	assert_int_equal(g->edges, MOTE_GRAMMAR_MAX_EDGES);
+	mote_grammar_close(g);
+}
+
 /* A text that may be at ever more places ends in an error and not in ever more memory. */
 static void test_ambiguity(void **state)
 {
@@ -349,7 +374,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gbnf), cmocka_unit_test(test_gbnf_forms), cmocka_unit_test(test_gbnf_refused),
 		cmocka_unit_test(test_schema), cmocka_unit_test(test_schema_refused), cmocka_unit_test(test_tool_calls),
-		cmocka_unit_test(test_mask), cmocka_unit_test(test_forgetting), cmocka_unit_test(test_ambiguity),
+		cmocka_unit_test(test_mask), cmocka_unit_test(test_forgetting), cmocka_unit_test(test_most_parts),
+		cmocka_unit_test(test_ambiguity),
 	};
 
 	return cmocka_run_group_tests(tests, open_tokens, close_tokens);

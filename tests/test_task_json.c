@@ -172,7 +172,8 @@ static void test_metrics(void **state)
 }
 
 /* Items of a task, read from a file of one record. */
-static enum mote_status read_items(const char *record, size_t bytes, struct mote_task *t, struct mote_error *error)
+static enum mote_status read_items_of(const char *task, const char *record, size_t bytes, struct mote_task *t,
+				      struct mote_error *error)
 {
 	char path[] = "/tmp/test_task_XXXXXX";
 	const struct mote_task_options options = {.few = 0};
@@ -184,7 +185,7 @@ static enum mote_status read_items(const char *record, size_t bytes, struct mote
 	assert_non_null(stream);
 	assert_int_equal(fwrite(record, 1, bytes, stream), bytes);
 	fclose(stream);
-	assert_int_equal(parse(choice, &f, error), MOTE_OK);
+	assert_int_equal(parse(task, &f, error), MOTE_OK);
 	status = mote_task_read(mote_task_file_row(f), path, &options, t, error);
 	if (status)
 		mote_task_file_close(f);
@@ -192,6 +193,32 @@ static enum mote_status read_items(const char *record, size_t bytes, struct mote
 		t->file = f;
 	unlink(path);
 	return status;
+}
+
+static enum mote_status read_items(const char *record, size_t bytes, struct mote_task *t, struct mote_error *error)
+{
+	return read_items_of(choice, record, bytes, t, error);
+}
+
+/* A record may name fewer answers than it has choices: one that is not among the names is no choice. */
+static void test_fewer_names(void **state)
+{
+	static const char task[] = "{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"c\",\"choices\":\"options[].text\","
+				   "\"gold\":\"{right}\",\"gold_names\":\"names[].name\"}";
+	static const char records[] = "{\"options\":[{\"text\":\"x\"},{\"text\":\"y\"},{\"text\":\"z\"}],"
+				      "\"names\":[{\"name\":\"a\"},{\"name\":\"b\"}],\"right\":\"%c\"}\n";
+	char text[256];
+	struct mote_task t;
+	struct mote_error error;
+
+	(void)state;
+	snprintf(text, sizeof text, records, 'b');
+	assert_int_equal(read_items_of(task, text, strlen(text), &t, &error), MOTE_OK);
+	assert_int_equal(t.item[0].gold, 1);
+	mote_task_free(&t);
+	snprintf(text, sizeof text, records, 'c');
+	assert_int_equal(read_items_of(task, text, strlen(text), &t, &error), MOTE_ERROR_CORRUPT);
+	assert_non_null(strstr(error.message, "line 1: the answer \"c\" is none of the choices"));
 }
 
 static void test_items(void **state)
@@ -280,7 +307,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good), cmocka_unit_test(test_truncations), cmocka_unit_test(test_bad), cmocka_unit_test(test_metrics),
-		cmocka_unit_test(test_items), cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_items),
+		cmocka_unit_test(test_fewer_names), cmocka_unit_test(test_groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
