@@ -9,6 +9,7 @@
 #   make fuzz TIME=60  every fuzzer for so many seconds (clang)
 #   make faults        every call to the system fails once, in every tool's main jobs (hours; FAULTS="--sample 5 --job run")
 #   make tsan          main jobs of all tools, and a server under load, with ThreadSanitizer
+#   make valgrind      the same under valgrind
 #   make analyze       clang-tidy, cppcheck and gcc's analyzer; tests/analyze.txt explains what they find and is none
 #   make mutants       which changed lines no test notices (hours; MUTANTS="--count 150 --seed 1 FILE.c")
 #   make coverage      which lines make check runs; the last line: per cent, by folder and of all
@@ -291,7 +292,11 @@ tsan:
 
 TSAN_TESTS := $(addprefix $(B)/test_,pool scheduler sequences pass)
 tsan-run: all $(TSAN_TESTS)
-	@tests/tsan.sh $(B) $(TSAN_TESTS)
+	@tests/jobs.sh tsan $(B) $(TSAN_TESTS)
+
+valgrind: all
+	@tests/deps.sh valgrind
+	@tests/jobs.sh valgrind $(B)
 
 analyze: libraries
 	@tests/analyze.sh
@@ -400,7 +405,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: help portability portability-run dist deb deb-check all demo check check-run neon-check conformance differential faults tsan tsan-run analyze mutants coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
+.PHONY: help portability portability-run dist deb deb-check all demo check check-run neon-check conformance differential faults tsan tsan-run valgrind analyze mutants coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(SERVE_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
 	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(TOOL_PARTS:%.c=$(B)/%.d)

@@ -6,6 +6,7 @@ speed   tokens/s of one client and of eight at once
 gap     time between two tokens of a stream, alone and while a prompt of 2,000 tokens is computed beside it
 prefix  time to the first token of a prompt of 1,000 tokens, and of a second one that begins alike
 soak    n requests, some cut off, some malformed, some read slowly: memory, places, descriptors and failures
+answers a chat, as a stream too, a completion and embeddings
 hostile slow headers and bodies, floods of headers, bodies at and over the limit, nested and repetitive JSON, invalid
         UTF-8, hundreds of connections half open: it answers on, and takes no more memory and descriptors afterwards
 """
@@ -191,6 +192,19 @@ def soak(s, _, n):
     return good
 
 
+def answers(s, vocab, _):
+    question = {**QUESTION, "max_tokens": 200}
+    chat = json.loads(s.post(CHAT, question)[1])["choices"][0]["message"]["content"]
+    parts = [json.loads(line[6:]) for line in s.post(CHAT, {**question, "stream": True})[1].decode().splitlines()
+             if line.startswith("data: {")]
+    streamed = "".join(c["delta"].get("content") or "" for p in parts for c in p["choices"])
+    ended = json.loads(s.post("/v1/completions", ask(tokens(16, 1, vocab), 8))[1])["usage"]["completion_tokens"]
+    rows = json.loads(s.post("/v1/embeddings", {"input": ["What is 1 + 2?", "What is 2 + 1?"]})[1])["data"]
+    good = chat and chat == streamed and ended == 8 and len(rows) == 2 and all(r["embedding"] for r in rows)
+    print("answers:", "as asked" if good else f"FAILED: {chat!r}, {streamed!r}, {ended}, {len(rows)}")
+    return good
+
+
 def status_of(c):
     try:
         text = c.recv(100)
@@ -285,7 +299,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("build")
     p.add_argument("model")
-    p.add_argument("tests", nargs="+", choices=["speed", "gap", "prefix", "soak", "hostile"])
+    p.add_argument("tests", nargs="+", choices=["speed", "gap", "prefix", "soak", "answers", "hostile"])
     p.add_argument("-t", type=int, default=2)
     p.add_argument("-n", type=int, default=10000)
     p.add_argument("--no-memory", action="store_true", help="do not compare how much memory is taken")

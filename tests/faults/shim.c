@@ -258,9 +258,18 @@ ssize_t __pread_chk(int fd, void *to, size_t bytes, off_t at, size_t room)
 	return pread(fd, to, bytes, at);
 }
 
+/* Counters between threads, which always take a 1: no device, no memory and no room is needed. */
+static bool is_event(int fd)
+{
+	char path[64], target[64] = "";
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return readlink(path, target, sizeof target - 1) > 0 && !strcmp(target, "anon_inode:[eventfd]");
+}
+
 ssize_t write(int fd, const void *from, size_t bytes)
 {
-	enum how how = next(WRITE);
+	enum how how = is_event(fd) ? PASS : next(WRITE);
 
 	return how == FAIL ? -1 : REAL(write)(fd, from, how == PASS ? bytes : part(SHORT, bytes));
 }

@@ -7,12 +7,16 @@ A job runs once as it is, which gives the right result and how many calls of eac
 then once for each call, which fails. It must end with exit code 1 (or 3, where a file was made to end early) and a message, or
 with 0 and the same output and files. In both cases each file is as before or as it should be after, and there is no
 other: nothing partial, nothing left behind. With --sample only N calls of each kind are made to fail, spread evenly.
+
+A server is asked three things and stopped: of its answers one may be an error or none, each other is right.
 """
 import argparse
 import concurrent.futures
+import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +27,9 @@ FAULTS = [("alloc", "error"), ("map", "error"), ("open", "error"), ("stat", "err
           ("name", "error"), ("close", "error"), ("thread", "error"), ("other", "error")]
 TIME_FIGURES = {"seconds", "timings", "load_ms", "first_token_ms"}  # what no two runs have in common
 LIMIT_SECONDS = 120
+QUESTION = {"messages": [{"role": "user", "content": "What is 1 + 2?"}], "temperature": 0, "max_tokens": 60}
+REQUESTS = [("/v1/chat/completions", QUESTION), ("/v1/embeddings", {"input": "What is 1 + 2?"}),
+            ("/v1/chat/completions", {**QUESTION, "stream": True})]
 
 
 def jobs(build, d):
@@ -69,6 +76,7 @@ def jobs(build, d):
         "messages": ([tool("tokenize"), m, "--messages", d + "/messages", "--template-context", d + "/context", "--diff",
                       "chatml"], None, {}),
         "messages-json": ([tool("tokenize"), m, "--messages", d + "/messages", "--diff", "chatml", "--json"], None, {}),
+        "serve": ([tool("serve"), q, "--port", "0", "-t", "2", "-np", "2"], None, {}),
         "inspect": ([tool("inspect"), q, "--verify"], None, {}),
         "inspect-json": ([tool("inspect"), q, "--json"], None, {}),
         "inspect-dump": ([tool("inspect"), q, "--dump", "model.layers.0.self_attn.q_proj.weight"], None, {}),
@@ -117,6 +125,57 @@ def contents(folder):
     return {name: open(os.path.join(folder, name), "rb").read() for name in os.listdir(folder)}
 
 
+def ask(port, path, body):
+    """The answer without figures of time; None: an error, or none."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_SECONDS)
+    try:
+        connection.request("POST", path, json.dumps(body))
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as failed:
+        if isinstance(failed, TimeoutError):
+            raise subprocess.TimeoutExpired(path, LIMIT_SECONDS) from failed
+        return None
+    finally:
+        connection.close()
+    if answer.status >= 400:
+        return None
+    if not body.get("stream"):
+        return {k: v for k, v in plain(text).items() if k not in ("id", "created")}
+    events = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
+    if "[DONE]" not in events or any('"error"' in e for e in events):
+        return None
+    # how an answer is cut into events depends on what the client had read
+    events = [plain(e)[0] if isinstance(plain(e), list) else plain(e) for e in events if e != "[DONE]"]
+    deltas = [c["delta"] for e in events for c in e.get("choices", [])]
+    return ["".join(d.get(part) or "" for d in deltas) for part in ("reasoning_content", "content")]
+
+
+def serve(command, env):
+    """What a server answered and how it ended, as of subprocess.run()."""
+    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        line = process.stderr.readline()
+        answers = []
+        if line.startswith(b"listening on "):
+            answers = [ask(int(line.rsplit(b":", 1)[1]), *request) for request in REQUESTS]
+            process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, out + json.dumps({"answers": answers}).encode(), line + err)
+
+
+def same(out, right):
+    """Whether an output is right: of a server's answers one may be missing."""
+    if not isinstance(right, dict) or "answers" not in right:
+        return out == right
+    pairs = list(zip(out["answers"], right["answers"], strict=True))
+    return all(a in (None, b) for a, b in pairs) and sum(a is None for a, _ in pairs) <= 1
+
+
 class Run:
     def __init__(self, shim, d, job, fault=None, counts=None):
         command, given, before = job
@@ -133,7 +192,10 @@ class Run:
         out = self.folder + "/"
         command = [part.replace("OUT/", out) for part in command]
         try:
-            done = subprocess.run(command, env=env, input=(given or "").encode(), capture_output=True, timeout=LIMIT_SECONDS)
+            if command[0].endswith("mote-serve"):
+                done = serve(command, env)
+            else:
+                done = subprocess.run(command, env=env, input=(given or "").encode(), capture_output=True, timeout=LIMIT_SECONDS)
             self.code = done.returncode
         except subprocess.TimeoutExpired as stopped:
             done, self.code = stopped, "no end"
@@ -155,7 +217,7 @@ def judge(run, right, how):
     if run.code == 0:
         if run.after != right.after:
             return "exit code 0 without the files"
-        return None if run.out == right.out else "exit code 0 with another output"
+        return None if same(run.out, right.out) else "exit code 0 with another output"
     if run.code not in ((1, 3) if how == "end" else (1,)):
         return "exit code %s" % run.code
     return None if run.err.strip() else "no message"
@@ -172,6 +234,8 @@ def sweep(name, job, options, shim, d, pool):
     right = Run(shim, d, job, counts=counts)
     if right.code != 0:
         return 0, ["%s: exit code %s without a fault: %s" % (name, right.code, right.err)]
+    if isinstance(right.out, dict) and None in right.out.get("answers", []):
+        return 0, ["%s: no answer without a fault" % name]
     count = {line.split()[0]: int(line.split()[1]) for line in open(counts)}
     points = [(kind, how, k) for kind, how in FAULTS if not options.kind or kind == options.kind
               for k in sample(count[kind], options.sample * (3 if options.sample and kind == "alloc" else 1))]

@@ -1,21 +1,35 @@
 #!/bin/sh
-# The tests given, and every tool's main jobs with three threads, in a build with ThreadSanitizer: no job may be reported.
-# Fewer cores than threads lead threads through more orders, not fewer.
-#   tests/tsan.sh BUILD_DIR TEST...
+# The tests given, and every tool's main jobs with three threads, watched: in a build with ThreadSanitizer, or by valgrind. Nothing
+# may be reported. Fewer cores than threads lead threads through more orders, not fewer.
+#   tests/jobs.sh tsan|valgrind BUILD_DIR [TEST...]
+# valgrind knows no AVX-512 and no matrix of tiles: MOTE_ISA, avx2 unless it is set.
 set -u
-build=$1
-shift
+watcher=$1 build=$2
+shift 2
 F=tests/fixtures/adder
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
-export TSAN_OPTIONS="log_path=$work/report exitcode=66 ${TSAN_OPTIONS:-}"
+tools=$build
+if [ "$watcher" = valgrind ]; then
+	export MOTE_ISA="${MOTE_ISA:-avx2}"
+	tools=$work/bin
+	mkdir "$tools"
+	for program in "$build"/mote-*; do
+		printf 'exec valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=66 \
+	--log-file="%s/report.%%p" "%s" "$@"\n' "$work" "$program" >"$tools/${program##*/}"
+		chmod +x "$tools/${program##*/}"
+	done
+else
+	export TSAN_OPTIONS="log_path=$work/report exitcode=66 ${TSAN_OPTIONS:-}"
+fi
 
 job() { # name, command...
 	name=$1
 	shift
 	"$@" </dev/null >"$work/out" 2>"$work/err"
 	code=$?
+	find "$work" -name 'report*' -empty -delete
 	if [ "$code" -eq 0 ] && ! ls "$work"/report* >/dev/null 2>&1; then
 		passed=$((passed + 1))
 		echo "ok    $name"
@@ -30,7 +44,7 @@ job() { # name, command...
 tool() { # name of the job, tool, arguments...
 	name=$1 program=$2
 	shift 2
-	job "$name" "$build/mote-$program" "$@"
+	job "$name" "$tools/mote-$program" "$@"
 }
 
 for test in "$@"; do
@@ -68,8 +82,10 @@ tool "perplexity, from saved logits" perplexity "$q" -f "$work/text" -c 64 -t 3 
 tool eval eval "$q" --reference "$work/m.mote" --task boolq="$work/boolq.jsonl" -t 3
 tool "train, sft" train sft "$work/m.mote" --data "$work/sft.jsonl" --epochs 1 --batch 4 --max-length 60 -o "$work/t.mote" -t 3
 tool bench bench "$q" -p 32 -n 4 -r 1 -t 3
+tool inspect inspect "$q" --verify --json
+tool tokenize tokenize "$q" -f "$work/text" --json
 [ ! -x "$build/mote-serve" ] ||
-	job serve python3 tests/serve_load.py "$build" "$work/m.mote" hostile soak -n 60 -t 3 --no-memory
+	job serve python3 tests/serve_load.py "$tools" "$work/m.mote" answers hostile soak -n 60 -t 3 --no-memory
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
