@@ -85,7 +85,7 @@ tool bench bench "$q" -p 32 -n 4 -r 1 -t 3
 tool inspect inspect "$q" --verify --json
 tool tokenize tokenize "$q" -f "$work/text" --json
 [ ! -x "$build/mote-serve" ] ||
-	job serve python3 tests/serve_load.py "$tools" "$work/m.mote" answers hostile soak -n 60 -t 3 --no-memory
+	job serve python3 tests/serve_load.py "$tools" "$work/m.mote" answers models hostile soak -n 60 -t 3 --no-memory
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

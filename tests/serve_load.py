@@ -7,6 +7,7 @@ gap     time between two tokens of a stream, alone and while a prompt of 2,000 t
 prefix  time to the first token of a prompt of 1,000 tokens, and of a second one that begins alike
 soak    n requests, some cut off, some malformed, some read slowly: memory, places, descriptors and failures
 answers a chat, as a stream too, a completion and embeddings
+models  requests for all models of the folder at once, of which one stays loaded, and what asks for figures beside it
 hostile slow headers and bodies, floods of headers, bodies at and over the limit, nested and repetitive JSON, invalid
         UTF-8, hundreds of connections half open: it answers on, and takes no more memory and descriptors afterwards
 """
@@ -30,7 +31,8 @@ CHAT = "/v1/chat/completions"
 
 class Server:
     def __init__(self, build, model, *options):
-        self.process = subprocess.Popen([build + "/mote-serve", model, "--port", "0", *options], stderr=subprocess.PIPE, text=True)
+        self.build, self.model = build, model
+        self.process = subprocess.Popen([build + "/mote-serve", "--port", "0", model, *options], stderr=subprocess.PIPE, text=True)
         line = self.process.stderr.readline()
         self.port = int(line.rsplit(":", 1)[1])
 
@@ -205,6 +207,28 @@ def answers(s, vocab, _):
     return good
 
 
+def models(s, _, n):
+    own = Server(s.build, "--models-dir", os.path.dirname(s.model), "--models-memory", "1", "-t", "2", "-np", "2", "-c", "256")
+    names = [m["id"] for m in json.loads(own.get("/v1/models"))["data"]]
+    body = {**QUESTION, "max_tokens": 12}
+    wanted = {name: own.post(CHAT, {**body, "model": name}) for name in names}
+
+    def one(i):
+        if i % 4 == 0:
+            return bool([own.get(path) for path in ("/metrics", "/slots", "/v1/models")])
+        name = names[i % len(names)]
+        status, text = own.post(CHAT, {**body, "model": name})
+        return status in (429, 503) or status == wanted[name][0] and (
+            status != 200 or json.loads(text)["choices"] == json.loads(wanted[name][1])["choices"])
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        bad = list(pool.map(one, range(n))).count(False)
+    good = not bad and own.metric("models_loaded") == 1 and [w[0] for w in wanted.values()].count(200) > 1
+    good &= own.stop()
+    print("models:", f"{n} requests to {len(names)} models" if good else f"FAILED: {bad} bad, {wanted}")
+    return good
+
+
 def status_of(c):
     try:
         text = c.recv(100)
@@ -299,7 +323,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("build")
     p.add_argument("model")
-    p.add_argument("tests", nargs="+", choices=["speed", "gap", "prefix", "soak", "answers", "hostile"])
+    p.add_argument("tests", nargs="+", choices=["speed", "gap", "prefix", "soak", "answers", "models", "hostile"])
     p.add_argument("-t", type=int, default=2)
     p.add_argument("-n", type=int, default=10000)
     p.add_argument("--no-memory", action="store_true", help="do not compare how much memory is taken")

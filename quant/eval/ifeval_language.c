@@ -133,7 +133,7 @@ static bool has_character(const char *set, const char *c, size_t length)
 static uint32_t hints(const struct language *l, const char *text)
 {
 	uint32_t found = 0;
-	size_t length, word = 0;
+	size_t length = 0, word = 0;
 	char between[64] = " ";
 
 	for (const char *at = text; ; at += length) {
