@@ -56,9 +56,9 @@ enum mote_status mote_http_open(const struct mote_http_options *options, struct 
 uint16_t mote_http_port(const struct mote_http *h);
 /* Takes no new connections from now on. */
 void mote_http_quiet(struct mote_http *h);
-/* Waits for all handlers and streams. NULL is fine. */
 /* Waits until every answer that was asked for has been sent, so many seconds at most: closing cuts off what has not. */
 void mote_http_finish(struct mote_http *h, double seconds);
+/* Waits for all handlers and streams. NULL is fine. */
 void mote_http_close(struct mote_http *h);
 
 #endif

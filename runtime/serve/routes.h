@@ -6,17 +6,18 @@
 #include "runtime/serve/http.h"
 #include "runtime/serve/serve.h"
 
-/* The server; a route that asks a model gets a copy in which the fields from lm on are that model's. */
+/* The server; a route that asks a model gets a copy in which the fields from lm on are that model's, without http: requests
+ * come on other threads before opening it has returned what it is, so that they leave it alone. */
 struct mote_serve {
+	struct mote_http *http;
 	struct mote_models *models;
+	struct mote_guard *guard;
+	double seconds;
+	int64_t started;
 	const struct mote_lm *lm;
 	struct mote_lm_info info;
 	struct mote_engine *engine;
-	struct mote_http *http;
-	struct mote_guard *guard;
 	const char *model;
-	double seconds;
-	int64_t started;
 	uint32_t context_tokens;
 };
 

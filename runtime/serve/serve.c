@@ -228,7 +228,7 @@ static void handle_with_model(const struct mote_serve *s, struct mote_exchange *
 	char *name = mote_models_count(s->models) > 1 ? named_model(x) : NULL;
 	struct held *held = calloc(1, sizeof *held);
 	struct mote_error error = {0};
-	struct mote_serve view = *s;
+	struct mote_serve view = {.models = s->models, .guard = s->guard, .seconds = s->seconds, .started = s->started};
 
 	if (!held)
 		(void)mote_error_set(&error, MOTE_ERROR_MEMORY, "no memory for a request");
