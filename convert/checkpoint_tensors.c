@@ -38,12 +38,12 @@ static enum mote_status missing(const struct matching *m, const char *name, cons
 
 	if (strcmp(name, mote_weight_head->name) == 0)
 		return mote_error_set(m->error, MOTE_ERROR_CORRUPT,
-				      "tensor \"%s\" %s is missing (config.json: \"tie_word_embeddings\" is not true)", name,
-				      expected);
+				      "tensor \"%s\" %s is missing (config.json: \"tie_word_embeddings\" is not true)",
+				      name, expected);
 	if (listed)
 		return mote_error_set(m->error, MOTE_ERROR_CORRUPT,
-				      "tensor \"%s\" %s is missing: model.safetensors.index.json puts it into %s, which lacks it",
-				      name, expected, listed);
+				      "tensor \"%s\" %s is missing: model.safetensors.index.json puts it into %s, "
+				      "which lacks it", name, expected, listed);
 	return mote_error_set(m->error, MOTE_ERROR_CORRUPT, "tensor \"%s\" %s is missing%s%s%s", name, expected,
 			      nearest ? "; the nearest name is \"" : "", nearest ? nearest : "", nearest ? "\"" : "");
 }
@@ -60,8 +60,9 @@ static uint32_t rows_before(const struct matching *m, const struct fused *f)
 /* Rows of the matrix that holds this one among others. */
 static uint32_t rows_fused(const struct matching *m, const struct fused *f)
 {
-	return strstr(f->in, "qkv") ? mote_dim_of(m->config, MOTE_DIM_ATTENTION) + 2 * mote_dim_of(m->config, MOTE_DIM_KV) :
-				      2 * mote_dim_of(m->config, MOTE_DIM_FFN);
+	if (!strstr(f->in, "qkv"))
+		return 2 * mote_dim_of(m->config, MOTE_DIM_FFN);
+	return mote_dim_of(m->config, MOTE_DIM_ATTENTION) + 2 * mote_dim_of(m->config, MOTE_DIM_KV);
 }
 
 /* Norms of Gemma: all but those with a bias, which it has none of. */
@@ -217,8 +218,8 @@ static enum mote_status note_names(const struct matching *m, const char *prefix,
 		return mote_notes_add(notes, m->error,
 				      "the tensors' names lack \"model.\": taken for those of a bare base model");
 	return mote_notes_add(notes, m->error,
-			      "the tensors' names begin with \"%s\" instead of \"model.\": taken for those of a wrapped model",
-			      prefix);
+			      "the tensors' names begin with \"%s\" instead of \"model.\": taken for those of a "
+			      "wrapped model", prefix);
 }
 
 /* Without a wrapper's prefix if there is one and everything is there then; else as the names are, so that what is
@@ -248,7 +249,8 @@ enum mote_status mote_checkpoint_tensors_match(const struct mote_hf_config *conf
 					       struct mote_notes *notes, struct mote_error *error)
 {
 	struct mote_error own = {0};
-	const struct matching m = {.hf = config, .config = &config->model, .source = source, .weights = weights, .out = out, .error = &own};
+	const struct matching m = {.hf = config, .config = &config->model, .source = source, .weights = weights,
+				   .out = out, .error = &own};
 	enum mote_status status;
 
 	*out = (struct mote_checkpoint_tensors){ .tensor = calloc(mote_weight_count(&config->model) + (size_t)1,

@@ -34,9 +34,13 @@ static void write_added(struct mote_text_buffer *b, const struct mote_tokenizer_
 		a = &t->added[t->added_of[id] - 1];
 		mote_text_buffer_print(b, "%s{\"id\":%u,\"content\":", first ? "" : ",", id);
 		quote_id(b, t, id);
-		mote_text_buffer_print(b, ",\"single_word\":%s,\"lstrip\":%s,\"rstrip\":%s,\"normalized\":%s,\"special\":%s}",
-				       yes(a->flags & ADDED_SINGLE_WORD), yes(a->flags & ADDED_LSTRIP), yes(a->flags & ADDED_RSTRIP),
-				       yes(a->flags >> ADDED_PHASE_SHIFT == PHASE_NORMALIZED), yes(a->flags & ADDED_SPECIAL));
+		mote_text_buffer_print(b,
+				       ",\"single_word\":%s,\"lstrip\":%s,\"rstrip\":%s,"
+				       "\"normalized\":%s,\"special\":%s}",
+				       yes(a->flags & ADDED_SINGLE_WORD), yes(a->flags & ADDED_LSTRIP),
+				       yes(a->flags & ADDED_RSTRIP),
+				       yes(a->flags >> ADDED_PHASE_SHIFT == PHASE_NORMALIZED),
+				       yes(a->flags & ADDED_SPECIAL));
 		first = false;
 	}
 	mote_text_buffer_print(b, "]");
@@ -65,10 +69,13 @@ static void write_processor(struct mote_text_buffer *b, const struct mote_tokeni
 	write_template(b, t, PART_BEFORE);
 	mote_text_buffer_print(b, "%s{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}", before ? "," : "");
 	write_template(b, t, PART_AFTER);
-	mote_text_buffer_print(b, "],\"pair\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"Sequence\":{\"id\":\"B\",\"type_id\":1}}],"
+	mote_text_buffer_print(b,
+			       "],\"pair\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
+			       "{\"Sequence\":{\"id\":\"B\",\"type_id\":1}}],"
 			       "\"special_tokens\":{");
 	for (uint32_t i = 0, written = 0; i < before + after; i++) {
-		const uint8_t *at = i < before ? t->part[PART_BEFORE] + (size_t)4 * i : t->part[PART_AFTER] + (size_t)4 * (i - before);
+		const uint8_t *at = i < before ? t->part[PART_BEFORE] + (size_t)4 * i
+					       : t->part[PART_AFTER] + (size_t)4 * (i - before);
 		bool again = false;
 
 		for (uint32_t j = 0; j < i; j++)
@@ -168,7 +175,8 @@ static void write_unigram(struct mote_text_buffer *b, const struct mote_tokenize
 	mote_text_buffer_print(b, "]}");
 }
 
-static enum mote_status write(struct mote_text_buffer *b, const struct mote_tokenizer_parts *t, struct mote_error *error)
+static enum mote_status write(struct mote_text_buffer *b, const struct mote_tokenizer_parts *t,
+			      struct mote_error *error)
 {
 	static const char *const keys[STAGES] = {"normalizer", "pre_tokenizer", "decoder"};
 	enum mote_status status = MOTE_OK;
@@ -186,7 +194,9 @@ static enum mote_status write(struct mote_text_buffer *b, const struct mote_toke
 	else
 		write_unigram(b, t);
 	mote_text_buffer_print(b, "}\n");
-	return status ? status : b->failed ? mote_error_set(error, MOTE_ERROR_MEMORY, "tokenizer: out of memory") : MOTE_OK;
+	if (!status && b->failed)
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "tokenizer: out of memory");
+	return status;
 }
 
 enum mote_status mote_hf_tokenizer_write(const void *section, size_t bytes, const char *config, size_t config_bytes,
@@ -195,17 +205,17 @@ enum mote_status mote_hf_tokenizer_write(const void *section, size_t bytes, cons
 	struct mote_tokenizer_parts t;
 	enum mote_status status = mote_tokenizer_parts_read(section, bytes, &t, error);
 	uint8_t *again = NULL;
+	struct mote_hf_tokenizer_source source = {.config = config, .config_bytes = config_bytes};
 	size_t again_bytes;
 
 	if (status)
 		return status;
 	status = write(out, &t, error);
 	mote_tokenizer_parts_free(&t);
+	source.json = out->text;
+	source.bytes = out->bytes;
 	if (!status)
-		status = mote_hf_tokenizer_compile(&(struct mote_hf_tokenizer_source){ .json = out->text, .bytes = out->bytes,
-										       .config = config,
-										       .config_bytes = config_bytes },
-						   &again, &again_bytes, NULL, error);
+		status = mote_hf_tokenizer_compile(&source, &again, &again_bytes, NULL, error);
 	if (!status && (again_bytes != bytes || memcmp(again, section, bytes)))
 		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 					"tokenizer: written as tokenizer.json it would not be the same tokenizer");

@@ -28,7 +28,8 @@ static enum mote_status compile(const char *pattern, pcre2_code **out, struct mo
 	if (code == PCRE2_ERROR_HEAP_FAILED)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a pattern");
 	pcre2_get_error_message(code, message, sizeof message);
-	return mote_error_set(error, MOTE_ERROR_CORRUPT, "pattern \"%s\", byte %zu: %s", pattern, (size_t)place, (char *)message);
+	return mote_error_set(error, MOTE_ERROR_CORRUPT, "pattern \"%s\", byte %zu: %s", pattern, (size_t)place,
+			      (char *)message);
 }
 
 enum mote_status mote_answer_match_check(const char *pattern, struct mote_error *error)
@@ -118,8 +119,9 @@ static char *reduce(const struct mote_answer_match *m, const char *text, enum mo
 	for (int i = 0; now && i < 8 && m->ignore[i]; i++) {
 		PCRE2_SIZE bytes = strlen(now) + 1;
 		char *reduced = malloc(bytes);
-		int made = reduced ? pcre2_substitute(m->ignore[i], (PCRE2_SPTR)now, PCRE2_ZERO_TERMINATED, 0, PCRE2_SUBSTITUTE_GLOBAL,
-						      NULL, m->context, (PCRE2_SPTR)"", 0, (PCRE2_UCHAR *)reduced, &bytes) : 0;
+		int made = reduced ? pcre2_substitute(m->ignore[i], (PCRE2_SPTR)now, PCRE2_ZERO_TERMINATED, 0,
+						      PCRE2_SUBSTITUTE_GLOBAL, NULL, m->context, (PCRE2_SPTR)"", 0,
+						      (PCRE2_UCHAR *)reduced, &bytes) : 0;
 
 		free(now);
 		now = reduced;
@@ -133,8 +135,8 @@ static char *reduce(const struct mote_answer_match *m, const char *text, enum mo
 	return now;
 }
 
-enum mote_status mote_answer_match_equal(const struct mote_answer_match *m, const char *found, const char *right, bool *equal,
-					 struct mote_error *error)
+enum mote_status mote_answer_match_equal(const struct mote_answer_match *m, const char *found, const char *right,
+					 bool *equal, struct mote_error *error)
 {
 	enum mote_status status, second;
 	char *a = reduce(m, found, &status), *b = reduce(m, right, &second);
@@ -148,8 +150,10 @@ enum mote_status mote_answer_match_equal(const struct mote_answer_match *m, cons
 	free(a);
 	free(b);
 	status = status ? status : second;
-	return status ? mote_error_set(error, status, "comparing answers: %s", status == MOTE_ERROR_MEMORY ? "out of memory" :
-				       "a pattern takes too long") : MOTE_OK;
+	if (!status)
+		return MOTE_OK;
+	return mote_error_set(error, status, "comparing answers: %s",
+			      status == MOTE_ERROR_MEMORY ? "out of memory" : "a pattern takes too long");
 }
 
 size_t mote_answer_until(const struct mote_task_row *row, const char *text, size_t bytes)

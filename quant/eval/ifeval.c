@@ -33,14 +33,16 @@ static const struct kind kinds[] = {
 	{"change_case:english_lowercase", mote_ifeval_english_lowercase, .approximate = true},
 	{"combination:repeat_prompt", mote_ifeval_repeat_prompt, {{"prompt_to_repeat", ARGUMENT_TEXT}}, false},
 	{"combination:two_responses", mote_ifeval_two_responses, .approximate = false},
-	{"detectable_content:number_placeholders", mote_ifeval_placeholders, {{"num_placeholders", ARGUMENT_NUMBER}}, false},
+	{"detectable_content:number_placeholders", mote_ifeval_placeholders,
+	 {{"num_placeholders", ARGUMENT_NUMBER}}, false},
 	{"detectable_content:postscript", mote_ifeval_postscript, {{"postscript_marker", ARGUMENT_TEXT}}, false},
 	{"detectable_format:constrained_response", mote_ifeval_constrained, .approximate = false},
 	{"detectable_format:json_format", mote_ifeval_json, .approximate = false},
 	{"detectable_format:multiple_sections", mote_ifeval_sections,
 	 {{"section_spliter", ARGUMENT_TEXT}, {"num_sections", ARGUMENT_NUMBER}}, false},
 	{"detectable_format:number_bullet_lists", mote_ifeval_bullets, {{"num_bullets", ARGUMENT_NUMBER}}, false},
-	{"detectable_format:number_highlighted_sections", mote_ifeval_highlights, {{"num_highlights", ARGUMENT_NUMBER}}, false},
+	{"detectable_format:number_highlighted_sections", mote_ifeval_highlights,
+	 {{"num_highlights", ARGUMENT_NUMBER}}, false},
 	{"detectable_format:title", mote_ifeval_title, .approximate = false},
 	{"keywords:existence", mote_ifeval_existence, {{"keywords", ARGUMENT_TEXTS}}, false},
 	{"keywords:forbidden_words", mote_ifeval_forbidden, {{"forbidden_words", ARGUMENT_TEXTS}}, false},
@@ -50,7 +52,8 @@ static const struct kind kinds[] = {
 	 {{"letter", ARGUMENT_LETTER}, {"let_frequency", ARGUMENT_NUMBER}, {"let_relation", ARGUMENT_RELATION}}, false},
 	{"language:response_language", mote_ifeval_response_language, {{"language", ARGUMENT_LANGUAGE}}, true},
 	{"length_constraints:nth_paragraph_first_word", mote_ifeval_first_word,
-	 {{"num_paragraphs", ARGUMENT_NUMBER}, {"nth_paragraph", ARGUMENT_NUMBER}, {"first_word", ARGUMENT_TEXT}}, false},
+	 {{"num_paragraphs", ARGUMENT_NUMBER}, {"nth_paragraph", ARGUMENT_NUMBER}, {"first_word", ARGUMENT_TEXT}},
+	 false},
 	{"length_constraints:number_paragraphs", mote_ifeval_paragraphs, {{"num_paragraphs", ARGUMENT_NUMBER}}, false},
 	{"length_constraints:number_sentences", mote_ifeval_sentences,
 	 {{"num_sentences", ARGUMENT_NUMBER}, {"relation", ARGUMENT_RELATION}}, true},
@@ -116,16 +119,18 @@ static bool is_argument(const cJSON *value, enum argument_kind kind, const char 
 	return false;
 }
 
-static enum mote_status validate_arguments(const struct kind *kind, const cJSON *arguments, uint32_t number, const char *place,
-					   struct mote_error *error)
+static enum mote_status validate_arguments(const struct kind *kind, const cJSON *arguments, uint32_t number,
+					   const char *place, struct mote_error *error)
 {
 	const char *expected = "";
 
 	if (!cJSON_IsObject(arguments))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"kwargs\", element %u: expected an object", place, number);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"kwargs\", element %u: expected an object",
+				      place, number);
 	for (int i = 0; i < 3 && kind->argument[i].key; i++)
 		if (!is_argument(mote_json_get(arguments, kind->argument[i].key), kind->argument[i].kind, &expected))
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"kwargs\", element %u (%s), \"%s\": expected %s", place,
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      "%s: \"kwargs\", element %u (%s), \"%s\": expected %s", place,
 					      number, kind->name, kind->argument[i].key, expected);
 	return MOTE_OK;
 }
@@ -138,27 +143,33 @@ enum mote_status mote_ifeval_validate(const cJSON *record, const char *place, st
 	uint32_t number = 0;
 
 	if (!cJSON_IsArray(names) || !names->child)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected an array of instructions in field \"instruction_id_list\"",
-				      place);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected an array of instructions in field "
+				      "\"instruction_id_list\"", place);
 	if (!cJSON_IsArray(arguments))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected an array of objects in field \"kwargs\"", place);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected an array of objects in field \"kwargs\"",
+				      place);
 	argument = arguments->child;
 	for (name = names->child; name && !status; name = name->next, argument = argument->next) {
 		const struct kind *kind = cJSON_IsString(name) ? find_kind(name->valuestring) : NULL;
 
 		number++;
 		if (number > MOTE_IFEVAL_MOST)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: more than %d instructions", place, MOTE_IFEVAL_MOST);
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: more than %d instructions", place,
+					      MOTE_IFEVAL_MOST);
 		if (!kind)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"instruction_id_list\", element %u: %s is no kind of "
-					      "instruction", place, number, cJSON_IsString(name) ? name->valuestring : "what is no text");
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      "%s: \"instruction_id_list\", element %u: %s is no kind of "
+					      "instruction", place, number,
+					      cJSON_IsString(name) ? name->valuestring : "what is no text");
 		if (!argument)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: fewer elements in \"kwargs\" than in \"instruction_id_list\"",
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      "%s: fewer elements in \"kwargs\" than in \"instruction_id_list\"",
 					      place);
 		status = validate_arguments(kind, argument, number, place, error);
 	}
 	if (!status && argument)
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: more elements in \"kwargs\" than in \"instruction_id_list\"", place);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT,
+					"%s: more elements in \"kwargs\" than in \"instruction_id_list\"", place);
 	return status;
 }
 
@@ -243,7 +254,8 @@ static bool follows(const struct kind *kind, const cJSON *arguments, struct mote
 enum mote_status mote_ifeval_check(const cJSON *record, const char *answer, struct mote_ifeval_marks *out,
 				   struct mote_error *error)
 {
-	const cJSON *name = mote_json_get(record, "instruction_id_list")->child, *argument = mote_json_get(record, "kwargs")->child;
+	const cJSON *name = mote_json_get(record, "instruction_id_list")->child;
+	const cJSON *argument = mote_json_get(record, "kwargs")->child;
 	char *text = mend(answer), *bare = text ? malloc(4 * strlen(text) + 4) : NULL, *to = bare;
 	struct mote_span version[VERSIONS];
 	enum mote_status status = bare ? MOTE_OK : MOTE_ERROR_MEMORY;
@@ -266,8 +278,10 @@ enum mote_status mote_ifeval_check(const cJSON *record, const char *answer, stru
 	}
 	free(bare);
 	free(text);
-	return status ? mote_error_set(error, status, "verifying instructions: %s", status == MOTE_ERROR_MEMORY ? "out of memory" :
-				       "a pattern takes too long") : MOTE_OK;
+	if (!status)
+		return MOTE_OK;
+	return mote_error_set(error, status, "verifying instructions: %s",
+			      status == MOTE_ERROR_MEMORY ? "out of memory" : "a pattern takes too long");
 }
 
 /* ---- constant answers ---- */
@@ -277,7 +291,8 @@ const char *mote_ifeval_constant(uint32_t i)
 {
 	static const char *const answers[MOTE_IFEVAL_CONSTANTS] = {
 		"\"<<the>> *the* *the* *the* *the* *the* [the] [the] [the] [the] [the] p.s. p.p.s the\"",
-		"\"<<THE>> *THE* *THE* *THE* *THE* *THE* [THE] [THE] [THE] [THE] [THE] P.S. P.P.S THE\"", "My answer is yes.", "{}"
+		"\"<<THE>> *THE* *THE* *THE* *THE* *THE* [THE] [THE] [THE] [THE] [THE] P.S. P.P.S THE\"",
+		"My answer is yes.", "{}"
 	};
 
 	return i < MOTE_IFEVAL_CONSTANTS ? answers[i] : NULL;

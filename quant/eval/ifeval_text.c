@@ -75,8 +75,11 @@ char *mote_ifeval_lower(struct mote_ifeval_answer *a, struct mote_span s)
 		a->status = MOTE_ERROR_MEMORY;
 		return NULL;
 	}
-	for (size_t i = 0, length; i < s.bytes; i += length)
-		to += mote_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)mote_utf8_decode(s.at + i, &length)), to);
+	for (size_t i = 0, length; i < s.bytes; i += length) {
+		uint32_t c = mote_utf8_decode(s.at + i, &length);
+
+		to += mote_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), to);
+	}
 	*to = 0;
 	return lower;
 }
@@ -109,7 +112,8 @@ static bool open_search(struct mote_ifeval_answer *a, const char *pattern, struc
 		pcre2_set_newline(s->compiling, PCRE2_NEWLINE_LF);
 		pcre2_set_match_limit(s->matching, MATCH_LIMIT);
 		s->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-					PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_ALT_CIRCUMFLEX, &code, &place, s->compiling);
+					PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_ALT_CIRCUMFLEX, &code, &place,
+					s->compiling);
 	}
 	s->data = s->code ? pcre2_match_data_create_from_pattern(s->code, NULL) : NULL;
 	if (s->data)

@@ -13,7 +13,7 @@ static bool relates(const cJSON *arguments, const char *relation, const char *co
 {
 	double wanted = mote_json_get(arguments, count)->valuedouble;
 
-	return strcmp(mote_json_get(arguments, relation)->valuestring, "less than") == 0 ? found < wanted : found >= wanted;
+	return strcmp(mote_json_get(arguments, relation)->valuestring, "less than") ? found >= wanted : found < wanted;
 }
 
 bool mote_ifeval_existence(struct mote_ifeval_answer *a, const cJSON *arguments)
@@ -68,13 +68,15 @@ static bool is_capital(struct mote_span s)
 	return mote_span_cased(s, true);
 }
 
-/* Approximates NLTK's words: white space and most punctuation part them, and so do the contracted ends of English ("I'M"
- * and "DON'T" are two words each). */
+/* Approximates NLTK's words: white space and most punctuation part them, and so do the contracted ends of English
+ * ("I'M" and "DON'T" are two words each). */
 bool mote_ifeval_capital_words(struct mote_ifeval_answer *a, const cJSON *arguments)
 {
-	static const char words[] = "(?i)n't\\b|'(?:s|m|d|ll|re|ve)\\b|(?:(?!n't\\b|'(?:s|m|d|ll|re|ve)\\b)[^\\s,;:?!()\\[\\]{}<>\"@#$%&])+";
+	static const char words[] = "(?i)n't\\b|'(?:s|m|d|ll|re|ve)\\b|"
+				    "(?:(?!n't\\b|'(?:s|m|d|ll|re|ve)\\b)[^\\s,;:?!()\\[\\]{}<>\"@#$%&])+";
 
-	return relates(arguments, "capital_relation", "capital_frequency", mote_ifeval_matches(a, a->text, words, is_capital));
+	return relates(arguments, "capital_relation", "capital_frequency",
+		       mote_ifeval_matches(a, a->text, words, is_capital));
 }
 
 bool mote_ifeval_no_comma(struct mote_ifeval_answer *a, const cJSON *arguments)
@@ -88,9 +90,10 @@ bool mote_ifeval_no_comma(struct mote_ifeval_answer *a, const cJSON *arguments)
 /* The word that ends before `end` is one that a full stop shortens: an initial, or one of these. */
 static bool is_abbreviation(const char *begin, const char *end)
 {
-	static const char *const known[] = {"mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "e.g", "i.e", "u.s", "u.k", "p.m",
-					    "a.m", "inc", "ltd", "co", "corp", "gen", "rep", "sen", "gov", "ph.d", "jan", "feb", "aug",
-					    "sept", "oct", "nov", "dec", "cf", "fig", "al"};
+	static const char *const known[] = {"mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "e.g", "i.e",
+					    "u.s", "u.k", "p.m", "a.m", "inc", "ltd", "co", "corp", "gen", "rep", "sen",
+					    "gov", "ph.d", "jan", "feb", "aug", "sept", "oct", "nov", "dec", "cf",
+					    "fig", "al"};
 	const char *from = end;
 	size_t length;
 
@@ -114,8 +117,8 @@ static size_t skip(const char *at, const char *end, const char *set)
 	return n;
 }
 
-/* Approximates punkt: a sentence ends at . ? or !, closing quotes and brackets included, before white space; a full stop
- * does not end it behind an abbreviation or before a small letter. What is left at the end is a sentence too. */
+/* Approximates punkt: a sentence ends at . ? or !, closing quotes and brackets included, before white space; a full
+ * stop does not end it behind an abbreviation or before a small letter. What is left at the end is a sentence too. */
 static uint32_t count_sentences(struct mote_span s)
 {
 	const char *end = s.at + s.bytes;

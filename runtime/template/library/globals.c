@@ -124,8 +124,9 @@ static const struct jinja_text *strftime_text(struct jinja *j, const struct jinj
 		at = end;
 		if (at == format->bytes)
 			break;
-		for (end++; end < format->bytes && format->at[end] && strchr("_-^#EO0123456789", format->at[end]); end++)
-			;
+		end++;
+		while (end < format->bytes && format->at[end] && strchr("_-^#EO0123456789", format->at[end]))
+			end++;
 		end += end < format->bytes;
 		if (end - at < 2) { /* a last % stays */
 			mote_jinja_put_slice(&b, format, at, end);
@@ -140,8 +141,9 @@ static const struct jinja_text *strftime_text(struct jinja *j, const struct jinj
 		} else if (format->at[end - 1] != 'z' && format->at[end - 1] != 'Z') {
 			n = strftime(out, sizeof out, directive, &tm);
 			if (!n)
-				mote_jinja_fail(j, MOTE_ERROR_LIMIT, "strftime_now: '%s' makes more than %zu characters",
-						directive + 1, sizeof out - 2);
+				mote_jinja_fail(j, MOTE_ERROR_LIMIT,
+						"strftime_now: '%s' makes more than %zu characters", directive + 1,
+						sizeof out - 2);
 			mote_jinja_put(&b, out + 1, n - 1, false);
 		}
 		at = end;
@@ -158,7 +160,8 @@ static struct jinja_value strftime_now(struct jinja *j, const struct jinja_built
 struct jinja_value mote_jinja_global(struct jinja *j, const struct jinja_text *name)
 {
 	static const struct jinja_builtin globals[] = {
-		{.name = "range", .call = make_range, .parameters = "start stop step", .required = 1, .positional = true},
+		{.name = "range", .call = make_range, .parameters = "start stop step", .required = 1,
+		 .positional = true},
 		{.name = "dict", .raw = make_dict},
 		{.name = "namespace", .raw = make_dict, .detail = 1},
 		{.name = "cycler", .raw = make_cycler},

@@ -25,7 +25,8 @@ static struct jinja_value strip_sides(const struct jinja_str_call *c, bool left,
 {
 	size_t from, to;
 
-	mote_jinja_strip(c->j, c->t, mote_jinja_given(c->args[0]) ? mote_jinja_str_text_arg(c, 0) : NULL, left, right, &from, &to);
+	mote_jinja_strip(c->j, c->t, mote_jinja_given(c->args[0]) ? mote_jinja_str_text_arg(c, 0) : NULL, left, right,
+			 &from, &to);
 	return mote_jinja_str_part(c, from, to);
 }
 
@@ -179,16 +180,20 @@ static struct jinja_value has_affix(const struct jinja_str_call *c, bool end)
 static struct jinja_value startswith(const struct jinja_str_call *c) { return has_affix(c, false); }
 static struct jinja_value endswith(const struct jinja_str_call *c) { return has_affix(c, true); }
 
+/* Of the argument, when the text begins or ends with it. */
+static size_t affix_bytes(const struct jinja_str_call *c, bool at_end)
+{
+	return affix_matches(c, c->args[0], 0, c->t->bytes, at_end) ? mote_jinja_str_text_arg(c, 0)->bytes : 0;
+}
+
 static struct jinja_value removeprefix(const struct jinja_str_call *c)
 {
-	return mote_jinja_str_part(c, affix_matches(c, c->args[0], 0, c->t->bytes, false) ? mote_jinja_str_text_arg(c, 0)->bytes : 0, c->t->bytes);
+	return mote_jinja_str_part(c, affix_bytes(c, false), c->t->bytes);
 }
 
 static struct jinja_value removesuffix(const struct jinja_str_call *c)
 {
-	return mote_jinja_str_part(c, 0,
-		    c->t->bytes -
-			    (affix_matches(c, c->args[0], 0, c->t->bytes, true) ? mote_jinja_str_text_arg(c, 0)->bytes : 0));
+	return mote_jinja_str_part(c, 0, c->t->bytes - affix_bytes(c, true));
 }
 
 /* ---- the table of str ---- */
@@ -198,13 +203,16 @@ static const struct {
 	bool escapes; /* of Markup: the second argument becomes part of the text */
 } str_calls[] = {
 	{capitalize, false}, {casefold, false}, {center, true}, {count, false}, {endswith, false},
-	{expandtabs, false}, {find, false}, {index_of, false}, {mote_jinja_str_isalnum, false}, {mote_jinja_str_isalpha, false},
-	{mote_jinja_str_isascii, false}, {mote_jinja_str_isdecimal, false}, {mote_jinja_str_isdigit, false}, {mote_jinja_str_isidentifier, false},
-	{mote_jinja_str_islower, false}, {mote_jinja_str_isnumeric, false}, {mote_jinja_str_isprintable, false}, {mote_jinja_str_isspace, false},
-	{mote_jinja_str_istitle, false}, {mote_jinja_str_isupper, false}, {mote_jinja_str_join, false}, {ljust, true}, {lower, false},
+	{expandtabs, false}, {find, false}, {index_of, false}, {mote_jinja_str_isalnum, false},
+	{mote_jinja_str_isalpha, false}, {mote_jinja_str_isascii, false}, {mote_jinja_str_isdecimal, false},
+	{mote_jinja_str_isdigit, false}, {mote_jinja_str_isidentifier, false},
+	{mote_jinja_str_islower, false}, {mote_jinja_str_isnumeric, false}, {mote_jinja_str_isprintable, false},
+	{mote_jinja_str_isspace, false}, {mote_jinja_str_istitle, false}, {mote_jinja_str_isupper, false},
+	{mote_jinja_str_join, false}, {ljust, true}, {lower, false},
 	{lstrip, false}, {mote_jinja_str_partition, false}, {removeprefix, false}, {removesuffix, false},
-	{mote_jinja_str_replace, true}, {rfind, false}, {rindex_of, false}, {rjust, true}, {mote_jinja_str_rpartition, false},
-	{mote_jinja_str_rsplit, false}, {rstrip, false}, {mote_jinja_str_split, false}, {mote_jinja_str_splitlines, false}, {startswith, false},
+	{mote_jinja_str_replace, true}, {rfind, false}, {rindex_of, false}, {rjust, true},
+	{mote_jinja_str_rpartition, false}, {mote_jinja_str_rsplit, false}, {rstrip, false},
+	{mote_jinja_str_split, false}, {mote_jinja_str_splitlines, false}, {startswith, false},
 	{strip, false}, {swapcase, false}, {title, false}, {upper, false}, {zfill, false},
 };
 
