@@ -135,8 +135,8 @@ static enum mote_status plan_tensors(struct conversion *c, struct mote_error *er
 		if (!status && mote_type_is_quantized(target_type(c, t)))
 			make_room(&c->quants_cols, (uint64_t)batch.blocks * MOTE_BLOCK_COLS);
 		if (!status)
-			status = mote_writer_add_tensor(c->writer, t->name, t->rank, target_type(c, t), t->rows, t->cols,
-							target_codebook(c, t), error);
+			status = mote_writer_add_tensor(c->writer, t->name, t->rank, target_type(c, t),
+							t->rows, t->cols, target_codebook(c, t), error);
 	}
 	if (status || c->plan.tensors == 0)
 		return status;
@@ -170,7 +170,8 @@ static enum mote_status pack_rows(struct conversion *c, const struct mote_panel_
 				  struct mote_error *error)
 {
 	if (mote_type_is_quantized(pack->matrix.type))
-		return mote_weight_rows_pack(t->weight, &pack->matrix, c->rows, panel, n, c->quants, c->scales, c->panels, error);
+		return mote_weight_rows_pack(t->weight, &pack->matrix, c->rows, panel, n, c->quants, c->scales,
+					     c->panels, error);
 	return mote_panel_pack_run(pack, c->rows, panel, n, c->panels, error);
 }
 
@@ -204,8 +205,8 @@ static enum mote_status write_matrix(struct conversion *c, const struct mote_che
 	enum mote_status status;
 	uint64_t bytes;
 
-	if ((status = mote_matrix_init(&matrix, target_type(c, t), t->rows, t->cols, NULL, target_codebook(c, t), &bytes,
-				       error)) ||
+	if ((status = mote_matrix_init(&matrix, target_type(c, t), t->rows, t->cols, NULL, target_codebook(c, t),
+				       &bytes, error)) ||
 	    (status = mote_panel_pack_init(&pack, t->name, t->from, &matrix, error)))
 		return status;
 	status = write_panels(c, &pack, t, error);
@@ -230,7 +231,8 @@ static enum mote_status check_tied_copy(struct conversion *c, struct mote_error 
 	for (uint64_t at = 0; same && at < head->tensor->bytes; at += half) {
 		size_t n = head->tensor->bytes - at < half ? (size_t)(head->tensor->bytes - at) : half;
 
-		if ((status = mote_source_read_at(&c->source.file[head->file], head->tensor->offset + at, c->rows, n, error)) ||
+		if ((status = mote_source_read_at(&c->source.file[head->file], head->tensor->offset + at, c->rows, n,
+						  error)) ||
 		    (status = mote_source_read_at(&c->source.file[embedding->file], embedding->tensor->offset + at,
 						  c->rows + half, n, error)) ||
 		    (status = report_progress(c, 0, error)))
@@ -285,7 +287,8 @@ static enum mote_status write_metadata(struct conversion *c, struct mote_error *
 {
 	struct mote_hf_metadata_inputs in = { .source = &c->source, .directory = &c->directory,
 					      .tokenizer_info = &c->info, .tool = c->options->tool,
-					      .dtype = c->options->keep_types ? "keep" : mote_type_name(c->options->type) };
+					      .dtype = c->options->keep_types ? "keep"
+									      : mote_type_name(c->options->type) };
 	struct mote_tokenizer *tokenizer;
 	enum mote_status status;
 	cJSON *metadata = NULL;
@@ -299,7 +302,8 @@ static enum mote_status write_metadata(struct conversion *c, struct mote_error *
 	in.config = c->options->vocab_only ? NULL : &c->config;
 	if (!(status = mote_hf_metadata_build(&in, &metadata, error)) &&
 	    !(status = mote_writer_put_json(c->writer, MOTE_SECTION_METADATA, metadata, error)))
-		status = mote_writer_put_section(c->writer, MOTE_SECTION_TOKENIZER, c->section, c->section_bytes, error);
+		status = mote_writer_put_section(c->writer, MOTE_SECTION_TOKENIZER, c->section, c->section_bytes,
+						 error);
 	cJSON_Delete(metadata);
 	mote_tokenizer_close(tokenizer);
 	return status;
@@ -321,8 +325,8 @@ static enum mote_status open_source(struct conversion *c, const char *path, stru
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
 	status = mote_source_open(folder, &c->source, error);
 	if (!status)
-		status = mote_gguf_checkpoint_open(&c->source, mote_source_base(path), vocab_only, &c->gguf, &c->directory,
-						   &c->weights, &c->notes, error);
+		status = mote_gguf_checkpoint_open(&c->source, mote_source_base(path), vocab_only, &c->gguf,
+						   &c->directory, &c->weights, &c->notes, error);
 	free(folder);
 	return status;
 }
@@ -339,8 +343,8 @@ static enum mote_status apply_adapters(struct conversion *c, struct mote_error *
 	if (!c->lora || !c->lora_lineage)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
 	for (uint32_t i = 0; i < o->adapters && !status; i++) {
-		status = mote_lora_apply(o->adapter[i].directory, o->adapter[i].factor, &c->source, &c->weights, &c->plan,
-					 c->lora_lineage, &c->lora[i], error);
+		status = mote_lora_apply(o->adapter[i].directory, o->adapter[i].factor, &c->source,
+					 &c->weights, &c->plan, c->lora_lineage, &c->lora[i], error);
 		if (status)
 			mote_error_prefix(error, "%s", o->adapter[i].directory);
 	}
@@ -358,7 +362,8 @@ static enum mote_status convert(struct conversion *c, const char *path, const ch
 		if (!status && !c->source.gguf)
 			status = mote_hf_weights_open(&c->source, &c->weights, error);
 		if (!status)
-			status = mote_checkpoint_tensors_match(&c->config, &c->source, &c->weights, &c->plan, &c->notes, error);
+			status = mote_checkpoint_tensors_match(&c->config, &c->source, &c->weights, &c->plan,
+							       &c->notes, error);
 		if (!status)
 			status = apply_adapters(c, error);
 	}

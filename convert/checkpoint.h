@@ -39,7 +39,8 @@ struct mote_checkpoint_report {
 /* Converts the directory into the file at output. Until all is done and synced there is no file of that name
  * (or the old one, with .force); whatever goes wrong, nothing stays behind.
  * MOTE_ERROR_CORRUPT, _UNSUPPORTED, _LIMIT: the directory, by file, key or tensor; MOTE_ERROR_IO;
- * MOTE_ERROR_ARGUMENT: output exists; MOTE_ERROR_INTERRUPTED: progress.update said so. report may be NULL; on error it is zeroed. */
+ * MOTE_ERROR_ARGUMENT: output exists; MOTE_ERROR_INTERRUPTED: progress.update said so. report may be NULL;
+ * on error it is zeroed. */
 enum mote_status mote_checkpoint_convert(const char *directory, const char *output,
 					 const struct mote_checkpoint_options *options,
 					 struct mote_checkpoint_report *report, struct mote_error *error);

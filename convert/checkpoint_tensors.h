@@ -14,7 +14,8 @@ struct mote_checkpoint_tensor {
 	char name[MOTE_WEIGHT_NAME_BYTES];   /* the container's */
 	const struct mote_hf_weight *weight; /* borrowed; where its rows lie in the checkpoint */
 	enum mote_type from;                 /* as its rows are read */
-	enum mote_type keep;                 /* the type that holds them without loss: the checkpoint's own if there is one */
+	enum mote_type keep;                 /* the type that holds them without loss: the checkpoint's own if there is
+					      * one */
 	uint32_t rank;                       /* 1: norm or bias */
 	uint32_t rows, cols;
 	uint32_t weight_rows, first_row;     /* of the weight, which may be several fused; of this tensor among them */

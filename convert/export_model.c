@@ -56,11 +56,12 @@ static const struct mote_export_family families[] = {
 	{"Olmo2ForCausalLM", "olmo2", MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_WIDE_NORM, BIASES, 0, biases_differ},
 	{"StableLmForCausalLM", "stablelm", MOTE_LAYER_NORM, MOTE_QKV_BIAS, MOTE_EXPORT_PARTIAL, NULL},
 	{"GemmaForCausalLM", "gemma", MOTE_GELU, 0, MOTE_EXPORT_EMBEDDING_SCALE, gemma_differs},
-	{"Gemma2ForCausalLM", "gemma2", MOTE_GELU | MOTE_POST_NORM, 0, MOTE_EXPORT_WINDOW | MOTE_EXPORT_EMBEDDING_SCALE |
-	 MOTE_EXPORT_ATTENTION_SCALE | MOTE_EXPORT_ATTENTION_CAP | MOTE_EXPORT_LOGITS_CAP, gemma_differs},
-	{"Gemma3ForCausalLM", "gemma3_text", MOTE_GELU | MOTE_POST_NORM | MOTE_HEAD_NORM, 0, MOTE_EXPORT_WINDOW |
-	 MOTE_EXPORT_LOCAL_ROPE | MOTE_EXPORT_EMBEDDING_SCALE | MOTE_EXPORT_ATTENTION_SCALE | MOTE_EXPORT_ATTENTION_CAP |
-	 MOTE_EXPORT_LOGITS_CAP, gemma3_differs},
+	{"Gemma2ForCausalLM", "gemma2", MOTE_GELU | MOTE_POST_NORM, 0,
+	 MOTE_EXPORT_WINDOW | MOTE_EXPORT_EMBEDDING_SCALE | MOTE_EXPORT_ATTENTION_SCALE | MOTE_EXPORT_ATTENTION_CAP |
+	 MOTE_EXPORT_LOGITS_CAP, gemma_differs},
+	{"Gemma3ForCausalLM", "gemma3_text", MOTE_GELU | MOTE_POST_NORM | MOTE_HEAD_NORM, 0,
+	 MOTE_EXPORT_WINDOW | MOTE_EXPORT_LOCAL_ROPE | MOTE_EXPORT_EMBEDDING_SCALE | MOTE_EXPORT_ATTENTION_SCALE |
+	 MOTE_EXPORT_ATTENTION_CAP | MOTE_EXPORT_LOGITS_CAP, gemma3_differs},
 };
 
 static unsigned needs_of(const struct mote_config *c)
@@ -112,9 +113,10 @@ static enum mote_status refuse(const struct mote_container *c, const struct mote
 						 mote_feature_keys[i].key);
 	for (size_t i = 0; i < sizeof take_keys / sizeof *take_keys; i++)
 		if (needs & 1u << i)
-			used += (size_t)snprintf(keys + used, sizeof keys - used, "%s\"%s\"", used ? ", " : "", take_keys[i]);
-	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: a model with %s is not written as %s: no family of checkpoints "
-			      "is known that is so", mote_container_path(c), keys, target);
+			used += (size_t)snprintf(keys + used, sizeof keys - used, "%s\"%s\"", used ? ", " : "",
+						 take_keys[i]);
+	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: a model with %s is not written as %s: no family of "
+			      "checkpoints is known that is so", mote_container_path(c), keys, target);
 }
 
 enum mote_status mote_export_family(const struct mote_container *c, const char *target, struct mote_config *config,
@@ -124,8 +126,8 @@ enum mote_status mote_export_family(const struct mote_container *c, const char *
 
 	*out = NULL;
 	if (!mote_json_get(mote_container_metadata(c), "model"))
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s holds no model (it was made with --vocab-only)",
-				      mote_container_path(c));
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      "%s holds no model (it was made with --vocab-only)", mote_container_path(c));
 	status = mote_config_read(mote_container_metadata(c), config, error);
 	if (status)
 		return status;

@@ -23,7 +23,8 @@ static const struct {
 
 struct mote_file_kind mote_file_kind_of(const uint8_t *first, size_t bytes)
 {
-	static const struct mote_file_kind page = { "an HTML page", "a download went wrong (it may need a login): fetch the "
+	static const struct mote_file_kind page = { "an HTML page",
+						    "a download went wrong (it may need a login): fetch the "
 						    "file again" };
 	static const char *const tag[] = {"<!doctype", "<html", "<head"};
 

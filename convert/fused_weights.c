@@ -48,8 +48,8 @@ enum mote_status mote_fused_weights_find(const struct mote_container *c, const s
 		snprintf(out->name, sizeof out->name, "%.*s%s", layer, t->name, f[i].name);
 		out->part[i] = mote_container_find(c, out->name);
 		if (!out->part[i] || out->part[i]->rank != 2 || out->part[i]->cols != t->cols)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\" is missing, or not as wide as \"%s\"", out->name,
-					      t->name);
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      "tensor \"%s\" is missing, or not as wide as \"%s\"", out->name, t->name);
 		out->rows += out->part[i]->rows;
 	}
 	out->parts = f->parts;

@@ -15,7 +15,8 @@ struct mote_fused_weights {
 	char name[MOTE_WEIGHT_NAME_BYTES + 32];
 };
 
-/* The whole that begins with this tensor of a fused family; .parts is 0 when the tensor lies further down in another one's.
+/* The whole that begins with this tensor of a fused family; .parts is 0 when the tensor lies further down in another
+ * one's.
  * MOTE_ERROR_CORRUPT: a part is missing, or not as wide. */
 enum mote_status mote_fused_weights_find(const struct mote_container *c, const struct mote_tensor *t, bool fused,
 					 struct mote_fused_weights *out, struct mote_error *error);

@@ -81,22 +81,23 @@ static enum mote_status take_dtype(void *at, const char *name, struct mote_error
 
 static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERAND, .argument = "SOURCE", AT(directory)},
-	{MOTE_OPTION_TEXT, "o", "output", "FILE", "the file to write (DIR/: the directory); it appears when it is complete, or not at all",
-	 AT(output)},
+	{MOTE_OPTION_TEXT, "o", "output", "FILE", "the file to write (DIR/: the directory); it appears when it is "
+	 "complete, or not at all", AT(output)},
 	{MOTE_OPTION_FLAG, "f", "force", NULL, "replace FILE if it exists", AT(convert.force)},
-	{MOTE_OPTION_TAKE, NULL, "dtype", "TYPE", "keep: each matrix stays what it is in the checkpoint (the default; of "
-	 "GGUF's types Q8_0, Q4_0 and IQ4_NL stay quantized, the others are decoded to f32); f16, f32, bf16: all are converted, "
-	 "rounding to nearest, ties to even. Norm weights are always f32, which is exact",
+	{MOTE_OPTION_TAKE, NULL, "dtype", "TYPE", "keep: each matrix stays what it is in the checkpoint (the "
+	 "default; of GGUF's types Q8_0, Q4_0 and IQ4_NL stay quantized, the others are decoded to f32); f16, f32, "
+	 "bf16: all are converted, rounding to nearest, ties to even. Norm weights are always f32, which is exact",
 	 AT(convert), .choices = "keep f16 f32 bf16", .take = take_dtype},
 	{MOTE_OPTION_TAKE, NULL, "lora", "DIR[:SCALE]", "merge the LoRA adapter in DIR (adapter_config.json and "
 	 "adapter_model.safetensors, as PEFT saves them) into the weights, SCALE times as strongly; may be repeated",
 	 .take = take_adapter},
-	{MOTE_OPTION_FLAG, NULL, "vocab-only", NULL, "the tokenizer and the chat template, without weights: the directory needs "
-	 "nothing but tokenizer.json", AT(convert.vocab_only)},
-	{MOTE_OPTION_COUNT, "t", "threads", "N", "1: everything in turn; 2 to 256 (the default): tokenizer and checksums of the "
-	 "source beside the weights. The file is the same", AT(threads), 1, MOTE_OPTION_MAX_THREADS},
+	{MOTE_OPTION_FLAG, NULL, "vocab-only", NULL, "the tokenizer and the chat template, without weights: the "
+	 "directory needs nothing but tokenizer.json", AT(convert.vocab_only)},
+	{MOTE_OPTION_COUNT, "t", "threads", "N", "1: everything in turn; 2 to 256 (the default): tokenizer and "
+	 "checksums of the source beside the weights. The file is the same", AT(threads), 1, MOTE_OPTION_MAX_THREADS},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print what was written as one JSON object", AT(json)},
-	{MOTE_OPTION_FLAG, "q", "quiet", NULL, "no progress bar, no summary; warnings are printed all the same", AT(quiet)},
+	{MOTE_OPTION_FLAG, "q", "quiet", NULL, "no progress bar, no summary; warnings are printed all the same",
+	 AT(quiet)},
 };
 
 static const struct mote_tool tool = {"mote-convert", about, epilog, options, sizeof options / sizeof *options};
@@ -128,8 +129,8 @@ static void warn_templates(const struct mote_container *written)
 		struct mote_template *t;
 
 		if (mote_template_open(text, strlen(text), NULL, &t, &error))
-			mote_console_warn(tool.name, "chat template \"%s\": %s", mote_json_get(item, "name")->valuestring,
-					  error.message);
+			mote_console_warn(tool.name, "chat template \"%s\": %s",
+					  mote_json_get(item, "name")->valuestring, error.message);
 		else
 			mote_template_close(t);
 	}
@@ -168,7 +169,8 @@ static enum mote_status print_report(const struct arguments *a, const struct mot
 	return status;
 }
 
-/* The output replaces no file of the checkpoint, whatever it is called; an older container that lies among them, it may. */
+/* The output replaces no file of the checkpoint, whatever it is called; an older container that lies among them,
+ * it may. */
 static enum mote_status refuse_inputs(const struct arguments *a, struct mote_error *error)
 {
 	enum mote_status status = mote_output_refuse_input(a->output, a->directory, error);
@@ -215,7 +217,8 @@ static enum mote_status print_export(const struct arguments *a, const struct mot
 		return MOTE_OK;
 	}
 	json = cJSON_CreateObject();
-	if (!cJSON_AddStringToObject(json, "file", a->output) || !cJSON_AddNumberToObject(json, "file_bytes", (double)bytes) ||
+	if (!cJSON_AddStringToObject(json, "file", a->output) ||
+	    !cJSON_AddNumberToObject(json, "file_bytes", (double)bytes) ||
 	    !cJSON_AddNumberToObject(json, "source_bytes", (double)mote_container_file_bytes(c)) ||
 	    !cJSON_AddNumberToObject(json, "tensors", mote_container_tensor_count(c)) ||
 	    !cJSON_AddNumberToObject(json, "seconds", seconds))
@@ -301,8 +304,8 @@ static int run(struct arguments *a)
 		told = mote_container_open(a->output, &written, &error); /* as its reader sees it */
 		if (!told) {
 			warn_templates(written);
-			told = print_report(a, &report, mote_container_file_bytes(written), mote_console_seconds() - started,
-					    &error);
+			told = print_report(a, &report, mote_container_file_bytes(written),
+					    mote_console_seconds() - started, &error);
 		}
 		status = untold(a, told, &error);
 	}
@@ -326,7 +329,8 @@ int main(int argc, char **argv)
 	a.convert.one_thread = a.threads == 1;
 	if (mote_source_is_container(a.directory)) {
 		if (!ends_in(a.output, "/") && !ends_in(a.output, ".gguf"))
-			return mote_options_refuse(&tool, "%s is a file of mote's: give -o FILE.gguf or -o DIR/", a.directory);
+			return mote_options_refuse(&tool, "%s is a file of mote's: give -o FILE.gguf or -o DIR/",
+						   a.directory);
 		if (a.convert.vocab_only)
 			return mote_options_refuse(&tool, "--vocab-only: only for what becomes a file of mote's");
 		return run_export(&a);

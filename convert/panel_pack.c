@@ -84,8 +84,10 @@ static inline void store_pair(uint8_t *out, size_t stride, u32x4 a, u32x4 b)
  * compilers keep arrays that loops index in memory. */
 static inline u16x8 transpose_8x8(const uint8_t *const *row, size_t at, u16x8 mask, uint8_t *out)
 {
-	const u16x8 r0 = load_8(row[0] + at), r1 = load_8(row[1] + at), r2 = load_8(row[2] + at), r3 = load_8(row[3] + at);
-	const u16x8 r4 = load_8(row[4] + at), r5 = load_8(row[5] + at), r6 = load_8(row[6] + at), r7 = load_8(row[7] + at);
+	const u16x8 r0 = load_8(row[0] + at), r1 = load_8(row[1] + at);
+	const u16x8 r2 = load_8(row[2] + at), r3 = load_8(row[3] + at);
+	const u16x8 r4 = load_8(row[4] + at), r5 = load_8(row[5] + at);
+	const u16x8 r6 = load_8(row[6] + at), r7 = load_8(row[7] + at);
 	/* pairs of rows: the low and high four columns */
 	const u32x4 a0 = (u32x4)ZIP_LOW_16(r0, r1), a1 = (u32x4)ZIP_LOW_16(r2, r3);
 	const u32x4 a2 = (u32x4)ZIP_LOW_16(r4, r5), a3 = (u32x4)ZIP_LOW_16(r6, r7);
@@ -104,7 +106,8 @@ static inline u16x8 transpose_8x8(const uint8_t *const *row, size_t at, u16x8 ma
 
 static inline u32x4 transpose_4x4(const uint8_t *const *row, size_t at, u32x4 mask, uint8_t *out)
 {
-	const u32x4 r0 = load_4(row[0] + at), r1 = load_4(row[1] + at), r2 = load_4(row[2] + at), r3 = load_4(row[3] + at);
+	const u32x4 r0 = load_4(row[0] + at), r1 = load_4(row[1] + at);
+	const u32x4 r2 = load_4(row[2] + at), r3 = load_4(row[3] + at);
 
 	store_pair(out, 64, ZIP_LOW_32(r0, r1), ZIP_LOW_32(r2, r3));
 	store_pair(out + 128, 64, ZIP_HIGH_32(r0, r1), ZIP_HIGH_32(r2, r3));
@@ -164,11 +167,14 @@ static bool convert_any(enum mote_type from, enum mote_type to, const uint8_t *i
 {
 	switch (from) {
 	case MOTE_F32:
-		return to == MOTE_F16 ? convert(MOTE_F32, MOTE_F16, in, n, out) : convert(MOTE_F32, MOTE_BF16, in, n, out);
+		return to == MOTE_F16 ? convert(MOTE_F32, MOTE_F16, in, n, out)
+				      : convert(MOTE_F32, MOTE_BF16, in, n, out);
 	case MOTE_F16:
-		return to == MOTE_F32 ? convert(MOTE_F16, MOTE_F32, in, n, out) : convert(MOTE_F16, MOTE_BF16, in, n, out);
+		return to == MOTE_F32 ? convert(MOTE_F16, MOTE_F32, in, n, out)
+				      : convert(MOTE_F16, MOTE_BF16, in, n, out);
 	default:
-		return to == MOTE_F32 ? convert(MOTE_BF16, MOTE_F32, in, n, out) : convert(MOTE_BF16, MOTE_F16, in, n, out);
+		return to == MOTE_F32 ? convert(MOTE_BF16, MOTE_F32, in, n, out)
+				      : convert(MOTE_BF16, MOTE_F16, in, n, out);
 	}
 }
 
@@ -186,12 +192,12 @@ static enum mote_status name_bad(const char *name, enum mote_type from, enum mot
 		if (cols > 1)
 			snprintf(place, sizeof place, " (row %zu, column %zu)", element / cols, element % cols);
 		if ((bits & mask) == mask)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\": element %zu%s is %s", name, element,
-					      place, mantissa ? "NaN" : "infinite");
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\": element %zu%s is %s",
+					      name, element, place, mantissa ? "NaN" : "infinite");
 		if ((narrow_bits(to, widen(from, bits)) & exponent_mask(to)) == exponent_mask(to))
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      "tensor \"%s\": element %zu%s is %g, beyond the range of %s; %s", name, element,
-					      place, (double)widen(from, bits), mote_type_name(to),
+					      "tensor \"%s\": element %zu%s is %g, beyond the range of %s; %s",
+					      name, element, place, (double)widen(from, bits), mote_type_name(to),
 					      to == MOTE_F16 ? "bf16 and f32 hold it" : "f32 holds it");
 	}
 	return MOTE_OK;

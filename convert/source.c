@@ -37,11 +37,11 @@ static enum mote_status refuse_single(const char *path, struct mote_error *error
 		close(fd);
 	}
 	if (kind.is)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s is %s; expected a checkpoint's directory: %s", path,
-				      kind.is, kind.advice);
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s is %s; expected a checkpoint's directory: %s",
+				      path, kind.is, kind.advice);
 	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-			      "%s is a single file; expected the directory that holds a checkpoint's files (config.json, "
-			      "tokenizer.json and the weights)", path);
+			      "%s is a single file; expected the directory that holds a checkpoint's files "
+			      "(config.json, tokenizer.json and the weights)", path);
 }
 
 static bool is_file_of_kind(const char *path, const char *words)
@@ -124,8 +124,8 @@ enum mote_status mote_source_absent(const struct mote_source *s, const char *nam
 	if (mote_source_has(s, name)) {
 		n = readlinkat(s->fd, name, target, sizeof target);
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      "%s/%s is a symbolic link to \"%.*s\", which is not there (an incomplete download?)",
-				      s->path, name, n > 0 ? (int)n : 0, target);
+				      "%s/%s is a symbolic link to \"%.*s\", which is not there (an incomplete "
+				      "download?)", s->path, name, n > 0 ? (int)n : 0, target);
 	}
 	if (!required)
 		return MOTE_OK;
@@ -152,7 +152,8 @@ static enum mote_status refuse_kind(const struct mote_source *s, const char *nam
 	const size_t n = strlen(name);
 	struct mote_file_kind kind = kind_of(fd);
 
-	if (!kind.is || (s->gguf && strstr(kind.is, "GGUF")) || (n > 6 && strcmp(name + n - 6, ".jinja") == 0 && strstr(kind.is, "HTML")))
+	if (!kind.is || (s->gguf && strstr(kind.is, "GGUF")) ||
+	    (n > 6 && strcmp(name + n - 6, ".jinja") == 0 && strstr(kind.is, "HTML")))
 		return MOTE_OK;
 	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s/%s is %s: %s", s->path, name, kind.is, kind.advice);
 }
@@ -206,7 +207,8 @@ enum mote_status mote_source_read_at(const struct mote_source_file *file, uint64
 enum mote_status mote_source_read(struct mote_source *s, const char *name, bool required, char **text,
 				  size_t *bytes, struct mote_error *error)
 {
-	const size_t most = strcmp(name, "tokenizer.json") ? MOTE_SOURCE_MAX_TEXT_BYTES : MOTE_SOURCE_MAX_TOKENIZER_BYTES;
+	const size_t most = strcmp(name, "tokenizer.json") ? MOTE_SOURCE_MAX_TEXT_BYTES
+							   : MOTE_SOURCE_MAX_TOKENIZER_BYTES;
 	struct mote_source_file file = {.fd = -1};
 	enum mote_status status;
 

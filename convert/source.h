@@ -31,14 +31,16 @@ struct mote_source {
 	bool gguf;                 /* a GGUF file is what is looked for, not a mistake */
 };
 
-/* MOTE_ERROR_IO: no such directory, or not readable; MOTE_ERROR_UNSUPPORTED: a file, with what it is. close() accepts a zeroed or half-opened struct. */
+/* MOTE_ERROR_IO: no such directory, or not readable; MOTE_ERROR_UNSUPPORTED: a file, with what it is. close() accepts a
+ * zeroed or half-opened struct. */
 enum mote_status mote_source_open(const char *path, struct mote_source *s, struct mote_error *error);
 void mote_source_close(struct mote_source *s);
 
 /* True for a file (not a directory) that begins as a GGUF file does. */
 bool mote_source_is_gguf(const char *path);
 bool mote_source_is_container(const char *path); /* the same of mote's own */
-/* The folder that a path names a file in (allocated, NULL when memory is gone), and that file's name in it (in path). */
+/* The folder that a path names a file in (allocated, NULL when memory is gone),
+ * and that file's name in it (in path). */
 char *mote_source_folder(const char *path);
 const char *mote_source_base(const char *path);
 
@@ -67,7 +69,8 @@ enum mote_status mote_source_read_json(struct mote_source *s, const char *name, 
 enum mote_status mote_source_open_file(struct mote_source *s, const char *name, uint32_t *index,
 				       struct mote_error *error);
 
-/* Moves all files of another source, opened or read, behind those of this one. MOTE_ERROR_MEMORY: nothing has changed. */
+/* Moves all files of another source, opened or read, behind those of this one.
+ * MOTE_ERROR_MEMORY: nothing has changed. */
 enum mote_status mote_source_adopt(struct mote_source *s, struct mote_source *other, struct mote_error *error);
 
 /* Reads exactly this range, which lies inside the file as it was opened. MOTE_ERROR_IO. Thread-safe. */

@@ -27,8 +27,8 @@ static bool codebook_fits(const struct mote_matrix *m, enum mote_gguf_type type)
 	return true;
 }
 
-/* Whether f16 holds every scale exactly. With byte scales: whether the unit is a power of two that leaves the smallest and the
- * largest of them, 2^-18 and 31 x 2^-12, within its range. */
+/* Whether f16 holds every scale exactly. With byte scales: whether the unit is a power of two that leaves the smallest
+ * and the largest of them, 2^-18 and 31 x 2^-12, within its range. */
 static bool scales_fit(const struct mote_matrix *m)
 {
 	float unit;
@@ -63,8 +63,8 @@ size_t mote_tensor_rows_bytes(const struct mote_tensor *t, enum mote_gguf_type t
 	return t->cols / info->elements * (size_t)info->bytes;
 }
 
-static enum mote_status encode_floats(const struct mote_tensor *t, enum mote_gguf_type type, uint32_t row, float *values,
-				      uint8_t *out, struct mote_error *error)
+static enum mote_status encode_floats(const struct mote_tensor *t, enum mote_gguf_type type, uint32_t row,
+				      float *values, uint8_t *out, struct mote_error *error)
 {
 	if (t->rank == 1)
 		values[0] = t->vector[row];
@@ -79,15 +79,15 @@ static enum mote_status encode_floats(const struct mote_tensor *t, enum mote_ggu
 
 		if (type == MOTE_GGUF_F16 && (half & 0x7c00) == 0x7c00)
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      "tensor \"%s\": row %u, column %u is %g, beyond the range of f16", t->name, row, i,
-					      (double)values[i]);
+					      "tensor \"%s\": row %u, column %u is %g, beyond the range of f16",
+					      t->name, row, i, (double)values[i]);
 		memcpy(out + 2 * (size_t)i, &half, 2);
 	}
 	return MOTE_OK;
 }
 
-/* A panel's floats in their own type are its rows already, turned over: tiles of 16 columns, so that a line of the panel is read
- * while it is in the cache. */
+/* A panel's floats in their own type are its rows already, turned over: tiles of 16 columns, so that a line of the
+ * panel is read while it is in the cache. */
 static void transpose(const struct mote_tensor *t, uint32_t panel, uint32_t rows, size_t element, uint8_t *out)
 {
 	const uint8_t *at = t->matrix.data + panel * t->matrix.panel_bytes;
@@ -99,9 +99,11 @@ static void transpose(const struct mote_tensor *t, uint32_t panel, uint32_t rows
 		for (uint32_t r = 0; r < rows; r++)
 			for (uint32_t i = first; i < end; i++)
 				if (element == 2)
-					memcpy(out + r * row_bytes + i * (size_t)2, at + (i * (size_t)MOTE_PANEL_ROWS + r) * 2, 2);
+					memcpy(out + r * row_bytes + i * (size_t)2,
+					       at + (i * (size_t)MOTE_PANEL_ROWS + r) * 2, 2);
 				else
-					memcpy(out + r * row_bytes + i * (size_t)4, at + (i * (size_t)MOTE_PANEL_ROWS + r) * 4, 4);
+					memcpy(out + r * row_bytes + i * (size_t)4,
+					       at + (i * (size_t)MOTE_PANEL_ROWS + r) * 4, 4);
 	}
 }
 
@@ -116,7 +118,8 @@ static void map_quants(const struct mote_matrix *m, enum mote_gguf_type type, ui
 }
 
 /* A panel's block is unpacked for its 16 rows at once: [8 groups][16 rows][4 columns]. */
-static void encode_blocks(const struct mote_tensor *t, enum mote_gguf_type type, uint32_t panel, uint32_t rows, uint8_t *out)
+static void encode_blocks(const struct mote_tensor *t, enum mote_gguf_type type, uint32_t panel, uint32_t rows,
+			  uint8_t *out)
 {
 	const struct mote_matrix *m = &t->matrix;
 	const uint8_t *at = m->data + panel * m->panel_bytes;
@@ -129,7 +132,8 @@ static void encode_blocks(const struct mote_tensor *t, enum mote_gguf_type type,
 		mote_block_unpack(m->type, at + m->quants_offset + b * line_bytes, quants);
 		for (uint32_t r = 0; r < rows; r++) {
 			uint8_t *to = out + r * row_bytes + b * block_bytes;
-			uint16_t scale = mote_f16_from_f32(mote_matrix_scale(m, panel * MOTE_PANEL_ROWS + r, b)); /* exact */
+			/* exact */
+			uint16_t scale = mote_f16_from_f32(mote_matrix_scale(m, panel * MOTE_PANEL_ROWS + r, b));
 
 			for (uint32_t i = 0; i < MOTE_BLOCK_COLS; i++)
 				value[i] = map[quants[i / 4 * 64 + r * 4 + i % 4]];
@@ -154,7 +158,8 @@ enum mote_status mote_tensor_rows_encode(const struct mote_tensor *t, enum mote_
 		encode_blocks(t, type, panel, rows, out);
 		return MOTE_OK;
 	}
-	if (t->rank == 2 && ((t->type == MOTE_F32 && type == MOTE_GGUF_F32) || (t->type == MOTE_BF16 && type == MOTE_GGUF_BF16) ||
+	if (t->rank == 2 && ((t->type == MOTE_F32 && type == MOTE_GGUF_F32) ||
+			     (t->type == MOTE_BF16 && type == MOTE_GGUF_BF16) ||
 			     (t->type == MOTE_F16 && type == MOTE_GGUF_F16))) {
 		transpose(t, panel, rows, type == MOTE_GGUF_F32 ? 4 : 2, out);
 		return MOTE_OK;
@@ -172,11 +177,12 @@ enum mote_status mote_tensor_rows_verify(const struct mote_tensor *t, struct mot
 
 	if (hash.low64 == t->hash.low && hash.high64 == t->hash.high)
 		return MOTE_OK;
-	return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\": its bytes do not match their checksum", t->name);
+	return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\": its bytes do not match their checksum",
+			      t->name);
 }
 
-/* Whole pages only; those that it shares with its neighbours stay. Read again they come from the file again, which is why
- * a container in memory is left alone. */
+/* Whole pages only; those that it shares with its neighbours stay. Read again they come from the file again, which is
+ * why a container in memory is left alone. */
 void mote_tensor_rows_release(const struct mote_container *c, const struct mote_tensor *t)
 {
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

@@ -27,7 +27,8 @@ static void read_merges(struct mote_tokenizer_parts *p, uint32_t w, uint32_t buc
 
 			m->result = (uint32_t)(entry & id_mask);
 			m->rank = (uint32_t)(entry >> w) & ((1u << MOTE_TOKENIZER_RANK_BITS) - 1);
-			merge_pair(bucket << rest_bits | entry >> (MOTE_TOKENIZER_RANK_BITS + w), w, &m->left, &m->right);
+			merge_pair(bucket << rest_bits | entry >> (MOTE_TOKENIZER_RANK_BITS + w), w, &m->left,
+				   &m->right);
 		}
 	}
 	qsort(p->merge, p->merges, sizeof *p->merge, by_rank);
@@ -96,7 +97,8 @@ void mote_tokenizer_parts_free(struct mote_tokenizer_parts *p)
 
 static uint32_t text_start(const struct mote_tokenizer_parts *p, uint32_t id)
 {
-	return load32(p->part[PART_TEXT_BASE] + 4 * (size_t)(id / 16)) + load16(p->part[PART_TEXT_OFFSET] + 2 * (size_t)id);
+	return load32(p->part[PART_TEXT_BASE] + 4 * (size_t)(id / 16)) +
+	       load16(p->part[PART_TEXT_OFFSET] + 2 * (size_t)id);
 }
 
 const char *mote_tokenizer_parts_text(const struct mote_tokenizer_parts *p, uint32_t id, uint32_t *bytes)

@@ -112,9 +112,12 @@ enum mote_status mote_weight_rows_read(const struct mote_source *source, const s
 	enum mote_status status = MOTE_OK;
 
 	if (!weight->permuted_heads)
-		status = mote_source_read_at(file, weight->tensor->offset + (uint64_t)first * row_bytes, to, n * row_bytes, error);
+		status = mote_source_read_at(file, weight->tensor->offset + (uint64_t)first * row_bytes, to,
+					     n * row_bytes, error);
 	for (uint32_t i = 0; i < n && weight->permuted_heads && !status; i++)
-		status = mote_source_read_at(file, weight->tensor->offset + (uint64_t)file_row(weight, rows, first + i) * row_bytes,
+		status = mote_source_read_at(file,
+					     weight->tensor->offset +
+					     (uint64_t)file_row(weight, rows, first + i) * row_bytes,
 					     to + i * row_bytes, row_bytes, error);
 	if (status)
 		return status;
@@ -145,8 +148,8 @@ static bool unpack_row(const struct mote_gguf_type_info *type, const uint8_t *ro
 }
 
 enum mote_status mote_weight_rows_pack(const struct mote_hf_weight *weight, const struct mote_matrix *matrix,
-				       const uint8_t *source, uint32_t first, uint32_t n, uint8_t *quants, uint16_t *scales,
-				       uint8_t *out, struct mote_error *error)
+				       const uint8_t *source, uint32_t first, uint32_t n, uint8_t *quants,
+				       uint16_t *scales, uint8_t *out, struct mote_error *error)
 {
 	const size_t row_bytes = mote_weight_rows_bytes(weight, matrix->type, matrix->cols);
 
@@ -156,9 +159,11 @@ enum mote_status mote_weight_rows_pack(const struct mote_hf_weight *weight, cons
 		if (rows > MOTE_PANEL_ROWS)
 			rows = MOTE_PANEL_ROWS;
 		for (uint32_t r = 0; r < rows; r++, source += row_bytes)
-			if (!unpack_row(weight->blocks, source, matrix->blocks, quants + (size_t)r * matrix->blocks * MOTE_BLOCK_COLS,
+			if (!unpack_row(weight->blocks, source, matrix->blocks,
+					quants + (size_t)r * matrix->blocks * MOTE_BLOCK_COLS,
 					scales + (size_t)r * matrix->blocks))
-				return mote_error_set(error, MOTE_ERROR_CORRUPT, "tensor \"%s\": row %u: a block's scale is not finite",
+				return mote_error_set(error, MOTE_ERROR_CORRUPT,
+						      "tensor \"%s\": row %u: a block's scale is not finite",
 						      weight->name, panel * MOTE_PANEL_ROWS + r);
 		mote_panel_pack_quants(matrix, quants, scales, rows, out);
 		out += matrix->panel_bytes;

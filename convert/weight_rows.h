@@ -12,7 +12,8 @@ enum mote_type mote_weight_rows_quants(const struct mote_hf_weight *weight);
 const uint8_t *mote_weight_rows_codebook(const struct mote_hf_weight *weight);
 
 /* Reads rows first..first + n of a weight of this shape, which was checked.
- *   type  what rows are wanted in: mote_hf_weight_type() (f32 where an adapter adds to them, which it does here), or mote_weight_rows_quants() for rows of blocks as they are
+ *   type  what rows are wanted in: mote_hf_weight_type() (f32 where an adapter adds to them, which it does here), or
+ *         mote_weight_rows_quants() for rows of blocks as they are
  *   out   [n][cols] of a float type; or [n] rows of blocks
  * MOTE_ERROR_IO. Thread-safe. */
 enum mote_status mote_weight_rows_read(const struct mote_source *source, const struct mote_hf_weight *weight,
@@ -27,7 +28,7 @@ size_t mote_weight_rows_bytes(const struct mote_hf_weight *weight, enum mote_typ
  *   quants  [16][cols rounded up to 32], scales [16][blocks]: room for one panel
  * MOTE_ERROR_CORRUPT: a scale that is not finite. */
 enum mote_status mote_weight_rows_pack(const struct mote_hf_weight *weight, const struct mote_matrix *matrix,
-				       const uint8_t *source, uint32_t first, uint32_t n, uint8_t *quants, uint16_t *scales,
-				       uint8_t *out, struct mote_error *error);
+				       const uint8_t *source, uint32_t first, uint32_t n, uint8_t *quants,
+				       uint16_t *scales, uint8_t *out, struct mote_error *error);
 
 #endif

@@ -133,7 +133,8 @@ static void pack_block(const mote_group *groups, const uint8_t quants[restrict G
 	for (uint32_t group = 0; group < GROUPS; group++) {
 		uint32_t at = 0;
 
-		for (const struct mote_piece *piece = groups[group]; piece < groups[group] + MOTE_MOST_PIECES; piece++) {
+		for (const struct mote_piece *piece = groups[group]; piece < groups[group] + MOTE_MOST_PIECES;
+		     piece++) {
 			const uint8_t *from = quants + group * LINE;
 			uint8_t *line = lines + piece->line * LINE;
 

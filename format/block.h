@@ -17,8 +17,9 @@
  *   q8b q6b q5b q4b q3b   the quants and values of q8 to q3, and byte scales
  *
  * where a block is 32 columns, blocks = ceil(cols / 32), scales are f16, and everything is little
- * endian. A byte as a scale has a sign (bit 7), three bits of exponent and four of mantissa: it is worth the f16 whose sign
- * and bits 6 to 12 it gives, the others being zero (0 to 31 x 2^-12), times the unit, a power of two as written here.
+ * endian. A byte as a scale has a sign (bit 7), three bits of exponent and four of mantissa: it is worth the f16 whose
+ * sign and bits 6 to 12 it gives, the others being zero (0 to 31 x 2^-12), times the unit, a power of two as written
+ * here.
  *
  * A block has 8 groups of 4 columns and as many lines as its type has bits. Groups lie in as many whole fields as a
  * line's bytes have, and the bits left on top of the lines make up the last groups:
@@ -102,7 +103,8 @@ static inline uint32_t mote_type_bits(enum mote_type type)
 {
 	const enum mote_type plain = mote_type_plain(type);
 
-	return plain == MOTE_Q8 ? 8 : plain == MOTE_Q6 ? 6 : plain == MOTE_Q5 ? 5 : plain == MOTE_Q4 ? 4 : plain == MOTE_Q3 ? 3 : 0;
+	return plain == MOTE_Q8 ? 8 : plain == MOTE_Q6 ? 6 : plain == MOTE_Q5 ? 5 : plain == MOTE_Q4 ? 4 :
+	       plain == MOTE_Q3 ? 3 : 0;
 }
 
 static inline bool mote_type_is_quantized(enum mote_type type)
@@ -141,7 +143,8 @@ const uint8_t *mote_type_linear_codebook(enum mote_type type);
 /* What a quant is worth, in units of its block's scale. codebook: of types that have one. */
 static inline int32_t mote_quant_value(enum mote_type type, const uint8_t *codebook, uint32_t quant)
 {
-	return mote_type_has_codebook(type) ? codebook[quant] - 128 : (int32_t)quant - (int32_t)(mote_type_levels(type) / 2);
+	return mote_type_has_codebook(type) ? codebook[quant] - 128
+					    : (int32_t)quant - (int32_t)(mote_type_levels(type) / 2);
 }
 
 /* Fills m for data that holds a matrix of this type and shape (data and codebook may be NULL

@@ -86,8 +86,8 @@ static enum mote_status read_header(const struct mote_container *c, struct mote_
 	cursor.at = offsetof(struct mote_layout_header, file_bytes);
 	if (h->file_bytes != c->bytes)
 		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT,
-					"the file is %zu bytes long, expected %llu (truncated, or something was appended)",
-					c->bytes, (unsigned long long)h->file_bytes);
+					"the file is %zu bytes long, expected %llu (truncated, or something was "
+					"appended)", c->bytes, (unsigned long long)h->file_bytes);
 	cursor.at = offsetof(struct mote_layout_header, sections);
 	if (h->sections < 1 || h->sections > MOTE_LAYOUT_MAX_SECTIONS)
 		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT, "number of sections: found %u, expected 1..%u",
@@ -97,8 +97,8 @@ static enum mote_status read_header(const struct mote_container *c, struct mote_
 	    h->table_bytes > c->bytes || h->table_offset != c->bytes - h->table_bytes ||
 	    h->table_offset % MOTE_LAYOUT_ALIGNMENT != 0)
 		return mote_cursor_fail(&cursor, MOTE_ERROR_CORRUPT,
-					"section table of %u entries: found %llu bytes at %llu, expected %zu that end the file",
-					h->sections, (unsigned long long)h->table_bytes,
+					"section table of %u entries: found %llu bytes at %llu, expected %zu that end "
+					"the file", h->sections, (unsigned long long)h->table_bytes,
 					(unsigned long long)h->table_offset,
 					h->sections * sizeof(struct mote_layout_section));
 	cursor.at = sizeof *h;
@@ -117,33 +117,39 @@ static enum mote_status check_section(struct mote_container *c, struct mote_curs
 
 	if (before && s->kind <= before->kind)
 		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
-					"section kind %u behind kind %u: expected ascending kinds", s->kind, before->kind);
-	if (flags != 0xffffffff ? s->flags != flags : (s->flags & ~(uint32_t)(MOTE_SECTION_MAY_SKIP | MOTE_SECTION_ZSTD)))
+					"section kind %u behind kind %u: expected ascending kinds", s->kind,
+					before->kind);
+	if (flags != 0xffffffff ? s->flags != flags
+				: (s->flags & ~(uint32_t)(MOTE_SECTION_MAY_SKIP | MOTE_SECTION_ZSTD)))
 		return mote_cursor_fail(cursor, MOTE_ERROR_UNSUPPORTED, "section kind %u has unknown flags 0x%x",
 					s->kind, s->flags);
 	if (s->offset % MOTE_LAYOUT_ALIGNMENT != 0 || s->offset < MOTE_LAYOUT_DATA_OFFSET ||
 	    s->offset > table_offset || s->stored_bytes < 1 || s->stored_bytes > table_offset - s->offset)
 		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
-					"section kind %u: found %llu bytes at %llu, expected aligned, between %u and %llu",
-					s->kind, (unsigned long long)s->stored_bytes, (unsigned long long)s->offset,
-					MOTE_LAYOUT_DATA_OFFSET, (unsigned long long)table_offset);
+					"section kind %u: found %llu bytes at %llu, expected aligned, between %u "
+					"and %llu", s->kind, (unsigned long long)s->stored_bytes,
+					(unsigned long long)s->offset, MOTE_LAYOUT_DATA_OFFSET,
+					(unsigned long long)table_offset);
 	if (!(s->flags & MOTE_SECTION_ZSTD) && s->raw_bytes != s->stored_bytes)
 		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
-					"section kind %u is not compressed, but its raw size is %llu and its stored size %llu",
-					s->kind, (unsigned long long)s->raw_bytes, (unsigned long long)s->stored_bytes);
+					"section kind %u is not compressed, but its raw size is %llu and its stored "
+					"size %llu", s->kind, (unsigned long long)s->raw_bytes,
+					(unsigned long long)s->stored_bytes);
 	if (!same_hash(mote_layout_hash(c->data + s->offset, s->stored_bytes), s->hash))
-		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "section kind %u: checksum does not match", s->kind);
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "section kind %u: checksum does not match",
+					s->kind);
 	if (flags == 0xffffffff && !(s->flags & MOTE_SECTION_MAY_SKIP))
 		return mote_cursor_fail(cursor, MOTE_ERROR_UNSUPPORTED,
-					"section kind %u must be understood to read this file, and this mote does not know it",
-					s->kind);
+					"section kind %u must be understood to read this file, and this mote does "
+					"not know it", s->kind);
 
 	/* Nothing but zeros, and less than the alignment of them, before the section. */
 	end = before ? before->offset + before->stored_bytes : s->offset;
 	if (s->offset < end || s->offset - end >= MOTE_LAYOUT_ALIGNMENT)
 		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
-					"section kind %u: found at %llu, expected directly behind kind %u, which ends at %llu",
-					s->kind, (unsigned long long)s->offset, before->kind, (unsigned long long)end);
+					"section kind %u: found at %llu, expected directly behind kind %u, which "
+					"ends at %llu", s->kind, (unsigned long long)s->offset, before->kind,
+					(unsigned long long)end);
 	padding = mote_cursor(c->data + end, s->offset - end, end, "padding", cursor->error);
 	mote_cursor_zeros(&padding, s->offset - end, "before a section");
 	return cursor->status = padding.status;
@@ -236,8 +242,8 @@ static enum mote_status read_all(struct mote_container *c, struct mote_error *er
 	if (status == MOTE_OK && (c->n_sections < 2 || c->sections[0].kind != MOTE_SECTION_TENSORS ||
 				  c->sections[1].kind != MOTE_SECTION_METADATA))
 		status = mote_error_set(error, MOTE_ERROR_CORRUPT,
-					"section table: expected a tensor directory (kind %u) and metadata (kind %u) first",
-					MOTE_SECTION_TENSORS, MOTE_SECTION_METADATA);
+					"section table: expected a tensor directory (kind %u) and metadata (kind "
+					"%u) first", MOTE_SECTION_TENSORS, MOTE_SECTION_METADATA);
 	if (status == MOTE_OK)
 		status = mote_directory_read(&c->directory, c->data, c->sections, error);
 	if (status == MOTE_OK)

@@ -5,7 +5,8 @@
  * mote_container_verify() does): sizes, offsets, alignment, overlap, holes, padding, section
  * checksums, types, names. After a successful open nothing read through it can leave the
  * mapping (unless another program shortens the file meanwhile: then the system sends SIGBUS;
- * mote's own tools replace files and never shorten them). Everything returned is borrowed and dies at close. Thread-safe after open.
+ * mote's own tools replace files and never shorten them). Everything returned is borrowed and dies at close.
+ * Thread-safe after open.
  */
 #ifndef MOTE_FORMAT_CONTAINER_H
 #define MOTE_FORMAT_CONTAINER_H

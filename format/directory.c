@@ -44,15 +44,17 @@ static enum mote_status check_tensor(struct mote_cursor *cursor, const uint8_t *
 				   .bytes = entry->bytes, .hash = entry->hash };
 	if (!mote_type_name(t->type))
 		return mote_cursor_fail(cursor, MOTE_ERROR_UNSUPPORTED,
-					"tensor \"%s\" has type number %u, which this mote does not know", t->name, entry->type);
+					"tensor \"%s\" has type number %u, which this mote does not know", t->name,
+					entry->type);
 	if (entry->zero != 0)
-		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT, "tensor \"%s\": reserved field: found %u, expected 0",
-					t->name, entry->zero);
-	for (uint32_t i = mote_type_has_codebook(t->type) ? mote_type_levels(t->type) : 0; i < sizeof entry->codebook; i++)
+		return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
+					"tensor \"%s\": reserved field: found %u, expected 0", t->name, entry->zero);
+	for (uint32_t i = mote_type_has_codebook(t->type) ? mote_type_levels(t->type) : 0; i < sizeof entry->codebook;
+	     i++)
 		if (entry->codebook[i] != 0)
 			return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
-						"tensor \"%s\" of type %s: byte %u of its codebook: found %u, expected 0", t->name,
-						mote_type_name(t->type), i, entry->codebook[i]);
+						"tensor \"%s\" of type %s: byte %u of its codebook: found %u, expected "
+						"0", t->name, mote_type_name(t->type), i, entry->codebook[i]);
 	if (t->rank == 1) {
 		if (t->type != MOTE_F32 || t->cols != 1 || t->rows < 1 || t->rows > MOTE_MAX_ROWS)
 			return mote_cursor_fail(cursor, MOTE_ERROR_CORRUPT,
@@ -107,8 +109,8 @@ static enum mote_status read_names(struct mote_directory *d, struct mote_cursor 
 		names->at -= bytes; /* where messages point */
 		if (name[entry.name_bytes] != 0 || !mote_layout_name_ok(name, entry.name_bytes))
 			return mote_cursor_fail(names, MOTE_ERROR_CORRUPT,
-						"name of tensor %u: expected 1..%u bytes of UTF-8 without control characters",
-						i, MOTE_MAX_TENSOR_NAME);
+						"name of tensor %u: expected 1..%u bytes of UTF-8 without control "
+						"characters", i, MOTE_MAX_TENSOR_NAME);
 		d->tensors[i].name = name;
 		slot = find_slot(d, name);
 		if (*slot)
@@ -129,7 +131,8 @@ static enum mote_status hash_tensors(struct mote_directory *d, const uint8_t *en
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
 	XXH3_128bits_reset(state);
 	for (uint32_t i = 0; i < d->n_tensors; i++)
-		XXH3_128bits_update(state, entries + i * sizeof(struct mote_layout_tensor) + MOTE_LAYOUT_TENSOR_IDENTITY,
+		XXH3_128bits_update(state,
+				    entries + i * sizeof(struct mote_layout_tensor) + MOTE_LAYOUT_TENSOR_IDENTITY,
 				    sizeof(struct mote_layout_tensor) - MOTE_LAYOUT_TENSOR_IDENTITY);
 	XXH3_128bits_update(state, names, names_bytes);
 	hash = XXH3_128bits_digest(state);

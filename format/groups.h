@@ -1,9 +1,9 @@
 /* Where a block's quants are, as a table: which bits of which lines make up each group (block.h says it in words).
  *
  * The decode and the packing in block.c and the unpack() of the NEON kernels read it. It is a table of constants in a
- * header, so that a function with the type as a constant and its loop over groups unrolled keeps nothing of it: every line
- * becomes an address, every shift and mask an operand. The x86 kernels keep an unpack() written by hand, which was faster
- * with some compilers; tests/test_kernels.c holds it against the decode, and so against this table.
+ * header, so that a function with the type as a constant and its loop over groups unrolled keeps nothing of it: every
+ * line becomes an address, every shift and mask an operand. The x86 kernels keep an unpack() written by hand, which was
+ * faster with some compilers; tests/test_kernels.c holds it against the decode, and so against this table.
  */
 #ifndef MOTE_FORMAT_GROUPS_H
 #define MOTE_FORMAT_GROUPS_H

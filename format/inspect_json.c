@@ -50,8 +50,10 @@ static cJSON *build_json(struct mote_json_builder *b, const struct mote_containe
 		add_section(b, list, mote_container_section_info(c, i));
 	/* References: what a file's JSON takes is taken once. */
 	mote_json_add_item(b, object, "metadata", cJSON_CreateObjectReference(mote_container_metadata(c)->child));
-	mote_json_add_item(b, object, "receipts", receipts ? cJSON_CreateArrayReference(receipts->child) : cJSON_CreateArray());
-	mote_json_add_item(b, object, "sensitivity", sensitivity ? cJSON_CreateObjectReference(sensitivity->child) : cJSON_CreateNull());
+	mote_json_add_item(b, object, "receipts", receipts ? cJSON_CreateArrayReference(receipts->child)
+							   : cJSON_CreateArray());
+	mote_json_add_item(b, object, "sensitivity", sensitivity ? cJSON_CreateObjectReference(sensitivity->child)
+								 : cJSON_CreateNull());
 	return object;
 }
 

@@ -45,19 +45,21 @@ static void print_tensors(const struct mote_container *c)
 			snprintf(shape, sizeof shape, "%u x %u", t->rows, t->cols);
 		printf("  ");
 		pad(t->name, columns);
-		printf("  %-4s  %15s  %12" PRIu64 " bytes  %6.3f bits/weight\n", mote_type_name(t->type), shape, t->bytes,
-		       inspect_bits_per_weight(t->bytes, inspect_weights_of(t)));
+		printf("  %-4s  %15s  %12" PRIu64 " bytes  %6.3f bits/weight\n", mote_type_name(t->type),
+		       shape, t->bytes, inspect_bits_per_weight(t->bytes, inspect_weights_of(t)));
 	}
 	if (n == 0)
 		return;
 	printf("\ntotals\n");
 	for (unsigned number = 0; number < 256; number++) {
 		enum mote_type type = (enum mote_type)number;
-		struct inspect_totals sum = mote_type_name(type) ? inspect_add_up(c, true, type) : (struct inspect_totals){0};
+		struct inspect_totals sum = mote_type_name(type) ? inspect_add_up(c, true, type)
+								 : (struct inspect_totals){0};
 
 		if (sum.tensors)
-			printf("  %5u %-4s matrices  %13" PRIu64 " weights  %12" PRIu64 " bytes  %6.3f bits/weight\n", sum.tensors,
-			       mote_type_name(type), sum.weights, sum.bytes, inspect_bits_per_weight(sum.bytes, sum.weights));
+			printf("  %5u %-4s matrices  %13" PRIu64 " weights  %12" PRIu64 " bytes  %6.3f bits/weight\n",
+			       sum.tensors, mote_type_name(type), sum.weights, sum.bytes,
+			       inspect_bits_per_weight(sum.bytes, sum.weights));
 	}
 	printf("  %5u all matrices   %13" PRIu64 " weights  %12" PRIu64 " bytes  %6.3f bits/weight\n", all.tensors,
 	       all.weights, all.bytes, inspect_bits_per_weight(all.bytes, all.weights));
@@ -143,7 +145,8 @@ static void print_metadata(struct listing *to, const cJSON *metadata)
 	for (const cJSON *t = cJSON_IsArray(templates) ? templates->child : NULL; t; t = t->next) {
 		printf("  ");
 		print_inline(to, mote_json_get(t, "name"));
-		printf("  %zu bytes (--template prints it)\n", inspect_text_of(t, "template") ? strlen(inspect_text_of(t, "template")) : 0);
+		printf("  %zu bytes (--template prints it)\n",
+		       inspect_text_of(t, "template") ? strlen(inspect_text_of(t, "template")) : 0);
 	}
 }
 

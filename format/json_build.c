@@ -19,7 +19,8 @@ cJSON *mote_json_new_array(struct mote_json_builder *b)
 /* item in parent, or NULL and item freed. */
 static cJSON *put(struct mote_json_builder *b, cJSON *parent, const char *key, cJSON *item)
 {
-	bool added = item && parent && (key ? cJSON_AddItemToObject(parent, key, item) : cJSON_AddItemToArray(parent, item));
+	bool added = item && parent &&
+		     (key ? cJSON_AddItemToObject(parent, key, item) : cJSON_AddItemToArray(parent, item));
 
 	if (added)
 		return item;

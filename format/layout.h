@@ -13,11 +13,12 @@
 #define MOTE_LAYOUT_MAX_SECTIONS 64u
 #define MOTE_LAYOUT_MAX_JSON (4u << 20)  /* raw bytes of a JSON section */
 
-/* Values in the JSON of a section. Compressed, millions of them fit into kilobytes, and a tree takes 150 bytes for each:
- * so what a model may need many times over, and few enough that a file's JSON never takes more than 64 MiB. */
+/* Values in the JSON of a section. Compressed, millions of them fit into kilobytes, and a tree takes 150 bytes for
+ * each: so what a model may need many times over, and few enough that a file's JSON never takes more than 64 MiB. */
 #define MOTE_LAYOUT_MAX_METADATA_VALUES ((size_t)1 << 16)    /* the most, by far, are special tokens: thousands */
 #define MOTE_LAYOUT_MAX_RECEIPT_VALUES ((size_t)1 << 16)     /* a receipt has about 80 */
-#define MOTE_LAYOUT_MAX_SENSITIVITY_VALUES ((size_t)1 << 17) /* six for each tensor and type: 4,000 matrices in 5 types */
+#define MOTE_LAYOUT_MAX_SENSITIVITY_VALUES ((size_t)1 << 17) /* six for each tensor and type: 4,000 matrices in 5
+							      * types */
 
 struct mote_layout_header {
 	char magic[8];

@@ -30,12 +30,12 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_TEXT, "m", "model", "FILE", "the file (-m may be left out)", AT(path)},
 	{MOTE_OPTION_OPERAND, .argument = "FILE.mote", AT(path)},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print everything as one JSON object instead", AT(json)},
-	{MOTE_OPTION_FLAG, NULL, "verify", NULL, "also read all tensors and compare every checksum, and check that the receipts "
-	 "speak of these tensors; exit 3 if anything does not match", AT(verify)},
-	{MOTE_OPTION_TEXT, NULL, "template", "NAME", "print the chat template (the one called \"default\") and nothing else",
-	 AT(template_name), .missing = "default"},
-	{MOTE_OPTION_TEXT, NULL, "dump", "TENSOR", "print a tensor's values as text, a line for each row, and nothing else",
-	 AT(dump)},
+	{MOTE_OPTION_FLAG, NULL, "verify", NULL, "also read all tensors and compare every checksum, and check that the "
+	 "receipts speak of these tensors; exit 3 if anything does not match", AT(verify)},
+	{MOTE_OPTION_TEXT, NULL, "template", "NAME", "print the chat template (the one called \"default\") and "
+	 "nothing else", AT(template_name), .missing = "default"},
+	{MOTE_OPTION_TEXT, NULL, "dump", "TENSOR", "print a tensor's values as text, a line for each row, and "
+	 "nothing else", AT(dump)},
 };
 
 static const struct mote_tool tool = {"mote-inspect", about, epilog, options, sizeof options / sizeof *options};
@@ -56,8 +56,8 @@ static enum mote_status verify(const struct mote_container *c, struct mote_error
 		if (!inspect_receipt_belongs(r, tensors.text))
 			status = mote_error_set(error, MOTE_ERROR_CORRUPT,
 						"%s: receipt %d speaks of tensors %s, but this file's are %s",
-						mote_container_path(c), index, inspect_text_of(r, "tensors") ? inspect_text_of(r, "tensors") : "(none)",
-						tensors.text);
+						mote_container_path(c), index, inspect_text_of(r, "tensors")
+						? inspect_text_of(r, "tensors") : "(none)", tensors.text);
 	return status;
 }
 
@@ -66,7 +66,8 @@ static enum mote_status print_template(const struct mote_container *c, const cha
 	const cJSON *templates = mote_json_get(mote_container_metadata(c), "chat_templates");
 
 	for (const cJSON *t = cJSON_IsArray(templates) ? templates->child : NULL; t; t = t->next)
-		if (inspect_text_of(t, "name") && strcmp(inspect_text_of(t, "name"), name) == 0 && inspect_text_of(t, "template")) {
+		if (inspect_text_of(t, "name") && strcmp(inspect_text_of(t, "name"), name) == 0 &&
+		    inspect_text_of(t, "template")) {
 			mote_console_put_data(inspect_text_of(t, "template"), strlen(inspect_text_of(t, "template")));
 			return MOTE_OK;
 		}
@@ -81,8 +82,8 @@ static enum mote_status print_values(const struct mote_container *c, const char 
 	float *row;
 
 	if (!t)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: has no tensor called \"%s\"", mote_container_path(c),
-				      name);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: has no tensor called \"%s\"",
+				      mote_container_path(c), name);
 	rows = t->rank == 1 ? 1 : t->rows;
 	cols = t->rank == 1 ? t->rows : t->cols;
 	row = malloc(cols * sizeof *row);

@@ -1,5 +1,6 @@
-/* Output files: see output.h. The order is the point: everything that can be wrong with the target is said before a byte
- * is computed, every write is checked, the data are on the disk before the name is, and the name comes in one step. */
+/* Output files: see output.h. The order is the point: everything that can be wrong with the target is said before a
+ * byte is computed, every write is checked, the data are on the disk before the name is,
+ * and the name comes in one step. */
 #include "format/output.h"
 
 #include <errno.h>
@@ -37,9 +38,10 @@ static enum mote_status fail_exists(const char *path, struct mote_error *error)
 	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: exists already", path);
 }
 
-/* A name of its own that nobody guesses, in the target's folder; make() creates something there. NULL: errno says why. */
-static char *create_named(const struct mote_output *o, bool (*make)(const struct mote_output *o, const char *path, int *fd),
-			  int *fd)
+/* A name of its own that nobody guesses, in the target's folder; make() creates something there.
+ * NULL: errno says why. */
+static char *create_named(const struct mote_output *o,
+			  bool (*make)(const struct mote_output *o, const char *path, int *fd), int *fd)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 	const char *slash = strrchr(o->target, '/'), *name = slash ? slash + 1 : o->target;
@@ -159,7 +161,8 @@ enum mote_status mote_output_refuse_input(const char *path, const char *input, s
 {
 	struct stat a, b;
 
-	if (!path || !input || stat(path, &a) != 0 || stat(input, &b) != 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+	if (!path || !input || stat(path, &a) != 0 || stat(input, &b) != 0 || a.st_dev != b.st_dev ||
+	    a.st_ino != b.st_ino)
 		return MOTE_OK;
 	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is an input, %s, and is not replaced", path, input);
 }
@@ -221,7 +224,8 @@ static enum mote_status give_name(struct mote_output *o, struct mote_error *erro
 		named = mote_portable_rename_new(o->temp, o->target);
 	}
 	if (!named)
-		return errno == EEXIST ? fail_exists(o->target, error) : mote_output_fail(o, "cannot rename the finished file", error);
+		return errno == EEXIST ? fail_exists(o->target, error)
+				       : mote_output_fail(o, "cannot rename the finished file", error);
 	free(o->temp);
 	o->temp = NULL;
 	return MOTE_OK;

@@ -18,10 +18,10 @@
 
 struct mote_output;
 
-/* The file gets the mode of any new file, or of the one which it will replace. With replace a symbolic link is followed:
- * the file that it names is replaced, and the link stays.
- * MOTE_ERROR_ARGUMENT: path exists and !replace; is "-" or the file behind standard output or error; is no regular file;
- * is a link to what is none or does not exist. MOTE_ERROR_IO, MOTE_ERROR_MEMORY. */
+/* The file gets the mode of any new file, or of the one which it will replace. With replace a symbolic link is
+ * followed: the file that it names is replaced, and the link stays.
+ * MOTE_ERROR_ARGUMENT: path exists and !replace; is "-" or the file behind standard output or error; is no regular
+ * file; is a link to what is none or does not exist. MOTE_ERROR_IO, MOTE_ERROR_MEMORY. */
 enum mote_status mote_output_open(const char *path, bool replace, struct mote_output **out, struct mote_error *error);
 
 /* MOTE_ERROR_ARGUMENT when path and input are one file, by whatever names: an output never replaces what it is made
@@ -31,7 +31,8 @@ enum mote_status mote_output_refuse_input(const char *path, const char *input, s
 /* Every byte, or MOTE_ERROR_IO. */
 enum mote_status mote_output_write_at(struct mote_output *o, const void *data, size_t bytes, uint64_t offset,
 				      struct mote_error *error);
-/* For text: a stream at the file's start, closed by commit, which reports what failed to be written. NULL: no memory. */
+/* For text: a stream at the file's start, closed by commit, which reports what failed to be written.
+ * NULL: no memory. */
 FILE *mote_output_stream(struct mote_output *o);
 /* The open file, for what else a caller needs to do with it. */
 int mote_output_descriptor(const struct mote_output *o);

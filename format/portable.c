@@ -110,7 +110,8 @@ bool mote_portable_has_dotprod(void)
 bool mote_portable_ask_for_tiles(void)
 {
 #ifdef __x86_64__
-	return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* the tiles' data, as numbered in XCR0 */) == 0;
+	return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */,
+		       18 /* the tiles' data, as numbered in XCR0 */) == 0;
 #else
 	return false;
 #endif

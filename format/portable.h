@@ -1,9 +1,9 @@
 /* What Linux offers beyond POSIX, behind one door.
  *
  * Nothing else in mote calls the kernel or the C library by a name that only Linux has (a test looks), but for
- * format/tool/shortened.c, which is empty elsewhere, and format/tool/sandbox.c, which refuses there. On other systems, and with MOTE_POSIX defined (make POSIX=1) on
- * Linux too, each function has a plain way that needs POSIX alone: slower here and there, never different in what is
- * computed or written. Thread-safe unless a function says otherwise.
+ * format/tool/shortened.c, which is empty elsewhere, and format/tool/sandbox.c, which refuses there. On other systems,
+ * and with MOTE_POSIX defined (make POSIX=1) on Linux too, each function has a plain way that needs POSIX alone: slower
+ * here and there, never different in what is computed or written. Thread-safe unless a function says otherwise.
  */
 #ifndef MOTE_FORMAT_PORTABLE_H
 #define MOTE_FORMAT_PORTABLE_H
@@ -85,7 +85,8 @@ int mote_portable_open_nameless(const char *folder, char *held, size_t held_byte
 bool mote_portable_link(const char *held, const char *path);
 /* rename() that never replaces. false: errno; EEXIST when something is at to. */
 bool mote_portable_rename_new(const char *from, const char *to);
-/* Disk space for a file of so many bytes. false: errno says why it cannot have them; true also where that is not known. */
+/* Disk space for a file of so many bytes. false: errno says why it cannot have them;
+ * true also where that is not known. */
 bool mote_portable_reserve(int fd, uint64_t bytes);
 /* A wish that the disk begins to write the range. */
 void mote_portable_write_back(int fd, uint64_t offset, uint64_t bytes);

@@ -92,12 +92,12 @@ enum mote_status mote_writer_add_tensor(struct mote_writer *w, const char *name,
 
 	if (!mote_layout_name_ok(name, strlen(name)))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      "tensor name \"%.255s\": expected 1..%u bytes of UTF-8 without control characters",
-				      name, MOTE_MAX_TENSOR_NAME);
+				      "tensor name \"%.255s\": expected 1..%u bytes of UTF-8 without control "
+				      "characters", name, MOTE_MAX_TENSOR_NAME);
 	if (rank == 1 ? type != MOTE_F32 || cols != 1 : rank != 2)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
-				      "tensor \"%s\": rank %u, %llu columns, type %u: a vector is f32 and has one column", name,
-				      rank, (unsigned long long)cols, (unsigned)type);
+				      "tensor \"%s\": rank %u, %llu columns, type %u: a vector is f32 and has one "
+				      "column", name, rank, (unsigned long long)cols, (unsigned)type);
 	if (mote_matrix_init(&matrix, type, rows, cols, NULL, NULL, &t.bytes, &why) != MOTE_OK)
 		return mote_error_set(error, why.code, "tensor \"%s\": %s", name, why.message);
 	if (rank == 1)
@@ -223,8 +223,9 @@ enum mote_status mote_writer_put_section(struct mote_writer *w, enum mote_sectio
 	void *copy;
 
 	if (mote_layout_flags(kind) != 0 || kind == MOTE_SECTION_TENSORS || bytes < 1)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: section kind %u of %zu raw bytes cannot be stored",
-				      w->target, (unsigned)kind, bytes);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+				      "%s: section kind %u of %zu raw bytes cannot be stored", w->target,
+				      (unsigned)kind, bytes);
 	copy = malloc(bytes);
 	if (!copy)
 		return fail_memory(w, error);
@@ -250,13 +251,14 @@ enum mote_status mote_writer_put_json(struct mote_writer *w, enum mote_section k
 	char *text;
 	void *frame;
 
-	if (flags == 0xffffffff || !(flags & MOTE_SECTION_ZSTD) || !(array ? cJSON_IsArray(json) : cJSON_IsObject(json)))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: section kind %u cannot hold this JSON", w->target,
-				      (unsigned)kind);
+	if (flags == 0xffffffff || !(flags & MOTE_SECTION_ZSTD) ||
+	    !(array ? cJSON_IsArray(json) : cJSON_IsObject(json)))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: section kind %u cannot hold this JSON",
+				      w->target, (unsigned)kind);
 	values = count_values(json);
 	if (values > mote_layout_max_values(kind))
-		return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: section kind %u: %zu values of JSON, at most %zu are read",
-				      w->target, (unsigned)kind, values, mote_layout_max_values(kind));
+		return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: section kind %u: %zu values of JSON, at most %zu "
+				      "are read", w->target, (unsigned)kind, values, mote_layout_max_values(kind));
 	text = mote_json_print(json, &bytes);
 	if (!text)
 		return fail_memory(w, error);
@@ -293,7 +295,8 @@ static enum mote_status check_names(const struct mote_writer *w, struct mote_err
 	qsort(sorted, w->n_tensors, sizeof *sorted, compare_names);
 	for (uint32_t i = 1; i < w->n_tensors && status == MOTE_OK; i++)
 		if (strcmp(sorted[i - 1], sorted[i]) == 0)
-			status = mote_error_set(error, MOTE_ERROR_CORRUPT, "two tensors have the name \"%s\"", sorted[i]);
+			status = mote_error_set(error, MOTE_ERROR_CORRUPT, "two tensors have the name \"%s\"",
+						sorted[i]);
 	free(sorted);
 	return status;
 }
@@ -362,8 +365,8 @@ enum mote_status mote_writer_finish(struct mote_writer *w, struct mote_error *er
 	enum mote_status status;
 
 	if (w->current != w->n_tensors)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: tensor \"%s\" is not written to its end", w->target,
-				      w->names[w->current]);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: tensor \"%s\" is not written to its end",
+				      w->target, w->names[w->current]);
 	if (w->n_sections == 0 || (w->sections[0].kind != MOTE_SECTION_METADATA))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: no metadata were given", w->target);
 	status = check_names(w, error);
@@ -422,9 +425,11 @@ static enum mote_status copy_container(struct mote_writer *w, const struct mote_
 		const struct mote_tensor *t = mote_container_tensor(c, i);
 		const uint8_t *data = t->rank == 1 ? (const uint8_t *)t->vector : t->matrix.data;
 
-		status = mote_writer_add_tensor(w, t->name, t->rank, t->type, t->rows, t->cols, t->matrix.codebook, error);
+		status = mote_writer_add_tensor(w, t->name, t->rank, t->type, t->rows, t->cols, t->matrix.codebook,
+						error);
 		for (uint64_t at = 0; status == MOTE_OK && at < t->bytes; at += COPY_BYTES)
-			status = mote_writer_write(w, data + at, t->bytes - at < COPY_BYTES ? t->bytes - at : COPY_BYTES, error);
+			status = mote_writer_write(w, data + at,
+						   t->bytes - at < COPY_BYTES ? t->bytes - at : COPY_BYTES, error);
 		/* A new checksum over damaged data would hide the damage. */
 		if (status == MOTE_OK && memcmp(&w->tensors[i].hash, &t->hash, sizeof t->hash) != 0)
 			status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: tensor \"%s\": checksum does not match",

@@ -1,5 +1,5 @@
-/* What mote-eval's files share: mote-eval.c has the command line and the order of things, eval_run.c runs models, alone, in
- * shards, or with others.
+/* What mote-eval's files share: mote-eval.c has the command line and the order of things, eval_run.c runs models,
+ * alone, in shards, or with others.
  */
 #ifndef MOTE_QUANT_EVAL_H
 #define MOTE_QUANT_EVAL_H
@@ -14,7 +14,8 @@
 
 #define MOTE_EVAL "mote-eval"
 
-enum { EVAL_MAX_TASKS = MOTE_EVAL_TASKS, EVAL_MAX_MODELS = MOTE_EVAL_MODELS - 1, EVAL_MAX_DEFINITION_BYTES = 1 << 20, EVAL_ITEMS_A_PIECE = 16 };
+enum { EVAL_MAX_TASKS = MOTE_EVAL_TASKS, EVAL_MAX_MODELS = MOTE_EVAL_MODELS - 1, EVAL_MAX_DEFINITION_BYTES = 1 << 20,
+       EVAL_ITEMS_A_PIECE = 16 };
 
 struct named_paths {
 	const char *text[EVAL_MAX_TASKS]; /* NAME=PATH */

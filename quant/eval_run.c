@@ -64,7 +64,8 @@ static bool look(void *user, uint64_t done, uint64_t total)
 	return !mote_console_interrupted();
 }
 
-static enum mote_status run_tasks(struct eval_run *r, uint32_t model, const struct mote_model *m, struct mote_error *error)
+static enum mote_status run_tasks(struct eval_run *r, uint32_t model, const struct mote_model *m,
+				  struct mote_error *error)
 {
 	struct mote_evaluate_options o = {.chat = r->a->chat, .threads = r->a->threads, .most_tokens = r->a->max_tokens,
 					  .log = take_line, .user = r};
@@ -193,8 +194,8 @@ enum mote_status eval_share(struct eval_run *r, struct mote_share *s, bool *goes
 		items = r->t.task[t].items > items ? r->t.task[t].items : items;
 	r->sharing = true;
 	whole.inputs = inputs;
-	*s = (struct mote_share){.team = r->team, .folder = r->a->parts, .pieces = mote_share_pieces(items, EVAL_ITEMS_A_PIECE),
-				 .progress = &progress};
+	*s = (struct mote_share){.team = r->team, .folder = r->a->parts,
+				 .pieces = mote_share_pieces(items, EVAL_ITEMS_A_PIECE), .progress = &progress};
 	if (!status)
 		status = mote_share_compute(s, &whole, &parts, error);
 	mote_console_progress_end(&r->bar);

@@ -82,7 +82,8 @@ enum mote_status mote_mixture_choose(struct mote_pipeline *p, double target, str
 		mote_allocation_within_kld(&p->allocation, target);
 		return MOTE_OK;
 	case MOTE_GOAL_BITS:
-		tensors = (uint64_t)(o->aim.bits / 8 * (double)mote_quantizer_weights(&p->quantizer)) + p->allocation.other_bytes;
+		tensors = (uint64_t)(o->aim.bits / 8 * (double)mote_quantizer_weights(&p->quantizer)) +
+			  p->allocation.other_bytes;
 		return mote_allocation_within_bytes(&p->allocation, tensors, tensors, error);
 	default:
 		tensors = less(o->aim.budget_bytes, overhead_bytes(p));

@@ -46,40 +46,46 @@ static enum mote_status take_shard(void *at, const char *text, struct mote_error
 static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERANDS, .argument = "MODEL.mote...", AT(models)},
 	{MOTE_OPTION_HEADING, .help = "What is asked"},
-	{MOTE_OPTION_TAKE, NULL, "task", "NAME=PATH", "a benchmark and its file (mmlu, bbh: its folder), or FILE.json=DATA, a task of your own; may be repeated", AT(tasks),
-	 .take = take_named},
-	{MOTE_OPTION_TAKE, NULL, "shots", "NAME=PATH", "where a task's examples are read: gsm8k's train.jsonl (mmlu has its own)",
-	 AT(shots), .take = take_named},
-	{MOTE_OPTION_COUNT, NULL, "few-shot", "N", "examples before each question (default: gsm8k 5 where --shots names its file; else 0)",
-	 AT(few), 1, 64},
-	{MOTE_OPTION_SEED, NULL, "seed", "N", "draw the examples of each question at random instead of taking the first; -1: a random seed",
-	 AT(seed)},
+	{MOTE_OPTION_TAKE, NULL, "task", "NAME=PATH", "a benchmark and its file (mmlu, bbh: its folder), or "
+	 "FILE.json=DATA, a task of your own; may be repeated", AT(tasks), .take = take_named},
+	{MOTE_OPTION_TAKE, NULL, "shots", "NAME=PATH", "where a task's examples are read: gsm8k's train.jsonl (mmlu "
+	 "has its own)", AT(shots), .take = take_named},
+	{MOTE_OPTION_COUNT, NULL, "few-shot", "N", "examples before each question (default: gsm8k 5 where --shots "
+	 "names its file; else 0)", AT(few), 1, 64},
+	{MOTE_OPTION_SEED, NULL, "seed", "N", "draw the examples of each question at random instead of taking the "
+	 "first; -1: a random seed", AT(seed)},
 	{MOTE_OPTION_FLAG, NULL, "zero-shot", NULL, "no examples, whatever a task's habit", AT(zero_shot)},
-	{MOTE_OPTION_COUNT, NULL, "limit", "N", "the first N items only (of mmlu and bbh: of each subject)", AT(limit), 1, UINT32_MAX},
-	{MOTE_OPTION_FLAG, NULL, "chat", NULL, "put each question as the user's turn of the model's template", AT(chat)},
-	{MOTE_OPTION_COUNT, NULL, "max-tokens", "N", "longest answer (default: the task's)", AT(max_tokens), 1, UINT32_MAX},
+	{MOTE_OPTION_COUNT, NULL, "limit", "N", "the first N items only (of mmlu and bbh: of each subject)", AT(limit),
+	 1, UINT32_MAX},
+	{MOTE_OPTION_FLAG, NULL, "chat", NULL, "put each question as the user's turn of the model's template",
+	 AT(chat)},
+	{MOTE_OPTION_COUNT, NULL, "max-tokens", "N", "longest answer (default: the task's)", AT(max_tokens), 1,
+	 UINT32_MAX},
 
 	{MOTE_OPTION_HEADING, .help = "The comparison"},
-	{MOTE_OPTION_TEXT, NULL, "reference", "BASE.mote", "also evaluate this model, and pair each item of the others with it",
-	 AT(reference)},
+	{MOTE_OPTION_TEXT, NULL, "reference", "BASE.mote", "also evaluate this model, and pair each item of the "
+	 "others with it", AT(reference)},
 
 	{MOTE_OPTION_HEADING, .help = "On many machines"},
-	{MOTE_OPTION_TAKE, NULL, "shard", "I/N", "evaluate only the I-th of N shards of each task's items, and write a part; one that is "
-	 "there already is left alone", AT(shard), .take = take_shard},
+	{MOTE_OPTION_TAKE, NULL, "shard", "I/N", "evaluate only the I-th of N shards of each task's items, and write a "
+	 "part; one that is there already is left alone", AT(shard), .take = take_shard},
 	{MOTE_OPTION_TEXT, "o", "output", "PART", "the part that --shard writes", AT(part)},
-	{MOTE_OPTION_FLAG, NULL, "merge", NULL, "the operands are all parts of a whole: print what one process would have printed",
-	 AT(merge)},
-	{MOTE_OPTION_TEXT, NULL, "parts", "FOLDER", "keep finished parts there, and go on from those that an earlier run left", AT(parts)},
+	{MOTE_OPTION_FLAG, NULL, "merge", NULL, "the operands are all parts of a whole: print what one process would "
+	 "have printed", AT(merge)},
+	{MOTE_OPTION_TEXT, NULL, "parts", "FOLDER", "keep finished parts there, and go on from those that an earlier "
+	 "run left", AT(parts)},
 
 	{MOTE_OPTION_HEADING, .help = "Results"},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print one JSON object instead of a table", AT(json)},
 	{MOTE_OPTION_TEXT, NULL, "log", "FILE.jsonl", "write a line for each item of each model", AT(log)},
-	{MOTE_OPTION_TEXT, NULL, "report", "FILE.html", "write a page: scores with their errors, paired flips, groups", AT(report)},
+	{MOTE_OPTION_TEXT, NULL, "report", "FILE.html", "write a page: scores with their errors, paired flips, groups",
+	 AT(report)},
 	{MOTE_OPTION_FLAG, NULL, "stamp", NULL, "store each result in its model's file as a receipt", AT(stamp)},
 	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the file that --log, --report or -o writes", AT(force)},
-	{MOTE_OPTION_COUNT, NULL, "print-requests", "N", "print the first N requests of each task as a JSON array, and run nothing",
-	 AT(print_requests), 1, UINT32_MAX},
-	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(threads), 1, MOTE_OPTION_MAX_THREADS},
+	{MOTE_OPTION_COUNT, NULL, "print-requests", "N", "print the first N requests of each task as a JSON array, and "
+	 "run nothing", AT(print_requests), 1, UINT32_MAX},
+	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(threads), 1,
+	 MOTE_OPTION_MAX_THREADS},
 };
 
 static const struct mote_tool tool = {MOTE_EVAL, about, epilog, options, sizeof options / sizeof *options};
@@ -129,8 +135,10 @@ static enum mote_status read_task(struct eval_run *r, uint32_t i, struct mote_er
 	if (file)
 		row = mote_task_file_row(file);
 	if (!row && !status)
-		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "no task is called \"%s\"; there are arc_challenge, piqa, boolq, mmlu, "
-					"mmlu_continuation, gsm8k, bbh and ifeval, and your own (FILE.json=DATA)", name);
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT,
+					"no task is called \"%s\"; there are arc_challenge, piqa, boolq, mmlu, "
+					"mmlu_continuation, gsm8k, bbh and ifeval, and your own (FILE.json=DATA)",
+					name);
 	if (!status) {
 		o.shots_path = path_for(&a->shots, row->name);
 		status = mote_task_read(row, equals + 1, &o, &r->t.task[i], error);
@@ -141,8 +149,8 @@ static enum mote_status read_task(struct eval_run *r, uint32_t i, struct mote_er
 	}
 	r->t.task[i].file = file;
 	if (row->few > r->t.task[i].few && !a->zero_shot && !a->few && mote_team_rank(r->team) == 0)
-		fprintf(stderr, MOTE_EVAL ": %s without examples, where %u are usual: name their file with --shots %s=FILE\n", row->name,
-			row->few, row->name);
+		fprintf(stderr, MOTE_EVAL ": %s without examples, where %u are usual: name their file with --shots "
+			"%s=FILE\n", row->name, row->few, row->name);
 	return MOTE_OK;
 }
 
@@ -170,7 +178,8 @@ static enum mote_status print_requests(struct eval_run *r, struct mote_error *er
 /* ---- results ---- */
 
 /* Whatever has to be open before hours of work: nothing is found out at their end. */
-static enum mote_status open_file(const char *path, bool force, struct mote_output **out, FILE **stream, struct mote_error *error)
+static enum mote_status open_file(const char *path, bool force, struct mote_output **out, FILE **stream,
+				  struct mote_error *error)
 {
 	enum mote_status status = path ? mote_output_open(path, force, out, error) : MOTE_OK;
 
@@ -209,8 +218,9 @@ static enum mote_status stamp(struct eval_run *r, const cJSON *json, struct mote
 
 		status = mote_eval_receipt(result, r->a->limit, r->a->max_tokens, &evaluation, error);
 		if (!status)
-			status = mote_receipt_stamp_evaluation(r->t.path[model], MOTE_EVAL " " MOTE_VERSION, r->tensors[model],
-							       r->t.reference && model > 0 ? &r->tensors[0] : NULL, evaluation, error);
+			status = mote_receipt_stamp_evaluation(r->t.path[model], MOTE_EVAL " " MOTE_VERSION,
+							       r->tensors[model], r->t.reference && model > 0
+							       ? &r->tensors[0] : NULL, evaluation, error);
 	}
 	return status;
 }
@@ -293,7 +303,8 @@ static enum mote_status perform(struct eval_run *r, struct mote_error *error)
 static int check_arguments(const struct eval_arguments *a)
 {
 	if (a->merge && (a->tasks.count || a->shard.count || a->reference || a->part || a->print_requests || a->stamp))
-		return mote_options_refuse(&tool, "--merge takes parts alone, with --json, --log, --report and --force");
+		return mote_options_refuse(&tool, "--merge takes parts alone, with --json, --log, --report and "
+					   "--force");
 	if (a->parts && (a->merge || a->shard.count || a->print_requests))
 		return mote_options_refuse(&tool, "--parts goes with none of --shard, --merge and --print-requests");
 	if (a->merge)
@@ -305,7 +316,8 @@ static int check_arguments(const struct eval_arguments *a)
 	if (!a->shard.count != !a->part)
 		return mote_options_refuse(&tool, "--shard and -o PART go together");
 	if (a->shard.count && (a->log || a->json || a->report || a->stamp || a->print_requests))
-		return mote_options_refuse(&tool, "--shard writes a part and nothing else; give --log, --json and --report to --merge");
+		return mote_options_refuse(&tool, "--shard writes a part and nothing else; give --log, --json and "
+					   "--report to --merge");
 	return -1;
 }
 

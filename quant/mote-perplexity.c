@@ -40,10 +40,10 @@ static enum mote_status take_shard(void *at, const char *text, struct mote_error
 static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERANDS, .argument = "MODEL.mote...", AT(models)},
 	{MOTE_OPTION_HEADING, .help = "The text"},
-	{MOTE_OPTION_TAKE, "f", "file", "FILE", "a file; - is standard input. May be repeated: each text's figures, and their macro "
-	 "average", AT(files), .take = take_file},
-	{MOTE_OPTION_COUNT, NULL, "generate", "TOKENS", "none: the reference (or the model) writes about so many tokens",
-	 AT(generate), 0, UINT32_MAX},
+	{MOTE_OPTION_TAKE, "f", "file", "FILE", "a file; - is standard input. May be repeated: each text's figures, "
+	 "and their macro average", AT(files), .take = take_file},
+	{MOTE_OPTION_COUNT, NULL, "generate", "TOKENS", "none: the reference (or the model) writes about so "
+	 "many tokens", AT(generate), 0, UINT32_MAX},
 	{MOTE_OPTION_SEED, NULL, "seed", "N", "... from this seed, up to 2^53 (default 1; -1: a random one)", AT(seed)},
 	{MOTE_OPTION_FLAG, NULL, "plain", NULL, "special tokens in the text are ordinary text", AT(plan.plain)},
 
@@ -58,32 +58,34 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_TEXT, NULL, "reference", "BASE.mote", "compare with this model", AT(reference)},
 	{MOTE_OPTION_TEXT, NULL, "save-logits", "FILE", "run the one MODEL and keep what --reference-logits needs",
 	 AT(save_logits)},
-	{MOTE_OPTION_TEXT, NULL, "reference-logits", "FILE", "compare with a model whose logits were saved, without running it",
-	 AT(reference_logits)},
+	{MOTE_OPTION_TEXT, NULL, "reference-logits", "FILE", "compare with a model whose logits were saved, without "
+	 "running it", AT(reference_logits)},
 
 	{MOTE_OPTION_HEADING, .help = "Chat models"},
-	{MOTE_OPTION_TEXT, NULL, "prompts", "FILE", "also compare greedy answers to these prompts: one a line, as text or as JSON "
-	 "with \"prompt\" or \"messages\"", AT(prompts)},
+	{MOTE_OPTION_TEXT, NULL, "prompts", "FILE", "also compare greedy answers to these prompts: one a line, as text "
+	 "or as JSON with \"prompt\" or \"messages\"", AT(prompts)},
 	{MOTE_OPTION_COUNT, NULL, "max-tokens", "N", "longest answer (default 256)", AT(max_tokens), 0, UINT32_MAX},
 
 	{MOTE_OPTION_HEADING, .help = "On many machines"},
-	{MOTE_OPTION_TAKE, NULL, "shard", "I/N", "measure only the I-th of N shards of the chunks, and write a part; one that is there "
-	 "already is left alone", AT(shard), .take = take_shard},
+	{MOTE_OPTION_TAKE, NULL, "shard", "I/N", "measure only the I-th of N shards of the chunks, and write a part; "
+	 "one that is there already is left alone", AT(shard), .take = take_shard},
 	{MOTE_OPTION_TEXT, "o", "output", "PART", "the part that --shard writes", AT(part)},
-	{MOTE_OPTION_FLAG, NULL, "merge", NULL, "the operands are all parts of a whole: print what one process would have printed",
-	 AT(merge)},
-	{MOTE_OPTION_TEXT, NULL, "parts", "FOLDER", "keep finished parts there, and go on from those that an earlier run left", AT(parts)},
+	{MOTE_OPTION_FLAG, NULL, "merge", NULL, "the operands are all parts of a whole: print what one process would "
+	 "have printed", AT(merge)},
+	{MOTE_OPTION_TEXT, NULL, "parts", "FOLDER", "keep finished parts there, and go on from those that an earlier "
+	 "run left", AT(parts)},
 
 	{MOTE_OPTION_HEADING, .help = "Results"},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print one JSON object instead of a table", AT(json)},
 	{MOTE_OPTION_TEXT, NULL, "per-token", "FILE", "write a line \"id nll\" for each scored token of the one MODEL",
 	 AT(per_token)},
-	{MOTE_OPTION_TEXT, NULL, "report", "FILE", "write a page (HTML): size against quality, a table, the worst tokens",
-	 AT(report)},
-	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the files that --per-token, --report, --save-logits and -o write", AT(force)},
+	{MOTE_OPTION_TEXT, NULL, "report", "FILE", "write a page (HTML): size against quality, a table, the "
+	 "worst tokens", AT(report)},
+	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the files that --per-token, --report, --save-logits and -o "
+	 "write", AT(force)},
 	{MOTE_OPTION_FLAG, NULL, "stamp", NULL, "store the figures in each MODEL as a receipt", AT(stamp)},
-	{MOTE_OPTION_FLAG, NULL, "check", NULL, "repeat each MODEL's receipt and compare every figure bit by bit; takes the "
-	 "receipt's rule, and its text where that was generated", AT(check)},
+	{MOTE_OPTION_FLAG, NULL, "check", NULL, "repeat each MODEL's receipt and compare every figure bit by bit; "
+	 "takes the receipt's rule, and its text where that was generated", AT(check)},
 	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(threads), 1,
 	 MOTE_OPTION_MAX_THREADS},
 };
@@ -96,16 +98,18 @@ static int check_parts(const struct perplexity_options *o)
 	bool results = o->json || o->per_token || o->report || o->stamp || o->check || o->prompts || o->save_logits;
 
 	if (o->parts && (o->merge || o->shard.count || o->save_logits || o->plan.all_positions))
-		return mote_options_refuse(&tool, "--parts goes with none of --shard, --merge, --save-logits and --all-positions");
-	if (o->merge && (o->files.count || o->generate || o->shard.count || o->part || o->reference || o->reference_logits ||
-			 o->report || o->stamp || o->check || o->prompts || o->save_logits))
+		return mote_options_refuse(&tool, "--parts goes with none of --shard, --merge, --save-logits and "
+					   "--all-positions");
+	if (o->merge && (o->files.count || o->generate || o->shard.count || o->part || o->reference ||
+			 o->reference_logits || o->report || o->stamp || o->check || o->prompts || o->save_logits))
 		return mote_options_refuse(&tool, "--merge takes parts alone, with --json, --per-token and --force");
 	if (o->merge)
 		return o->models.count ? -1 : mote_options_refuse(&tool, "give the parts");
 	if (!o->shard.count != !o->part)
 		return mote_options_refuse(&tool, "--shard and -o PART go together");
 	if (o->shard.count && results)
-		return mote_options_refuse(&tool, "--shard goes with no result but its part; --json and --per-token are for --merge");
+		return mote_options_refuse(&tool, "--shard goes with no result but its part; --json and --per-token "
+					   "are for --merge");
 	return -1;
 }
 
@@ -122,9 +126,10 @@ static int check_options(const struct perplexity_options *o)
 		return mote_options_refuse(&tool, "%u models; at most %d at once", o->models.count, PERPLEXITY_MODELS);
 	if (!o->files.count == !o->generate && !o->check)
 		return mote_options_refuse(&tool, "give a text with -f FILE or --generate=TOKENS");
-	if (o->files.count > 1 && (o->per_token || o->report || o->stamp || o->check || o->save_logits || o->reference_logits))
-		return mote_options_refuse(&tool, "several texts go with none of --per-token, --report, --stamp, --check, --save-logits "
-					   "and --reference-logits");
+	if (o->files.count > 1 &&
+	    (o->per_token || o->report || o->stamp || o->check || o->save_logits || o->reference_logits))
+		return mote_options_refuse(&tool, "several texts go with none of --per-token, --report, --stamp, "
+					   "--check, --save-logits and --reference-logits");
 	if (o->check && (o->generate || o->stamp || o->save_logits))
 		return mote_options_refuse(&tool, "--check goes with neither --generate, --stamp nor --save-logits");
 	if (o->reference && o->reference_logits)
@@ -132,7 +137,8 @@ static int check_options(const struct perplexity_options *o)
 	if (o->save_logits && (o->models.count != 1 || o->reference || o->reference_logits))
 		return mote_options_refuse(&tool, "--save-logits takes one model, and no reference");
 	if (o->plan.all_positions && o->plan.max_chunks)
-		return mote_options_refuse(&tool, "--all-positions has no chunks that --chunks could limit; -c limits its context");
+		return mote_options_refuse(&tool, "--all-positions has no chunks that --chunks could limit; -c limits "
+					   "its context");
 	if (o->per_token && o->models.count != 1)
 		return mote_options_refuse(&tool, "--per-token takes one model");
 	return -1;
@@ -151,7 +157,8 @@ static int parse_options(int argc, char **argv, struct perplexity_options *o)
 
 /* ---- all of it ---- */
 
-static enum mote_status lay_out(struct perplexity_run *r, const struct mote_plan_options *plan, struct mote_error *error)
+static enum mote_status lay_out(struct perplexity_run *r, const struct mote_plan_options *plan,
+				struct mote_error *error)
 {
 	enum mote_status status = MOTE_OK;
 
@@ -177,8 +184,8 @@ static enum mote_status merge(struct perplexity_run *r, struct mote_error *error
 	if (status == MOTE_OK)
 		status = perplexity_merge(r, error);
 	if (status == MOTE_OK && r->o->per_token && (r->models != 1 || r->texts != 1))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--per-token takes one model and one text; these parts have %u and %u",
-				      r->models, r->texts);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--per-token takes one model and one text; these "
+				      "parts have %u and %u", r->models, r->texts);
 	return status == MOTE_OK ? perplexity_give_results(r, error) : status;
 }
 

@@ -8,7 +8,8 @@
 
 enum { TEXT_BYTES_MAX = 1 << 30 };
 
-/* The mixture when nothing is asked for: smaller than type q4 with the vocabulary in q8, and better by a quarter to a third. */
+/* The mixture when nothing is asked for: smaller than type q4 with the vocabulary in q8,
+ * and better by a quarter to a third. */
 #define DEFAULT_BITS 5.0
 
 static const char about[] =
@@ -19,7 +20,8 @@ static const char about[] =
 "Writes IN's model with its matrices in fewer bits, measures the result against IN, and stores what\n"
 "it found in the file as a receipt. The damage that each tensor does is measured and the best mixture\n"
 "of q3 to q8, with scales of two bytes or one, for the goal is taken, embedding and head included;\n"
-"without a goal that of 5 bits a weight. The table of these sensitivities goes into the file (mote-inspect shows it). With\n"
+"without a goal that of 5 bits a weight. The table of these sensitivities goes into the file (mote-inspect shows "
+"it). With\n"
 "--type instead, all layers get that type, and the embedding and the output head become q8 where the\n"
 "layers become less (see --tensor).\n";
 
@@ -114,26 +116,27 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERAND, .argument = "IN.mote", AT(options.input)},
 	{MOTE_OPTION_OPERANDS, .argument = "PART...", AT(parts)},
 	{MOTE_OPTION_HEADING, .help = "What it becomes"},
-	{MOTE_OPTION_TAKE, NULL, "type", "TYPE", "q3 (3.5 bits a weight), q4 (4.5), q5 (5.5), q6 (6.5), q8 (8.5); with scales "
-	 "of a byte q3b (3.25), q4b (4.25), q5b (5.25), q6b (6.25), q8b (8.25); f16, bf16 or f32",
+	{MOTE_OPTION_TAKE, NULL, "type", "TYPE", "q3 (3.5 bits a weight), q4 (4.5), q5 (5.5), q6 (6.5), q8 (8.5); "
+	 "with scales of a byte q3b (3.25), q4b (4.25), q5b (5.25), q6b (6.25), q8b (8.25); f16, bf16 or f32",
 	 .choices = "q3 q4 q5 q6 q8 q3b q4b q5b q6b q8b f16 bf16 f32", .take = take_type},
-	{MOTE_OPTION_SIZE, NULL, "budget", "SIZE", "the best mixture in a file of at most SIZE (k, M, G: thousands; Ki, Mi, Gi: "
-	 "1024; a B may follow)", AT(options.aim.budget_bytes)},
-	{MOTE_OPTION_DOUBLE, NULL, "bits", "X", "the best mixture of at most X bits a weight, 1 to 32, the embedding's included "
-	 "(default 5)",
+	{MOTE_OPTION_SIZE, NULL, "budget", "SIZE", "the best mixture in a file of at most SIZE (k, M, G: thousands; "
+	 "Ki, Mi, Gi: 1024; a B may follow)", AT(options.aim.budget_bytes)},
+	{MOTE_OPTION_DOUBLE, NULL, "bits", "X", "the best mixture of at most X bits a weight, 1 to 32, the embedding's "
+	 "included (default 5)",
 	 AT(options.aim.bits), 1, 32},
-	{MOTE_OPTION_TAKE, NULL, "tensor", "PATTERN=TYPE", "an exception: tensors whose name matches; * ? [] as in a shell; later "
-	 "ones win. '*=q4' is every matrix, the embedding too. May be repeated", .take = take_rule},
-	{MOTE_OPTION_TAKE, NULL, "encoder", "NAME", "round, search, weighted, learned or gptq, from fast to good; the default is "
-	 "gptq for mixtures and where anything becomes q6 or less, else search",
+	{MOTE_OPTION_TAKE, NULL, "tensor", "PATTERN=TYPE", "an exception: tensors whose name matches; * ? [] as in a "
+	 "shell; later ones win. '*=q4' is every matrix, the embedding too. May be repeated", .take = take_rule},
+	{MOTE_OPTION_TAKE, NULL, "encoder", "NAME", "round, search, weighted, learned or gptq, from fast to good; the "
+	 "default is gptq for mixtures and where anything becomes q6 or less, else search",
 	 .choices = "round search weighted learned gptq", .take = take_encoder},
-	{MOTE_OPTION_TAKE, NULL, "for", "FORMAT", "gguf: blocks that a GGUF file holds as they are; with --type q8 or q4 (or a "
-	 "float type). What mote-convert then writes is Q8_0 and Q4_0; with --encoder round llama.cpp's own, byte for byte",
-	 AT(options.recipe.linear), .choices = "gguf", .take = take_for},
-	{MOTE_OPTION_TAKE, NULL, "recover", "AMOUNT", "train the quantized model towards IN for so many tokens (200k, 2M) or so "
-	 "long (90s, 5m, 1h); what a part of the text that is held out does not gain from is not kept", .take = take_recover},
-	{MOTE_OPTION_TEXT, NULL, "state", "FILE", "with --recover: keep what is learnt here when interrupted, and every ten minutes; if it is "
-	 "there, go on from it", AT(options.recover_state)},
+	{MOTE_OPTION_TAKE, NULL, "for", "FORMAT", "gguf: blocks that a GGUF file holds as they are; with --type q8 or "
+	 "q4 (or a float type). What mote-convert then writes is Q8_0 and Q4_0; with --encoder round llama.cpp's own, "
+	 "byte for byte", AT(options.recipe.linear), .choices = "gguf", .take = take_for},
+	{MOTE_OPTION_TAKE, NULL, "recover", "AMOUNT", "train the quantized model towards IN for so many tokens (200k, "
+	 "2M) or so long (90s, 5m, 1h); what a part of the text that is held out does not gain from is not kept",
+	 .take = take_recover},
+	{MOTE_OPTION_TEXT, NULL, "state", "FILE", "with --recover: keep what is learnt here when interrupted, and "
+	 "every ten minutes; if it is there, go on from it", AT(options.recover_state)},
 	{MOTE_OPTION_FLAG, NULL, "requantize", NULL, "accept an IN that is quantized already (its errors add up)",
 	 AT(options.recipe.requantize)},
 
@@ -142,24 +145,25 @@ static const struct mote_option options[] = {
 	 AT(calibrate_path)},
 	{MOTE_OPTION_TEXT, NULL, "validate", "FILE", "text to measure on; else the model writes some itself",
 	 AT(validate_path)},
-	{MOTE_OPTION_FLAG, NULL, "no-validate", NULL, "do not measure, and write no receipt", AT(options.no_validation)},
-	{MOTE_OPTION_COUNT, "c", "ctx-size", "N", "tokens a chunk when measuring (default 512, or what the model can hold)",
-	 AT(options.context_tokens), 4, UINT32_MAX},
-	{MOTE_OPTION_SEED, NULL, "seed", "N", "of the texts that the model writes, up to 2^53 (default 0; -1: a random one)",
-	 AT(seed)},
+	{MOTE_OPTION_FLAG, NULL, "no-validate", NULL, "do not measure, and write no receipt",
+	 AT(options.no_validation)},
+	{MOTE_OPTION_COUNT, "c", "ctx-size", "N", "tokens a chunk when measuring (default 512, or what the model "
+	 "can hold)", AT(options.context_tokens), 4, UINT32_MAX},
+	{MOTE_OPTION_SEED, NULL, "seed", "N", "of the texts that the model writes, up to 2^53 (default 0; -1: a "
+	 "random one)", AT(seed)},
 
 	{MOTE_OPTION_HEADING, .help = "Quality gate: when the result is worse, exit 4 and leave no file"},
-	{MOTE_OPTION_DOUBLE, NULL, "max-kld", "X", "largest mean KL divergence from IN; without --type, --budget and --bits: the "
-	 "smallest mixture that has at most this", AT(options.aim.max_kld)},
+	{MOTE_OPTION_DOUBLE, NULL, "max-kld", "X", "largest mean KL divergence from IN; without --type, --budget and "
+	 "--bits: the smallest mixture that has at most this", AT(options.aim.max_kld)},
 	{MOTE_OPTION_DOUBLE, NULL, "max-ppl-ratio", "X", "largest ratio of perplexities", AT(options.max_ppl_ratio)},
 
 	{MOTE_OPTION_HEADING, .help = "Sensitivities on many machines"},
-	{MOTE_OPTION_TAKE, NULL, "shard", "I/N", "measure only the I-th of N shards of the matrices, and write a part instead of a model; "
-	 "one that is there already is left alone", AT(shard), .take = take_shard},
-	{MOTE_OPTION_FLAG, NULL, "merge", NULL, "take the sensitivities from parts, all of a whole; they serve any --budget, --bits or "
-	 "--max-kld", AT(merge)},
-	{MOTE_OPTION_TEXT, NULL, "parts", "FOLDER", "keep finished parts there, and go on from those that an earlier run left",
-	 AT(parts_folder)},
+	{MOTE_OPTION_TAKE, NULL, "shard", "I/N", "measure only the I-th of N shards of the matrices, and write a part "
+	 "instead of a model; one that is there already is left alone", AT(shard), .take = take_shard},
+	{MOTE_OPTION_FLAG, NULL, "merge", NULL, "take the sensitivities from parts, all of a whole; they serve any "
+	 "--budget, --bits or --max-kld", AT(merge)},
+	{MOTE_OPTION_TEXT, NULL, "parts", "FOLDER", "keep finished parts there, and go on from those that an earlier "
+	 "run left", AT(parts_folder)},
 
 	{MOTE_OPTION_HEADING, .help = "Output"},
 	{MOTE_OPTION_TEXT, "o", "output", "FILE", "where to write (required)", AT(output)},
@@ -187,7 +191,8 @@ static int check_format(const struct quantize_command *c)
 	if (!c->have_type)
 		return mote_options_refuse(&tool, "--for gguf goes with --type");
 	if (!has_gguf(r->type))
-		return mote_options_refuse(&tool, "--for gguf: GGUF has no %s; q8 and q4 it has", mote_type_name(r->type));
+		return mote_options_refuse(&tool, "--for gguf: GGUF has no %s; q8 and q4 it has",
+					   mote_type_name(r->type));
 	for (uint32_t i = 0; i < r->n_rules; i++)
 		if (!has_gguf(r->rules[i].type))
 			return mote_options_refuse(&tool, "--for gguf: GGUF has no %s; q8 and q4 it has",
@@ -205,13 +210,15 @@ static int check_parts(const struct quantize_command *c)
 	if (!c->shard.count && !c->merge)
 		return c->parts.count ? mote_options_refuse(&tool, "unexpected argument: %s", c->parts.value[0]) : -1;
 	if (o->aim.goal == MOTE_GOAL_TYPE)
-		return mote_options_refuse(&tool, "--shard and --merge are for mixtures: --budget, --bits or --max-kld");
+		return mote_options_refuse(&tool, "--shard and --merge are for mixtures: --budget, --bits or "
+					   "--max-kld");
 	if (c->shard.count && c->merge)
 		return mote_options_refuse(&tool, "--shard and --merge contradict each other");
 	if (!c->merge != !c->parts.count)
 		return mote_options_refuse(&tool, c->merge ? "give the parts" : "--shard takes no parts");
 	if (c->shard.count && (c->validate_path || c->json))
-		return mote_options_refuse(&tool, "--shard goes with neither --validate nor --json; give them to --merge");
+		return mote_options_refuse(&tool, "--shard goes with neither --validate nor --json; give them to "
+					   "--merge");
 	return -1;
 }
 
@@ -235,8 +242,10 @@ static int check_command(struct quantize_command *c)
 		o->aim.bits = DEFAULT_BITS;
 	}
 	if (o->no_validation && (c->validate_path || o->aim.max_kld > 0 || o->max_ppl_ratio > 0))
-		return mote_options_refuse(&tool, "--no-validate contradicts --validate, --max-kld and --max-ppl-ratio");
-	if (o->recover_state && (!o->recover || c->shard.count || (o->aim.goal != MOTE_GOAL_TYPE && o->aim.goal != MOTE_GOAL_BITS)))
+		return mote_options_refuse(&tool, "--no-validate contradicts --validate, --max-kld and "
+					   "--max-ppl-ratio");
+	if (o->recover_state &&
+	    (!o->recover || c->shard.count || (o->aim.goal != MOTE_GOAL_TYPE && o->aim.goal != MOTE_GOAL_BITS)))
 		return mote_options_refuse(&tool, "--state goes with --recover and --type or --bits");
 	o->best_encoder = !c->have_encoder;
 	o->seed = c->seed.value;
@@ -313,7 +322,8 @@ static void tell_plan(void *user, uint64_t tokens, double tokens_a_second)
 		return;
 	fprintf(stderr, "recovering from %llu tokens", (unsigned long long)tokens);
 	if (tokens_a_second > 0)
-		fprintf(stderr, ", in about %.0f s at %.0f a second", (double)tokens / tokens_a_second, tokens_a_second);
+		fprintf(stderr, ", in about %.0f s at %.0f a second", (double)tokens / tokens_a_second,
+			tokens_a_second);
 	fputc('\n', stderr);
 }
 

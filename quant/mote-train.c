@@ -13,7 +13,8 @@ static const char about[] =
 	"Usage: mote-train sft|dpo [OPTION]... --data FILE.jsonl -o OUT.mote MODEL.mote\n"
 	"Trains a whole model on conversations or texts. sft: to give the assistant's answers, or to go on\n"
 	"with a text; dpo: to prefer the chosen answer to the rejected one. Of conversations, loss is counted\n"
-	"on what the assistant wrote, as the model's own template has it. The same data, recipe and seed give the same bytes on every machine.\n";
+	"on what the assistant wrote, as the model's own template has it. The same data, recipe and seed give the same "
+	"bytes on every machine.\n";
 
 static const char epilog[] =
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 4 the loss diverged,\n"
@@ -37,53 +38,63 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERAND, .argument = "sft|dpo", AT(method)},
 	{MOTE_OPTION_OPERAND, .argument = "MODEL.mote", AT(model)},
 	{MOTE_OPTION_TEXT, "o", "output", "OUT.mote", "the trained model", AT(output)},
-	{MOTE_OPTION_TEXT, NULL, "data", "FILE.jsonl", "an object a line: {\"messages\": [...]} or {\"text\": ...} for sft, "
-	 "{\"prompt\", \"chosen\", \"rejected\"} for dpo", AT(data)},
-	{MOTE_OPTION_TEXT, NULL, "eval", "FILE.jsonl", "other records of sft's kind, whose loss is measured before and after", AT(eval)},
+	{MOTE_OPTION_TEXT, NULL, "data", "FILE.jsonl", "an object a line: {\"messages\": [...]} or {\"text\": ...} "
+	 "for sft, {\"prompt\", \"chosen\", \"rejected\"} for dpo", AT(data)},
+	{MOTE_OPTION_TEXT, NULL, "eval", "FILE.jsonl", "other records of sft's kind, whose loss is measured before and "
+	 "after", AT(eval)},
 
 	{MOTE_OPTION_HEADING, .help = "The recipe"},
-	{MOTE_OPTION_TEXT, NULL, "loss", "NAME", "sft: nll (default) or dft; dpo: sigmoid (default) or apo_zero", AT(loss),
-	 .choices = "nll dft sigmoid apo_zero"},
-	{MOTE_OPTION_DOUBLE, NULL, "beta", "B", "dpo: how far it may leave the model it began as; larger is nearer (default 0.1)",
-	 AT(beta)},
+	{MOTE_OPTION_TEXT, NULL, "loss", "NAME", "sft: nll (default) or dft; dpo: sigmoid (default) or apo_zero",
+	 AT(loss), .choices = "nll dft sigmoid apo_zero"},
+	{MOTE_OPTION_DOUBLE, NULL, "beta", "B", "dpo: how far it may leave the model it began as; larger is nearer "
+	 "(default 0.1)", AT(beta)},
 	{MOTE_OPTION_DOUBLE, NULL, "lr", "X", "the largest step (default: sft 3e-4, dpo 1e-5)", AT(lr)},
-	{MOTE_OPTION_DOUBLE, NULL, "warmup", "X", "share of the steps that lead up to it (default 0.1)", AT(warm_up), 0, 1},
-	{MOTE_OPTION_DOUBLE, NULL, "lr-end", "X", "what of it is left at the end of the cosine (default: sft 0, dpo 0.1)", AT(floor), 0, 1},
+	{MOTE_OPTION_DOUBLE, NULL, "warmup", "X", "share of the steps that lead up to it (default 0.1)",
+	 AT(warm_up), 0, 1},
+	{MOTE_OPTION_DOUBLE, NULL, "lr-end", "X", "what of it is left at the end of the cosine (default: sft 0, dpo "
+	 "0.1)", AT(floor), 0, 1},
 	{MOTE_OPTION_COUNT, NULL, "epochs", "N", "how often all records are seen (default 1)", AT(epochs), 1, 1000},
-	{MOTE_OPTION_COUNT, NULL, "batch", "N", "records a step, 1 to 1024 (default 16)", AT(batch), 1, MOTE_TRAIN_MOST_BATCH},
+	{MOTE_OPTION_COUNT, NULL, "batch", "N", "records a step, 1 to 1024 (default 16)", AT(batch), 1,
+	 MOTE_TRAIN_MOST_BATCH},
 	{MOTE_OPTION_DOUBLE, NULL, "weight-decay", "X", "of matrices (default 0.01)", AT(decay), 0, 1},
 	{MOTE_OPTION_DOUBLE, NULL, "clip", "X", "most norm of a batch's gradient (default: sft 1, dpo 0.2)", AT(clip)},
-	{MOTE_OPTION_COUNT, NULL, "max-length", "N", "tokens of a record; longer ones are cut, texts into several (default 2048)", AT(length), 2, 1 << 20},
-	{MOTE_OPTION_SEED, NULL, "seed", "N", "of the order of records, and of what else is random (default 0)", AT(seed)},
-	{MOTE_OPTION_DOUBLE, NULL, "neftune", "ALPHA", "sft: noise on what is embedded, at most ALPHA / sqrt(length * width); 5 to 15 are usual",
-	 AT(neftune), 0, 1000},
-	{MOTE_OPTION_COUNT, NULL, "lora", "R", "train only a low-rank adapter of so many columns, in little memory; it is merged in the end",
-	 AT(lora), 1, 1024},
+	{MOTE_OPTION_COUNT, NULL, "max-length", "N", "tokens of a record; longer ones are cut, texts into several "
+	 "(default 2048)", AT(length), 2, 1 << 20},
+	{MOTE_OPTION_SEED, NULL, "seed", "N", "of the order of records, and of what else is random (default 0)",
+	 AT(seed)},
+	{MOTE_OPTION_DOUBLE, NULL, "neftune", "ALPHA", "sft: noise on what is embedded, at most ALPHA / sqrt(length * "
+	 "width); 5 to 15 are usual", AT(neftune), 0, 1000},
+	{MOTE_OPTION_COUNT, NULL, "lora", "R", "train only a low-rank adapter of so many columns, in little memory; it "
+	 "is merged in the end", AT(lora), 1, 1024},
 	{MOTE_OPTION_DOUBLE, NULL, "lora-alpha", "X", "it is multiplied by X / R (default: 2 R)", AT(lora_alpha)},
 
-	{MOTE_OPTION_TAKE, NULL, "add-token", "TEXT", "a new special token, its row the mean of all rows; may be given several times",
-	 .take = take_token},
+	{MOTE_OPTION_TAKE, NULL, "add-token", "TEXT", "a new special token, its row the mean of all rows; may be given "
+	 "several times", .take = take_token},
 
 	{MOTE_OPTION_HEADING, .help = "Results"},
-	{MOTE_OPTION_TEXT, NULL, "dtype", "TYPE", "of the matrices: f32, bf16 or f16 (default: the model's, f32 if that is quantized)",
-	 AT(dtype), .choices = "f32 bf16 f16"},
-	{MOTE_OPTION_TEXT, NULL, "state", "FILE", "keep the training's state here now and then; if it is there, go on from it", AT(state)},
-	{MOTE_OPTION_COUNT, NULL, "state-every", "N", "steps from one state to the next (default 100)", AT(every), 1, UINT32_MAX},
-	{MOTE_OPTION_TEXT, NULL, "adapter", "FOLDER", "with --lora: write the adapter too, as PEFT does (mote-convert --lora reads it)",
-	 AT(adapter)},
+	{MOTE_OPTION_TEXT, NULL, "dtype", "TYPE", "of the matrices: f32, bf16 or f16 (default: the model's, f32 if "
+	 "that is quantized)", AT(dtype), .choices = "f32 bf16 f16"},
+	{MOTE_OPTION_TEXT, NULL, "state", "FILE", "keep the training's state here now and then; if it is there, go on "
+	 "from it", AT(state)},
+	{MOTE_OPTION_COUNT, NULL, "state-every", "N", "steps from one state to the next (default 100)", AT(every), 1,
+	 UINT32_MAX},
+	{MOTE_OPTION_TEXT, NULL, "adapter", "FOLDER", "with --lora: write the adapter too, as PEFT does (mote-convert "
+	 "--lora reads it)", AT(adapter)},
 	{MOTE_OPTION_TEXT, NULL, "curve", "FILE.svg", "draw the loss", AT(curve)},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print a JSON object a step, and one for the whole", AT(json)},
 	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace the files that -o, --adapter and --curve write", AT(force)},
-	{MOTE_OPTION_COUNT, NULL, "tokens-at-once", "N", "computed together: more takes more memory (default 1024)", AT(rows), 1, 1 << 20},
-	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(threads), 1, MOTE_OPTION_MAX_THREADS},
+	{MOTE_OPTION_COUNT, NULL, "tokens-at-once", "N", "computed together: more takes more memory (default 1024)",
+	 AT(rows), 1, 1 << 20},
+	{MOTE_OPTION_COUNT, "t", "threads", "N", "1 to 256 (default: the physical cores)", AT(threads), 1,
+	 MOTE_OPTION_MAX_THREADS},
 };
 
 static const struct mote_tool tool = {"mote-train", about, epilog, options, sizeof options / sizeof *options};
 
 /* ---- reading ---- */
 
-static enum mote_status read_examples(struct train_run *r, const char *path, bool preferences, uint32_t length, struct mote_examples *e,
-				      struct mote_hash128 *hash, struct mote_error *error)
+static enum mote_status read_examples(struct train_run *r, const char *path, bool preferences, uint32_t length,
+				      struct mote_examples *e, struct mote_hash128 *hash, struct mote_error *error)
 {
 	struct mote_examples_options o = {.path = path, .preferences = preferences, .max_length = length,
 					  .metadata = r->vocabulary.metadata, .tokenizer = r->vocabulary.tokenizer,
@@ -99,8 +110,8 @@ static enum mote_status read_examples(struct train_run *r, const char *path, boo
 		h = XXH3_128bits(text, bytes);
 		*hash = (struct mote_hash128){h.low64, h.high64};
 		if (e->cut || e->dropped)
-			mote_console_warn(tool.name, "%s: %u of %u records were cut to %u tokens, %u left out since their answer lies "
-					  "beyond", path, e->cut, e->records, length, e->dropped);
+			mote_console_warn(tool.name, "%s: %u of %u records were cut to %u tokens, %u left out since "
+					  "their answer lies beyond", path, e->cut, e->records, length, e->dropped);
 	}
 	free(text);
 	return status;
@@ -186,8 +197,10 @@ static enum mote_status train(struct train_run *r, struct mote_error *error)
 	if (status == MOTE_OK && !go_on && r->trainer.step < r->trainer.steps) {
 		status = keep_state(r, error);
 		if (status == MOTE_OK)
-			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, r->o.state ? "interrupted at step %u of %u; the same command "
-						"goes on from there" : "interrupted at step %u of %u", r->trainer.step, r->trainer.steps);
+			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED,
+						r->o.state ? "interrupted at step %u of %u; the same command "
+						"goes on from there" : "interrupted at step %u of %u", r->trainer.step,
+						r->trainer.steps);
 	}
 	return status;
 }
@@ -195,7 +208,8 @@ static enum mote_status train(struct train_run *r, struct mote_error *error)
 /* An output that exists is refused before hours are spent on it. */
 static enum mote_status check_outputs(const struct train_run *r, struct mote_error *error)
 {
-	const char *const outputs[] = {r->o.output, r->o.curve, r->o.state}, *const inputs[] = {r->o.model, r->o.data, r->o.eval};
+	const char *const outputs[] = {r->o.output, r->o.curve, r->o.state};
+	const char *const inputs[] = {r->o.model, r->o.data, r->o.eval};
 	enum mote_status status = MOTE_OK;
 
 	for (int i = 0; i < 3; i++)
@@ -249,7 +263,8 @@ static int parse_options(int argc, char **argv, struct train_run *r)
 	bool dpo;
 	int code;
 
-	*o = (struct train_options){.lr = -1, .floor = -1, .warm_up = 0.1, .decay = 0.01, .clip = -1, .beta = 0.1, .epochs = 1, .batch = 16,
+	*o = (struct train_options){.lr = -1, .floor = -1, .warm_up = 0.1, .decay = 0.01, .clip = -1, .beta = 0.1,
+				    .epochs = 1, .batch = 16,
 			      .length = 2048, .rows = 1024, .every = 100};
 	code = mote_options_parse(&tool, argc, argv, o);
 	if (code >= 0)

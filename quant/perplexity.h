@@ -1,6 +1,6 @@
 /* What mote-perplexity's files share. mote-perplexity.c has the command line and the order of things; perplexity_open.c
- * opens and reads, perplexity_receipt.c repeats receipts, perplexity_measure.c runs models, perplexity_part.c writes and
- * joins parts, perplexity_result.c gives results, perplexity_progress.c says how far it is.
+ * opens and reads, perplexity_receipt.c repeats receipts, perplexity_measure.c runs models, perplexity_part.c writes
+ * and joins parts, perplexity_result.c gives results, perplexity_progress.c says how far it is.
  */
 #ifndef MOTE_QUANT_PERPLEXITY_H
 #define MOTE_QUANT_PERPLEXITY_H
@@ -82,11 +82,13 @@ enum mote_status perplexity_open_outputs(struct perplexity_run *r, struct mote_e
 enum mote_status perplexity_open_models(struct perplexity_run *r, struct mote_error *error);
 /* The files, or what is generated; none with --check. */
 enum mote_status perplexity_read_texts(struct perplexity_run *r, struct mote_error *error);
-enum mote_status perplexity_generate(struct perplexity_run *r, uint64_t seed, uint32_t tokens, struct mote_error *error);
+enum mote_status perplexity_generate(struct perplexity_run *r, uint64_t seed, uint32_t tokens,
+				     struct mote_error *error);
 
 /* With --check: all models' receipts, which must share the rule and the text; the rule comes from them, and the text
  * too where it was generated. */
-enum mote_status perplexity_read_receipts(struct perplexity_run *r, struct mote_plan_options *plan, struct mote_error *error);
+enum mote_status perplexity_read_receipts(struct perplexity_run *r, struct mote_plan_options *plan,
+					  struct mote_error *error);
 /* The last two things in which a repetition may differ, known once tokens and saved logits are there. */
 enum mote_status perplexity_check_terms(const struct perplexity_run *r, struct mote_error *error);
 enum mote_status perplexity_compare_receipts(struct perplexity_run *r, struct mote_error *error);
@@ -104,7 +106,8 @@ enum mote_status perplexity_figures(struct perplexity_run *r, struct mote_error 
 /* Whether the measurement is cut in pieces: others are there to share it, or finished ones are to be kept. */
 bool perplexity_shares(const struct perplexity_run *r);
 /* Measures with all who share, and fills r where there is somebody to go on: *goes_on. */
-enum mote_status perplexity_share(struct perplexity_run *r, struct mote_share *s, bool *goes_on, struct mote_error *error);
+enum mote_status perplexity_share(struct perplexity_run *r, struct mote_share *s, bool *goes_on,
+				  struct mote_error *error);
 /* --shard: writes a part, unless it is there. --merge: fills r from all parts. */
 enum mote_status perplexity_make_part(struct perplexity_run *r, struct mote_error *error);
 enum mote_status perplexity_merge(struct perplexity_run *r, struct mote_error *error);

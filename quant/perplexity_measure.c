@@ -24,7 +24,8 @@ static enum mote_status save_logits(struct perplexity_run *r, const struct mote_
 				    struct mote_error *error)
 {
 	struct mote_progress progress = perplexity_begin(r, PERPLEXITY_LOGITS, 0);
-	enum mote_status status = mote_logits_save(r->model[0].model, p, r->o->threads, NULL, &progress, r->logits, error);
+	enum mote_status status = mote_logits_save(r->model[0].model, p, r->o->threads, NULL, &progress,
+						   r->logits, error);
 
 	r->logits = NULL;
 	mote_console_progress_end(&r->bar);
@@ -47,7 +48,8 @@ static enum mote_status open_sources(struct perplexity_run *r, const struct mote
 		status = mote_logits_from_model(r->reference.model, p, o->threads, NULL, &s->reference, error);
 	}
 	if (status == MOTE_OK && o->reference_logits)
-		status = mote_logits_from_file(o->reference_logits, p, o->threads, NULL, &s->reference, &r->reference_hash, error);
+		status = mote_logits_from_file(o->reference_logits, p, o->threads, NULL, &s->reference,
+					       &r->reference_hash, error);
 	return status;
 }
 
@@ -64,8 +66,8 @@ enum mote_status perplexity_take_memory(struct perplexity_run *r, struct mote_er
 	return MOTE_OK;
 }
 
-static enum mote_status measure_chunks(struct perplexity_run *r, uint32_t i, struct sources *s, uint32_t begin, uint32_t end,
-				       struct mote_error *error)
+static enum mote_status measure_chunks(struct perplexity_run *r, uint32_t i, struct sources *s, uint32_t begin,
+				       uint32_t end, struct mote_error *error)
 {
 	struct perplexity_text *t = &r->text[i];
 	struct mote_progress progress = perplexity_begin(r, PERPLEXITY_MEASURE, i);
@@ -87,7 +89,8 @@ enum mote_status perplexity_measure_shard(struct perplexity_run *r, struct mote_
 
 	for (uint32_t i = 0; i < r->texts && status == MOTE_OK; i++) {
 		const struct mote_plan *p = &r->text[i].plan;
-		uint32_t begin = mote_shard_end(shard, shard.index - 1, p->chunks), end = mote_shard_end(shard, shard.index, p->chunks);
+		uint32_t begin = mote_shard_end(shard, shard.index - 1, p->chunks);
+		uint32_t end = mote_shard_end(shard, shard.index, p->chunks);
 		struct sources s = {0};
 
 		if (begin == end)
@@ -125,7 +128,8 @@ enum mote_status perplexity_measure(struct perplexity_run *r, struct mote_error 
 
 /* ---- behaviour ---- */
 
-static enum mote_status answer(struct perplexity_run *r, uint32_t model, struct mote_answers *answers, struct mote_error *error)
+static enum mote_status answer(struct perplexity_run *r, uint32_t model, struct mote_answers *answers,
+			       struct mote_error *error)
 {
 	const struct mote_model *m = model < r->models ? r->model[model].model : r->reference.model;
 	struct mote_progress progress = perplexity_begin(r, PERPLEXITY_ANSWER, model);
@@ -157,7 +161,8 @@ enum mote_status perplexity_compare_behaviour(struct perplexity_run *r, struct m
 		status = answer(r, i, &r->answers, error);
 		if (status == MOTE_OK)
 			mote_behaviour_compare(r->model[i].model, &r->answers,
-					       r->reference.model ? &r->reference_answers : &r->answers, &r->behaviour[i]);
+					       r->reference.model ? &r->reference_answers : &r->answers,
+					       &r->behaviour[i]);
 	}
 	return status;
 }

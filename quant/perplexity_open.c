@@ -73,7 +73,8 @@ static enum mote_status compare_tokenizers(const struct perplexity_run *r, const
 	for (uint32_t i = 0; i <= r->models && section; i++) {
 		const struct mote_model *m = i < r->models ? r->model[i].model : r->reference.model;
 		size_t other_bytes = 0;
-		const void *other = m ? mote_container_section(m->container, MOTE_SECTION_TOKENIZER, &other_bytes) : NULL;
+		const void *other = m ? mote_container_section(m->container, MOTE_SECTION_TOKENIZER, &other_bytes)
+				      : NULL;
 
 		if (m && (!other || other_bytes != bytes || memcmp(section, other, bytes) != 0))
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s has another tokenizer than %s",
@@ -145,7 +146,8 @@ enum mote_status perplexity_read_texts(struct perplexity_run *r, struct mote_err
 	for (uint32_t i = 0; i < o->files.count && status == MOTE_OK; i++) {
 		r->texts = i + 1;
 		if (strcmp(o->files.path[i], "-") == 0 && mote_team_size(r->team) > 1)
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "standard input is one process's; give a file that all can read");
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+					      "standard input is one process's; give a file that all can read");
 		status = read_text(o->files.path[i], mote_team_rank(r->team) == 0, &r->text[i].text, error);
 	}
 	perplexity_expect(r, 0);

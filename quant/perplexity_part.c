@@ -5,8 +5,8 @@
 #include "quant/measure/logits_file.h"
 #include "quant/perplexity.h"
 
-/* A score as bytes: nll, with a reference its nll and the divergence, each a little-endian double; the token's id; with a
- * reference whether both agree on top. Written in hexadecimal. */
+/* A score as bytes: nll, with a reference its nll and the divergence, each a little-endian double; the token's id; with
+ * a reference whether both agree on top. Written in hexadecimal. */
 enum { ALONE_BYTES = 12, PAIRED_BYTES = 29 };
 
 static size_t score_bytes(bool paired)
@@ -164,7 +164,8 @@ enum mote_status perplexity_make_part(struct perplexity_run *r, struct mote_erro
 
 static enum mote_status bad(struct mote_error *error, uint32_t shard, const char *what)
 {
-	return mote_error_set(error, MOTE_ERROR_CORRUPT, "the part of shard %u: %s are not what inputs says", shard, what);
+	return mote_error_set(error, MOTE_ERROR_CORRUPT, "the part of shard %u: %s are not what inputs says",
+			      shard, what);
 }
 
 static enum mote_status join_model(const cJSON *o, struct perplexity_model *m, struct mote_error *error)
@@ -175,11 +176,13 @@ static enum mote_status join_model(const cJSON *o, struct perplexity_model *m, s
 	if (!status)
 		status = mote_json_want_double(o, "file_bytes", 0, 1e18, 0, "model", &bytes, error);
 	m->file_bytes = (uint64_t)bytes;
-	return status ? status : mote_json_want_double(o, "bits_per_weight", 0, 1e6, 0, "model", &m->bits_per_weight, error);
+	return status ? status
+		      : mote_json_want_double(o, "bits_per_weight", 0, 1e6, 0, "model", &m->bits_per_weight, error);
 }
 
 /* All that is known of a text without having it. */
-static enum mote_status join_text(const cJSON *plan, const cJSON *text, struct perplexity_text *t, struct mote_error *error)
+static enum mote_status join_text(const cJSON *plan, const cJSON *text, struct perplexity_text *t,
+				  struct mote_error *error)
 {
 	enum { MOST = 1 << 24 };
 	struct mote_plan *p = &t->plan;
@@ -210,7 +213,8 @@ static enum mote_status join_text(const cJSON *plan, const cJSON *text, struct p
 
 static enum mote_status join_heads(struct perplexity_run *r, struct mote_error *error)
 {
-	const cJSON *part = r->part[0], *inputs = mote_json_get(part, "inputs"), *reference = mote_json_get(part, "reference");
+	const cJSON *part = r->part[0], *inputs = mote_json_get(part, "inputs");
+	const cJSON *reference = mote_json_get(part, "reference");
 	const cJSON *models = mote_json_get(part, "models"), *texts = mote_json_get(part, "texts");
 	const cJSON *plans = mote_json_get(inputs, "texts"), *model = models ? models->child : NULL;
 	const cJSON *plan = plans ? plans->child : NULL, *text = texts ? texts->child : NULL;
@@ -252,7 +256,8 @@ static bool unpack(const char *text, bool paired, struct mote_score *s)
 	return true;
 }
 
-static enum mote_status join_part(struct perplexity_run *r, struct mote_shard shard, const cJSON *part, struct mote_error *error)
+static enum mote_status join_part(struct perplexity_run *r, struct mote_shard shard, const cJSON *part,
+				  struct mote_error *error)
 {
 	const cJSON *list = mote_json_get(part, "scores"), *at = list ? list->child : NULL;
 	bool paired = r->reference.path != NULL;
@@ -306,7 +311,8 @@ bool perplexity_shares(const struct perplexity_run *r)
 	return (mote_team_size(r->team) > 1 || r->o->parts) && !r->o->save_logits && !r->o->plan.all_positions;
 }
 
-enum mote_status perplexity_share(struct perplexity_run *r, struct mote_share *s, bool *goes_on, struct mote_error *error)
+enum mote_status perplexity_share(struct perplexity_run *r, struct mote_share *s, bool *goes_on,
+				  struct mote_error *error)
 {
 	struct mote_whole whole = {.tool = PERPLEXITY, .compute = compute, .user = r};
 	struct mote_progress progress = perplexity_begin(r, PERPLEXITY_MEASURE, 0);

@@ -1,8 +1,10 @@
-/* How far a run is: its stages, and what share of the time each is expected to take. Costs are in tokens that pass through
- * weights; what is known before the texts are read as tokens is enough for a time left that is right to a factor of two. */
+/* How far a run is: its stages, and what share of the time each is expected to take. Costs are in tokens that pass
+ * through weights; what is known before the texts are read as tokens is enough for a time left that is right to a
+ * factor of two. */
 #include "quant/perplexity.h"
 
-/* A token of text in bytes; a prompt in bytes; what a token costs that is written, several side by side, in tokens read. */
+/* A token of text in bytes; a prompt in bytes; what a token costs that is written, several side by side,
+ * in tokens read. */
 enum { BYTES_A_TOKEN = 4, BYTES_A_PROMPT = 80, WRITTEN = 2 };
 
 static double weights(const struct perplexity_model *m)

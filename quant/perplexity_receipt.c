@@ -3,8 +3,8 @@
 
 #include "quant/perplexity.h"
 
-/* The receipt of one model for the text, if there is one already, and its terms; the reference that it speaks of must be
- * at hand. */
+/* The receipt of one model for the text, if there is one already, and its terms; the reference that it speaks of must
+ * be at hand. */
 static enum mote_status read_receipt(struct perplexity_run *r, uint32_t i, struct mote_receipt_terms *terms,
 				     struct mote_error *error)
 {
@@ -28,13 +28,15 @@ static enum mote_status read_receipt(struct perplexity_run *r, uint32_t i, struc
 	if (r->reference.model) {
 		mote_hash_to_hex(mote_container_tensors_hash(r->reference.model->container), tensors);
 		if (strcmp(tensors, terms->reference_hash) != 0)
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: was measured against other tensors than those of %s",
-					      path, r->reference.path);
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+					      "%s: was measured against other tensors than those of %s", path,
+					      r->reference.path);
 	}
 	return MOTE_OK;
 }
 
-enum mote_status perplexity_read_receipts(struct perplexity_run *r, struct mote_plan_options *plan, struct mote_error *error)
+enum mote_status perplexity_read_receipts(struct perplexity_run *r, struct mote_plan_options *plan,
+					  struct mote_error *error)
 {
 	struct mote_receipt_terms *first = &r->terms, terms;
 	enum mote_status status = read_receipt(r, 0, first, error);
@@ -42,7 +44,8 @@ enum mote_status perplexity_read_receipts(struct perplexity_run *r, struct mote_
 	for (uint32_t i = 1; i < r->models && status == MOTE_OK; i++) {
 		status = read_receipt(r, i, &terms, error);
 		if (status == MOTE_OK && strcmp(first->ids_hash, terms.ids_hash) != 0)
-			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s and %s were measured on other tokens: check them one "
+			status = mote_error_set(error, MOTE_ERROR_ARGUMENT,
+						"%s and %s were measured on other tokens: check them one "
 						"by one", r->model[0].path, r->model[i].path);
 	}
 	if (status != MOTE_OK)
@@ -51,7 +54,8 @@ enum mote_status perplexity_read_receipts(struct perplexity_run *r, struct mote_
 	if (r->text[0].text.data)
 		return MOTE_OK;
 	if (!first->generated)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the receipt speaks of the text %s; give it with -f", first->text_name);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the receipt speaks of the text %s; give it with -f",
+				      first->text_name);
 	return perplexity_generate(r, first->seed, first->generated_tokens, error);
 }
 
@@ -61,12 +65,13 @@ enum mote_status perplexity_check_terms(const struct perplexity_run *r, struct m
 
 	mote_hash_to_hex(r->text[0].plan.ids_hash, hex);
 	if (strcmp(hex, r->terms.ids_hash) != 0)
-		return mote_error_set(error, MOTE_ERROR_QUALITY, "%s: its text is now read as other tokens than when the receipt was made",
-				      r->model[0].path);
+		return mote_error_set(error, MOTE_ERROR_QUALITY, "%s: its text is now read as other tokens than when "
+				      "the receipt was made", r->model[0].path);
 	mote_hash_to_hex(r->reference_hash, hex);
 	if (r->terms.reference_hash && strcmp(hex, r->terms.reference_hash) != 0)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: was measured against other tensors than those of %s",
-				      r->model[0].path, r->reference.path);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+				      "%s: was measured against other tensors than those of %s", r->model[0].path,
+				      r->reference.path);
 	return MOTE_OK;
 }
 

@@ -19,7 +19,8 @@ static enum mote_status write_per_token(struct perplexity_run *r, struct mote_er
 	return mote_output_commit(output, error);
 }
 
-static enum mote_status write_report(struct perplexity_run *r, const struct mote_report *report, struct mote_error *error)
+static enum mote_status write_report(struct perplexity_run *r, const struct mote_report *report,
+				     struct mote_error *error)
 {
 	struct mote_output *output = r->report;
 	FILE *file = mote_output_stream(output);
@@ -55,7 +56,8 @@ static void print_macro(const struct perplexity_run *r)
 
 		average(r, i, &f);
 		printf("  %s: perplexity %s ± %s", perplexity_base_name(r->model[i].path),
-		       mote_report_number(text[0], f.perplexity.value, 4), mote_report_number(text[1], f.perplexity.independent, 4));
+		       mote_report_number(text[0], f.perplexity.value, 4),
+		       mote_report_number(text[1], f.perplexity.independent, 4));
 		if (f.paired)
 			printf(", x %.5f, KL divergence %.6f ± %.6f, same top token %.2f %%", f.perplexity_ratio.value,
 			       f.kld_mean.value, f.kld_mean.independent, 100 * f.top1_agreement.value);
@@ -65,7 +67,8 @@ static void print_macro(const struct perplexity_run *r)
 
 /* ---- JSON ---- */
 
-static void add_text(const struct perplexity_run *r, uint32_t i, uint32_t model, struct mote_json_builder *b, cJSON *list)
+static void add_text(const struct perplexity_run *r, uint32_t i, uint32_t model, struct mote_json_builder *b,
+		     cJSON *list)
 {
 	const struct perplexity_text *t = &r->text[i];
 	cJSON *o = mote_figures_to_json(&t->figures[model]);
@@ -120,7 +123,8 @@ static enum mote_status print_json(const struct perplexity_run *r, struct mote_e
 		for (uint32_t i = 0; i < r->models; i++)
 			mote_json_add_item(&b, list, NULL, model_to_json(r, i, &b));
 	}
-	status = o ? mote_json_finish(&b, &o, "figures", error) : mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for JSON");
+	status = o ? mote_json_finish(&b, &o, "figures", error)
+		   : mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for JSON");
 	if (!status)
 		status = mote_console_print_json(o, error);
 	cJSON_Delete(o);
@@ -129,7 +133,8 @@ static enum mote_status print_json(const struct perplexity_run *r, struct mote_e
 
 /* ---- all of it ---- */
 
-static void fill_report(const struct perplexity_run *r, uint32_t text, struct mote_report_model *models, struct mote_report *report)
+static void fill_report(const struct perplexity_run *r, uint32_t text, struct mote_report_model *models,
+			struct mote_report *report)
 {
 	const struct perplexity_text *t = &r->text[text];
 

@@ -37,9 +37,9 @@ static enum mote_status put_metadata(struct mote_pipeline *p, struct mote_error 
 static enum mote_status recover(struct mote_pipeline *p, struct mote_error *error)
 {
 	const struct mote_pipeline_options *o = p->o;
-	struct mote_recover_options options = {.tokens = o->recover_tokens, .seconds = o->recover_seconds, .seed = o->seed,
-					       .threads = o->threads, .progress = o->progress, .state = o->recover_state,
-					       .planned = o->recover_planned,
+	struct mote_recover_options options = {.tokens = o->recover_tokens, .seconds = o->recover_seconds,
+					       .seed = o->seed, .threads = o->threads, .progress = o->progress,
+					       .state = o->recover_state, .planned = o->recover_planned,
 					       .planned_user = o->progress ? o->progress->user : NULL};
 	enum mote_status status = mote_quantizer_encode(&p->quantizer, NULL, error);
 
@@ -60,7 +60,8 @@ static enum mote_status encode(struct mote_pipeline *p, struct mote_error *error
 
 	if (p->calibration.chunks && p->recipe.encoder == MOTE_ENCODER_GPTQ) {
 		mote_pipeline_begin(p, MOTE_STAGE_LAYERS);
-		status = mote_calibrate_layers(&p->quantizer, p->source, &p->calibration, o->threads, o->progress, error);
+		status = mote_calibrate_layers(&p->quantizer, p->source, &p->calibration, o->threads,
+					       o->progress, error);
 	}
 	if (status == MOTE_OK && o->recover)
 		status = recover(p, error);
@@ -78,7 +79,8 @@ static enum mote_status measure(struct mote_pipeline *p, struct mote_error *erro
 {
 	const struct mote_pipeline_options *o = p->o;
 	struct mote_pipeline_result *r = p->result;
-	struct mote_measure_file_options options = { .plan = {.context_tokens = o->context_tokens}, .threads = o->threads,
+	struct mote_measure_file_options options = { .plan = {.context_tokens = o->context_tokens},
+						     .threads = o->threads,
 					      .validation = o->validation, .recipe = r->recipe, .tool = o->tool,
 					      .calibration = mote_pipeline_needs_text(p) ? o->calibration : NULL };
 	enum mote_status status;
@@ -86,7 +88,8 @@ static enum mote_status measure(struct mote_pipeline *p, struct mote_error *erro
 	mote_pipeline_begin(p, MOTE_STAGE_MEASURE);
 	cJSON_Delete(r->receipts);
 	r->receipts = NULL;
-	status = mote_measure_file(mote_writer_temp_path(p->writer), p->source, &options, o->progress, &r->figures, &r->receipts,
+	status = mote_measure_file(mote_writer_temp_path(p->writer), p->source, &options, o->progress, &r->figures,
+				   &r->receipts,
 			    error);
 	r->measured = status == MOTE_OK;
 	if (status == MOTE_OK)
@@ -112,7 +115,8 @@ static enum mote_status attempt(struct mote_pipeline *p, struct mote_error *erro
 		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", p->o->output, strerror(errno));
 	else if (status == MOTE_OK)
 		p->result->file_bytes = (uint64_t)written.st_size;
-	p->result->bits_per_weight = 8.0 * (double)mote_mixture_matrix_bytes(p) / (double)mote_quantizer_weights(&p->quantizer);
+	p->result->bits_per_weight = 8.0 * (double)mote_mixture_matrix_bytes(p) /
+				     (double)mote_quantizer_weights(&p->quantizer);
 	return status;
 }
 
@@ -176,12 +180,12 @@ static enum mote_status check_gates(const struct mote_pipeline *p, struct mote_e
 
 	if (o->aim.max_kld > 0 && !(kld <= o->aim.max_kld))
 		return mote_error_set(error, MOTE_ERROR_QUALITY,
-				      "%s: KL divergence %.5f is more than the %g allowed; no file written", o->output, kld,
-				      o->aim.max_kld);
+				      "%s: KL divergence %.5f is more than the %g allowed; no file written",
+				      o->output, kld, o->aim.max_kld);
 	if (o->max_ppl_ratio > 0 && !(ratio <= o->max_ppl_ratio))
 		return mote_error_set(error, MOTE_ERROR_QUALITY,
-				      "%s: perplexity ratio %.5f is more than the %g allowed; no file written", o->output, ratio,
-				      o->max_ppl_ratio);
+				      "%s: perplexity ratio %.5f is more than the %g allowed; no file written",
+				      o->output, ratio, o->max_ppl_ratio);
 	return MOTE_OK;
 }
 

@@ -1,7 +1,7 @@
 /* From a container to a quantized one with its receipt: the whole way, as mote-quantize goes it.
  *
- * open and check the source -> texts -> (sensitivities -> mixture) -> calibrate -> encode -> (recover) -> write -> measure ->
- * gates -> commit.
+ * open and check the source -> texts -> (sensitivities -> mixture) -> calibrate -> encode -> (recover) -> write ->
+ * measure -> gates -> commit.
  * Nothing appears under the output's name before the last step, and nothing is left behind when an earlier one fails.
  */
 #ifndef MOTE_QUANT_PIPELINE_H
@@ -30,7 +30,8 @@ struct mote_pipeline_options {
 	bool recover;                        /* train what is encoded: for so many tokens, or 0 for so many seconds */
 	uint64_t recover_tokens;
 	double recover_seconds;
-	const char *recover_state;           /* as in mote_recover_options; with the goals TYPE and BITS, which are reached at once */
+	const char *recover_state;           /* as in mote_recover_options; with the goals TYPE and BITS,
+					      * which are reached at once */
 	void (*recover_planned)(void *user, uint64_t tokens, double tokens_a_second); /* or NULL; user: progress's */
 	struct mote_text *calibration;       /* data NULL: the source writes one when the encoder wants it */
 	struct mote_text *validation;        /* data NULL: the source writes one */
@@ -39,14 +40,15 @@ struct mote_pipeline_options {
 	uint64_t seed;                       /* at most 2^53 */
 	uint32_t threads;
 	const char *tool;                    /* "mote-quantize 0.1.0" */
-	/* Has the sensitivities measured in parts: calls whole's compute as it likes, for one of up to `most` shards. *parts receives the
-	 * whole, shards 1 to *n, which the pipeline frees; or NULL: somebody else goes on, and the run ends here. share NULL: all
-	 * are measured here. */
-	enum mote_status (*share)(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts, uint32_t *n,
-				  struct mote_error *error);
+	/* Has the sensitivities measured in parts: calls whole's compute as it likes, for one of up to `most` shards.
+	 * *parts receives the whole, shards 1 to *n, which the pipeline frees; or NULL: somebody else goes on, and the
+	 * run ends here. share NULL: all are measured here. */
+	enum mote_status (*share)(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts,
+				  uint32_t *n, struct mote_error *error);
 	void *share_user;
 	void (*stage)(void *user, const struct mote_stage *stage); /* begins now; or NULL; user: progress's */
-	const struct mote_progress *progress; /* of the stage; or NULL. Asked once more when all is done but the renaming */
+	const struct mote_progress *progress; /* of the stage; or NULL.
+					       * Asked once more when all is done but the renaming */
 };
 
 /* Zero-initialize; free with mote_pipeline_result_free(). */

@@ -13,7 +13,8 @@ enum { MOTE_SELF_VALIDATION_TOKENS = 8192 };  /* of text that the source writes 
 
 /* In the order in which a run comes to them; those of an attempt may come again. */
 enum mote_stage_kind {
-	MOTE_STAGE_CHECK, MOTE_STAGE_VALIDATION_TEXT, MOTE_STAGE_CALIBRATION_TEXT, MOTE_STAGE_CALIBRATE, MOTE_STAGE_SENSITIVITIES,
+	MOTE_STAGE_CHECK, MOTE_STAGE_VALIDATION_TEXT, MOTE_STAGE_CALIBRATION_TEXT, MOTE_STAGE_CALIBRATE,
+	MOTE_STAGE_SENSITIVITIES,
 	MOTE_STAGE_LAYERS, MOTE_STAGE_RECOVER, MOTE_STAGE_WRITE, MOTE_STAGE_MEASURE, MOTE_STAGE_FINISH,
 	MOTE_STAGE_KINDS
 };
@@ -45,8 +46,8 @@ static inline enum mote_status mote_pipeline_no_memory(struct mote_error *error)
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
 }
 
-/* stages.c: estimates what the stages will cost, once the recipe is known; an attempt more than was expected; says that a
- * stage begins. */
+/* stages.c: estimates what the stages will cost, once the recipe is known; an attempt more than was expected; says that
+ * a stage begins. */
 void mote_pipeline_expect(struct mote_pipeline *p);
 void mote_pipeline_expect_attempt(struct mote_pipeline *p);
 void mote_pipeline_begin(struct mote_pipeline *p, enum mote_stage_kind kind);
@@ -65,8 +66,8 @@ uint32_t mote_pipeline_sensitivity_tokens(const struct mote_pipeline *p);
 /* sensitivities.c: measures them, or has them measured in parts. */
 enum mote_status mote_pipeline_measure_sensitivities(struct mote_pipeline *p, struct mote_error *error) MOTE_CHECKED;
 
-/* mixture.c: chooses what each matrix becomes (target: of the predicted divergence, for MOTE_GOAL_KLD), and makes the choice
- * the recipe: a rule for each matrix, the user's own behind them. */
+/* mixture.c: chooses what each matrix becomes (target: of the predicted divergence, for MOTE_GOAL_KLD), and makes the
+ * choice the recipe: a rule for each matrix, the user's own behind them. */
 extern const enum mote_type mote_mixture_types[MOTE_MIXTURE_TYPES];
 enum mote_status mote_mixture_choose(struct mote_pipeline *p, double target, struct mote_error *error) MOTE_CHECKED;
 enum mote_status mote_mixture_adopt(struct mote_pipeline *p, struct mote_error *error) MOTE_CHECKED;

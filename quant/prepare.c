@@ -1,4 +1,5 @@
-/* What comes before the first attempt: the source opened and checked, texts, calibration, sensitivities. See pipeline.h. */
+/* What comes before the first attempt: the source opened and checked, texts, calibration, sensitivities.
+ * See pipeline.h. */
 #include "format/output.h"
 #include "quant/calibrate/calibrate.h"
 #include "quant/measure/own_text.h"
@@ -38,7 +39,8 @@ static bool any_matrix_becomes(const struct mote_pipeline *p, uint32_t bits, boo
 static void choose_encoder(struct mote_pipeline *p)
 {
 	if (p->o->best_encoder)
-		p->recipe.encoder = p->o->aim.goal != MOTE_GOAL_TYPE || any_matrix_becomes(p, SECOND_ORDER_BITS, false) ?
+		p->recipe.encoder = p->o->aim.goal != MOTE_GOAL_TYPE ||
+				    any_matrix_becomes(p, SECOND_ORDER_BITS, false) ?
 				    MOTE_ENCODER_GPTQ : MOTE_ENCODER_SEARCH;
 	mote_quantizer_decide(&p->quantizer);
 }
@@ -69,7 +71,8 @@ uint32_t mote_pipeline_calibration_tokens(const struct mote_pipeline *p)
 	return tokens_for(p, (uint64_t)1 << 40, CALIBRATION_TOKENS_MIN, CALIBRATION_TOKENS_MAX);
 }
 
-/* Not by how much is learnt: the same number of tokens must give the same bytes, whether it was asked for or found by time. */
+/* Not by how much is learnt: the same number of tokens must give the same bytes,
+ * whether it was asked for or found by time. */
 uint32_t mote_pipeline_text_tokens(const struct mote_pipeline *p)
 {
 	return p->o->recover ? tokens_for(p, (uint64_t)1 << 41, RECOVERY_TOKENS_MIN, RECOVERY_TOKENS_MAX) :
@@ -92,8 +95,8 @@ uint32_t mote_pipeline_sensitivity_tokens(const struct mote_pipeline *p)
 static enum mote_status generate(const struct mote_pipeline *p, uint64_t seed, uint32_t tokens, bool varied,
 				 struct mote_text *out, struct mote_error *error)
 {
-	struct mote_own_text_options options = {.seed = seed, .min_tokens = tokens, .varied = varied, .threads = p->o->threads,
-						.progress = p->o->progress};
+	struct mote_own_text_options options = {.seed = seed, .min_tokens = tokens, .varied = varied,
+						.threads = p->o->threads, .progress = p->o->progress};
 
 	return mote_text_generate(p->source, &options, out, error);
 }
@@ -109,7 +112,8 @@ static enum mote_status write_texts(struct mote_pipeline *p, struct mote_error *
 	}
 	if (status == MOTE_OK && mote_pipeline_needs_text(p) && !o->calibration->data) {
 		mote_pipeline_begin(p, MOTE_STAGE_CALIBRATION_TEXT);
-		status = generate(p, o->seed + CALIBRATION_SEED_OFFSET, mote_pipeline_text_tokens(p), true, o->calibration, error);
+		status = generate(p, o->seed + CALIBRATION_SEED_OFFSET, mote_pipeline_text_tokens(p), true,
+				  o->calibration, error);
 	}
 	return status;
 }
@@ -123,12 +127,13 @@ static enum mote_status refuse_shared_passage(const struct mote_text *calibratio
 
 	if (!calibration->data || !validation->data || calibration->generated || validation->generated)
 		return MOTE_OK;
-	status = mote_shared_passage_find(calibration->data, calibration->bytes, validation->data, validation->bytes, &place,
-				   error);
+	status = mote_shared_passage_find(calibration->data, calibration->bytes, validation->data, validation->bytes,
+					  &place, error);
 	if (status == MOTE_OK && place != SIZE_MAX)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      "calibration text '%s' from byte %zu on is also in validation text '%s': a model must not "
-				      "be measured on what it was fitted to", calibration->name, place, validation->name);
+				      "calibration text '%s' from byte %zu on is also in validation text '%s': a model "
+				      "must not be measured on what it was fitted to", calibration->name, place,
+				      validation->name);
 	return status;
 }
 
@@ -147,15 +152,16 @@ static enum mote_status plan_calibration(struct mote_pipeline *p, struct mote_er
 	uint32_t positions = p->source->config.max_positions;
 	uint32_t context = positions < MOTE_VALIDATE_CONTEXT ? positions : MOTE_VALIDATE_CONTEXT;
 	struct mote_plan_options options = { .context_tokens = context,
-					     .max_chunks = (mote_pipeline_calibration_tokens(p) + context - 1) / context };
+					     .max_chunks = (mote_pipeline_calibration_tokens(p) + context - 1) /
+					     context };
 	enum mote_status status = mote_plan_init(p->source, p->o->calibration, &options, &p->calibration, error);
 
 	if (status != MOTE_OK)
 		mote_error_prefix(error, "calibration text");
 	else if (mote_pipeline_needs_importance(p)) {
 		mote_pipeline_begin(p, MOTE_STAGE_CALIBRATE);
-		status = mote_calibrate_importance(&p->quantizer, p->source, &p->calibration, p->o->threads, p->o->progress,
-						   error);
+		status = mote_calibrate_importance(&p->quantizer, p->source, &p->calibration, p->o->threads,
+						   p->o->progress, error);
 	}
 	return status;
 }
@@ -203,7 +209,8 @@ enum mote_status mote_pipeline_prepare(struct mote_pipeline *p, struct mote_erro
 	if (status == MOTE_OK && o->output)
 		status = mote_writer_open(o->output, o->force, &p->writer, error);
 	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)
-		status = mote_allocation_init(&p->allocation, &p->quantizer, mote_mixture_types, MOTE_MIXTURE_TYPES, error);
+		status = mote_allocation_init(&p->allocation, &p->quantizer, mote_mixture_types, MOTE_MIXTURE_TYPES,
+					      error);
 	if (status == MOTE_OK && o->aim.goal != MOTE_GOAL_TYPE)
 		status = mote_mixture_choose(p, 0, error);
 	if (status == MOTE_OK) {

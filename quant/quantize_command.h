@@ -1,5 +1,5 @@
-/* What mote-quantize's files share: mote-quantize.c has the command line and the order of things, quantize_parts.c measures
- * sensitivities in parts, quantize_result.c prints.
+/* What mote-quantize's files share: mote-quantize.c has the command line and the order of things, quantize_parts.c
+ * measures sensitivities in parts, quantize_result.c prints.
  */
 #ifndef MOTE_QUANT_QUANTIZE_COMMAND_H
 #define MOTE_QUANT_QUANTIZE_COMMAND_H
@@ -36,8 +36,8 @@ bool quantize_share(struct quantize_command *c);
 /* --shard: that the part's place is not the source's, and can be written where nothing is. */
 enum mote_status quantize_check_part(const struct quantize_command *c, struct mote_error *error);
 
-enum mote_status quantize_print_json(const struct quantize_command *c, const struct mote_pipeline_result *r, double seconds,
-				     bool passed, struct mote_error *error);
+enum mote_status quantize_print_json(const struct quantize_command *c, const struct mote_pipeline_result *r,
+				     double seconds, bool passed, struct mote_error *error);
 void quantize_print_text(const struct quantize_command *c, const struct mote_pipeline_result *r, double seconds);
 
 #endif

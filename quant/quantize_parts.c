@@ -17,8 +17,8 @@ enum mote_status quantize_check_part(const struct quantize_command *c, struct mo
 }
 
 /* --shard: makes one part; whoever merges goes on. */
-static enum mote_status make_part(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts, uint32_t *n,
-				  struct mote_error *error)
+static enum mote_status make_part(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts,
+				  uint32_t *n, struct mote_error *error)
 {
 	const struct quantize_command *c = user;
 	bool there = false;
@@ -33,8 +33,8 @@ static enum mote_status make_part(void *user, const struct mote_whole *whole, ui
 }
 
 /* --merge: reads them all. */
-static enum mote_status read_parts(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts, uint32_t *n,
-				   struct mote_error *error)
+static enum mote_status read_parts(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts,
+				   uint32_t *n, struct mote_error *error)
 {
 	const struct quantize_command *c = user;
 	enum mote_status status;
@@ -49,8 +49,8 @@ static enum mote_status read_parts(void *user, const struct mote_whole *whole, u
 }
 
 /* A team, or --parts: all who share compute, and one goes on. */
-static enum mote_status share_parts(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts, uint32_t *n,
-				    struct mote_error *error)
+static enum mote_status share_parts(void *user, const struct mote_whole *whole, uint32_t most, cJSON ***parts,
+				    uint32_t *n, struct mote_error *error)
 {
 	struct quantize_command *c = user;
 	enum mote_status status;

@@ -14,8 +14,8 @@ static void add_recovered(struct mote_json_builder *b, cJSON *o, const struct mo
 	mote_json_add_bool(b, json, "kept", r->kept);
 }
 
-enum mote_status quantize_print_json(const struct quantize_command *c, const struct mote_pipeline_result *r, double seconds,
-				     bool passed, struct mote_error *error)
+enum mote_status quantize_print_json(const struct quantize_command *c, const struct mote_pipeline_result *r,
+				     double seconds, bool passed, struct mote_error *error)
 {
 	const cJSON *receipts = r->receipts;
 	struct mote_json_builder b = {0};
@@ -52,9 +52,9 @@ void quantize_print_text(const struct quantize_command *c, const struct mote_pip
 	fprintf(stderr, "%s: %.1f MB, %.3f bits a weight (from %.1f MB), %.1f s\n", c->output,
 		(double)r->file_bytes * 1e-6, r->bits_per_weight, (double)r->source_bytes * 1e-6, seconds);
 	if (c->options.recover)
-		fprintf(stderr, "  recovered from %llu tokens in %.0f s: KL divergence on what was held out %.5f, before %.5f%s\n",
-			(unsigned long long)r->recovered.tokens, r->recovered.seconds, r->recovered.after, r->recovered.before,
-			r->recovered.kept ? "" : "; not kept");
+		fprintf(stderr, "  recovered from %llu tokens in %.0f s: KL divergence on what was held out %.5f, "
+			"before %.5f%s\n", (unsigned long long)r->recovered.tokens, r->recovered.seconds,
+			r->recovered.after, r->recovered.before, r->recovered.kept ? "" : "; not kept");
 	if (r->measured)
 		fprintf(stderr, "  on %s, %llu tokens: KL divergence %.5f ± %.5f, same top-1 %.2f %%, perplexity %s "
 			"(source %s, x %s ± %s)\n", c->validation.generated ? "text of its own" : c->validation.name,

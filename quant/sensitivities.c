@@ -64,7 +64,8 @@ static enum mote_status list_inputs(const struct mote_pipeline *p, cJSON **out, 
 		int at = 0;
 
 		for (uint32_t k = 0; k < s->choices; k++)
-			at += snprintf(text + at, sizeof text - (size_t)at, k ? " %s" : "%s", mote_type_name(s->choice[k].type));
+			at += snprintf(text + at, sizeof text - (size_t)at, k ? " %s" : "%s",
+				       mote_type_name(s->choice[k].type));
 		mote_json_add_text(&b, list, NULL, text);
 	}
 	*out = inputs;
@@ -73,7 +74,8 @@ static enum mote_status list_inputs(const struct mote_pipeline *p, cJSON **out, 
 
 /* ---- joining ---- */
 
-static enum mote_status join(struct mote_pipeline *p, struct mote_shard shard, const cJSON *part, struct mote_error *error)
+static enum mote_status join(struct mote_pipeline *p, struct mote_shard shard, const cJSON *part,
+			     struct mote_error *error)
 {
 	const cJSON *list = mote_json_get(part, "kld"), *at = list ? list->child : NULL;
 	uint32_t end = mote_shard_end(shard, shard.index, p->allocation.tensors);
@@ -83,13 +85,14 @@ static enum mote_status join(struct mote_pipeline *p, struct mote_shard shard, c
 
 		for (uint32_t k = 0; k < s->choices; k++, at = at->next) {
 			if (!at || !cJSON_IsNumber(at) || !(at->valuedouble >= 0))
-				return mote_error_set(error, MOTE_ERROR_CORRUPT, "the part of shard %u: its divergences are not those of its "
+				return mote_error_set(error, MOTE_ERROR_CORRUPT,
+						      "the part of shard %u: its divergences are not those of its "
 						      "matrices", shard.index);
 			s->choice[k].kld = at->valuedouble;
 		}
 	}
-	return at ? mote_error_set(error, MOTE_ERROR_CORRUPT, "the part of shard %u: has more divergences than its matrices",
-				   shard.index) : MOTE_OK;
+	return at ? mote_error_set(error, MOTE_ERROR_CORRUPT, "the part of shard %u: has more divergences than its "
+				   "matrices", shard.index) : MOTE_OK;
 }
 
 static enum mote_status share(struct mote_pipeline *p, struct mote_error *error)

@@ -1,7 +1,7 @@
 /* How far a pipeline is: which stages a run will have and what share of its time each takes. See pipeline.h.
  *
- * Costs are estimates in seconds of one machine at TRLM's shape, scaled by weights and tokens; only their ratios matter. They
- * are right to a factor of two or so, which is what a time left can be before anything has been timed.
+ * Costs are estimates in seconds of one machine at TRLM's shape, scaled by weights and tokens; only their ratios
+ * matter. They are right to a factor of two or so, which is what a time left can be before anything has been timed.
  */
 #include "quant/pipeline_state.h"
 
@@ -24,7 +24,8 @@ static const struct {
 /* Of a text that is not tokenized yet. */
 enum { BYTES_A_TOKEN = 4 };
 
-static const enum mote_stage_kind attempt[] = {MOTE_STAGE_LAYERS, MOTE_STAGE_RECOVER, MOTE_STAGE_WRITE, MOTE_STAGE_MEASURE};
+static const enum mote_stage_kind attempt[] = {MOTE_STAGE_LAYERS, MOTE_STAGE_RECOVER, MOTE_STAGE_WRITE,
+					       MOTE_STAGE_MEASURE};
 
 static uint32_t matrices(const struct mote_pipeline *p)
 {
@@ -41,7 +42,8 @@ static void set_costs(struct mote_pipeline *p)
 	bool calibrates = mote_pipeline_needs_calibration(p), writes = !o->no_validation && !o->validation->data;
 	bool layers = calibrates && p->recipe.encoder == MOTE_ENCODER_GPTQ;
 	double tokens = mote_pipeline_calibration_tokens(p);
-	double measured = o->validation->data ? (double)o->validation->bytes / BYTES_A_TOKEN : MOTE_SELF_VALIDATION_TOKENS;
+	double measured = o->validation->data ? (double)o->validation->bytes / BYTES_A_TOKEN
+					      : MOTE_SELF_VALIDATION_TOKENS;
 	const double count[MOTE_STAGE_KINDS] = {
 		[MOTE_STAGE_CHECK] = 1, [MOTE_STAGE_FINISH] = 1,
 		[MOTE_STAGE_VALIDATION_TEXT] = writes ? MOTE_SELF_VALIDATION_TOKENS : 0,

@@ -91,7 +91,8 @@ enum mote_status train_print_step(const struct train_run *r, const struct mote_t
 /* How fast the steps of this run were, and what they had of the most that the machine's f32 units do at present. */
 static void add_speed(struct mote_json_builder *b, cJSON *o, struct train_run *r)
 {
-	double peak = mote_passes_peak(&r->trainer.passes, PEAK_SECONDS), seconds = r->step_seconds > 0 ? r->step_seconds : 1;
+	double peak = mote_passes_peak(&r->trainer.passes, PEAK_SECONDS);
+	double seconds = r->step_seconds > 0 ? r->step_seconds : 1;
 	cJSON *speed = mote_json_add_object(b, o, "speed");
 
 	mote_json_add_number(b, speed, "tokens_per_second", (double)r->step_tokens / seconds);
@@ -120,7 +121,8 @@ enum mote_status train_give_results(struct train_run *r, struct mote_error *erro
 	if (status)
 		return status;
 	if (!r->o.json) {
-		fprintf(stderr, "%u records, %u steps, %llu tokens: loss %.4f at the first step, %.4f at the last", t->records, t->steps,
+		fprintf(stderr, "%u records, %u steps, %llu tokens: loss %.4f at the first step, %.4f at the last",
+			t->records, t->steps,
 		       (unsigned long long)t->tokens, t->curve[0].loss, t->curve[t->step - 1].loss);
 		if (r->eval.n)
 			fprintf(stderr, "; on %s %.4f before, %.4f after", r->o.eval, r->before, r->after);

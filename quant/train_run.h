@@ -42,7 +42,8 @@ static inline bool train_prefers(const struct train_run *r)
 /* train_results.c. The recipe: what decides the result, and nothing else; with the identity of the training. */
 enum mote_status train_make_recipe(struct train_run *r, struct mote_error *error);
 /* Prints a step's object. */
-enum mote_status train_print_step(const struct train_run *r, const struct mote_train_point *p, struct mote_error *error);
+enum mote_status train_print_step(const struct train_run *r, const struct mote_train_point *p,
+				  struct mote_error *error);
 /* Writes the outputs and says what they are. */
 enum mote_status train_give_results(struct train_run *r, struct mote_error *error);
 

@@ -24,7 +24,8 @@ struct bench_arguments {
 struct result {
 	const char *kind;
 	uint32_t tokens, depth, threads, streams; /* tokens and depth of each stream */
-	double rate, spread, share; /* tokens/s of all streams; relative; of the limit, 0 where none could be measured */
+	double rate, spread, share; /* tokens/s of all streams; relative; of the limit,
+				     * 0 where none could be measured */
 };
 
 struct start {
@@ -64,13 +65,15 @@ struct texts {
 /* bench_texts.c: the batch's statuses, and MOTE_ERROR_INTERRUPTED. */
 
 /* room: tokens of each text; options->sequences of them. */
-enum mote_status bench_open_texts(struct texts *s, const struct mote_model *m, const struct mote_session_options *options,
-				  uint32_t room, struct mote_error *error);
+enum mote_status bench_open_texts(struct texts *s, const struct mote_model *m,
+				  const struct mote_session_options *options, uint32_t room, struct mote_error *error);
 void bench_close_texts(struct texts *s); /* also what could not be opened */
 /* Computes positions [begin, end) of one text, with the logits of the last only. */
-enum mote_status bench_advance(struct texts *s, uint32_t sequence, uint32_t begin, uint32_t end, struct mote_error *error);
+enum mote_status bench_advance(struct texts *s, uint32_t sequence, uint32_t begin, uint32_t end,
+			       struct mote_error *error);
 /* One token of each of so many texts, the logits of all; tokens [begin, end) one after the other. */
-enum mote_status bench_decode(struct texts *s, uint32_t streams, uint32_t begin, uint32_t end, struct mote_error *error);
+enum mote_status bench_decode(struct texts *s, uint32_t streams, uint32_t begin, uint32_t end,
+			      struct mote_error *error);
 
 /* bench_start.c: b->start, from processes with these arguments; and what such a process does. */
 enum mote_status bench_measure_start(struct bench *b, int argc, char **argv, struct mote_error *error);

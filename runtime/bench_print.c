@@ -6,8 +6,8 @@
 
 static void print_start(const struct bench *b)
 {
-	printf("\nload %.0f ms (at worst %.0f), first token after %.0f ms (at worst %.0f; whole process, prompt of %d tokens), "
-	       "peak memory %.1f MB\n", b->start.load_ms, b->start.load_worst_ms, b->start.first_token_ms,
+	printf("\nload %.0f ms (at worst %.0f), first token after %.0f ms (at worst %.0f; whole process, prompt of %d "
+	       "tokens), peak memory %.1f MB\n", b->start.load_ms, b->start.load_worst_ms, b->start.first_token_ms,
 	       b->start.first_token_worst_ms, FIRST_TOKEN_PROMPT, (double)b->start.peak_rss_bytes / 1e6);
 }
 
@@ -21,8 +21,8 @@ static void print_table(const struct bench *b)
 	for (uint32_t i = 0; i < b->results; i++) {
 		const struct result *r = &b->result[i];
 
-		printf("%-9s %7u %7u %6u %8u %9.1f %6.1f %% %7.1f %%\n", r->kind, r->tokens, r->depth, r->streams, r->threads,
-		       r->rate, r->spread * 100, r->share * 100);
+		printf("%-9s %7u %7u %6u %8u %9.1f %6.1f %% %7.1f %%\n", r->kind, r->tokens, r->depth, r->streams,
+		       r->threads, r->rate, r->spread * 100, r->share * 100);
 	}
 	printf("\nthreads  bandwidth GB/s  int8 Gop/s  f32 Gop/s\n");
 	for (uint32_t i = 0; i < a->threads.count; i++)
@@ -37,12 +37,13 @@ static void print_markdown(const struct bench *b)
 
 	printf("`%s`: %.1f MB of weights, %s, %s\n\n", a->model, (double)b->weight_bytes / 1e6, b->isa,
 	       a->mapped ? "mapped from the file" : "in huge pages");
-	printf("| test | tokens | depth | texts | threads | tokens/s | spread | of limit |\n|---|--:|--:|--:|--:|--:|--:|--:|\n");
+	printf("| test | tokens | depth | texts | threads | tokens/s | spread | of limit "
+	       "|\n|---|--:|--:|--:|--:|--:|--:|--:|\n");
 	for (uint32_t i = 0; i < b->results; i++) {
 		const struct result *r = &b->result[i];
 
-		printf("| %s | %u | %u | %u | %u | %.1f | %.1f %% | %.1f %% |\n", r->kind, r->tokens, r->depth, r->streams,
-		       r->threads, r->rate, r->spread * 100, r->share * 100);
+		printf("| %s | %u | %u | %u | %u | %.1f | %.1f %% | %.1f %% |\n", r->kind, r->tokens, r->depth,
+		       r->streams, r->threads, r->rate, r->spread * 100, r->share * 100);
 	}
 	printf("\n| threads | bandwidth GB/s | int8 Gop/s | f32 Gop/s |\n|--:|--:|--:|--:|\n");
 	for (uint32_t i = 0; i < a->threads.count; i++)

@@ -5,7 +5,8 @@
 #include "format/tool/console.h"
 #include "runtime/bench.h"
 
-enum mote_status bench_advance(struct texts *s, uint32_t sequence, uint32_t begin, uint32_t end, struct mote_error *error)
+enum mote_status bench_advance(struct texts *s, uint32_t sequence, uint32_t begin, uint32_t end,
+			       struct mote_error *error)
 {
 	enum mote_status status = MOTE_OK;
 	const float *logits;
@@ -58,7 +59,8 @@ void bench_close_texts(struct texts *s)
 	free(s->want);
 }
 
-enum mote_status bench_open_texts(struct texts *s, const struct mote_model *m, const struct mote_session_options *options,
+enum mote_status bench_open_texts(struct texts *s, const struct mote_model *m,
+				  const struct mote_session_options *options,
 				   uint32_t room, struct mote_error *error)
 {
 	struct mote_session_options o = *options;
@@ -66,7 +68,8 @@ enum mote_status bench_open_texts(struct texts *s, const struct mote_model *m, c
 
 	*s = (struct texts){.room = room, .token = malloc(ids * sizeof *s->token),
 			    .position = malloc(ids * sizeof *s->position), .want = calloc(BATCH_ROWS, 1),
-			    .sequence = malloc(BATCH_ROWS * sizeof *s->sequence), .place = malloc(BATCH_ROWS * sizeof *s->place)};
+			    .sequence = malloc(BATCH_ROWS * sizeof *s->sequence),
+			    .place = malloc(BATCH_ROWS * sizeof *s->place)};
 	if (!s->token || !s->position || !s->want || !s->sequence || !s->place)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %u tokens", room);
 	for (uint32_t i = 0; i < ids; i++) {

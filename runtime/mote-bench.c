@@ -267,16 +267,18 @@ static enum mote_status take_kv_type(void *at, const char *text, struct mote_err
 static const struct mote_option options[] = {
 	{MOTE_OPTION_TEXT, "m", "model", "FILE", "the model (-m may be left out)", AT(model)},
 	{MOTE_OPTION_OPERAND, .argument = "MODEL.mote", AT(model)},
-	{MOTE_OPTION_COUNTS, "p", "n-prompt", "N,...", "prefill of N tokens (default 512; 0: none)", AT(prompts), 0, 1 << 20},
-	{MOTE_OPTION_COUNTS, "n", "n-gen", "N,...", "decode of N tokens (default 128; 0: none)", AT(predicts), 0, 1 << 20},
+	{MOTE_OPTION_COUNTS, "p", "n-prompt", "N,...", "prefill of N tokens (default 512; 0: none)", AT(prompts),
+	 0, 1 << 20},
+	{MOTE_OPTION_COUNTS, "n", "n-gen", "N,...", "decode of N tokens (default 128; 0: none)", AT(predicts),
+	 0, 1 << 20},
 	{MOTE_OPTION_COUNTS, "d", "depth n-depth", "N,...", "at these depths (default 0)", AT(depths), 0, 1 << 20},
-	{MOTE_OPTION_COUNTS, "np", "parallel", "N,...", "decode of N texts at once, each 1 to 256 (default 1)", AT(streams), 1,
-	 MAX_STREAMS},
+	{MOTE_OPTION_COUNTS, "np", "parallel", "N,...", "decode of N texts at once, each 1 to 256 (default 1)",
+	 AT(streams), 1, MAX_STREAMS},
 	{MOTE_OPTION_COUNTS, "t", "threads", "N,...", "with these threads, each 1 to 256 (default: the physical cores)",
 	 AT(threads), 1, MOTE_OPTION_MAX_THREADS},
 	{MOTE_OPTION_COUNT, "r", "repetitions", "N", "repeats (default 5)", AT(repeats), 1, MAX_REPEATS},
-	{MOTE_OPTION_TAKE, "ctk", "cache-type-k", "TYPE", "type of the cached keys: f16 (default), q8 or f32", AT(session.kv_k),
-	 .choices = "f16 q8 f32", .take = take_kv_type},
+	{MOTE_OPTION_TAKE, "ctk", "cache-type-k", "TYPE", "type of the cached keys: f16 (default), q8 or f32",
+	 AT(session.kv_k), .choices = "f16 q8 f32", .take = take_kv_type},
 	{MOTE_OPTION_TAKE, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32",
 	 AT(session.kv_v), .choices = "f16 q8 f32", .take = take_kv_type},
 	{MOTE_OPTION_TEXT, NULL, "isa", "NAME", "kernels to use (default: the best, or the environment's MOTE_ISA)",
@@ -289,14 +291,14 @@ static const struct mote_option options[] = {
 };
 
 static const struct mote_tool tool = {
-	MOTE_BENCH, about, "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 130 interrupted.\n",
-	options, sizeof options / sizeof *options};
+	MOTE_BENCH, about, "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 130 "
+	"interrupted.\n", options, sizeof options / sizeof *options};
 
 int main(int argc, char **argv)
 {
 	struct mote_error error = {0};
-	struct bench_arguments arguments = {.prompts = {{512}, 1}, .predicts = {{128}, 1}, .depths = {{0}, 1}, .streams = {{1}, 1},
-					    .repeats = 5};
+	struct bench_arguments arguments = {.prompts = {{512}, 1}, .predicts = {{128}, 1}, .depths = {{0}, 1},
+					    .streams = {{1}, 1}, .repeats = 5};
 	char **given = malloc(((size_t)argc + 1) * sizeof *given); /* parsing reorders argv */
 	enum mote_status status;
 	int code;

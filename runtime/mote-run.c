@@ -116,7 +116,8 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 		return status;
 	}
 	mote_lm_describe(r->lm, &r->info);
-	if ((status = open_grammar(r, error)) || (status = run_resolve(r, error)) || (status = make_variables(r, error)) ||
+	if ((status = open_grammar(r, error)) || (status = run_resolve(r, error)) ||
+	    (status = make_variables(r, error)) ||
 	    (a->template_file && (status = mote_console_read_file(a->template_file, MAX_PROMPT_BYTES, &r->template_text,
 								  &bytes, error))))
 		return status;

@@ -39,46 +39,49 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_HEADING, .help = "Model"},
 	{MOTE_OPTION_TEXT, "m", "model", "FILE", "the model (-m may be left out)", AT(model)},
 	{MOTE_OPTION_OPERANDS, .argument = "MODEL.mote...", AT(models)},
-	{MOTE_OPTION_TEXT, NULL, "models-dir", "DIR", "serve every file *.mote of a folder; a request names which", AT(folder)},
-	{MOTE_OPTION_SIZE, NULL, "models-memory", "SIZE", "of several models keep as many loaded as this holds, with their "
-	 "sessions (k, M, G: thousands; Ki, Mi, Gi: 1024); those not used for longest leave (default: none does)", AT(memory)},
-	{MOTE_OPTION_TEXT, "a", "alias", "NAME", "the model's name for clients (default: the file's, without .mote)", AT(alias)},
-	{MOTE_OPTION_COUNT, "c", "ctx-size context", "N", "context in tokens of each answer, its prompt included (default: the "
-	 "model's)", AT(context), 1, UINT32_MAX},
-	{MOTE_OPTION_COUNT, "np", "parallel", "N", "answers side by side, 1 to 64 (default: 4); each has a context of its own",
-	 AT(places), 1, 64},
+	{MOTE_OPTION_TEXT, NULL, "models-dir", "DIR", "serve every file *.mote of a folder; a request names which",
+	 AT(folder)},
+	{MOTE_OPTION_SIZE, NULL, "models-memory", "SIZE", "of several models keep as many loaded as this holds, "
+	 "with their sessions (k, M, G: thousands; Ki, Mi, Gi: 1024); those not used for longest leave (default: none "
+	 "does)", AT(memory)},
+	{MOTE_OPTION_TEXT, "a", "alias", "NAME", "the model's name for clients (default: the file's, without .mote)",
+	 AT(alias)},
+	{MOTE_OPTION_COUNT, "c", "ctx-size context", "N", "context in tokens of each answer, its prompt included "
+	 "(default: the model's)", AT(context), 1, UINT32_MAX},
+	{MOTE_OPTION_COUNT, "np", "parallel", "N", "answers side by side, 1 to 64 (default: 4); each has a context "
+	 "of its own", AT(places), 1, 64},
 
 	{MOTE_OPTION_HEADING, .help = "Network"},
 	{MOTE_OPTION_TEXT, NULL, "host", "HOST", "the address to listen on (default: 127.0.0.1, this machine only), or "
 	 "unix:PATH for a socket at a path", AT(host)},
 	{MOTE_OPTION_COUNT, NULL, "port", "N", "the port (default: 8080; 0: a free one)", AT(port), 0, 65535},
-	{MOTE_OPTION_TEXT, NULL, "allow-host", "NAMES", "further names of this server, with commas between: what a Host header "
-	 "or a page's origin may be besides addresses and localhost", AT(names)},
-	{MOTE_OPTION_TEXT, NULL, "api-key-file", "FILE", "a key a line; who asks must show one (Authorization: Bearer KEY)",
-	 AT(key_file)},
-	{MOTE_OPTION_COUNT, NULL, "queue", "N", "requests that may wait for their turn, 0 to 4096 (default: 64); others are "
-	 "refused with code 429", AT(queue), 0, 4096},
-	{MOTE_OPTION_COUNT, NULL, "timeout", "SECONDS", "most for one request, waiting included (default: 600; 0: no limit)",
-	 AT(seconds), 0, 86400},
+	{MOTE_OPTION_TEXT, NULL, "allow-host", "NAMES", "further names of this server, with commas between: what a "
+	 "Host header or a page's origin may be besides addresses and localhost", AT(names)},
+	{MOTE_OPTION_TEXT, NULL, "api-key-file", "FILE", "a key a line; who asks must show one (Authorization: "
+	 "Bearer KEY)", AT(key_file)},
+	{MOTE_OPTION_COUNT, NULL, "queue", "N", "requests that may wait for their turn, 0 to 4096 (default: 64); "
+	 "others are refused with code 429", AT(queue), 0, 4096},
+	{MOTE_OPTION_COUNT, NULL, "timeout", "SECONDS", "most for one request, waiting included (default: 600; 0: "
+	 "no limit)", AT(seconds), 0, 86400},
 
-	{MOTE_OPTION_COUNT, NULL, "header-timeout", "SECONDS", "most until a request's headers are there, 1 to 3600 (default: 30); "
-	 "then the connection is closed", AT(header_seconds), 1, 3600},
+	{MOTE_OPTION_COUNT, NULL, "header-timeout", "SECONDS", "most until a request's headers are there, 1 to 3600 "
+	 "(default: 30); then the connection is closed", AT(header_seconds), 1, 3600},
 
 	{MOTE_OPTION_HEADING, .help = "Machine"},
 	{MOTE_OPTION_COUNT, "t", "threads", "N", "threads, 1 to 256 (default: the physical cores)", AT(threads), 1,
 	 MOTE_OPTION_MAX_THREADS},
-	{MOTE_OPTION_TEXT, "ctk", "cache-type-k", "TYPE", "type of the cached keys: f16 (default), q8 or f32", AT(kv_keys),
-	 .choices = "f16 q8 f32"},
-	{MOTE_OPTION_TEXT, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32", AT(kv_values),
-	 .choices = "f16 q8 f32"},
-	{MOTE_OPTION_FLAG, NULL, "lookup", NULL, "guess tokens where an answer goes on as the text before it did, and compute "
-	 "several at once: the same answer, sooner (default)", AT(lookup)},
+	{MOTE_OPTION_TEXT, "ctk", "cache-type-k", "TYPE", "type of the cached keys: f16 (default), q8 or f32",
+	 AT(kv_keys), .choices = "f16 q8 f32"},
+	{MOTE_OPTION_TEXT, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32",
+	 AT(kv_values), .choices = "f16 q8 f32"},
+	{MOTE_OPTION_FLAG, NULL, "lookup", NULL, "guess tokens where an answer goes on as the text before it did, "
+	 "and compute several at once: the same answer, sooner (default)", AT(lookup)},
 	{MOTE_OPTION_CLEAR, NULL, "no-lookup", NULL, "a token of each answer at a time", AT(lookup)},
-	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages where they lie instead of copying the weights into huge "
-	 "pages: starts sooner, decodes slower", AT(mapped)},
+	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages where they lie instead of copying the weights "
+	 "into huge pages: starts sooner, decodes slower", AT(mapped)},
 	{MOTE_OPTION_CLEAR, NULL, "no-mmap", NULL, NULL, AT(mapped)},
-	{MOTE_OPTION_FLAG, NULL, "sandbox", NULL, "once it listens, give up what only an intruder needs: files, programs, connections "
-	 "to others", AT(sandbox)},
+	{MOTE_OPTION_FLAG, NULL, "sandbox", NULL, "once it listens, give up what only an intruder needs: files, "
+	 "programs, connections to others", AT(sandbox)},
 };
 
 static const struct mote_tool tool = {
@@ -89,8 +92,9 @@ static const struct mote_tool tool = {
 static enum mote_status open_models(const struct serve_arguments *a, struct mote_models **out, struct mote_error *error)
 {
 	struct mote_models_options o = {
-		.engine = {.sequences = a->places, .context_tokens = a->context, .threads = a->threads, .kv_keys = a->kv_keys,
-			   .kv_values = a->kv_values, .queue = a->queue, .no_lookup = !a->lookup},
+		.engine = {.sequences = a->places, .context_tokens = a->context, .threads = a->threads,
+			   .kv_keys = a->kv_keys, .kv_values = a->kv_values, .queue = a->queue,
+			   .no_lookup = !a->lookup},
 		.mapped = a->mapped, .most_bytes = a->memory};
 	const struct mote_served *served;
 	enum mote_status status = mote_models_open(&o, out, error);
@@ -120,7 +124,8 @@ static int check_arguments(const struct serve_arguments *a)
 	if (a->alias && (models > 1 || a->folder))
 		return mote_options_refuse(&tool, "--alias is for a single model");
 	if (a->sandbox && (models > 1 || a->folder))
-		return mote_options_refuse(&tool, "--sandbox is for a single model: others are loaded when they are asked for");
+		return mote_options_refuse(&tool, "--sandbox is for a single model: others are loaded when they are "
+					   "asked for");
 	return -1;
 }
 
@@ -139,7 +144,8 @@ static enum mote_status read_guard(const struct serve_arguments *a, struct mote_
 
 	for (char *name = names ? strtok_r(names, ",", &save) : NULL; name; name = strtok_r(NULL, ",", &save)) {
 		if (guard->names == MOTE_GUARD_MAX_NAMES)
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--allow-host: more than %d names", MOTE_GUARD_MAX_NAMES);
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--allow-host: more than %d names",
+					      MOTE_GUARD_MAX_NAMES);
 		guard->name[guard->names++] = name;
 	}
 	if (guard->names < MOTE_GUARD_MAX_NAMES && !socket_path(a))
@@ -195,8 +201,8 @@ static enum mote_status serve(const struct serve_arguments *a, struct mote_model
 
 int main(int argc, char **argv)
 {
-	struct serve_arguments a = {.lookup = true, .host = "127.0.0.1", .port = 8080, .places = 4, .queue = 64, .seconds = 600,
-				    .header_seconds = 30};
+	struct serve_arguments a = {.lookup = true, .host = "127.0.0.1", .port = 8080, .places = 4, .queue = 64,
+				    .seconds = 600, .header_seconds = 30};
 	int code = mote_options_parse(&tool, argc, argv, &a);
 	struct mote_models *models = NULL;
 	struct mote_guard guard = {0};

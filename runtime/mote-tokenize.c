@@ -105,8 +105,8 @@ static enum mote_status encode(struct tokenize *t, const char *text, size_t byte
 
 	seconds = mote_console_seconds() - started;
 	if (o->time)
-		fprintf(stderr, "opened in %.2f ms; %zu bytes to %zu ids in %.2f ms, %.1f MB/s\n", 1e3 * t->open_seconds,
-			bytes, ids.count, 1e3 * seconds, (double)bytes / 1e6 / seconds);
+		fprintf(stderr, "opened in %.2f ms; %zu bytes to %zu ids in %.2f ms, %.1f MB/s\n",
+			1e3 * t->open_seconds, bytes, ids.count, 1e3 * seconds, (double)bytes / 1e6 / seconds);
 	if (status == MOTE_OK && o->json) {
 		fputs("{\"ids\":[", stdout);
 		mote_tokenize_print_ids(&ids, ',');
@@ -229,27 +229,28 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERAND, .argument = "[-]", AT(dash)},
 	{MOTE_OPTION_TEXT, "f", "file", "FILE", "text from a file (- for standard input)", AT(file)},
 	{MOTE_OPTION_TEXT, "p", "prompt", "TEXT", "text from the command line", AT(prompt)},
-	{MOTE_OPTION_FLAG, NULL, "add-special", NULL, "with the tokens that the tokenizer puts around a text (bos, eos)",
-	 AT(add_special)},
-	{MOTE_OPTION_FLAG, NULL, "plain", NULL, "text like \"<|im_end|>\" is ordinary text, not a control token", AT(plain)},
+	{MOTE_OPTION_FLAG, NULL, "add-special", NULL, "with the tokens that the tokenizer puts around a text "
+	 "(bos, eos)", AT(add_special)},
+	{MOTE_OPTION_FLAG, NULL, "plain", NULL, "text like \"<|im_end|>\" is ordinary text, not a control token",
+	 AT(plain)},
 	{MOTE_OPTION_FLAG, NULL, "no-cache", NULL, "encode every word anew: the same ids, more slowly", AT(no_cache)},
 	{MOTE_OPTION_FLAG, NULL, "time", NULL, "print to standard error how long opening and encoding took", AT(time)},
 	{MOTE_OPTION_FLAG, NULL, "show", NULL, "one line for each token: its id and its text", AT(show)},
-	{MOTE_OPTION_FLAG, NULL, "decode", NULL, "the input is ids, as a JSON list or separated by spaces; print their text",
-	 AT(decode)},
+	{MOTE_OPTION_FLAG, NULL, "decode", NULL, "the input is ids, as a JSON list or separated by spaces; print "
+	 "their text", AT(decode)},
 	{MOTE_OPTION_FLAG, NULL, "skip-special", NULL, "with --decode: leave special tokens out", AT(skip_special)},
 
 	{MOTE_OPTION_HEADING, .help = "Messages"},
-	{MOTE_OPTION_TEXT, NULL, "messages", "FILE.json", "render the model's chat template with these messages (a list, or an "
-	 "object with \"messages\" and further variables), print the text, which parts of it are messages, and the ids: text "
-	 "of messages never becomes a control token", AT(messages)},
+	{MOTE_OPTION_TEXT, NULL, "messages", "FILE.json", "render the model's chat template with these messages (a "
+	 "list, or an object with \"messages\" and further variables), print the text, which parts of it are messages, "
+	 "and the ids: text of messages never becomes a control token", AT(messages)},
 	{MOTE_OPTION_TEXT, NULL, "tools", "FILE.json", "with --messages: a list of tools", AT(tools)},
-	{MOTE_OPTION_TEXT, NULL, "template-context", "FILE.json", "with --messages: an object of further variables; they override "
-	 "all others", AT(context)},
+	{MOTE_OPTION_TEXT, NULL, "template-context", "FILE.json", "with --messages: an object of further variables; "
+	 "they override all others", AT(context)},
 	{MOTE_OPTION_FLAG, NULL, "no-generation-prompt", NULL, "with --messages: do not ask for an answer",
 	 AT(no_generation_prompt)},
-	{MOTE_OPTION_TEXT, NULL, "diff", "chatml", "with --messages: compare the ids with those of plain ChatML, token by token",
-	 AT(diff), .choices = "chatml"},
+	{MOTE_OPTION_TEXT, NULL, "diff", "chatml", "with --messages: compare the ids with those of plain ChatML, token "
+	 "by token", AT(diff), .choices = "chatml"},
 
 	{MOTE_OPTION_HEADING, .help = "Output"},
 	{MOTE_OPTION_FLAG, NULL, "json", NULL, "print one JSON object", AT(json)},
@@ -269,8 +270,8 @@ static int parse_options(int argc, char **argv, struct tokenize_options *o)
 	if (!!o->file + !!o->prompt + !!o->messages > 1)
 		return mote_options_refuse(&program, "only one of -f, -p and --messages can be the input");
 	if (!o->messages && (o->tools || o->context || o->diff || o->no_generation_prompt))
-		return mote_options_refuse(&program, "--tools, --template-context, --no-generation-prompt and --diff need "
-					   "--messages");
+		return mote_options_refuse(&program, "--tools, --template-context, --no-generation-prompt and "
+					   "--diff need --messages");
 	return -1;
 }
 

@@ -231,7 +231,8 @@ enum mote_status run_chat(struct run *r, struct mote_error *error)
 				      "the model has no chat template to chat with; use -p");
 	fputs("[/help lists what a chat understands, /bye ends; Ctrl-C stops an answer]\n", stderr);
 	if ((status = run_line_open(run_chat_commands, &c.reader, error)) == MOTE_OK &&
-	    (status = run_seal(r, error)) == MOTE_OK && (status = begin(&c, error)) == MOTE_OK && (status = read_lines(&c, error)) == MOTE_OK && r->save) {
+	    (status = run_seal(r, error)) == MOTE_OK && (status = begin(&c, error)) == MOTE_OK &&
+	    (status = read_lines(&c, error)) == MOTE_OK && r->save) {
 		status = run_session_save(r, c.messages, mote_json_get(r->loaded, "tools"), NULL, r->save, error);
 		r->save = NULL;
 	}

@@ -66,7 +66,8 @@ static int read_character(EditLine *edit, wchar_t *character)
 		count++;
 		length = mote_utf8_length(bytes[0]);
 	} while (count < length);
-	*character = length && mote_utf8_valid(bytes, count) == count ? (wchar_t)mote_utf8_decode(bytes, &length) : L'?';
+	*character = length && mote_utf8_valid(bytes, count) == count ? (wchar_t)mote_utf8_decode(bytes, &length)
+								      : L'?';
 	return 1;
 }
 

@@ -1,4 +1,5 @@
-/* mote-run's command line, and what it comes to for the model that was opened. Names are llama.cpp's where it has one. */
+/* mote-run's command line, and what it comes to for the model that was opened.
+ * Names are llama.cpp's where it has one. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,52 +77,58 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERAND, .argument = "MODEL.mote", AT(model)},
 	{MOTE_OPTION_OPERAND, .argument = "[PROMPT]", AT(operand)},
 	{MOTE_OPTION_TEXT, "p", "prompt", "TEXT", "the prompt; standard input is not read then", AT(prompt)},
-	{MOTE_OPTION_TEXT, "f", "file", "FILE", "read the prompt from a file (- for standard input); one newline at its end is "
-	 "not part of it", AT(file)},
-	{MOTE_OPTION_TEXT, NULL, "messages", "FILE", "a conversation as JSON, to be answered: an array of messages, or an object "
-	 "with \"messages\" and \"tools\"", AT(messages)},
+	{MOTE_OPTION_TEXT, "f", "file", "FILE", "read the prompt from a file (- for standard input); one newline at "
+	 "its end is not part of it", AT(file)},
+	{MOTE_OPTION_TEXT, NULL, "messages", "FILE", "a conversation as JSON, to be answered: an array of messages, or "
+	 "an object with \"messages\" and \"tools\"", AT(messages)},
 	{MOTE_OPTION_TEXT, "s", "system sys system-prompt", "TEXT", "a system message before it", AT(system)},
-	{MOTE_OPTION_FLAG, NULL, "raw", NULL, "take the prompt as it is, without a template: text to be continued", AT(raw)},
-	{MOTE_OPTION_TEXT, NULL, "chat-template-file", "FILE", "a Jinja template instead of the model's own", AT(template_file)},
-	{MOTE_OPTION_TEXT, NULL, "chat-template-kwargs", "JSON", "variables for the template: '{\"enable_thinking\": false}'",
-	 AT(variables)},
+	{MOTE_OPTION_FLAG, NULL, "raw", NULL, "take the prompt as it is, without a template: text to be continued",
+	 AT(raw)},
+	{MOTE_OPTION_TEXT, NULL, "chat-template-file", "FILE", "a Jinja template instead of the model's own",
+	 AT(template_file)},
+	{MOTE_OPTION_TEXT, NULL, "chat-template-kwargs", "JSON",
+	 "variables for the template: '{\"enable_thinking\": false}'", AT(variables)},
 
-	{MOTE_OPTION_TEXT, NULL, "load-session", "FILE", "go on with what --save-session wrote: its conversation, before the "
-	 "prompt, without computing it again", AT(load)},
-	{MOTE_OPTION_TEXT, NULL, "save-session", "FILE", "write the conversation at the end, and what was computed of it",
-	 AT(save)},
+	{MOTE_OPTION_TEXT, NULL, "load-session", "FILE", "go on with what --save-session wrote: its conversation, "
+	 "before the prompt, without computing it again", AT(load)},
+	{MOTE_OPTION_TEXT, NULL, "save-session", "FILE", "write the conversation at the end, and what was "
+	 "computed of it", AT(save)},
 	{MOTE_OPTION_FLAG, NULL, "force", NULL, "replace a session, or what /save writes, where one exists", AT(force)},
 
 	{MOTE_OPTION_HEADING, .help = "Reasoning"},
-	{MOTE_OPTION_TAKE, NULL, "think", "HOW", "show it, hide it, show it only, or turn it off where the template can "
-	 "(default: show)", AT(think), .choices = "show hide only off", .take = take_think},
+	{MOTE_OPTION_TAKE, NULL, "think", "HOW", "show it, hide it, show it only, or turn it off where the "
+	 "template can (default: show)", AT(think), .choices = "show hide only off", .take = take_think},
 	{MOTE_OPTION_TAKE, NULL, "hide-reasoning", NULL, "the same as --think hide", AT(think), .take = take_hide},
-	{MOTE_OPTION_COUNT, NULL, "think-budget reasoning-budget", "N", "close it after N tokens", AT(think_budget), 1, UINT32_MAX},
+	{MOTE_OPTION_COUNT, NULL, "think-budget reasoning-budget", "N", "close it after N tokens", AT(think_budget), 1,
+	 UINT32_MAX},
 
-	{MOTE_OPTION_HEADING, .help = "Generation; the model's own settings are the defaults, else temperature 0.6, top-p 0.95"},
-	{MOTE_OPTION_COUNT, "n", "predict n-predict", "N", "at most N tokens (default, and -1: until the model ends or the "
-	 "context is full)", AT(predict), 1, NOT_GIVEN, .minus_one = true},
-	{MOTE_OPTION_TAKE, NULL, "stop reverse-prompt", "TEXT", "end the answer before this text; may be given several times",
-	 AT(stop), .take = take_text},
-	{MOTE_OPTION_TAKE, NULL, "stop-id", "TOKEN", "end the answer with this token, an id or the token's text; may be given "
-	 "several times", AT(stop_token), .take = take_text},
-	{MOTE_OPTION_TEXT, NULL, "json-schema", "FILE", "the answer, behind its reasoning, is JSON that is valid for this schema",
-	 AT(schema)},
-	{MOTE_OPTION_TEXT, NULL, "grammar", "FILE", "the answer, behind its reasoning, is what this grammar (GBNF) allows",
-	 AT(grammar)},
+	{MOTE_OPTION_HEADING, .help = "Generation; the model's own settings are the defaults, else temperature 0.6, "
+	 "top-p 0.95"},
+	{MOTE_OPTION_COUNT, "n", "predict n-predict", "N", "at most N tokens (default, and -1: until the model "
+	 "ends or the context is full)", AT(predict), 1, NOT_GIVEN, .minus_one = true},
+	{MOTE_OPTION_TAKE, NULL, "stop reverse-prompt", "TEXT", "end the answer before this text; may be given "
+	 "several times", AT(stop), .take = take_text},
+	{MOTE_OPTION_TAKE, NULL, "stop-id", "TOKEN", "end the answer with this token, an id or the token's text; may "
+	 "be given several times", AT(stop_token), .take = take_text},
+	{MOTE_OPTION_TEXT, NULL, "json-schema", "FILE", "the answer, behind its reasoning, is JSON that is valid for "
+	 "this schema", AT(schema)},
+	{MOTE_OPTION_TEXT, NULL, "grammar", "FILE", "the answer, behind its reasoning, is what this grammar "
+	 "(GBNF) allows", AT(grammar)},
 	{MOTE_OPTION_FLAG, NULL, "ignore-eos", NULL, "never let the model end its answer", AT(ignore_end)},
-	{MOTE_OPTION_COUNT, "c", "ctx-size context", "N", "context in tokens, prompt and answer together (default: the model's)",
-	 AT(context), 1, UINT32_MAX},
+	{MOTE_OPTION_COUNT, "c", "ctx-size context", "N", "context in tokens, prompt and answer together (default: the "
+	 "model's)", AT(context), 1, UINT32_MAX},
 	{MOTE_OPTION_FLOAT, NULL, "temp temperature", "T", "temperature; 0 always takes the most probable token",
 	 AT(sampling.temperature), 0, 100},
-	{MOTE_OPTION_COUNT, NULL, "top-k", "K", "sample from the K most probable tokens (0: all)", AT(top_k), 0, NOT_GIVEN - 1},
+	{MOTE_OPTION_COUNT, NULL, "top-k", "K", "sample from the K most probable tokens (0: all)", AT(top_k), 0,
+	 NOT_GIVEN - 1},
 	{MOTE_OPTION_FLOAT, NULL, "top-p", "P", "sample from the fewest tokens whose probabilities reach P (1: all)",
 	 AT(sampling.top_p), 0, 1},
 	{MOTE_OPTION_FLOAT, NULL, "min-p", "P", "leave out tokens less than P times as probable as the first (0: none)",
 	 AT(sampling.min_p), 0, 1},
-	{MOTE_OPTION_FLOAT, NULL, "typical typical-p", "P", "sample from the fewest tokens of usual surprise that reach P (1: all)",
-	 AT(sampling.typical_p), 0, 1},
-	{MOTE_OPTION_FLOAT, NULL, "repeat-penalty repetition-penalty", "X", "divide the logits of tokens that occurred by X "
+	{MOTE_OPTION_FLOAT, NULL, "typical typical-p", "P", "sample from the fewest tokens of usual surprise that "
+	 "reach P (1: all)", AT(sampling.typical_p), 0, 1},
+	{MOTE_OPTION_FLOAT, NULL, "repeat-penalty repetition-penalty", "X",
+	 "divide the logits of tokens that occurred by X "
 	 "(1: none)", AT(sampling.repeat_penalty), 0.01, 100},
 	{MOTE_OPTION_FLOAT, NULL, "presence-penalty", "X", "take X off the logits of tokens that occurred",
 	 AT(sampling.presence_penalty), -100, 100},
@@ -131,32 +138,34 @@ static const struct mote_option options[] = {
 	 AT(sampling.repeat_last), 1, UINT32_MAX},
 	{MOTE_OPTION_FLOAT, NULL, "dry-multiplier", "X", "penalty on going on with a repeated sequence (0: none)",
 	 AT(sampling.dry_multiplier), 0, 100},
-	{MOTE_OPTION_TAKE, NULL, "logit-bias", "TOKEN=X", "add X to the logit of a token, an id or its text; may be given several "
-	 "times", AT(bias), .take = take_bias},
-	{MOTE_OPTION_SEED, NULL, "seed", "N", "same seed, same answer, on every machine; up to 2^53 (default, and -1: a random "
-	 "one)", AT(seed)},
+	{MOTE_OPTION_TAKE, NULL, "logit-bias", "TOKEN=X", "add X to the logit of a token, an id or its text; may be "
+	 "given several times", AT(bias), .take = take_bias},
+	{MOTE_OPTION_SEED, NULL, "seed", "N", "same seed, same answer, on every machine; up to 2^53 (default, and -1: "
+	 "a random one)", AT(seed)},
 
 	{MOTE_OPTION_HEADING, .help = "Machine"},
 	{MOTE_OPTION_COUNT, "t", "threads", "N", "threads, 1 to 256 (default: the physical cores)", AT(threads), 1,
 	 MOTE_OPTION_MAX_THREADS},
-	{MOTE_OPTION_TAKE, "ctk", "cache-type-k", "TYPE", "type of the cached keys: f16 (default), q8 or f32", AT(kv_keys),
-	 .choices = "f16 q8 f32", .take = take_kv_type},
-	{MOTE_OPTION_TAKE, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32", AT(kv_values),
-	 .choices = "f16 q8 f32", .take = take_kv_type},
-	{MOTE_OPTION_FLAG, NULL, "lookup", NULL, "guess tokens where the answer goes on as the text before it did, and compute "
-	 "several at once: the same answer, sooner (default)", AT(lookup)},
+	{MOTE_OPTION_TAKE, "ctk", "cache-type-k", "TYPE", "type of the cached keys: f16 (default), q8 or f32",
+	 AT(kv_keys), .choices = "f16 q8 f32", .take = take_kv_type},
+	{MOTE_OPTION_TAKE, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32",
+	 AT(kv_values), .choices = "f16 q8 f32", .take = take_kv_type},
+	{MOTE_OPTION_FLAG, NULL, "lookup", NULL, "guess tokens where the answer goes on as the text before it did, "
+	 "and compute several at once: the same answer, sooner (default)", AT(lookup)},
 	{MOTE_OPTION_CLEAR, NULL, "no-lookup", NULL, "a token at a time", AT(lookup)},
-	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages where they lie instead of copying the weights into huge "
-	 "pages: starts sooner, decodes slower", AT(mapped)},
+	{MOTE_OPTION_FLAG, NULL, "mmap", NULL, "use the file's pages where they lie instead of copying the weights "
+	 "into huge pages: starts sooner, decodes slower", AT(mapped)},
 	{MOTE_OPTION_CLEAR, NULL, "no-mmap", NULL, NULL, AT(mapped)},
-	{MOTE_OPTION_FLAG, NULL, "sandbox", NULL, "once the model is loaded, give up what only an intruder needs: files, programs, "
-	 "connections", AT(sandbox)},
-	{MOTE_OPTION_FLAG, NULL, "check", NULL, "when something becomes infinite or NaN, say in which layer and tensor", AT(check)},
+	{MOTE_OPTION_FLAG, NULL, "sandbox", NULL, "once the model is loaded, give up what only an intruder needs: "
+	 "files, programs, connections", AT(sandbox)},
+	{MOTE_OPTION_FLAG, NULL, "check", NULL, "when something becomes infinite or NaN, say in which layer and tensor",
+	 AT(check)},
 
 	{MOTE_OPTION_HEADING, .help = "Output"},
-	{MOTE_OPTION_FLAG, NULL, "json", NULL, "one JSON object: text, reasoning, ids, prompt_ids, finish_reason, seed, timings",
-	 AT(json)},
-	{MOTE_OPTION_COUNT, NULL, "logits", "K", "in it also the K largest logits of the first step", AT(logits), 1, 1000000},
+	{MOTE_OPTION_FLAG, NULL, "json", NULL, "one JSON object: text, reasoning, ids, prompt_ids, finish_reason, "
+	 "seed, timings", AT(json)},
+	{MOTE_OPTION_COUNT, NULL, "logits", "K", "in it also the K largest logits of the first step", AT(logits),
+	 1, 1000000},
 };
 
 static const struct mote_tool tool = {
@@ -180,9 +189,11 @@ int run_parse_arguments(int argc, char **argv, struct run_arguments *a)
 	if (a->prompt && a->file)
 		return mote_options_refuse(&tool, "-p and -f exclude each other");
 	if (a->messages && (a->prompt || a->file || a->raw || a->system))
-		return mote_options_refuse(&tool, "--messages is the whole conversation: no prompt, -s or --raw beside it");
+		return mote_options_refuse(&tool, "--messages is the whole conversation: no prompt, -s or --raw "
+					   "beside it");
 	if (a->load && (a->system || a->messages))
-		return mote_options_refuse(&tool, "--load-session brings its conversation: no -s or --messages beside it");
+		return mote_options_refuse(&tool, "--load-session brings its conversation: no -s or --messages "
+					   "beside it");
 	if (a->sandbox && a->save)
 		return mote_options_refuse(&tool, "--save-session writes a file, which --sandbox refuses");
 	if (a->schema && a->grammar)
@@ -271,7 +282,8 @@ enum mote_status run_resolve(struct run *r, struct mote_error *error)
 
 		r->stop_id[i] = token_id(r, text, strlen(text));
 		if (r->stop_id[i] < 0)
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--stop-id %s: the model has no such token", text);
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--stop-id %s: the model has no such token",
+					      text);
 	}
 	o->stop_ids = r->stop_id;
 	o->n_stop_ids = a->stop_token.count;
@@ -284,9 +296,9 @@ enum mote_status run_resolve(struct run *r, struct mote_error *error)
 
 bool run_set_option(struct run_arguments *a, const char *name, const char *value)
 {
-	static const char *const settable[] = {"temp", "top-k", "top-p", "min-p", "typical", "repeat-penalty", "presence-penalty",
-					       "frequency-penalty", "repeat-last-n", "dry-multiplier", "predict", "seed",
-					       "think-budget"};
+	static const char *const settable[] = {"temp", "top-k", "top-p", "min-p", "typical", "repeat-penalty",
+					       "presence-penalty", "frequency-penalty", "repeat-last-n",
+					       "dry-multiplier", "predict", "seed", "think-budget"};
 	char option[64];
 	char *argv[3] = {(char *)(uintptr_t)MOTE_RUN, option, (char *)(uintptr_t)value};
 	bool known = false;

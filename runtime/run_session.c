@@ -2,7 +2,8 @@
  *
  *   header        40 bytes, little-endian: "MOTECHAT", version 1, bytes of the conversation, its XXH3-64; XXH3-64 of
  *                 all that
- *   conversation  JSON: {"messages": [...]}, with "tools" where there are some, as --messages takes it; or {"text": "..."}
+ *   conversation  JSON: {"messages": [...]}, with "tools" where there are some, as --messages takes it; or {"text":
+ *                 "..."}
  *   state         what mote_lm_session_save() writes, to the file's end
  *
  * The conversation is what counts: the state spares computing it again, and what follows is the same without it.

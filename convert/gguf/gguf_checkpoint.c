@@ -43,8 +43,9 @@ static enum mote_status add_weight(const struct mote_gguf *g, const struct mote_
 	*tensor = (struct mote_safetensors_tensor){ .name = item->valuestring, .dtype = dtype_of(t), .rank = t->rank,
 						    .offset = t->offset, .bytes = t->bytes };
 	if (!tensor->dtype)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: tensor \"%.*s\": type %s is not supported%s", g->name,
-				      (int)t->name.bytes, t->name.text, t->type->name, t->rank > 1 ? "" : " for vectors");
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: tensor \"%.*s\": type %s is not supported%s",
+				      g->name, (int)t->name.bytes, t->name.text, t->type->name,
+				      t->rank > 1 ? "" : " for vectors");
 	for (uint32_t i = 0; i < t->rank; i++)
 		tensor->shape[i] = t->shape[i];
 	*weight = (struct mote_hf_weight){ .name = tensor->name, .first_name = tensor->name, .tensor = tensor,
@@ -55,9 +56,9 @@ static enum mote_status add_weight(const struct mote_gguf *g, const struct mote_
 		weight->permuted_heads = heads[1];
 	/* whether the shape is what the config calls for is checked later; here, that its rows split into heads */
 	if (weight->permuted_heads && tensor->shape[0] % (weight->permuted_heads * (uint64_t)2))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: tensor \"%.*s\": %llu rows do not split into %u heads",
-				      g->name, (int)t->name.bytes, t->name.text, (unsigned long long)tensor->shape[0],
-				      weight->permuted_heads);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: tensor \"%.*s\": %llu rows do not split into "
+				      "%u heads", g->name, (int)t->name.bytes, t->name.text,
+				      (unsigned long long)tensor->shape[0], weight->permuted_heads);
 	return MOTE_OK;
 }
 
@@ -71,14 +72,15 @@ static enum mote_status note_decoded(const struct mote_gguf *g, const struct mot
 {
 	if (!count)
 		return MOTE_OK;
-	return mote_notes_add(notes, error, "%s: %u tensors are of types that mote does not have (%s%s): they are decoded to f32, which "
-			      "is exact; --dtype f16 rounds and takes half the room", g->name, count, first->name,
-			      count > 1 ? " and others" : "");
+	return mote_notes_add(notes, error, "%s: %u tensors are of types that mote does not have (%s%s): they are "
+			      "decoded to f32, which is exact; --dtype f16 rounds and takes half the room", g->name,
+			      count, first->name, count > 1 ? " and others" : "");
 }
 
 static bool is_rope_table(const struct mote_gguf_tensor *t)
 {
-	static const char *const names[] = {"rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"};
+	static const char *const names[] = {"rope_freqs.weight", "rope_factors_short.weight",
+					    "rope_factors_long.weight"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (t->name.bytes == strlen(names[i]) && memcmp(t->name.text, names[i], t->name.bytes) == 0)
@@ -86,8 +88,9 @@ static bool is_rope_table(const struct mote_gguf_tensor *t)
 	return false;
 }
 
-static enum mote_status read_weights(const struct mote_gguf *g, const struct mote_gguf_family *family, const cJSON *config,
-				     struct mote_hf_weights *w, struct mote_notes *notes, struct mote_error *error)
+static enum mote_status read_weights(const struct mote_gguf *g, const struct mote_gguf_family *family,
+				     const cJSON *config, struct mote_hf_weights *w, struct mote_notes *notes,
+				     struct mote_error *error)
 {
 	const struct mote_gguf_type_info *foreign = NULL;
 	enum mote_status status = MOTE_OK;
@@ -96,7 +99,8 @@ static enum mote_status read_weights(const struct mote_gguf *g, const struct mot
 
 	if (family->flags & MOTE_GGUF_PERMUTED &&
 	    ((status = mote_json_need_u32(config, "num_attention_heads", 1, 65536, g->name, &heads[0], error)) ||
-	     (status = mote_json_want_u32(config, "num_key_value_heads", 1, 65536, heads[0], g->name, &heads[1], error))))
+	     (status = mote_json_want_u32(config, "num_key_value_heads", 1, 65536, heads[0], g->name,
+					  &heads[1], error))))
 		return status;
 	w->shard = calloc(1, sizeof *w->shard);
 	w->weight = calloc(g->tensors + (size_t)1, sizeof *w->weight);

@@ -6,17 +6,19 @@
 
 #include "convert/gguf/gguf_keys.h"
 
-/* What changes the mathematics: integers that have to be 0, numbers that have to be 0, unless the architecture has them. */
+/* What changes the mathematics: integers that have to be 0, numbers that have to be 0,
+ * unless the architecture has them. */
 static void refuse_features(struct mote_gguf_reading *r)
 {
 	static const struct {
 		const char *name;
 		unsigned has; /* enum mote_gguf_family_flag */
-	} ints[] = { {"expert_count", 0}, {"attention.sliding_window", MOTE_GGUF_WINDOW}, {"attention.shared_kv_layers", 0} },
-	  floats[] = { {"attention.scale", MOTE_GGUF_ATTENTION_SCALE}, {"attention.clamp_kqv", 0}, {"attention.max_alibi_bias", 0},
-		       {"attn_logit_softcapping", MOTE_GGUF_CAPS}, {"final_logit_softcapping", MOTE_GGUF_CAPS},
-		       {"logit_scale", MOTE_GGUF_MULTIPLIERS}, {"residual_scale", MOTE_GGUF_MULTIPLIERS},
-		       {"embedding_scale", MOTE_GGUF_MULTIPLIERS} };
+	} ints[] = { {"expert_count", 0}, {"attention.sliding_window", MOTE_GGUF_WINDOW},
+		     {"attention.shared_kv_layers", 0} },
+	  floats[] = { {"attention.scale", MOTE_GGUF_ATTENTION_SCALE}, {"attention.clamp_kqv", 0},
+		       {"attention.max_alibi_bias", 0}, {"attn_logit_softcapping", MOTE_GGUF_CAPS},
+		       {"final_logit_softcapping", MOTE_GGUF_CAPS}, {"logit_scale", MOTE_GGUF_MULTIPLIERS},
+		       {"residual_scale", MOTE_GGUF_MULTIPLIERS}, {"embedding_scale", MOTE_GGUF_MULTIPLIERS} };
 
 	for (size_t i = 0; i < sizeof ints / sizeof *ints; i++)
 		if (!(ints[i].has & r->family->flags) && mote_gguf_copy_u32(r, ints[i].name, NULL, 0))
@@ -49,7 +51,8 @@ static void read_shape(struct mote_gguf_reading *r, struct shape *s)
 	mote_gguf_copy_double(r, layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
 			      layer_norm ? "layer_norm_eps" : "rms_norm_eps", layer_norm ? 1e-5 : 1e-6);
 	if (!r->status && !embedding)
-		r->status = mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: tensor \"token_embd.weight\" is missing", r->g->name);
+		r->status = mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: tensor \"token_embd.weight\" is missing",
+					   r->g->name);
 	if (!r->status)
 		mote_gguf_add(r, "vocab_size", cJSON_CreateNumber((double)embedding->shape[0]));
 }
@@ -60,9 +63,11 @@ static void read_biases(struct mote_gguf_reading *r)
 	const bool own = strcmp(r->family->model_type, "stablelm") == 0;
 
 	mote_gguf_add(r, own ? "use_qkv_bias" : "attention_bias",
-		      cJSON_CreateBool(mote_gguf_find_tensor(r->g, own ? "blk.0.attn_q.bias" : "blk.0.attn_output.bias") != NULL));
+		      cJSON_CreateBool(mote_gguf_find_tensor(r->g, own ? "blk.0.attn_q.bias"
+								       : "blk.0.attn_output.bias") != NULL));
 	if (!own)
-		mote_gguf_add(r, "mlp_bias", cJSON_CreateBool(mote_gguf_find_tensor(r->g, "blk.0.ffn_gate.bias") != NULL));
+		mote_gguf_add(r, "mlp_bias",
+			      cJSON_CreateBool(mote_gguf_find_tensor(r->g, "blk.0.ffn_gate.bias") != NULL));
 }
 
 /* Granite's four; MiniCPM's three, which its config has in other terms, and which its first files left out. */
@@ -91,7 +96,8 @@ static void read_gemma(struct mote_gguf_reading *r, const struct shape *s)
 	const bool wide = s->layers == r->family->wide_layers;
 
 	if (s->heads)
-		mote_gguf_add(r, "query_pre_attn_scalar", cJSON_CreateNumber(wide ? s->hidden / s->heads : s->head_dim));
+		mote_gguf_add(r, "query_pre_attn_scalar",
+			      cJSON_CreateNumber(wide ? s->hidden / s->heads : s->head_dim));
 	if (r->family->flags & MOTE_GGUF_CAPS) {
 		mote_gguf_copy_double(r, "attn_logit_softcapping", "attn_logit_softcapping", 50);
 		mote_gguf_copy_double(r, "final_logit_softcapping", "final_logit_softcapping", 30);
@@ -103,7 +109,8 @@ static void read_gemma(struct mote_gguf_reading *r, const struct shape *s)
 static void read_family(struct mote_gguf_reading *r, const struct shape *s)
 {
 	if (r->family->flags & MOTE_GGUF_WINDOW) {
-		uint32_t window = mote_gguf_copy_u32(r, "attention.sliding_window", NULL, r->family->wide_layers ? 4096 : 0);
+		uint32_t window = mote_gguf_copy_u32(r, "attention.sliding_window", NULL,
+						     r->family->wide_layers ? 4096 : 0);
 
 		mote_gguf_add(r, "sliding_window", window ? cJSON_CreateNumber(window) : cJSON_CreateNull());
 	}

@@ -11,7 +11,8 @@ enum mote_gguf_family_flag {
 	MOTE_GGUF_POST_NORM = 4,    /* "post_attention_norm" and "post_ffw_norm" */
 	MOTE_GGUF_LAYER_NORM = 8,   /* LayerNorm: its epsilon's key */
 	MOTE_GGUF_PARTIAL = 16,     /* RoPE of a part of each head */
-	MOTE_GGUF_WINDOW = 32,      /* "attention.sliding_window", of all layers unless the architecture has a pattern */
+	MOTE_GGUF_WINDOW = 32,      /* "attention.sliding_window",
+				     * of all layers unless the architecture has a pattern */
 	MOTE_GGUF_WINDOW_IGNORED = 64, /* llama.cpp reads that key and computes without it */
 	MOTE_GGUF_MULTIPLIERS = 128, /* "embedding_scale", "residual_scale" and "logit_scale" */
 	MOTE_GGUF_ATTENTION_SCALE = 256, /* "attention.scale" */
@@ -25,7 +26,8 @@ struct mote_gguf_family {
 	const char *architecture, *model_type; /* of config.json */
 	unsigned flags;
 	unsigned biases;               /* enum mote_feature: those that llama.cpp loads */
-	uint32_t wide_layers;          /* Gemma: a model of so many layers has queries scaled by hidden / heads, not by head_dim */
+	uint32_t wide_layers;          /* Gemma: a model of so many layers has queries scaled by hidden / heads,
+					* not by head_dim */
 };
 
 /* MOTE_ERROR_CORRUPT: no architecture; MOTE_ERROR_UNSUPPORTED: one that is not known, by name. */

@@ -84,6 +84,6 @@ double mote_gguf_copy_double(struct mote_gguf_reading *r, const char *name, cons
 void mote_gguf_refuse(struct mote_gguf_reading *r, const char *name, const char *why)
 {
 	if (!r->status)
-		r->status = mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED, "%s: \"%s.%s\": %s", r->g->name, r->family->name, name,
-					   why);
+		r->status = mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED, "%s: \"%s.%s\": %s", r->g->name,
+					   r->family->name, name, why);
 }

@@ -28,12 +28,13 @@ bool mote_gguf_has(const struct mote_gguf_reading *r, const char *name);
 /* MOTE_ERROR_UNSUPPORTED, with the key's full name. */
 void mote_gguf_refuse(struct mote_gguf_reading *r, const char *name, const char *why);
 
-/* Numbers were f32 when they were written: the shortest decimal that is the same f32 is what they had been before. Where what
- * was written is the number times a factor: the shortest one whose product is the same f32. */
+/* Numbers were f32 when they were written: the shortest decimal that is the same f32 is what they had been before.
+ * Where what was written is the number times a factor: the shortest one whose product is the same f32. */
 double mote_gguf_shortest(double x);
 double mote_gguf_shortest_factor(double product, double factor);
 
 /* gguf_rope.c: "rope_theta", "rope_scaling" and what goes with them. */
-void mote_gguf_rope_read(struct mote_gguf_reading *r, const struct mote_source *source, uint32_t head_dim, uint32_t positions);
+void mote_gguf_rope_read(struct mote_gguf_reading *r, const struct mote_source *source, uint32_t head_dim,
+			 uint32_t positions);
 
 #endif

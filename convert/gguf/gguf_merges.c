@@ -50,8 +50,8 @@ static int by_order(const void *a, const void *b)
 	if (x->score != y->score)
 		return x->score > y->score ? -1 : 1;
 	if ((order = compare_numbers(y->left_length, x->left_length)) ||
-	    (order = compare_numbers(y->right_length, x->right_length)) || (order = compare_numbers(x->token, y->token)) ||
-	    (order = compare_numbers(x->left, y->left)))
+	    (order = compare_numbers(y->right_length, x->right_length)) ||
+	    (order = compare_numbers(x->token, y->token)) || (order = compare_numbers(x->left, y->left)))
 		return order;
 	return compare_numbers(x->right, y->right);
 }
@@ -99,7 +99,8 @@ static bool cut(struct list *l, const struct mote_gguf_vocabulary *v, const stru
 			l->room = room;
 		}
 		l->merge[l->merges++] = (struct merge){ v->score[token], characters(t.text, at),
-							characters(t.text + at, t.bytes - at), token, left->id, right->id };
+							characters(t.text + at, t.bytes - at),
+							token, left->id, right->id };
 		if (l->merges > MAX_MERGES)
 			return true;
 	}

@@ -1,5 +1,5 @@
-/* The merges of a SentencePiece vocabulary, which GGUF files leave out: every way to put a token together from two others
- * is one, and the token's score says when.
+/* The merges of a SentencePiece vocabulary, which GGUF files leave out: every way to put a token together from two
+ * others is one, and the token's score says when.
  */
 #ifndef MOTE_CONVERT_GGUF_MERGES_H
 #define MOTE_CONVERT_GGUF_MERGES_H
@@ -14,6 +14,7 @@ enum mote_status mote_gguf_merges_write(struct mote_text_buffer *b, const struct
 					struct mote_error *error);
 
 /* How many there are. */
-enum mote_status mote_gguf_merges_count(const struct mote_gguf_vocabulary *v, uint32_t *count, struct mote_error *error);
+enum mote_status mote_gguf_merges_count(const struct mote_gguf_vocabulary *v, uint32_t *count,
+					struct mote_error *error);
 
 #endif

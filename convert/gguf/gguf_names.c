@@ -7,7 +7,8 @@
 #define QUERY "self_attn.q_proj"
 #define KEY "self_attn.k_proj"
 
-/* In a layer, between its number and ".weight" or ".bias"; for families with all the flags of one set and none of the other. */
+/* In a layer, between its number and ".weight" or ".bias"; for families with all the flags of one set and none of the
+ * other. */
 static const struct name {
 	const char *gguf, *hf;
 	unsigned with, without; /* enum mote_gguf_family_flag */
@@ -61,7 +62,8 @@ static size_t cut_layer(const char *name, const char *prefix, unsigned *number, 
 	return (size_t)(*kind - *middle);
 }
 
-bool mote_gguf_name_to_hf(const struct mote_gguf_family *family, const char *name, size_t bytes, char out[MOTE_GGUF_NAME_ROOM])
+bool mote_gguf_name_to_hf(const struct mote_gguf_family *family, const char *name, size_t bytes,
+			  char out[MOTE_GGUF_NAME_ROOM])
 {
 	char text[MOTE_GGUF_NAME_ROOM];
 	const char *middle, *kind;
@@ -78,7 +80,8 @@ bool mote_gguf_name_to_hf(const struct mote_gguf_family *family, const char *nam
 	n = cut_layer(text, "blk.", &number, &middle, &kind);
 	for (size_t i = 0; i < sizeof layer / sizeof *layer && n; i++)
 		if (has(family, &layer[i]) && strlen(layer[i].gguf) == n && memcmp(middle, layer[i].gguf, n) == 0)
-			return snprintf(out, MOTE_GGUF_NAME_ROOM, "model.layers.%u.%s%s", number, layer[i].hf, kind) > 0;
+			return snprintf(out, MOTE_GGUF_NAME_ROOM, "model.layers.%u.%s%s", number, layer[i].hf,
+					kind) > 0;
 	return false;
 }
 

@@ -11,10 +11,12 @@ static enum mote_gguf_type type_of(const struct mote_gguf_writing *w, const stru
 {
 	if (t->rank == 1 || w->options->keep_types)
 		return mote_tensor_rows_exact(t);
-	return w->options->type == MOTE_F16 ? MOTE_GGUF_F16 : w->options->type == MOTE_BF16 ? MOTE_GGUF_BF16 : MOTE_GGUF_F32;
+	return w->options->type == MOTE_F16 ? MOTE_GGUF_F16 : w->options->type == MOTE_BF16 ? MOTE_GGUF_BF16 :
+	       MOTE_GGUF_F32;
 }
 
-/* The one type that holds all parts' values: theirs if it is the same; every quantized one fits into Q8_0, anything into F32. */
+/* The one type that holds all parts' values: theirs if it is the same; every quantized one fits into Q8_0,
+ * anything into F32. */
 static enum mote_gguf_type common_type(const struct mote_gguf_writing *w, const struct mote_fused_weights *m)
 {
 	enum mote_gguf_type type = type_of(w, m->part[0]);
@@ -23,7 +25,8 @@ static enum mote_gguf_type common_type(const struct mote_gguf_writing *w, const 
 		const enum mote_gguf_type other = type_of(w, m->part[i]);
 
 		if (other != type)
-			type = mote_gguf_type_find(type)->decode && mote_gguf_type_find(other)->decode ? MOTE_GGUF_Q8_0 : MOTE_GGUF_F32;
+			type = mote_gguf_type_find(type)->decode && mote_gguf_type_find(other)->decode
+				       ? MOTE_GGUF_Q8_0 : MOTE_GGUF_F32;
 	}
 	return type;
 }
@@ -51,8 +54,8 @@ static enum mote_status plan_tensor(struct mote_gguf_writing *w, const struct mo
 	p->heads = !(w->family->flags & MOTE_GGUF_PERMUTED) ? 0 : mote_gguf_name_is_query(t->name) ? w->config.heads :
 		   mote_gguf_name_is_key(t->name) ? w->config.kv_heads : 0;
 	if (p->heads && t->rows != p->heads * w->config.head_dim)
-		return mote_error_set(w->error, MOTE_ERROR_CORRUPT, "tensor \"%s\": %u rows for %u heads of %u", t->name, t->rows,
-				      p->heads, w->config.head_dim);
+		return mote_error_set(w->error, MOTE_ERROR_CORRUPT, "tensor \"%s\": %u rows for %u heads of %u",
+				      t->name, t->rows, p->heads, w->config.head_dim);
 	p->bytes = (uint64_t)mote_tensor_rows_bytes(t, p->type) * p->weights.rows;
 	place(w, p);
 	w->tensors++;
@@ -99,11 +102,12 @@ enum mote_status mote_gguf_note_types(const struct mote_gguf_writing *w, struct 
 			floats += quantized && p->type == MOTE_GGUF_F32;
 		}
 	}
-	if (larger && mote_notes_add(notes, w->error, "%u tensors are of types that GGUF does not have: they are written as Q8_0, which "
-				     "has the same values in more room (mote-quantize --for gguf makes blocks that GGUF has)", larger))
+	if (larger && mote_notes_add(notes, w->error, "%u tensors are of types that GGUF does not have: they are "
+				     "written as Q8_0, which has the same values in more room (mote-quantize --for "
+				     "gguf makes blocks that GGUF has)", larger))
 		return MOTE_ERROR_MEMORY;
 	if (floats)
-		return mote_notes_add(notes, w->error, "%u tensors whose rows are no multiple of 32, or whose scales f16 cannot hold, are written as "
-				      "F32, which is exact", floats);
+		return mote_notes_add(notes, w->error, "%u tensors whose rows are no multiple of 32, or whose scales "
+				      "f16 cannot hold, are written as F32, which is exact", floats);
 	return MOTE_OK;
 }

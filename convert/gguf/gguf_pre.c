@@ -6,7 +6,8 @@
 #define BYTES_ONLY "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":false,\"use_regex\":false}"
 #define BYTES_GPT2 "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"
 #define SEQUENCE(a, b) "{\"type\":\"Sequence\",\"pretokenizers\":[" a "," b "]}"
-#define SPLIT(pattern) "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern "\"},\"behavior\":\"Isolated\",\"invert\":false}"
+#define SPLIT(pattern) \
+	"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern "\"},\"behavior\":\"Isolated\",\"invert\":false}"
 #define DIGITS "{\"type\":\"Digits\",\"individual_digits\":true}"
 
 #define BEGINNING "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|"
@@ -24,7 +25,8 @@
 #define DEFAULT SEQUENCE(SPLIT("[\\\\p{P}\\\\$\\\\+<=>\\\\^~\\\\|]+") "," SPLIT(WORDS) "," SPLIT("\\\\p{N}+") "," \
 			 SPLIT("[0-9][0-9][0-9]"), BYTES_ONLY)
 #define HAN_KANA "[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+"
-#define PUNCTUATED "[!\\\"#$%&'()*+,\\\\-./:;<=>?@\\\\[\\\\\\\\\\\\]^_`{|}~][A-Za-z]+|[^\\\\r\\\\n\\\\p{L}\\\\p{P}\\\\p{S}]?" \
+#define PUNCTUATED "[!\\\"#$%&'()*+,\\\\-./:;<=>?@\\\\[\\\\\\\\\\\\]^_`{|}~][A-Za-z]+|" \
+	"[^\\\\r\\\\n\\\\p{L}\\\\p{P}\\\\p{S}]?" \
 	"[\\\\p{L}\\\\p{M}]+| ?[\\\\p{P}\\\\p{S}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
 #define DEEPSEEK3 SEQUENCE(SPLIT("\\\\p{N}{1,3}") "," SPLIT(HAN_KANA) "," SPLIT(PUNCTUATED), BYTES_ONLY)
 #define LLAMA3 SEQUENCE(SPLIT(BEGINNING "\\\\p{N}{1,3}" END), BYTES_ONLY)

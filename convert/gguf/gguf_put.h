@@ -24,7 +24,7 @@ void mote_gguf_put_array(struct mote_gguf_put *p, const char *key, enum mote_ggu
 /* The keys "tokenizer.…" of a compiled tokenizer and of the container's metadata.
  * model_ids: rows of the embedding; ids that no token has are written as unused.
  * MOTE_ERROR_UNSUPPORTED: a tokenizer that GGUF has no name for; MOTE_ERROR_MEMORY. */
-enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *section, size_t bytes, const cJSON *metadata,
-					 uint32_t model_ids, struct mote_error *error);
+enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *section, size_t bytes,
+					 const cJSON *metadata, uint32_t model_ids, struct mote_error *error);
 
 #endif

@@ -11,7 +11,8 @@
 
 enum mote_status mote_gguf_not_written(const struct mote_gguf_writing *w, const char *what)
 {
-	return mote_error_set(w->error, MOTE_ERROR_UNSUPPORTED, "%s: %s: not written as GGUF", mote_container_path(w->c), what);
+	return mote_error_set(w->error, MOTE_ERROR_UNSUPPORTED, "%s: %s: not written as GGUF",
+			      mote_container_path(w->c), what);
 }
 
 /* Keys behind the architecture's name. */
@@ -59,7 +60,8 @@ static const char *layers_differ(const struct mote_gguf_writing *w)
 	const bool smollm3 = strcmp(w->family->name, "smollm3") == 0;
 
 	for (uint32_t i = 0; i < c->layers; i++) {
-		const bool local = gemma3 ? (i + 1) % 6 != 0 : gemma2 ? i % 2 == 0 : (w->family->flags & MOTE_GGUF_WINDOW) != 0;
+		const bool local = gemma3 ? (i + 1) % 6 != 0 : gemma2 ? i % 2 == 0 :
+				   (w->family->flags & MOTE_GGUF_WINDOW) != 0;
 
 		if (c->window && !(c->layer_kind[i] & MOTE_LAYER_WINDOW) != !local)
 			return "window_layers";
@@ -78,14 +80,16 @@ static const char *numbers_differ(const struct mote_gguf_writing *w)
 
 	if (c->window && !(flags & MOTE_GGUF_WINDOW))
 		return "sliding_window";
-	if (c->attention_scale > 0 && !(flags & MOTE_GGUF_ATTENTION_SCALE) && c->attention_scale != usual_attention_scale(w))
+	if (c->attention_scale > 0 && !(flags & MOTE_GGUF_ATTENTION_SCALE) &&
+	    c->attention_scale != usual_attention_scale(w))
 		return "attention_scale";
 	if ((flags & MOTE_GGUF_CAPS) ? !(c->attention_cap > 0) : c->attention_cap > 0)
 		return "attention_softcap";
 	if ((flags & MOTE_GGUF_CAPS) ? !(c->logits_cap > 0) : c->logits_cap > 0)
 		return "logits_softcap";
 	for (size_t i = 0; i < MOTE_FEATURE_KEYS; i++)
-		if (mote_feature_keys[i].feature & (MOTE_QKV_BIAS | MOTE_OUT_BIAS | MOTE_FFN_BIAS) & c->features & ~w->family->biases)
+		if (mote_feature_keys[i].feature & (MOTE_QKV_BIAS | MOTE_OUT_BIAS | MOTE_FFN_BIAS) & c->features &
+		    ~w->family->biases)
 			return mote_feature_keys[i].key;
 	return layers_differ(w);
 }
@@ -102,15 +106,18 @@ enum mote_status mote_gguf_check_model(const struct mote_gguf_writing *w, struct
 		return mote_gguf_not_written(w, "RoPE of the kind longrope outside of Phi-3");
 	if (c->rope_kind == MOTE_ROPE_YARN && c->rope_no_truncate)
 		return mote_gguf_not_written(w, "yarn with \"truncate\": false");
-	if (c->rope_kind == MOTE_ROPE_YARN && (c->rope_beta_fast != 32 || c->rope_beta_slow != 1)) /* it has keys, but reads none */
+	/* it has keys, but reads none */
+	if (c->rope_kind == MOTE_ROPE_YARN && (c->rope_beta_fast != 32 || c->rope_beta_slow != 1))
 		return mote_gguf_not_written(w, "yarn with \"beta_fast\" and \"beta_slow\" other than 32 and 1");
 	if (key) {
-		snprintf(what, sizeof what, "\"%s\": the architecture \"%s\" has none, or has another one", key, w->family->name);
+		snprintf(what, sizeof what, "\"%s\": the architecture \"%s\" has none, or has another one", key,
+			 w->family->name);
 		return mote_gguf_not_written(w, what);
 	}
 	if (c->window && (w->family->flags & MOTE_GGUF_WINDOW_IGNORED))
-		return mote_notes_add(notes, w->error, "the file says that a position sees the last %u only, but llama.cpp computes \"%s\" "
-				      "without a window: beyond so many positions its answers differ", c->window, w->family->name);
+		return mote_notes_add(notes, w->error, "the file says that a position sees the last %u only, but "
+				      "llama.cpp computes \"%s\" without a window: beyond so many positions its "
+				      "answers differ", c->window, w->family->name);
 	return MOTE_OK;
 }
 
@@ -129,7 +136,8 @@ static double llama3_divisor(const struct mote_config *c, uint32_t i)
 enum mote_status mote_gguf_make_rope_tables(struct mote_gguf_writing *w)
 {
 	const struct mote_config *c = &w->config;
-	const uint32_t n = mote_rope_half(c), tables = c->rope_kind == MOTE_ROPE_LLAMA3 ? 1 : c->rope_kind == MOTE_ROPE_LONGROPE ? 2 : 0;
+	const uint32_t n = mote_rope_half(c);
+	const uint32_t tables = c->rope_kind == MOTE_ROPE_LLAMA3 ? 1 : c->rope_kind == MOTE_ROPE_LONGROPE ? 2 : 0;
 
 	for (uint32_t t = 0; t < tables; t++) {
 		w->rope[t] = malloc(n * sizeof *w->rope[t]);
@@ -163,7 +171,8 @@ static void put_rope(struct mote_gguf_writing *w)
 		put_own_f32(w, "rope.scaling.attn_factor", c->rope_attention_factor / usual_yarn_factor(c));
 }
 
-/* A window that no position reaches beyond is not kept in a config; where there has to be one, it is as long as the context. */
+/* A window that no position reaches beyond is not kept in a config; where there has to be one,
+ * it is as long as the context. */
 static void put_differences(struct mote_gguf_writing *w)
 {
 	const struct mote_config *c = &w->config;
@@ -224,7 +233,8 @@ void mote_gguf_put_model(struct mote_gguf_writing *w)
 	put_own_u32(w, "attention.head_count_kv", c->kv_heads);
 	put_own_u32(w, "attention.key_length", c->head_dim);
 	put_own_u32(w, "attention.value_length", c->head_dim);
-	put_own_f32(w, w->family->flags & MOTE_GGUF_LAYER_NORM ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
+	put_own_f32(w, w->family->flags & MOTE_GGUF_LAYER_NORM ? "attention.layer_norm_epsilon"
+							       : "attention.layer_norm_rms_epsilon",
 		    c->norm_eps);
 	put_own_u32(w, "vocab_size", c->vocab);
 	put_rope(w);

@@ -1,8 +1,8 @@
 /* A compiled tokenizer in GGUF's terms: see gguf_put.h.
  *
- * llama.cpp has two tokenizers for what is called BPE here: "gpt2", with merges, for byte-level vocabularies, where a name
- * says how a text is cut; and "llama", SentencePiece's, which merges whatever two tokens make a third, the one of the highest
- * score first. Only a vocabulary whose merges are all the pairs there are is one of the latter. */
+ * llama.cpp has two tokenizers for what is called BPE here: "gpt2", with merges, for byte-level vocabularies, where a
+ * name says how a text is cut; and "llama", SentencePiece's, which merges whatever two tokens make a third, the one of
+ * the highest score first. Only a vocabulary whose merges are all the pairs there are is one of the latter. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,8 @@ struct export {
 static enum mote_status unknown(const struct export *e, const char *what)
 {
 	return mote_error_set(e->error, MOTE_ERROR_UNSUPPORTED,
-			      "tokenizer: %s: llama.cpp has no name for such a tokenizer, or none that is known here", what);
+			      "tokenizer: %s: llama.cpp has no name for such a tokenizer, or none that is known here",
+			      what);
 }
 
 static bool argument_is(const struct mote_tokenizer_parts *t, uint32_t offset, uint32_t bytes, const char *text)
@@ -34,16 +35,18 @@ static bool argument_is(const struct mote_tokenizer_parts *t, uint32_t offset, u
 	return bytes == strlen(text) && memcmp(mote_tokenizer_parts_string(t, offset), text, bytes) == 0;
 }
 
-static bool same_argument(const struct mote_tokenizer_parts *t, uint32_t at, uint32_t bytes, const struct mote_tokenizer_parts *u,
-			  uint32_t other, uint32_t other_bytes)
+static bool same_argument(const struct mote_tokenizer_parts *t, uint32_t at, uint32_t bytes,
+			  const struct mote_tokenizer_parts *u, uint32_t other, uint32_t other_bytes)
 {
 	return bytes == other_bytes &&
 	       memcmp(mote_tokenizer_parts_string(t, at), mote_tokenizer_parts_string(u, other), bytes) == 0;
 }
 
-static bool same_stage(const struct mote_tokenizer_parts *t, const struct mote_tokenizer_parts *u, enum tokenizer_stage stage)
+static bool same_stage(const struct mote_tokenizer_parts *t, const struct mote_tokenizer_parts *u,
+		       enum tokenizer_stage stage)
 {
-	uint32_t n, m, first = mote_tokenizer_parts_stage(t, stage, &n), other = mote_tokenizer_parts_stage(u, stage, &m);
+	uint32_t n, m, first = mote_tokenizer_parts_stage(t, stage, &n);
+	uint32_t other = mote_tokenizer_parts_stage(u, stage, &m);
 	bool same = n == m;
 
 	for (uint32_t i = 0; i < n && same; i++) {
@@ -57,20 +60,24 @@ static bool same_stage(const struct mote_tokenizer_parts *t, const struct mote_t
 }
 
 /* A tokenizer of one letter that cuts texts as the name says; the caller frees section. */
-static enum mote_status compile_pre(const struct mote_gguf_pre *pre, uint8_t **section, size_t *bytes, struct mote_error *error)
+static enum mote_status compile_pre(const struct mote_gguf_pre *pre, uint8_t **section, size_t *bytes,
+				    struct mote_error *error)
 {
 	struct mote_text_buffer b = {0};
 	enum mote_status status;
 
-	mote_text_buffer_print(&b, "{\"version\":\"1.0\",\"added_tokens\":[],\"normalizer\":%s,\"pre_tokenizer\":", pre->normalizer);
+	mote_text_buffer_print(&b, "{\"version\":\"1.0\",\"added_tokens\":[],\"normalizer\":%s,\"pre_tokenizer\":",
+			       pre->normalizer);
 	mote_text_buffer_add(&b, pre->pre_tokenizer, strlen(pre->pre_tokenizer));
-	mote_text_buffer_print(&b, ",\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\","
-			       "\"ignore_merges\":%s,\"vocab\":{\"a\":0},\"merges\":[]}}", pre->ignore_merges ? "true" : "false");
+	mote_text_buffer_print(&b,
+			       ",\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\"},\"model\":"
+			       "{\"type\":\"BPE\",\"ignore_merges\":%s,\"vocab\":{\"a\":0},\"merges\":[]}}",
+			       pre->ignore_merges ? "true" : "false");
 	if (b.failed)
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "tokenizer: out of memory");
 	else
-		status = mote_hf_tokenizer_compile(&(struct mote_hf_tokenizer_source){.json = b.text, .bytes = b.bytes}, section, bytes,
-						   NULL, error);
+		status = mote_hf_tokenizer_compile(&(struct mote_hf_tokenizer_source){.json = b.text, .bytes = b.bytes},
+						   section, bytes, NULL, error);
 	free(b.text);
 	return status;
 }
@@ -106,7 +113,8 @@ static bool is_sentence(const struct mote_tokenizer_parts *t, bool *prefix)
 	const struct tokenizer_step *s = t->step;
 
 	split = mote_tokenizer_parts_stage(t, STAGE_SPLIT, &splits);
-	if (n == 0 && splits == 1 && s[split].kind == SPLIT_METASPACE && argument_is(t, s[split].a, s[split].a_bytes, META)) {
+	if (n == 0 && splits == 1 && s[split].kind == SPLIT_METASPACE &&
+	    argument_is(t, s[split].a, s[split].a_bytes, META)) {
 		*prefix = s[split].mode != SCHEME_NEVER;
 		return true;
 	}
@@ -138,11 +146,13 @@ static uint8_t type_of(const struct export *e, uint32_t id, bool sentence)
 	if (sentence && id == t->unk)
 		return MOTE_GGUF_TOKEN_UNKNOWN;
 	if (t->added_of[id])
-		return t->added[t->added_of[id] - 1].flags & ADDED_SPECIAL ? MOTE_GGUF_TOKEN_CONTROL : MOTE_GGUF_TOKEN_USER_DEFINED;
+		return t->added[t->added_of[id] - 1].flags & ADDED_SPECIAL ? MOTE_GGUF_TOKEN_CONTROL
+									   : MOTE_GGUF_TOKEN_USER_DEFINED;
 	return sentence && is_byte_token(text, bytes) ? MOTE_GGUF_TOKEN_BYTE : MOTE_GGUF_TOKEN_NORMAL;
 }
 
-/* Ids beyond the tokenizer's, and those in it which no token has, get a text of their own: llama.cpp wants each once. */
+/* Ids beyond the tokenizer's, and those in it which no token has,
+ * get a text of their own: llama.cpp wants each once. */
 static void put_tokens(const struct export *e, bool sentence)
 {
 	mote_gguf_put_array(e->put, KEY "tokens", MOTE_GGUF_STRING, e->ids);
@@ -264,7 +274,8 @@ static enum mote_status put_templates(const struct export *e)
 		char full[256];
 
 		if (!cJSON_IsString(name) || !cJSON_IsString(text) || strlen(name->valuestring) > 200)
-			return mote_error_set(e->error, MOTE_ERROR_CORRUPT, "metadata: a chat template without name or text");
+			return mote_error_set(e->error, MOTE_ERROR_CORRUPT,
+					      "metadata: a chat template without name or text");
 		snprintf(full, sizeof full, "%s.%s", key, name->valuestring);
 		mote_gguf_put_text(e->put, strcmp(name->valuestring, "default") ? full : key, text->valuestring,
 				   strlen(text->valuestring));
@@ -272,8 +283,8 @@ static enum mote_status put_templates(const struct export *e)
 	return MOTE_OK;
 }
 
-enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *section, size_t bytes, const cJSON *metadata,
-					 uint32_t model_ids, struct mote_error *error)
+enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *section, size_t bytes,
+					 const cJSON *metadata, uint32_t model_ids, struct mote_error *error)
 {
 	struct mote_tokenizer_parts t;
 	struct export e = {.t = &t, .metadata = metadata, .put = p, .error = error};

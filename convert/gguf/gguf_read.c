@@ -150,8 +150,8 @@ static enum mote_status parse_values(struct parsing *p, uint64_t count)
 	qsort(g->value, g->values, sizeof *g->value, by_key);
 	for (uint32_t i = 1; i < g->values; i++)
 		if (by_key(&g->value[i - 1], &g->value[i]) == 0)
-			return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "duplicate key \"%.*s\"", (int)g->value[i].key.bytes,
-						g->value[i].key.text);
+			return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "duplicate key \"%.*s\"",
+						(int)g->value[i].key.bytes, g->value[i].key.text);
 	return MOTE_OK;
 }
 
@@ -206,27 +206,30 @@ static enum mote_status place_tensors(struct parsing *p)
 	uint64_t start = 0, at = 0, end = 0;
 
 	if (!mote_checked_round_up(c->at, p->alignment, &start) || (start > p->file_bytes && g->tensors))
-		return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "the file ends before its tensors' data begin (truncated?)");
+		return mote_cursor_fail(c, MOTE_ERROR_CORRUPT,
+					"the file ends before its tensors' data begin (truncated?)");
 	for (uint32_t i = 0; i < g->tensors; i++) {
 		struct mote_gguf_tensor *t = &g->tensor[i];
 		const int n = (int)t->name.bytes;
 
 		if (t->offset != at)
 			return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "tensor \"%.*s\": at data byte %" PRIu64
-						", expected at %" PRIu64 " (behind the one before, a multiple of %u)", n,
-						t->name.text, t->offset, at, p->alignment);
+						", expected at %" PRIu64 " (behind the one before, a multiple of %u)",
+						n, t->name.text, t->offset, at, p->alignment);
 		if (at > p->file_bytes - start || t->bytes > p->file_bytes - start - at)
-			return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "tensor \"%.*s\": %" PRIu64 " bytes at byte %" PRIu64
-						" of a file of %" PRIu64 " (truncated?)", n, t->name.text, t->bytes, start + at,
-						p->file_bytes);
+			return mote_cursor_fail(c, MOTE_ERROR_CORRUPT,
+						"tensor \"%.*s\": %" PRIu64 " bytes at byte %" PRIu64
+						" of a file of %" PRIu64 " (truncated?)", n, t->name.text, t->bytes,
+						start + at, p->file_bytes);
 		t->offset = start + at;
 		end = at + t->bytes;
 		if (!mote_checked_round_up(end, p->alignment, &at))
-			return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "tensor \"%.*s\": its end overflows", n, t->name.text);
+			return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "tensor \"%.*s\": its end overflows", n,
+						t->name.text);
 	}
 	if (g->tensors && p->file_bytes - start > at)
-		return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "%" PRIu64 " bytes follow the last tensor, which ends at byte %"
-					PRIu64, p->file_bytes - start - end, start + end);
+		return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "%" PRIu64 " bytes follow the last tensor, which ends "
+					"at byte %" PRIu64, p->file_bytes - start - end, start + end);
 	return MOTE_OK;
 }
 
@@ -237,8 +240,8 @@ static enum mote_status parse_tensors(struct parsing *p, uint64_t count)
 	enum mote_status status;
 
 	if (count > MOTE_GGUF_MAX_TENSORS || count > p->file_bytes / 33) /* a name of one byte, one dimension */
-		return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "%" PRIu64 " tensors in a file of %" PRIu64 " bytes; at most %u",
-					count, p->file_bytes, MOTE_GGUF_MAX_TENSORS);
+		return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "%" PRIu64 " tensors in a file of %" PRIu64 " bytes; "
+					"at most %u", count, p->file_bytes, MOTE_GGUF_MAX_TENSORS);
 	g->tensor = calloc((size_t)count + 1, sizeof *g->tensor);
 	if (!g->tensor)
 		return mote_cursor_fail(c, MOTE_ERROR_MEMORY, "out of memory");
@@ -278,8 +281,8 @@ static enum mote_status parse(struct parsing *p, uint32_t *part, uint32_t *parts
 	    (status = mote_gguf_want_u32(p->out, "split.count", 0, parts, c->error)))
 		return status;
 	if (!p->alignment || p->alignment & (p->alignment - 1) || p->alignment > MAX_ALIGNMENT)
-		return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "\"general.alignment\" is %u; expected a power of two up to %u",
-					p->alignment, MAX_ALIGNMENT);
+		return mote_cursor_fail(c, MOTE_ERROR_CORRUPT, "\"general.alignment\" is %u; expected a power of two "
+					"up to %u", p->alignment, MAX_ALIGNMENT);
 	return parse_tensors(p, tensors);
 }
 
@@ -337,7 +340,8 @@ static enum mote_status open_part(struct mote_source *source, const char *name, 
 		n *= 2;
 	} while (status && more && n / 2 < MOTE_GGUF_MAX_HEADER_BYTES);
 	if (status && more)
-		status = mote_error_set(error, MOTE_ERROR_LIMIT, "%s: key-values and tensor infos of more than %" PRIu64 " bytes",
+		status = mote_error_set(error, MOTE_ERROR_LIMIT,
+					"%s: key-values and tensor infos of more than %" PRIu64 " bytes",
 					name, MOTE_GGUF_MAX_HEADER_BYTES);
 	else if (status)
 		(void)mote_error_set(error, status, "%s", own.message);
@@ -383,8 +387,8 @@ static enum mote_status add_part(struct mote_gguf *g, struct mote_gguf *other, s
 	return MOTE_OK;
 }
 
-static enum mote_status open_other_part(struct mote_source *source, struct mote_gguf *g, uint32_t expected, uint32_t parts,
-					struct mote_error *error)
+static enum mote_status open_other_part(struct mote_source *source, struct mote_gguf *g, uint32_t expected,
+					uint32_t parts, struct mote_error *error)
 {
 	struct mote_gguf other = {.header = calloc(1, sizeof *other.header)};
 	char *name = part_name(g->name, expected, parts);
@@ -394,12 +398,14 @@ static enum mote_status open_other_part(struct mote_source *source, struct mote_
 	if (!other.header)
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", g->name);
 	else if (!name)
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s is the first of %u parts; its name does not end in "
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT,
+					"%s is the first of %u parts; its name does not end in "
 					"\"-00001-of-%05u.gguf\"", g->name, parts, parts);
 	else
 		status = open_part(source, name, &other, &part, &n, error);
 	if (!status && (part != expected || n != parts))
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: it is part %u of %u by its own count", name, part + 1, n);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: it is part %u of %u by its own count", name,
+					part + 1, n);
 	if (!status)
 		status = add_part(g, &other, error);
 	mote_gguf_close(&other);
@@ -419,10 +425,12 @@ static enum mote_status open_all(struct mote_source *source, const char *name, s
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", name);
 	status = open_part(source, name, g, &part, &parts, error);
 	if (!status && part)
-		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s is part %u of %u of a split model: give the first "
+		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+					"%s is part %u of %u of a split model: give the first "
 					"(-00001-of-%05u.gguf)", name, part + 1, parts, parts);
 	if (!status && parts > MOTE_GGUF_MAX_PARTS)
-		status = mote_error_set(error, MOTE_ERROR_LIMIT, "%s: %u parts; at most %u", name, parts, MOTE_GGUF_MAX_PARTS);
+		status = mote_error_set(error, MOTE_ERROR_LIMIT, "%s: %u parts; at most %u", name, parts,
+					MOTE_GGUF_MAX_PARTS);
 	for (uint32_t i = 1; i < parts && !status; i++)
 		status = open_other_part(source, g, i, parts, error);
 	if (status)

@@ -73,8 +73,8 @@ enum mote_status mote_gguf_parse(const uint8_t *head, size_t head_bytes, uint64_
 const struct mote_gguf_tensor *mote_gguf_find_tensor(const struct mote_gguf *g, const char *name); /* or NULL */
 
 /* Values by key. find: NULL when absent; array says which of the two it has to be.
- * need_*: absent is MOTE_ERROR_CORRUPT; want_*: absent stores the fallback; the wrong kind is an error in both, as is an
- * integer out of its range, whatever its width in the file. */
+ * need_*: absent is MOTE_ERROR_CORRUPT; want_*: absent stores the fallback; the wrong kind is an error in both, as is
+ * an integer out of its range, whatever its width in the file. */
 const struct mote_gguf_value *mote_gguf_find(const struct mote_gguf *g, const char *key);
 enum mote_status mote_gguf_want_u32(const struct mote_gguf *g, const char *key, uint32_t fallback, uint32_t *value,
 				    struct mote_error *error);

@@ -36,22 +36,24 @@ static bool read_table(const struct rope *p, const struct mote_gguf_tensor *t, f
 	if (r->status)
 		return false;
 	if (t->type->number != MOTE_GGUF_F32 || t->rank != 1 || t->shape[0] != n || n > MOTE_MAX_HEAD_DIM / 2)
-		r->status = mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: tensor \"%.*s\": expected F32 [%u]", r->g->name,
-					   (int)t->name.bytes, t->name.text, n);
+		r->status = mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: tensor \"%.*s\": expected F32 [%u]",
+					   r->g->name, (int)t->name.bytes, t->name.text, n);
 	else
-		r->status = mote_source_read_at(&p->source->file[t->file], t->offset, table, n * sizeof *table, r->error);
+		r->status = mote_source_read_at(&p->source->file[t->file], t->offset, table, n * sizeof *table,
+						r->error);
 	return !r->status;
 }
 
-/* The table of a "llama3" RoPE, which llama.cpp's files hold instead of the numbers that it follows from: by how much each
- * frequency is divided. Its largest divisor is the factor. The other numbers are those of the models that use it; where one
- * has others, they are looked for: how many positions there were at first, in powers of two. */
+/* The table of a "llama3" RoPE, which llama.cpp's files hold instead of the numbers that it follows from: by how much
+ * each frequency is divided. Its largest divisor is the factor. The other numbers are those of the models that use it;
+ * where one has others, they are looked for: how many positions there were at first, in powers of two. */
 static double llama3_divisor(const struct rope *p, uint32_t i, double factor, double original)
 {
 	const double low = 1, high = 4, wavelength = 2 * 3.14159265358979323846 * pow(p->theta, 2.0 * i / p->rotated);
 	double smooth = (original / wavelength - low) / (high - low);
 
-	return wavelength < original / high ? 1 : wavelength > original / low ? factor : 1 / ((1 - smooth) / factor + smooth);
+	return wavelength < original / high ? 1 : wavelength > original / low ? factor :
+	       1 / ((1 - smooth) / factor + smooth);
 }
 
 static bool is_llama3(const struct rope *p, const float *table, double factor, double original)
@@ -78,7 +80,8 @@ static void read_llama3(const struct rope *p)
 	for (double other = 16; other <= MOTE_MAX_POSITIONS && !is_llama3(p, table, factor, original); other *= 2)
 		original = other;
 	if (!is_llama3(p, table, factor, original)) {
-		p->r->status = mote_error_set(p->r->error, MOTE_ERROR_UNSUPPORTED, "%s: tensor \"rope_freqs.weight\" is none of the "
+		p->r->status = mote_error_set(p->r->error, MOTE_ERROR_UNSUPPORTED,
+					      "%s: tensor \"rope_freqs.weight\" is none of the "
 					      "RoPE kind \"llama3\" with factors 1 and 4", p->r->g->name);
 		return;
 	}
@@ -128,8 +131,8 @@ static void read_longrope(const struct rope *p)
 		const struct mote_gguf_tensor *t = mote_gguf_find_tensor(p->r->g, names[i][0]);
 
 		if (!t && !p->r->status)
-			p->r->status = mote_error_set(p->r->error, MOTE_ERROR_CORRUPT, "%s: tensor \"%s\" is missing", p->r->g->name,
-						      names[i][0]);
+			p->r->status = mote_error_set(p->r->error, MOTE_ERROR_CORRUPT, "%s: tensor \"%s\" is missing",
+						      p->r->g->name, names[i][0]);
 		else if (t && read_table(p, t, table))
 			put_factors(p, names[i][1], table);
 	}
@@ -170,7 +173,8 @@ static void read_scaling(const struct rope *p)
 	snprintf(full, sizeof full, "%s.rope.scaling.type", r->family->name);
 	if (!r->status)
 		r->status = mote_gguf_want_text(r->g, full, &type, r->error);
-	factor = mote_gguf_copy_double(r, "rope.scaling.factor", NULL, mote_gguf_copy_double(r, "rope.scale_linear", NULL, 1));
+	factor = mote_gguf_copy_double(r, "rope.scaling.factor", NULL,
+				       mote_gguf_copy_double(r, "rope.scale_linear", NULL, 1));
 	if (r->status || (type.bytes == 4 && !memcmp(type.text, "none", 4)) ||
 	    (type.bytes == 8 && !memcmp(type.text, "longrope", 8)))
 		return;
@@ -184,7 +188,8 @@ static void read_scaling(const struct rope *p)
 	}
 }
 
-void mote_gguf_rope_read(struct mote_gguf_reading *r, const struct mote_source *source, uint32_t head_dim, uint32_t positions)
+void mote_gguf_rope_read(struct mote_gguf_reading *r, const struct mote_source *source, uint32_t head_dim,
+			 uint32_t positions)
 {
 	struct rope p = {.r = r, .source = source, .positions = positions, .scaling = cJSON_CreateObject()};
 

@@ -79,17 +79,18 @@ static enum mote_status read_templates(const struct mote_gguf *g, struct mote_hf
 			continue;
 		text = mote_gguf_next_text(&at);
 		if (memchr(text.text, 0, text.bytes) || mote_utf8_valid(text.text, text.bytes) != text.bytes)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"%.*s\" is no UTF-8 without NUL", g->name,
-					      (int)v->key.bytes, v->key.text);
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"%.*s\" is no UTF-8 without NUL",
+					      g->name, (int)v->key.bytes, v->key.text);
 		if (++count > MAX_TEMPLATES)
-			return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: more than %u chat templates", g->name, MAX_TEMPLATES);
+			return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: more than %u chat templates", g->name,
+					      MAX_TEMPLATES);
 		if (v->key.bytes > n)
 			name = (struct mote_gguf_text){v->key.text + n + 1, v->key.bytes - (uint32_t)n - 1};
 		entry = cJSON_CreateObject();
 		a = copy_text(&name);
 		b = copy_text(&text);
-		if (!a || !b || !cJSON_AddStringToObject(entry, "name", a) || !cJSON_AddStringToObject(entry, "template", b) ||
-		    !cJSON_AddItemToArray(d->templates, entry)) {
+		if (!a || !b || !cJSON_AddStringToObject(entry, "name", a) ||
+		    !cJSON_AddStringToObject(entry, "template", b) || !cJSON_AddItemToArray(d->templates, entry)) {
 			cJSON_Delete(entry);
 			entry = NULL;
 		}

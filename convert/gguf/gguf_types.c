@@ -149,9 +149,9 @@ static void decode_q5_k(const uint8_t *b, float *out)
 	}
 }
 
-/* 128 bytes of low nibbles, 64 of upper two bits, 16 int8 scales (one for 16 elements), d. Each half of 128 elements has
- * 64 bytes of nibbles and 32 of upper bits; its four runs of 32 take low nibbles twice, then high ones, and the upper
- * bits from the lowest pair to the highest. */
+/* 128 bytes of low nibbles, 64 of upper two bits, 16 int8 scales (one for 16 elements), d. Each half of 128 elements
+ * has 64 bytes of nibbles and 32 of upper bits; its four runs of 32 take low nibbles twice, then high ones, and the
+ * upper bits from the lowest pair to the highest. */
 static void decode_q6_k(const uint8_t *b, float *out)
 {
 	const float d = half_at(b + 208);

@@ -107,9 +107,11 @@ static bool is_integer(const struct mote_gguf_value *v)
 	       v->kind != MOTE_GGUF_STRING;
 }
 
-static enum mote_status wrong(const struct mote_gguf *g, const char *key, const char *expected, struct mote_error *error)
+static enum mote_status wrong(const struct mote_gguf *g, const char *key, const char *expected,
+			      struct mote_error *error)
 {
-	return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"%s\": expected %s", g->name ? g->name : "GGUF", key, expected);
+	return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"%s\": expected %s", g->name ? g->name : "GGUF", key,
+			      expected);
 }
 
 enum mote_status mote_gguf_want_u32(const struct mote_gguf *g, const char *key, uint32_t fallback, uint32_t *value,
@@ -131,7 +133,8 @@ enum mote_status mote_gguf_need_u32(const struct mote_gguf *g, const char *key, 
 				    struct mote_error *error)
 {
 	if (!mote_gguf_find(g, key))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: key \"%s\" is missing", g->name ? g->name : "GGUF", key);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: key \"%s\" is missing",
+				      g->name ? g->name : "GGUF", key);
 	return mote_gguf_want_u32(g, key, 0, value, error);
 }
 

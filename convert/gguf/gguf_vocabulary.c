@@ -27,8 +27,8 @@ static enum mote_status read_tokens(const struct mote_gguf *g, struct mote_gguf_
 	if (status)
 		return status;
 	if (!list || !list->count || list->count > MAX_TOKENS)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"" KEY "tokens\": %u tokens; 1 to %u are possible", g->name,
-				      list ? list->count : 0, MAX_TOKENS);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"" KEY "tokens\": %u tokens; 1 to %u are "
+				      "possible", g->name, list ? list->count : 0, MAX_TOKENS);
 	v->token = calloc(list->count, sizeof *v->token);
 	v->type = malloc(list->count);
 	if (!v->token || !v->type)
@@ -41,7 +41,8 @@ static enum mote_status read_tokens(const struct mote_gguf *g, struct mote_gguf_
 
 		v->token[i] = mote_gguf_next_text(&at);
 		if (memchr(t->text, 0, t->bytes) || mote_utf8_valid(t->text, t->bytes) != t->bytes)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: token %u is no UTF-8 without NUL", g->name, i);
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: token %u is no UTF-8 without NUL",
+					      g->name, i);
 	}
 	return MOTE_OK;
 }
@@ -67,8 +68,9 @@ static enum mote_status read_types(const struct mote_gguf *g, struct mote_gguf_v
 
 		/* 0, "undefined", is what some writers leave at ordinary tokens */
 		if (type < 0 || type > MOTE_GGUF_TOKEN_BYTE)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"" KEY "token_type\": %lld of token %u is no type",
-					      g->name, (long long)type, i);
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      "%s: \"" KEY "token_type\": %lld of token %u is no type", g->name,
+					      (long long)type, i);
 		v->type[i] = type ? (uint8_t)type : MOTE_GGUF_TOKEN_NORMAL;
 	}
 	return MOTE_OK;
@@ -89,8 +91,8 @@ static enum mote_status read_scores(const struct mote_gguf *g, struct mote_gguf_
 	for (uint32_t i = 0; i < v->tokens; i++) {
 		v->score[i] = (float)mote_gguf_number_at(list, i);
 		if (!(v->score[i] > -1e30f && v->score[i] < 1e30f))
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"" KEY "scores\": that of token %u is not finite",
-					      g->name, i);
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      "%s: \"" KEY "scores\": that of token %u is not finite", g->name, i);
 	}
 	return MOTE_OK;
 }
@@ -135,8 +137,10 @@ static void write_added(struct mote_text_buffer *b, const struct mote_gguf_vocab
 			continue;
 		mote_text_buffer_print(b, "%s{\"id\":%u,\"content\":", first ? "" : ",", i);
 		mote_text_buffer_quote(b, v->token[i].text, v->token[i].bytes);
-		mote_text_buffer_print(b, ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,"
-				       "\"special\":%s}", v->type[i] == MOTE_GGUF_TOKEN_USER_DEFINED ? "false" : "true");
+		mote_text_buffer_print(b,
+				       ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,"
+				       "\"special\":%s}", v->type[i] == MOTE_GGUF_TOKEN_USER_DEFINED
+				       ? "false" : "true");
 		first = false;
 	}
 	mote_text_buffer_print(b, "],");
@@ -195,7 +199,8 @@ static enum mote_status write_processor(struct mote_text_buffer *b, const struct
 	mote_text_buffer_print(b, "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[");
 	for (int i = 0; i < 2; i++) {
 		if (i)
-			mote_text_buffer_print(b, "%s{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}%s", adds[0] ? "," : "", adds[1] ? "," : "");
+			mote_text_buffer_print(b, "%s{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}%s", adds[0] ? "," : "",
+					       adds[1] ? "," : "");
 		if (adds[i]) {
 			mote_text_buffer_print(b, "{\"SpecialToken\":{\"id\":");
 			mote_text_buffer_quote(b, v->token[id[i]].text, v->token[id[i]].bytes);
@@ -231,11 +236,12 @@ static enum mote_status write_bytes_bpe(struct mote_text_buffer *b, const struct
 	    (status = mote_gguf_want_array(g, KEY "merges", MOTE_GGUF_STRING, &merges, error)))
 		return status;
 	if (!merges)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"" KEY "model\" is \"gpt2\", but there are no merges", g->name);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"" KEY "model\" is \"gpt2\", but there are no "
+				      "merges", g->name);
 	pre = name.text ? mote_gguf_pre_find(name.text, name.bytes) : NULL;
 	if (!pre)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: \"" KEY "pre\" is \"%.*s\": how that cuts a text is not known",
-				      g->name, (int)name.bytes, name.text ? name.text : "");
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: \"" KEY "pre\" is \"%.*s\": how that cuts a "
+				      "text is not known", g->name, (int)name.bytes, name.text ? name.text : "");
 	write_added(b, v);
 	status = write_processor(b, g, v, pre->adds_bos, error);
 	if (status)
@@ -252,7 +258,8 @@ static enum mote_status write_bytes_bpe(struct mote_text_buffer *b, const struct
 		struct mote_gguf_text merge = mote_gguf_next_text(&at);
 
 		if (memchr(merge.text, 0, merge.bytes) || mote_utf8_valid(merge.text, merge.bytes) != merge.bytes)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: merge %u is no UTF-8 without NUL", g->name, i);
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: merge %u is no UTF-8 without NUL",
+					      g->name, i);
 		if (i)
 			mote_text_buffer_add(b, ",", 1);
 		mote_text_buffer_quote(b, merge.text, merge.bytes);
@@ -272,25 +279,30 @@ static enum mote_status write_sentence_bpe(struct mote_text_buffer *b, const str
 	    (status = mote_gguf_want_u32(g, KEY "unknown_token_id", 0, &unk, error)))
 		return status;
 	if (!v->score)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"" KEY "model\" is \"llama\", but there are no scores", g->name);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"" KEY "model\" is \"llama\", but there are no "
+				      "scores", g->name);
 	for (uint32_t i = 0; i < v->tokens; i++)
 		bytes += v->type[i] == MOTE_GGUF_TOKEN_BYTE;
 	write_added(b, v);
 	status = write_processor(b, g, v, true, error);
 	if (status)
 		return status;
-	mote_text_buffer_print(b, "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[%s{\"type\":\"Replace\",\"pattern\":"
-			       "{\"String\":\" \"},\"content\":\"" META "\"}]},\"pre_tokenizer\":null,",
+	mote_text_buffer_print(b,
+			       "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[%s{\"type\":\"Replace\","
+			       "\"pattern\":{\"String\":\" \"},\"content\":\"" META "\"}]},\"pre_tokenizer\":null,",
 			       prefix ? "{\"type\":\"Prepend\",\"prepend\":\"" META "\"}," : "");
-	mote_text_buffer_print(b, "\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":"
-			       "\"" META "\"},\"content\":\" \"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"}%s]},",
+	mote_text_buffer_print(b,
+			       "\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\","
+			       "\"pattern\":{\"String\":\"" META "\"},\"content\":\" \"},"
+			       "{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"}%s]},",
 			       prefix ? ",{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}" : "");
 	mote_text_buffer_print(b, "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":");
 	if (unk < v->tokens)
 		mote_text_buffer_quote(b, v->token[unk].text, v->token[unk].bytes);
 	else
 		mote_text_buffer_print(b, "null");
-	mote_text_buffer_print(b, ",\"fuse_unk\":true,\"byte_fallback\":%s,\"ignore_merges\":false,", bytes == 256 ? "true" : "false");
+	mote_text_buffer_print(b, ",\"fuse_unk\":true,\"byte_fallback\":%s,\"ignore_merges\":false,",
+			       bytes == 256 ? "true" : "false");
 	write_tokens(b, v, true);
 	mote_text_buffer_print(b, "\"merges\":[");
 	status = mote_gguf_merges_write(b, v, error);
@@ -298,8 +310,8 @@ static enum mote_status write_sentence_bpe(struct mote_text_buffer *b, const str
 	return status;
 }
 
-enum mote_status mote_gguf_vocabulary_write(const struct mote_gguf *g, const struct mote_gguf_vocabulary *v, char **json,
-					    size_t *bytes, struct mote_error *error)
+enum mote_status mote_gguf_vocabulary_write(const struct mote_gguf *g, const struct mote_gguf_vocabulary *v,
+					    char **json, size_t *bytes, struct mote_error *error)
 {
 	struct mote_text_buffer b = {0};
 	struct mote_gguf_text model;
@@ -312,8 +324,8 @@ enum mote_status mote_gguf_vocabulary_write(const struct mote_gguf *g, const str
 	else if (!status && model.bytes == 5 && memcmp(model.text, "llama", 5) == 0)
 		status = write_sentence_bpe(&b, g, v, error);
 	else if (!status)
-		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: \"" KEY "model\" is \"%.*s\"; \"gpt2\" and \"llama\" are read",
-					g->name, (int)model.bytes, model.text ? model.text : "");
+		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: \"" KEY "model\" is \"%.*s\"; \"gpt2\" and "
+					"\"llama\" are read", g->name, (int)model.bytes, model.text ? model.text : "");
 	if (!status && b.failed)
 		status = no_memory(g, error);
 	if (status) {

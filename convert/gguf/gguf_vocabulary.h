@@ -24,8 +24,8 @@ enum mote_status mote_gguf_vocabulary_read(const struct mote_gguf *g, struct mot
 void mote_gguf_vocabulary_free(struct mote_gguf_vocabulary *v);
 
 /* *json is allocated, the caller frees it; not NUL-terminated. */
-enum mote_status mote_gguf_vocabulary_write(const struct mote_gguf *g, const struct mote_gguf_vocabulary *v, char **json,
-					    size_t *bytes, struct mote_error *error);
+enum mote_status mote_gguf_vocabulary_write(const struct mote_gguf *g, const struct mote_gguf_vocabulary *v,
+					    char **json, size_t *bytes, struct mote_error *error);
 
 /* Which pieces a text is cut into, by the name that "tokenizer.ggml.pre" has: the members "normalizer" and
  * "pre_tokenizer" of tokenizer.json. */

@@ -1,5 +1,5 @@
-/* A container as a GGUF file: see gguf_write.h. The header is made in memory; tensors follow panel by panel, each row where
- * llama.cpp wants it. */
+/* A container as a GGUF file: see gguf_write.h. The header is made in memory; tensors follow panel by panel, each row
+ * where llama.cpp wants it. */
 #include "convert/gguf/gguf_write.h"
 
 #include <stdlib.h>
@@ -55,16 +55,16 @@ static enum mote_status progress(struct mote_gguf_writing *w, uint64_t bytes)
 
 /* Rows that follow each other in the container, and in the file where heads are not permuted (see weight_rows.c for the
  * order). */
-static enum mote_status write_rows(struct mote_gguf_writing *w, const struct mote_gguf_planned *p, uint32_t first, uint32_t rows,
-				   const uint8_t *data)
+static enum mote_status write_rows(struct mote_gguf_writing *w, const struct mote_gguf_planned *p, uint32_t first,
+				   uint32_t rows, const uint8_t *data)
 {
 	const size_t row_bytes = mote_tensor_rows_bytes(p->weights.part[0], p->type);
 	const uint32_t head_dim = w->config.head_dim;
 	enum mote_status status = MOTE_OK;
 
 	if (!p->heads)
-		return mote_output_write_at(w->file, data, rows * row_bytes, w->data + p->offset + first * (uint64_t)row_bytes,
-					    w->error);
+		return mote_output_write_at(w->file, data, rows * row_bytes,
+					    w->data + p->offset + first * (uint64_t)row_bytes, w->error);
 	for (uint32_t r = 0; r < rows && !status; r++) {
 		uint32_t row = first + r, at = row % head_dim;
 
@@ -80,13 +80,14 @@ static enum mote_status write_padding(struct mote_gguf_writing *w, const struct 
 {
 	static const uint8_t zeros[MOTE_GGUF_ALIGNMENT];
 
-	return mote_output_write_at(w->file, zeros, (MOTE_GGUF_ALIGNMENT - p->bytes % MOTE_GGUF_ALIGNMENT) % MOTE_GGUF_ALIGNMENT,
+	return mote_output_write_at(w->file, zeros,
+				    (MOTE_GGUF_ALIGNMENT - p->bytes % MOTE_GGUF_ALIGNMENT) % MOTE_GGUF_ALIGNMENT,
 				    w->data + p->offset + p->bytes, w->error);
 }
 
 /* Rows go out in pieces of whole panels, about a megabyte each. above: rows of the parts before it. */
-static enum mote_status write_part(struct mote_gguf_writing *w, const struct mote_gguf_planned *p, const struct mote_tensor *t,
-				   uint32_t above)
+static enum mote_status write_part(struct mote_gguf_writing *w, const struct mote_gguf_planned *p,
+				   const struct mote_tensor *t, uint32_t above)
 {
 	const size_t row_bytes = mote_tensor_rows_bytes(t, p->type), panel_bytes = MOTE_PANEL_ROWS * row_bytes;
 	const uint32_t panels = (t->rows + MOTE_PANEL_ROWS - 1) / MOTE_PANEL_ROWS;
@@ -104,7 +105,8 @@ static enum mote_status write_part(struct mote_gguf_writing *w, const struct mot
 		uint32_t count = t->rows - first < n * MOTE_PANEL_ROWS ? t->rows - first : n * MOTE_PANEL_ROWS;
 
 		for (uint32_t i = 0; i < n && !status; i++)
-			status = mote_tensor_rows_encode(t, p->type, panel + i, rows + i * panel_bytes, scratch, w->error);
+			status = mote_tensor_rows_encode(t, p->type, panel + i, rows + i * panel_bytes, scratch,
+							 w->error);
 		if (!status && !(status = write_rows(w, p, above + first, count, rows)))
 			status = progress(w, count * (uint64_t)row_bytes);
 	}
@@ -157,18 +159,20 @@ static enum mote_status write(struct mote_gguf_writing *w, const char *path, str
 	section = mote_container_section(w->c, MOTE_SECTION_TOKENIZER, &bytes);
 	if (!section)
 		return mote_gguf_not_written(w, "a model without a tokenizer");
-	if ((status = mote_gguf_check_model(w, notes)) || (status = mote_gguf_make_rope_tables(w)) || (status = mote_gguf_plan(w)))
+	if ((status = mote_gguf_check_model(w, notes)) || (status = mote_gguf_make_rope_tables(w)) ||
+	    (status = mote_gguf_plan(w)))
 		return status;
 	mote_gguf_put_model(w);
-	if ((status = mote_gguf_put_tokenizer(&w->put, section, bytes, mote_container_metadata(w->c), w->config.vocab, w->error)) ||
+	if ((status = mote_gguf_put_tokenizer(&w->put, section, bytes, mote_container_metadata(w->c), w->config.vocab,
+					      w->error)) ||
 	    (status = mote_gguf_note_types(w, notes)))
 		return status;
 	return write_all(w, path);
 }
 
 enum mote_status mote_gguf_write(const struct mote_container *c, const char *path,
-				 const struct mote_gguf_write_options *options, struct mote_notes *notes, uint64_t *bytes,
-				 struct mote_error *error)
+				 const struct mote_gguf_write_options *options, struct mote_notes *notes,
+				 uint64_t *bytes, struct mote_error *error)
 {
 	struct mote_error own = {0};
 	struct mote_gguf_writing w = {.c = c, .options = options, .error = &own};

@@ -13,13 +13,13 @@ struct mote_gguf_write_options {
 	struct mote_progress progress; /* in bytes written; .update may be NULL */
 };
 
-/* Writes path, which appears when it is complete, or not at all. Whatever the blocks' type, the values stay the same unless
- * a type is asked for; what becomes larger by that is said in a note.
- * MOTE_ERROR_UNSUPPORTED: a model or a tokenizer that GGUF has no name for, by name; MOTE_ERROR_CORRUPT: a tensor that does
- * not match its checksum, metadata that are not as the format has them; MOTE_ERROR_ARGUMENT: path exists;
+/* Writes path, which appears when it is complete, or not at all. Whatever the blocks' type, the values stay the same
+ * unless a type is asked for; what becomes larger by that is said in a note.
+ * MOTE_ERROR_UNSUPPORTED: a model or a tokenizer that GGUF has no name for, by name; MOTE_ERROR_CORRUPT: a tensor that
+ * does not match its checksum, metadata that are not as the format has them; MOTE_ERROR_ARGUMENT: path exists;
  * MOTE_ERROR_INTERRUPTED, _IO, _MEMORY. *bytes: of the file. */
 enum mote_status mote_gguf_write(const struct mote_container *c, const char *path,
-				 const struct mote_gguf_write_options *options, struct mote_notes *notes, uint64_t *bytes,
-				 struct mote_error *error);
+				 const struct mote_gguf_write_options *options, struct mote_notes *notes,
+				 uint64_t *bytes, struct mote_error *error);
 
 #endif

@@ -28,17 +28,19 @@ struct mote_gguf_writing {
 	const struct mote_gguf_family *family;
 	struct mote_gguf_planned *plan;
 	uint32_t tensors;
-	float *rope[2];            /* tables of divisors, [rotated dimensions / 2]: llama3's, or longrope's short and long ones */
+	float *rope[2];            /* tables of divisors, [rotated dimensions / 2]: llama3's,
+				    * or longrope's short and long ones */
 	struct mote_gguf_put put;
 	struct mote_output *file;
 	uint64_t data, done, total;
 	struct mote_error *error;
 };
 
-enum mote_status mote_gguf_not_written(const struct mote_gguf_writing *w, const char *what); /* MOTE_ERROR_UNSUPPORTED */
+enum mote_status mote_gguf_not_written(const struct mote_gguf_writing *w,
+				       const char *what); /* MOTE_ERROR_UNSUPPORTED */
 
-/* What the config says that the architecture has no words for: MOTE_ERROR_UNSUPPORTED, by the key in "model". What llama.cpp
- * reads and computes without: a note. */
+/* What the config says that the architecture has no words for: MOTE_ERROR_UNSUPPORTED, by the key in "model". What
+ * llama.cpp reads and computes without: a note. */
 enum mote_status mote_gguf_check_model(const struct mote_gguf_writing *w, struct mote_notes *notes);
 /* Allocates the tables that RoPE's kind needs. */
 enum mote_status mote_gguf_make_rope_tables(struct mote_gguf_writing *w);

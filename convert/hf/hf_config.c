@@ -49,7 +49,8 @@ bool mote_hf_is_neutral(const cJSON *item, bool one)
 }
 
 /* Gemma's classes read "hidden_activation"; the "gelu" that stands under "hidden_act" in its first files is ignored. */
-static enum mote_status check_activation(const cJSON *config, const struct mote_hf_family *family, struct mote_error *error)
+static enum mote_status check_activation(const cJSON *config, const struct mote_hf_family *family,
+					 struct mote_error *error)
 {
 	const char *key = family->gemma ? "hidden_activation" : "hidden_act", *name;
 	const char *wanted = family->gemma ? "gelu_pytorch_tanh" : "silu";
@@ -58,20 +59,21 @@ static enum mote_status check_activation(const cJSON *config, const struct mote_
 	if (status)
 		return status;
 	if (strcmp(name, wanted) && (family->gemma || strcmp(name, "swish"))) /* two names of one function */
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, WHERE ": \"%s\" is \"%s\"; only \"%s\" is supported", key,
-				      name, wanted);
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      WHERE ": \"%s\" is \"%s\"; only \"%s\" is supported", key, name, wanted);
 	return MOTE_OK;
 }
 
-static enum mote_status refuse_features(const cJSON *config, const struct mote_hf_family *family, struct mote_error *error)
+static enum mote_status refuse_features(const cJSON *config, const struct mote_hf_family *family,
+					struct mote_error *error)
 {
 	const cJSON *item = mote_json_get(config, "layer_types");
 
 	for (size_t i = 0; i < sizeof features / sizeof *features; i++)
 		if (!(features[i].takes & family->takes) &&
 		    !mote_hf_is_neutral(mote_json_get(config, features[i].key), features[i].neutral == ONE))
-			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, WHERE ": \"%s\" is set; mote does not compute that",
-					      features[i].key);
+			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+					      WHERE ": \"%s\" is set; mote does not compute that", features[i].key);
 	if (cJSON_IsArray(item) && !(family->takes & MOTE_HF_WINDOW))
 		cJSON_ArrayForEach(item, item)
 			if (!cJSON_IsString(item) || strcmp(item->valuestring, "full_attention"))
@@ -90,11 +92,12 @@ static enum mote_status refuse_window(const cJSON *config, const struct mote_hf_
 	if (!item || cJSON_IsNull(item) || (family->takes & MOTE_HF_WINDOW))
 		return MOTE_OK;
 	if (!mote_json_integer(item, &window) || window < 0)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": \"sliding_window\" is no non-negative integer");
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": \"sliding_window\" is no non-negative "
+				      "integer");
 	if (window < (int64_t)c->max_positions)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      WHERE ": \"sliding_window\" of %lld with %u positions; %s has none", (long long)window,
-				      c->max_positions, family->architecture);
+				      WHERE ": \"sliding_window\" of %lld with %u positions; %s has none",
+				      (long long)window, c->max_positions, family->architecture);
 	return MOTE_OK;
 }
 
@@ -103,13 +106,14 @@ static enum mote_status read_heads(const cJSON *config, const struct mote_hf_fam
 				   struct mote_error *error)
 {
 	/* A class may have a number of its own where nothing is said; null says as many as heads. */
-	uint32_t kv_heads = family->kv_heads && !mote_json_get(config, "num_key_value_heads") ? family->kv_heads : c->heads;
+	uint32_t kv_heads = family->kv_heads && !mote_json_get(config, "num_key_value_heads") ? family->kv_heads
+											      : c->heads;
 	enum mote_status status;
 
-	if ((status = mote_json_want_u32(config, "num_key_value_heads", 1, MOTE_MAX_HEADS, kv_heads, WHERE, &c->kv_heads,
-					 error)) ||
-	    (status = mote_json_want_u32(config, "head_dim", 2, MOTE_MAX_HEAD_DIM, family->head_dim, WHERE, &c->head_dim,
-					 error)))
+	if ((status = mote_json_want_u32(config, "num_key_value_heads", 1, MOTE_MAX_HEADS, kv_heads, WHERE,
+					 &c->kv_heads, error)) ||
+	    (status = mote_json_want_u32(config, "head_dim", 2, MOTE_MAX_HEAD_DIM, family->head_dim, WHERE,
+					 &c->head_dim, error)))
 		return status;
 	if (c->heads % c->kv_heads)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
@@ -119,14 +123,14 @@ static enum mote_status read_heads(const cJSON *config, const struct mote_hf_fam
 		c->head_dim = c->hidden / c->heads;
 		if (c->hidden % c->heads || c->head_dim < 2 || c->head_dim > MOTE_MAX_HEAD_DIM)
 			return mote_error_set(error, MOTE_ERROR_CORRUPT,
-					      WHERE ": \"head_dim\" is absent and hidden_size %u does not split into %u heads",
-					      c->hidden, c->heads);
+					      WHERE ": \"head_dim\" is absent and hidden_size %u does not split into "
+					      "%u heads", c->hidden, c->heads);
 	}
 	if (c->head_dim % 2)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": head_dim %u is odd", c->head_dim);
 	if (c->heads * c->head_dim > MOTE_MAX_COLS)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, WHERE ": %u heads of %u are wider than %u", c->heads,
-				      c->head_dim, MOTE_MAX_COLS);
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, WHERE ": %u heads of %u are wider than %u",
+				      c->heads, c->head_dim, MOTE_MAX_COLS);
 	return MOTE_OK;
 }
 
@@ -142,10 +146,11 @@ static enum mote_status read_shape(const cJSON *config, const struct mote_hf_fam
 	    (status = mote_json_need_u32(config, "num_attention_heads", 1, MOTE_MAX_HEADS, WHERE, &c->heads, error)) ||
 	    (status = mote_json_need_u32(config, "intermediate_size", 1, MOTE_MAX_COLS, WHERE, &c->ffn, error)) ||
 	    (status = mote_json_need_u32(config, "vocab_size", 1, MOTE_MAX_ROWS, WHERE, &c->vocab, error)) ||
-	    (status = mote_json_want_u32(config, "max_position_embeddings", 1, MOTE_MAX_POSITIONS, family->positions, WHERE,
-					 &c->max_positions, error)) ||
+	    (status = mote_json_want_u32(config, "max_position_embeddings", 1, MOTE_MAX_POSITIONS, family->positions,
+					 WHERE, &c->max_positions, error)) ||
 	    (status = mote_json_want_double(config, eps_key, 1e-20, 1, eps, WHERE, &c->norm_eps, error)) ||
-	    (status = mote_json_want_bool(config, "tie_word_embeddings", family->tied, WHERE, &c->tied_embeddings, error)))
+	    (status = mote_json_want_bool(config, "tie_word_embeddings", family->tied, WHERE, &c->tied_embeddings,
+					  error)))
 		return status;
 	return read_heads(config, family, c, error);
 }
@@ -167,14 +172,15 @@ static enum mote_status read_rotary(const cJSON *config, const struct mote_hf_fa
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 				      WHERE ": \"partial_rotary_factor\" is set; mote does not compute that");
 	}
-	if ((status = mote_json_want_double(config, "partial_rotary_factor", 0, 1, family->partial, WHERE, &factor, error)) ||
+	if ((status = mote_json_want_double(config, "partial_rotary_factor", 0, 1, family->partial, WHERE, &factor,
+					    error)) ||
 	    (status = mote_json_want_double(parameters, "partial_rotary_factor", 0, 1, factor, WHERE, &factor, error)))
 		return status;
 	c->rotary_dim = (uint32_t)((double)c->head_dim * factor);
 	if (c->rotary_dim < 2 || c->rotary_dim % 2)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      WHERE ": \"partial_rotary_factor\" %g of %u dimensions is no even number of them", factor,
-				      c->head_dim);
+				      WHERE ": \"partial_rotary_factor\" %g of %u dimensions is no even number of them",
+				      factor, c->head_dim);
 	if (c->rotary_dim == c->head_dim)
 		c->rotary_dim = 0;
 	return MOTE_OK;
@@ -186,7 +192,8 @@ enum mote_status mote_hf_config_read(const cJSON *config, struct mote_hf_config 
 	enum mote_status status;
 
 	*out = (struct mote_hf_config){0};
-	if ((status = mote_hf_family_find(config, &family, error)) || (status = refuse_features(config, family, error)) ||
+	if ((status = mote_hf_family_find(config, &family, error)) ||
+	    (status = refuse_features(config, family, error)) ||
 	    (status = read_shape(config, family, &out->model, error)) ||
 	    (status = refuse_window(config, family, &out->model, error)))
 		return status;
@@ -216,7 +223,8 @@ static enum mote_status read_ids(const cJSON *object, const char *key, const cha
 		if (!mote_json_integer(item, &id) || id < 0 || id > INT32_MAX)
 			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"%s\": expected a token id", where, key);
 		if (count == max)
-			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: \"%s\": more than %u", where, key, max);
+			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: \"%s\": more than %u", where,
+					      key, max);
 		ids[count++] = (int32_t)id;
 	}
 	if (count)
@@ -236,7 +244,8 @@ enum mote_status mote_hf_token_ids_read(const cJSON *config, const cJSON *genera
 	for (int i = 0; i < 2; i++)
 		if ((status = read_ids(files[i], "bos_token_id", names[i], 1, &out->bos, &n, error)) ||
 		    (status = read_ids(files[i], "pad_token_id", names[i], 1, &out->pad, &n, error)) ||
-		    (status = read_ids(files[i], "eos_token_id", names[i], MOTE_HF_MAX_EOS, out->eos, &out->n_eos, error)))
+		    (status = read_ids(files[i], "eos_token_id", names[i], MOTE_HF_MAX_EOS, out->eos,
+				       &out->n_eos, error)))
 			return status;
 	return MOTE_OK;
 }

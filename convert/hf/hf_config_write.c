@@ -1,5 +1,5 @@
-/* config.json, written: see hf_config_write.h. cJSON's Add functions accept NULL and return NULL then, so that a failure is seen
- * at the end. */
+/* config.json, written: see hf_config_write.h. cJSON's Add functions accept NULL and return NULL then, so that a
+ * failure is seen at the end. */
 #include "convert/hf/hf_config_write.h"
 
 #include <math.h>
@@ -35,7 +35,8 @@ static bool is(const struct config *w, const char *model_type)
 }
 
 /* Of a number that follows from one in the config, the shortest decimal that it follows from. */
-static double shortest(const struct config *w, double guess, double (*follows)(double, const struct mote_config *), double wanted)
+static double shortest(const struct config *w, double guess, double (*follows)(double, const struct mote_config *),
+		       double wanted)
 {
 	char text[40];
 
@@ -111,8 +112,8 @@ static void put_biases(struct config *w)
 		put(w, "mlp_bias", cJSON_CreateBool((features & MOTE_FFN_BIAS) != 0));
 }
 
-/* The names of rope in the container are those of config.json, but for "type" and "theta". Where the positions are those
- * that scaling extends, config.json has the original ones. */
+/* The names of rope in the container are those of config.json, but for "type" and "theta". Where the positions are
+ * those that scaling extends, config.json has the original ones. */
 static void put_rope(struct config *w, const cJSON *rope)
 {
 	const cJSON *kind = mote_json_get(rope, "type");
@@ -120,7 +121,8 @@ static void put_rope(struct config *w, const cJSON *rope)
 	cJSON *scaling;
 
 	put_number(w, "max_position_embeddings",
-		   c->rope_kind == MOTE_ROPE_DYNAMIC && c->rope_factor * c->rope_original_positions == c->max_positions ?
+		   c->rope_kind == MOTE_ROPE_DYNAMIC &&
+		   c->rope_factor * c->rope_original_positions == c->max_positions ?
 		   c->rope_original_positions : c->max_positions);
 	put_number(w, "rope_theta", c->rope_theta);
 	if (w->family->takes & MOTE_EXPORT_LOCAL_ROPE && c->rope_local_theta > 0)
@@ -144,7 +146,8 @@ static void put_layer_types(struct config *w, enum mote_layer_kind kind)
 
 	w->failed = w->failed || !list;
 	for (uint32_t i = 0; i < w->c->layers && !w->failed; i++)
-		w->failed = !cJSON_AddItemToArray(list, cJSON_CreateString(w->c->layer_kind[i] & kind ? "sliding_attention" :
+		w->failed = !cJSON_AddItemToArray(list, cJSON_CreateString(w->c->layer_kind[i] & kind
+									   ? "sliding_attention" :
 										  "full_attention"));
 }
 
@@ -180,7 +183,8 @@ static void put_no_rope(struct config *w)
 
 	w->failed = w->failed || !list;
 	for (uint32_t i = 0; i < w->c->layers && !w->failed; i++)
-		w->failed = !cJSON_AddItemToArray(list, cJSON_CreateNumber(!(w->c->layer_kind[i] & MOTE_LAYER_NO_ROPE)));
+		w->failed = !cJSON_AddItemToArray(list,
+						  cJSON_CreateNumber(!(w->c->layer_kind[i] & MOTE_LAYER_NO_ROPE)));
 }
 
 static void put_cap(struct config *w, const char *key, double cap)
@@ -202,17 +206,20 @@ static void put_scales(struct config *w)
 	}
 	if (is(w, "minicpm")) {
 		put_number(w, "scale_emb", or_one(c->embedding_scale));
-		put_number(w, "scale_depth", shortest(w, residual * sqrt((double)c->layers), residual_of_depth, residual));
+		put_number(w, "scale_depth",
+			   shortest(w, residual * sqrt((double)c->layers), residual_of_depth, residual));
 		put_number(w, "dim_model_base", shortest(w, logits * (double)c->hidden, logits_of_base, logits));
 	}
 	if (w->family->takes & MOTE_EXPORT_ATTENTION_CAP) {
-		put_number(w, "query_pre_attn_scalar", shortest(w, 1 / (attention * attention), scale_of_scalar, attention));
+		put_number(w, "query_pre_attn_scalar",
+			   shortest(w, 1 / (attention * attention), scale_of_scalar, attention));
 		put_cap(w, "attn_logit_softcapping", c->attention_cap);
 		put_cap(w, "final_logit_softcapping", c->logits_cap);
 	}
 }
 
-cJSON *mote_hf_config_write(const struct mote_config *config, const cJSON *rope, const struct mote_export_family *family)
+cJSON *mote_hf_config_write(const struct mote_config *config, const cJSON *rope,
+			    const struct mote_export_family *family)
 {
 	struct config w = {.out = cJSON_CreateObject(), .c = config, .family = family};
 

@@ -53,7 +53,8 @@ static enum mote_status add_template(cJSON *list, const char *name, const char *
 		cJSON_Delete(entry);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", where);
 	}
-	if (strcmp(name, "default") == 0 && list->child ? cJSON_InsertItemInArray(list, 0, entry) : cJSON_AddItemToArray(list, entry))
+	if (strcmp(name, "default") == 0 && list->child ? cJSON_InsertItemInArray(list, 0, entry)
+							: cJSON_AddItemToArray(list, entry))
 		return MOTE_OK;
 	cJSON_Delete(entry);
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", where);
@@ -156,7 +157,8 @@ static enum mote_status add_config_templates(const cJSON *config, cJSON *list, s
 	return status;
 }
 
-static enum mote_status read_templates(struct mote_source *source, struct mote_hf_directory *d, struct mote_error *error)
+static enum mote_status read_templates(struct mote_source *source, struct mote_hf_directory *d,
+				       struct mote_error *error)
 {
 	enum mote_status status;
 
@@ -180,20 +182,23 @@ static enum mote_status read_tokenizer_config(struct mote_source *source, struct
 	status = mote_source_read(source, name, false, &d->tokenizer_config_text, &d->tokenizer_config_bytes, error);
 	if (status || !d->tokenizer_config_text)
 		return status;
-	status = mote_json_parse(d->tokenizer_config_text, d->tokenizer_config_bytes, name, &d->tokenizer_config, error);
+	status = mote_json_parse(d->tokenizer_config_text, d->tokenizer_config_bytes, name, &d->tokenizer_config,
+				 error);
 	if (!status && !cJSON_IsObject(d->tokenizer_config))
 		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected an object", name);
 	return status;
 }
 
 /* A directory can hold a tokenizer in a form that mote does not read: say so rather than "is missing". */
-static enum mote_status read_tokenizer(struct mote_source *source, struct mote_hf_directory *d, struct mote_error *error)
+static enum mote_status read_tokenizer(struct mote_source *source, struct mote_hf_directory *d,
+				       struct mote_error *error)
 {
 	static const struct {
 		const char *name, *with, *advice;
 	} other[] = {
 		{"tekken.json", "", "take the model's variant for transformers, which has a tokenizer.json"},
-		{"tokenizer.model", "", "write one with transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"},
+		{"tokenizer.model", "",
+		 "write one with transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"},
 		{ "vocab.json", " and merges.txt", "write one with transformers: "
 					      "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)" },
 	};
@@ -201,8 +206,8 @@ static enum mote_status read_tokenizer(struct mote_source *source, struct mote_h
 	for (size_t i = 0; i < sizeof other / sizeof *other && !mote_source_has(source, "tokenizer.json"); i++)
 		if (mote_source_has(source, other[i].name))
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      "%s holds %s%s but no tokenizer.json, which is what mote reads: %s", source->path,
-					      other[i].name, other[i].with, other[i].advice);
+					      "%s holds %s%s but no tokenizer.json, which is what mote reads: %s",
+					      source->path, other[i].name, other[i].with, other[i].advice);
 	return mote_source_read(source, "tokenizer.json", true, &d->tokenizer, &d->tokenizer_bytes, error);
 }
 
@@ -220,8 +225,8 @@ static enum mote_status refuse_adapter(struct mote_source *source, struct mote_e
 		return status;
 	base = mote_json_get(adapter, "base_model_name_or_path");
 	status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				"%s holds an adapter (adapter_config.json), not a model: it belongs to \"%s\": convert that "
-				"model, with --lora and this directory", source->path,
+				"%s holds an adapter (adapter_config.json), not a model: it belongs to \"%s\": "
+				"convert that model, with --lora and this directory", source->path,
 				cJSON_IsString(base) ? base->valuestring : "its base model");
 	cJSON_Delete(adapter);
 	return status;
@@ -236,7 +241,8 @@ enum mote_status mote_hf_directory_read(struct mote_source *source, bool vocab_o
 	if ((status = refuse_adapter(source, error)) ||
 	    (status = mote_source_read_json(source, "config.json", !vocab_only, &out->config, error)) ||
 	    (status = mote_source_read_json(source, "generation_config.json", false, &out->generation, error)) ||
-	    (status = mote_source_read_json(source, "special_tokens_map.json", false, &out->special_tokens_map, error)) ||
+	    (status = mote_source_read_json(source, "special_tokens_map.json", false, &out->special_tokens_map,
+					    error)) ||
 	    (status = read_tokenizer_config(source, out, error)) || (status = read_tokenizer(source, out, error)) ||
 	    (status = read_templates(source, out, error)))
 		mote_hf_directory_free(out);
@@ -300,8 +306,8 @@ enum mote_status mote_hf_special_token(const struct mote_hf_directory *d, const 
 		item = mote_json_get(item, "content");
 	if (!cJSON_IsString(item))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      "tokenizer_config.json or special_tokens_map.json: \"%s\" is neither a string nor an "
-				      "object with \"content\"", key);
+				      "tokenizer_config.json or special_tokens_map.json: \"%s\" is neither a "
+				      "string nor an object with \"content\"", key);
 	*text = item->valuestring;
 	return MOTE_OK;
 }

@@ -21,14 +21,16 @@ static enum mote_status read_layer_types(const cJSON *config, struct mote_config
 		const char *name = cJSON_IsString(item) ? item->valuestring : "";
 
 		if (strcmp(name, "full_attention") && strcmp(name, "sliding_attention"))
-			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, MOTE_HF_WHERE ": \"layer_types\": \"%s\"; only "
+			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+					      MOTE_HF_WHERE ": \"layer_types\": \"%s\"; only "
 					      "\"full_attention\" and \"sliding_attention\" are supported", name);
 		if (i < c->layers && *name == 's')
 			c->layer_kind[i] = MOTE_LAYER_WINDOW;
 		i++;
 	}
 	if (!cJSON_IsArray(list) || i < c->layers)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, MOTE_HF_WHERE ": \"layer_types\" is no list of %u names", c->layers);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, MOTE_HF_WHERE ": \"layer_types\" is no list of %u "
+				      "names", c->layers);
 	return MOTE_OK;
 }
 
@@ -41,12 +43,14 @@ static enum mote_status read_window(const cJSON *config, int64_t absent, uint32_
 	if (item && !cJSON_IsNull(item) &&
 	    (!mote_json_integer(item, &given) || given < 0 || given > (int64_t)MOTE_MAX_POSITIONS))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      MOTE_HF_WHERE ": \"sliding_window\" is no integer of 0 to %u", MOTE_MAX_POSITIONS);
+				      MOTE_HF_WHERE ": \"sliding_window\" is no integer of 0 to %u",
+				      MOTE_MAX_POSITIONS);
 	*window = (uint32_t)given;
 	return MOTE_OK;
 }
 
-/* Layers keep their kind of window if there is one that matters; `all`: every layer has it unless layer_types differs. */
+/* Layers keep their kind of window if there is one that matters;
+ * `all`: every layer has it unless layer_types differs. */
 static enum mote_status set_window(const cJSON *config, struct mote_config *c, uint32_t window, bool all,
 				   struct mote_error *error)
 {
@@ -62,7 +66,8 @@ static enum mote_status set_window(const cJSON *config, struct mote_config *c, u
 		any = any || (c->layer_kind[i] & MOTE_LAYER_WINDOW);
 	if (any && window == 0 && mote_json_get(config, "layer_types") && !all)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      MOTE_HF_WHERE ": \"layer_types\" has \"sliding_attention\", but there is no \"sliding_window\"");
+				      MOTE_HF_WHERE ": \"layer_types\" has \"sliding_attention\", but there is no "
+				      "\"sliding_window\"");
 	if (window == 0 || window >= c->max_positions || !any)
 		for (uint32_t i = 0; i < c->layers; i++)
 			c->layer_kind[i] = (uint8_t)(c->layer_kind[i] & ~MOTE_LAYER_WINDOW);
@@ -105,7 +110,8 @@ static enum mote_status read_qwen(const cJSON *config, struct mote_hf_config *c,
 
 	if ((status = read_biases(config, &c->model, error)) ||
 	    (status = mote_json_want_bool(config, "use_sliding_window", false, MOTE_HF_WHERE, &used, error)) ||
-	    (status = mote_json_want_u32(config, "max_window_layers", 0, UINT32_MAX, 28, MOTE_HF_WHERE, &full_layers, error)) ||
+	    (status = mote_json_want_u32(config, "max_window_layers", 0, UINT32_MAX, 28, MOTE_HF_WHERE, &full_layers,
+					 error)) ||
 	    (used && (status = read_window(config, 4096, &window, error))))
 		return status;
 	for (uint32_t i = full_layers; i < c->model.layers && window; i++)
@@ -126,7 +132,8 @@ static enum mote_status read_smollm3(const cJSON *config, struct mote_hf_config 
 	if ((status = read_biases(config, &c->model, error)) ||
 	    (status = mote_json_want_bool(config, "use_sliding_window", false, MOTE_HF_WHERE, &used, error)) ||
 	    (used && (status = read_window(config, 0, &window, error))) ||
-	    (status = mote_json_want_u32(config, "no_rope_layer_interval", 1, UINT32_MAX, 4, MOTE_HF_WHERE, &interval, error)))
+	    (status = mote_json_want_u32(config, "no_rope_layer_interval", 1, UINT32_MAX, 4, MOTE_HF_WHERE,
+					 &interval, error)))
 		return status;
 	for (uint32_t i = 0; i < n; i++) {
 		rope = (i + 1) % interval != 0;
@@ -152,8 +159,8 @@ static enum mote_status read_granite(const cJSON *config, struct mote_hf_config 
 	if ((status = read_biases(config, m, error)) ||
 	    (status = mote_json_want_double(config, "embedding_multiplier", 1e-6, 1e6, 1, MOTE_HF_WHERE,
 					    &m->embedding_scale, error)) ||
-	    (status = mote_json_want_double(config, "residual_multiplier", 1e-6, 1e6, 1, MOTE_HF_WHERE, &m->residual_scale,
-					    error)) ||
+	    (status = mote_json_want_double(config, "residual_multiplier", 1e-6, 1e6, 1, MOTE_HF_WHERE,
+					    &m->residual_scale, error)) ||
 	    (status = mote_json_want_double(config, "attention_multiplier", 1e-6, 1e6, 1, MOTE_HF_WHERE,
 					    &m->attention_scale, error)) ||
 	    (status = mote_json_want_double(config, "logits_scaling", 1e-6, 1e6, 1, MOTE_HF_WHERE, &divisor, error)))
@@ -171,7 +178,8 @@ static enum mote_status read_gemma(const cJSON *config, struct mote_hf_config *c
 }
 
 /* Null turns a cap off. */
-static enum mote_status read_cap(const cJSON *config, const char *key, double absent, double *cap, struct mote_error *error)
+static enum mote_status read_cap(const cJSON *config, const char *key, double absent, double *cap,
+				 struct mote_error *error)
 {
 	if (cJSON_IsNull(mote_json_get(config, key)))
 		return MOTE_OK;
@@ -185,7 +193,8 @@ static enum mote_status read_gemma2_common(const cJSON *config, struct mote_hf_c
 	double scalar;
 
 	if ((status = read_gemma(config, c, error)) ||
-	    (status = mote_json_want_double(config, "query_pre_attn_scalar", 1e-6, 1e9, 256, MOTE_HF_WHERE, &scalar, error)))
+	    (status = mote_json_want_double(config, "query_pre_attn_scalar", 1e-6, 1e9, 256, MOTE_HF_WHERE,
+					    &scalar, error)))
 		return status;
 	m->attention_scale = mote_exact_pow(scalar, -0.5);
 	return read_biases(config, m, error);
@@ -216,13 +225,15 @@ static enum mote_status read_gemma3(const cJSON *config, struct mote_hf_config *
 	if ((status = read_gemma2_common(config, c, error)) ||
 	    (status = read_cap(config, "attn_logit_softcapping", 0, &m->attention_cap, error)) ||
 	    (status = read_cap(config, "final_logit_softcapping", 0, &m->logits_cap, error)) ||
-	    (status = mote_json_want_u32(config, "sliding_window_pattern", 1, UINT32_MAX, 6, MOTE_HF_WHERE, &pattern, error)) ||
+	    (status = mote_json_want_u32(config, "sliding_window_pattern", 1, UINT32_MAX, 6, MOTE_HF_WHERE, &pattern,
+					 error)) ||
 	    (status = read_window(config, 4096, &window, error)))
 		return status;
 	for (uint32_t i = 0; i < m->layers; i++)
 		m->layer_kind[i] = (i + 1) % pattern ? MOTE_LAYER_WINDOW : 0;
 	status = read_layer_types(config, m, error);
-	for (uint32_t i = 0; i < m->layers; i++) /* which RoPE a layer has does not depend on whether the window matters */
+	/* which RoPE a layer has does not depend on whether the window matters */
+	for (uint32_t i = 0; i < m->layers; i++)
 		local[i] = m->layer_kind[i] & MOTE_LAYER_WINDOW ? MOTE_LAYER_LOCAL_ROPE : 0;
 	if (!status)
 		status = set_window(config, m, window, false, error);
@@ -255,7 +266,8 @@ static enum mote_status read_minicpm(const cJSON *config, struct mote_hf_config 
 	double depth, base;
 
 	if ((status = read_biases(config, m, error)) ||
-	    (status = mote_json_want_double(config, "scale_emb", 1e-6, 1e6, 1, MOTE_HF_WHERE, &m->embedding_scale, error)) ||
+	    (status = mote_json_want_double(config, "scale_emb", 1e-6, 1e6, 1, MOTE_HF_WHERE, &m->embedding_scale,
+					    error)) ||
 	    (status = mote_json_want_double(config, "scale_depth", 1e-6, 1e6, 1, MOTE_HF_WHERE, &depth, error)) ||
 	    (status = mote_json_want_double(config, "dim_model_base", 1e-6, 1e6, 1, MOTE_HF_WHERE, &base, error)))
 		return status;
@@ -276,10 +288,10 @@ static const struct mote_hf_family families[] = {
 	{ .architecture = "Qwen3ForCausalLM", .model_type = "qwen3", .takes = MOTE_HF_WINDOW | MOTE_HF_BIASES,
 	  .features = MOTE_HEAD_NORM, .kv_heads = 32, .head_dim = 128, .positions = 32768, .read = read_qwen },
 	{ .architecture = "SmolLM3ForCausalLM", .model_type = "smollm3", .tied = true,
-	  .takes = MOTE_HF_WINDOW | MOTE_HF_NO_ROPE | MOTE_HF_BIASES, .kv_heads = 4, .positions = 32768, .theta = 2000000,
-	  .read = read_smollm3 },
-	{ .architecture = "Phi3ForCausalLM", .model_type = "phi3", .takes = MOTE_HF_WINDOW | MOTE_HF_PARTIAL, .fused = true,
-	  .positions = 4096, .eps = 1e-5, .partial = 1, .read = read_phi3 },
+	  .takes = MOTE_HF_WINDOW | MOTE_HF_NO_ROPE | MOTE_HF_BIASES, .kv_heads = 4, .positions = 32768,
+	  .theta = 2000000, .read = read_smollm3 },
+	{ .architecture = "Phi3ForCausalLM", .model_type = "phi3", .takes = MOTE_HF_WINDOW | MOTE_HF_PARTIAL,
+	  .fused = true, .positions = 4096, .eps = 1e-5, .partial = 1, .read = read_phi3 },
 	{ .architecture = "GraniteForCausalLM", .model_type = "granite", .takes = MOTE_HF_MULTIPLIERS | MOTE_HF_BIASES,
 	  .positions = 2048, .read = read_granite },
 	{ .architecture = "GemmaForCausalLM", .model_type = "gemma", .features = MOTE_GELU, .norm_plus_one = true,
@@ -292,8 +304,8 @@ static const struct mote_hf_family families[] = {
 	  .takes = MOTE_HF_WINDOW | MOTE_HF_CAPS | MOTE_HF_BIASES,
 	  .features = MOTE_GELU | MOTE_POST_NORM | MOTE_HEAD_NORM, .norm_plus_one = true, .gemma = true, .tied = true,
 	  .kv_heads = 4, .head_dim = 256, .positions = 131072, .theta = 1000000, .read = read_gemma3 },
-	{ .architecture = "Olmo2ForCausalLM", .model_type = "olmo2", .takes = MOTE_HF_BIASES, .positions = 2048, .eps = 1e-5,
-	  .features = MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_WIDE_NORM, .read = read_llama },
+	{ .architecture = "Olmo2ForCausalLM", .model_type = "olmo2", .takes = MOTE_HF_BIASES, .positions = 2048,
+	  .eps = 1e-5, .features = MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_WIDE_NORM, .read = read_llama },
 	{ .architecture = "StableLmForCausalLM", .model_type = "stablelm", .takes = MOTE_HF_PARTIAL,
 	  .features = MOTE_LAYER_NORM, .kv_heads = 32, .positions = 4096, .eps = 1e-5, .eps_key = "layer_norm_eps",
 	  .partial = 0.25, .read = read_stablelm },
@@ -329,12 +341,14 @@ static enum mote_status refuse(const char *name, const char *model_type, struct 
 	for (size_t i = 0; name && i < sizeof foreign / sizeof *foreign; i++)
 		if (strcmp(name, foreign[i].name) == 0)
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      MOTE_HF_WHERE ": architecture %s is not supported: %s", name, foreign[i].reason);
+					      MOTE_HF_WHERE ": architecture %s is not supported: %s", name,
+					      foreign[i].reason);
 	for (size_t i = 0; i < sizeof families / sizeof *families && used < sizeof known; i++)
-		used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", families[i].model_type);
+		used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
+					 families[i].model_type);
 	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-			      MOTE_HF_WHERE ": architecture %s (model_type \"%s\") is not supported; those of model_type %s are",
-			      name ? name : "not named", model_type ? model_type : "", known);
+			      MOTE_HF_WHERE ": architecture %s (model_type \"%s\") is not supported; those of "
+			      "model_type %s are", name ? name : "not named", model_type ? model_type : "", known);
 }
 
 enum mote_status mote_hf_family_find(const cJSON *config, const struct mote_hf_family **out, struct mote_error *error)

@@ -33,8 +33,8 @@ static bool is_set(const cJSON *item)
 
 static enum mote_status read_config(struct adapter *a, const cJSON *config)
 {
-	static const char *const refused[] = { "use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "lora_bias",
-					       "megatron_config", "layer_replication", "use_qalora" };
+	static const char *const refused[] = { "use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern",
+					       "lora_bias", "megatron_config", "layer_replication", "use_qalora" };
 	const char *type, *bias;
 	enum mote_status status;
 
@@ -44,13 +44,15 @@ static enum mote_status read_config(struct adapter *a, const cJSON *config)
 	    (status = mote_json_want_bool(config, "use_rslora", false, CONFIG, &a->stabilized, a->error)))
 		return status;
 	if (strcmp(type, "LORA"))
-		return mote_error_set(a->error, MOTE_ERROR_UNSUPPORTED, CONFIG ": \"peft_type\" is \"%s\"; only LORA is merged", type);
+		return mote_error_set(a->error, MOTE_ERROR_UNSUPPORTED,
+				      CONFIG ": \"peft_type\" is \"%s\"; only LORA is merged", type);
 	if (strcmp(bias, "none"))
-		return mote_error_set(a->error, MOTE_ERROR_UNSUPPORTED, CONFIG ": \"bias\" is \"%s\"; only \"none\" is merged", bias);
+		return mote_error_set(a->error, MOTE_ERROR_UNSUPPORTED, CONFIG ": \"bias\" is \"%s\"; only \"none\" is "
+				      "merged", bias);
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
 		if (is_set(mote_json_get(config, refused[i])))
-			return mote_error_set(a->error, MOTE_ERROR_UNSUPPORTED, CONFIG ": \"%s\" is set; mote does not merge that",
-					      refused[i]);
+			return mote_error_set(a->error, MOTE_ERROR_UNSUPPORTED,
+					      CONFIG ": \"%s\" is set; mote does not merge that", refused[i]);
 	return MOTE_OK;
 }
 
@@ -66,8 +68,8 @@ static enum mote_status misshapen(const struct adapter *a, const struct mote_saf
 {
 	char shape[128];
 
-	return mote_error_set(a->error, MOTE_ERROR_CORRUPT, WEIGHTS ": tensor \"%s\": shape %s does not fit the model", t->name,
-			      mote_safetensors_shape(t, shape, sizeof shape));
+	return mote_error_set(a->error, MOTE_ERROR_CORRUPT, WEIGHTS ": tensor \"%s\": shape %s does not fit the model",
+			      t->name, mote_safetensors_shape(t, shape, sizeof shape));
 }
 
 /* The tensor's values as f32; allocated. */
@@ -90,7 +92,8 @@ static enum mote_status load(const struct adapter *a, const struct mote_safetens
 }
 
 /* The model's weight that a name in the adapter speaks of: module without the prefix, and ".weight" behind it. */
-static enum mote_status find_weight(const struct adapter *a, const char *name, size_t bytes, struct mote_hf_weight **out)
+static enum mote_status find_weight(const struct adapter *a, const char *name, size_t bytes,
+				    struct mote_hf_weight **out)
 {
 	char full[512];
 
@@ -100,7 +103,8 @@ static enum mote_status find_weight(const struct adapter *a, const char *name, s
 		if (*out && (*out)->used)
 			return MOTE_OK;
 	}
-	return mote_error_set(a->error, MOTE_ERROR_CORRUPT, WEIGHTS ": tensor \"%s\": the model has no such weight", name);
+	return mote_error_set(a->error, MOTE_ERROR_CORRUPT, WEIGHTS ": tensor \"%s\": the model has no such weight",
+			      name);
 }
 
 /* Every tensor of the model that lies in this weight is read as f32 now; what it is kept as stays, but for blocks. */
@@ -166,7 +170,8 @@ static enum mote_status replace(struct adapter *a, const struct mote_safetensors
 	enum mote_status status;
 
 	if (n < 7 || strcmp(t->name + n - 7, ".weight"))
-		return mote_error_set(a->error, MOTE_ERROR_UNSUPPORTED, WEIGHTS ": tensor \"%s\" is not merged", t->name);
+		return mote_error_set(a->error, MOTE_ERROR_UNSUPPORTED, WEIGHTS ": tensor \"%s\" is not merged",
+				      t->name);
 	status = find_weight(a, t->name, n - 7, &weight);
 	if (status)
 		return status;
@@ -219,7 +224,8 @@ static enum mote_status apply_tensors(struct adapter *a)
 		} else if (ends_in(t->name, B)) {
 			snprintf(other, sizeof other, "%.*s" A, (int)(strlen(t->name) - strlen(B)), t->name);
 			if (!find(l, other))
-				status = mote_error_set(a->error, MOTE_ERROR_CORRUPT, WEIGHTS ": tensor \"%s\" is missing", other);
+				status = mote_error_set(a->error, MOTE_ERROR_CORRUPT,
+							WEIGHTS ": tensor \"%s\" is missing", other);
 		}
 	}
 	return status;
@@ -249,7 +255,8 @@ static enum mote_status note_lineage(const struct adapter *a, cJSON *lineage)
 	cJSON *entry = cJSON_CreateObject();
 	bool ok = cJSON_AddItemToArray(lineage, entry);
 
-	ok = ok && cJSON_AddStringToObject(entry, "file", WEIGHTS) && cJSON_AddNumberToObject(entry, "alpha", a->alpha) &&
+	ok = ok && cJSON_AddStringToObject(entry, "file", WEIGHTS) &&
+	     cJSON_AddNumberToObject(entry, "alpha", a->alpha) &&
 	     cJSON_AddBoolToObject(entry, "rank_stabilized", a->stabilized) &&
 	     cJSON_AddNumberToObject(entry, "factor", a->factor) &&
 	     cJSON_AddNumberToObject(entry, "weights", a->lora->updates);
@@ -260,15 +267,17 @@ enum mote_status mote_lora_apply(const char *directory, double factor, struct mo
 				 struct mote_hf_weights *weights, struct mote_checkpoint_tensors *plan, cJSON *lineage,
 				 struct mote_lora *out, struct mote_error *error)
 {
-	struct adapter a = {.source = source, .weights = weights, .plan = plan, .lora = out, .factor = factor, .error = error};
+	struct adapter a = {.source = source, .weights = weights, .plan = plan, .lora = out, .factor = factor,
+			    .error = error};
 	struct mote_source own = {.fd = -1};
 	enum mote_status status;
 	cJSON *config = NULL;
 	uint32_t file = 0;
 
 	if (!(status = mote_source_open(directory, &own, error)) &&
-	    !(status = mote_source_read_json(&own, CONFIG, true, &config, error)) && !(status = read_config(&a, config)) &&
-	    !(status = mote_source_open_file(&own, WEIGHTS, &file, error)) && !(status = read_header(&a, &own.file[file]))) {
+	    !(status = mote_source_read_json(&own, CONFIG, true, &config, error)) &&
+	    !(status = read_config(&a, config)) && !(status = mote_source_open_file(&own, WEIGHTS, &file, error)) &&
+	    !(status = read_header(&a, &own.file[file]))) {
 		a.file = source->files + file;
 		status = mote_source_adopt(source, &own, error);
 		if (!status)

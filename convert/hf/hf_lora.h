@@ -20,12 +20,12 @@ struct mote_lora { /* one adapter; zero-initialize */
 	uint32_t updates;
 };
 
-/* Opens the adapter in the directory and hangs what it changes into weights and plan, which were matched; its files join
- * those of the source, for reading and for the lineage. factor: by which the adapter is multiplied beyond its own scale.
- * A description of it is added to lineage, an array.
+/* Opens the adapter in the directory and hangs what it changes into weights and plan, which were matched; its files
+ * join those of the source, for reading and for the lineage. factor: by which the adapter is multiplied beyond its own
+ * scale. A description of it is added to lineage, an array.
  * MOTE_ERROR_CORRUPT: a tensor without its other half, of another shape, or for a weight that the model does not have;
- * MOTE_ERROR_UNSUPPORTED: another kind of adapter, DoRA, biases, ranks by pattern; _IO, _MEMORY. out has to live as long
- * as weights are read, and is freed in any case. */
+ * MOTE_ERROR_UNSUPPORTED: another kind of adapter, DoRA, biases, ranks by pattern; _IO, _MEMORY. out has to live as
+ * long as weights are read, and is freed in any case. */
 enum mote_status mote_lora_apply(const char *directory, double factor, struct mote_source *source,
 				 struct mote_hf_weights *weights, struct mote_checkpoint_tensors *plan, cJSON *lineage,
 				 struct mote_lora *out, struct mote_error *error);

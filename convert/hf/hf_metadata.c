@@ -28,7 +28,8 @@ static enum mote_status add_special(cJSON *tokens, const struct mote_tokenizer *
 		char *key;
 		bool ok;
 
-		if (!mote_tokenizer_is_special(t, (int32_t)id) || !(text = mote_tokenizer_token(t, (int32_t)id, &bytes)))
+		if (!mote_tokenizer_is_special(t, (int32_t)id) ||
+		    !(text = mote_tokenizer_token(t, (int32_t)id, &bytes)))
 			continue;
 		key = strndup(text, bytes);
 		ok = key && cJSON_AddNumberToObject(special, key, id);
@@ -135,8 +136,8 @@ static enum mote_status add_turn_end(const struct mote_hf_metadata_inputs *in, c
 		return MOTE_OK;
 	ids->eos[ids->n_eos++] = end;
 	name = mote_tokenizer_token(in->tokenizer, end, &bytes);
-	return mote_notes_add(in->notes, error, "the chat template ends a turn with %.*s (%d), which \"eos_token_id\" does "
-			      "not name: taken as an end, too", (int)bytes, name, end);
+	return mote_notes_add(in->notes, error, "the chat template ends a turn with %.*s (%d), which \"eos_token_id\" "
+			      "does not name: taken as an end, too", (int)bytes, name, end);
 }
 
 static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadata_inputs *in, struct mote_error *error)
@@ -207,8 +208,9 @@ static enum mote_status note_generation(const struct mote_hf_metadata_inputs *in
 {
 	/* those that are honoured, and those that change no text */
 	static const char *const known[] = {"temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty",
-					    "do_sample", "max_new_tokens", "stop_strings", "transformers_version", "use_cache",
-					    "cache_implementation", "trust_remote_code", "return_dict_in_generate"};
+					    "do_sample", "max_new_tokens", "stop_strings", "transformers_version",
+					    "use_cache", "cache_implementation", "trust_remote_code",
+					    "return_dict_in_generate"};
 	char names[500] = "";
 	const cJSON *item;
 
@@ -279,7 +281,8 @@ static enum mote_status build(cJSON *metadata, const struct mote_hf_metadata_inp
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
 				      "tokenizer.json has ids up to %u, but config.json's \"vocab_size\" is %u",
 				      in->tokenizer_info->vocab_size - 1, in->config->model.vocab);
-	if (!cJSON_AddStringToObject(metadata, "format", "mote") || !cJSON_AddStringToObject(metadata, "tool", in->tool))
+	if (!cJSON_AddStringToObject(metadata, "format", "mote") ||
+	    !cJSON_AddStringToObject(metadata, "tool", in->tool))
 		return no_memory(error);
 	if (in->config && !mote_config_write(&in->config->model, metadata))
 		return no_memory(error);

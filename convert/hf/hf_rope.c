@@ -26,12 +26,13 @@ static enum mote_status want(const struct rope_reader *r, const char *key, doubl
 static enum mote_status read_original(const struct rope_reader *r)
 {
 	uint32_t beside;
-	enum mote_status status = mote_json_want_u32(r->config, "original_max_position_embeddings", 1, MOTE_MAX_POSITIONS,
-						     r->c->max_positions, MOTE_HF_WHERE, &beside, r->error);
+	enum mote_status status = mote_json_want_u32(r->config, "original_max_position_embeddings", 1,
+						     MOTE_MAX_POSITIONS, r->c->max_positions, MOTE_HF_WHERE, &beside,
+						     r->error);
 
 	return status ? status :
-	       mote_json_want_u32(r->scaling, "original_max_position_embeddings", 1, MOTE_MAX_POSITIONS, beside, r->where,
-				  &r->c->rope_original_positions, r->error);
+	       mote_json_want_u32(r->scaling, "original_max_position_embeddings", 1, MOTE_MAX_POSITIONS,
+				  beside, r->where, &r->c->rope_original_positions, r->error);
 }
 
 /* The factor says how far beyond the original positions the model may go, whatever max_position_embeddings is. */
@@ -53,8 +54,8 @@ static enum mote_status read_llama3(const struct rope_reader *r)
 				      "%s: kind llama3 without \"low_freq_factor\" and \"high_freq_factor\"", r->where);
 	if ((status = want(r, "low_freq_factor", 1e-3, 1e6, 1, &c->rope_low_freq_factor)) ||
 	    (status = want(r, "high_freq_factor", 1e-3, 1e6, 4, &c->rope_high_freq_factor)) ||
-	    (status = mote_json_need_u32(r->scaling, "original_max_position_embeddings", 1, MOTE_MAX_POSITIONS, r->where,
-					 &c->rope_original_positions, r->error)))
+	    (status = mote_json_need_u32(r->scaling, "original_max_position_embeddings", 1, MOTE_MAX_POSITIONS,
+					 r->where, &c->rope_original_positions, r->error)))
 		return status;
 	if (c->rope_high_freq_factor <= c->rope_low_freq_factor)
 		return mote_error_set(r->error, MOTE_ERROR_CORRUPT,
@@ -78,7 +79,8 @@ static enum mote_status read_yarn(const struct rope_reader *r)
 
 	if ((status = read_original(r)) || (status = want(r, "beta_fast", 1e-3, 1e6, 32, &c->rope_beta_fast)) ||
 	    (status = want(r, "beta_slow", 1e-3, 1e6, 1, &c->rope_beta_slow)) ||
-	    (status = want(r, "mscale", 0, 1e6, 0, &scale)) || (status = want(r, "mscale_all_dim", 0, 1e6, 0, &scale_all)) ||
+	    (status = want(r, "mscale", 0, 1e6, 0, &scale)) ||
+	    (status = want(r, "mscale_all_dim", 0, 1e6, 0, &scale_all)) ||
 	    (status = mote_json_want_bool(r->scaling, "truncate", true, r->where, &truncate, r->error)))
 		return status;
 	c->rope_no_truncate = !truncate;
@@ -86,7 +88,8 @@ static enum mote_status read_yarn(const struct rope_reader *r)
 		    yarn_magnitude(c->rope_factor, scale) / yarn_magnitude(c->rope_factor, scale_all) :
 		    yarn_magnitude(c->rope_factor, 1);
 	if (c->rope_theta <= 1)
-		return mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: kind yarn with a theta of %g", r->where, c->rope_theta);
+		return mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: kind yarn with a theta of %g", r->where,
+				      c->rope_theta);
 	extend_positions(c);
 	return want(r, "attention_factor", 1e-6, 1e6, truncated, &c->rope_attention_factor);
 }
@@ -115,8 +118,8 @@ static enum mote_status read_factors(const struct rope_reader *r, const char *ke
 		out[count++] = item->valuedouble;
 	}
 	if (!cJSON_IsArray(list) || item || count != n)
-		return mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: \"%s\" is no list of %u positive numbers", r->where, key,
-				      n);
+		return mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: \"%s\" is no list of %u positive numbers",
+				      r->where, key, n);
 	return MOTE_OK;
 }
 
@@ -162,12 +165,14 @@ static enum mote_status read_kind(const struct rope_reader *r, const char *type)
 			continue;
 		r->c->rope_kind = kinds[i].kind;
 		if (kinds[i].factor && !mote_json_get(r->scaling, "factor"))
-			return mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: kind %s without \"factor\"", r->where, type);
+			return mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: kind %s without \"factor\"",
+					      r->where, type);
 		if (kinds[i].factor && (status = want(r, "factor", 1, 1e6, 1, &r->c->rope_factor)))
 			return status;
 		return kinds[i].read ? kinds[i].read(r) : MOTE_OK;
 	}
-	return mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED, "%s: RoPE kind \"%s\" is not supported; default, linear, "
+	return mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED,
+			      "%s: RoPE kind \"%s\" is not supported; default, linear, "
 			      "llama3, yarn, dynamic and longrope are", r->where, type);
 }
 
@@ -202,9 +207,11 @@ static enum mote_status read_local(struct rope_reader *r)
 	for (uint32_t i = 0; i < r->c->layers; i++)
 		any = any || (r->c->layer_kind[i] & MOTE_LAYER_LOCAL_ROPE);
 	global = mote_json_get(r->scaling, "full_attention");
-	if (r->scaling && cJSON_IsObject(r->scaling->child) && (!any || !cJSON_IsObject(local) || !cJSON_IsObject(global)))
+	if (r->scaling && cJSON_IsObject(r->scaling->child) &&
+	    (!any || !cJSON_IsObject(local) || !cJSON_IsObject(global)))
 		return mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED,
-				      "%s: one RoPE for each kind of layer is not supported for this architecture", r->where);
+				      "%s: one RoPE for each kind of layer is not supported for this architecture",
+				      r->where);
 	if (!any)
 		return MOTE_OK;
 	status = mote_json_want_double(r->config, "rope_local_base_freq", 1, 1e12, 10000, MOTE_HF_WHERE,
@@ -217,7 +224,8 @@ static enum mote_status read_local(struct rope_reader *r)
 		return status;
 	if (strcmp(type, "default"))
 		return mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED,
-				      "%s: \"sliding_attention\" of kind \"%s\"; only default is supported", r->where, type);
+				      "%s: \"sliding_attention\" of kind \"%s\"; only default is supported",
+				      r->where, type);
 	r->scaling = global;
 	return MOTE_OK;
 }
@@ -233,7 +241,8 @@ enum mote_status mote_hf_rope_read(const cJSON *config, const struct mote_hf_fam
 	c->rope_factor = c->rope_low_freq_factor = c->rope_high_freq_factor = 1;
 	/* theta belongs into rope_parameters; files in transition have it beside them */
 	if ((status = find_scaling(&r)) || (status = read_local(&r)) ||
-	    (status = mote_json_want_double(config, "rope_theta", 1, 1e12, theta, MOTE_HF_WHERE, &c->rope_theta, error)) ||
+	    (status = mote_json_want_double(config, "rope_theta", 1, 1e12, theta, MOTE_HF_WHERE, &c->rope_theta,
+					    error)) ||
 	    (status = want(&r, "rope_theta", 1, 1e12, c->rope_theta, &c->rope_theta)) ||
 	    (status = mote_json_want_string(r.scaling, "type", "default", r.where, &old_type, error)) ||
 	    (status = mote_json_want_string(r.scaling, "rope_type", old_type, r.where, &type, error)))
@@ -242,6 +251,7 @@ enum mote_status mote_hf_rope_read(const cJSON *config, const struct mote_hf_fam
 	    mote_hf_is_neutral(mote_json_get(r.scaling, "rope_type"), false) &&
 	    !mote_hf_is_neutral(mote_json_get(r.scaling, "factor"), true))
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      "%s: a \"factor\" without a \"rope_type\": which kind of RoPE it scales is not said", r.where);
+				      "%s: a \"factor\" without a \"rope_type\": which kind of RoPE it scales is not "
+				      "said", r.where);
 	return read_kind(&r, type);
 }

@@ -11,7 +11,8 @@ struct writing {
 
 static enum mote_status unsupported(const struct writing *w, const struct tokenizer_step *s)
 {
-	return mote_error_set(w->error, MOTE_ERROR_UNSUPPORTED, "tokenizer: step of kind %u, mode %u: tokenizer.json has no "
+	return mote_error_set(w->error, MOTE_ERROR_UNSUPPORTED,
+			      "tokenizer: step of kind %u, mode %u: tokenizer.json has no "
 			      "component for it alone", s->kind, s->mode);
 }
 
@@ -61,17 +62,20 @@ static void base64(const struct writing *w, const uint8_t *data, uint32_t bytes)
 static void bert(const struct writing *w, bool clean, bool chinese, bool accents, bool lowercase)
 {
 	mote_text_buffer_print(w->out, "{\"type\":\"BertNormalizer\",\"clean_text\":%s,\"handle_chinese_chars\":%s,"
-			       "\"strip_accents\":%s,\"lowercase\":%s}", clean ? "true" : "false", chinese ? "true" : "false",
-			       accents ? "true" : "false", lowercase ? "true" : "false");
+			       "\"strip_accents\":%s,\"lowercase\":%s}", clean ? "true" : "false",
+			       chinese ? "true" : "false", accents ? "true" : "false", lowercase ? "true" : "false");
 }
 
-static enum mote_status normalizer(const struct writing *w, const struct tokenizer_step *s, uint32_t left, uint32_t *used)
+static enum mote_status normalizer(const struct writing *w, const struct tokenizer_step *s, uint32_t left,
+				   uint32_t *used)
 {
-	static const char *const plain[] = { [NORMALIZE_NFC] = "NFC", [NORMALIZE_NFD] = "NFD", [NORMALIZE_NFKC] = "NFKC",
-					     [NORMALIZE_NFKD] = "NFKD", [NORMALIZE_LOWERCASE] = "Lowercase",
-					     [NORMALIZE_NMT] = "Nmt", [NORMALIZE_BYTES] = "ByteLevel" };
+	static const char *const plain[] = { [NORMALIZE_NFC] = "NFC", [NORMALIZE_NFD] = "NFD",
+					     [NORMALIZE_NFKC] = "NFKC", [NORMALIZE_NFKD] = "NFKD",
+					     [NORMALIZE_LOWERCASE] = "Lowercase", [NORMALIZE_NMT] = "Nmt",
+					     [NORMALIZE_BYTES] = "ByteLevel" };
 
-	if (s->kind == NORMALIZE_NFD && left > 1 && s[1].kind == NORMALIZE_REMOVE_MARKS && s[1].mode == MARKS_NONSPACING) {
+	if (s->kind == NORMALIZE_NFD && left > 1 && s[1].kind == NORMALIZE_REMOVE_MARKS &&
+	    s[1].mode == MARKS_NONSPACING) {
 		bert(w, false, false, true, false);
 		*used = 2;
 		return MOTE_OK;
@@ -82,8 +86,8 @@ static enum mote_status normalizer(const struct writing *w, const struct tokeniz
 		type(w, "StripAccents");
 	} else if (s->kind == NORMALIZE_STRIP) {
 		type(w, "Strip");
-		mote_text_buffer_print(w->out, ",\"strip_left\":%s,\"strip_right\":%s", s->mode & SIDE_LEFT ? "true" : "false",
-				       s->mode & SIDE_RIGHT ? "true" : "false");
+		mote_text_buffer_print(w->out, ",\"strip_left\":%s,\"strip_right\":%s",
+				       s->mode & SIDE_LEFT ? "true" : "false", s->mode & SIDE_RIGHT ? "true" : "false");
 	} else if (s->kind == NORMALIZE_PREPEND) {
 		type(w, "Prepend");
 		content(w, "prepend", s->a, s->a_bytes);
@@ -116,12 +120,15 @@ static const char *behavior(const struct tokenizer_step *s)
 
 static void split(const struct writing *w, const struct tokenizer_step *s)
 {
-	mote_text_buffer_print(w->out, ",\"behavior\":\"%s\",\"invert\":%s", behavior(s), s->flags & STEP_INVERT ? "true" : "false");
+	mote_text_buffer_print(w->out, ",\"behavior\":\"%s\",\"invert\":%s", behavior(s),
+			       s->flags & STEP_INVERT ? "true" : "false");
 }
 
 static void byte_level(const struct writing *w, bool prefix, bool regex)
 {
-	mote_text_buffer_print(w->out, "{\"type\":\"ByteLevel\",\"add_prefix_space\":%s,\"trim_offsets\":true,\"use_regex\":%s}",
+	mote_text_buffer_print(w->out,
+			       "{\"type\":\"ByteLevel\",\"add_prefix_space\":%s,\"trim_offsets\":true,"
+			       "\"use_regex\":%s}",
 			       prefix ? "true" : "false", regex ? "true" : "false");
 }
 
@@ -151,7 +158,8 @@ static enum mote_status split_class(const struct writing *w, const struct tokeni
 		type(w, "WhitespaceSplit");
 	} else if (s->number == SPLIT_NUMBER && (s->mode == BEHAVIOR_ISOLATED || s->mode == BEHAVIOR_CONTIGUOUS)) {
 		type(w, "Digits");
-		mote_text_buffer_print(w->out, ",\"individual_digits\":%s", s->mode == BEHAVIOR_ISOLATED ? "true" : "false");
+		mote_text_buffer_print(w->out, ",\"individual_digits\":%s",
+				       s->mode == BEHAVIOR_ISOLATED ? "true" : "false");
 	} else if (s->number == SPLIT_PUNCTUATION) {
 		type(w, "Punctuation");
 		mote_text_buffer_print(w->out, ",\"behavior\":\"%s\"", behavior(s));
@@ -167,7 +175,8 @@ static enum mote_status split_pattern(const struct writing *w, const struct toke
 #define BEGINNING "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|"
 #define END "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
 	static const char *const known[] = {
-		[PATTERN_GPT2] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\\\p{L}+| ?\\\\p{N}+| ?[^\\\\s\\\\p{L}\\\\p{N}]+|\\\\s+(?!\\\\S)|\\\\s+",
+		[PATTERN_GPT2] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\\\p{L}+| ?\\\\p{N}+|"
+				 " ?[^\\\\s\\\\p{L}\\\\p{N}]+|\\\\s+(?!\\\\S)|\\\\s+",
 		[PATTERN_LLAMA3] = BEGINNING "\\\\p{N}{1,3}" END,
 		[PATTERN_QWEN2] = BEGINNING "\\\\p{N}" END,
 	};
@@ -192,7 +201,8 @@ static const char *scheme(const struct tokenizer_step *s)
 	return s->mode == SCHEME_ALWAYS ? "always" : s->mode == SCHEME_FIRST ? "first" : "never";
 }
 
-static enum mote_status pre_tokenizer(const struct writing *w, const struct tokenizer_step *s, uint32_t left, uint32_t *used)
+static enum mote_status pre_tokenizer(const struct writing *w, const struct tokenizer_step *s, uint32_t left,
+				      uint32_t *used)
 {
 	if (byte_level_steps(w, s, left, used))
 		return MOTE_OK;

@@ -6,7 +6,8 @@
 #include "convert/text_buffer.h"
 #include "convert/tokenizer_parts.h"
 
-/* Adds the component of a stage: null, one object, or a Sequence. MOTE_ERROR_UNSUPPORTED: a step that no component makes. */
+/* Adds the component of a stage: null, one object, or a Sequence.
+ * MOTE_ERROR_UNSUPPORTED: a step that no component makes. */
 enum mote_status mote_hf_steps_write(const struct mote_tokenizer_parts *t, enum tokenizer_stage stage,
 				     struct mote_text_buffer *out, struct mote_error *error);
 

@@ -240,7 +240,8 @@ enum mote_status mote_hf_tokenizer_compile(const struct mote_hf_tokenizer_source
 	*section = NULL;
 	*section_bytes = 0;
 	if (status == MOTE_OK && source->config)
-		status = mote_json_parse(source->config, source->config_bytes, "tokenizer_config.json", &config_root, error);
+		status = mote_json_parse(source->config, source->config_bytes, "tokenizer_config.json", &config_root,
+					 error);
 	b.json = root;
 	b.config = config_root;
 	if (status == MOTE_OK)

@@ -36,7 +36,8 @@ struct mote_hf_tokenizer_source {
 				       * tokenizer.json does not declare, and add_bos_token / add_eos_token /
 				       * add_prefix_space override tokenizer.json where transformers lets them */
 	size_t config_bytes;
-	uint32_t model_ids;           /* the model's vocab_size: added tokens from this id on are dropped; 0: none are */
+	uint32_t model_ids;           /* the model's vocab_size: added tokens from this id on are dropped;
+				       * 0: none are */
 };
 
 /* An id between others that no token has (a vocabulary with unused ids) is never found in a text and decodes to

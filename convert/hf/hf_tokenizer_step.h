@@ -21,12 +21,15 @@ enum mote_status mote_hf_step_add_string(const struct place *p, const char *text
 enum mote_status mote_hf_step_add(const struct place *p, struct tokenizer_step step, const char *a, const char *b);
 enum mote_status mote_hf_step_add_kind(const struct place *p, enum tokenizer_step_kind kind);
 
-enum mote_status mote_hf_step_bool(const struct place *p, const cJSON *item, const char *key, bool fallback, bool *value);
+enum mote_status mote_hf_step_bool(const struct place *p, const cJSON *item, const char *key, bool fallback,
+				   bool *value);
 /* {"String": ..}, {"Regex": ..}, or (of old) a plain string. */
 enum mote_status mote_hf_step_pattern(const struct place *p, const cJSON *item, const char **text, bool *regex);
 /* fallback NULL: the setting must be there. */
-enum mote_status mote_hf_step_behavior(const struct place *p, const cJSON *item, const char *fallback, uint8_t *behavior);
+enum mote_status mote_hf_step_behavior(const struct place *p, const cJSON *item, const char *fallback,
+				       uint8_t *behavior);
 /* Metaspace's replacement and scheme, whose spelling changed with the reference's age. */
-enum mote_status mote_hf_step_metaspace(const struct place *p, const cJSON *item, const char **replacement, uint8_t *scheme);
+enum mote_status mote_hf_step_metaspace(const struct place *p, const cJSON *item, const char **replacement,
+					uint8_t *scheme);
 
 #endif

@@ -129,8 +129,8 @@ static enum mote_status add_normalizer(const struct place *p, const cJSON *item,
 static enum mote_status add_split(const struct place *p, enum tokenizer_step_kind kind, uint32_t number,
 				  uint8_t behavior)
 {
-	return mote_hf_step_add(p, (struct tokenizer_step){.kind = (uint8_t)kind, .mode = behavior, .number = number}, NULL,
-			NULL);
+	return mote_hf_step_add(p, (struct tokenizer_step){.kind = (uint8_t)kind, .mode = behavior, .number = number},
+				NULL, NULL);
 }
 
 /* The patterns that the runtime has written out. */

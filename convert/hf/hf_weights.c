@@ -59,7 +59,8 @@ static enum mote_status open_shard(struct mote_source *source, const char *name,
 }
 
 /* Adds the tensors of the last shard opened. */
-static enum mote_status add_tensors(struct mote_hf_weights *w, uint32_t file, const char *name, struct mote_error *error)
+static enum mote_status add_tensors(struct mote_hf_weights *w, uint32_t file, const char *name,
+				    struct mote_error *error)
 {
 	const struct mote_safetensors *shard = &w->shard[w->shards - 1];
 	struct mote_hf_weight *grown =
@@ -165,7 +166,8 @@ static int by_tensor(const void *a, const void *b)
 const char *mote_hf_weights_listed(const struct mote_hf_weights *w, const char *name)
 {
 	const struct mote_hf_place key = {.tensor = name};
-	const struct mote_hf_place *place = w->places ? bsearch(&key, w->place, w->places, sizeof key, by_tensor) : NULL;
+	const struct mote_hf_place *place = w->places ? bsearch(&key, w->place, w->places, sizeof key, by_tensor)
+						      : NULL;
 
 	return place ? place->shard : NULL;
 }
@@ -179,11 +181,11 @@ enum mote_status mote_hf_weight_check_place(const struct mote_hf_weights *w, con
 		return MOTE_OK;
 	listed = mote_hf_weights_listed(w, name);
 	if (!listed)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, INDEX " does not list tensor \"%s\", which %s holds", name,
-				      found);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, INDEX " does not list tensor \"%s\", which %s holds",
+				      name, found);
 	if (strcmp(listed, found))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, INDEX " puts tensor \"%s\" into %s, which lacks it; %s holds it",
-				      name, listed, found);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, INDEX " puts tensor \"%s\" into %s, which lacks it; "
+				      "%s holds it", name, listed, found);
 	return MOTE_OK;
 }
 
@@ -202,8 +204,8 @@ static enum mote_status read_map(const cJSON *map, struct mote_hf_weights *w, st
 					      item->string);
 		if (!item->valuestring[0] || strchr(item->valuestring, '/') || strstr(item->valuestring, ".."))
 			return mote_error_set(error, MOTE_ERROR_CORRUPT,
-					      INDEX ": \"%s\": shard name \"%s\" is refused: it may hold neither '/' nor '..'",
-					      item->string, item->valuestring);
+					      INDEX ": \"%s\": shard name \"%s\" is refused: it may hold neither '/' "
+					      "nor '..'", item->string, item->valuestring);
 		w->place[w->places++] = (struct mote_hf_place){.tensor = item->string, .shard = item->valuestring};
 	}
 	return MOTE_OK;
@@ -273,11 +275,14 @@ enum mote_status mote_hf_weights_open(struct mote_source *source, struct mote_hf
 		status = open_single(source, out, error);
 	else if (mote_source_has(source, INDEX))
 		status = open_index(source, out, error);
-	else if (mote_source_has(source, "pytorch_model.bin") || mote_source_has(source, "pytorch_model.bin.index.json"))
+	else if (mote_source_has(source, "pytorch_model.bin") ||
+		 mote_source_has(source, "pytorch_model.bin.index.json"))
 		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					"%s holds pickled weights (pytorch_model.bin); mote reads safetensors only", source->path);
+					"%s holds pickled weights (pytorch_model.bin); mote reads safetensors only",
+					source->path);
 	else
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s holds neither " SINGLE " nor " INDEX, source->path);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s holds neither " SINGLE " nor " INDEX,
+					source->path);
 	if (!status)
 		status = add_aliases(out, error);
 	if (status)

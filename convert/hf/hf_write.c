@@ -97,8 +97,10 @@ static enum mote_status check_config(struct writing *w, const cJSON *config)
 	if (!status && !(again && mote_config_write(&w->form.model, again)))
 		status = no_memory(w);
 	if (!status && !cJSON_Compare(mote_json_get(again, "model"), mote_json_get(w->metadata, "model"), true))
-		status = mote_error_set(w->error, MOTE_ERROR_UNSUPPORTED, "%s: what %s has in its config.json is another model than this "
-					"one: not written as a Hugging Face directory", mote_container_path(w->c), w->family->architecture);
+		status = mote_error_set(w->error, MOTE_ERROR_UNSUPPORTED,
+					"%s: what %s has in its config.json is another model than this "
+					"one: not written as a Hugging Face directory", mote_container_path(w->c),
+					w->family->architecture);
 	cJSON_Delete(again);
 	return status;
 }
@@ -110,7 +112,8 @@ static enum mote_status write_config(struct writing *w)
 	cJSON *config = mote_hf_config_write(&w->config, mote_json_get(model, "rope"), w->family);
 	enum mote_status status = config ? check_config(w, config) : no_memory(w);
 
-	if (!status && copy(config, "bos_token_id", mote_json_get(tokens, "bos")) && add_eos(config, mote_json_get(tokens, "eos")) &&
+	if (!status && copy(config, "bos_token_id", mote_json_get(tokens, "bos")) &&
+	    add_eos(config, mote_json_get(tokens, "eos")) &&
 	    copy(config, "pad_token_id", mote_json_get(tokens, "pad")) &&
 	    cJSON_AddStringToObject(config, "torch_dtype", torch_name(type)))
 		return write_json(w, "config.json", config);
@@ -132,7 +135,8 @@ static enum mote_status write_generation(struct writing *w)
 	return no_memory(w);
 }
 
-/* tokenizer_config.json, and with it at hand tokenizer.json, which the two together have to give the tokenizer again. */
+/* tokenizer_config.json, and with it at hand tokenizer.json,
+ * which the two together have to give the tokenizer again. */
 static enum mote_status write_tokenizer(struct writing *w)
 {
 	static const char *const texts[][2] = { {"bos_text", "bos_token"}, {"eos_text", "eos_token"},
@@ -144,7 +148,8 @@ static enum mote_status write_tokenizer(struct writing *w)
 	const void *section = mote_container_section(w->c, MOTE_SECTION_TOKENIZER, &section_bytes);
 	bool ok = cJSON_AddStringToObject(config, "tokenizer_class", "PreTrainedTokenizerFast") &&
 		  cJSON_AddFalseToObject(config, "clean_up_tokenization_spaces") &&
-		  copy(config, "model_max_length", mote_json_get(mote_json_get(w->metadata, "model"), "max_position_embeddings"));
+		  copy(config, "model_max_length",
+		       mote_json_get(mote_json_get(w->metadata, "model"), "max_position_embeddings"));
 	enum mote_status status;
 	char *text;
 
@@ -155,7 +160,8 @@ static enum mote_status write_tokenizer(struct writing *w)
 	if (!text)
 		return no_memory(w);
 	if (!section)
-		status = mote_error_set(w->error, MOTE_ERROR_UNSUPPORTED, "%s holds no tokenizer", mote_container_path(w->c));
+		status = mote_error_set(w->error, MOTE_ERROR_UNSUPPORTED, "%s holds no tokenizer",
+					mote_container_path(w->c));
 	else if (!(status = mote_hf_tokenizer_write(section, section_bytes, text, config_bytes, &json, w->error)) &&
 		 !(status = write_file(w, "tokenizer.json", json.text, json.bytes)))
 		status = write_file(w, "tokenizer_config.json", text, config_bytes);
@@ -183,8 +189,10 @@ static enum mote_status write_templates(struct writing *w)
 	for (const cJSON *item = list ? list->child : NULL; item && !status; item = item->next) {
 		const cJSON *key = mote_json_get(item, "name"), *text = mote_json_get(item, "template");
 
-		if (!cJSON_IsString(key) || !cJSON_IsString(text) || strlen(key->valuestring) > 200 || strchr(key->valuestring, '/'))
-			return mote_error_set(w->error, MOTE_ERROR_UNSUPPORTED, "chat template \"%s\": no name for a file",
+		if (!cJSON_IsString(key) || !cJSON_IsString(text) || strlen(key->valuestring) > 200 ||
+		    strchr(key->valuestring, '/'))
+			return mote_error_set(w->error, MOTE_ERROR_UNSUPPORTED,
+					      "chat template \"%s\": no name for a file",
 					      cJSON_IsString(key) ? key->valuestring : "");
 		snprintf(name, sizeof name, "chat_template.jinja");
 		if (strcmp(key->valuestring, "default")) {

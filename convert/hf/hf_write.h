@@ -13,10 +13,11 @@ struct mote_hf_write_options {
 	struct mote_progress progress; /* in bytes of weights written; .update may be NULL */
 };
 
-/* Writes into the directory, which is made if it does not exist. Each file appears when it is complete; the weights last.
- * Vectors get the embedding's type where that holds them exactly, else f32.
+/* Writes into the directory, which is made if it does not exist. Each file appears when it is complete; the weights
+ * last. Vectors get the embedding's type where that holds them exactly, else f32.
  * MOTE_ERROR_UNSUPPORTED: a model or a tokenizer that cannot be said there; MOTE_ERROR_CORRUPT: a tensor that does not
- * match its checksum; MOTE_ERROR_ARGUMENT: a file exists; MOTE_ERROR_INTERRUPTED, _IO, _MEMORY. *bytes: of the weights. */
+ * match its checksum; MOTE_ERROR_ARGUMENT: a file exists; MOTE_ERROR_INTERRUPTED, _IO, _MEMORY.
+ * *bytes: of the weights. */
 enum mote_status mote_hf_write(const struct mote_container *c, const char *directory,
 			       const struct mote_hf_write_options *options, uint64_t *bytes, struct mote_error *error);
 

@@ -63,7 +63,8 @@ static enum mote_status read_tensor(const cJSON *item, uint64_t data_bytes, cons
 
 	t->name = item->string;
 	if (!cJSON_IsObject(item))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: tensor \"%s\": expected an object", file, t->name);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: tensor \"%s\": expected an object",
+				      file, t->name);
 	if (!cJSON_IsString(dtype))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: tensor \"%s\": \"dtype\" is no string", file,
 				      t->name);
@@ -75,10 +76,11 @@ static enum mote_status read_tensor(const cJSON *item, uint64_t data_bytes, cons
 				      t->name, t->dtype);
 	if (!read_integers(mote_json_get(item, "shape"), MOTE_SAFETENSORS_MAX_RANK, t->shape, &t->rank))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      "%s: tensor \"%s\": \"shape\" is no array of non-negative integers", file, t->name);
+				      "%s: tensor \"%s\": \"shape\" is no array of non-negative integers",
+				      file, t->name);
 	if (t->rank > MOTE_SAFETENSORS_MAX_RANK)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: tensor \"%s\": %u dimensions; at most %u", file,
-				      t->name, t->rank, MOTE_SAFETENSORS_MAX_RANK);
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: tensor \"%s\": %u dimensions; at most %u",
+				      file, t->name, t->rank, MOTE_SAFETENSORS_MAX_RANK);
 	if (!read_integers(mote_json_get(item, "data_offsets"), 2, offsets, &n_offsets) || n_offsets != 2)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
 				      "%s: tensor \"%s\": \"data_offsets\" is no pair of non-negative integers", file,
@@ -94,8 +96,8 @@ static enum mote_status read_tensor(const cJSON *item, uint64_t data_bytes, cons
 	bytes = element;
 	for (uint32_t i = 0; i < t->rank; i++)
 		if (__builtin_mul_overflow(bytes, t->shape[i], &bytes))
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: tensor \"%s\": its shape's size overflows",
-					      file, t->name);
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      "%s: tensor \"%s\": its shape's size overflows", file, t->name);
 	if (bytes != offsets[1] - offsets[0])
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
 				      "%s: tensor \"%s\": its shape and dtype %s take %" PRIu64
@@ -189,10 +191,12 @@ static enum mote_status parse(const uint8_t *file, uint64_t file_bytes, const ch
 				      "%s: header of %" PRIu64 " bytes in a file of %" PRIu64 " (truncated?)", name,
 				      header_bytes, file_bytes);
 	if (header_bytes > MOTE_SAFETENSORS_MAX_READ_BYTES)
-		return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: header of %" PRIu64 " bytes; at most %" PRIu64 " are read",
+		return mote_error_set(error, MOTE_ERROR_LIMIT,
+				      "%s: header of %" PRIu64 " bytes; at most %" PRIu64 " are read",
 				      name, header_bytes, MOTE_SAFETENSORS_MAX_READ_BYTES);
 	if (header_bytes == 0 || file[8] != '{')
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: byte 8: the header does not begin with '{'", name);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: byte 8: the header does not begin with '{'",
+				      name);
 	data_bytes = file_bytes - 8 - header_bytes;
 	status = mote_json_parse_large((const char *)file + 8, (size_t)header_bytes, name, MOTE_SAFETENSORS_MAX_VALUES,
 				       &s->header, error);

@@ -41,7 +41,8 @@ uint64_t mote_safetensors_header_bytes(const uint8_t *file, uint64_t file_bytes)
  *   file_bytes  of the whole file
  *   name        of the file, for messages
  * MOTE_ERROR_CORRUPT with the tensor, found and expected; MOTE_ERROR_UNSUPPORTED: a dtype that the format does
- * not have, or more than MOTE_SAFETENSORS_MAX_RANK dimensions; MOTE_ERROR_LIMIT; MOTE_ERROR_MEMORY. *out is zeroed on error. */
+ * not have, or more than MOTE_SAFETENSORS_MAX_RANK dimensions; MOTE_ERROR_LIMIT; MOTE_ERROR_MEMORY.
+ * *out is zeroed on error. */
 enum mote_status mote_safetensors_parse(const uint8_t *file, uint64_t file_bytes, const char *name,
 					struct mote_safetensors *out, struct mote_error *error);
 void mote_safetensors_free(struct mote_safetensors *s); /* a zeroed struct is fine */

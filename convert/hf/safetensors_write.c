@@ -64,8 +64,8 @@ static enum mote_gguf_type type_of(const struct mote_hf_write_options *options, 
 	return options->keep_types ? float_type(t->type) : wanted;
 }
 
-/* Adding the 1 again gives the same f32 for every weight that was one before: taking it away is exact for all multiples of
- * 2^-24, and a sum of 1 and a float is one. */
+/* Adding the 1 again gives the same f32 for every weight that was one before: taking it away is exact for all multiples
+ * of 2^-24, and a sum of 1 and a float is one. */
 static enum mote_status shift(struct planned *p, struct mote_error *error)
 {
 	const struct mote_tensor *t = p->weights.part[0];
@@ -130,10 +130,12 @@ static enum mote_status write_header(struct writing *w)
 
 		mote_text_buffer_add(&b, ",", 1);
 		mote_text_buffer_quote(&b, p->weights.name, strlen(p->weights.name));
-		mote_text_buffer_print(&b, ":{\"dtype\":\"%s\",\"shape\":[%u", mote_gguf_type_find(p->type)->name, p->weights.rows);
+		mote_text_buffer_print(&b, ":{\"dtype\":\"%s\",\"shape\":[%u", mote_gguf_type_find(p->type)->name,
+				       p->weights.rows);
 		if (p->weights.part[0]->rank == 2)
 			mote_text_buffer_print(&b, ",%u", p->weights.part[0]->cols);
-		mote_text_buffer_print(&b, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", p->offset, p->offset + p->bytes);
+		mote_text_buffer_print(&b, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", p->offset,
+				       p->offset + p->bytes);
 	}
 	mote_text_buffer_add(&b, "}", 1);
 	while (!b.failed && b.bytes % 8)
@@ -151,7 +153,8 @@ static enum mote_status write_header(struct writing *w)
 }
 
 /* above: rows of the parts before it. */
-static enum mote_status write_part(struct writing *w, const struct planned *p, const struct mote_tensor *t, uint32_t above)
+static enum mote_status write_part(struct writing *w, const struct planned *p, const struct mote_tensor *t,
+				   uint32_t above)
 {
 	struct mote_tensor written = *t;
 	const struct mote_progress *progress = &w->options->progress;
@@ -169,9 +172,11 @@ static enum mote_status write_part(struct writing *w, const struct planned *p, c
 	for (uint32_t first = 0; first < t->rows && !status; first += MOTE_PANEL_ROWS) {
 		uint32_t n = t->rows - first < MOTE_PANEL_ROWS ? t->rows - first : MOTE_PANEL_ROWS;
 
-		if ((status = mote_tensor_rows_encode(&written, p->type, first / MOTE_PANEL_ROWS, rows, scratch, w->error)) ||
+		if ((status = mote_tensor_rows_encode(&written, p->type, first / MOTE_PANEL_ROWS, rows, scratch,
+						      w->error)) ||
 		    (status = mote_output_write_at(w->file, rows, n * row_bytes,
-						   w->data + p->offset + (above + first) * (uint64_t)row_bytes, w->error)))
+						   w->data + p->offset + (above + first) * (uint64_t)row_bytes,
+						   w->error)))
 			break;
 		w->done += n * row_bytes;
 		if (progress->update && !progress->update(progress->user, w->done, w->total))
@@ -196,8 +201,8 @@ static enum mote_status write_tensor(struct writing *w, const struct planned *p)
 }
 
 enum mote_status mote_safetensors_write(const struct mote_container *c, const struct mote_hf_config *family,
-					const struct mote_hf_write_options *options, struct mote_output *file, uint64_t *bytes,
-					struct mote_error *error)
+					const struct mote_hf_write_options *options, struct mote_output *file,
+					uint64_t *bytes, struct mote_error *error)
 {
 	struct writing w = {.c = c, .family = family, .options = options, .file = file, .error = error};
 	enum mote_status status = plan(&w, c);

@@ -9,7 +9,7 @@
 
 /* Fused matrices and norms are written as the family has them. Errors as mote_hf_write(). */
 enum mote_status mote_safetensors_write(const struct mote_container *c, const struct mote_hf_config *family,
-					const struct mote_hf_write_options *options, struct mote_output *file, uint64_t *bytes,
-					struct mote_error *error);
+					const struct mote_hf_write_options *options, struct mote_output *file,
+					uint64_t *bytes, struct mote_error *error);
 
 #endif

@@ -13,8 +13,8 @@
 
 #include "format/utf8.h"
 
-/* Before main(): where a caller closed a standard stream, the next file that is opened would take its number, and what is
- * printed would go into a model. A file that fails both ways stands in for it. */
+/* Before main(): where a caller closed a standard stream, the next file that is opened would take its number, and what
+ * is printed would go into a model. A file that fails both ways stands in for it. */
 __attribute__((constructor)) static void hold_standard_streams(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
@@ -25,7 +25,8 @@ __attribute__((constructor)) static void hold_standard_streams(void)
 /* Characters that steer a terminal or let text look like another. */
 static bool is_unsafe(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+	       (c >= 0x202a && c <= 0x202e) ||
 	       (c >= 0x2066 && c <= 0x2069);
 }
 
@@ -92,14 +93,14 @@ void mote_console_hint_model(const char *path, struct mote_error *error)
 	if (error->code == MOTE_OK || stat(path, &st) != 0)
 		return;
 	if (S_ISDIR(st.st_mode)) {
-		snprintf(error->message + used, room, " (a folder, and no mote file: 'mote-convert %s -o FILE.mote' makes one of a "
-			 "checkpoint)", path);
+		snprintf(error->message + used, room, " (a folder, and no mote file: 'mote-convert %s -o FILE.mote' "
+			 "makes one of a checkpoint)", path);
 		return;
 	}
 	file = S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;
 	if (file && fread(first, 1, sizeof first, file) == sizeof first && !memcmp(first, "GGUF", 4))
-		snprintf(error->message + used, room, " (a GGUF file, and no mote file: 'mote-convert %s -o FILE.mote' makes one of "
-			 "it)", path);
+		snprintf(error->message + used, room, " (a GGUF file, and no mote file: 'mote-convert %s -o FILE.mote' "
+			 "makes one of it)", path);
 	if (file)
 		fclose(file);
 }
@@ -109,7 +110,8 @@ void mote_console_hint_force(bool force, struct mote_error *error)
 	static const char exists[] = ": exists already";
 	size_t used = strlen(error->message), tail = sizeof exists - 1;
 
-	if (!force && error->code == MOTE_ERROR_ARGUMENT && used > tail && !strcmp(error->message + used - tail, exists))
+	if (!force && error->code == MOTE_ERROR_ARGUMENT && used > tail &&
+	    !strcmp(error->message + used - tail, exists))
 		snprintf(error->message + used, sizeof error->message - used, " (--force replaces it)");
 }
 
@@ -181,7 +183,8 @@ double mote_console_time_left(const struct mote_console_bar *bar, double now, ui
 		return -1;
 	left = elapsed * (double)(total - done) / (double)(done - bar->first);
 	if (bar->share > 0) {
-		/* By the time this bar ends, before + share of the whole will have taken so long; the rest goes on like that. */
+		/* By the time this bar ends, before + share of the whole will have taken so long;
+		 * the rest goes on like that. */
 		double by_then = now - bar->whole_started + left;
 		double rest = 1 - bar->before - bar->share;
 
@@ -214,7 +217,8 @@ static void draw_bar(struct mote_console_bar *bar, double now, uint64_t done, ui
 		fprintf(stderr, "  %.*f %s%s/s", rate < 10 ? 1 : 0, rate, unit, bar->unit);
 	/* What comes first is often slower than the rest: no guess from the first seconds. */
 	if (left >= 0 && elapsed > 2 && share > 0.03)
-		fprintf(stderr, "  %.0f s left%s", left, bar->share > 0 ? " in all" : bar->stages > 1 ? " of this stage" : "");
+		fprintf(stderr, "  %.0f s left%s", left, bar->share > 0 ? " in all" : bar->stages > 1
+			? " of this stage" : "");
 	fflush(stderr);
 }
 

@@ -10,8 +10,8 @@
 #include "format/status.h"
 #include "format/version.h"
 
-/* Text from a file, for a terminal: control characters (ESC, C1), what turns the direction of writing, and bytes that are
- * no UTF-8 become \u001b and \xff; newlines and tabs stay when lines are wanted. */
+/* Text from a file, for a terminal: control characters (ESC, C1), what turns the direction of writing, and bytes that
+ * are no UTF-8 become \u001b and \xff; newlines and tabs stay when lines are wanted. */
 void mote_console_put(FILE *to, const char *text, size_t bytes, bool lines);
 /* Data for standard output: as they are, but on a terminal as above, with lines. */
 void mote_console_put_data(const char *text, size_t bytes);
@@ -37,13 +37,14 @@ bool mote_console_interrupted(void);
 bool mote_console_resume(void);
 
 /* A progress bar with rate (in the unit's plural, NULL: none) and time left on standard error; silent when that is no
- * terminal. Of several stages it says which one this is, and estimates the whole. .update stops the operation when a signal
- * came. */
+ * terminal. Of several stages it says which one this is, and estimates the whole. .update stops the operation when a
+ * signal came. */
 struct mote_console_bar {
 	const char *label, *unit;
 	unsigned stage, stages; /* set after mote_console_progress(); 0: there are none */
 	double whole_started;   /* the same, when share is not 0: seconds */
-	double before, share;   /* the same: of the whole's time, what lay before this bar and what it takes; 0: it is all */
+	double before, share;   /* the same: of the whole's time, what lay before this bar and what it takes;
+				 * 0: it is all */
 	double started;         /* when the first count came: what is prepared before that says nothing of the rate */
 	uint64_t first;         /* that count */
 	bool counting;

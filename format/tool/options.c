@@ -86,7 +86,8 @@ static enum mote_status read_counts(const struct mote_option *o, const char *tex
 	for (const char *end;; text = end + 1) {
 		uint64_t value;
 
-		if (counts->count == MOTE_OPTION_MAX_COUNTS || !read_integer(o, text, &end, &value) || (*end && *end != ','))
+		if (counts->count == MOTE_OPTION_MAX_COUNTS || !read_integer(o, text, &end, &value) ||
+		    (*end && *end != ','))
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT,
 					      "expected up to %d integers from %.0f to %.0f with commas between",
 					      MOTE_OPTION_MAX_COUNTS, o->min, o->max);
@@ -161,8 +162,8 @@ static enum mote_status none_of(const char *choices, struct mote_error *error)
 		int length = (int)strcspn(at, " ");
 		bool last = !at[length];
 
-		used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s", used == 0 ? "" : last ? " or " : ", ", length,
-					 at);
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s", used == 0 ? "" : last ? " or " :
+					 ", ", length, at);
 		if (used >= sizeof text)
 			break;
 		at += length;
@@ -242,8 +243,8 @@ static size_t distance(const char *a, size_t a_bytes, const char *b, size_t b_by
 }
 
 /* The option of this name; with beginnings also the only one whose names begin so. NULL: none, or *several. */
-static const struct mote_option *find_name(const struct mote_tool *tool, const char *name, size_t bytes, bool beginnings,
-					   bool *several)
+static const struct mote_option *find_name(const struct mote_tool *tool, const char *name, size_t bytes,
+					   bool beginnings, bool *several)
 {
 	const struct mote_option *found = NULL;
 
@@ -251,7 +252,8 @@ static const struct mote_option *find_name(const struct mote_tool *tool, const c
 	for (size_t i = 0; i < count_options(tool); i++) {
 		const struct mote_option *o = option_at(tool, i);
 
-		if (has_word(o->names, name, bytes) || (o->brief && strlen(o->brief) > 1 && has_word(o->brief, name, bytes)))
+		if (has_word(o->names, name, bytes) ||
+		    (o->brief && strlen(o->brief) > 1 && has_word(o->brief, name, bytes)))
 			return o;
 	}
 	for (size_t i = 0; beginnings && bytes > 0 && i < count_options(tool); i++) {

@@ -33,8 +33,8 @@ enum mote_option_kind {
 	MOTE_OPTION_SIZE,     /* uint64_t bytes: 80MB, 1.5GiB, 500000 */
 	MOTE_OPTION_SEED,     /* struct mote_option_seed, 0 to 2^53; -1 draws one */
 	MOTE_OPTION_TAKE,     /* .take decides */
-	MOTE_OPTION_OPERAND,  /* const char *: the next argument that is no option, unless an option has filled it; may be
-			       * missing where .argument begins with '[' */
+	MOTE_OPTION_OPERAND,  /* const char *: the next argument that is no option, unless an option has filled it;
+			       * may be missing where .argument begins with '[' */
 	MOTE_OPTION_OPERANDS  /* struct mote_option_operands: all that are left */
 };
 

@@ -88,7 +88,8 @@ void mote_options_print_help(const struct mote_tool *tool)
 /* Arguments that name a file say so. */
 static bool names_file(const struct mote_option *o)
 {
-	return o->argument && (strstr(o->argument, "FILE") || strstr(o->argument, "DIR") || strstr(o->argument, ".mote"));
+	return o->argument &&
+	       (strstr(o->argument, "FILE") || strstr(o->argument, "DIR") || strstr(o->argument, ".mote"));
 }
 
 /* "-p|--prompt" */

@@ -1,6 +1,6 @@
-/* See sandbox.h. Landlock's rules are those of one thread and of those that it begins, so they come first; a seccomp filter
- * can be laid over all threads, so it comes last. The filter is a list of what is needed, not of what is dangerous: a
- * kernel that learns another way to open files opens none here.
+/* See sandbox.h. Landlock's rules are those of one thread and of those that it begins, so they come first; a seccomp
+ * filter can be laid over all threads, so it comes last. The filter is a list of what is needed, not of what is
+ * dangerous: a kernel that learns another way to open files opens none here.
  */
 #include "format/tool/sandbox.h"
 
@@ -81,23 +81,23 @@ enum mote_status mote_sandbox_begin(struct mote_error *error)
  * has all. */
 static const uint32_t allowed[] = {
 	/* descriptors */
-	SYS_read, SYS_readv, SYS_pread64, SYS_write, SYS_writev, SYS_pwrite64, SYS_lseek, SYS_close, SYS_fstat, SYS_newfstatat,
-	SYS_fcntl, SYS_dup, SYS_dup3, SYS_ppoll, SYS_pselect6, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_eventfd2,
-	SYS_pipe2, SYS_fsync, SYS_fdatasync, SYS_ftruncate, SYS_fallocate,
+	SYS_read, SYS_readv, SYS_pread64, SYS_write, SYS_writev, SYS_pwrite64, SYS_lseek, SYS_close, SYS_fstat,
+	SYS_newfstatat, SYS_fcntl, SYS_dup, SYS_dup3, SYS_ppoll, SYS_pselect6, SYS_epoll_create1, SYS_epoll_ctl,
+	SYS_epoll_pwait, SYS_eventfd2, SYS_pipe2, SYS_fsync, SYS_fdatasync, SYS_ftruncate, SYS_fallocate,
 #ifdef SYS_poll
 	SYS_poll, SYS_select, SYS_epoll_wait, SYS_dup2, SYS_pipe,
 #endif
 	/* connections that others make */
-	SYS_accept, SYS_accept4, SYS_recvfrom, SYS_recvmsg, SYS_sendfile, SYS_shutdown, SYS_getsockname, SYS_getpeername,
-	SYS_getsockopt, SYS_setsockopt,
+	SYS_accept, SYS_accept4, SYS_recvfrom, SYS_recvmsg, SYS_sendfile, SYS_shutdown, SYS_getsockname,
+	SYS_getpeername, SYS_getsockopt, SYS_setsockopt,
 	/* memory */
 	SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_membarrier, SYS_mincore,
 	/* threads, time, signals */
-	SYS_futex, SYS_set_robust_list, SYS_get_robust_list, SYS_set_tid_address, SYS_sched_yield, SYS_sched_getaffinity,
-	SYS_sched_setaffinity, SYS_getcpu, SYS_gettid, SYS_getpid, SYS_exit, SYS_exit_group, SYS_nanosleep, SYS_clock_nanosleep,
-	SYS_clock_gettime, SYS_clock_getres, SYS_gettimeofday, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-	SYS_sigaltstack, SYS_restart_syscall, SYS_getrusage, SYS_sysinfo, SYS_uname, SYS_getrandom, SYS_getuid, SYS_geteuid,
-	SYS_getgid, SYS_getegid,
+	SYS_futex, SYS_set_robust_list, SYS_get_robust_list, SYS_set_tid_address, SYS_sched_yield,
+	SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_getcpu, SYS_gettid, SYS_getpid, SYS_exit, SYS_exit_group,
+	SYS_nanosleep, SYS_clock_nanosleep, SYS_clock_gettime, SYS_clock_getres, SYS_gettimeofday, SYS_rt_sigaction,
+	SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_restart_syscall, SYS_getrusage, SYS_sysinfo,
+	SYS_uname, SYS_getrandom, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
 #ifdef SYS_rseq
 	SYS_rseq,
 #endif
@@ -203,7 +203,8 @@ enum mote_status mote_sandbox_seal(struct mote_error *error)
 	if (failed > 0)
 		return mote_error_set(error, MOTE_ERROR_IO, "sandbox: thread %ld has a filter of its own", failed);
 	if (failed < 0)
-		return mote_error_set(error, MOTE_ERROR_IO, "sandbox: this kernel has no seccomp filters: %s", strerror(errno));
+		return mote_error_set(error, MOTE_ERROR_IO, "sandbox: this kernel has no seccomp filters: %s",
+				      strerror(errno));
 	return MOTE_OK;
 }
 

@@ -1,8 +1,8 @@
 /* A model file that another program shortens while it is mapped: what was there cannot be read any more, and the system
- * sends SIGBUS. Here that becomes a message and exit code 1, like any read that fails, for every tool that is linked with
- * this file. Everything else that SIGBUS can mean (no memory for a page, a device that fails, an error of ours) kills as
- * ever: only an address within a shared mapping of a file is taken, which /proc/self/maps knows, so that the library
- * keeps no list of what it has mapped.
+ * sends SIGBUS. Here that becomes a message and exit code 1, like any read that fails, for every tool that is linked
+ * with this file. Everything else that SIGBUS can mean (no memory for a page, a device that fails, an error of ours)
+ * kills as ever: only an address within a shared mapping of a file is taken, which /proc/self/maps knows, so that the
+ * library keeps no list of what it has mapped.
  *
  * All functions called here may be called in a signal's handler. Systems without /proc have none of this. */
 #include "format/portable.h"
@@ -93,7 +93,8 @@ static void remove_temporary_files(void)
 			continue;
 		path[bytes] = 0;
 		name = strrchr(path, '/');
-		if (name && name[1] == '.' && path[bytes - TEMPORARY - 1] == '.' && !strchr(path + bytes - TEMPORARY, '/'))
+		if (name && name[1] == '.' && path[bytes - TEMPORARY - 1] == '.' &&
+		    !strchr(path + bytes - TEMPORARY, '/'))
 			unlink(path);
 	}
 }

@@ -52,7 +52,8 @@ enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mo
 		}
 		*s = (struct mote_sensitivity){.name = t->name, .tensor = i, .weights = (uint64_t)t->rows * t->cols};
 		if (has_rule(q->recipe, t->name))
-			s->choice[s->choices++] = (struct mote_choice){.type = q->target[i].type, .bytes = q->target[i].bytes};
+			s->choice[s->choices++] = (struct mote_choice){.type = q->target[i].type,
+								       .bytes = q->target[i].bytes};
 		else
 			for (uint32_t k = 0; k < n_types; k++)
 				add_choice(s, t, types[k]);
@@ -145,7 +146,8 @@ static bool choose_best_uniform(struct mote_allocation *a, uint64_t bytes)
 
 	for (uint32_t i = 0; i < 2 * MOTE_ALLOCATE_TYPES; i++) {
 		choose_uniform(a, i / 2, i % 2);
-		if (mote_allocation_bytes(a) <= bytes && (best == 2 * MOTE_ALLOCATE_TYPES || mote_allocation_kld(a) < best_kld)) {
+		if (mote_allocation_bytes(a) <= bytes &&
+		    (best == 2 * MOTE_ALLOCATE_TYPES || mote_allocation_kld(a) < best_kld)) {
 			best = i;
 			best_kld = mote_allocation_kld(a);
 		}

@@ -21,8 +21,8 @@ struct mote_choice {
 	double kld;
 };
 
-/* A matrix and what it may become, ascending in bytes. Where rows are so short that byte scales save nothing, their place is
- * taken by the type with f16 scales: then it occurs twice. */
+/* A matrix and what it may become, ascending in bytes. Where rows are so short that byte scales save nothing, their
+ * place is taken by the type with f16 scales: then it occurs twice. */
 struct mote_sensitivity {
 	const char *name;       /* borrowed from the container */
 	uint32_t tensor;
@@ -43,10 +43,11 @@ void mote_allocation_free(struct mote_allocation *a);
 /* Lists every matrix of q's source with these types (ascending in bytes); one that a rule of q's recipe names has that
  * type alone. MOTE_ERROR_MEMORY. */
 enum mote_status mote_allocation_init(struct mote_allocation *a, const struct mote_quantizer *q,
-				      const enum mote_type *types, uint32_t n_types, struct mote_error *error) MOTE_CHECKED;
+				      const enum mote_type *types, uint32_t n_types,
+				      struct mote_error *error) MOTE_CHECKED;
 
-/* Chooses the mixture with the least predicted divergence within `bytes` of tensor data; or one type for all, or for all but
- * the embedding and head, when that takes at most uniform_bytes and is predicted to be hardly worse.
+/* Chooses the mixture with the least predicted divergence within `bytes` of tensor data; or one type for all, or for
+ * all but the embedding and head, when that takes at most uniform_bytes and is predicted to be hardly worse.
  * MOTE_ERROR_ARGUMENT: not even the smallest types fit; the message says what they take. */
 enum mote_status mote_allocation_within_bytes(struct mote_allocation *a, uint64_t bytes, uint64_t uniform_bytes,
 					      struct mote_error *error) MOTE_CHECKED;
@@ -57,8 +58,8 @@ void mote_allocation_within_kld(struct mote_allocation *a, double kld);
 uint64_t mote_allocation_bytes(const struct mote_allocation *a);
 double mote_allocation_kld(const struct mote_allocation *a);
 
-/* The object of MOTE_SECTION_SENSITIVITY: {"text", "tokens", "encoder", "measured_type", "rows":[{"tensor","type","bytes","kld","chosen"}]}.
- * NULL when memory is gone. */
+/* The object of MOTE_SECTION_SENSITIVITY: {"text", "tokens", "encoder", "measured_type",
+ * "rows":[{"tensor","type","bytes","kld","chosen"}]}. NULL when memory is gone. */
 cJSON *mote_allocation_to_json(const struct mote_allocation *a, const struct mote_text *text,
 			       const struct mote_plan *plan);
 

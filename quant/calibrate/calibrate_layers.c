@@ -206,21 +206,21 @@ static enum mote_status add_moments(struct calibration *c, enum mote_input i, st
 		status = run_chunk(c, e, chunk, error);
 		if (status != MOTE_OK)
 			break;
-		mote_second_moments_add(c->q->pool, e->input[i], c->stride[i], width, e->input[i], c->stride[i], width, c->context,
-				 true, c->h);
+		mote_second_moments_add(c->q->pool, e->input[i], c->stride[i], width, e->input[i], c->stride[i], width,
+					c->context, true, c->h);
 		subtract(c->difference, c->exact.input[i] + at * c->stride[i], e->input[i], c->context * c->stride[i]);
-		mote_second_moments_add(c->q->pool, c->difference, c->stride[i], width, e->input[i], c->stride[i], width,
-				 c->context, false, c->cross);
+		mote_second_moments_add(c->q->pool, c->difference, c->stride[i], width, e->input[i], c->stride[i],
+					width, c->context, false, c->cross);
 		if (!adds)
 			continue;
 		if (i == MOTE_IN_OUT)
-			subtract(c->difference, c->exact.before + at * c->hidden_stride, e->before + at * c->hidden_stride,
-				 c->context * c->hidden_stride);
+			subtract(c->difference, c->exact.before + at * c->hidden_stride,
+				 e->before + at * c->hidden_stride, c->context * c->hidden_stride);
 		else
-			subtract(c->difference, c->exact.middle + at * c->hidden_stride, e->middle + at * c->hidden_stride,
-				 c->context * c->hidden_stride);
-		mote_second_moments_add(c->q->pool, c->difference, c->hidden_stride, hidden, e->input[i], c->stride[i], width,
-				 c->context, false, c->lost);
+			subtract(c->difference, c->exact.middle + at * c->hidden_stride,
+				 e->middle + at * c->hidden_stride, c->context * c->hidden_stride);
+		mote_second_moments_add(c->q->pool, c->difference, c->hidden_stride, hidden, e->input[i], c->stride[i],
+					width, c->context, false, c->lost);
 	}
 	if (status == MOTE_OK && adds) {
 		double scale = c->source->config.residual_scale > 0 ? c->source->config.residual_scale : 1;
@@ -229,7 +229,8 @@ static enum mote_status add_moments(struct calibration *c, enum mote_input i, st
 		memset(c->lost_rows, 0, round_up(hidden, MOTE_PANEL_ROWS) * n * sizeof *c->lost_rows);
 		for (uint32_t r = 0; r < hidden; r++)
 			for (uint32_t j = 0; j < width; j++)
-				c->lost_rows[r * n + j] = (float)(c->lost[(size_t)r * width + j] / ((double)c->tokens * scale));
+				c->lost_rows[r * n + j] = (float)(c->lost[(size_t)r * width + j] /
+								  ((double)c->tokens * scale));
 	}
 	return status;
 }
@@ -277,7 +278,8 @@ static enum mote_status encode_group(struct calibration *c, uint32_t layer, enum
 
 		mote_weight_name(w, layer, name);
 		status = encode_tensor(c, name, &s, adds_plainly(c, w) ? c->lost_rows : NULL,
-				       (struct mote_matrix *)(void *)((char *)&c->encoded.layer[layer] + w->offset), error);
+				       (struct mote_matrix *)(void *)((char *)&c->encoded.layer[layer] + w->offset),
+				       error);
 	}
 	mote_second_order_free(&s);
 	return status;
@@ -310,8 +312,8 @@ static enum mote_status encode_layer(struct calibration *c, uint32_t layer, floa
 		keep_only(c, MOTE_IN_HEAD, buffer);
 		status = add_moments(c, MOTE_IN_HEAD, error);
 		if (status == MOTE_OK)
-			status = mote_second_order_init(&s, c->width[MOTE_IN_HEAD], c->h, c->cross, c->tokens, MOTE_GPTQ_DAMPING,
-							MOTE_GPTQ_TARGET_DAMPING, error);
+			status = mote_second_order_init(&s, c->width[MOTE_IN_HEAD], c->h, c->cross, c->tokens,
+							MOTE_GPTQ_DAMPING, MOTE_GPTQ_TARGET_DAMPING, error);
 		if (status == MOTE_OK)
 			status = encode_tensor(c, mote_weight_head->name, &s, NULL, &head, error);
 		mote_second_order_free(&s);
@@ -350,8 +352,8 @@ static enum mote_status take_memory(struct calibration *c, float **buffer, struc
 	c->final = malloc((size_t)c->context * config->hidden * sizeof *c->final);
 	c->position = malloc(c->context * sizeof *c->position);
 	c->no_logits = calloc(c->context, 1);
-	if (!*buffer || !c->difference || !c->h || !c->cross || !c->lost || !c->lost_rows || !c->final || !c->position ||
-	    !c->no_logits)
+	if (!*buffer || !c->difference || !c->h || !c->cross || !c->lost || !c->lost_rows || !c->final ||
+	    !c->position || !c->no_logits)
 		goto fail;
 	for (uint32_t r = 0; r < c->context; r++)
 		c->position[r] = r;

@@ -22,7 +22,8 @@ struct mote_probe {
 	struct mote_session *session;
 	uint32_t from;                /* the first layer that a pass runs */
 	float *reference;             /* [rows scored][vocab] */
-	float *stream;                /* [layers][chunks][context][hidden] the residual stream before a layer; of layer 0 unused */
+	float *stream;                /* [layers][chunks][context][hidden] the residual stream before a layer;
+				       * of layer 0 unused */
 	uint32_t *position;           /* [context] 0, 1, 2 ... */
 	uint8_t *want;
 
@@ -101,8 +102,8 @@ static void score_rows(void *user, uint32_t thread, uint32_t threads)
 	for (uint32_t i = thread; i < p->plan->chunk_rows; i += threads) {
 		struct mote_score score;
 
-		p->finite[i] = mote_score_row(p->logits + i * vocab, p->reference + (p->row + i) * vocab, p->plan->vocab,
-					      mote_plan_target(p->plan, p->row + i), &score);
+		p->finite[i] = mote_score_row(p->logits + i * vocab, p->reference + (p->row + i) * vocab,
+					      p->plan->vocab, mote_plan_target(p->plan, p->row + i), &score);
 		p->kld[i] = score.kld;
 	}
 }
@@ -121,7 +122,8 @@ static enum mote_status measure(struct mote_probe *p, double *kld, struct mote_e
 		mote_pool_run(p->q->pool, score_rows, p);
 		for (uint32_t i = 0; i < p->plan->chunk_rows; i++) {
 			if (!p->finite[i])
-				return mote_error_set(error, MOTE_ERROR_CORRUPT, "sensitivities: a logit is NaN or infinite");
+				return mote_error_set(error, MOTE_ERROR_CORRUPT,
+						      "sensitivities: a logit is NaN or infinite");
 			sum += p->kld[i];
 		}
 	}
@@ -140,8 +142,8 @@ static uint32_t layer_of(const struct mote_probe *p, const char *name)
 	return w == mote_weight_head ? p->source->config.layers - 1 : 0;
 }
 
-static enum mote_status measure_with(struct mote_probe *p, const struct mote_tensor *t, const struct mote_matrix *matrix,
-				     double *kld, struct mote_error *error)
+static enum mote_status measure_with(struct mote_probe *p, const struct mote_tensor *t,
+				     const struct mote_matrix *matrix, double *kld, struct mote_error *error)
 {
 	struct mote_matrix *place, before;
 	enum mote_status status;
@@ -159,8 +161,8 @@ static enum mote_status measure_with(struct mote_probe *p, const struct mote_ten
 	return status;
 }
 
-static enum mote_status measure_choice(struct mote_probe *p, const struct mote_encode_job *job, const struct mote_tensor *t,
-				       double *kld, struct mote_error *error)
+static enum mote_status measure_choice(struct mote_probe *p, const struct mote_encode_job *job,
+				       const struct mote_tensor *t, double *kld, struct mote_error *error)
 {
 	struct mote_matrix matrix;
 	uint8_t codebook[16];
@@ -182,10 +184,11 @@ static enum mote_status measure_choice(struct mote_probe *p, const struct mote_e
 	return status;
 }
 
-/* Second order leaves less of the damage than the encoder that measures, and not the same share everywhere: what v loses, o
- * is fitted to make good; so are all layers to what the embedding loses, unless that is the head too, which must
- * serve both; what q and k lose goes through the softmax, behind which nobody can repair it. Measured with gptq on two models,
- * from q4 to q3 and from q5 to q4 (docs/quantization.md); what is right here to a fifth ranks well enough. */
+/* Second order leaves less of the damage than the encoder that measures, and not the same share everywhere: what v
+ * loses, o is fitted to make good; so are all layers to what the embedding loses, unless that is the head too, which
+ * must serve both; what q and k lose goes through the softmax, behind which nobody can repair it. Measured with gptq on
+ * two models, from q4 to q3 and from q5 to q4 (docs/quantization.md);
+ * what is right here to a fifth ranks well enough. */
 static double share_left(const struct mote_quantizer *q, const char *name, bool tied)
 {
 	const struct mote_weight *w = mote_weight_find(name, NULL);
@@ -266,8 +269,9 @@ void mote_probe_close(struct mote_probe *p)
 	free(p);
 }
 
-enum mote_status mote_probe_open(const struct mote_quantizer *q, const struct mote_model *source, const struct mote_plan *plan,
-				 uint32_t threads, struct mote_probe **out, struct mote_error *error)
+enum mote_status mote_probe_open(const struct mote_quantizer *q, const struct mote_model *source,
+				 const struct mote_plan *plan, uint32_t threads, struct mote_probe **out,
+				 struct mote_error *error)
 {
 	struct mote_probe *p = calloc(1, sizeof *p);
 	enum mote_status status;

@@ -58,7 +58,8 @@ void mote_grid_fit(struct mote_grid *g, float largest)
 
 	if (!mote_type_has_byte_scales(g->type))
 		return;
-	for (g->unit = 1 / LARGEST_UNIT; g->unit < LARGEST_UNIT && g->unit * MOTE_LARGEST_SCALE_BYTE < scale; g->unit *= 2)
+	for (g->unit = 1 / LARGEST_UNIT; g->unit < LARGEST_UNIT && g->unit * MOTE_LARGEST_SCALE_BYTE < scale;
+	     g->unit *= 2)
 		;
 }
 

@@ -2,10 +2,11 @@
  *
  * What a block means is fixed by format/block.h (the decode is the specification); how well it stands for the
  * weights is decided here. Every function is a pure function of its arguments, in IEEE operations of a fixed
- * order: the same bytes on any CPU. What sees more than one block (Hessians, learned codebooks) is in gptq.h and encode_matrix.h.
+ * order: the same bytes on any CPU. What sees more than one block (Hessians, learned codebooks) is in gptq.h and
+ * encode_matrix.h.
  *
- * A scale is chosen among those that the type can store, so quants are fitted to what is stored. In this folder a scale is
- * the u16 that mote_panel_pack_quants() takes: f16 bits, or a byte.
+ * A scale is chosen among those that the type can store, so quants are fitted to what is stored. In this folder a scale
+ * is the u16 that mote_panel_pack_quants() takes: f16 bits, or a byte.
  *
  * Edge cases, for all of them: no NaN comes out of finite weights. A block whose scale would round to zero
  * becomes a block of zeros (error at most its largest magnitude, below 2^-17 for q8, 2^-21 and less for the others). A
@@ -45,8 +46,8 @@ struct mote_grid {
 /* codebook: [levels] ascending for types that have one, else ignored. */
 void mote_grid_init(struct mote_grid *g, enum mote_type type, const uint8_t *codebook);
 
-/* Of types with byte scales: the unit becomes the smallest power of two with which scales reach what a search tries for weights
- * up to this magnitude. */
+/* Of types with byte scales: the unit becomes the smallest power of two with which scales reach what a search tries for
+ * weights up to this magnitude. */
 void mote_grid_fit(struct mote_grid *g, float largest);
 
 /* The nearest scale that the grid's type can store, and what a stored one is worth. */
@@ -62,9 +63,9 @@ static inline uint8_t mote_grid_nearest(const struct mote_grid *g, double x)
 	return g->nearest[(int)(2 * x + 256)];
 }
 
-/* Plain rounding, bit for bit as ggml's reference does it (types with a codebook: g has the linear one): the largest weight
- * becomes the first quant, or with 8 bits its magnitude 127 steps. A byte scale is the next larger, so that no weight is cut
- * off. x[32] finite. */
+/* Plain rounding, bit for bit as ggml's reference does it (types with a codebook: g has the linear one): the largest
+ * weight becomes the first quant, or with 8 bits its magnitude 127 steps. A byte scale is the next larger, so that no
+ * weight is cut off. x[32] finite. */
 void mote_encode_round(const struct mote_grid *g, const float *x, uint8_t *quants, uint16_t *scale);
 
 /* The scale and quants with the least error sum of weight[j] * (x[j] - decoded[j])^2 that a search over scales of

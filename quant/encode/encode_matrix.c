@@ -104,8 +104,8 @@ void mote_panel_unpack(const struct mote_matrix *m, uint32_t panel, float *rows,
 		}
 }
 
-/* The least magnitude that the type cannot hold. Of a quantized one: what the largest scale of f16 and the farther end of
- * its grid, or 127 steps of 8 bits, leave half a step behind. */
+/* The least magnitude that the type cannot hold. Of a quantized one: what the largest scale of f16 and the farther end
+ * of its grid, or 127 steps of 8 bits, leave half a step behind. */
 static float beyond(enum mote_type type, const struct mote_grid *grid)
 {
 	const float f16_most = 65504.0f, f16_infinite = 65520.0f; /* the first that rounds to infinity */
@@ -274,7 +274,8 @@ static void run_thread(void *user, uint32_t thread, uint32_t threads)
 			encode_panel(run, panel, n_rows, s);
 		weights = (uint64_t)(atomic_fetch_add(&run->finished, 1) + 1) * ROWS * run->target.cols;
 		if (thread == 0 && run->progress && !run->means &&
-		    !run->progress->update(run->progress->user, run->done + weights < run->total ? run->done + weights : run->total,
+		    !run->progress->update(run->progress->user,
+					   run->done + weights < run->total ? run->done + weights : run->total,
 					   run->total))
 			atomic_store(&run->stop, true);
 	}
@@ -289,8 +290,8 @@ static enum mote_status run_panels(struct run *run, uint32_t stride, struct mote
 	mote_pool_run(run->pool, run_thread, run);
 	if (run->bad_found)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      "tensor '%s': weight [%u, %u] is %g, which %s cannot hold", run->job->name, run->bad_row,
-				      run->bad_col, (double)run->bad, mote_type_name(run->target.type));
+				      "tensor '%s': weight [%u, %u] is %g, which %s cannot hold", run->job->name,
+				      run->bad_row, run->bad_col, (double)run->bad, mote_type_name(run->target.type));
 	return atomic_load(&run->stop) ? mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted") : MOTE_OK;
 }
 
@@ -398,14 +399,15 @@ static enum mote_status begin_run(struct run *run, uint8_t codebook[16], void **
 	const struct mote_encode_job *job = run->job;
 	bool normal = !job->linear && job->encoder != MOTE_ENCODER_ROUND && job->encoder != MOTE_ENCODER_SEARCH;
 	uint64_t bytes;
-	enum mote_status status = mote_matrix_init(&run->target, job->type, job->source->rows, job->source->cols, NULL, NULL,
-						   &bytes, error);
+	enum mote_status status = mote_matrix_init(&run->target, job->type, job->source->rows, job->source->cols,
+						   NULL, NULL, &bytes, error);
 
 	if (status != MOTE_OK)
 		return status;
 	run->n = run->target.blocks * BLOCK;
 	if (mote_type_has_codebook(job->type))
-		memcpy(codebook, normal ? mote_type_normal_codebook(job->type) : mote_type_linear_codebook(job->type), 16);
+		memcpy(codebook, normal ? mote_type_normal_codebook(job->type) : mote_type_linear_codebook(job->type),
+		       16);
 	if (mote_type_is_quantized(job->type))
 		mote_grid_init(&run->grid, job->type, codebook);
 	run->most = beyond(job->type, &run->grid);
@@ -437,8 +439,8 @@ enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_en
 	if (status == MOTE_OK && mote_type_has_byte_scales(job->type))
 		mote_matrix_put_unit(&run.target, out, run.grid.unit);
 	if (status == MOTE_OK && run.largest > 0 && !run.any_encoded)
-		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "tensor '%s': its weights are so small that all of them would "
-					"become zero as %s", job->name, mote_type_name(job->type));
+		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "tensor '%s': its weights are so small that all "
+					"of them would become zero as %s", job->name, mote_type_name(job->type));
 	end_run(&run, memory);
 	return status;
 }

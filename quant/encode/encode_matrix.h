@@ -26,17 +26,19 @@ struct mote_encode_job {
 /* Bytes that the encoded matrix takes. */
 uint64_t mote_encoded_bytes(const struct mote_encode_job *job);
 
-/* Encodes into out[mote_encoded_bytes()], 64-byte aligned, and stores the codebook (types that have one). progress counts weights
- * from `done` on; its update is called on this thread only. The bytes do not depend on the number of threads.
- * MOTE_ERROR_UNSUPPORTED: a weight is NaN or infinite, or larger than the type (its f16, or the largest f16 scale of its blocks) can
- * hold, names tensor, row and column; or every weight is so small that the matrix would become zeros.
+/* Encodes into out[mote_encoded_bytes()], 64-byte aligned, and stores the codebook (types that have one). progress
+ * counts weights from `done` on; its update is called on this thread only. The bytes do not depend on the number of
+ * threads.
+ * MOTE_ERROR_UNSUPPORTED: a weight is NaN or infinite, or larger than the type (its f16, or the largest f16 scale of
+ * its blocks) can hold, names tensor, row and column; or every weight is so small that the matrix would become zeros.
  * MOTE_ERROR_INTERRUPTED, MOTE_ERROR_MEMORY. */
 enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_encode_job *job, void *out,
 				    uint8_t codebook[16], const struct mote_progress *progress, uint64_t done,
 				    uint64_t total, struct mote_error *error) MOTE_CHECKED;
 
 /* What encoding costs: the sum of importance * (w - encoded)^2 over some rows, for any type the same rows. For the
- * encoders from search to learned; learned as if it were weighted. MOTE_ERROR_MEMORY, MOTE_ERROR_UNSUPPORTED as above. */
+ * encoders from search to learned; learned as if it were weighted. MOTE_ERROR_MEMORY,
+ * MOTE_ERROR_UNSUPPORTED as above. */
 enum mote_status mote_encode_error(struct mote_pool *pool, const struct mote_encode_job *job, double *squares,
 				   struct mote_error *error) MOTE_CHECKED;
 

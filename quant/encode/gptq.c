@@ -283,7 +283,8 @@ static void move_all(struct block *b, double delta, const double *v, const doubl
 	b->changed = true;
 }
 
-/* The error as a function of the scale is a parabola; takes the scale nearest to its minimum if that lowers the error. */
+/* The error as a function of the scale is a parabola; takes the scale nearest to its minimum if that lowers the
+ * error. */
 static void refit_scale(struct block *b)
 {
 	double value[BLOCK], hv[BLOCK], slope = 0, curvature = 0, scale, delta;

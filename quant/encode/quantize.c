@@ -64,7 +64,8 @@ enum mote_status mote_quantizer_check_source(const struct mote_quantizer *q, con
 
 		for (uint32_t r = 0; t->rank == 1 && r < t->rows; r++)
 			if (!isfinite(t->vector[r]))
-				return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: tensor '%s': weight [%u] is %g",
+				return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+						      "%s: tensor '%s': weight [%u] is %g",
 						      mote_container_path(q->source), t->name, r, (double)t->vector[r]);
 	}
 	return status;
@@ -168,7 +169,8 @@ static enum mote_status write_matrix(struct mote_quantizer *q, struct mote_write
 }
 
 /* The source's, or what has replaced it. */
-static enum mote_status write_vector(struct mote_quantizer *q, struct mote_writer *w, uint32_t i, struct mote_error *error)
+static enum mote_status write_vector(struct mote_quantizer *q, struct mote_writer *w, uint32_t i,
+				     struct mote_error *error)
 {
 	const struct mote_tensor *t = q->target[i].tensor;
 	struct mote_encoded *e = &q->encoded[i];

@@ -38,15 +38,16 @@ struct mote_quantizer {
 
 /* MOTE_ERROR_MEMORY. Zero-initialize q before; free with mote_quantizer_free() also after an error. */
 enum mote_status mote_quantizer_init(struct mote_quantizer *q, const struct mote_container *source,
-				     const struct mote_recipe *recipe, uint32_t threads, struct mote_error *error) MOTE_CHECKED;
+				     const struct mote_recipe *recipe, uint32_t threads,
+				     struct mote_error *error) MOTE_CHECKED;
 void mote_quantizer_free(struct mote_quantizer *q);
 
 /* Decides anew what every tensor becomes: after each change of the recipe. Cannot fail. */
 void mote_quantizer_decide(struct mote_quantizer *q);
 
-/* Reads the whole source and compares its checksums, and looks for vectors that are not finite (matrices are looked at when
- * they are encoded). To be called before anything is made of the source: a file that says which tensors it was made
- * from must have been made from them. MOTE_ERROR_CORRUPT, MOTE_ERROR_UNSUPPORTED: the message names the tensor.
+/* Reads the whole source and compares its checksums, and looks for vectors that are not finite (matrices are looked at
+ * when they are encoded). To be called before anything is made of the source: a file that says which tensors it was
+ * made from must have been made from them. MOTE_ERROR_CORRUPT, MOTE_ERROR_UNSUPPORTED: the message names the tensor.
  * MOTE_ERROR_INTERRUPTED. */
 enum mote_status mote_quantizer_check_source(const struct mote_quantizer *q, const struct mote_progress *progress,
 					     struct mote_error *error) MOTE_CHECKED;
@@ -54,8 +55,8 @@ enum mote_status mote_quantizer_check_source(const struct mote_quantizer *q, con
 /* The tensor's index by its name, or q->tensors. */
 uint32_t mote_quantizer_find(const struct mote_quantizer *q, const char *name);
 
-/* The importance that tensor i is encoded with, or NULL. Where second order encodes the rest, 8 bits go without: what that
- * gains is not worth a calibration, and whether there was one must not change the bytes. */
+/* The importance that tensor i is encoded with, or NULL. Where second order encodes the rest, 8 bits go without: what
+ * that gains is not worth a calibration, and whether there was one must not change the bytes. */
 const double *mote_quantizer_importance(const struct mote_quantizer *q, uint32_t i);
 
 /* Allocates what encoding tensor i takes, rounded up for aligned_alloc(). NULL when memory is gone. */

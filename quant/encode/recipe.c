@@ -17,8 +17,8 @@ enum mote_status mote_rule_parse(const char *text, char **pattern, enum mote_typ
 				      "tensor rule '%s': expected PATTERN=TYPE, as in '*.down_proj.weight=q8'", text);
 	if (!mote_type_from_name(equals + 1, type))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
-				      "tensor rule '%s': unknown type '%s' (expected q3, q4, q5, q6, q8, q3b to q8b, f16, bf16 or f32)", text,
-				      equals + 1);
+				      "tensor rule '%s': unknown type '%s' (expected q3, q4, q5, q6, q8, q3b to q8b, "
+				      "f16, bf16 or f32)", text, equals + 1);
 	*pattern = strndup(text, (size_t)(equals - text));
 	return *pattern ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "tensor rule: out of memory");
 }
@@ -65,10 +65,11 @@ enum mote_status mote_recipe_check(const struct mote_recipe *recipe, const struc
 	for (uint32_t t = 0; t < count && !recipe->requantize; t++) {
 		const struct mote_tensor *tensor = mote_container_tensor(c, t);
 
-		if (tensor->rank == 2 && mote_type_is_quantized(tensor->type) && mote_recipe_type(recipe, tensor) != tensor->type)
+		if (tensor->rank == 2 && mote_type_is_quantized(tensor->type) &&
+		    mote_recipe_type(recipe, tensor) != tensor->type)
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      "%s: tensor '%s' is %s already; quantizing it again would add one error to "
-					      "another, so take the unquantized file, or say --requantize",
+					      "%s: tensor '%s' is %s already; quantizing it again would add one "
+					      "error to another, so take the unquantized file, or say --requantize",
 					      mote_container_path(c), tensor->name, mote_type_name(tensor->type));
 	}
 	return MOTE_OK;

@@ -37,7 +37,8 @@ struct mote_recipe {
 
 /* Parses "PATTERN=TYPE"; the pattern is copied into *pattern, which the caller frees.
  * MOTE_ERROR_ARGUMENT: no '=', an empty pattern, or an unknown type. */
-enum mote_status mote_rule_parse(const char *text, char **pattern, enum mote_type *type, struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_rule_parse(const char *text, char **pattern, enum mote_type *type,
+				 struct mote_error *error) MOTE_CHECKED;
 
 /* The type that this tensor becomes. A vector is always f32. */
 enum mote_type mote_recipe_type(const struct mote_recipe *recipe, const struct mote_tensor *tensor);

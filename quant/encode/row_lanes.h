@@ -11,8 +11,8 @@
 typedef float mote_lanes __attribute__((vector_size(64)));
 
 /* Compiles a function for wider vectors too and picks one at load time. Speed only: no fused operations, so the
- * results are the same. (clang 14 cannot do this to static functions. A resolver runs while the program is being loaded,
- * before a sanitizer that its code calls is ready.) */
+ * results are the same. (clang 14 cannot do this to static functions. A resolver runs while the program is being
+ * loaded, before a sanitizer that its code calls is ready.) */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
 	!defined(__SANITIZE_THREAD__)
 #define MOTE_WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))

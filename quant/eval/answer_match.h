@@ -18,11 +18,11 @@ enum mote_status mote_answer_match_check(const char *pattern, struct mote_error 
 /* What filter f finds in text, owned by the caller: "[invalid]" when it finds nothing. NULL: out of memory. */
 char *mote_answer_match_find(const struct mote_answer_match *m, uint32_t f, const char *text, size_t bytes);
 
-/* Whether found and right are equal (of a row that says so: found contains right, which is not empty) once what the row ignores is
- * taken out of both. *equal; MOTE_ERROR_MEMORY, or
+/* Whether found and right are equal (of a row that says so: found contains right, which is not empty) once what the row
+ * ignores is taken out of both. *equal; MOTE_ERROR_MEMORY, or
  * MOTE_ERROR_LIMIT: a pattern takes too long. */
-enum mote_status mote_answer_match_equal(const struct mote_answer_match *m, const char *found, const char *right, bool *equal,
-					 struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_answer_match_equal(const struct mote_answer_match *m, const char *found, const char *right,
+					 bool *equal, struct mote_error *error) MOTE_CHECKED;
 
 /* text up to the first of the row's texts that end an answer. */
 size_t mote_answer_until(const struct mote_task_row *row, const char *text, size_t bytes);

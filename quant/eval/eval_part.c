@@ -130,7 +130,8 @@ static void add_cell(struct mote_json_builder *b, cJSON *list, const struct mote
 	mote_json_add_item(b, cell, "lines", c->lines ? cJSON_Duplicate(c->lines, true) : cJSON_CreateArray());
 }
 
-void mote_eval_part_add(const struct mote_eval_table *t, struct mote_shard shard, struct mote_json_builder *b, cJSON *part)
+void mote_eval_part_add(const struct mote_eval_table *t, struct mote_shard shard, struct mote_json_builder *b,
+			cJSON *part)
 {
 	cJSON *list = mote_json_add_array(b, part, "models");
 
@@ -170,7 +171,8 @@ static enum mote_status bad(struct mote_error *error, const cJSON *part, const c
 }
 
 /* All that is known of a task without its files. */
-static enum mote_status join_task(const cJSON *task, struct mote_task *into, const cJSON *part, struct mote_error *error)
+static enum mote_status join_task(const cJSON *task, struct mote_task *into, const cJSON *part,
+				  struct mote_error *error)
 {
 	const char *name = "", *hash = "", *definition = NULL;
 	uint32_t items = 0;
@@ -228,7 +230,8 @@ static enum mote_status join_heads(struct mote_eval_table *t, struct mote_error 
 	return status;
 }
 
-static enum mote_status join_items(struct mote_task *slice, const cJSON *part, const cJSON *items, struct mote_error *error)
+static enum mote_status join_items(struct mote_task *slice, const cJSON *part, const cJSON *items,
+				   struct mote_error *error)
 {
 	const cJSON *from = items ? items->child : NULL;
 	uint32_t i = 0;
@@ -302,10 +305,11 @@ static const cJSON *first_of(const cJSON *cell, const char *key)
 	return list ? list->child : NULL;
 }
 
-static enum mote_status join_cell(struct mote_outcome *o, uint32_t begin, uint32_t n, const cJSON *part, const cJSON *cell,
-				  struct mote_error *error)
+static enum mote_status join_cell(struct mote_outcome *o, uint32_t begin, uint32_t n, const cJSON *part,
+				  const cJSON *cell, struct mote_error *error)
 {
-	const cJSON *name = first_of(cell, "metrics"), *mark = first_of(cell, "marks"), *weight = first_of(cell, "weights");
+	const cJSON *name = first_of(cell, "metrics"), *mark = first_of(cell, "marks");
+	const cJSON *weight = first_of(cell, "weights");
 	const cJSON *choice = first_of(cell, "choice"), *lines = mote_json_get(cell, "lines");
 	uint32_t value = 0;
 
@@ -326,7 +330,8 @@ static enum mote_status join_cell(struct mote_outcome *o, uint32_t begin, uint32
 	return MOTE_OK;
 }
 
-static enum mote_status join_part(struct mote_eval_table *t, struct mote_shard shard, cJSON *part, struct mote_error *error)
+static enum mote_status join_part(struct mote_eval_table *t, struct mote_shard shard, cJSON *part,
+				  struct mote_error *error)
 {
 	const cJSON *items = mote_json_get(part, "items"), *cells = mote_json_get(part, "cells");
 	const cJSON *at = items ? items->child : NULL;

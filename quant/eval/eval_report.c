@@ -13,7 +13,8 @@ static const char style[] =
 	"svg.chart text{paint-order:stroke;stroke:var(--card);stroke-width:4px;stroke-linejoin:round}"
 	"svg .chance{stroke:var(--dim);stroke-dasharray:2 4}svg .constant{stroke:var(--warn);stroke-dasharray:6 4}"
 	"svg .error{stroke-width:3;stroke-opacity:.45}svg .wrong{fill:var(--warn)}svg .right{fill:var(--accent)}"
-	"h1,td.text{overflow-wrap:anywhere}@media(max-width:40rem){main{padding:1.2rem .7rem 3rem}section{padding:1rem .8rem}}";
+	"h1,td.text{overflow-wrap:anywhere}@media(max-width:40rem){main{padding:1.2rem .7rem 3rem}section{padding:1rem "
+	".8rem}}";
 
 static void put_text(FILE *out, const cJSON *item)
 {
@@ -76,9 +77,9 @@ static void put_table(FILE *out, const cJSON *const *row, int n)
 		for (const cJSON *m = mote_json_get(r, "metrics")->child; m; m = m->next)
 			put_rate(out, m);
 		if (p)
-			fprintf(out, "<td>%.0f</td><td>%.0f</td><td>%.3g</td><td>%.2f&thinsp;%%</td><td>%.2f&thinsp;%%</td>",
-				number(p, "to_wrong"), number(p, "to_right"), number(p, "p"), 100 * number(p, "flips"),
-				100 * number(p, "agreement"));
+			fprintf(out, "<td>%.0f</td><td>%.0f</td><td>%.3g</td><td>%.2f&thinsp;%%</td>"
+				"<td>%.2f&thinsp;%%</td>", number(p, "to_wrong"), number(p, "to_right"), number(p, "p"),
+				100 * number(p, "flips"), 100 * number(p, "agreement"));
 		else if (paired)
 			fputs("<td></td><td></td><td></td><td></td><td></td>", out);
 		fputs("</tr>\n", out);
@@ -94,7 +95,8 @@ static void put_groups(FILE *out, const cJSON *const *row, int n)
 
 	if (!groups || !groups->child)
 		return;
-	fprintf(out, "<details><summary>%d groups <span>%s of each, and their plain mean</span></summary><div class=\"scroll\"><table><tr>"
+	fprintf(out, "<details><summary>%d groups <span>%s of each, and their plain mean</span></summary>"
+		"<div class=\"scroll\"><table><tr>"
 		"<th>group<th>items", cJSON_GetArraySize(groups), metric);
 	for (int i = 0; i < n; i++) {
 		fputs("<th>", out);
@@ -123,8 +125,9 @@ static void put_task(FILE *out, const cJSON *const *row, int n)
 
 	fputs("<section><h2>", out);
 	put_text(out, mote_json_get(first, "task"));
-	fprintf(out, "</h2><p class=\"dim\">%.0f items, %.0f examples%s; in the picture %s, per cent ± one standard error. Files: XXH3 %.16s…</p>\n",
-		number(first, "items"), number(first, "few_shot"), cJSON_IsTrue(mote_json_get(first, "chat")) ? ", as a chat" : "",
+	fprintf(out, "</h2><p class=\"dim\">%.0f items, %.0f examples%s; in the picture %s, per cent ± one standard "
+		"error. Files: XXH3 %.16s…</p>\n", number(first, "items"), number(first, "few_shot"),
+		cJSON_IsTrue(mote_json_get(first, "chat")) ? ", as a chat" : "",
 		mote_json_get(first, "metrics")->child->string, mote_json_get(first, "files_xxh3")->valuestring);
 	mote_eval_report_scores(out, row, n);
 	mote_eval_report_flips(out, row, n);
@@ -140,7 +143,8 @@ static void put_averages(FILE *out, const cJSON *averages)
 {
 	if (!averages || !averages->child)
 		return;
-	fputs("<section><h2>Average</h2><div class=\"scroll\"><table><tr><th>model<th>tasks<th>mean of their main figures</tr>\n", out);
+	fputs("<section><h2>Average</h2><div class=\"scroll\"><table><tr><th>model<th>tasks<th>mean of their main "
+	      "figures</tr>\n", out);
 	for (const cJSON *a = averages->child; a; a = a->next) {
 		fputs("<tr><td>", out);
 		mote_eval_report_name(out, a);
@@ -168,8 +172,8 @@ void mote_eval_report_html(FILE *out, const cJSON *results)
 		fprintf(out, "%d models", models);
 	else
 		mote_eval_report_name(out, first);
-	fputs(" can do</h1><p class=\"dim\">Each score beside its error, what guessing scores (dotted), and what the best constant answer "
-	      "scores (dashed).</p>\n", out);
+	fputs(" can do</h1><p class=\"dim\">Each score beside its error, what guessing scores (dotted), and what the "
+	      "best constant answer scores (dashed).</p>\n", out);
 	put_averages(out, mote_json_get(results, "averages"));
 	for (int t = 0; t < tasks; t++) {
 		for (int m = 0; m < models; m++)

@@ -1,5 +1,5 @@
-/* The page about an evaluation: scores with their errors beside chance and the best constant, several models side by side,
- * paired flips, groups. */
+/* The page about an evaluation: scores with their errors beside chance and the best constant, several models side by
+ * side, paired flips, groups. */
 #ifndef MOTE_QUANT_EVAL_REPORT_H
 #define MOTE_QUANT_EVAL_REPORT_H
 
@@ -7,8 +7,8 @@
 
 #include "format/json.h"
 
-/* results: what mote-eval --json prints, {"results": [...], "averages": [...]}, as docs/evaluation.md has it; built by this
- * program, so that its shape is not checked. An HTML page without scripts or outside parts, light and dark. The
+/* results: what mote-eval --json prints, {"results": [...], "averages": [...]}, as docs/evaluation.md has it; built by
+ * this program, so that its shape is not checked. An HTML page without scripts or outside parts, light and dark. The
  * reference is the first model where there is one. */
 void mote_eval_report_html(FILE *out, const cJSON *results);
 

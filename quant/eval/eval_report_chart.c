@@ -1,7 +1,7 @@
 /* Charts of the page about an evaluation: see eval_report.h.
  *
- * Places along an axis are per cent of the picture's width and everything else is pixels, so that a chart fits any width
- * and its words keep their size. */
+ * Places along an axis are per cent of the picture's width and everything else is pixels, so that a chart fits any
+ * width and its words keep their size. */
 #include <string.h>
 
 #include "quant/eval/eval_report.h"
@@ -74,12 +74,14 @@ static const char *anchor(double x)
 }
 
 /* A line down the chart and what it means, beneath. */
-static void put_mark(FILE *out, struct axis a, double value, const char *kind, const char *word, const char *quoted, int bottom, int y)
+static void put_mark(FILE *out, struct axis a, double value, const char *kind, const char *word, const char *quoted,
+		     int bottom, int y)
 {
 	double x = place(a, value);
 
-	fprintf(out, "<line class=\"%s\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" y2=\"%d\"/><text class=\"dim\" x=\"%.2f%%\" y=\"%d\" "
-		"text-anchor=\"%s\">%s", kind, x, x, bottom, x, y, anchor(x), word);
+	fprintf(out, "<line class=\"%s\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" y2=\"%d\"/>"
+		"<text class=\"dim\" x=\"%.2f%%\" y=\"%d\" text-anchor=\"%s\">%s", kind, x, x, bottom, x, y,
+		anchor(x), word);
 	if (quoted) {
 		fputs(" &quot;", out);
 		mote_report_escape(out, quoted, strlen(quoted) < 24 ? strlen(quoted) : 24);
@@ -92,9 +94,10 @@ static void put_grid(FILE *out, struct axis a, int bottom)
 {
 	for (double k = (double)(int)(a.low / a.step); k * a.step <= a.high; k++)
 		if (k * a.step >= a.low)
-			fprintf(out, "<line class=\"grid\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" y2=\"%d\"/><text class=\"dim\" x=\"%.2f%%\" "
-				"y=\"%d\" text-anchor=\"middle\">%g</text>\n", place(a, k * a.step), place(a, k * a.step), bottom,
-				place(a, k * a.step), bottom + 15, k * a.step);
+			fprintf(out, "<line class=\"grid\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" y2=\"%d\"/>"
+				"<text class=\"dim\" x=\"%.2f%%\" y=\"%d\" text-anchor=\"middle\">%g</text>\n",
+				place(a, k * a.step), place(a, k * a.step), bottom, place(a, k * a.step), bottom + 15,
+				k * a.step);
 }
 
 static void put_score(FILE *out, struct axis a, const cJSON *result, int top)
@@ -107,8 +110,9 @@ static void put_score(FILE *out, struct axis a, const cJSON *result, int top)
 	fprintf(out, "</text><text x=\"100%%\" y=\"%d\" text-anchor=\"end\">%.2f", top + 12, value);
 	if (error > 0)
 		fprintf(out, " <tspan class=\"dim\">± %.2f</tspan>", error);
-	fprintf(out, "</text><line class=\"error\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%d\" y2=\"%d\"/><circle class=\"best\" cx=\"%.2f%%\" "
-		"cy=\"%d\" r=\"5\"/>\n", place(a, value - error), place(a, value + error), top + 24, top + 24, x, top + 24);
+	fprintf(out, "</text><line class=\"error\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%d\" y2=\"%d\"/>"
+		"<circle class=\"best\" cx=\"%.2f%%\" cy=\"%d\" r=\"5\"/>\n", place(a, value - error),
+		place(a, value + error), top + 24, top + 24, x, top + 24);
 }
 
 void mote_eval_report_scores(FILE *out, const cJSON *const *row, int n)
@@ -118,13 +122,14 @@ void mote_eval_report_scores(FILE *out, const cJSON *const *row, int n)
 	struct axis a = axis_of(row, n);
 	int bottom = n * ROW, y = bottom + AXIS;
 
-	fprintf(out, "<svg class=\"chart\" height=\"%d\" role=\"img\" aria-label=\"Scores in per cent\">\n", y + 2 * NOTE + 4);
+	fprintf(out, "<svg class=\"chart\" height=\"%d\" role=\"img\" aria-label=\"Scores in per cent\">\n",
+		y + 2 * NOTE + 4);
 	put_grid(out, a, bottom);
 	if (chance > 0)
 		put_mark(out, a, 100 * chance, "chance", "chance", NULL, bottom, y += NOTE);
 	if (constant)
-		put_mark(out, a, 100 * number(constant, "value"), "constant", "always", cJSON_IsString(answer) ? answer->valuestring : NULL,
-			 bottom, y + NOTE);
+		put_mark(out, a, 100 * number(constant, "value"), "constant", "always",
+			 cJSON_IsString(answer) ? answer->valuestring : NULL, bottom, y + NOTE);
 	for (int i = 0; i < n; i++)
 		put_score(out, a, row[i], i * ROW);
 	fputs("</svg>\n", out);
@@ -138,12 +143,14 @@ static void put_flip(FILE *out, const cJSON *result, double most, int top)
 
 	fprintf(out, "<text x=\"0\" y=\"%d\">", top + 12);
 	mote_eval_report_name(out, result);
-	fprintf(out, "</text><text x=\"100%%\" y=\"%d\" text-anchor=\"end\">p = %.3g <tspan class=\"dim\">· %.1f %% alike</tspan></text>\n",
-		top + 12, number(paired, "p"), 100 * number(paired, "agreement"));
-	fprintf(out, "<rect class=\"wrong\" x=\"%.2f%%\" width=\"%.2f%%\" y=\"%d\" height=\"12\"/><rect class=\"right\" x=\"50%%\" "
-		"width=\"%.2f%%\" y=\"%d\" height=\"12\"/>\n", 50 - 38 * wrong / most, 38 * wrong / most, top + 18, 38 * right / most, top + 18);
-	fprintf(out, "<text x=\"%.2f%%\" y=\"%d\" text-anchor=\"end\">%.0f&#160;</text><text x=\"%.2f%%\" y=\"%d\">&#160;%.0f</text>\n",
-		50 - 38 * wrong / most, top + 28, wrong, 50 + 38 * right / most, top + 28, right);
+	fprintf(out, "</text><text x=\"100%%\" y=\"%d\" text-anchor=\"end\">p = %.3g <tspan class=\"dim\">· %.1f %% "
+		"alike</tspan></text>\n", top + 12, number(paired, "p"), 100 * number(paired, "agreement"));
+	fprintf(out, "<rect class=\"wrong\" x=\"%.2f%%\" width=\"%.2f%%\" y=\"%d\" height=\"12\"/>"
+		"<rect class=\"right\" x=\"50%%\" width=\"%.2f%%\" y=\"%d\" height=\"12\"/>\n", 50 - 38 * wrong / most,
+		38 * wrong / most, top + 18, 38 * right / most, top + 18);
+	fprintf(out, "<text x=\"%.2f%%\" y=\"%d\" text-anchor=\"end\">%.0f&#160;</text>"
+		"<text x=\"%.2f%%\" y=\"%d\">&#160;%.0f</text>\n", 50 - 38 * wrong / most, top + 28, wrong,
+		50 + 38 * right / most, top + 28, right);
 }
 
 void mote_eval_report_flips(FILE *out, const cJSON *const *row, int n)
@@ -162,12 +169,14 @@ void mote_eval_report_flips(FILE *out, const cJSON *const *row, int n)
 		return;
 	fprintf(out, "<h3>Item by item against ");
 	mote_eval_report_name(out, row[0]);
-	fprintf(out, "</h3><svg class=\"chart\" height=\"%d\" role=\"img\" aria-label=\"Items that changed\">\n", rows * ROW + NOTE + 6);
+	fprintf(out, "</h3><svg class=\"chart\" height=\"%d\" role=\"img\" aria-label=\"Items that changed\">\n",
+		rows * ROW + NOTE + 6);
 	rows = 0;
 	for (int i = 0; i < n; i++)
 		if (mote_json_get(row[i], "paired"))
 			put_flip(out, row[i], most, rows++ * ROW);
-	fprintf(out, "<line class=\"grid\" x1=\"50%%\" x2=\"50%%\" y1=\"0\" y2=\"%d\"/><text class=\"dim\" x=\"49%%\" y=\"%d\" "
-		"text-anchor=\"end\">now wrong</text><text class=\"dim\" x=\"51%%\" y=\"%d\">now right</text></svg>\n", rows * ROW,
+	fprintf(out, "<line class=\"grid\" x1=\"50%%\" x2=\"50%%\" y1=\"0\" y2=\"%d\"/>"
+		"<text class=\"dim\" x=\"49%%\" y=\"%d\" text-anchor=\"end\">now wrong</text>"
+		"<text class=\"dim\" x=\"51%%\" y=\"%d\">now right</text></svg>\n", rows * ROW,
 		rows * ROW + NOTE, rows * ROW + NOTE);
 }

@@ -37,7 +37,8 @@ static uint32_t group_end(const struct mote_task *task, uint32_t i)
 }
 
 /* Main metric of each group, in order, and their plain mean, in which a small group weighs as much as a large one. */
-static void add_groups(struct mote_json_builder *b, cJSON *result, const struct mote_task *task, const struct mote_outcome *o)
+static void add_groups(struct mote_json_builder *b, cJSON *result, const struct mote_task *task,
+		       const struct mote_outcome *o)
 {
 	cJSON *groups = mote_json_add_array(b, result, "groups");
 	struct mote_rate rate[MOTE_TASK_GROUPS];
@@ -69,7 +70,8 @@ static void add_pairing(struct mote_json_builder *b, cJSON *result, struct mote_
 	mote_json_add_number(b, part, "agreement", p.agreement);
 }
 
-static void add_result(const struct mote_eval_table *t, uint32_t model, uint32_t i, struct mote_json_builder *b, cJSON *results)
+static void add_result(const struct mote_eval_table *t, uint32_t model, uint32_t i, struct mote_json_builder *b,
+		       cJSON *results)
 {
 	const struct mote_task *task = &t->task[i];
 	const struct mote_outcome *o = &t->cell[model][i].outcome;
@@ -134,8 +136,8 @@ enum mote_status mote_eval_results(const struct mote_eval_table *t, cJSON **out,
 enum mote_status mote_eval_receipt(const cJSON *result, uint32_t limit, uint32_t most_tokens, cJSON **out,
 				   struct mote_error *error)
 {
-	static const char *const keys[] = {"task", "files_xxh3", "items", "few_shot", "seed", "chat", "metrics", "chance", "best_constant",
-					   "macro", "paired"};
+	static const char *const keys[] = {"task", "files_xxh3", "items", "few_shot", "seed", "chat", "metrics",
+					   "chance", "best_constant", "macro", "paired"};
 	struct mote_json_builder b = {0};
 	cJSON *o = mote_json_new_object(&b);
 	enum mote_status status;
@@ -191,8 +193,8 @@ static void print_cell(FILE *out, const struct mote_eval_table *t, uint32_t mode
 	if (t->reference && model > 0) {
 		struct mote_pairing p = mote_outcome_pair(&c->outcome, &t->cell[0][i].outcome);
 
-		fprintf(out, "; against %s %u to wrong, %u to right (p = %.3g), the same answer to %.2f %%", base_name(t->path[0]),
-			p.to_wrong, p.to_right, p.p, 100 * p.agreement);
+		fprintf(out, "; against %s %u to wrong, %u to right (p = %.3g), the same answer to %.2f %%",
+			base_name(t->path[0]), p.to_wrong, p.to_right, p.p, 100 * p.agreement);
 	}
 	if (c->counts.rows && c->seconds > 0)
 		fprintf(out, "; %.0f tokens/s", (double)c->counts.rows / c->seconds);

@@ -13,7 +13,8 @@ static enum mote_status open_tokenizer(const struct mote_model *m, struct mote_t
 	const void *section = mote_container_section(m->container, MOTE_SECTION_TOKENIZER, &bytes);
 
 	if (!section)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer", mote_container_path(m->container));
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer",
+				      mote_container_path(m->container));
 	return mote_tokenizer_open(section, bytes, t, error);
 }
 
@@ -34,7 +35,8 @@ static enum mote_status make_requests(struct evaluation *e, uint32_t n, struct m
 	if (!e->requests)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for requests");
 	for (uint32_t i = 0; i < n && !status; i++)
-		status = mote_requests_make(e->task, &e->task->item[i], metadata, e->tokenizer, &options, &e->requests[i], error);
+		status = mote_requests_make(e->task, &e->task->item[i], metadata, e->tokenizer, &options,
+					    &e->requests[i], error);
 	return status;
 }
 
@@ -73,7 +75,8 @@ static uint32_t best_choice(const struct mote_item *item, const struct mote_like
 /* Of each length, and their orders with each as the main one. */
 static const char *const choice_metrics[] = {"acc", "acc_norm", "acc_bytes"};
 static const enum mote_task_length orders[3][3] = {
-	{MOTE_LENGTH_NONE, MOTE_LENGTH_CHARACTERS, MOTE_LENGTH_BYTES}, {MOTE_LENGTH_CHARACTERS, MOTE_LENGTH_NONE, MOTE_LENGTH_BYTES},
+	{MOTE_LENGTH_NONE, MOTE_LENGTH_CHARACTERS, MOTE_LENGTH_BYTES},
+	{MOTE_LENGTH_CHARACTERS, MOTE_LENGTH_NONE, MOTE_LENGTH_BYTES},
 	{MOTE_LENGTH_BYTES, MOTE_LENGTH_NONE, MOTE_LENGTH_CHARACTERS}
 };
 
@@ -109,7 +112,8 @@ static enum mote_status choose(struct evaluation *e, struct mote_likelihood_coun
 	if (!status && !e->likelihood)
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for likelihoods");
 	if (!status)
-		status = mote_likelihoods(e->model, e->requests, n, e->o->threads, e->o->progress, e->likelihood, counts, error);
+		status = mote_likelihoods(e->model, e->requests, n, e->o->threads, e->o->progress, e->likelihood,
+					  counts, error);
 	for (uint32_t i = 0; i < n && !status; i++) {
 		const struct mote_item *item = &e->task->item[i];
 

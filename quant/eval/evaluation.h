@@ -14,14 +14,14 @@ struct mote_evaluate_options {
 	const struct mote_progress *progress;
 };
 
-/* outcome is freed by the caller, also after an error. name: the model's, for the log. Statuses as mote_requests_make(),
- * mote_likelihoods(), mote_generate_answers(). */
+/* outcome is freed by the caller, also after an error. name: the model's, for the log. Statuses as
+ * mote_requests_make(), mote_likelihoods(), mote_generate_answers(). */
 enum mote_status mote_evaluate(const struct mote_model *m, const char *name, const struct mote_task *task,
 			       const struct mote_evaluate_options *options, struct mote_outcome *outcome,
 			       struct mote_likelihood_counts *counts, struct mote_error *error) MOTE_CHECKED;
 
-/* The first n requests, over all items in order, as a JSON array of {task, id, choice, context, continuation, context_ids,
- * continuation_ids}, appended to it: what a model would be asked. */
+/* The first n requests, over all items in order, as a JSON array of {task, id, choice, context, continuation,
+ * context_ids, continuation_ids}, appended to it: what a model would be asked. */
 enum mote_status mote_evaluate_requests(const struct mote_model *m, const struct mote_task *task,
 					const struct mote_evaluate_options *options, uint32_t n, cJSON *array,
 					struct mote_error *error) MOTE_CHECKED;

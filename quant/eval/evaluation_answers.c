@@ -175,16 +175,18 @@ static enum mote_status check_instructions(struct evaluation *e, struct mote_err
 
 enum mote_status mote_evaluation_answer(struct evaluation *e, struct mote_error *error)
 {
-	struct mote_generate_options options = {.tokenizer = e->tokenizer, .chat = e->o->chat, .most_tokens = e->o->most_tokens,
-						.threads = e->o->threads};
+	struct mote_generate_options options = {.tokenizer = e->tokenizer, .chat = e->o->chat,
+						.most_tokens = e->o->most_tokens, .threads = e->o->threads};
 	uint32_t n = e->task->items;
 	enum mote_status status = MOTE_OK;
 
 	e->generated = calloc(n + 1u, sizeof *e->generated);
 	if (!e->generated)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for answers");
-	status = mote_generate_answers(e->model, e->task, e->requests, n, &options, e->o->progress, e->generated, error);
+	status = mote_generate_answers(e->model, e->task, e->requests, n, &options, e->o->progress, e->generated,
+				       error);
 	if (!status)
-		status = e->task->row->kind == MOTE_TASK_INSTRUCTIONS ? check_instructions(e, error) : match_answers(e, error);
+		status = e->task->row->kind == MOTE_TASK_INSTRUCTIONS ? check_instructions(e, error)
+								      : match_answers(e, error);
 	return status;
 }

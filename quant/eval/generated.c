@@ -77,9 +77,10 @@ static enum mote_status finish(struct generation *g, struct slot *s, struct mote
 	struct mote_generated *out = &g->out[s->item];
 	const char *answer;
 	size_t bytes = 0;
-	enum mote_status status = s->answer.error.code ? mote_error_set(error, s->answer.error.code, "%s", s->answer.error.message) :
-				  mote_tokenizer_decode(g->options->tokenizer, s->answer.ids.id, s->answer.ids.count, true, &out->raw,
-							&bytes, error);
+	enum mote_status status = s->answer.error.code
+				  ? mote_error_set(error, s->answer.error.code, "%s", s->answer.error.message) :
+				  mote_tokenizer_decode(g->options->tokenizer, s->answer.ids.id, s->answer.ids.count,
+							true, &out->raw, &bytes, error);
 
 	if (!status) {
 		answer = s->answer.text ? s->answer.text : "";
@@ -97,8 +98,8 @@ static enum mote_status finish(struct generation *g, struct slot *s, struct mote
 
 static enum mote_status open_all(struct generation *g, uint32_t n, uint32_t threads, struct mote_error *error)
 {
-	struct mote_session_options options = {.sequences = SIDE_BY_SIDE, .logit_rows = SIDE_BY_SIDE, .threads = threads,
-					       .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32};
+	struct mote_session_options options = {.sequences = SIDE_BY_SIDE, .logit_rows = SIDE_BY_SIDE,
+					       .threads = threads, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32};
 	uint32_t longest = 1, most = g->model->config.max_positions;
 	enum mote_status status;
 
@@ -111,8 +112,9 @@ static enum mote_status open_all(struct generation *g, uint32_t n, uint32_t thre
 
 enum mote_status mote_generate_answers(const struct mote_model *m, const struct mote_task *task,
 				       const struct mote_requests *requests, uint32_t n,
-				       const struct mote_generate_options *options, const struct mote_progress *progress,
-				       struct mote_generated *out, struct mote_error *error)
+				       const struct mote_generate_options *options,
+				       const struct mote_progress *progress, struct mote_generated *out,
+				       struct mote_error *error)
 {
 	struct generation *g = calloc(1, sizeof *g);
 	uint32_t next = 0, done = 0;

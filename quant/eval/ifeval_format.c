@@ -22,7 +22,8 @@ bool mote_ifeval_placeholders(struct mote_ifeval_answer *a, const cJSON *argumen
 /* A line that begins with one asterisk, or with a hyphen, whatever follows it. */
 bool mote_ifeval_bullets(struct mote_ifeval_answer *a, const cJSON *arguments)
 {
-	return mote_ifeval_matches(a, a->text, "^\\s*\\*[^*].*$", NULL) + mote_ifeval_matches(a, a->text, "^\\s*-.*$", NULL) ==
+	return mote_ifeval_matches(a, a->text, "^\\s*\\*[^*].*$", NULL) +
+	       mote_ifeval_matches(a, a->text, "^\\s*-.*$", NULL) ==
 	       number(arguments, "num_bullets");
 }
 
@@ -46,7 +47,8 @@ static bool is_highlight(struct mote_span s)
 bool mote_ifeval_highlights(struct mote_ifeval_answer *a, const cJSON *arguments)
 {
 	return mote_ifeval_matches(a, a->text, "\\*[^\\n*]*\\*", is_highlight) +
-	       mote_ifeval_matches(a, a->text, "\\*\\*[^\\n*]*\\*\\*", is_highlight) >= number(arguments, "num_highlights");
+	       mote_ifeval_matches(a, a->text, "\\*\\*[^\\n*]*\\*\\*", is_highlight) >=
+	       number(arguments, "num_highlights");
 }
 
 static bool is_title(struct mote_span s)
@@ -150,7 +152,8 @@ bool mote_ifeval_first_word(struct mote_ifeval_answer *a, const cJSON *arguments
 		nth = i == wanted ? part : nth;
 		count += mote_span_strip(part).bytes > 0;
 	}
-	return wanted <= count && count == number(arguments, "num_paragraphs") && begins_with(a, nth, text(arguments, "first_word"));
+	return wanted <= count && count == number(arguments, "num_paragraphs") &&
+	       begins_with(a, nth, text(arguments, "first_word"));
 }
 
 bool mote_ifeval_constrained(struct mote_ifeval_answer *a, const cJSON *arguments)
@@ -208,7 +211,8 @@ static bool frames(struct mote_ifeval_answer *a, struct mote_span s, const char 
 {
 	char *whole = mote_ifeval_lower(a, s), *piece = mote_ifeval_lower(a, mote_span_strip(mote_span_of(part)));
 	size_t bytes = whole ? strlen(whole) : 0, length = piece ? strlen(piece) : 0;
-	bool same = whole && piece && bytes >= length && memcmp(at_end ? whole + bytes - length : whole, piece, length) == 0;
+	bool same = whole && piece && bytes >= length &&
+		    memcmp(at_end ? whole + bytes - length : whole, piece, length) == 0;
 
 	free(whole);
 	free(piece);

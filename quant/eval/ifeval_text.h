@@ -30,7 +30,8 @@ char *mote_ifeval_lower(struct mote_ifeval_answer *a, struct mote_span s);
 uint32_t mote_ifeval_matches(struct mote_ifeval_answer *a, struct mote_span s, const char *pattern,
 			     bool (*keep)(struct mote_span match));
 /* The same of the pattern before + literal + behind. */
-uint32_t mote_ifeval_literals(struct mote_ifeval_answer *a, const char *before, const char *literal, const char *behind);
+uint32_t mote_ifeval_literals(struct mote_ifeval_answer *a, const char *before, const char *literal,
+			      const char *behind);
 
 /* Cuts *rest at the first match: stores what stands before it in *part, and what follows in *rest; false: *part is the
  * last, all of *rest. */

@@ -1,8 +1,8 @@
 /* Likelihoods: see likelihood.h.
  *
- * Items are taken in groups, as many as there are sequences for. A group is computed in two rounds of passes: first what the
- * choices of each item share, item behind item, then each choice's rest. A pass is full as long as there are rows, wherever
- * an item ends. Every row whose logits are wanted is scored as soon as its pass is done.
+ * Items are taken in groups, as many as there are sequences for. A group is computed in two rounds of passes: first
+ * what the choices of each item share, item behind item, then each choice's rest. A pass is full as long as there are
+ * rows, wherever an item ends. Every row whose logits are wanted is scored as soon as its pass is done.
  */
 #include "quant/eval/likelihood.h"
 
@@ -18,7 +18,8 @@ enum { BATCH_ROWS = 512, MOST_SEQUENCES = 64, LOGIT_BYTES = 64 << 20 };
 struct run {
 	const struct mote_request *request;
 	uint32_t sequence, at, end;
-	uint32_t item, choice, choices; /* the requests that read its rows: choice .. choice + choices - 1 of the item */
+	uint32_t item, choice, choices; /* the requests that read its rows: choice ..
+					 * choice + choices - 1 of the item */
 };
 
 /* A row whose logits are wanted. */
@@ -65,7 +66,8 @@ static uint32_t shared(const struct mote_requests *r)
 }
 
 /* A row's logits for each request that has a token to predict there. */
-static enum mote_status score(struct likelihoods *l, const struct wanted *w, const float *logits, struct mote_error *error)
+static enum mote_status score(struct likelihoods *l, const struct wanted *w, const float *logits,
+			      struct mote_error *error)
 {
 	const struct mote_requests *requests = &l->requests[w->run->item];
 
@@ -152,7 +154,8 @@ static enum mote_status run_group(struct likelihoods *l, struct mote_error *erro
 	for (uint32_t i = first; i < end && !status; i++) {
 		const struct mote_requests *r = &l->requests[i];
 
-		run[used] = (struct run){.request = &r->request[0], .sequence = used, .end = shared(r), .item = i, .choices = r->count};
+		run[used] = (struct run){.request = &r->request[0], .sequence = used, .end = shared(r), .item = i,
+					 .choices = r->count};
 		for (uint32_t c = 0; c < r->count; c++)
 			l->out[i][c] = (struct mote_likelihood){.is_greedy = true};
 		status = mote_session_trim(l->session, used, 0, error);
@@ -168,8 +171,8 @@ static enum mote_status run_group(struct likelihoods *l, struct mote_error *erro
 		uint32_t same = run[used].end, base = used;
 
 		for (uint32_t c = 0; c < r->count && !status; c++, used++) {
-			run[used] = (struct run){.request = &r->request[c], .sequence = used, .at = same, .item = i, .choice = c,
-						 .end = computed(&r->request[c]), .choices = 1};
+			run[used] = (struct run){.request = &r->request[c], .sequence = used, .at = same, .item = i,
+						 .choice = c, .end = computed(&r->request[c]), .choices = 1};
 			if (c > 0 && same > 0)
 				status = mote_session_fork(l->session, base, used, same, error);
 			else if (c > 0)
@@ -199,7 +202,8 @@ static enum mote_status open_session(struct likelihoods *l, uint32_t threads, st
 	}
 	options.context_tokens = longest < config->max_positions ? longest : config->max_positions;
 	sequence_bytes = (uint64_t)options.context_tokens * config->layers * config->kv_heads * config->head_dim * 8;
-	l->sequences = CACHE_BYTES / sequence_bytes < MOST_SEQUENCES ? (uint32_t)(CACHE_BYTES / sequence_bytes) : MOST_SEQUENCES;
+	l->sequences = CACHE_BYTES / sequence_bytes < MOST_SEQUENCES ? (uint32_t)(CACHE_BYTES / sequence_bytes)
+								     : MOST_SEQUENCES;
 	l->sequences = l->sequences < choices ? choices : l->sequences;
 	options.sequences = l->sequences;
 	rows = LOGIT_BYTES / (config->vocab * sizeof(float));
@@ -210,8 +214,8 @@ static enum mote_status open_session(struct likelihoods *l, uint32_t threads, st
 
 enum mote_status mote_likelihoods(const struct mote_model *m, const struct mote_requests *requests, uint32_t n,
 				  uint32_t threads, const struct mote_progress *progress,
-				  struct mote_likelihood (*out)[MOTE_TASK_CHOICES], struct mote_likelihood_counts *counts,
-				  struct mote_error *error)
+				  struct mote_likelihood (*out)[MOTE_TASK_CHOICES],
+				  struct mote_likelihood_counts *counts, struct mote_error *error)
 {
 	struct likelihoods *l = calloc(1, sizeof *l);
 	enum mote_status status;

@@ -1,7 +1,7 @@
 /* How likely a model finds given continuations: multiple choice.
  *
- * The choices of an item begin alike, so what they share is computed once, and each choice goes on from a fork of it; items
- * run side by side in one batch. Neither changes a bit of the result: logits do not depend on the company.
+ * The choices of an item begin alike, so what they share is computed once, and each choice goes on from a fork of it;
+ * items run side by side in one batch. Neither changes a bit of the result: logits do not depend on the company.
  */
 #ifndef MOTE_QUANT_LIKELIHOOD_H
 #define MOTE_QUANT_LIKELIHOOD_H
@@ -25,7 +25,7 @@ struct mote_likelihood_counts {
  * MOTE_ERROR_INTERRUPTED, MOTE_ERROR_MEMORY. counts may be NULL. */
 enum mote_status mote_likelihoods(const struct mote_model *m, const struct mote_requests *requests, uint32_t n,
 				  uint32_t threads, const struct mote_progress *progress,
-				  struct mote_likelihood (*out)[MOTE_TASK_CHOICES], struct mote_likelihood_counts *counts,
-				  struct mote_error *error) MOTE_CHECKED;
+				  struct mote_likelihood (*out)[MOTE_TASK_CHOICES],
+				  struct mote_likelihood_counts *counts, struct mote_error *error) MOTE_CHECKED;
 
 #endif

@@ -12,7 +12,8 @@ enum mote_status mote_outcome_init(struct mote_outcome *o, uint32_t items, const
 {
 	bool ok;
 
-	*o = (struct mote_outcome){.items = items, .metrics = n, .choice = choices ? calloc(items + 1u, sizeof *o->choice) : NULL};
+	*o = (struct mote_outcome){.items = items, .metrics = n,
+				   .choice = choices ? calloc(items + 1u, sizeof *o->choice) : NULL};
 	ok = !choices || o->choice;
 	for (uint32_t i = 0; i < n; i++) {
 		o->metric[i] = metrics[i];
@@ -49,12 +50,13 @@ static double root(double x)
 	return 0.5 * (y + x / y);
 }
 
-/* A ratio of sums. Its error is that of the mean of what each item adds to or takes off it, mark - value * weight; with weights
- * of 1 that is value * (1 - value) / (n - 1) under the root. */
+/* A ratio of sums. Its error is that of the mean of what each item adds to or takes off it, mark - value * weight; with
+ * weights of 1 that is value * (1 - value) / (n - 1) under the root. */
 static struct mote_rate rate_of(const uint8_t *mark, const uint8_t *weight, uint32_t n)
 {
 	struct mote_rate r = {.error = (double)__builtin_nanf("")};
-	uint64_t right = 0, all = 0, marks = 0, both = 0, weights = 0; /* sums; the last three of squares and products */
+	/* sums; the last three of squares and products */
+	uint64_t right = 0, all = 0, marks = 0, both = 0, weights = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t w = weight ? weight[i] : 1;
@@ -71,7 +73,8 @@ static struct mote_rate rate_of(const uint8_t *mark, const uint8_t *weight, uint
 	if (n > 1 && !weight)
 		r.error = root(r.value * (1 - r.value) / (n - 1));
 	else if (n > 1)
-		r.error = root((double)n / (n - 1) * ((double)marks - 2 * r.value * (double)both + r.value * r.value * (double)weights)) /
+		r.error = root((double)n / (n - 1) *
+			       ((double)marks - 2 * r.value * (double)both + r.value * r.value * (double)weights)) /
 			  (double)all;
 	return r;
 }
@@ -150,7 +153,8 @@ static double best_tried(const struct mote_task *task, const char **answer)
 
 double mote_task_best_constant(const struct mote_task *task, const char **answer)
 {
-	static const char letters[][2] = {"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P"};
+	static const char letters[][2] = {"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N",
+					  "O", "P"};
 	uint32_t count[MOTE_TASK_CHOICES] = {0}, best = 0;
 
 	if (task->row->kind == MOTE_TASK_INSTRUCTIONS)

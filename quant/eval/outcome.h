@@ -1,7 +1,7 @@
 /* Outcomes: what a model did on each item of a task, and what that amounts to.
  *
- * Each item has a mark of 0 or 1 for each metric; a metric's value is their mean, its error that of a mean. Two models on
- * the same items are compared item by item: only those on which they differ say anything about the difference.
+ * Each item has a mark of 0 or 1 for each metric; a metric's value is their mean, its error that of a mean. Two models
+ * on the same items are compared item by item: only those on which they differ say anything about the difference.
  */
 #ifndef MOTE_QUANT_OUTCOME_H
 #define MOTE_QUANT_OUTCOME_H
@@ -36,13 +36,15 @@ struct mote_rate mote_rate_of(const uint8_t *mark, uint32_t n);
 struct mote_rate mote_rate_mean(const struct mote_rate *rate, uint32_t n);
 
 /* What guessing at random scores, the mean of 1 / choices; and the best that one answer given to every item scores: of
- * CHOICE always the same place, else always the same text; of INSTRUCTIONS the best of a few texts that follow many. *answer is that place's name or text, borrowed from task. */
+ * CHOICE always the same place, else always the same text; of INSTRUCTIONS the best of a few texts that follow many.
+ * *answer is that place's name or text, borrowed from task. */
 double mote_task_chance(const struct mote_task *task);
 double mote_task_best_constant(const struct mote_task *task, const char **answer);
 
 /* A model beside its reference on the same items, by the first metric. */
 struct mote_pairing {
-	uint32_t to_wrong, to_right;  /* items that the reference had right and the model has wrong, and the other way */
+	uint32_t to_wrong, to_right;  /* items that the reference had right and the model has wrong,
+				       * and the other way */
 	double p;                     /* McNemar's exact test: of so uneven a split, if both were as likely */
 	double flips;                 /* share of items that changed either way */
 	double agreement;             /* share of items with the same choice; of others, with the same mark */

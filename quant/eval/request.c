@@ -75,7 +75,8 @@ static enum mote_status encode(const struct mote_tokenizer *t, const char *text,
 		return no_memory(error);
 	memcpy(span, rendered->spans, rendered->n_spans * sizeof *span);
 	span[rendered->n_spans] = (struct mote_text_span){rendered->bytes, bytes, true};
-	status = mote_tokenizer_encode_spans(t, text, span, rendered->n_spans + (bytes > rendered->bytes), 0, ids, error);
+	status = mote_tokenizer_encode_spans(t, text, span, rendered->n_spans + (bytes > rendered->bytes), 0,
+					     ids, error);
 	free(span);
 	return status;
 }
@@ -87,7 +88,8 @@ static enum mote_status set_request(struct mote_request *r, struct mote_ids *ids
 	uint32_t count = (uint32_t)ids->count, drop;
 
 	if (ids->count > UINT32_MAX / 2 || context == 0 || (uint32_t)ids->count < context)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "a context of %u tokens and %zu in all", context, ids->count);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "a context of %u tokens and %zu in all", context,
+				      ids->count);
 	/* The last token is never computed: it only has to be predicted. */
 	drop = most && count > most + (count > context) ? count - most - (count > context) : 0;
 	memmove(ids->id, ids->id + drop, (count - drop) * sizeof *ids->id);
@@ -122,7 +124,8 @@ static enum mote_status make_choice(const struct mote_item *item, uint32_t choic
 	if (!status)
 		status = encode(t, text, rendered, &whole, error);
 	if (!status && whole.count <= context.count)
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "choice \"%s\" adds no token to its context", item->choice[choice]);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "choice \"%s\" adds no token to its context",
+					item->choice[choice]);
 	if (!status)
 		status = set_request(r, &whole, (uint32_t)context.count, most, error);
 	mote_ids_free(&whole);
@@ -157,7 +160,8 @@ enum mote_status mote_requests_make(const struct mote_task *task, const struct m
 		out->count = 1;
 		status = encode(tokenizer, out->context, &rendered, &ids, error);
 		if (!status)
-			status = set_request(&out->request[0], &ids, (uint32_t)ids.count, options->context_tokens, error);
+			status = set_request(&out->request[0], &ids, (uint32_t)ids.count, options->context_tokens,
+					     error);
 	}
 	if (!status) {
 		hash = XXH3_128bits(out->context, strlen(out->context));

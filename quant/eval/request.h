@@ -12,8 +12,8 @@
 
 struct mote_request_options {
 	bool chat;               /* the context is the user's turn of the model's template */
-	uint32_t context_tokens; /* longer requests lose their beginning, and a continuation that is longer still its own; 0: no
-				  * limit */
+	uint32_t context_tokens; /* longer requests lose their beginning, and a continuation that is longer still its
+				  * own; 0: no limit */
 };
 
 /* A choice: ids[context .. count) are the continuation. */
@@ -35,8 +35,8 @@ struct mote_requests {
 };
 void mote_requests_free(struct mote_requests *r);
 
-/* metadata: of the model, for its template. MOTE_ERROR_ARGUMENT: chat without a template; MOTE_ERROR_CORRUPT: a continuation
- * that adds no token; statuses as the tokenizer's and the template's. */
+/* metadata: of the model, for its template. MOTE_ERROR_ARGUMENT: chat without a template; MOTE_ERROR_CORRUPT: a
+ * continuation that adds no token; statuses as the tokenizer's and the template's. */
 enum mote_status mote_requests_make(const struct mote_task *task, const struct mote_item *item, const cJSON *metadata,
 				    const struct mote_tokenizer *tokenizer, const struct mote_request_options *options,
 				    struct mote_requests *out, struct mote_error *error) MOTE_CHECKED;

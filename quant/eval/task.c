@@ -38,8 +38,8 @@ static enum mote_status no_memory(struct mote_error *error)
 
 /* ---- items ---- */
 
-static enum mote_status make_choices(const struct mote_task_row *row, const struct mote_record *r, struct mote_item *item,
-				     struct mote_error *error)
+static enum mote_status make_choices(const struct mote_task_row *row, const struct mote_record *r,
+				     struct mote_item *item, struct mote_error *error)
 {
 	const char *text[MOTE_TASK_CHOICES];
 	uint32_t n = 0;
@@ -58,7 +58,8 @@ static enum mote_status make_choices(const struct mote_task_row *row, const stru
 		item->choices += !status;
 	}
 	if (!status && item->choices < 2)
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: %u choices; expected two or more", r->place, item->choices);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: %u choices; expected two or more", r->place,
+					item->choices);
 	for (uint32_t c = 0; c < item->choices && !status; c++)
 		if (!*item->choice[c])
 			status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: choice %u is empty", r->place, c + 1);
@@ -81,7 +82,8 @@ static enum mote_status find_gold(const struct mote_task_row *row, const struct 
 		for (item->gold = 0; item->gold < n && strcmp(name[item->gold], gold) != 0; item->gold++)
 			;
 		if (item->gold >= n || item->gold >= item->choices)
-			status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: the answer \"%s\" is none of the choices", r->place, gold);
+			status = mote_error_set(error, MOTE_ERROR_CORRUPT,
+						"%s: the answer \"%s\" is none of the choices", r->place, gold);
 	}
 	free(gold);
 	return status;
@@ -123,7 +125,8 @@ static bool same_group(const struct mote_item *a, const struct mote_item *b)
 }
 
 /* The number of each item's group, in the order in which they first appear, and how many items each has. */
-static enum mote_status number_groups(const struct mote_task *t, uint32_t *number, uint32_t *count, struct mote_error *error)
+static enum mote_status number_groups(const struct mote_task *t, uint32_t *number, uint32_t *count,
+				      struct mote_error *error)
 {
 	const char *name[MOTE_TASK_GROUPS];
 	uint32_t groups = 0, at = 0;
@@ -253,7 +256,8 @@ static void draw(uint64_t seed, uint32_t place, uint32_t n, uint32_t few, uint32
 }
 
 /* Puts the description and examples of its group, the first or drawn ones, before an item's context. */
-static enum mote_status prepend(const struct mote_task *t, uint32_t place, const struct mote_task *examples, struct mote_error *error)
+static enum mote_status prepend(const struct mote_task *t, uint32_t place, const struct mote_task *examples,
+				struct mote_error *error)
 {
 	struct mote_item *item = &t->item[place];
 	struct mote_task_text b = {0};
@@ -262,11 +266,12 @@ static enum mote_status prepend(const struct mote_task *t, uint32_t place, const
 	for (uint32_t i = 0; i < examples->items; i++)
 		found += same_group(&examples->item[i], item);
 	if (found < t->few)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%u examples are wanted, there are %u%s%s", t->few, found,
-				      item->group ? " of " : "", item->group ? item->group : "");
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%u examples are wanted, there are %u%s%s",
+				      t->few, found, item->group ? " of " : "", item->group ? item->group : "");
 	if (t->drawn)
 		draw(t->seed, place, found, t->few, drawn);
-	mote_task_append(&b, item->description ? item->description : "", item->description ? strlen(item->description) : 0);
+	mote_task_append(&b, item->description ? item->description : "",
+			 item->description ? strlen(item->description) : 0);
 	for (uint32_t i = 0; i < t->few; i++)
 		append_example(&b, example_at(examples, item, t->drawn ? drawn[i] : i));
 	mote_task_append(&b, item->context, strlen(item->context));
@@ -279,8 +284,9 @@ static enum mote_status prepend(const struct mote_task *t, uint32_t place, const
 	return MOTE_OK;
 }
 
-enum mote_status mote_task_read(const struct mote_task_row *row, const char *path, const struct mote_task_options *options,
-				struct mote_task *out, struct mote_error *error)
+enum mote_status mote_task_read(const struct mote_task_row *row, const char *path,
+				const struct mote_task_options *options, struct mote_task *out,
+				struct mote_error *error)
 {
 	const char *shots = options->shots_path ? options->shots_path : row->shots ? path : NULL;
 	struct mote_records records = {0}, example_records = {0};
@@ -296,7 +302,8 @@ enum mote_status mote_task_read(const struct mote_task_row *row, const char *pat
 	if (!status && out->few > 0 && row->kind == MOTE_TASK_INSTRUCTIONS)
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s takes no examples", row->name);
 	if (!status && out->few > 0 && !shots)
-		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: no place to take %u examples from", row->name, out->few);
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: no place to take %u examples from", row->name,
+					out->few);
 	if (!status && out->few > 0)
 		status = mote_records_read(row, shots, "_dev.csv", &example_records, error);
 	if (!status && out->few > 0)

@@ -47,7 +47,8 @@ static enum mote_status read_stream(FILE *stream, const char *path, struct file 
 		got = fread(f->data + f->bytes, 1, room - f->bytes - 1, stream);
 		f->bytes += got;
 		if (f->bytes > MAX_FILE_BYTES)
-			return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: larger than %d bytes", path, MAX_FILE_BYTES);
+			return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: larger than %d bytes", path,
+					      MAX_FILE_BYTES);
 	} while (got > 0);
 	f->data[f->bytes] = 0;
 	return ferror(stream) ? mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno)) : MOTE_OK;
@@ -89,22 +90,24 @@ static enum mote_status add_record(struct mote_records *r, cJSON *fields, const 
 
 		if (!grown) {
 			cJSON_Delete(fields);
-			return more > MAX_RECORDS ? mote_error_set(error, MOTE_ERROR_LIMIT, "%s: more than %d records", name, MAX_RECORDS)
+			return more > MAX_RECORDS
+			       ? mote_error_set(error, MOTE_ERROR_LIMIT, "%s: more than %d records", name, MAX_RECORDS)
 						  : no_memory(error);
 		}
 		r->record = grown;
 		r->capacity = more;
 	}
 	r->record[r->count].fields = fields;
-	snprintf(r->record[r->count].place, sizeof r->record->place, "%s, %s %llu", name, unit, (unsigned long long)number);
+	snprintf(r->record[r->count].place, sizeof r->record->place, "%s, %s %llu", name, unit,
+		 (unsigned long long)number);
 	r->count++;
 	return MOTE_OK;
 }
 
 /* ---- JSON lines ---- */
 
-static enum mote_status read_line(struct mote_records *r, const char *at, size_t length, const char *name, uint64_t line,
-				  struct mote_error *error)
+static enum mote_status read_line(struct mote_records *r, const char *at, size_t length, const char *name,
+				  uint64_t line, struct mote_error *error)
 {
 	char place[320];
 	cJSON *fields = NULL;
@@ -149,7 +152,8 @@ static enum mote_status read_lines(const char *path, struct mote_records *r, str
 }
 
 /* A label a line, of the file called `labels` in path's folder. */
-static enum mote_status read_labels(const char *path, const char *labels, struct mote_records *r, struct mote_error *error)
+static enum mote_status read_labels(const char *path, const char *labels, struct mote_records *r,
+				    struct mote_error *error)
 {
 	const char *slash = strrchr(path, '/');
 	int folder = slash ? (int)(slash + 1 - path) : 0;
@@ -178,8 +182,8 @@ static enum mote_status read_labels(const char *path, const char *labels, struct
 
 /* ---- tables ---- */
 
-/* The next field of CSV (RFC 4180) in place: *at moves behind it, *last tells whether the row ends with it. NULL: a quote
- * is not closed, or something follows a closing one. */
+/* The next field of CSV (RFC 4180) in place: *at moves behind it, *last tells whether the row ends with it. NULL: a
+ * quote is not closed, or something follows a closing one. */
 static char *next_field(char **at, char *end, bool *last)
 {
 	char *from = *at, *to = from, *field = from;
@@ -269,8 +273,9 @@ static enum mote_status read_table(const char *path, const char *suffix, const c
 /* Calls read for every file of the folder that ends in suffix, in the order of their names' bytes. */
 static enum mote_status each_file(const char *folder, const char *suffix, const struct mote_task_row *row,
 				  struct mote_records *r,
-				  enum mote_status (*read)(const struct mote_task_row *row, const char *folder, const char *name,
-							   const char *suffix, struct mote_records *r, struct mote_error *error),
+				  enum mote_status (*read)(const struct mote_task_row *row, const char *folder,
+							   const char *name, const char *suffix, struct mote_records *r,
+							   struct mote_error *error),
 				  struct mote_error *error)
 {
 	struct dirent **entry = NULL;
@@ -292,12 +297,13 @@ static enum mote_status each_file(const char *folder, const char *suffix, const 
 	}
 	free(entry);
 	if (!status && (found == 0 || r->count == 0))
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: holds no record in files called *%s", folder, suffix);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: holds no record in files called *%s",
+					folder, suffix);
 	return status;
 }
 
-static enum mote_status read_table_of(const struct mote_task_row *row, const char *folder, const char *name, const char *suffix,
-				      struct mote_records *r, struct mote_error *error)
+static enum mote_status read_table_of(const struct mote_task_row *row, const char *folder, const char *name,
+				      const char *suffix, struct mote_records *r, struct mote_error *error)
 {
 	char path[4096];
 
@@ -352,8 +358,8 @@ static enum mote_status add_examples(const char *name, const char *task, const c
 	return status;
 }
 
-static enum mote_status read_bbh(const struct mote_task_row *row, const char *folder, const char *name, const char *suffix,
-				 struct mote_records *r, struct mote_error *error)
+static enum mote_status read_bbh(const struct mote_task_row *row, const char *folder, const char *name,
+				 const char *suffix, struct mote_records *r, struct mote_error *error)
 {
 	int length = (int)(strlen(name) - strlen(suffix));
 	char path[4096], task[256], *prompt = NULL;

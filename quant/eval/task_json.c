@@ -61,7 +61,8 @@ static enum mote_status text_at(const struct reading *r, const cJSON *value, con
 	return MOTE_OK;
 }
 
-static enum mote_status template_at(const struct reading *r, const cJSON *value, const char **out, struct mote_error *error)
+static enum mote_status template_at(const struct reading *r, const cJSON *value, const char **out,
+				    struct mote_error *error)
 {
 	enum mote_status status = text_at(r, value, out, error);
 	const char *fault = status ? NULL : mote_task_template_fault(*out);
@@ -69,7 +70,8 @@ static enum mote_status template_at(const struct reading *r, const cJSON *value,
 	return fault ? refuse(r, fault, error) : status;
 }
 
-static enum mote_status pattern_at(const struct reading *r, const cJSON *value, const char **out, struct mote_error *error)
+static enum mote_status pattern_at(const struct reading *r, const cJSON *value, const char **out,
+				   struct mote_error *error)
 {
 	enum mote_status status = text_at(r, value, out, error);
 
@@ -89,28 +91,28 @@ static enum mote_status array_at(const struct reading *r, const cJSON *value, in
 	enum mote_status status = MOTE_OK;
 
 	if (!cJSON_IsArray(value) || !value->child || cJSON_GetArraySize(value) > most)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s, line %u, field \"%s\": expected an array of 1 to %d elements", r->name,
-				      line_of(r->f->text, r->field), r->field, most);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s, line %u, field \"%s\": expected an array of 1 to "
+				      "%d elements", r->name, line_of(r->f->text, r->field), r->field, most);
 	for (const cJSON *e = value->child; e && !status; e = e->next)
 		status = take(r, e, out++, error);
 	return status;
 }
 
-static enum mote_status number_at(const struct reading *r, const cJSON *value, uint32_t least, uint32_t most, uint32_t *out,
-				  struct mote_error *error)
+static enum mote_status number_at(const struct reading *r, const cJSON *value, uint32_t least, uint32_t most,
+				  uint32_t *out, struct mote_error *error)
 {
 	int64_t number;
 
 	if (!mote_json_integer(value, &number) || number < least || number > most)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s, line %u, field \"%s\": expected a whole number from %u to %u", r->name,
-				      line_of(r->f->text, r->field), r->field, least, most);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s, line %u, field \"%s\": expected a whole number "
+				      "from %u to %u", r->name, line_of(r->f->text, r->field), r->field, least, most);
 	*out = (uint32_t)number;
 	return MOTE_OK;
 }
 
 /* Templates, or the path of an array of the record. */
-static enum mote_status list_at(const struct reading *r, const cJSON *value, bool templates, const char **list, const char **path,
-				struct mote_error *error)
+static enum mote_status list_at(const struct reading *r, const cJSON *value, bool templates, const char **list,
+				const char **path, struct mote_error *error)
 {
 	if (cJSON_IsArray(value))
 		return array_at(r, value, MOTE_TASK_CHOICES, templates ? template_at : text_at, list, error);
@@ -155,7 +157,8 @@ static enum mote_status take_metric(struct reading *r, const cJSON *value, struc
 	while (i < 5 && strcmp(names[i], text) != 0)
 		i++;
 	if (i == 5 || (i < 3) != choice)
-		return refuse(r, choice ? "\"acc\", \"acc_norm\" or \"acc_bytes\"" : "\"exact\" or \"contains\"", error);
+		return refuse(r, choice ? "\"acc\", \"acc_norm\" or \"acc_bytes\"" : "\"exact\" or \"contains\"",
+			      error);
 	row->length = choice ? (enum mote_task_length)i : MOTE_LENGTH_NONE;
 	row->contains = i == 4;
 	return MOTE_OK;
@@ -195,9 +198,11 @@ static enum mote_status take_filter(struct reading *r, const cJSON *value, uint3
 	enum mote_status status;
 
 	for (const cJSON *member = value->child; member; member = member->next)
-		if (strcmp(member->string, "name") != 0 && strcmp(member->string, "pattern") != 0 && strcmp(member->string, "take") != 0)
+		if (strcmp(member->string, "name") != 0 && strcmp(member->string, "pattern") != 0 &&
+		    strcmp(member->string, "take") != 0)
 			return refuse(r, "filters of \"name\", \"pattern\" and \"take\" alone", error);
-	if (take && (!cJSON_IsString(take) || (strcmp(take->valuestring, "first") != 0 && strcmp(take->valuestring, "last") != 0)))
+	if (take && (!cJSON_IsString(take) ||
+		     (strcmp(take->valuestring, "first") != 0 && strcmp(take->valuestring, "last") != 0)))
 		return refuse(r, "\"first\" or \"last\" as a filter's \"take\"", error);
 	status = text_at(r, mote_json_get(value, "name"), &filter->name, error);
 	if (!status)
@@ -217,7 +222,8 @@ static enum mote_status take_filters(struct reading *r, const cJSON *value, stru
 	if (!cJSON_IsArray(value) || !filter || cJSON_GetArraySize(value) > MOTE_TASK_FILTERS)
 		return refuse(r, "an array of 1 to 4 filters", error);
 	for (uint32_t i = 0; filter && !status; filter = filter->next, i++)
-		status = cJSON_IsObject(filter) ? take_filter(r, filter, i, error) : refuse(r, "filters that are objects", error);
+		status = cJSON_IsObject(filter) ? take_filter(r, filter, i, error)
+						: refuse(r, "filters that are objects", error);
 	return status;
 }
 
@@ -249,14 +255,15 @@ static const struct {
 	size_t template;  /* without take: a template's place in the row */
 	enum mote_status (*take)(struct reading *r, const cJSON *value, struct mote_error *error);
 } fields[] = {
-	{"name", OF_BOTH, true, 0, take_name}, {"kind", OF_BOTH, true, 0, take_kind}, {"metric", OF_BOTH, false, 0, take_metric},
-	{"id", OF_BOTH, false, ROW(id), NULL}, {"group", OF_BOTH, false, ROW(group), NULL},
-	{"description", OF_BOTH, false, ROW(description), NULL}, {"context", OF_BOTH, true, ROW(context), NULL},
-	{"gold", OF_BOTH, true, ROW(gold), NULL}, {"labels", OF_BOTH, false, 0, take_labels},
-	{"few_shot", OF_BOTH, false, 0, take_few}, {"choices", OF_CHOICE, true, 0, take_choices},
-	{"gold_names", OF_CHOICE, false, 0, take_gold_names}, {"until", OF_ANSWER, false, 0, take_until},
-	{"max_tokens", OF_ANSWER, false, 0, take_most_tokens}, {"filters", OF_ANSWER, false, 0, take_filters},
-	{"ignore", OF_ANSWER, false, 0, take_ignore}, {"ignore_case", OF_ANSWER, false, 0, take_ignore_case},
+	{"name", OF_BOTH, true, 0, take_name}, {"kind", OF_BOTH, true, 0, take_kind},
+	{"metric", OF_BOTH, false, 0, take_metric}, {"id", OF_BOTH, false, ROW(id), NULL},
+	{"group", OF_BOTH, false, ROW(group), NULL}, {"description", OF_BOTH, false, ROW(description), NULL},
+	{"context", OF_BOTH, true, ROW(context), NULL}, {"gold", OF_BOTH, true, ROW(gold), NULL},
+	{"labels", OF_BOTH, false, 0, take_labels}, {"few_shot", OF_BOTH, false, 0, take_few},
+	{"choices", OF_CHOICE, true, 0, take_choices}, {"gold_names", OF_CHOICE, false, 0, take_gold_names},
+	{"until", OF_ANSWER, false, 0, take_until}, {"max_tokens", OF_ANSWER, false, 0, take_most_tokens},
+	{"filters", OF_ANSWER, false, 0, take_filters}, {"ignore", OF_ANSWER, false, 0, take_ignore},
+	{"ignore_case", OF_ANSWER, false, 0, take_ignore_case},
 };
 
 enum { FIELDS = sizeof fields / sizeof *fields };
@@ -271,14 +278,17 @@ static enum mote_status read_fields(struct reading *r, struct mote_error *error)
 
 		r->field = fields[i].key;
 		if (!value && fields[i].needed && of)
-			status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: field \"%s\" is missing", r->name, r->field);
+			status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: field \"%s\" is missing", r->name,
+						r->field);
 		else if (value && !of)
-			status = refuse(r, r->f->row.kind == MOTE_TASK_CHOICE ? "none, since the task's kind is \"choice\"" :
+			status = refuse(r, r->f->row.kind == MOTE_TASK_CHOICE ? "none, since the task's kind is "
+					"\"choice\"" :
 					"none, since the task's kind is \"answer\"", error);
 		else if (value && fields[i].take)
 			status = fields[i].take(r, value, error);
 		else if (value)
-			status = template_at(r, value, (const char **)(void *)((char *)&r->f->row + fields[i].template), error);
+			status = template_at(r, value, (const char **)(void *)((char *)&r->f->row + fields[i].template),
+					     error);
 	}
 	for (const cJSON *member = r->f->json->child; member && !status; member = member->next) {
 		int i = 0;
@@ -295,11 +305,12 @@ static enum mote_status read_fields(struct reading *r, struct mote_error *error)
 /* What is left out: places as names of choices; the whole answer as the only filter; 256 tokens. */
 static enum mote_status complete(struct reading *r, struct mote_error *error)
 {
-	static const char *const places[MOTE_TASK_CHOICES] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13",
-							      "14", "15"};
+	static const char *const places[MOTE_TASK_CHOICES] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10",
+							      "11", "12", "13", "14", "15"};
 	struct mote_task_row *row = &r->f->row;
 
-	for (int i = 0; row->kind == MOTE_TASK_CHOICE && !mote_json_get(r->f->json, "gold_names") && i < MOTE_TASK_CHOICES; i++)
+	for (int i = 0; row->kind == MOTE_TASK_CHOICE && !mote_json_get(r->f->json, "gold_names") &&
+	     i < MOTE_TASK_CHOICES; i++)
 		row->gold_name[i] = places[i];
 	if (row->kind == MOTE_TASK_CHOICE)
 		return MOTE_OK;

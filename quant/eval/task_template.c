@@ -55,8 +55,8 @@ static const char *text_of(const cJSON *value)
 	       cJSON_IsTrue(value) ? "true" : "false" : NULL;
 }
 
-static enum mote_status append_field(struct mote_task_text *b, const struct mote_record *r, const char *name, size_t length,
-				     struct mote_error *error)
+static enum mote_status append_field(struct mote_task_text *b, const struct mote_record *r, const char *name,
+				     size_t length, struct mote_error *error)
 {
 	const char *bar = memchr(name, '|', length);
 	size_t path = bar ? (size_t)(bar - name) : length;
@@ -64,7 +64,8 @@ static enum mote_status append_field(struct mote_task_text *b, const struct mote
 	size_t bytes;
 
 	if (!text)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected a text in field \"%.*s\"", r->place, (int)path, name);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected a text in field \"%.*s\"", r->place,
+				      (int)path, name);
 	bytes = strlen(text);
 	if (bar && length - path == 6 && memcmp(bar, "|strip", 6) == 0) {
 		while (bytes > 0 && is_space(text[bytes - 1]))
@@ -74,13 +75,15 @@ static enum mote_status append_field(struct mote_task_text *b, const struct mote
 			bytes--;
 		}
 	} else if (bar) {
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "unknown filter in template field \"%.*s\"", (int)length, name);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "unknown filter in template field \"%.*s\"",
+				      (int)length, name);
 	}
 	mote_task_append(b, text, bytes);
 	return MOTE_OK;
 }
 
-enum mote_status mote_task_render(const char *template, const struct mote_record *r, char **out, struct mote_error *error)
+enum mote_status mote_task_render(const char *template, const struct mote_record *r, char **out,
+				  struct mote_error *error)
 {
 	struct mote_task_text b = {0};
 	enum mote_status status = MOTE_OK;
@@ -101,7 +104,8 @@ enum mote_status mote_task_render(const char *template, const struct mote_record
 		} else if (*at == '{') {
 			end = strchr(at, '}');
 			status = end ? append_field(&b, r, at + 1, (size_t)(end - at - 1), error) :
-				       mote_error_set(error, MOTE_ERROR_CORRUPT, "template \"%s\": a brace is not closed", template);
+				       mote_error_set(error, MOTE_ERROR_CORRUPT,
+						      "template \"%s\": a brace is not closed", template);
 			at = end ? end + 1 : "";
 		}
 	}
@@ -124,14 +128,16 @@ enum mote_status mote_task_list_texts(const struct mote_record *r, const char *p
 
 	*count = 0;
 	if (!cJSON_IsArray(array))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected an array in field \"%.*s\"", r->place, (int)length, path);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected an array in field \"%.*s\"", r->place,
+				      (int)length, path);
 	for (const cJSON *e = array->child; e; e = e->next) {
 		if (*count == MOTE_TASK_CHOICES)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: more than %d elements in field \"%.*s\"", r->place,
-					      MOTE_TASK_CHOICES, (int)length, path);
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: more than %d elements in field \"%.*s\"",
+					      r->place, MOTE_TASK_CHOICES, (int)length, path);
 		text[*count] = text_of(field_at(e, rest, strlen(rest)));
 		if (!text[*count])
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected texts in field \"%s\"", r->place, path);
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected texts in field \"%s\"",
+					      r->place, path);
 		++*count;
 	}
 	return MOTE_OK;

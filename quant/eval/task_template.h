@@ -12,8 +12,8 @@ struct mote_task_text {
 };
 void mote_task_append(struct mote_task_text *b, const char *text, size_t bytes);
 
-/* Stores the text that a template makes of a record; template NULL: stores NULL. MOTE_ERROR_CORRUPT: the record's place and the
- * field. */
+/* Stores the text that a template makes of a record; template NULL: stores NULL. MOTE_ERROR_CORRUPT: the record's place
+ * and the field. */
 enum mote_status mote_task_render(const char *template, const struct mote_record *r, char **out,
 				  struct mote_error *error) MOTE_CHECKED;
 

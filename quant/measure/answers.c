@@ -74,8 +74,8 @@ static enum mote_status encode_plainly(const struct mote_tokenizer *t, const cJS
 		const cJSON *content = mote_json_get(m, "content");
 		const char *text = cJSON_IsString(content) ? content->valuestring : "";
 
-		status = mote_tokenizer_encode(t, text, strlen(text), m == messages->child ? MOTE_ENCODE_ADD_SPECIAL : 0, ids,
-					       error);
+		status = mote_tokenizer_encode(t, text, strlen(text),
+					       m == messages->child ? MOTE_ENCODE_ADD_SPECIAL : 0, ids, error);
 	}
 	return status;
 }
@@ -96,8 +96,8 @@ static enum mote_status add_prompt(const struct mote_model *m, const struct mote
 		status = encode_plainly(t, messages, &ids, error);
 	}
 	if (status == MOTE_OK && (ids.count == 0 || ids.count >= m->config.max_positions))
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "a prompt of %zu tokens; this model takes 1 to %u", ids.count,
-					m->config.max_positions - 1);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "a prompt of %zu tokens; this model takes 1 to %u",
+					ids.count, m->config.max_positions - 1);
 	if (status != MOTE_OK) {
 		mote_ids_free(&ids);
 		return status;
@@ -123,7 +123,8 @@ enum mote_status mote_answers_read(const struct mote_model *m, const char *text,
 
 	*out = (struct mote_answers){.open = -1, .close = -1};
 	if (!section)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer", mote_container_path(m->container));
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer",
+				      mote_container_path(m->container));
 	status = mote_tokenizer_open(section, section_bytes, &t, error);
 	if (status == MOTE_OK) {
 		struct mote_reasoning_tags tags = mote_reasoning_tags_read(mote_container_metadata(m->container), t);

@@ -38,7 +38,8 @@ enum mote_status mote_answers_read(const struct mote_model *m, const char *text,
 
 /* Lets m answer the prompts with at most most_tokens each. */
 enum mote_status mote_answers_fill(struct mote_answers *a, const struct mote_model *m, uint32_t most_tokens,
-				   uint32_t threads, const struct mote_progress *progress, struct mote_error *error) MOTE_CHECKED;
+				   uint32_t threads, const struct mote_progress *progress,
+				   struct mote_error *error) MOTE_CHECKED;
 
 /* The answers of one model against the reference's to the same prompts; pass the same twice for the reference. */
 void mote_behaviour_compare(const struct mote_model *m, const struct mote_answers *model,

@@ -44,7 +44,8 @@ static struct mote_estimate estimate_mean(const double *x, uint64_t n, uint32_t 
 	uint64_t chunks = n / chunk_rows;
 	double sum = 0.0;
 
-	e.independent = n > 1 ? root(scatter(x, n, e.value) / ((double)n * (double)(n - 1))) : (double)__builtin_nanf("");
+	e.independent = n > 1 ? root(scatter(x, n, e.value) / ((double)n * (double)(n - 1)))
+			      : (double)__builtin_nanf("");
 	for (uint64_t c = 0; c < chunks; c++) {
 		double mean = mean_of(x + c * chunk_rows, chunk_rows);
 		sum += (mean - e.value) * (mean - e.value);
@@ -135,8 +136,9 @@ enum mote_status mote_figures_from_scores(const struct mote_score *s, uint64_t n
 
 	*f = (struct mote_figures){.tokens_scored = n, .paired = paired};
 	if (n == 0 || chunk_rows == 0 || n % chunk_rows)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%llu scored tokens are no whole number of chunks of %u",
-				      (unsigned long long)n, chunk_rows);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+				      "%llu scored tokens are no whole number of chunks of %u", (unsigned long long)n,
+				      chunk_rows);
 	x = malloc(2 * n * sizeof *x);
 	if (!x)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for the figures of %llu tokens",

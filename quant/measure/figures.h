@@ -40,7 +40,8 @@ struct mote_score {
 
 /* The figures of n scores in chunks of chunk_rows; what mote_validate() ends with. n at least 1. */
 enum mote_status mote_figures_from_scores(const struct mote_score *scores, uint64_t n, uint32_t chunk_rows,
-					  bool paired, struct mote_figures *figures, struct mote_error *error) MOTE_CHECKED;
+					  bool paired, struct mote_figures *figures,
+					  struct mote_error *error) MOTE_CHECKED;
 
 /* The figures as a JSON object, keys as mote-perplexity --json has them. NULL when memory is gone. */
 cJSON *mote_figures_to_json(const struct mote_figures *f);

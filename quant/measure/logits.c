@@ -99,7 +99,8 @@ static enum mote_status read_model(struct mote_logits *base, uint32_t rows, cons
 		s->position = 0;
 	while (status == MOTE_OK && s->position < end) {
 		uint32_t n = end - s->position;
-		struct mote_batch batch = {.token = chunk + s->position, .position = s->positions, .want_logits = s->want};
+		struct mote_batch batch = {.token = chunk + s->position, .position = s->positions,
+					   .want_logits = s->want};
 
 		if (n > MOTE_PORTION_ROWS) {
 			n -= rows; /* context that comes before this portion */
@@ -119,15 +120,17 @@ static enum mote_status read_model(struct mote_logits *base, uint32_t rows, cons
 enum mote_status mote_logits_from_model(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
 					const char *isa, struct mote_logits **out, struct mote_error *error)
 {
-	struct mote_session_options options = { .context_tokens = p->context, .sequences = 1, .batch_rows = MOTE_PORTION_ROWS,
-						.threads = threads, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32, .isa = isa };
+	struct mote_session_options options = { .context_tokens = p->context, .sequences = 1,
+						.batch_rows = MOTE_PORTION_ROWS, .threads = threads,
+						.kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32, .isa = isa };
 	struct model_source *s;
 	enum mote_status status;
 
 	*out = NULL;
 	if (m->config.vocab != p->vocab)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: %u tokens in its vocabulary; the text was tokenized for %u",
-				      m->container ? mote_container_path(m->container) : "model", m->config.vocab, p->vocab);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: %u tokens in its vocabulary; the text was "
+				      "tokenized for %u", m->container ? mote_container_path(m->container) : "model",
+				      m->config.vocab, p->vocab);
 	s = calloc(1, sizeof *s);
 	if (!s || !(s->positions = malloc(MOTE_PORTION_ROWS * (sizeof *s->positions + sizeof *s->want)))) {
 		free(s);

@@ -12,7 +12,8 @@ struct mote_logits;
 /* Logits by running m, which must outlive the source. KV cache in f32, so that the figures speak of the
  * weights. isa as in mote_session_options. MOTE_ERROR_ARGUMENT: m's vocabulary is not the plan's. */
 enum mote_status mote_logits_from_model(const struct mote_model *m, const struct mote_plan *p, uint32_t threads,
-					const char *isa, struct mote_logits **out, struct mote_error *error) MOTE_CHECKED;
+					const char *isa, struct mote_logits **out,
+					struct mote_error *error) MOTE_CHECKED;
 /* A copy in memory of all that s yields (rows * vocab floats): for measuring many models against one
  * reference. s is read to its end and left there. */
 enum mote_status mote_logits_remember(struct mote_logits *s, const struct mote_progress *progress,

@@ -84,7 +84,8 @@ static enum mote_status read_frame(struct file_source *s, uint64_t packed_bytes,
 	if (ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation)
 		return no_memory(error);
 	if (ZSTD_isError(got) || got != bytes)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: the frame at byte %ld is damaged", s->path, place);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: the frame at byte %ld is damaged",
+				      s->path, place);
 	return MOTE_OK;
 }
 
@@ -142,7 +143,8 @@ static enum mote_status read_file(struct mote_logits *base, uint32_t rows, const
 	if (status != MOTE_OK)
 		return status;
 	for (size_t i = 0; i < count; i++) {
-		uint32_t bits = s->planes[i] | (uint32_t)s->planes[count + i] << 8 | (uint32_t)s->planes[2 * count + i] << 16 |
+		uint32_t bits = s->planes[i] | (uint32_t)s->planes[count + i] << 8 |
+				(uint32_t)s->planes[2 * count + i] << 16 |
 				(uint32_t)s->planes[3 * count + i] << 24;
 		memcpy(&s->states.x[i / s->head.cols * s->states.stride + i % s->head.cols], &bits, sizeof bits);
 	}
@@ -158,18 +160,20 @@ static enum mote_status check_header(const char *path, const struct mote_logits_
 	if (memcmp(h->magic, MOTE_LOGITS_MAGIC, sizeof h->magic) != 0)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: not a file of saved logits", path);
 	if (h->version != MOTE_LOGITS_VERSION)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: saved by another version (%llu; this program reads %d)",
-				      path, (unsigned long long)h->version, MOTE_LOGITS_VERSION);
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: saved by another version (%llu; this program "
+				      "reads %d)", path, (unsigned long long)h->version, MOTE_LOGITS_VERSION);
 	if (h->check != mote_logits_header_checksum(h))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: its header is damaged", path);
-	if (h->context != p->context || h->first != p->first || h->chunk_rows != p->chunk_rows || h->chunks != p->chunks ||
-	    h->vocab != p->vocab || h->ids.low != p->ids_hash.low || h->ids.high != p->ids_hash.high)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: saved for other tokens: %llu chunks of %llu (here %u of %u); "
-				      "text, context, rule and tokenizer must be the same", path,
-				      (unsigned long long)h->chunks, (unsigned long long)h->context, p->chunks, p->context);
+	if (h->context != p->context || h->first != p->first || h->chunk_rows != p->chunk_rows ||
+	    h->chunks != p->chunks || h->vocab != p->vocab || h->ids.low != p->ids_hash.low ||
+	    h->ids.high != p->ids_hash.high)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: saved for other tokens: %llu chunks of %llu "
+				      "(here %u of %u); text, context, rule and tokenizer must be the same", path,
+				      (unsigned long long)h->chunks, (unsigned long long)h->context, p->chunks,
+				      p->context);
 	if (h->portion_rows != portion_rows)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: saved in portions of %llu rows; this program reads %u", path,
-				      (unsigned long long)h->portion_rows, portion_rows);
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: saved in portions of %llu rows; this program "
+				      "reads %u", path, (unsigned long long)h->portion_rows, portion_rows);
 	return MOTE_OK;
 }
 
@@ -180,12 +184,13 @@ static enum mote_status read_head(struct file_source *s, const struct mote_logit
 	enum mote_status status;
 
 	memcpy(s->codebook, h->codebook, sizeof s->codebook);
-	status = mote_matrix_init(&s->head, (enum mote_type)h->type, h->vocab, h->cols, NULL, s->codebook, &bytes, error);
+	status = mote_matrix_init(&s->head, (enum mote_type)h->type, h->vocab, h->cols, NULL, s->codebook,
+				  &bytes, error);
 	if (status != MOTE_OK)
 		return status;
 	if (bytes != h->head_bytes || h->head_compressed > ZSTD_compressBound(bytes))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: the head takes %llu bytes, the header says %llu", s->path,
-				      (unsigned long long)bytes, (unsigned long long)h->head_bytes);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: the head takes %llu bytes, the header says %llu",
+				      s->path, (unsigned long long)bytes, (unsigned long long)h->head_bytes);
 	s->head_data = aligned_alloc(64, bytes); /* panels are multiples of 64 bytes */
 	packed = malloc(h->head_compressed);
 	status = s->head_data && packed ? read_frame(s, h->head_compressed, packed, s->head_data, bytes, error)

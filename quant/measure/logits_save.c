@@ -18,7 +18,8 @@ static enum mote_status no_memory(struct mote_error *error)
 static void fill_header(struct mote_logits_header *h, const struct mote_matrix *head, const struct mote_plan *p,
 			uint32_t portion_rows, struct mote_hash128 tensors)
 {
-	*h = (struct mote_logits_header){ .version = MOTE_LOGITS_VERSION, .vocab = head->rows, .cols = head->cols, .type = head->type,
+	*h = (struct mote_logits_header){ .version = MOTE_LOGITS_VERSION, .vocab = head->rows, .cols = head->cols,
+					  .type = head->type,
 			      .context = p->context, .first = p->first, .chunk_rows = p->chunk_rows,
 			      .chunks = p->chunks, .portion_rows = portion_rows, .ids = p->ids_hash,
 			      .tensors = tensors, .head_bytes = (uint64_t)head->panels * head->panel_bytes };

@@ -103,8 +103,9 @@ cJSON *mote_macro_to_json(const struct mote_figures *f)
 	} rows[] = {
 #define ROW(key, figure) {key, key "_error", key "_block_error", AT(figure)}
 		ROW("perplexity", perplexity), ROW("nll", nll), ROW("reference_perplexity", reference_perplexity),
-		ROW("perplexity_ratio", perplexity_ratio), ROW("log_perplexity_ratio", log_ratio), ROW("kld_mean", kld_mean),
-		ROW("top1_agreement", top1_agreement), ROW("delta_p_mean", delta_p_mean), ROW("delta_p_rms", delta_p_rms)
+		ROW("perplexity_ratio", perplexity_ratio), ROW("log_perplexity_ratio", log_ratio),
+		ROW("kld_mean", kld_mean), ROW("top1_agreement", top1_agreement), ROW("delta_p_mean", delta_p_mean),
+		ROW("delta_p_rms", delta_p_rms)
 	};
 	size_t n = f->paired ? sizeof rows / sizeof *rows : 2;
 	struct mote_json_builder b = {0};

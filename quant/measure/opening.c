@@ -35,8 +35,8 @@ static bool is_of_the_moment(enum mote_status status)
 
 /* The template's text up to where the user speaks. Not a chat when the template does not take a plain user message;
  * then the model is treated like one without a template. */
-static enum mote_status find_chat(const cJSON *metadata, const struct mote_tokenizer *tokenizer, struct mote_opening *out,
-				  struct mote_error *error)
+static enum mote_status find_chat(const cJSON *metadata, const struct mote_tokenizer *tokenizer,
+				  struct mote_opening *out, struct mote_error *error)
 {
 	static const char mark[] = "zqUserSpeaksHereqz";
 	struct mote_rendered rendered = {0};
@@ -49,7 +49,8 @@ static enum mote_status find_chat(const cJSON *metadata, const struct mote_token
 	status = mote_opening_render_user(metadata, mark, &rendered, &refused);
 	place = status == MOTE_OK ? strstr(rendered.text, mark) : NULL;
 	if (place && place != rendered.text) {
-		status = mote_tokenizer_encode(tokenizer, rendered.text, (size_t)(place - rendered.text), 0, &out->ids, &refused);
+		status = mote_tokenizer_encode(tokenizer, rendered.text, (size_t)(place - rendered.text), 0, &out->ids,
+					       &refused);
 		out->chat = status == MOTE_OK && out->ids.count > 0;
 	}
 	mote_rendered_free(&rendered);
@@ -69,8 +70,9 @@ static enum mote_status find_start(const struct mote_model *m, const struct mote
 	if (status != MOTE_OK || out->ids.count > 0)
 		return status;
 	if (start < 0)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: no bos, no eos, no chat template: nothing to start a text "
-				      "from; give one (--validate FILE)", mote_container_path(m->container));
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: no bos, no eos, no chat template: nothing to "
+				      "start a text from; give one (--validate FILE)",
+				      mote_container_path(m->container));
 	out->ids.id = malloc(sizeof *out->ids.id);
 	if (!out->ids.id)
 		return no_memory(error);
@@ -80,7 +82,8 @@ static enum mote_status find_start(const struct mote_model *m, const struct mote
 }
 
 /* Whether the tokenizer puts a bos before any text. */
-static enum mote_status find_bos(int32_t bos, const struct mote_tokenizer *tokenizer, bool *adds, struct mote_error *error)
+static enum mote_status find_bos(int32_t bos, const struct mote_tokenizer *tokenizer, bool *adds,
+				 struct mote_error *error)
 {
 	struct mote_ids ids = {0};
 	enum mote_status status = mote_tokenizer_encode(tokenizer, "", 0, MOTE_ENCODE_ADD_SPECIAL, &ids, error);

@@ -13,7 +13,8 @@
 struct mote_opening {
 	bool chat;           /* ids are the template's text up to where the user speaks */
 	bool bos;            /* the tokenizer puts a bos before any text */
-	struct mote_ids ids; /* at least one; without chat what the tokenizer adds to an empty text, else bos, else eos */
+	struct mote_ids ids; /* at least one; without chat what the tokenizer adds to an empty text, else bos,
+			      * else eos */
 };
 
 /* A template that does not take a plain user message, or leaves no room in a context of so many tokens, is treated like

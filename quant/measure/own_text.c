@@ -191,8 +191,8 @@ static enum mote_status begin_answer(struct writer *w, struct document *d, struc
 		status = mote_opening_render_user(w->metadata, said, &rendered, error);
 	if (status == MOTE_OK) {
 		d->ids.count = 0;
-		status = mote_tokenizer_encode_spans(w->tokenizer, rendered.text, rendered.spans, rendered.n_spans, 0, &d->ids,
-						     error);
+		status = mote_tokenizer_encode_spans(w->tokenizer, rendered.text, rendered.spans, rendered.n_spans,
+						     0, &d->ids, error);
 	}
 	if (status == MOTE_OK) {
 		d->prompt = d->ids.count;
@@ -246,8 +246,8 @@ static int32_t take(void *user, const float *logits)
 	if (w->status == MOTE_OK && d->phase == before)
 		return d->ids.id[d->ids.count - 1];
 	if (w->status == MOTE_OK && d->phase != PHASE_DONE) /* the same document with another prompt */
-		w->status = mote_scheduler_add(w->scheduler, d->ids.id, d->ids.count, (struct mote_taker){take, d}, NULL,
-					       &w->error);
+		w->status = mote_scheduler_add(w->scheduler, d->ids.id, d->ids.count, (struct mote_taker){take, d},
+					       NULL, &w->error);
 	return MOTE_ENDED;
 }
 

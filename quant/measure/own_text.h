@@ -8,8 +8,8 @@
 struct mote_own_text_options {
 	uint64_t seed;
 	uint32_t min_tokens;
-	/* Every second document is plain text that goes on from a word of the vocabulary drawn at random, as in LLM-QAT (Liu et
-	 * al. 2023): what is fitted to the text shall hold for more than what the model says most. */
+	/* Every second document is plain text that goes on from a word of the vocabulary drawn at random, as in LLM-QAT
+	 * (Liu et al. 2023): what is fitted to the text shall hold for more than what the model says most. */
 	bool varied;
 	uint32_t threads;                     /* 0: physical cores */
 	const struct mote_progress *progress; /* in tokens; or NULL */

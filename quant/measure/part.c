@@ -22,9 +22,10 @@ enum mote_status mote_shard_parse(const char *text, struct mote_shard *out, stru
 	unsigned index = 0, count = 0;
 	int end = 0;
 
-	if (sscanf(text, "%5u/%5u%n", &index, &count, &end) != 2 || text[end] || strspn(text, "0123456789/") != strlen(text) ||
-	    index < 1 || index > count || count > MOTE_PART_SHARDS)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected I/N with 1 <= I <= N <= %d", MOTE_PART_SHARDS);
+	if (sscanf(text, "%5u/%5u%n", &index, &count, &end) != 2 || text[end] ||
+	    strspn(text, "0123456789/") != strlen(text) || index < 1 || index > count || count > MOTE_PART_SHARDS)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected I/N with 1 <= I <= N <= %d",
+				      MOTE_PART_SHARDS);
 	*out = (struct mote_shard){index, count};
 	return MOTE_OK;
 }
@@ -96,7 +97,8 @@ enum mote_status mote_part_compute(const struct mote_whole *w, struct mote_shard
 	return MOTE_OK;
 }
 
-enum mote_status mote_part_store(const char *path, bool replace, const char *text, size_t bytes, struct mote_error *error)
+enum mote_status mote_part_store(const char *path, bool replace, const char *text, size_t bytes,
+				 struct mote_error *error)
 {
 	struct mote_output *o = NULL;
 	enum mote_status status = mote_output_open(path, replace, &o, error);
@@ -122,7 +124,8 @@ static enum mote_status read_stream(FILE *file, const char *path, char **text, s
 
 		*bytes += got;
 		if (*bytes < room)
-			return ferror(file) ? mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno)) : MOTE_OK;
+			return ferror(file) ? mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno))
+					    : MOTE_OK;
 		if (room >= MOST_BYTES)
 			return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: more than %zu bytes", path, MOST_BYTES);
 		more = realloc(*text, room *= 2);
@@ -144,8 +147,8 @@ static enum mote_status check_head(const char *path, const cJSON *part, const ch
 	if (!status && strcmp(of, tool) != 0)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is a part of %s, expected %s", path, of, tool);
 	if (!status && strcmp(version, MOTE_VERSION) != 0)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: was written by version %s, this is %s", path, version,
-				      MOTE_VERSION);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: was written by version %s, this is %s",
+				      path, version, MOTE_VERSION);
 	if (!status)
 		status = mote_json_need_u32(part, "shards", 1, MOTE_PART_SHARDS, path, &shard->count, error);
 	return status ? status : mote_json_need_u32(part, "shard", 1, shard->count, path, &shard->index, error);
@@ -167,8 +170,8 @@ enum mote_status mote_part_read(const char *path, const char *tool, cJSON **out,
 	if (!status && bytes > TAIL_BYTES)
 		tail_of(text, bytes - TAIL_BYTES, tail);
 	if (!status && (bytes <= TAIL_BYTES || memcmp(text + bytes - TAIL_BYTES, tail, TAIL_BYTES) != 0))
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is no whole part: its last %d bytes of %zu are not the hash "
-					"of the rest", path, TAIL_BYTES, bytes);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is no whole part: its last %d bytes of %zu are "
+					"not the hash of the rest", path, TAIL_BYTES, bytes);
 	if (!status)
 		status = mote_json_parse_large(text, bytes, path, MOST_VALUES, out, error);
 	if (!status)
@@ -196,7 +199,8 @@ enum mote_status mote_part_match(const char *path, const cJSON *part, const cJSO
 	if (!a || !b)
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
 	else if (strcmp(a, b) != 0)
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is a part of other inputs than %s", path, other);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is a part of other inputs than %s",
+					path, other);
 	free(a);
 	free(b);
 	return status;
@@ -221,8 +225,8 @@ enum mote_status mote_part_find(const struct mote_whole *w, struct mote_shard sh
 	if (!status)
 		status = mote_part_match(path, part, w->inputs, "this run", error);
 	if (!status && (found.index != shard.index || found.count != shard.count))
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is shard %u/%u, not %u/%u", path, found.index, found.count,
-					shard.index, shard.count);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is shard %u/%u, not %u/%u", path, found.index,
+					found.count, shard.index, shard.count);
 	cJSON_Delete(part);
 	*there = !status;
 	return status;
@@ -242,7 +246,8 @@ enum mote_status mote_part_make(const struct mote_whole *w, struct mote_shard sh
 		struct mote_error late = {0};
 
 		status = mote_part_store(path, replace, text, bytes, &late);
-		if (status && !replace && access(path, F_OK) == 0) /* another process was faster: the same part, or an error */
+		/* another process was faster: the same part, or an error */
+		if (status && !replace && access(path, F_OK) == 0)
 			status = mote_part_find(w, shard, path, false, there, error);
 		else if (status)
 			(void)mote_error_set(error, status, "%s", late.message);
@@ -252,7 +257,8 @@ enum mote_status mote_part_make(const struct mote_whole *w, struct mote_shard sh
 }
 
 /* Reads path into its place of part; paths [n] says whose each place is. */
-static enum mote_status place(char *path, uint32_t n, const char *tool, cJSON **part, char **paths, struct mote_error *error)
+static enum mote_status place(char *path, uint32_t n, const char *tool, cJSON **part, char **paths,
+			      struct mote_error *error)
 {
 	struct mote_shard shard = {0};
 	cJSON *read = NULL;
@@ -266,10 +272,11 @@ static enum mote_status place(char *path, uint32_t n, const char *tool, cJSON **
 			break;
 		}
 	if (!status && shard.index <= n && part[shard.index - 1])
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is shard %u/%u, as is %s", path, shard.index, shard.count,
-					paths[shard.index - 1]);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is shard %u/%u, as is %s", path, shard.index,
+					shard.count, paths[shard.index - 1]);
 	if (!status && shard.count != n)
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is one of %u shards, but %u are given", path, shard.count, n);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is one of %u shards, but %u are given", path,
+					shard.count, n);
 	if (status) {
 		cJSON_Delete(read);
 		return status;
@@ -279,7 +286,8 @@ static enum mote_status place(char *path, uint32_t n, const char *tool, cJSON **
 	return MOTE_OK;
 }
 
-enum mote_status mote_parts_read(char *const *path, uint32_t n, const char *tool, cJSON **part, struct mote_error *error)
+enum mote_status mote_parts_read(char *const *path, uint32_t n, const char *tool, cJSON **part,
+				 struct mote_error *error)
 {
 	char **paths = calloc(n + 1u, sizeof *paths);
 	enum mote_status status = paths ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for parts");

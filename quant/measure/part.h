@@ -1,8 +1,8 @@
 /* Parts: a measurement cut in shards, each written to a file by a process of its own, and joined again.
  *
- * A part is one JSON object in one line: {"part": tool, "version", "shard", "shards", "inputs": {...}, ..., "xxh3"}. inputs
- * says all that decides the results; only parts with the same inputs, by the same version, are of one whole. xxh3 is the
- * XXH3-128 of all bytes before its comma.
+ * A part is one JSON object in one line: {"part": tool, "version", "shard", "shards", "inputs": {...}, ..., "xxh3"}.
+ * inputs says all that decides the results; only parts with the same inputs, by the same version, are of one whole.
+ * xxh3 is the XXH3-128 of all bytes before its comma.
  */
 #ifndef MOTE_QUANT_PART_H
 #define MOTE_QUANT_PART_H
@@ -22,7 +22,8 @@ enum mote_status mote_shard_parse(const char *text, struct mote_shard *out, stru
 /* The first of n items that is behind shard `index`; shard i has those from its predecessor's end to its own. */
 uint32_t mote_shard_end(struct mote_shard shard, uint32_t index, uint32_t n);
 
-/* A model as an input: the XXH3-128 of its hashes of tensors, metadata and tokenizer, which is all that results depend on. */
+/* A model as an input: the XXH3-128 of its hashes of tensors, metadata and tokenizer,
+ * which is all that results depend on. */
 void mote_part_hash_model(const struct mote_container *c, char hex[33]);
 
 /* A whole measurement, of which parts are computed. */
@@ -40,8 +41,8 @@ enum mote_status mote_part_compute(const struct mote_whole *w, struct mote_shard
 /* Writes a part's text to path, whole or not at all. Statuses as mote_output_open(), mote_output_commit(). */
 enum mote_status mote_part_store(const char *path, bool replace, const char *text, size_t bytes,
 				 struct mote_error *error) MOTE_CHECKED;
-/* Whether path is this part of the whole already. Without replace, what else is there is an error: MOTE_ERROR_CORRUPT. Also
- * fails when path cannot be written, as mote_output_open() does. */
+/* Whether path is this part of the whole already. Without replace, what else is there is an error: MOTE_ERROR_CORRUPT.
+ * Also fails when path cannot be written, as mote_output_open() does. */
 enum mote_status mote_part_find(const struct mote_whole *w, struct mote_shard shard, const char *path, bool replace,
 				bool *there, struct mote_error *error) MOTE_CHECKED;
 
@@ -49,16 +50,16 @@ enum mote_status mote_part_find(const struct mote_whole *w, struct mote_shard sh
 enum mote_status mote_part_make(const struct mote_whole *w, struct mote_shard shard, const char *path, bool replace,
 				bool *there, struct mote_error *error) MOTE_CHECKED;
 
-/* A part of this tool and version; the caller frees *out with cJSON_Delete(). MOTE_ERROR_CORRUPT: no whole part, or another
- * tool's or version's. MOTE_ERROR_IO, MOTE_ERROR_LIMIT, MOTE_ERROR_MEMORY. On error *out is NULL. */
+/* A part of this tool and version; the caller frees *out with cJSON_Delete(). MOTE_ERROR_CORRUPT: no whole part, or
+ * another tool's or version's. MOTE_ERROR_IO, MOTE_ERROR_LIMIT, MOTE_ERROR_MEMORY. On error *out is NULL. */
 enum mote_status mote_part_read(const char *path, const char *tool, cJSON **out, struct mote_shard *shard,
 				struct mote_error *error) MOTE_CHECKED;
 /* MOTE_ERROR_CORRUPT when the part has other inputs; other names where they come from. */
 enum mote_status mote_part_match(const char *path, const cJSON *part, const cJSON *inputs, const char *other,
 				 struct mote_error *error) MOTE_CHECKED;
 
-/* Reads all parts of a whole, in any order: part [n] becomes shard 1, 2 ... n. MOTE_ERROR_CORRUPT: one is missing, is there
- * twice, or has other inputs than the first path. The caller frees every part[i], also after an error. */
+/* Reads all parts of a whole, in any order: part [n] becomes shard 1, 2 ... n. MOTE_ERROR_CORRUPT: one is missing, is
+ * there twice, or has other inputs than the first path. The caller frees every part[i], also after an error. */
 enum mote_status mote_parts_read(char *const *path, uint32_t n, const char *tool, cJSON **part,
 				 struct mote_error *error) MOTE_CHECKED;
 

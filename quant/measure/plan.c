@@ -33,7 +33,8 @@ static enum mote_status check_ids(const struct mote_model *m, const struct mote_
 {
 	for (size_t i = 0; i < ids->count; i++)
 		if (ids->id[i] < 0 || (uint32_t)ids->id[i] >= m->config.vocab)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: its tokenizer gives id %d, its weights end at %u",
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      "%s: its tokenizer gives id %d, its weights end at %u",
 					      mote_container_path(m->container), ids->id[i], m->config.vocab - 1);
 	return MOTE_OK;
 }
@@ -84,25 +85,27 @@ static enum mote_status lay_out(const struct mote_config *config, const struct m
 				      o->context_tokens, longest);
 	if (o->all_positions) {
 		if (count < 2)
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; nothing to predict", count);
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; nothing to predict",
+					      count);
 		if (o->context_tokens)
 			longest = o->context_tokens;
 		p->context = count < longest ? (uint32_t)count : longest;
 		p->chunks = 1;
 		p->first = 0;
 		p->chunk_rows = p->context - 1;
-		return p->context < 2 ? mote_error_set(error, MOTE_ERROR_ARGUMENT, "a context of %u tokens predicts nothing",
-						       p->context) : MOTE_OK;
+		return p->context < 2 ? mote_error_set(error, MOTE_ERROR_ARGUMENT,
+						       "a context of %u tokens predicts nothing", p->context) : MOTE_OK;
 	}
 	p->context = o->context_tokens;
 	if (p->context == 0)
 		p->context = longest < MOTE_VALIDATE_CONTEXT ? longest : MOTE_VALIDATE_CONTEXT;
 	if (p->context < 4)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a context of %u tokens: the rule takes 4 or more", p->context);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a context of %u tokens: the rule takes 4 or more",
+				      p->context);
 	chunks = count / p->context;
 	if (chunks < 2)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; with a context of %u at least %u are "
-				      "needed, two chunks", count, p->context, 2 * p->context);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; with a context of %u at "
+				      "least %u are needed, two chunks", count, p->context, 2 * p->context);
 	if (o->max_chunks && chunks > o->max_chunks)
 		chunks = o->max_chunks;
 	p->chunks = (uint32_t)chunks;

@@ -99,7 +99,8 @@ enum mote_status mote_shared_passage_find(const char *a, size_t a_bytes, const c
 	if (shorter == 0)
 		return MOTE_OK;
 	if (shorter <= t.window || (a_bytes == b_bytes && memcmp(a, b, a_bytes) == 0)) {
-		const char *inside = b_bytes > a_bytes ? memmem(b, b_bytes, a, a_bytes) : memmem(a, a_bytes, b, b_bytes);
+		const char *inside = b_bytes > a_bytes ? memmem(b, b_bytes, a, a_bytes)
+						       : memmem(a, a_bytes, b, b_bytes);
 
 		if (inside)
 			*place = b_bytes > a_bytes ? 0 : (size_t)(inside - a);

@@ -12,8 +12,8 @@
  * back within b itself (the system prompt of each conversation) do not count. */
 #define MOTE_SHARED_PASSAGE_BYTES 512u
 
-/* Stores the place in a of a shared passage, or SIZE_MAX. When a text is no longer than MOTE_SHARED_PASSAGE_BYTES / 2, it
- * counts when the other contains the whole of it. MOTE_ERROR_MEMORY. */
+/* Stores the place in a of a shared passage, or SIZE_MAX. When a text is no longer than MOTE_SHARED_PASSAGE_BYTES / 2,
+ * it counts when the other contains the whole of it. MOTE_ERROR_MEMORY. */
 enum mote_status mote_shared_passage_find(const char *a, size_t a_bytes, const char *b, size_t b_bytes, size_t *place,
 				   struct mote_error *error) MOTE_CHECKED;
 

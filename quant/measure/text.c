@@ -34,10 +34,11 @@ enum mote_status mote_text_check(const struct mote_text *t, struct mote_error *e
 
 	if ((t->bytes >= 2 && (memcmp(byte, "\xff\xfe", 2) == 0 || memcmp(byte, "\xfe\xff", 2) == 0)) ||
 	    alternates(byte, t->bytes))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is UTF-16, expected UTF-8 (iconv -f UTF-16 -t UTF-8 converts it)",
-				      name);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is UTF-16, expected UTF-8 (iconv -f UTF-16 -t "
+				      "UTF-8 converts it)", name);
 	if (valid < t->bytes)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: byte %zu (0x%02x) is not UTF-8", name, valid, byte[valid]);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: byte %zu (0x%02x) is not UTF-8", name, valid,
+				      byte[valid]);
 	if (nul)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: byte %zu is a NUL, which no text has", name,
 				      (size_t)(nul - t->data));

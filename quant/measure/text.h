@@ -14,8 +14,8 @@ struct mote_text {
 	uint32_t generated_tokens;
 };
 void mote_text_free(struct mote_text *t);
-/* Whether t is text as tokenizers take it: valid UTF-8 without a NUL. MOTE_ERROR_CORRUPT says what it is instead (UTF-16,
- * by its byte order mark or its NULs) or which byte is the first that is wrong. */
+/* Whether t is text as tokenizers take it: valid UTF-8 without a NUL. MOTE_ERROR_CORRUPT says what it is instead
+ * (UTF-16, by its byte order mark or its NULs) or which byte is the first that is wrong. */
 enum mote_status mote_text_check(const struct mote_text *t, struct mote_error *error) MOTE_CHECKED;
 /* XXH3-128 of the bytes. */
 struct mote_hash128 mote_text_hash(const struct mote_text *t);

@@ -89,13 +89,13 @@ enum mote_status mote_validate_many(const struct mote_plan *p, struct mote_logit
 				    const struct mote_progress *progress, struct mote_score *const *scores,
 				    struct mote_figures *figures, struct mote_error *error)
 {
-	const struct mote_validation v = {.plan = p, .models = models, .n = n, .reference = reference, .threads = threads,
-					  .end = p->chunks, .progress = progress};
+	const struct mote_validation v = {.plan = p, .models = models, .n = n, .reference = reference,
+					  .threads = threads, .end = p->chunks, .progress = progress};
 	enum mote_status status = mote_validate_chunks(&v, scores, error);
 
 	for (uint32_t i = 0; i < n && status == MOTE_OK; i++)
-		status = mote_figures_from_scores(scores[i], mote_plan_rows(p), p->chunk_rows, reference != NULL, &figures[i],
-						  error);
+		status = mote_figures_from_scores(scores[i], mote_plan_rows(p), p->chunk_rows, reference != NULL,
+						  &figures[i], error);
 	return status;
 }
 

@@ -29,7 +29,8 @@ static bool put_rules(cJSON *recipe, const struct mote_recipe *r)
 	for (uint32_t i = 0; rules && i < r->n_rules; i++) {
 		cJSON *rule = cJSON_CreateObject();
 
-		if (!cJSON_AddItemToArray(rules, rule) || !put(rule, "pattern", cJSON_CreateString(r->rules[i].pattern)) ||
+		if (!cJSON_AddItemToArray(rules, rule) ||
+		    !put(rule, "pattern", cJSON_CreateString(r->rules[i].pattern)) ||
 		    !put(rule, "type", cJSON_CreateString(mote_type_name(r->rules[i].type)))) {
 			cJSON_Delete(rules);
 			return false;
@@ -42,7 +43,8 @@ cJSON *mote_lineage_recipe(const struct mote_aim *aim, const struct mote_recipe 
 {
 	cJSON *json = cJSON_CreateObject();
 
-	if (json && put_goal(json, aim, recipe->type) && put(json, "encoder", cJSON_CreateString(mote_encoder_name(encoder))) &&
+	if (json && put_goal(json, aim, recipe->type) &&
+	    put(json, "encoder", cJSON_CreateString(mote_encoder_name(encoder))) &&
 	    (!recipe->linear || put(json, "codebooks", cJSON_CreateString("linear"))) &&
 	    (recipe->n_rules == 0 || put_rules(json, recipe)))
 		return json;
@@ -60,7 +62,8 @@ static cJSON *new_step(const struct mote_container *source, const char *tool, co
 	if (calibration)
 		mote_hash_to_hex(mote_text_hash(calibration), text);
 	if (step && put(step, "step", cJSON_CreateString("quantize")) && put(step, "tool", cJSON_CreateString(tool)) &&
-	    put(step, "source_tensors", cJSON_CreateString(tensors)) && put(step, "recipe", cJSON_Duplicate(recipe, true)) &&
+	    put(step, "source_tensors", cJSON_CreateString(tensors)) &&
+	    put(step, "recipe", cJSON_Duplicate(recipe, true)) &&
 	    (!calibration || put(step, "calibration", cJSON_CreateString(text))))
 		return step;
 	cJSON_Delete(step);

@@ -9,8 +9,8 @@
  * the tensors' directory. Owned by the caller; NULL when memory is gone. */
 cJSON *mote_lineage_recipe(const struct mote_aim *aim, const struct mote_recipe *recipe, enum mote_encoder encoder);
 
-/* The source's metadata with a step of this recipe appended to its lineage; calibration: the text that the encoder saw, or
- * NULL. Owned by the caller; NULL when memory is gone. */
+/* The source's metadata with a step of this recipe appended to its lineage; calibration: the text that the encoder saw,
+ * or NULL. Owned by the caller; NULL when memory is gone. */
 cJSON *mote_lineage_metadata(const struct mote_container *source, const char *tool, const cJSON *recipe,
 			     const struct mote_text *calibration);
 

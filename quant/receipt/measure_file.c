@@ -30,7 +30,8 @@ static enum mote_status make_receipts(const struct mote_measure_file_options *o,
 	return status;
 }
 
-enum mote_status mote_measure_file(const char *path, const struct mote_model *source, const struct mote_measure_file_options *options,
+enum mote_status mote_measure_file(const char *path, const struct mote_model *source,
+				   const struct mote_measure_file_options *options,
 			    const struct mote_progress *progress, struct mote_figures *figures, cJSON **receipts,
 			    struct mote_error *error)
 {

@@ -16,7 +16,8 @@ struct mote_measure_file_options {
 
 /* Measures the container at path against source. *receipts gets the array for MOTE_SECTION_RECEIPTS, owned by the
  * caller. Statuses as mote_model_open(), mote_plan_init(), mote_validate(). */
-enum mote_status mote_measure_file(const char *path, const struct mote_model *source, const struct mote_measure_file_options *options,
+enum mote_status mote_measure_file(const char *path, const struct mote_model *source,
+				   const struct mote_measure_file_options *options,
 			    const struct mote_progress *progress, struct mote_figures *figures, cJSON **receipts,
 			    struct mote_error *error) MOTE_CHECKED;
 

@@ -112,7 +112,8 @@ static bool same_number(const cJSON *a, const cJSON *b, const char *key)
 {
 	const cJSON *x = mote_json_get(a, key), *y = mote_json_get(b, key);
 
-	return !x || !y ? x == y : x->type == y->type && (!cJSON_IsNumber(x) || !(x->valuedouble < y->valuedouble || x->valuedouble > y->valuedouble));
+	return !x || !y ? x == y : x->type == y->type &&
+	       (!cJSON_IsNumber(x) || !(x->valuedouble < y->valuedouble || x->valuedouble > y->valuedouble));
 }
 
 /* Two receipts' evaluations: of the same task, asked in the same way; or neither has one. */
@@ -131,8 +132,10 @@ static bool same_evaluation(const cJSON *a, const cJSON *b)
 static bool repeats(const cJSON *a, const cJSON *b)
 {
 	return same_evaluation(mote_json_get(a, "evaluation"), mote_json_get(b, "evaluation")) &&
-	       same_string(string_at(mote_json_get(a, "validation"), "xxh3"), string_at(mote_json_get(b, "validation"), "xxh3")) &&
-	       same_string(string_at(mote_json_get(a, "reference"), "tensors"), string_at(mote_json_get(b, "reference"), "tensors")) &&
+	       same_string(string_at(mote_json_get(a, "validation"), "xxh3"),
+			   string_at(mote_json_get(b, "validation"), "xxh3")) &&
+	       same_string(string_at(mote_json_get(a, "reference"), "tensors"),
+			   string_at(mote_json_get(b, "reference"), "tensors")) &&
 	       same_string(string_at(mote_json_get(a, "rule"), "name"), string_at(mote_json_get(b, "rule"), "name")) &&
 	       same_string(string_at(mote_json_get(a, "rule"), "ids"), string_at(mote_json_get(b, "rule"), "ids"));
 }
@@ -179,7 +182,8 @@ static bool same_hash(struct mote_hash128 a, struct mote_hash128 b)
 }
 
 /* Takes receipt over, also on error. */
-static enum mote_status add_to_file(const char *path, struct mote_hash128 tensors, cJSON *receipt, struct mote_error *error)
+static enum mote_status add_to_file(const char *path, struct mote_hash128 tensors, cJSON *receipt,
+				    struct mote_error *error)
 {
 	struct mote_container *now = NULL;
 	cJSON *receipts = NULL;
@@ -190,8 +194,8 @@ static enum mote_status add_to_file(const char *path, struct mote_hash128 tensor
 	if (status == MOTE_OK)
 		status = mote_container_open(path, &now, error);
 	if (status == MOTE_OK && !same_hash(mote_container_tensors_hash(now), tensors))
-		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: other tensors have come to be there while these were measured",
-					path);
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: other tensors have come to be there while "
+					"these were measured", path);
 	if (status == MOTE_OK) {
 		status = mote_receipts_append(mote_container_receipts(now), tensors, receipt, &receipts, error);
 		receipt = NULL;
@@ -220,7 +224,8 @@ enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_
 }
 
 enum mote_status mote_receipt_stamp_evaluation(const char *path, const char *tool, struct mote_hash128 tensors,
-					       const struct mote_hash128 *reference, cJSON *evaluation, struct mote_error *error)
+					       const struct mote_hash128 *reference, cJSON *evaluation,
+					       struct mote_error *error)
 {
 	struct mote_receipt_facts facts = {.tool = tool, .reference_hash = reference};
 	cJSON *r = cJSON_CreateObject(), *recipe = NULL;
@@ -233,7 +238,8 @@ enum mote_status mote_receipt_stamp_evaluation(const char *path, const char *too
 		facts.recipe = earlier ? mote_json_get(earlier, "recipe") : last_quantization(c);
 		recipe = facts.recipe ? cJSON_Duplicate(facts.recipe, true) : cJSON_CreateNull();
 		if (!r || !put_number(r, "receipt", SCHEMA) || !cJSON_AddStringToObject(r, "tool", tool) ||
-		    !put_hash(r, "tensors", tensors) || !put_reference(r, &facts) || !recipe || !cJSON_AddItemToObject(r, "recipe", recipe))
+		    !put_hash(r, "tensors", tensors) || !put_reference(r, &facts) || !recipe ||
+		    !cJSON_AddItemToObject(r, "recipe", recipe))
 			status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a receipt");
 		else
 			recipe = NULL;
@@ -275,11 +281,14 @@ enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_ter
 
 	*out = (struct mote_receipt_terms){0};
 	if (status == MOTE_OK && schema != SCHEMA)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "receipt: schema %u; this program knows %u", schema, SCHEMA);
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "receipt: schema %u; this program knows %u",
+				      schema, SCHEMA);
 	if (status == MOTE_OK)
-		status = mote_json_want_bool(validation, "generated", false, "receipt, validation", &out->generated, error);
+		status = mote_json_want_bool(validation, "generated", false, "receipt, validation", &out->generated,
+					     error);
 	if (status == MOTE_OK && out->generated) {
-		status = mote_json_want_double(validation, "seed", 0.0, LARGEST_SEED, 0.0, "receipt, validation", &seed, error);
+		status = mote_json_want_double(validation, "seed", 0.0, LARGEST_SEED, 0.0, "receipt, validation",
+					       &seed, error);
 		if (status == MOTE_OK)
 			status = mote_json_need_u32(validation, "tokens", 1, UINT32_MAX, "receipt, validation",
 						    &out->generated_tokens, error);
@@ -297,10 +306,12 @@ enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_ter
 		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "receipt: unknown rule \"%s\"", name);
 	if (status == MOTE_OK) {
 		out->options.all_positions = strcmp(name, "all-positions") == 0;
-		status = mote_json_need_u32(rule, "context", 2, UINT32_MAX, "receipt, rule", &out->options.context_tokens, error);
+		status = mote_json_need_u32(rule, "context", 2, UINT32_MAX, "receipt, rule",
+					    &out->options.context_tokens, error);
 	}
 	if (status == MOTE_OK)
-		status = mote_json_need_u32(rule, "chunks", 1, UINT32_MAX, "receipt, rule", &out->options.max_chunks, error);
+		status = mote_json_need_u32(rule, "chunks", 1, UINT32_MAX, "receipt, rule", &out->options.max_chunks,
+					    error);
 	if (status == MOTE_OK)
 		status = mote_json_want_bool(rule, "plain", false, "receipt, rule", &out->options.plain, error);
 	if (status == MOTE_OK)
@@ -322,7 +333,8 @@ enum mote_status mote_receipt_compare(const cJSON *receipt, const struct mote_fi
 
 		if (!s || cJSON_IsNull(s) != cJSON_IsNull(m) ||
 		    (cJSON_IsNumber(m) && memcmp(&s->valuedouble, &m->valuedouble, sizeof m->valuedouble) != 0))
-			status = mote_error_set(error, MOTE_ERROR_QUALITY, "%s: the receipt says %.17g, measured now %.17g", m->string,
+			status = mote_error_set(error, MOTE_ERROR_QUALITY,
+						"%s: the receipt says %.17g, measured now %.17g", m->string,
 						s ? s->valuedouble : 0.0, m->valuedouble);
 	}
 	cJSON_Delete(measured);

@@ -26,7 +26,8 @@ struct mote_receipt_facts {
 };
 
 /* A new receipt object; the caller owns it. MOTE_ERROR_MEMORY. */
-enum mote_status mote_receipt_new(const struct mote_receipt_facts *facts, cJSON **out, struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_receipt_new(const struct mote_receipt_facts *facts, cJSON **out,
+				  struct mote_error *error) MOTE_CHECKED;
 
 /* A new array: those of existing (may be NULL) that still speak of these tensors, less those which receipt
  * repeats (same text, reference and rule), then receipt, which it takes over (also on error). The caller owns the
@@ -36,11 +37,12 @@ enum mote_status mote_receipts_append(const cJSON *existing, struct mote_hash128
 
 /* Adds a receipt to the file at path, which facts->tensors has open; recipe and calibration are those that an earlier
  * receipt or the file's lineage tells. The file is written anew and renamed; what is open stays as it was. */
-enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_facts *facts, struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_facts *facts,
+				    struct mote_error *error) MOTE_CHECKED;
 
-/* Adds a receipt about a benchmark to the file at path, which must still hold these tensors; it replaces one about the same
- * task, asked in the same way. reference: tensors of the model that items were paired with, or NULL. Takes evaluation over, also
- * on error: docs/receipts.md has its fields. */
+/* Adds a receipt about a benchmark to the file at path, which must still hold these tensors; it replaces one about the
+ * same task, asked in the same way. reference: tensors of the model that items were paired with, or NULL. Takes
+ * evaluation over, also on error: docs/receipts.md has its fields. */
 enum mote_status mote_receipt_stamp_evaluation(const char *path, const char *tool, struct mote_hash128 tensors,
 					       const struct mote_hash128 *reference, cJSON *evaluation,
 					       struct mote_error *error) MOTE_CHECKED;
@@ -56,7 +58,8 @@ struct mote_receipt_terms {
 	struct mote_plan_options options;
 };
 /* MOTE_ERROR_CORRUPT names the key; MOTE_ERROR_UNSUPPORTED: a receipt of a later schema. */
-enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_terms *out, struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_terms *out,
+				   struct mote_error *error) MOTE_CHECKED;
 
 /* The newest receipt of losses that speaks of c's tensors and, when text_hash is not NULL, of that text; or NULL.
  * Borrowed from c. */

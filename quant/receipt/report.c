@@ -80,8 +80,8 @@ static void print_model(FILE *out, const struct mote_report *r, const struct mot
 		print_estimate(out, "ln ratio", f->log_ratio, 1.0, "");
 		fprintf(out, "  %-22s %12.4f %%\n", "Correlation of losses", 100.0 * f->correlation);
 		print_estimate(out, "KL divergence, mean", f->kld_mean, 1.0, "");
-		fprintf(out, "  %-22s %12.6f\n  %-22s %12.6f\n  %-22s %12.6f\n  %-22s %12.6f\n", "  median", f->kld_median,
-			"  99 %", f->kld_p99, "  99.9 %", f->kld_p999, "  maximum", f->kld_max);
+		fprintf(out, "  %-22s %12.6f\n  %-22s %12.6f\n  %-22s %12.6f\n  %-22s %12.6f\n", "  median",
+			f->kld_median, "  99 %", f->kld_p99, "  99.9 %", f->kld_p999, "  maximum", f->kld_max);
 		print_estimate(out, "Same top token", f->top1_agreement, 100.0, " %");
 		print_estimate(out, "Δp, mean", f->delta_p_mean, 100.0, " %");
 		print_estimate(out, "Δp, root mean square", f->delta_p_rms, 100.0, " %");
@@ -93,8 +93,9 @@ static void print_model(FILE *out, const struct mote_report *r, const struct mot
 		print_behaviour(out, "Answers", b);
 		if (r->reference_behaviour) {
 			print_behaviour(out, "Reference", r->reference_behaviour);
-			fprintf(out, "  %-22s %.1f %% of answers; %.1f tokens on average; %.1f %% of tokens\n", "Identical",
-				100.0 * b->identical / b->prompts, b->mean_identical_tokens, 100.0 * b->identical_share);
+			fprintf(out, "  %-22s %.1f %% of answers; %.1f tokens on average; %.1f %% of tokens\n",
+				"Identical", 100.0 * b->identical / b->prompts, b->mean_identical_tokens,
+				100.0 * b->identical_share);
 		}
 	}
 }
@@ -105,7 +106,8 @@ static void print_pair(FILE *out, struct mote_estimate e, int digits, int value_
 	char value[MOTE_REPORT_NUMBER_BYTES], error[MOTE_REPORT_NUMBER_BYTES];
 
 	fprintf(out, "  %*s %s %*s", value_width, mote_report_number(value, e.value, digits),
-		e.independent == e.independent ? "±" : " ", error_width, mote_report_number(error, e.independent, digits));
+		e.independent == e.independent ? "±" : " ", error_width,
+		mote_report_number(error, e.independent, digits));
 }
 
 static size_t longest_name(const struct mote_report *r)
@@ -152,8 +154,8 @@ static void print_table(FILE *out, const struct mote_report *r)
 	}
 	if (!r->model[0].behaviour)
 		return;
-	fprintf(out, "\n%-*s  %9s  %9s  %11s  %7s  %13s\n", w, "greedy answers", "identical", "of tokens", "mean tokens", "ended",
-		"close </think>");
+	fprintf(out, "\n%-*s  %9s  %9s  %11s  %7s  %13s\n", w, "greedy answers", "identical", "of tokens",
+		"mean tokens", "ended", "close </think>");
 	for (uint32_t i = 0; i < r->n; i++) {
 		const struct mote_behaviour *b = r->model[i].behaviour;
 

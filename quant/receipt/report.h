@@ -32,8 +32,8 @@ struct mote_report {
 	uint32_t n;
 };
 
-/* A figure for people: so many digits behind the point while it is of a size at which they say something, else six in all and an
- * exponent; "" for NaN, which stands for what does not exist. */
+/* A figure for people: so many digits behind the point while it is of a size at which they say something, else six in
+ * all and an exponent; "" for NaN, which stands for what does not exist. */
 enum { MOTE_REPORT_NUMBER_BYTES = 32 };
 const char *mote_report_number(char text[MOTE_REPORT_NUMBER_BYTES], double value, int digits);
 

@@ -27,7 +27,8 @@ struct chart {
 static double place(struct axis a, double value)
 {
 	if (a.logarithmic)
-		return (mote_exact_log(value) - mote_exact_log(a.low)) / (mote_exact_log(a.high) - mote_exact_log(a.low));
+		return (mote_exact_log(value) - mote_exact_log(a.low)) /
+		       (mote_exact_log(a.high) - mote_exact_log(a.low));
 	return (value - a.low) / (a.high - a.low);
 }
 
@@ -71,7 +72,8 @@ static struct axis linear_axis(double low, double high)
 static void choose_axes(struct chart *c)
 {
 	const struct mote_report *r = c->report;
-	double low_x = size_of(&r->model[0]), high_x = low_x, low_y = quality_of(&r->model[0]).value, high_y = low_y, floor;
+	double low_x = size_of(&r->model[0]), high_x = low_x, low_y = quality_of(&r->model[0]).value, high_y = low_y;
+	double floor;
 
 	for (uint32_t i = 1; i < r->n; i++) {
 		double x = size_of(&r->model[i]), y = quality_of(&r->model[i]).value;
@@ -99,8 +101,8 @@ static void put_grid_y(struct chart *c, double value)
 	double y = place_y(c, value);
 
 	fprintf(c->out, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
-		"<text class=\"dim\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", LEFT, WIDTH - RIGHT, y, y, LEFT - 8,
-		y + 4.0, value);
+		"<text class=\"dim\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", LEFT, WIDTH - RIGHT, y,
+		y, LEFT - 8, y + 4.0, value);
 }
 
 static void put_axes(struct chart *c)
@@ -122,13 +124,15 @@ static void put_axes(struct chart *c)
 			put_grid_y(c, k * step_y);
 	}
 	for (double k = (double)(int64_t)(c->x.low / step) + 1.0; k * step <= c->x.high; k += 1.0)
-		fprintf(c->out, "<text class=\"dim\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>\n", place_x(c, k * step),
-			HEIGHT - BOTTOM + 18, k * step);
-	fprintf(c->out, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>\n", LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM,
-		HEIGHT - BOTTOM);
-	fprintf(c->out, "<text class=\"dim\" x=\"%d\" y=\"%d\" text-anchor=\"end\">megabytes</text>\n", WIDTH - RIGHT, HEIGHT - 8);
-	fprintf(c->out, "<text class=\"dim\" transform=\"rotate(-90)\" x=\"%d\" y=\"16\" text-anchor=\"middle\">%s</text>\n",
-		-(HEIGHT - BOTTOM + TOP) / 2, paired ? "KL divergence from the reference, nats" : "perplexity");
+		fprintf(c->out, "<text class=\"dim\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>\n",
+			place_x(c, k * step), HEIGHT - BOTTOM + 18, k * step);
+	fprintf(c->out, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>\n", LEFT, WIDTH - RIGHT,
+		HEIGHT - BOTTOM, HEIGHT - BOTTOM);
+	fprintf(c->out, "<text class=\"dim\" x=\"%d\" y=\"%d\" text-anchor=\"end\">megabytes</text>\n", WIDTH - RIGHT,
+		HEIGHT - 8);
+	fprintf(c->out, "<text class=\"dim\" transform=\"rotate(-90)\" x=\"%d\" y=\"16\" "
+		"text-anchor=\"middle\">%s</text>\n", -(HEIGHT - BOTTOM + TOP) / 2,
+		paired ? "KL divergence from the reference, nats" : "perplexity");
 }
 
 /* Nothing at most as large is better. */
@@ -179,7 +183,8 @@ static void put_points(struct chart *c)
 
 		if (q.independent > 0.0) /* false for NaN */
 			fprintf(c->out, "<line class=\"error\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", x, x,
-				place_y(c, floor_y(c, q.value - q.independent)), place_y(c, floor_y(c, q.value + q.independent)));
+				place_y(c, floor_y(c, q.value - q.independent)),
+				place_y(c, floor_y(c, q.value + q.independent)));
 		fprintf(c->out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>\n",
 			is_best(c->report, i) ? "best" : "other", x, y);
 		c->taken[c->n_taken++] = (struct box){x - 6.0, y - 6.0, 12.0, 12.0};
@@ -204,14 +209,18 @@ static void put_labels(struct chart *c)
 	for (uint32_t i = 0; i < c->report->n && i < MAX_POINTS; i++) {
 		const struct mote_report_model *m = &c->report->model[i];
 		size_t bytes = strlen(m->name);
-		double width = 6.6 * (double)bytes, x = place_x(c, size_of(m)), y = place_y(c, floor_y(c, quality_of(m).value));
+		double width = 6.6 * (double)bytes, x = place_x(c, size_of(m));
+		double y = place_y(c, floor_y(c, quality_of(m).value));
 		const struct box places[] = { {x + 9.0, y - 18.0, width, 14.0}, {x + 9.0, y + 6.0, width, 14.0},
-					      {x - 9.0 - width, y + 6.0, width, 14.0}, {x - 9.0 - width, y - 18.0, width, 14.0},
-					      {x - width / 2.0, y - 24.0, width, 14.0}, {x - width / 2.0, y + 12.0, width, 14.0}};
+					      {x - 9.0 - width, y + 6.0, width, 14.0},
+					      {x - 9.0 - width, y - 18.0, width, 14.0},
+					      {x - width / 2.0, y - 24.0, width, 14.0},
+					      {x - width / 2.0, y + 12.0, width, 14.0}};
 
 		for (size_t k = 0; k < sizeof places / sizeof *places; k++)
 			if (is_free(c, places[k])) {
-				fprintf(c->out, "<text x=\"%.1f\" y=\"%.1f\" textLength=\"%.0f\">", places[k].x, places[k].y + 11.0, width);
+				fprintf(c->out, "<text x=\"%.1f\" y=\"%.1f\" textLength=\"%.0f\">", places[k].x,
+					places[k].y + 11.0, width);
 				mote_report_escape(c->out, m->name, bytes);
 				fputs("</text>\n", c->out);
 				c->taken[c->n_taken++] = places[k];

@@ -13,36 +13,47 @@
 const char mote_report_style[] =
 	":root{--bg:#fbfbf9;--card:#fff;--ink:#1d1f24;--dim:#667;--line:#e2e3e0;--accent:#0b6e8f;--soft:#0b6e8f1f;"
 	"--warn:#b3402a;--mark:#ffe3a8}"
-	"@media(prefers-color-scheme:dark){:root{--bg:#14161a;--card:#1b1e24;--ink:#e6e7ea;--dim:#9aa0ab;--line:#2d323b;"
+	"@media(prefers-color-scheme:dark){:root{--bg:#14161a;--card:#1b1e24;--ink:#e6e7ea;--dim:#9aa0ab;"
+	"--line:#2d323b;"
 	"--accent:#5cc3e6;--soft:#5cc3e626;--warn:#ff8a70;--mark:#5a4312}}"
-	"*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,sans-serif}"
+	"*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);"
+	"font:16px/1.55 system-ui,sans-serif}"
 	"main{max-width:76rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}"
 	"h1{font-size:1.7rem;margin:0 0 .2rem;letter-spacing:-.01em}h2{font-size:1.1rem;margin:0 0 .8rem}"
 	"p{margin:.3rem 0}.dim{color:var(--dim)}"
-	"section{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1.2rem 1.3rem;margin-top:1.4rem}"
-	".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.88rem}"
+	"section{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1.2rem 1.3rem;"
+	"margin-top:1.4rem}"
+	".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;"
+	"font-size:.88rem}"
 	"th{font-weight:600;color:var(--dim);text-align:right;padding:.35rem .5rem;border-bottom:1px solid var(--line);"
-	"white-space:nowrap;font-size:.82rem}td{text-align:right;padding:.4rem .5rem;border-bottom:1px solid var(--line);"
-	"white-space:nowrap}tr:last-child td{border-bottom:0}th:first-child,td:first-child,td.text,th.text{text-align:left}"
-	"td.text{font-family:ui-monospace,monospace;font-size:.82rem;white-space:pre-wrap;min-width:22rem;line-height:1.45}"
-	".pm{color:var(--dim);font-size:.85em}mark{background:var(--mark);color:inherit;border-radius:.2rem;padding:0 .1em}"
+	"white-space:nowrap;font-size:.82rem}td{text-align:right;padding:.4rem .5rem;"
+	"border-bottom:1px solid var(--line);"
+	"white-space:nowrap}tr:last-child td{border-bottom:0}"
+	"th:first-child,td:first-child,td.text,th.text{text-align:left}"
+	"td.text{font-family:ui-monospace,monospace;font-size:.82rem;white-space:pre-wrap;min-width:22rem;"
+	"line-height:1.45}"
+	".pm{color:var(--dim);font-size:.85em}mark{background:var(--mark);color:inherit;border-radius:.2rem;"
+	"padding:0 .1em}"
 	"svg{width:100%;height:auto;display:block}svg text{fill:var(--ink);font:12px system-ui,sans-serif}"
-	"svg .dim{fill:var(--dim)}svg .grid{stroke:var(--line)}svg .curve{fill:none;stroke:var(--accent);stroke-width:2}"
+	"svg .dim{fill:var(--dim)}svg .grid{stroke:var(--line)}svg .curve{fill:none;stroke:var(--accent);"
+	"stroke-width:2}"
 	"svg .area{fill:var(--soft)}svg .error{stroke:var(--accent);stroke-width:1.5}"
 	"svg .best{fill:var(--accent)}svg .other{fill:var(--card);stroke:var(--accent);stroke-width:1.8}"
 	"details{border-top:1px solid var(--line);padding:.5rem 0}details:first-of-type{border-top:0}"
 	"summary{cursor:pointer;font-weight:600}summary span{font-weight:400;color:var(--dim)}"
-	/* On a phone a chart keeps the size at which its labels can be read, and scrolls; a table's first column stays in
-	 * sight; a context lies under its figures. */
+	/* On a phone a chart keeps the size at which its labels can be read, and scrolls; a table's first column stays
+	 * in sight; a context lies under its figures. */
 	"@media screen and (max-width:40rem){main{padding:1.2rem .6rem 2rem}section{padding:.9rem .8rem}"
 	"section>svg{width:44rem;max-width:none}section:has(>svg){overflow-x:auto}"
 	".scroll th:first-child,.scroll td:first-child{position:sticky;left:0;background:var(--card)}"
-	"details table,details tbody{display:block}details tr{display:flex;flex-wrap:wrap;border-bottom:1px solid var(--line)}"
+	"details table,details tbody{display:block}details tr{display:flex;flex-wrap:wrap;"
+	"border-bottom:1px solid var(--line)}"
 	"details th,details td{border:0}"
 	"details th.text{display:none}details td.text{flex-basis:100%;min-width:0;overflow-wrap:anywhere}"
 	"details .scroll td:first-child,details .scroll th:first-child{position:static}}"
 	/* On paper nothing scrolls: all columns fit across a page that lies. */
-	"@media print{@page{size:A4 landscape;margin:1.2cm}:root{--bg:#fff;--card:#fff;--ink:#000;--dim:#444;--line:#ccc;"
+	"@media print{@page{size:A4 landscape;margin:1.2cm}:root{--bg:#fff;--card:#fff;--ink:#000;--dim:#444;"
+	"--line:#ccc;"
 	"--accent:#0b6e8f;--soft:#0b6e8f1f;--mark:#ffe3a8}body{font-size:11px}main{max-width:none;padding:0}"
 	"section{border:0;padding:0;margin-top:.8rem}.scroll{overflow:visible}table{font-size:10px}"
 	"th{white-space:normal;font-size:10px;padding:.15rem .3rem;vertical-align:bottom}td{padding:.15rem .3rem}"
@@ -106,7 +117,8 @@ static void put_figures(FILE *out, const struct mote_report *r)
 {
 	bool paired = r->model[0].figures->paired;
 
-	fputs("<section><h2>Figures</h2><div class=\"scroll\"><table><tr><th>model<th>MB<th title=\"bits a weight\">bits<th>perplexity", out);
+	fputs("<section><h2>Figures</h2><div class=\"scroll\"><table><tr><th>model<th>MB<th title=\"bits a "
+	      "weight\">bits<th>perplexity", out);
 	if (paired)
 		fputs("<th>ratio<th>KL divergence<th>median<th>99.9&thinsp;%<th>maximum<th>same top<th>RMS Δp", out);
 	fputs("</tr>\n", out);
@@ -141,12 +153,12 @@ static void put_figures(FILE *out, const struct mote_report *r)
 		struct mote_estimate e = paired ? f->kld_mean : f->nll;
 
 		if (e.independent > 0.0)
-			fprintf(out, " From the spread of whole chunks the error of the last row's %s is %.2f times that.",
-				paired ? "divergence" : "loss", e.block / e.independent);
+			fprintf(out, " From the spread of whole chunks the error of the last row's %s is %.2f "
+				"times that.", paired ? "divergence" : "loss", e.block / e.independent);
 	}
 	if (paired)
-		fputs(" KL divergence is D(reference ‖ model) over the whole vocabulary, in nats; Δp is the change of the true "
-		      "token's probability.", out);
+		fputs(" KL divergence is D(reference ‖ model) over the whole vocabulary, in nats; Δp is the change of "
+		      "the true token's probability.", out);
 	fputs("</p></section>\n", out);
 }
 
@@ -175,9 +187,10 @@ static void put_behaviour(FILE *out, const struct mote_report *r)
 {
 	if (!r->model[0].behaviour)
 		return;
-	fprintf(out, "<section><h2>Greedy answers to %u prompts</h2><div class=\"scroll\"><table><tr><th>model<th>identical"
-		"<th>tokens until they part<th>of all tokens<th>length<th>come to an end<th>close &lt;/think&gt;</tr>\n",
-		r->model[0].behaviour->prompts);
+	fprintf(out, "<section><h2>Greedy answers to %u prompts</h2><div class=\"scroll\"><table><tr>"
+		"<th>model<th>identical"
+		"<th>tokens until they part<th>of all tokens<th>length<th>come to an end<th>close "
+		"&lt;/think&gt;</tr>\n", r->model[0].behaviour->prompts);
 	if (r->reference_behaviour)
 		put_behaviour_row(out, r->reference, r->reference_behaviour, false);
 	for (uint32_t i = 0; i < r->n; i++)
@@ -208,7 +221,8 @@ static enum mote_status put_tokens(FILE *out, const struct mote_report *r, const
 {
 	char *text = NULL;
 	size_t bytes = 0;
-	enum mote_status status = n ? mote_tokenizer_decode(r->tokenizer, ids, n, false, &text, &bytes, error) : MOTE_OK;
+	enum mote_status status = n ? mote_tokenizer_decode(r->tokenizer, ids, n, false, &text, &bytes, error)
+				    : MOTE_OK;
 
 	if (status == MOTE_OK && n)
 		mote_report_escape(out, text, bytes);
@@ -266,8 +280,9 @@ static enum mote_status put_worst(FILE *out, const struct mote_report *r, struct
 
 	if (!ranked)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for the report");
-	fprintf(out, "<section><h2>Worst tokens</h2><p class=\"dim\">%s, with what came before; the marked token is the true one.</p>\n",
-		paired ? "Where the model's distribution is farthest from the reference's" : "What the model expected least");
+	fprintf(out, "<section><h2>Worst tokens</h2><p class=\"dim\">%s, with what came before; the marked token is "
+		"the true one.</p>\n", paired ? "Where the model's distribution is farthest from the reference's"
+					      : "What the model expected least");
 	for (uint32_t i = 0; i < r->n && status == MOTE_OK; i++) {
 		const struct mote_report_model *m = &r->model[i];
 
@@ -276,8 +291,8 @@ static enum mote_status put_worst(FILE *out, const struct mote_report *r, struct
 		qsort(ranked, n, sizeof *ranked, worst_first);
 		fprintf(out, "<details%s><summary>", i == worst_model(r) ? " open" : "");
 		put_name(out, m->name);
-		fprintf(out, " <span>%s up to %.4f</span></summary><div class=\"scroll\"><table><tr>%s<th class=\"text\">context</tr>\n",
-			paired ? "divergence" : "loss", ranked[0].badness,
+		fprintf(out, " <span>%s up to %.4f</span></summary><div class=\"scroll\"><table>"
+			"<tr>%s<th class=\"text\">context</tr>\n", paired ? "divergence" : "loss", ranked[0].badness,
 			paired ? "<th>divergence<th>−ln p<th>reference's" : "<th>−ln p");
 		for (uint64_t k = 0; k < n && k < WORST && status == MOTE_OK; k++)
 			status = put_worst_row(out, r, &m->scores[ranked[k].row], ranked[k].row, error);
@@ -312,8 +327,8 @@ static void put_head(FILE *out, const struct mote_report *r)
 	if (p->all_positions)
 		fprintf(out, "Every position of one context: %u predictions.</p>\n", p->chunk_rows);
 	else
-		fprintf(out, "llama.cpp's rule: %u chunks of %u tokens, %" PRIu64 " predictions.</p>\n", p->chunks, p->context,
-			mote_plan_rows(p));
+		fprintf(out, "llama.cpp's rule: %u chunks of %u tokens, %" PRIu64 " predictions.</p>\n", p->chunks,
+			p->context, mote_plan_rows(p));
 }
 
 enum mote_status mote_report_html(FILE *out, const struct mote_report *r, struct mote_error *error)

@@ -27,8 +27,8 @@ static char *path_of(const struct mote_share *s, const char *tool, uint32_t piec
 	char *path = malloc(bytes);
 
 	if (path)
-		snprintf(path, bytes, "%s%s/%016llx-%u-of-%u.part", s->folder ? s->folder : tool, s->folder ? "" : ".parts",
-			 (unsigned long long)s->key, piece + 1, s->pieces);
+		snprintf(path, bytes, "%s%s/%016llx-%u-of-%u.part", s->folder ? s->folder : tool,
+			 s->folder ? "" : ".parts", (unsigned long long)s->key, piece + 1, s->pieces);
 	return path;
 }
 
@@ -94,7 +94,8 @@ static enum mote_status find_pieces(struct desk *d, struct mote_error *error)
 	for (uint32_t i = 0; i < d->s->pieces && !status; i++) {
 		char *path = path_of(d->s, d->w->tool, i);
 
-		status = path ? mote_part_find(d->w, (struct mote_shard){i + 1, d->s->pieces}, path, false, &d->done[i], error) :
+		status = path ? mote_part_find(d->w, (struct mote_shard){i + 1, d->s->pieces}, path, false,
+					       &d->done[i], error) :
 			 no_memory(error);
 		free(path);
 		d->finished += d->done[i];
@@ -102,7 +103,8 @@ static enum mote_status find_pieces(struct desk *d, struct mote_error *error)
 	return status;
 }
 
-static enum mote_status read_pieces(const struct mote_share *s, const char *tool, cJSON **parts, struct mote_error *error)
+static enum mote_status read_pieces(const struct mote_share *s, const char *tool, cJSON **parts,
+				    struct mote_error *error)
 {
 	char **path = calloc(s->pieces, sizeof *path);
 	bool ok = path != NULL;
@@ -119,7 +121,8 @@ static enum mote_status read_pieces(const struct mote_share *s, const char *tool
 
 /* ---- all ranks ---- */
 
-static enum mote_status work(struct mote_share *s, const struct mote_whole *w, const struct desk *d, struct mote_error *error)
+static enum mote_status work(struct mote_share *s, const struct mote_whole *w, const struct desk *d,
+			     struct mote_error *error)
 {
 	enum mote_status status = MOTE_OK;
 	uint32_t piece = 0;
@@ -138,7 +141,8 @@ static enum mote_status work(struct mote_share *s, const struct mote_whole *w, c
 	return status;
 }
 
-enum mote_status mote_share_compute(struct mote_share *s, const struct mote_whole *w, cJSON ***parts, struct mote_error *error)
+enum mote_status mote_share_compute(struct mote_share *s, const struct mote_whole *w, cJSON ***parts,
+				    struct mote_error *error)
 {
 	bool first = mote_team_rank(s->team) == 0;
 	struct desk d = {.s = s, .w = w};

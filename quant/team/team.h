@@ -1,5 +1,5 @@
-/* A team: processes that share one measurement. One alone, or (make MPI=1) the ranks of an MPI run; the tools read the same
- * without. Whoever is free claims a piece; the first of the team hands out and keeps what is done.
+/* A team: processes that share one measurement. One alone, or (make MPI=1) the ranks of an MPI run; the tools read the
+ * same without. Whoever is free claims a piece; the first of the team hands out and keeps what is done.
  *
  *   open -> begin -> claim, deliver, claim, deliver ... -> end -> close
  *
@@ -29,17 +29,18 @@ struct mote_team_desk {
 };
 
 /* desk lives until end; of other ranks than 0 it is not looked at. MOTE_ERROR_MEMORY. */
-enum mote_status mote_team_begin(struct mote_team *t, const struct mote_team_desk *desk, struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_team_begin(struct mote_team *t, const struct mote_team_desk *desk,
+				 struct mote_error *error) MOTE_CHECKED;
 /* The next piece; false when none is left, or when a rank has failed. */
 bool mote_team_claim(struct mote_team *t, uint32_t *piece);
 enum mote_status mote_team_deliver(struct mote_team *t, uint32_t piece, const char *text, size_t bytes,
 				   struct mote_error *error) MOTE_CHECKED;
-/* Of a rank that ended its share with this status. Rank 0 waits for all; it gets the first failure of any, with the rank before the
- * message. */
+/* Of a rank that ended its share with this status. Rank 0 waits for all; it gets the first failure of any, with the
+ * rank before the message. */
 enum mote_status mote_team_end(struct mote_team *t, enum mote_status status, struct mote_error *error) MOTE_CHECKED;
 
-/* Leaves, from wherever a rank is; status and error are what it ended with, which rank 0 is told if it has not been. Returns
- * what rank 0 ends with, MOTE_OK at other ranks: they have nothing to say. t NULL is fine. */
+/* Leaves, from wherever a rank is; status and error are what it ended with, which rank 0 is told if it has not been.
+ * Returns what rank 0 ends with, MOTE_OK at other ranks: they have nothing to say. t NULL is fine. */
 enum mote_status mote_team_close(struct mote_team *t, enum mote_status status, struct mote_error *error) MOTE_CHECKED;
 
 #endif

@@ -37,7 +37,8 @@ bool mote_team_claim(struct mote_team *t, uint32_t *piece)
 	return t->desk->next(t->desk->user, piece);
 }
 
-enum mote_status mote_team_deliver(struct mote_team *t, uint32_t piece, const char *text, size_t bytes, struct mote_error *error)
+enum mote_status mote_team_deliver(struct mote_team *t, uint32_t piece, const char *text, size_t bytes,
+				   struct mote_error *error)
 {
 	return t->desk->take(t->desk->user, piece, text, bytes, error);
 }

@@ -1,8 +1,8 @@
 /* A team of MPI ranks: see team.h.
  *
- * All messages go to or from rank 0, where a thread of its own answers while the main thread computes as the others do. MPI is
- * called by one thread at a time there, so MPI_THREAD_SERIALIZED is enough. Nobody waits inside MPI, whose waiting keeps a core
- * busy: everybody looks for messages and sleeps in between.
+ * All messages go to or from rank 0, where a thread of its own answers while the main thread computes as the others do.
+ * MPI is called by one thread at a time there, so MPI_THREAD_SERIALIZED is enough. Nobody waits inside MPI, whose
+ * waiting keeps a core busy: everybody looks for messages and sleeps in between.
  */
 #include "quant/team/team.h"
 
@@ -110,7 +110,8 @@ static void fail(struct mote_team *t, int rank, enum mote_status status, const c
 	pthread_mutex_unlock(&t->lock);
 }
 
-static enum mote_status take(struct mote_team *t, uint32_t piece, const char *text, size_t bytes, struct mote_error *error)
+static enum mote_status take(struct mote_team *t, uint32_t piece, const char *text, size_t bytes,
+			     struct mote_error *error)
 {
 	enum mote_status status;
 
@@ -161,7 +162,8 @@ static bool serve_one(struct mote_team *t)
 		receive_part(t, &from);
 		break;
 	default:
-		MPI_Recv(&farewell, sizeof farewell, MPI_BYTE, from.MPI_SOURCE, LEAVE, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+		MPI_Recv(&farewell, sizeof farewell, MPI_BYTE, from.MPI_SOURCE, LEAVE, MPI_COMM_WORLD,
+			 MPI_STATUS_IGNORE);
 		if (farewell.status)
 			fail(t, from.MPI_SOURCE, (enum mote_status)farewell.status, farewell.message);
 		t->others_left++;
@@ -222,7 +224,8 @@ bool mote_team_claim(struct mote_team *t, uint32_t *piece)
 	return answer >= 0;
 }
 
-enum mote_status mote_team_deliver(struct mote_team *t, uint32_t piece, const char *text, size_t bytes, struct mote_error *error)
+enum mote_status mote_team_deliver(struct mote_team *t, uint32_t piece, const char *text, size_t bytes,
+				   struct mote_error *error)
 {
 	int number = (int)piece;
 	char *message;
@@ -230,7 +233,8 @@ enum mote_status mote_team_deliver(struct mote_team *t, uint32_t piece, const ch
 	if (!t->rank)
 		return take(t, piece, text, bytes, error);
 	if (bytes > INT_MAX - sizeof number)
-		return mote_error_set(error, MOTE_ERROR_LIMIT, "a part of %zu bytes is more than an MPI message holds", bytes);
+		return mote_error_set(error, MOTE_ERROR_LIMIT, "a part of %zu bytes is more than an MPI message holds",
+				      bytes);
 	message = malloc(sizeof number + bytes);
 	if (!message)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a part of %zu bytes", bytes);

@@ -16,9 +16,10 @@ struct mote_adamw_step mote_adamw_begin(const struct mote_adamw *a, double lr, u
 
 	return (struct mote_adamw_step){.rate = (float)(lr / (1 - mote_exact_pow(a->beta1, t))),
 					.decay = (float)(1 - lr * a->weight_decay), .beta1 = (float)a->beta1,
-					.beta2 = (float)a->beta2, .rest1 = (float)(1 - a->beta1), .rest2 = (float)(1 - a->beta2),
-					.root = (float)root(1 - mote_exact_pow(a->beta2, t)), .epsilon = (float)a->epsilon,
-					.scale = (float)scale};
+					.beta2 = (float)a->beta2, .rest1 = (float)(1 - a->beta1),
+					.rest2 = (float)(1 - a->beta2),
+					.root = (float)root(1 - mote_exact_pow(a->beta2, t)),
+					.epsilon = (float)a->epsilon, .scale = (float)scale};
 }
 
 void mote_adamw_update(const struct mote_adamw_step *s, float *w, float *m, float *v, const float *g, size_t n)

@@ -1,5 +1,5 @@
-/* AdamW (Loshchilov and Hutter 2019), schedules of its step, and clipping. Single precision, * and + rounded one by one, so
- * that the same gradients give the same weights on any machine.
+/* AdamW (Loshchilov and Hutter 2019), schedules of its step, and clipping. Single precision, * and + rounded one by
+ * one, so that the same gradients give the same weights on any machine.
  */
 #ifndef MOTE_QUANT_ADAMW_H
 #define MOTE_QUANT_ADAMW_H

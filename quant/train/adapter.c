@@ -45,8 +45,8 @@ static size_t place(struct mote_adapter *a)
 	return at;
 }
 
-enum mote_status mote_adapter_init(struct mote_adapter *a, struct mote_parameters *w, uint32_t rank, double alpha, uint64_t seed,
-				   uint32_t tokens, struct mote_error *error)
+enum mote_status mote_adapter_init(struct mote_adapter *a, struct mote_parameters *w, uint32_t rank, double alpha,
+				   uint64_t seed, uint32_t tokens, struct mote_error *error)
 {
 	size_t product = padded((size_t)tokens * rank);
 

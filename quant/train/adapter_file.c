@@ -1,4 +1,5 @@
-/* Adapters as PEFT saves them: see adapter.h. Every factor is an f32 tensor of a safetensors file, named by its module. */
+/* Adapters as PEFT saves them: see adapter.h. Every factor is an f32 tensor of a safetensors file,
+ * named by its module. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,8 @@ static void add_modules(struct mote_json_builder *b, cJSON *config, const struct
 	}
 }
 
-static enum mote_status print(struct mote_json_builder *b, cJSON *o, char **text, size_t *bytes, struct mote_error *error)
+static enum mote_status print(struct mote_json_builder *b, cJSON *o, char **text, size_t *bytes,
+			      struct mote_error *error)
 {
 	enum mote_status status = mote_json_finish(b, &o, "the adapter", error);
 
@@ -117,7 +119,8 @@ static enum mote_status write_weights(const struct mote_adapter *a, struct mote_
 	at = 8 + header;
 	for (uint32_t i = 0; i < a->parts && !status; i++) {
 		const struct mote_low_rank *l = &a->part[i];
-		size_t first = (size_t)l->rank * l->of->cols * sizeof(float), second = (size_t)l->of->rows * l->rank * sizeof(float);
+		size_t first = (size_t)l->rank * l->of->cols * sizeof(float);
+		size_t second = (size_t)l->of->rows * l->rank * sizeof(float);
 
 		status = mote_output_write_at(file, l->a, first, at, error);
 		if (status == MOTE_OK)
@@ -177,7 +180,8 @@ enum mote_status mote_adapter_check(const char *folder, bool force, struct mote_
 	return status;
 }
 
-enum mote_status mote_adapter_write(const struct mote_adapter *a, const char *folder, bool force, struct mote_error *error)
+enum mote_status mote_adapter_write(const struct mote_adapter *a, const char *folder, bool force,
+				    struct mote_error *error)
 {
 	struct place p = {.folder = folder};
 	enum mote_status status = open_place(&p, force, error);

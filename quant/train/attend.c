@@ -1,6 +1,6 @@
 /* Attention and its gradient: see passes.h. A head's rows go in blocks of 64, each with all positions that its last row
- * sees; what lies above the diagonal has the weight of zero. A sequence's KV head is one thread's, with all heads that share
- * it one after the other, so that the sums of dk and dv have one order.
+ * sees; what lies above the diagonal has the weight of zero. A sequence's KV head is one thread's, with all heads that
+ * share it one after the other, so that the sums of dk and dv have one order.
  */
 #include <string.h>
 
@@ -47,8 +47,9 @@ static void weigh(const struct mote_passes *p, const struct head *h)
 	uint32_t dim = p->config->head_dim;
 	const float scale = 1.0f / mote_exact_sqrtf((float)dim);
 
-	mote_gemm_run(&p->kernels, &(struct mote_gemm){.a = p->q + h->q + (size_t)h->begin * h->q_row, .a_row = h->q_row, .a_col = 1,
-						       .b = p->k + h->k, .b_row = 1, .b_col = h->kv_row, .c = h->p, .c_row = h->end,
+	mote_gemm_run(&p->kernels, &(struct mote_gemm){.a = p->q + h->q + (size_t)h->begin * h->q_row,
+						       .a_row = h->q_row, .a_col = 1, .b = p->k + h->k, .b_row = 1,
+						       .b_col = h->kv_row, .c = h->p, .c_row = h->end,
 						       .m = h->end - h->begin, .n = h->end, .depth = dim}, h->product);
 	for (uint32_t i = h->begin; i < h->end; i++) {
 		float *row = h->p + (size_t)(i - h->begin) * h->end, most;
@@ -69,8 +70,9 @@ static void attend_head(struct mote_passes *p, const void *job, uint32_t index, 
 		weigh(p, &h);
 		mote_gemm_run(&p->kernels, &(struct mote_gemm){.a = h.p, .a_row = h.end, .a_col = 1, .b = p->v + h.k,
 							       .b_row = h.kv_row, .b_col = 1,
-							       .c = p->mixed + h.q + (size_t)begin * h.q_row, .c_row = h.q_row,
-							       .m = h.end - begin, .n = p->config->head_dim, .depth = h.end}, h.product);
+							       .c = p->mixed + h.q + (size_t)begin * h.q_row,
+							       .c_row = h.q_row, .m = h.end - begin,
+							       .n = p->config->head_dim, .depth = h.end}, h.product);
 	}
 }
 
@@ -111,14 +113,16 @@ static void attend_head_back(struct mote_passes *p, struct head *h)
 	for (uint32_t begin = 0; begin < p->length; begin += BLOCK) {
 		set_block(h, begin, p->length);
 		weigh(p, h);
-		mote_gemm_run(&p->kernels, &(struct mote_gemm){.a = p->d_mixed + h->q + (size_t)begin * h->q_row, .a_row = h->q_row,
-							       .a_col = 1, .b = p->v + h->k, .b_row = 1, .b_col = h->kv_row,
-							       .c = h->dp, .c_row = h->end, .m = h->end - begin, .n = h->end,
+		mote_gemm_run(&p->kernels, &(struct mote_gemm){.a = p->d_mixed + h->q + (size_t)begin * h->q_row,
+							       .a_row = h->q_row, .a_col = 1, .b = p->v + h->k,
+							       .b_row = 1, .b_col = h->kv_row, .c = h->dp,
+							       .c_row = h->end, .m = h->end - begin, .n = h->end,
 							       .depth = dim}, h->product);
 		for (uint32_t i = begin; i < h->end; i++) {
 			size_t at = (size_t)(i - begin) * h->end;
 
-			mote_softmax_back(h->p + at, mote_vector_dot(h->p + at, h->dp + at, i + 1), scale, i + 1, h->dp + at);
+			mote_softmax_back(h->p + at, mote_vector_dot(h->p + at, h->dp + at, i + 1), scale, i + 1,
+					  h->dp + at);
 			memset(h->dp + at + i + 1, 0, (h->end - i - 1) * sizeof *h->dp);
 		}
 		add_block(p, h);

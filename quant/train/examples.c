@@ -60,7 +60,8 @@ static enum mote_status add(struct reading *r, const int32_t *id, const uint8_t 
 
 	for (size_t i = 0; i < n; i++) {
 		if (id[i] < 0 || (uint32_t)id[i] >= r->o->vocab)
-			return mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED, "token id %d, and the model has rows for the ids 0 to "
+			return mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED,
+					      "token id %d, and the model has rows for the ids 0 to "
 					      "%u", (int)id[i], r->o->vocab - 1);
 		example.targets += i > 0 && target[i];
 	}
@@ -92,7 +93,8 @@ static enum mote_status add_conversation(struct reading *r, const cJSON *message
 	return status;
 }
 
-/* Every token of a text is learnt but the first; what is longer than an example goes on from its last token as the next. */
+/* Every token of a text is learnt but the first; what is longer than an example goes on from its last token as the
+ * next. */
 static enum mote_status add_text(struct reading *r, const cJSON *text, bool *kept)
 {
 	const size_t most = r->o->max_length;
@@ -192,7 +194,8 @@ static enum mote_status add_record(struct reading *r, const cJSON *record)
 	} else if (text && !messages) {
 		status = cJSON_IsString(text) ? add_text(r, text, &kept) : wrong(r, "text", "a text");
 	} else {
-		status = text ? wrong(r, "text", "nothing of it beside \"messages\"") : check_messages(r, messages, "messages");
+		status = text ? wrong(r, "text", "nothing of it beside \"messages\"")
+			      : check_messages(r, messages, "messages");
 		if (status == MOTE_OK)
 			status = add_conversation(r, messages, &kept, &cut);
 	}
@@ -235,8 +238,8 @@ enum mote_status mote_examples_read(struct mote_examples *e, const char *text, s
 		at += length + 1;
 	}
 	if (status == MOTE_OK && e->n == 0)
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: no record has an answer within %u tokens, or a text",
-					options->path, options->max_length);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: no record has an answer within %u tokens, "
+					"or a text", options->path, options->max_length);
 	return status;
 }
 

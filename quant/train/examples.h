@@ -3,10 +3,10 @@
  * A line of the file is a JSON object:
  *   {"messages": [...]}                                     for supervised training; "tools" may be beside it
  *   {"text": ...}                                           likewise: plain text, all of which is learnt
- *   {"prompt": ..., "chosen": ..., "rejected": ...}         for preferences: texts or lists of messages; without a prompt
- *                                                           both are whole conversations
- * Of conversations what the assistant wrote is learnt (marked_conversation.h). A text is taken as the tokenizer takes one
- * alone, with what it puts around it and with the model's own tokens recognised; nothing is added at its end.
+ *   {"prompt": ..., "chosen": ..., "rejected": ...}         for preferences: texts or lists of messages; without a
+ *                                                           prompt both are whole conversations
+ * Of conversations what the assistant wrote is learnt (marked_conversation.h). A text is taken as the tokenizer takes
+ * one alone, with what it puts around it and with the model's own tokens recognised; nothing is added at its end.
  */
 #ifndef MOTE_QUANT_EXAMPLES_H
 #define MOTE_QUANT_EXAMPLES_H
@@ -34,7 +34,8 @@ struct mote_examples {
 struct mote_examples_options {
 	const char *path;             /* for messages */
 	bool preferences;             /* else supervised; of these only the last message is learnt */
-	uint32_t max_length;          /* tokens of an example; a longer conversation is cut, a longer text is several examples */
+	uint32_t max_length;          /* tokens of an example; a longer conversation is cut,
+				       * a longer text is several examples */
 	const cJSON *metadata;        /* the model's: its template */
 	const struct mote_tokenizer *tokenizer;
 	uint32_t vocab;               /* ids are below */

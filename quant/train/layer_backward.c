@@ -1,5 +1,5 @@
-/* One layer backward, from what layer_forward.c has left: see passes.h. Each step undoes one of the forward pass, the last
- * first; d is the gradient of the residual stream throughout.
+/* One layer backward, from what layer_forward.c has left: see passes.h. Each step undoes one of the forward pass, the
+ * last first; d is the gradient of the residual stream throughout.
  */
 #include <string.h>
 
@@ -68,17 +68,20 @@ static void turn_back(struct mote_passes *p, const void *job, uint32_t piece, fl
 	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++) {
 		size_t at = (size_t)r * j->heads * dim, angle = (size_t)(r % p->length) * half;
 
-		p->kernels.rope(j->d + at, dim, p->cosine + angle, p->minus_sine + angle, dim, j->heads, j->d + at, dim);
+		p->kernels.rope(j->d + at, dim, p->cosine + angle, p->minus_sine + angle, dim, j->heads,
+				j->d + at, dim);
 		for (uint32_t h = 0; h < j->heads && j->norm; h++, at += dim)
 			head_norm_back(p, j->plain + at, j->norm, j->d + at, sum, scratch);
 	}
 }
 
-static void heads_back(struct mote_passes *p, const struct mote_parameter *norm, const float *plain, float *d, uint32_t heads)
+static void heads_back(struct mote_passes *p, const struct mote_parameter *norm, const float *plain, float *d,
+		       uint32_t heads)
 {
 	uint32_t dim = p->config->head_dim;
 
-	mote_passes_each(p, pieces(p), turn_back, &(struct back_job){.norm = norm, .plain = plain, .d = d, .heads = heads});
+	mote_passes_each(p, pieces(p), turn_back,
+			 &(struct back_job){.norm = norm, .plain = plain, .d = d, .heads = heads});
 	for (uint32_t i = 0; norm && norm->g && i < pieces(p); i++)
 		p->kernels.add(norm->g, p->d_mixed + (size_t)i * dim, dim);
 }

@@ -51,8 +51,8 @@ static void turn(const struct mote_passes *p, const float *plain, const struct m
 
 	for (uint32_t h = 0; h < heads && norm; h++)
 		p->kernels.norm(plain + at + h * dim, norm->w, dim, (float)p->config->norm_eps, y + at + h * dim);
-	p->kernels.rope((norm ? y : plain) + at, dim, p->cosine + (size_t)position * half, p->sine + (size_t)position * half, dim,
-			heads, y + at, dim);
+	p->kernels.rope((norm ? y : plain) + at, dim, p->cosine + (size_t)position * half,
+			p->sine + (size_t)position * half, dim, heads, y + at, dim);
 }
 
 static void turn_rows(struct mote_passes *p, const void *job, uint32_t piece, float *scratch)

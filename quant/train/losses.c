@@ -1,5 +1,5 @@
-/* Losses at the head: see losses.h and passes.h. Logits are as wide as the vocabulary, so they are made for some rows at
- * once only, and never kept.
+/* Losses at the head: see losses.h and passes.h. Logits are as wide as the vocabulary, so they are made for some rows
+ * at once only, and never kept.
  */
 #include "quant/train/losses.h"
 
@@ -19,8 +19,8 @@ static double sum_lanes(double a[LANES])
 	return a[0];
 }
 
-double mote_loss_kl_row(const struct mote_kernels *k, float *logits, float *reference, float *difference, uint32_t vocab,
-			float weight)
+double mote_loss_kl_row(const struct mote_kernels *k, float *logits, float *reference, float *difference,
+			uint32_t vocab, float weight)
 {
 	double lane[LANES] = {0};
 	float most_q, most_p, sum_q, sum_p, one_p, one_q;
@@ -69,8 +69,8 @@ static void row_loss(struct mote_passes *p, const void *job, uint32_t index, flo
 	float *logits = p->logits + (size_t)index * vocab;
 
 	if (loss->kind == MOTE_LOSS_KL)
-		loss->value[row] = mote_loss_kl_row(&p->kernels, logits, p->reference_logits + (size_t)index * vocab, scratch, vocab,
-						    loss->weight[row]);
+		loss->value[row] = mote_loss_kl_row(&p->kernels, logits, p->reference_logits + (size_t)index * vocab,
+						    scratch, vocab, loss->weight[row]);
 	else
 		loss->value[row] = mote_loss_target_row(&p->kernels, loss->kind, logits, vocab, loss->target[row],
 							loss->weight[row]);
@@ -81,8 +81,9 @@ static void project(struct mote_passes *p, const float *states, const float *hea
 {
 	const struct mote_config *c = p->config;
 
-	mote_passes_product(p, &(struct mote_gemm){.a = states, .a_row = c->hidden, .a_col = 1, .b = head, .b_row = 1, .b_col = c->hidden,
-						   .c = logits, .c_row = c->vocab, .m = n, .n = c->vocab, .depth = c->hidden});
+	mote_passes_product(p, &(struct mote_gemm){.a = states, .a_row = c->hidden, .a_col = 1, .b = head, .b_row = 1,
+						   .b_col = c->hidden, .c = logits, .c_row = c->vocab, .m = n,
+						   .n = c->vocab, .depth = c->hidden});
 }
 
 static void gather(struct mote_passes *p, const struct portion *j, const float *states, float *out)

@@ -28,8 +28,8 @@ static enum mote_status no_memory(struct mote_error *error)
 
 static enum mote_status render(struct reading *r, const cJSON *messages, bool prompt, struct mote_rendered *out)
 {
-	const struct mote_chat_request request = {.messages = messages, .tools = r->o->tools, .no_generation_prompt = !prompt,
-						  .now = r->o->now};
+	const struct mote_chat_request request = {.messages = messages, .tools = r->o->tools,
+						  .no_generation_prompt = !prompt, .now = r->o->now};
 
 	return mote_chat_render(r->o->metadata, &request, out, r->error);
 }
@@ -99,9 +99,10 @@ static size_t find_content(const struct mote_rendered *whole, size_t begin, size
 	return found ? (size_t)(found - whole->text) : end;
 }
 
-/* What the template writes for message `index`: from the end of its prompt for an answer to where the text with the message
- * ends. Some templates put other white space into the prompt than into the message; then it begins with the message's own
- * text. An earlier answer that is written differently once others follow (its thought is left out, say) is passed over. */
+/* What the template writes for message `index`: from the end of its prompt for an answer to where the text with the
+ * message ends. Some templates put other white space into the prompt than into the message; then it begins with the
+ * message's own text. An earlier answer that is written differently once others follow (its thought is left out,
+ * say) is passed over. */
 static enum mote_status add_message(struct reading *r, const cJSON *messages, int index, const cJSON *message)
 {
 	struct mote_rendered prompt = {0}, plain = {0}, upto = {0};
@@ -117,12 +118,14 @@ static enum mote_status add_message(struct reading *r, const cJSON *messages, in
 		status = render(r, before, false, &plain);
 	if (status == MOTE_OK && begins_with(&r->whole, &upto)) {
 		end = upto.bytes;
-		begin = !plain.text ? prompt.bytes : begins_with(&upto, &plain) ? find_content(&r->whole, plain.bytes, end, message) : end;
+		begin = !plain.text ? prompt.bytes : begins_with(&upto, &plain)
+			? find_content(&r->whole, plain.bytes, end, message) : end;
 	}
 	if (status == MOTE_OK && begin < end)
 		status = add_answer(r, begin, end);
 	else if (status == MOTE_OK && !message->next)
-		status = mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED, "the last answer cannot be found in what the template makes "
+		status = mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED,
+					"the last answer cannot be found in what the template makes "
 					"of it, and it marks none by {%% generation %%}");
 	mote_rendered_free(&prompt);
 	mote_rendered_free(&plain);
@@ -150,7 +153,8 @@ static enum mote_status find_answers(struct reading *r, const cJSON *messages)
 
 /* ---- which tokens ---- */
 
-/* The template's spans, but what the assistant wrote counts as the template's own: a thought's tags are tokens in it. */
+/* The template's spans, but what the assistant wrote counts as the template's own: a thought's tags are tokens in
+ * it. */
 static enum mote_status cut_spans(struct reading *r)
 {
 	const struct mote_rendered *w = &r->whole;

@@ -24,7 +24,8 @@ struct mote_conversation_options {
  * MOTE_ERROR_ARGUMENT: the model has no template, or it refused the conversation; MOTE_ERROR_UNSUPPORTED: the
  * assistant's part cannot be told from the rest; MOTE_ERROR_MEMORY. */
 enum mote_status mote_conversation_encode(const struct mote_conversation_options *options, const cJSON *messages,
-					  struct mote_ids *ids, uint8_t **target, struct mote_error *error) MOTE_CHECKED;
+					  struct mote_ids *ids, uint8_t **target,
+					  struct mote_error *error) MOTE_CHECKED;
 
 /* Where a text ends without the white space at its end: what a template puts behind a turn is never generated. */
 size_t mote_without_space(const char *text, size_t begin, size_t end);

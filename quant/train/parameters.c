@@ -25,7 +25,8 @@ static const char *unsupported(const struct mote_config *c)
 	} names[] = {
 		{MOTE_OUT_BIAS, "a bias of attention's output"}, {MOTE_FFN_BIAS, "biases in the feed-forward part"},
 		{MOTE_WIDE_NORM, "norms over all heads"}, {MOTE_POST_NORM, "norms of what a layer adds"},
-		{MOTE_NO_PRE_NORM, "layers that read what is not normed"}, {MOTE_LAYER_NORM, "LayerNorm"}, {MOTE_GELU, "GELU"}
+		{MOTE_NO_PRE_NORM, "layers that read what is not normed"}, {MOTE_LAYER_NORM, "LayerNorm"},
+		{MOTE_GELU, "GELU"}
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -33,7 +34,8 @@ static const char *unsupported(const struct mote_config *c)
 			return names[i].name;
 	for (uint32_t i = 0; i < c->layers; i++)
 		if (c->layer_kind[i])
-			return c->layer_kind[i] & MOTE_LAYER_WINDOW ? "sliding windows" : "layers with a rotation of their own";
+			return c->layer_kind[i] & MOTE_LAYER_WINDOW ? "sliding windows"
+								    : "layers with a rotation of their own";
 	if (c->rotary_dim && c->rotary_dim != c->head_dim)
 		return "RoPE over a part of a head";
 	if (c->embedding_scale > 0 || c->residual_scale > 0 || c->logits_scale > 0 || c->attention_scale > 0)
@@ -47,7 +49,8 @@ enum mote_status mote_parameters_check(const struct mote_config *config, struct 
 {
 	const char *what = unsupported(config);
 
-	return what ? mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "a model with %s cannot be trained here: only Llama, Qwen 2 "
+	return what ? mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				     "a model with %s cannot be trained here: only Llama, Qwen 2 "
 				     "and Qwen 3 as they are", what) : MOTE_OK;
 }
 

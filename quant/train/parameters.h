@@ -1,8 +1,8 @@
 /* A model's weights as training sees them: plain f32, row after row, each with the gradient that belongs to it.
  *
  * Weights of layers may all be there at once, or one layer's at a time: then all layers share one layer's memory, and
- * whoever owns the weights makes a layer's current when the pass asks for it (passes.h) and takes its gradient away before
- * the next layer's is computed. So a model can be trained in little more memory than what is trained takes.
+ * whoever owns the weights makes a layer's current when the pass asks for it (passes.h) and takes its gradient away
+ * before the next layer's is computed. So a model can be trained in little more memory than what is trained takes.
  */
 #ifndef MOTE_QUANT_PARAMETERS_H
 #define MOTE_QUANT_PARAMETERS_H
@@ -54,7 +54,8 @@ void mote_parameters_free(struct mote_parameters *p);
 /* Whether a model of this config can be trained: MOTE_OK, or MOTE_ERROR_UNSUPPORTED as above. */
 enum mote_status mote_parameters_check(const struct mote_config *config, struct mote_error *error) MOTE_CHECKED;
 
-/* Decodes this parameter's weight out of m (same config, but for rows of the vocabulary: those that m lacks stay) into p->w. */
+/* Decodes this parameter's weight out of m (same config, but for rows of the vocabulary: those that m lacks stay)
+ * into p->w. */
 void mote_parameter_load(struct mote_parameter *p, const struct mote_model *m);
 /* Those of this layer, or of the model itself (MOTE_NO_LAYER). */
 void mote_parameters_load_layer(struct mote_parameters *p, const struct mote_model *m, uint32_t layer);

@@ -31,13 +31,14 @@ static uint32_t cuts(struct mote_passes *p, uint32_t threads, struct cut *cut)
 {
 	const struct mote_config *c = p->config;
 	size_t rows = p->max_rows, x = rows * c->hidden, q = rows * c->heads * c->head_dim;
-	size_t k = rows * c->kv_heads * c->head_dim, ffn = rows * c->ffn, turns = (size_t)p->max_length * (c->head_dim / 2);
+	size_t k = rows * c->kv_heads * c->head_dim, ffn = rows * c->ffn;
+	size_t turns = (size_t)p->max_length * (c->head_dim / 2);
 	bool norms = c->features & MOTE_HEAD_NORM;
 	const struct cut all[] = {
-		{&p->x, x * (c->layers + 1u)}, {&p->hidden, x}, {&p->d_hidden, x}, {&p->d, x}, {&p->normed, x}, {&p->mid, x},
-		{&p->ffn_normed, x}, {&p->d_normed, x}, {&p->q, q}, {&p->k, k}, {&p->v, k}, {&p->mixed, q},
-		{&p->q_plain, norms ? q : 0}, {&p->k_plain, norms ? k : 0}, {&p->dq, q}, {&p->dk, k}, {&p->dv, k},
-		{&p->d_mixed, q}, {&p->gate, ffn}, {&p->up, ffn}, {&p->product, ffn}, {&p->d_product, ffn},
+		{&p->x, x * (c->layers + 1u)}, {&p->hidden, x}, {&p->d_hidden, x}, {&p->d, x}, {&p->normed, x},
+		{&p->mid, x}, {&p->ffn_normed, x}, {&p->d_normed, x}, {&p->q, q}, {&p->k, k}, {&p->v, k},
+		{&p->mixed, q}, {&p->q_plain, norms ? q : 0}, {&p->k_plain, norms ? k : 0}, {&p->dq, q}, {&p->dk, k},
+		{&p->dv, k}, {&p->d_mixed, q}, {&p->gate, ffn}, {&p->up, ffn}, {&p->product, ffn}, {&p->d_product, ffn},
 		{&p->factor, rows * c->heads}, {&p->cosine, turns}, {&p->sine, turns}, {&p->minus_sine, turns},
 		{&p->logits, (size_t)p->loss_rows * c->vocab}, {&p->reference_logits, (size_t)p->loss_rows * c->vocab},
 		{&p->gathered, (size_t)p->loss_rows * c->hidden}, {&p->d_gathered, (size_t)p->loss_rows * c->hidden},
@@ -70,8 +71,8 @@ static enum mote_status carve(struct mote_passes *p, struct mote_error *error)
 		floats += padded(cut[i].floats);
 	p->memory = mote_train_floats(floats, false);
 	if (!p->memory)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory: training with %u tokens at once takes %.1f MB",
-				      p->max_rows, (double)floats * sizeof(float) * 1e-6);
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory: training with %u tokens at once "
+				      "takes %.1f MB", p->max_rows, (double)floats * sizeof(float) * 1e-6);
 	floats = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		*cut[i].at = (float *)p->memory + floats;
@@ -93,16 +94,16 @@ static enum mote_status rotations(struct mote_passes *p, struct mote_error *erro
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
 	mote_rope_frequencies(p->config, MOTE_ROTATION, p->max_length, frequency);
 	for (uint32_t t = 0; t < p->max_length; t++)
-		mote_rope_rotation(frequency, half, t, mote_rope_scale(p->config, MOTE_ROTATION), p->cosine + (size_t)t * half,
-				   p->sine + (size_t)t * half);
+		mote_rope_rotation(frequency, half, t, mote_rope_scale(p->config, MOTE_ROTATION),
+				   p->cosine + (size_t)t * half, p->sine + (size_t)t * half);
 	for (size_t i = 0; i < (size_t)p->max_length * half; i++)
 		p->minus_sine[i] = -p->sine[i];
 	free(frequency);
 	return MOTE_OK;
 }
 
-enum mote_status mote_passes_open(struct mote_passes *p, const struct mote_config *config, uint32_t rows, uint32_t length,
-				  uint32_t threads, const char *isa, struct mote_error *error)
+enum mote_status mote_passes_open(struct mote_passes *p, const struct mote_config *config, uint32_t rows,
+				  uint32_t length, uint32_t threads, const char *isa, struct mote_error *error)
 {
 	enum mote_status status = mote_parameters_check(config, error);
 
@@ -153,12 +154,15 @@ void mote_passes_product(struct mote_passes *p, const struct mote_gemm *g)
 	mote_gemm_share(&p->kernels, p->pool, g, p->scratch, p->scratch_floats);
 }
 
-/* product = scale x F', or scale x F: rows of x [cols] with a factor's; the scale is a factor of A's or B's gradient as well. */
-static void multiply_low(struct mote_passes *p, const struct mote_low_rank *l, const float *x, uint32_t cols, const float *factor,
-			 size_t factor_row, size_t factor_col)
+/* product = scale x F', or scale x F: rows of x [cols] with a factor's;
+ * the scale is a factor of A's or B's gradient as well. */
+static void multiply_low(struct mote_passes *p, const struct mote_low_rank *l, const float *x, uint32_t cols,
+			 const float *factor, size_t factor_row, size_t factor_col)
 {
-	mote_passes_product(p, &(struct mote_gemm){.a = x, .a_row = cols, .a_col = 1, .b = factor, .b_row = factor_row, .b_col = factor_col,
-					.c = l->product, .c_row = l->rank, .m = p->rows, .n = l->rank, .depth = cols});
+	mote_passes_product(p, &(struct mote_gemm){.a = x, .a_row = cols, .a_col = 1,
+						   .b = factor, .b_row = factor_row, .b_col = factor_col,
+						   .c = l->product, .c_row = l->rank,
+						   .m = p->rows, .n = l->rank, .depth = cols});
 	mote_vector_scale(l->product, p->rows * l->rank, l->scale);
 }
 
@@ -166,41 +170,53 @@ void mote_passes_multiply(struct mote_passes *p, const float *x, const struct mo
 {
 	const struct mote_low_rank *l = w->low;
 
-	mote_passes_product(p, &(struct mote_gemm){.a = x, .a_row = w->cols, .a_col = 1, .b = w->w, .b_row = 1, .b_col = w->cols, .c = y,
-					.c_row = w->rows, .m = p->rows, .n = w->rows, .depth = w->cols, .add = add});
+	mote_passes_product(p, &(struct mote_gemm){.a = x, .a_row = w->cols, .a_col = 1,
+						   .b = w->w, .b_row = 1, .b_col = w->cols,
+						   .c = y, .c_row = w->rows,
+						   .m = p->rows, .n = w->rows, .depth = w->cols, .add = add});
 	if (!l)
 		return;
 	multiply_low(p, l, x, w->cols, l->a, 1, w->cols);
-	mote_passes_product(p, &(struct mote_gemm){.a = l->product, .a_row = l->rank, .a_col = 1, .b = l->b, .b_row = 1, .b_col = l->rank,
-					.c = y, .c_row = w->rows, .m = p->rows, .n = w->rows, .depth = l->rank, .add = true});
+	mote_passes_product(p, &(struct mote_gemm){.a = l->product, .a_row = l->rank, .a_col = 1,
+						   .b = l->b, .b_row = 1, .b_col = l->rank,
+						   .c = y, .c_row = w->rows,
+						   .m = p->rows, .n = w->rows, .depth = l->rank, .add = true});
 }
 
 /* With u = scale dy B: dx += u A, dA += u' x; with t = scale x A': dB += dy' t. */
-static void multiply_low_back(struct mote_passes *p, const float *dy, const float *x, const struct mote_parameter *w, float *dx)
+static void multiply_low_back(struct mote_passes *p, const float *dy, const float *x, const struct mote_parameter *w,
+			      float *dx)
 {
 	const struct mote_low_rank *l = w->low;
 
 	multiply_low(p, l, dy, w->rows, l->b, l->rank, 1);
-	mote_passes_product(p, &(struct mote_gemm){.a = l->product, .a_row = l->rank, .a_col = 1, .b = l->a, .b_row = w->cols, .b_col = 1,
-					.c = dx, .c_row = w->cols, .m = p->rows, .n = w->cols, .depth = l->rank, .add = true});
-	mote_passes_product(p, &(struct mote_gemm){.a = l->product, .a_row = 1, .a_col = l->rank, .b = x, .b_row = w->cols, .b_col = 1,
-					.c = l->a_gradient, .c_row = w->cols, .m = l->rank, .n = w->cols, .depth = p->rows,
-					.add = true});
+	mote_passes_product(p, &(struct mote_gemm){.a = l->product, .a_row = l->rank, .a_col = 1,
+						   .b = l->a, .b_row = w->cols, .b_col = 1,
+						   .c = dx, .c_row = w->cols,
+						   .m = p->rows, .n = w->cols, .depth = l->rank, .add = true});
+	mote_passes_product(p, &(struct mote_gemm){.a = l->product, .a_row = 1, .a_col = l->rank,
+						   .b = x, .b_row = w->cols, .b_col = 1,
+						   .c = l->a_gradient, .c_row = w->cols,
+						   .m = l->rank, .n = w->cols, .depth = p->rows, .add = true});
 	multiply_low(p, l, x, w->cols, l->a, 1, w->cols);
-	mote_passes_product(p, &(struct mote_gemm){.a = dy, .a_row = 1, .a_col = w->rows, .b = l->product, .b_row = l->rank, .b_col = 1,
-					.c = l->b_gradient, .c_row = l->rank, .m = w->rows, .n = l->rank, .depth = p->rows,
-					.add = true});
+	mote_passes_product(p, &(struct mote_gemm){.a = dy, .a_row = 1, .a_col = w->rows,
+						   .b = l->product, .b_row = l->rank, .b_col = 1,
+						   .c = l->b_gradient, .c_row = l->rank,
+						   .m = w->rows, .n = l->rank, .depth = p->rows, .add = true});
 }
 
 void mote_passes_multiply_back(struct mote_passes *p, const float *dy, const float *x, const struct mote_parameter *w,
 			       float *dx, bool add)
 {
-	mote_passes_product(p, &(struct mote_gemm){.a = dy, .a_row = w->rows, .a_col = 1, .b = w->w, .b_row = w->cols, .b_col = 1, .c = dx,
-					.c_row = w->cols, .m = p->rows, .n = w->cols, .depth = w->rows, .add = add});
+	mote_passes_product(p, &(struct mote_gemm){.a = dy, .a_row = w->rows, .a_col = 1,
+						   .b = w->w, .b_row = w->cols, .b_col = 1,
+						   .c = dx, .c_row = w->cols,
+						   .m = p->rows, .n = w->cols, .depth = w->rows, .add = add});
 	if (w->g)
-		mote_passes_product(p, &(struct mote_gemm){.a = dy, .a_row = 1, .a_col = w->rows, .b = x, .b_row = w->cols, .b_col = 1,
-						.c = w->g, .c_row = w->cols, .m = w->rows, .n = w->cols, .depth = p->rows,
-						.add = true});
+		mote_passes_product(p, &(struct mote_gemm){.a = dy, .a_row = 1, .a_col = w->rows,
+							   .b = x, .b_row = w->cols, .b_col = 1,
+							   .c = w->g, .c_row = w->cols,
+							   .m = w->rows, .n = w->cols, .depth = p->rows, .add = true});
 	if (w->low)
 		multiply_low_back(p, dy, x, w, dx);
 }
@@ -250,8 +266,8 @@ static void norm_rows_back(struct mote_passes *p, const void *job, uint32_t piec
 	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++) {
 		size_t at = (size_t)r * p->config->hidden;
 
-		mote_norm_back(j->x + at, j->weight, j->dy + at, p->config->hidden, (float)p->config->norm_eps, j->y + at,
-			       &p->factor[r]);
+		mote_norm_back(j->x + at, j->weight, j->dy + at, p->config->hidden, (float)p->config->norm_eps,
+			       j->y + at, &p->factor[r]);
 	}
 }
 
@@ -269,7 +285,8 @@ static void norm_weight_back(struct mote_passes *p, const void *job, uint32_t pi
 	}
 }
 
-void mote_passes_norm_back(struct mote_passes *p, const float *x, const struct mote_parameter *w, const float *dy, float *d)
+void mote_passes_norm_back(struct mote_passes *p, const float *x, const struct mote_parameter *w, const float *dy,
+			   float *d)
 {
 	struct norm_job job = {.x = x, .dy = dy, .weight = w->w, .y = d, .dweight = w->g};
 

@@ -1,5 +1,5 @@
-/* Passes of training: forward through a model whose layers' inputs are kept, a loss at the head, and backward, where each
- * layer is computed once more before its gradient, so that what lies inside a layer is held for one layer only.
+/* Passes of training: forward through a model whose layers' inputs are kept, a loss at the head, and backward, where
+ * each layer is computed once more before its gradient, so that what lies inside a layer is held for one layer only.
  *
  *   forward -> loss (with gradient) -> backward          or   forward -> loss (without)
  *
@@ -12,8 +12,8 @@
 #include "quant/train/parameters.h"
 #include "runtime/kernels/train.h"
 
-/* Sequences of equal length, shorter ones filled up at their end: what lies behind a sequence's last row never reaches the
- * rows before it. */
+/* Sequences of equal length, shorter ones filled up at their end: what lies behind a sequence's last row never reaches
+ * the rows before it. */
 struct mote_train_batch {
 	uint32_t sequences, length;
 	const int32_t *ids;         /* [sequences][length], below the vocabulary */
@@ -40,7 +40,8 @@ struct mote_train_hooks {
 enum mote_loss_kind {
 	MOTE_LOSS_KL,               /* sum p (ln p - ln q), p the reference's distribution */
 	MOTE_LOSS_NLL,              /* -ln q(target) */
-	MOTE_LOSS_DFT               /* -q(target) ln q(target), the factor taken as a constant (dynamic fine-tuning, Wu et al. 2025) */
+	MOTE_LOSS_DFT               /* -q(target) ln q(target), the factor taken as a constant (dynamic fine-tuning,
+				     * Wu et al. 2025) */
 };
 
 struct mote_loss {
@@ -65,14 +66,17 @@ struct mote_passes {
 	const int32_t *ids;
 	const struct mote_train_noise *noise;
 
-	float *x;                   /* [layers + 1][rows][hidden]: before each layer; without `keep` two of them, in turn */
+	float *x;                   /* [layers + 1][rows][hidden]: before each layer; without `keep` two of them,
+				     * in turn */
 	float *hidden, *d_hidden;   /* [rows][hidden] behind the final norm, and its gradient */
 	float *d;                   /* [rows][hidden] of the residual stream */
 
 	/* One layer's. */
 	float *normed, *mid, *ffn_normed, *d_normed;    /* [rows][hidden] */
-	float *q, *k, *v, *mixed;                       /* [rows][heads * head_dim], k and v [rows][kv_heads * head_dim] */
-	float *q_plain, *k_plain;                       /* before norm and RoPE; where heads have norms, else the same as q, k */
+	float *q, *k, *v, *mixed;                       /* [rows][heads * head_dim],
+							 * k and v [rows][kv_heads * head_dim] */
+	float *q_plain, *k_plain;                       /* before norm and RoPE; where heads have norms,
+							 * else the same as q, k */
 	float *dq, *dk, *dv, *d_mixed;
 	float *gate, *up, *product, *d_product;         /* [rows][ffn] */
 	float *factor;                                  /* [rows][heads] of norms */
@@ -86,23 +90,27 @@ struct mote_passes {
 	void *memory;
 };
 
-/* For batches of at most so many rows (sequences * length) and such sequences. threads 0: the physical cores. isa as in mote_session_options. MOTE_ERROR_MEMORY and as mote_kernels_select().
- * Zero-initialize; close with mote_passes_close() also after an error. */
-enum mote_status mote_passes_open(struct mote_passes *p, const struct mote_config *config, uint32_t rows, uint32_t length,
-				  uint32_t threads, const char *isa, struct mote_error *error) MOTE_CHECKED;
+/* For batches of at most so many rows (sequences * length) and such sequences. threads 0: the physical cores. isa as in
+ * mote_session_options. MOTE_ERROR_MEMORY and as mote_kernels_select(). Zero-initialize; close with mote_passes_close()
+ * also after an error. */
+enum mote_status mote_passes_open(struct mote_passes *p, const struct mote_config *config, uint32_t rows,
+				  uint32_t length, uint32_t threads, const char *isa,
+				  struct mote_error *error) MOTE_CHECKED;
 void mote_passes_close(struct mote_passes *p);
 
-/* Leaves the states behind the final norm in p->hidden. ids stay borrowed until the backward pass. keep: one follows. */
+/* Leaves the states behind the final norm in p->hidden. ids stay borrowed until the backward pass.
+ * keep: one follows. */
 void mote_passes_forward(struct mote_passes *p, const struct mote_parameters *w, const struct mote_train_batch *batch,
 			 bool keep, const struct mote_train_hooks *hooks);
 /* Fills loss->value from p->hidden; with loss->gradient also d_hidden, zero for rows that are left out, and adds to the
  * head's g. */
 void mote_passes_loss(struct mote_passes *p, const struct mote_parameters *w, const struct mote_loss *loss);
-/* From d_hidden to the gradients of all parameters, to which it adds. Layered gradients: those of a layer are cleared before. */
+/* From d_hidden to the gradients of all parameters, to which it adds.
+ * Layered gradients: those of a layer are cleared before. */
 void mote_passes_backward(struct mote_passes *p, struct mote_parameters *w, const struct mote_train_hooks *hooks);
 
-/* Operations a second (a fused one counts as two) that all threads together reach with operands in their first-level caches,
- * measured for so many seconds: what `operations` compares with. Between passes. */
+/* Operations a second (a fused one counts as two) that all threads together reach with operands in their first-level
+ * caches, measured for so many seconds: what `operations` compares with. Between passes. */
 double mote_passes_peak(struct mote_passes *p, double seconds);
 
 /* ---- between the files of this room ---- */
@@ -132,6 +140,7 @@ void mote_passes_layer_back(struct mote_passes *p, const struct mote_train_layer
 /* y = norm(x) of all rows. */
 void mote_passes_norm(struct mote_passes *p, const float *x, const struct mote_parameter *w, float *y);
 /* x's gradient d += and w->g +=, from dy. */
-void mote_passes_norm_back(struct mote_passes *p, const float *x, const struct mote_parameter *w, const float *dy, float *d);
+void mote_passes_norm_back(struct mote_passes *p, const float *x, const struct mote_parameter *w, const float *dy,
+			   float *d);
 
 #endif

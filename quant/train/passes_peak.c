@@ -4,7 +4,8 @@
 
 #include "quant/train/passes.h"
 
-enum { DEPTH = 128, TILES = 256 };   /* a tile's A, B and C lie in the first-level cache; as many between two looks at the clock */
+enum { DEPTH = 128, TILES = 256 };   /* a tile's A, B and C lie in the first-level cache;
+				      * as many between two looks at the clock */
 
 static double now(void)
 {
@@ -23,9 +24,10 @@ struct peak {
 static void run_tiles(void *user, uint32_t thread, uint32_t threads)
 {
 	const struct peak *j = user;
-	float *b = j->p->scratch + thread * j->p->scratch_floats, *a = b + DEPTH * MOTE_GEMM_COLS, *c = a + DEPTH * MOTE_GEMM_ROWS;
-	struct mote_tile t = {.a = a, .a_row = DEPTH, .a_col = 1, .b = b, .c = c, .c_row = MOTE_GEMM_COLS, .rows = MOTE_GEMM_ROWS,
-			      .depth = DEPTH, .add = true};
+	float *b = j->p->scratch + thread * j->p->scratch_floats, *a = b + DEPTH * MOTE_GEMM_COLS;
+	float *c = a + DEPTH * MOTE_GEMM_ROWS;
+	struct mote_tile t = {.a = a, .a_row = DEPTH, .a_col = 1, .b = b, .c = c, .c_row = MOTE_GEMM_COLS,
+			      .rows = MOTE_GEMM_ROWS, .depth = DEPTH, .add = true};
 	double began, passed, done = 0;
 
 	(void)threads;

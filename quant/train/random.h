@@ -1,5 +1,5 @@
-/* Random numbers of training: splitmix64 (Steele, Lea and Flood 2014). The state is one number, which a training's state on
- * disk holds, or which is made anew from seed and step. */
+/* Random numbers of training: splitmix64 (Steele, Lea and Flood 2014). The state is one number, which a training's
+ * state on disk holds, or which is made anew from seed and step. */
 #ifndef MOTE_QUANT_RANDOM_H
 #define MOTE_QUANT_RANDOM_H
 

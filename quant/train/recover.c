@@ -1,5 +1,5 @@
-/* Recovery: see recover.h. A step takes some passages of the text at random, lets the source say what it would, and moves the
- * student towards it.
+/* Recovery: see recover.h. A step takes some passages of the text at random, lets the source say what it would, and
+ * moves the student towards it.
  */
 #include "quant/train/recover.h"
 
@@ -68,8 +68,8 @@ static enum mote_status read_text(struct mote_recovery *r, const struct mote_tex
 	if (status != MOTE_OK)
 		return status;
 	if (r->text.count < 4 * (size_t)r->length)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the calibration text has %zu tokens; to recover from it takes at "
-				      "least %u", r->text.count, 4 * r->length);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the calibration text has %zu tokens; to recover "
+				      "from it takes at least %u", r->text.count, 4 * r->length);
 	held = r->text.count / 10 < HELD_TOKENS_MAX ? r->text.count / 10 : HELD_TOKENS_MAX;
 	held -= held % r->length;
 	r->held = held ? held : r->length;
@@ -109,7 +109,8 @@ static enum mote_status prepare(struct mote_recovery *r, struct mote_quantizer *
 	if (status == MOTE_OK)
 		status = take_memory(r, error);
 	if (status == MOTE_OK)
-		status = mote_passes_open(&r->passes, c, r->sequences * r->length, r->length, r->o->threads, r->o->isa, error);
+		status = mote_passes_open(&r->passes, c, r->sequences * r->length, r->length, r->o->threads,
+					  r->o->isa, error);
 	if (status == MOTE_OK)
 		status = mote_parameters_init(&r->reference, c, whole ? 0 : MOTE_PARAMETERS_LAYERED, error);
 	if (status == MOTE_OK)
@@ -149,8 +150,8 @@ static void move_student(void *user, uint32_t layer)
 	h.done(h.user, layer);
 }
 
-/* Between layers, so that a stop takes no step's time. Where a state is kept, a student that moves already is moved by the whole
- * step first. */
+/* Between layers, so that a stop takes no step's time. Where a state is kept, a student that moves already is moved by
+ * the whole step first. */
 static bool stop(void *user)
 {
 	struct mote_recovery *r = user;
@@ -158,11 +159,13 @@ static bool stop(void *user)
 	return (!r->moving || !r->o->state) && !mote_recovery_go_on(r, 0);
 }
 
-/* Forward through both; the rows' divergences, and with `learn` the student's gradients, by which it moves. False: stopped. */
+/* Forward through both; the rows' divergences, and with `learn` the student's gradients, by which it moves.
+ * False: stopped. */
 static bool compare(struct mote_recovery *r, uint32_t sequences, bool learn)
 {
 	struct mote_train_batch batch = {.sequences = sequences, .length = r->length, .ids = r->ids};
-	struct mote_train_hooks source = {.load = r->reference.layered ? load_reference : NULL, .stop = stop, .user = r};
+	struct mote_train_hooks source = {.load = r->reference.layered ? load_reference : NULL, .stop = stop,
+					  .user = r};
 	struct mote_train_hooks hooks = {.load = load_student, .done = move_student, .stop = stop, .user = r};
 	struct mote_loss loss = {.kind = MOTE_LOSS_KL, .weight = r->weight, .reference = r->hidden,
 				 .reference_head = r->reference.head->w, .gradient = learn, .value = r->value};
@@ -209,8 +212,10 @@ static enum mote_status interrupted(struct mote_recovery *r, struct mote_error *
 	if (!r->o->state || !r->steps)
 		return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	status = mote_recovery_save(r, error);
-	return status ? status : mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted at step %llu of %llu; the same command goes "
-						"on from there", (unsigned long long)r->step, (unsigned long long)r->steps);
+	return status ? status : mote_error_set(error, MOTE_ERROR_INTERRUPTED,
+						"interrupted at step %llu of %llu; the same command goes "
+						"on from there", (unsigned long long)r->step,
+						(unsigned long long)r->steps);
 }
 
 /* The mean divergence on what is held out. */

@@ -21,7 +21,8 @@ static double whole(const struct mote_recovery *r)
 	double elapsed = mote_recovery_now() - r->began, most;
 
 	if (r->steps)
-		return (double)(r->steps * mote_recovery_step_tokens(r)) + 2 * MOTE_RECOVERY_MEASURED * (double)r->held + r->spent;
+		return (double)(r->steps * mote_recovery_step_tokens(r)) +
+		       2 * MOTE_RECOVERY_MEASURED * (double)r->held + r->spent;
 	if (r->o->tokens)
 		return (double)r->o->tokens + 2 * MOTE_RECOVERY_MEASURED * (double)r->held;
 	most = elapsed > 0 ? r->work / elapsed * r->o->seconds : 0;
@@ -35,14 +36,16 @@ bool mote_recovery_go_on(struct mote_recovery *r, double more)
 
 	r->work += more;
 	all = whole(r);
-	r->stopped = r->stopped || (p && !p->update(p->user, (uint64_t)(r->work < all ? r->work : all), all < 1 ? 1 : (uint64_t)all));
+	r->stopped = r->stopped ||
+		     (p && !p->update(p->user, (uint64_t)(r->work < all ? r->work : all), all < 1 ? 1 : (uint64_t)all));
 	return !r->stopped;
 }
 
 /* What a step takes. Everything is done but nothing moves; first with one passage, to touch all memory once. */
 static double time_step(struct mote_recovery *r)
 {
-	double least = r->o->seconds * PLAN_SHARE > PLAN_SECONDS ? r->o->seconds * PLAN_SHARE : PLAN_SECONDS, start, each = 0;
+	double least = r->o->seconds * PLAN_SHARE > PLAN_SECONDS ? r->o->seconds * PLAN_SHARE
+								 : PLAN_SECONDS, start, each = 0;
 	uint64_t random = r->random;
 
 	mote_student_freeze(&r->student, true);

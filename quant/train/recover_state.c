@@ -82,12 +82,14 @@ enum mote_status mote_recovery_load(struct mote_recovery *r, struct mote_error *
 		status = mote_state_get(&s, &head, sizeof head, error);
 	if (status == MOTE_OK && memcmp(head.magic, magic, sizeof magic))
 		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: not the state of a recovery", s.path);
-	if (status == MOTE_OK && (memcmp(&head.identity, &r->identity, sizeof head.identity) || head.step > head.steps || !head.steps ||
-				  head.floats != r->student.memory_floats))
-		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: the state of another recovery: model, recipe, text, amount or "
+	if (status == MOTE_OK && (memcmp(&head.identity, &r->identity, sizeof head.identity) ||
+				  head.step > head.steps || !head.steps || head.floats != r->student.memory_floats))
+		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+					"%s: the state of another recovery: model, recipe, text, amount or "
 					"version differ", s.path);
 	if (status == MOTE_OK)
-		status = mote_state_get(&s, r->student.memory, r->student.memory_floats * sizeof *r->student.memory, error);
+		status = mote_state_get(&s, r->student.memory, r->student.memory_floats * sizeof *r->student.memory,
+					error);
 	if (status == MOTE_OK)
 		status = mote_state_check(&s, error);
 	if (status == MOTE_OK) {

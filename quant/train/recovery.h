@@ -1,13 +1,13 @@
-/* A recovery under way: recover.c learns, recover_plan.c counts what is done and what there is time for, recover_state.c keeps
- * it on disk. For these files alone. */
+/* A recovery under way: recover.c learns, recover_plan.c counts what is done and what there is time for,
+ * recover_state.c keeps it on disk. For these files alone. */
 #ifndef MOTE_QUANT_RECOVERY_H
 #define MOTE_QUANT_RECOVERY_H
 
 #include "format/container.h"
 #include "quant/train/recover.h"
 
-/* What a token costs that is only measured, in one that is learnt from: two passes forward of what is two passes forward, a
- * third while going back, and twice that for gradients. */
+/* What a token costs that is only measured, in one that is learnt from: two passes forward of what is two passes
+ * forward, a third while going back, and twice that for gradients. */
 #define MOTE_RECOVERY_MEASURED 0.4
 
 struct mote_recovery {

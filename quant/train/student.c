@@ -1,4 +1,5 @@
-/* A quantized model that learns: see student.h. Here is what it learns with; how it lies in memory is in student_pack.c. */
+/* A quantized model that learns: see student.h. Here is what it learns with;
+ * how it lies in memory is in student_pack.c. */
 #include "quant/train/student.h"
 
 #include <stdlib.h>
@@ -28,7 +29,8 @@ static void make_rows(struct mote_passes *p, const void *job, uint32_t piece, fl
 			float scale = mote_student_scale(t, block);
 
 			for (uint32_t i = 0; i < n; i++)
-				t->parameter->w[at + i] = scale * t->value[mote_grid_nearest(&t->grid, (double)t->place.w[at + i])];
+				t->parameter->w[at + i] =
+					scale * t->value[mote_grid_nearest(&t->grid, (double)t->place.w[at + i])];
 		}
 }
 
@@ -107,7 +109,8 @@ static void move(struct mote_student *s, uint32_t layer)
 		if (p->layer != layer)
 			continue;
 		if (t->quantized)
-			mote_passes_each(s->passes, (p->rows + ROWS_A_PIECE - 1) / ROWS_A_PIECE, move_rows, &(struct move_job){s, t});
+			mote_passes_each(s->passes, (p->rows + ROWS_A_PIECE - 1) / ROWS_A_PIECE, move_rows,
+					 &(struct move_job){s, t});
 		else if (t->vector && !s->frozen)
 			mote_adamw_update(&s->vector, t->place.w, t->place.m, t->place.v, p->g, p->rows);
 	}

@@ -1,7 +1,7 @@
-/* A quantized model that learns: each weight of a quantized matrix is a place on its block's grid that moves in steps far
- * smaller than the grid's, and what the passes see is the grid's nearest value times the block's scale (straight-through:
- * the gradient with respect to the rounded place is taken for that of the place itself; Bengio et al. 2013). Scales move by
- * a factor, vectors (gains of norms, biases) by themselves.
+/* A quantized model that learns: each weight of a quantized matrix is a place on its block's grid that moves in steps
+ * far smaller than the grid's, and what the passes see is the grid's nearest value times the block's scale
+ * (straight-through: the gradient with respect to the rounded place is taken for that of the place itself; Bengio et
+ * al. 2013). Scales move by a factor, vectors (gains of norms, biases) by themselves.
  *
  * A tied embedding is one matrix. Matrices of a float type stay as they are.
  */
@@ -20,7 +20,8 @@ struct mote_student_rates {
 };
 
 struct mote_student {
-	struct mote_quantizer *q;   /* borrowed: what is encoded in it is where learning begins, and receives what was learnt */
+	struct mote_quantizer *q;   /* borrowed: what is encoded in it is where learning begins,
+				     * and receives what was learnt */
 	struct mote_passes *passes; /* borrowed: its threads are used */
 	struct mote_parameters w;   /* owned; layered */
 	struct mote_student_tensor *tensor; /* [w.n] owned */
@@ -30,8 +31,8 @@ struct mote_student {
 	bool frozen;
 };
 
-/* Every matrix must be encoded in q (mote_quantizer_encode()) or kept, which then stays as it is. MOTE_ERROR_MEMORY. Zero-initialize; free with
- * mote_student_free(). */
+/* Every matrix must be encoded in q (mote_quantizer_encode()) or kept, which then stays as it is. MOTE_ERROR_MEMORY.
+ * Zero-initialize; free with mote_student_free(). */
 enum mote_status mote_student_init(struct mote_student *s, struct mote_quantizer *q, struct mote_passes *passes,
 				   const struct mote_config *config, struct mote_error *error) MOTE_CHECKED;
 void mote_student_free(struct mote_student *s);
@@ -43,7 +44,8 @@ struct mote_train_hooks mote_student_hooks(struct mote_student *s);
 /* Behind the backward pass: moves the model's own weights. */
 void mote_student_end(struct mote_student *s);
 
-/* Frozen, everything is computed and nothing moves, for timing; thawed, the student is as it was before its first step. */
+/* Frozen, everything is computed and nothing moves, for timing; thawed,
+ * the student is as it was before its first step. */
 void mote_student_freeze(struct mote_student *s, bool frozen);
 
 /* Scales become what their type stores: what the passes see from here on is what put() writes. */

@@ -51,7 +51,8 @@ static void unpack(struct mote_student_tensor *t)
 				t->scale[block] = mote_matrix_scale(m, row, b);
 				t->factor.w[block] = 1;
 				for (uint32_t c = 0; c < BLOCK && b * BLOCK + c < m->cols; c++)
-					t->place.w[(size_t)row * m->cols + b * BLOCK + c] = t->value[quants[c / 4 * 64 + lane * 4 + c % 4]];
+					t->place.w[(size_t)row * m->cols + b * BLOCK +
+						   c] = t->value[quants[c / 4 * 64 + lane * 4 + c % 4]];
 			}
 		}
 }
@@ -119,7 +120,8 @@ enum mote_status mote_student_init(struct mote_student *s, struct mote_quantizer
 		if (t->quantized)
 			unpack(t);
 		else if (t->vector)
-			memcpy(t->place.w, q->encoded[t->index].data ? q->encoded[t->index].data : q->target[t->index].tensor->vector,
+			memcpy(t->place.w, q->encoded[t->index].data ? q->encoded[t->index].data
+								     : q->target[t->index].tensor->vector,
 			       t->parameter->rows * sizeof(float));
 	}
 	return MOTE_OK;
@@ -158,9 +160,11 @@ static void pack(const struct mote_student_tensor *t, uint8_t *out, uint8_t *qua
 			size_t row = panel * PANEL + r;
 
 			for (uint32_t c = 0; c < m->cols; c++)
-				quants[(size_t)r * m->blocks * BLOCK + c] = mote_grid_nearest(&t->grid, (double)t->place.w[row * m->cols + c]);
+				quants[(size_t)r * m->blocks * BLOCK +
+				       c] = mote_grid_nearest(&t->grid, (double)t->place.w[row * m->cols + c]);
 			for (uint32_t b = 0; b < m->blocks; b++)
-				scales[(size_t)r * m->blocks + b] = mote_grid_scale(&t->grid, (double)t->scale[row * m->blocks + b]);
+				scales[(size_t)r * m->blocks +
+				       b] = mote_grid_scale(&t->grid, (double)t->scale[row * m->blocks + b]);
 		}
 		mote_panel_pack_quants(m, quants, scales, rows, out + panel * m->panel_bytes);
 	}

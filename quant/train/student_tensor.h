@@ -24,8 +24,8 @@ struct mote_student_tensor {
 	float *scale;               /* [rows][blocks] */
 };
 
-/* What a block's scale is worth. A byte is too coarse to be rounded to only in the end: it counts rounded from the start, and
- * the factor moves by the gradient with respect to it, as places do. */
+/* What a block's scale is worth. A byte is too coarse to be rounded to only in the end: it counts rounded from the
+ * start, and the factor moves by the gradient with respect to it, as places do. */
 static inline float mote_student_scale(const struct mote_student_tensor *t, size_t block)
 {
 	float scale = t->scale[block] * t->factor.w[block];

@@ -42,18 +42,21 @@ static void draw_axes(FILE *o, const struct frame *f)
 		double loss = f->low + (f->high - f->low) * i / TICKS, y = y_of(f, loss);
 
 		fprintf(o, "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ccc\"/>"
-			"<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n", LEFT, WIDTH - RIGHT, y, y, LEFT - 6, y + 4, loss);
+			"<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n", LEFT, WIDTH - RIGHT, y, y,
+			LEFT - 6, y + 4, loss);
 	}
 	for (int i = 0; i <= TICKS; i++) {
 		double step = 1 + floor((f->steps - 1.0) * i / TICKS);
 
-		fprintf(o, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n", x_of(f, step), HEIGHT - BOTTOM + 18, step);
+		fprintf(o, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n", x_of(f, step),
+			HEIGHT - BOTTOM + 18, step);
 	}
 	fprintf(o, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">step</text><text x=\"%d\" y=\"14\">loss</text>\n",
 		(LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, LEFT);
 }
 
-enum mote_status mote_train_curve_write(const struct mote_trainer *t, const char *path, bool force, struct mote_error *error)
+enum mote_status mote_train_curve_write(const struct mote_trainer *t, const char *path, bool force,
+					struct mote_error *error)
 {
 	struct mote_output *output;
 	struct frame f = frame_of(t);
@@ -67,8 +70,10 @@ enum mote_status mote_train_curve_write(const struct mote_trainer *t, const char
 		mote_output_discard(output);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
 	}
-	fprintf(o, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n"
-		"<title>Training loss by step</title>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", WIDTH, HEIGHT);
+	fprintf(o, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" "
+		"font-size=\"12\">\n"
+		"<title>Training loss by step</title>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+		WIDTH, HEIGHT);
 	draw_axes(o, &f);
 	fputs("<polyline fill=\"none\" stroke=\"#1a5fb4\" stroke-width=\"1.5\" points=\"", o);
 	for (uint32_t i = 0; i < t->step; i++)

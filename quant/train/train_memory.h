@@ -1,5 +1,5 @@
-/* Large arrays of training: in huge pages where the system has them, since the first touch of gigabytes in small ones takes
- * seconds. */
+/* Large arrays of training: in huge pages where the system has them, since the first touch of gigabytes in small ones
+ * takes seconds. */
 #ifndef MOTE_QUANT_TRAIN_MEMORY_H
 #define MOTE_QUANT_TRAIN_MEMORY_H
 

@@ -7,7 +7,8 @@ static enum mote_status list(struct mote_trainer *t, uint32_t most, struct mote_
 {
 	t->trained = calloc(most, sizeof *t->trained);
 	t->squares = calloc(most, sizeof *t->squares);
-	return t->trained && t->squares ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for training");
+	return t->trained && t->squares ? MOTE_OK
+					: mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for training");
 }
 
 static void add(struct mote_trainer *t, float *w, float *g, size_t n, bool decays)

@@ -17,7 +17,8 @@ static enum mote_status check(const struct mote_parameter *p, enum mote_type typ
 
 	for (size_t i = 0; i < n; i++)
 		if (!(fabsf(p->w[i]) <= most))
-			return mote_error_set(error, MOTE_ERROR_QUALITY, "tensor \"%s\": weight [%zu, %zu] became %g, which %s cannot "
+			return mote_error_set(error, MOTE_ERROR_QUALITY,
+					      "tensor \"%s\": weight [%zu, %zu] became %g, which %s cannot "
 					      "hold", p->name, i / p->cols, i % p->cols, (double)p->w[i],
 					      p->cols > 1 ? mote_type_name(type) : "f32");
 	return MOTE_OK;
@@ -54,13 +55,14 @@ static enum mote_status write_tensors(const struct mote_trainer *t, struct mote_
 
 		status = check(p, type, error);
 		if (status == MOTE_OK)
-			status = mote_writer_add_tensor(w, p->name, matrix ? 2 : 1, matrix ? type : MOTE_F32, p->rows, p->cols, NULL,
-							error);
+			status = mote_writer_add_tensor(w, p->name, matrix ? 2 : 1, matrix ? type : MOTE_F32, p->rows,
+							p->cols, NULL, error);
 	}
 	for (uint32_t i = 0; i < t->w.n && !status; i++) {
 		const struct mote_parameter *p = &t->w.parameter[i];
 
-		status = p->cols > 1 ? write_matrix(w, p, type, error) : mote_writer_write(w, p->w, p->rows * sizeof *p->w, error);
+		status = p->cols > 1 ? write_matrix(w, p, type, error)
+				     : mote_writer_write(w, p->w, p->rows * sizeof *p->w, error);
 	}
 	return status;
 }
@@ -80,8 +82,8 @@ static void add_curve(const struct mote_trainer *t, struct mote_json_builder *b,
 	}
 }
 
-static enum mote_status put_metadata(const struct mote_trainer *t, struct mote_writer *w, const struct mote_trained_by *by,
-				     struct mote_error *error)
+static enum mote_status put_metadata(const struct mote_trainer *t, struct mote_writer *w,
+				     const struct mote_trained_by *by, struct mote_error *error)
 {
 	const struct mote_container *source = t->model->container;
 	struct mote_json_builder b = {0};
@@ -112,8 +114,9 @@ static enum mote_status put_metadata(const struct mote_trainer *t, struct mote_w
 	return status;
 }
 
-enum mote_status mote_trained_file_write(const struct mote_trainer *t, const char *path, bool force, enum mote_type type,
-					 const struct mote_trained_by *by, struct mote_error *error)
+enum mote_status mote_trained_file_write(const struct mote_trainer *t, const char *path, bool force,
+					 enum mote_type type, const struct mote_trained_by *by,
+					 struct mote_error *error)
 {
 	struct mote_writer *w = NULL;
 	const struct mote_vocabulary *v = by->vocabulary;

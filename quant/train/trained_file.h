@@ -1,4 +1,5 @@
-/* A trained model as a file: tokenizer and metadata of its vocabulary, with a step in its lineage, around the new weights. */
+/* A trained model as a file: tokenizer and metadata of its vocabulary, with a step in its lineage,
+ * around the new weights. */
 #ifndef MOTE_QUANT_TRAINED_FILE_H
 #define MOTE_QUANT_TRAINED_FILE_H
 
@@ -15,11 +16,13 @@ struct mote_trained_by {
 
 /* type: of matrices, a float type; vectors are f32. The output appears whole or not at all.
  * MOTE_ERROR_QUALITY: a weight is not finite, or not within the type's range; others as mote_writer_open(). */
-enum mote_status mote_trained_file_write(const struct mote_trainer *t, const char *path, bool force, enum mote_type type,
-					 const struct mote_trained_by *by, struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_trained_file_write(const struct mote_trainer *t, const char *path, bool force,
+					 enum mote_type type, const struct mote_trained_by *by,
+					 struct mote_error *error) MOTE_CHECKED;
 
 /* The curve as an SVG of its own. MOTE_ERROR_IO, MOTE_ERROR_ARGUMENT as mote_output_open(). */
-enum mote_status mote_train_curve_write(const struct mote_trainer *t, const char *path, bool force, struct mote_error *error)
+enum mote_status mote_train_curve_write(const struct mote_trainer *t, const char *path, bool force,
+					struct mote_error *error)
 	MOTE_CHECKED;
 
 #endif

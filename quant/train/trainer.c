@@ -68,13 +68,14 @@ static void scale_rows(struct mote_trainer *t, const struct portion *p, uint32_t
 
 static void compute_loss(struct mote_trainer *t, enum mote_loss_kind kind, bool gradient)
 {
-	struct mote_loss loss = {.kind = kind, .weight = t->weight, .target = t->target, .gradient = gradient, .value = t->value};
+	struct mote_loss loss = {.kind = kind, .weight = t->weight, .target = t->target, .gradient = gradient,
+				 .value = t->value};
 
 	mote_passes_loss(&t->passes, &t->w, &loss);
 }
 
-/* Portions of examples[0..n), of a width that is even for pairs: calls fn for each. Longest first, so that little is filled
- * up; equals stay in order. */
+/* Portions of examples[0..n), of a width that is even for pairs: calls fn for each. Longest first, so that little is
+ * filled up; equals stay in order. */
 typedef void portion_fn(struct mote_trainer *t, const struct portion *p, void *user);
 
 static uint32_t length_of(const struct mote_examples *e, const uint32_t *example, uint32_t width)
@@ -86,8 +87,8 @@ static uint32_t length_of(const struct mote_examples *e, const uint32_t *example
 	return length;
 }
 
-static void for_portions(struct mote_trainer *t, const struct mote_examples *e, uint32_t *example, uint32_t n, uint32_t width,
-			 portion_fn *fn, void *user)
+static void for_portions(struct mote_trainer *t, const struct mote_examples *e, uint32_t *example, uint32_t n,
+			 uint32_t width, portion_fn *fn, void *user)
 {
 	uint32_t keep[2];
 
@@ -117,8 +118,8 @@ struct supervised {
 	bool learn;
 };
 
-/* NEFTune (Jain et al. 2023). What is drawn depends on seed, step and record alone, so that neither what is computed at once nor
- * an interruption changes it. */
+/* NEFTune (Jain et al. 2023). What is drawn depends on seed, step and record alone, so that neither what is computed at
+ * once nor an interruption changes it. */
 static void draw_noise(struct mote_trainer *t, const struct portion *p, struct mote_train_batch *batch)
 {
 	for (uint32_t i = 0; i < p->n; i++) {
@@ -127,7 +128,8 @@ static void draw_noise(struct mote_trainer *t, const struct portion *p, struct m
 
 		state = mote_random_next(&state) + t->step;
 		state = mote_random_next(&state) + p->example[i];
-		t->noise[i] = (struct mote_train_noise){mote_random_next(&state), (float)(t->s.neftune / sqrt(numbers))};
+		t->noise[i] = (struct mote_train_noise){mote_random_next(&state),
+							(float)(t->s.neftune / sqrt(numbers))};
 	}
 	batch->noise = t->noise;
 }
@@ -208,12 +210,14 @@ static void learn_pairs(struct mote_trainer *t, const struct portion *p, void *u
 	mote_passes_backward(&t->passes, &t->w, NULL);
 }
 
-enum mote_status mote_trainer_refer(struct mote_trainer *t, const struct mote_progress *progress, struct mote_error *error)
+enum mote_status mote_trainer_refer(struct mote_trainer *t, const struct mote_progress *progress,
+				    struct mote_error *error)
 {
 	struct preferences s = {.pairs = 1, .reference = t->reference};
 
 	for (uint32_t r = 0; prefers(t) && r < t->records; r += t->s.batch) {
-		uint32_t n = t->records - r < t->s.batch ? t->records - r : t->s.batch, example[2 * MOTE_TRAIN_MOST_BATCH];
+		uint32_t n = t->records - r < t->s.batch ? t->records - r
+							 : t->s.batch, example[2 * MOTE_TRAIN_MOST_BATCH];
 
 		for (uint32_t i = 0; i < 2 * n; i++)
 			example[i] = 2 * r + i;
@@ -285,7 +289,8 @@ static void update(struct mote_trainer *t, double lr, double scale)
 	for (uint32_t i = 0; i < t->n_trained; i++) {
 		u.p = &t->trained[i];
 		u.v = u.m + t->floats;
-		mote_passes_each(&t->passes, (uint32_t)((u.p->n + UPDATE_FLOATS - 1) / UPDATE_FLOATS), update_piece, &u);
+		mote_passes_each(&t->passes, (uint32_t)((u.p->n + UPDATE_FLOATS - 1) / UPDATE_FLOATS),
+				 update_piece, &u);
 		u.m += u.p->n;
 	}
 }
@@ -331,7 +336,8 @@ enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_poi
 	uint64_t warm_up = (uint64_t)ceil(t->s.warm_up * t->steps);
 	double squares;
 
-	*point = (struct mote_train_point){.lr = t->s.lr * mote_schedule_cosine(t->step + 1, t->steps, warm_up, t->s.floor)};
+	*point = (struct mote_train_point){.lr = t->s.lr *
+						 mote_schedule_cosine(t->step + 1, t->steps, warm_up, t->s.floor)};
 	clear_gradients(t);
 	if (prefers(t)) {
 		struct preferences s = {.pairs = n / 2};
@@ -349,8 +355,8 @@ enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_poi
 	point->norm = sqrt(squares);
 	point->tokens = t->tokens;
 	if (!isfinite(point->loss) || !isfinite(squares))
-		return mote_error_set(error, MOTE_ERROR_QUALITY, "step %u: the loss or its gradient is not finite any more; a smaller "
-				      "--lr may help", t->step + 1);
+		return mote_error_set(error, MOTE_ERROR_QUALITY, "step %u: the loss or its gradient is not finite any "
+				      "more; a smaller --lr may help", t->step + 1);
 	update(t, point->lr, t->s.clip > 0 ? mote_clip_scale(squares, t->s.clip) : 1);
 	t->curve[t->step++] = *point;
 	return MOTE_OK;

@@ -1,10 +1,11 @@
-/* The training of a whole model: batches, steps, epochs, and a state on disk from which a training goes on with the same
- * bits. Losses are over the assistant's tokens alone (examples.h).
+/* The training of a whole model: batches, steps, epochs, and a state on disk from which a training goes on with the
+ * same bits. Losses are over the assistant's tokens alone (examples.h).
  *
  * Supervised, a batch's loss is the mean over its tokens. Of preferences it is the mean over its pairs, of
  *   sigmoid   -ln sigma(beta (c - r))                (Rafailov et al. 2023, DPO)
  *   apo_zero  1 - sigma(beta c) + sigma(beta r)      (D'Oosterlinck et al. 2024)
- * where c and r are by how much more likely the chosen and the rejected answer are than they were to the model at the start.
+ * where c and r are by how much more likely the chosen and the rejected answer are than they were to the model at the
+ * start.
  */
 #ifndef MOTE_QUANT_TRAINER_H
 #define MOTE_QUANT_TRAINER_H
@@ -20,7 +21,8 @@ enum mote_objective { MOTE_OBJECTIVE_NLL, MOTE_OBJECTIVE_DFT, MOTE_OBJECTIVE_SIG
 struct mote_train_settings {
 	enum mote_objective objective;
 	double beta;                 /* of preferences */
-	double lr, floor, warm_up;   /* highest step; what of it is left at the end; share of the steps that lead up to it */
+	double lr, floor, warm_up;   /* highest step; what of it is left at the end;
+				      * share of the steps that lead up to it */
 	double weight_decay, clip;   /* of matrices; most norm of a batch's gradient, 0: any */
 	uint32_t epochs, batch;      /* records a step, at most MOTE_TRAIN_MOST_BATCH */
 	uint64_t seed;
@@ -28,8 +30,10 @@ struct mote_train_settings {
 	uint32_t first_new, new_rows; /* rows of new tokens, which begin as the mean of the rows before them */
 	uint32_t lora_rank;          /* 0: all weights learn; else only the factors of an adapter */
 	double lora_alpha;
-	double neftune;              /* supervised: noise on what is embedded, of at most this / sqrt(length * hidden); 0: none */
-	uint32_t threads, rows;      /* tokens that are computed at once, at least the longest example's (or two of them) */
+	double neftune;              /* supervised: noise on what is embedded, of at most this / sqrt(length * hidden);
+				      * 0: none */
+	uint32_t threads, rows;      /* tokens that are computed at once,
+				      * at least the longest example's (or two of them) */
 };
 
 #define MOTE_TRAIN_MOST_BATCH 1024u
@@ -75,15 +79,19 @@ struct mote_trainer {
 };
 
 /* examples and model are borrowed. MOTE_ERROR_UNSUPPORTED: no backward pass for this model; MOTE_ERROR_MEMORY. */
-enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_model *model, const struct mote_examples *examples,
-				   const struct mote_train_settings *settings, struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_model *model,
+				   const struct mote_examples *examples, const struct mote_train_settings *settings,
+				   struct mote_error *error) MOTE_CHECKED;
 void mote_trainer_close(struct mote_trainer *t);
 
-/* Preferences: measures how likely the answers are at the start. Before the first step, once. MOTE_ERROR_INTERRUPTED. */
-enum mote_status mote_trainer_refer(struct mote_trainer *t, const struct mote_progress *progress, struct mote_error *error)
+/* Preferences: measures how likely the answers are at the start. Before the first step, once.
+ * MOTE_ERROR_INTERRUPTED. */
+enum mote_status mote_trainer_refer(struct mote_trainer *t, const struct mote_progress *progress,
+				    struct mote_error *error)
 	MOTE_CHECKED;
 /* One step; *point is the curve's. MOTE_ERROR_QUALITY: the loss is not finite any more. */
-enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_point *point, struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_point *point,
+				   struct mote_error *error) MOTE_CHECKED;
 
 /* The mean of -ln p over the assistant's tokens of other examples, no longer than the longest of those it trains on;
  * nothing is learnt. */

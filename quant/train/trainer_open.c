@@ -17,18 +17,21 @@ static enum mote_status allocate(struct mote_trainer *t, struct mote_error *erro
 	t->weight = malloc(rows * sizeof *t->weight);
 	t->value = malloc(rows * sizeof *t->value);
 	t->noise = malloc(rows * sizeof *t->noise);
-	if (t->moments && t->curve && t->reference && t->order && t->ids && t->target && t->weight && t->value && t->noise)
+	if (t->moments && t->curve && t->reference && t->order && t->ids && t->target && t->weight &&
+	    t->value && t->noise)
 		return MOTE_OK;
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for training");
 }
 
-enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_model *model, const struct mote_examples *examples,
-				   const struct mote_train_settings *settings, struct mote_error *error)
+enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_model *model,
+				   const struct mote_examples *examples, const struct mote_train_settings *settings,
+				   struct mote_error *error)
 {
 	uint32_t width, least, rows;
 	enum mote_status status;
 
-	*t = (struct mote_trainer){.s = *settings, .model = model, .config = model->config, .examples = examples, .epoch = UINT32_MAX};
+	*t = (struct mote_trainer){.s = *settings, .model = model, .config = model->config, .examples = examples,
+				   .epoch = UINT32_MAX};
 	t->config.vocab = settings->vocab ? settings->vocab : t->config.vocab;
 	width = settings->objective >= MOTE_OBJECTIVE_SIGMOID ? 2 : 1;
 	least = width * examples->longest;
@@ -37,7 +40,8 @@ enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_mod
 	t->steps = settings->epochs * ((t->records + settings->batch - 1) / settings->batch);
 	status = mote_parameters_init(&t->w, &t->config, settings->lora_rank ? 0 : MOTE_PARAMETERS_GRADIENTS, error);
 	if (status == MOTE_OK)
-		status = mote_passes_open(&t->passes, &t->config, rows, examples->longest, settings->threads, NULL, error);
+		status = mote_passes_open(&t->passes, &t->config, rows, examples->longest, settings->threads,
+					  NULL, error);
 	if (status == MOTE_OK)
 		status = mote_trainer_choose(t, error);
 	if (status == MOTE_OK)

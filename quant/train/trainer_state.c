@@ -1,4 +1,5 @@
-/* A training's state on disk: a head, the curve, the reference's log-probabilities, moments, weights. See state_file.h. */
+/* A training's state on disk: a head, the curve, the reference's log-probabilities, moments, weights.
+ * See state_file.h. */
 #include "quant/train/trainer.h"
 
 #include <string.h>
@@ -69,8 +70,8 @@ enum mote_status mote_trainer_save(const struct mote_trainer *t, const char *pat
 }
 
 /* Only a state that fits is read: its sizes are those of this training. */
-static enum mote_status get_head(struct mote_state_reader *r, const struct mote_trainer *t, struct mote_hash128 identity,
-				 struct head *head, struct mote_error *error)
+static enum mote_status get_head(struct mote_state_reader *r, const struct mote_trainer *t,
+				 struct mote_hash128 identity, struct head *head, struct mote_error *error)
 {
 	struct head expected = head_of(t, identity);
 	enum mote_status status = mote_state_get(r, head, sizeof *head, error);
@@ -79,10 +80,11 @@ static enum mote_status get_head(struct mote_state_reader *r, const struct mote_
 		return status;
 	if (memcmp(head->magic, magic, sizeof magic))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: not the state of a training", r->path);
-	if (memcmp(&head->identity, &identity, sizeof identity) || head->floats != expected.floats || head->steps != expected.steps ||
-	    head->examples != expected.examples || head->point_bytes != expected.point_bytes || head->step > head->steps)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: the state of another training: model, data, recipe or "
-				      "version differ", r->path);
+	if (memcmp(&head->identity, &identity, sizeof identity) || head->floats != expected.floats ||
+	    head->steps != expected.steps || head->examples != expected.examples ||
+	    head->point_bytes != expected.point_bytes || head->step > head->steps)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: the state of another training: model, data, "
+				      "recipe or version differ", r->path);
 	return MOTE_OK;
 }
 

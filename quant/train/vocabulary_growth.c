@@ -6,10 +6,11 @@
 #include "format/json_build.h"
 #include "runtime/tokenizer/section_extend.h"
 
-static enum mote_status grow_tokenizer(struct mote_vocabulary *v, const char *const *token, uint32_t n, struct mote_error *error)
+static enum mote_status grow_tokenizer(struct mote_vocabulary *v, const char *const *token, uint32_t n,
+				       struct mote_error *error)
 {
-	enum mote_status status = mote_tokenizer_section_extend(v->section, v->section_bytes, token, n, &v->own, &v->section_bytes,
-								error);
+	enum mote_status status = mote_tokenizer_section_extend(v->section, v->section_bytes, token, n, &v->own,
+								&v->section_bytes, error);
 
 	if (status)
 		return status;
@@ -42,8 +43,8 @@ static enum mote_status grow_metadata(struct mote_vocabulary *v, const char *con
 	return b.failed ? mote_error_set(error, MOTE_ERROR_MEMORY, "metadata: out of memory") : MOTE_OK;
 }
 
-enum mote_status mote_vocabulary_open(struct mote_vocabulary *v, const struct mote_model *model, const char *const *token,
-				      uint32_t n, struct mote_error *error)
+enum mote_status mote_vocabulary_open(struct mote_vocabulary *v, const struct mote_model *model,
+				      const char *const *token, uint32_t n, struct mote_error *error)
 {
 	const struct mote_container *c = model->container;
 	enum mote_status status;

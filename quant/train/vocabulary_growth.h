@@ -1,5 +1,5 @@
-/* A model's vocabulary, with the special tokens that a training adds to it: its tokenizer and metadata as the trained file
- * will have them. Without new ones they are the model's own. */
+/* A model's vocabulary, with the special tokens that a training adds to it: its tokenizer and metadata as the trained
+ * file will have them. Without new ones they are the model's own. */
 #ifndef MOTE_QUANT_VOCABULARY_GROWTH_H
 #define MOTE_QUANT_VOCABULARY_GROWTH_H
 
@@ -21,8 +21,8 @@ struct mote_vocabulary {
 /* token[0..n): texts. The model is borrowed as long as the vocabulary is used.
  * MOTE_ERROR_UNSUPPORTED: the model has no tokenizer; MOTE_ERROR_ARGUMENT, MOTE_ERROR_LIMIT as
  * mote_tokenizer_section_extend(); MOTE_ERROR_MEMORY. */
-enum mote_status mote_vocabulary_open(struct mote_vocabulary *v, const struct mote_model *model, const char *const *token,
-				      uint32_t n, struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_vocabulary_open(struct mote_vocabulary *v, const struct mote_model *model,
+				      const char *const *token, uint32_t n, struct mote_error *error) MOTE_CHECKED;
 void mote_vocabulary_free(struct mote_vocabulary *v);
 
 #endif

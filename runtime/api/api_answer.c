@@ -114,7 +114,8 @@ static bool read_piece(struct mote_lm_answer *a, struct mote_lm_event *event)
 
 /* ---- taking logits ---- */
 
-/* What follows the id at this position of the prompt, and how probable it was: of a row that is not finite nothing can be said. */
+/* What follows the id at this position of the prompt, and how probable it was: of a row that is not finite nothing can
+ * be said. */
 static void see_logits(void *user, uint32_t position, const float *logits)
 {
 	struct mote_lm_answer *a = user;
@@ -211,7 +212,8 @@ static enum mote_status open_answer(struct mote_lm_answer *a, const struct mote_
 
 	a->prompt.id = malloc((o->prompt_tokens ? o->prompt_tokens : 1) * sizeof *a->prompt.id);
 	if (!a->prompt.id)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a prompt of %zu tokens", o->prompt_tokens);
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a prompt of %zu tokens",
+				      o->prompt_tokens);
 	if (o->prompt_tokens)
 		memcpy(a->prompt.id, o->prompt, o->prompt_tokens * sizeof *a->prompt.id);
 	a->prompt.count = a->prompt.capacity = o->prompt_tokens;
@@ -221,7 +223,8 @@ static enum mote_status open_answer(struct mote_lm_answer *a, const struct mote_
 	options.grammar = o->grammar ? o->grammar->grammar : NULL;
 	options.tokens = o->grammar ? o->grammar->tokens : NULL;
 	if ((status = mote_answer_open(&options, &a->answer, error)) ||
-	    (status = mote_scheduler_add(a->session->scheduler, a->prompt.id, a->prompt.count, taker, &a->ticket, error)))
+	    (status = mote_scheduler_add(a->session->scheduler, a->prompt.id, a->prompt.count, taker,
+					 &a->ticket, error)))
 		return status;
 	return watch_prompt(a, o, error);
 }

@@ -66,7 +66,8 @@ void mote_lm_free(void *memory)
 static enum mote_status read_generation(struct mote_lm *lm, struct mote_error *error)
 {
 	const cJSON *generation = mote_json_get(lm->metadata, "generation");
-	const cJSON *most = mote_json_get(generation, "max_new_tokens"), *stop = mote_json_get(generation, "stop_strings");
+	const cJSON *most = mote_json_get(generation, "max_new_tokens");
+	const cJSON *stop = mote_json_get(generation, "stop_strings");
 	int n = cJSON_IsArray(stop) ? cJSON_GetArraySize(stop) : 1;
 
 	if (cJSON_IsNumber(most) && most->valuedouble >= 1 && most->valuedouble < UINT32_MAX)

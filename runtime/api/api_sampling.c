@@ -67,9 +67,9 @@ enum mote_status mote_api_sampler(const struct mote_lm *lm, const struct mote_lm
 	bias = biases(&lm->model->config, &s, options->ignore_end != 0, &n);
 	if (!bias)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %u biases", s.biases);
-	o = (struct mote_sampler_options){.temperature = s.temperature, .top_k = s.top_k, .top_p = s.top_p, .min_p = s.min_p,
-					  .typical_p = s.typical_p, .seed = s.seed, .penalties = penalties(&s), .bias = bias,
-					  .biases = n};
+	o = (struct mote_sampler_options){.temperature = s.temperature, .top_k = s.top_k, .top_p = s.top_p,
+					  .min_p = s.min_p, .typical_p = s.typical_p, .seed = s.seed,
+					  .penalties = penalties(&s), .bias = bias, .biases = n};
 	*mask = (struct mote_api_mask){options->mask, options->user, lm->model->config.vocab};
 	if (options->mask) {
 		o.mask = apply_mask;

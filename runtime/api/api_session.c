@@ -22,12 +22,14 @@ static bool proceed(void *user)
 	return !atomic_load_explicit(&s->interrupted, memory_order_relaxed) && (!s->proceed || s->proceed(s->user));
 }
 
-static enum mote_status open_session(struct mote_lm_session *s, const struct mote_lm_session_options *o, struct mote_error *error)
+static enum mote_status open_session(struct mote_lm_session *s, const struct mote_lm_session_options *o,
+				     struct mote_error *error)
 {
 	struct mote_session_options options = {.context_tokens = o->context_tokens, .sequences = o->sequences,
 					       .batch_rows = o->batch_tokens, .threads = o->threads, .isa = o->isa,
 					       .check = o->check != 0};
-	struct mote_scheduler_options schedule = {.lookup = !o->no_lookup, .steady = true, .proceed = proceed, .user = s};
+	struct mote_scheduler_options schedule = {.lookup = !o->no_lookup, .steady = true, .proceed = proceed,
+						  .user = s};
 	enum mote_status status;
 	uint32_t spare;
 
@@ -84,7 +86,8 @@ void mote_lm_session_describe(const struct mote_lm_session *s, struct mote_lm_se
 {
 	*info = (struct mote_lm_session_info){.context_tokens = mote_session_context(s->session),
 					      .sequences = s->sequences, .threads = mote_session_threads(s->session),
-					      .bytes = mote_session_bytes(s->session), .isa = mote_session_isa(s->session)};
+					      .bytes = mote_session_bytes(s->session),
+					      .isa = mote_session_isa(s->session)};
 }
 
 void mote_lm_session_interrupt(struct mote_lm_session *s)

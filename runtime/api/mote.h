@@ -153,8 +153,8 @@ struct mote_lm_chat {
 /* The conversation as text. MOTE_LM_ARGUMENT: the model has no template, or the template refuses the messages. */
 MOTE_API int mote_lm_render(const struct mote_lm *lm, const struct mote_lm_chat *chat, char **text, size_t *bytes,
 			    struct mote_lm_error *error);
-/* The conversation as ids. Text of messages never becomes a control token, whatever it spells. *reasoning_open, unless it
- * is NULL, becomes 1 when the template's generation prompt opens the thought: hand it on to the answer. */
+/* The conversation as ids. Text of messages never becomes a control token, whatever it spells. *reasoning_open, unless
+ * it is NULL, becomes 1 when the template's generation prompt opens the thought: hand it on to the answer. */
 MOTE_API int mote_lm_encode_chat(const struct mote_lm *lm, const struct mote_lm_chat *chat, int32_t **ids,
 				 size_t *count, int *reasoning_open, struct mote_lm_error *error);
 
@@ -173,17 +173,17 @@ struct mote_lm_session_options {
 	uint32_t threads;               /* 0: the physical cores */
 	const char *kv_keys, *kv_values;/* "f16" (NULL), "q8" or "f32" */
 	const char *isa;                /* NULL: the best of this machine */
-	uint32_t prompt_rows;           /* of watched prompts (prompt_logprobs) that a pass may take; 0: 1. As many rows of
-					 * [vocab] floats are kept */
+	uint32_t prompt_rows;           /* of watched prompts (prompt_logprobs) that a pass may take; 0: 1. As many rows
+					 * of [vocab] floats are kept */
 	/* Asked between layers of every pass and before every token; 0 stops with MOTE_LM_INTERRUPTED. May be NULL. */
 	int (*proceed)(void *user);
 	void *user;
-	/* 1: a pass in which something becomes infinite or NaN ends with MOTE_LM_CORRUPT, and the message names layer, tensor
-	 * and position. 0: only what a token would be chosen from is looked at, and no token is chosen then. */
+	/* 1: a pass in which something becomes infinite or NaN ends with MOTE_LM_CORRUPT, and the message names layer,
+	 * tensor and position. 0: only what a token would be chosen from is looked at, and no token is chosen then. */
 	int check;
-	/* 1: answers are computed a token a pass. Else, where an answer goes on as the text before it did (it quotes its prompt,
-	 * or repeats itself), several tokens are guessed and computed in one pass, as far as that saves time; the answer is the
-	 * same, bit for bit. */
+	/* 1: answers are computed a token a pass. Else, where an answer goes on as the text before it did (it quotes
+	 * its prompt, or repeats itself), several tokens are guessed and computed in one pass, as far as that saves
+	 * time; the answer is the same, bit for bit. */
 	int no_lookup;
 };
 #define MOTE_LM_SESSION_OPTIONS_INIT \
@@ -258,15 +258,16 @@ MOTE_API void mote_lm_sampling_recommended(const struct mote_lm *lm, struct mote
 
 /* ---- grammars ---- */
 
-/* What an answer may say: docs/grammar.md. Read-only once open, for any number of answers of sessions over its model. */
+/* What an answer may say: docs/grammar.md. Read-only once open,
+ * for any number of answers of sessions over its model. */
 struct mote_lm_grammar;
 
 enum mote_lm_grammar_kind {
 	MOTE_LM_GRAMMAR_GBNF,           /* llama.cpp's notation; it begins at the rule "root" */
 	MOTE_LM_GRAMMAR_JSON_SCHEMA,    /* JSON that is valid for a schema */
 	MOTE_LM_GRAMMAR_JSON_OBJECT,    /* any JSON object; no text */
-	MOTE_LM_GRAMMAR_TOOL_CALLS      /* calls of tools, <tool_call>\n{"name": ..., "arguments": {...}}\n</tool_call>: the text is
-					 * OpenAI's list of tools, JSON */
+	MOTE_LM_GRAMMAR_TOOL_CALLS      /* calls of tools, <tool_call>\n{"name": ..., "arguments": {...}}\n</tool_call>:
+					 * the text is OpenAI's list of tools, JSON */
 };
 struct mote_lm_grammar_options {
 	size_t struct_bytes;
@@ -277,10 +278,11 @@ struct mote_lm_grammar_options {
 	const char *tool;               /* of TOOL_CALLS: the one to be called; NULL: any */
 	int several;                    /* of TOOL_CALLS: 1: others may follow */
 };
-#define MOTE_LM_GRAMMAR_OPTIONS_INIT {sizeof(struct mote_lm_grammar_options), MOTE_LM_GRAMMAR_GBNF, NULL, 0, NULL, NULL, 0}
+#define MOTE_LM_GRAMMAR_OPTIONS_INIT \
+	{sizeof(struct mote_lm_grammar_options), MOTE_LM_GRAMMAR_GBNF, NULL, 0, NULL, NULL, 0}
 
-/* MOTE_LM_CORRUPT: the text breaks its notation, at the place that the message names. MOTE_LM_UNSUPPORTED: a part of it, by
- * name, or the model's tokenizer. MOTE_LM_ARGUMENT: no such tool. MOTE_LM_LIMIT: too large. MOTE_LM_MEMORY. */
+/* MOTE_LM_CORRUPT: the text breaks its notation, at the place that the message names. MOTE_LM_UNSUPPORTED: a part of
+ * it, by name, or the model's tokenizer. MOTE_LM_ARGUMENT: no such tool. MOTE_LM_LIMIT: too large. MOTE_LM_MEMORY. */
 MOTE_API int mote_lm_grammar_open(const struct mote_lm *lm, const struct mote_lm_grammar_options *options,
 				  struct mote_lm_grammar **out, struct mote_lm_error *error);
 MOTE_API void mote_lm_grammar_close(struct mote_lm_grammar *g); /* after the answers that obey it; before its model */
@@ -308,15 +310,17 @@ struct mote_lm_answer_options {
 	void *user;
 	int logprobs;                   /* 1: log-probabilities are kept: mote_lm_answer_logprobs() */
 	uint32_t top_logprobs;          /* and so many of the most probable tokens beside, at most MOTE_LM_MAX_TOP */
-	int prompt_logprobs;            /* 1: of the prompt's tokens too, which is then computed whole; where logits of it are not
-					 * finite, the answer ends with MOTE_LM_CORRUPT */
+	int prompt_logprobs;            /* 1: of the prompt's tokens too, which is then computed whole; where logits of
+					 * it are not finite, the answer ends with MOTE_LM_CORRUPT */
 	int prompt_only;                /* 1: it ends behind the prompt, without a token */
 	/* Called with the states [hidden] behind the final norm of all ids of the prompt, in order: embeddings. */
 	void (*state)(void *user, uint32_t position, const float *state);
-	const struct mote_lm_grammar *grammar; /* what its text obeys, behind the thought; borrowed until it is closed */
+	const struct mote_lm_grammar *grammar; /* what its text obeys, behind the thought;
+						* borrowed until it is closed */
 };
 #define MOTE_LM_ANSWER_OPTIONS_INIT \
-	{sizeof(struct mote_lm_answer_options), NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL}
+	{sizeof(struct mote_lm_answer_options), NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, \
+	 0, NULL, NULL}
 
 /* Sets max_tokens and the stop texts, which are the model's own, to what its makers recommend. */
 MOTE_API void mote_lm_answer_recommended(const struct mote_lm *lm, struct mote_lm_answer_options *options);
@@ -334,7 +338,8 @@ enum mote_lm_finish {
 };
 struct mote_lm_event {
 	enum mote_lm_event_kind kind;
-	const char *text;               /* whole characters, a NUL behind them; valid until the next call on the session */
+	const char *text;               /* whole characters, a NUL behind them;
+					 * valid until the next call on the session */
 	size_t bytes;
 	enum mote_lm_finish finish;     /* of END */
 	size_t tokens;                  /* sampled when its last text came: those before it are spoken for */

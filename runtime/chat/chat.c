@@ -26,8 +26,8 @@ bool mote_chat_has_template(const cJSON *metadata)
 	return find_template(metadata, "default") != NULL;
 }
 
-/* A list of the request's own, which the tree that it is put into does not free. The cast only satisfies a signature that
- * lacks const. */
+/* A list of the request's own, which the tree that it is put into does not free. The cast only satisfies a signature
+ * that lacks const. */
 static cJSON *reference(const cJSON *list)
 {
 	return cJSON_CreateArrayReference((cJSON *)(uintptr_t)list->child);
@@ -114,7 +114,8 @@ enum mote_status mote_chat_encode(const cJSON *metadata, const struct mote_chat_
 	enum mote_status status = mote_chat_render(metadata, request, &rendered, error);
 
 	if (status == MOTE_OK)
-		status = mote_tokenizer_encode_spans(tokenizer, rendered.text, rendered.spans, rendered.n_spans, 0, ids, error);
+		status = mote_tokenizer_encode_spans(tokenizer, rendered.text, rendered.spans, rendered.n_spans, 0,
+						     ids, error);
 	if (reasoning_open)
 		*reasoning_open = status == MOTE_OK && mote_chat_opens_reasoning(&tags, &rendered);
 	mote_rendered_free(&rendered);

@@ -158,7 +158,8 @@ static void take_id(struct mote_answer *a, int32_t id)
 		flush(a);
 		enter_part(s);
 	} else {
-		if (s->constraint && !s->reasoning.inside && mote_constraint_take(s->constraint, id, s->after_marker, &a->error))
+		if (s->constraint && !s->reasoning.inside &&
+		    mote_constraint_take(s->constraint, id, s->after_marker, &a->error))
 			return;
 		piece = mote_detokenizer_next(&s->detokenizer, s->options.tokenizer, id, true, &n);
 		feed(a, piece, n);
@@ -182,7 +183,8 @@ static size_t most_tokens(const struct mote_answer_options *o)
 	size_t most = o->most_tokens ? o->most_tokens : SIZE_MAX, room;
 
 	if (o->context_tokens) {
-		room = o->context_tokens - (o->prompt->count < o->context_tokens ? o->prompt->count : o->context_tokens) + 1;
+		room = o->context_tokens -
+		       (o->prompt->count < o->context_tokens ? o->prompt->count : o->context_tokens) + 1;
 		most = room < most ? room : most;
 	}
 	return most;
@@ -254,9 +256,10 @@ static enum mote_status next_id(struct mote_answer *a, const float *logits, int3
 	const uint64_t *allowed = NULL;
 	enum mote_status status = MOTE_OK;
 
-	if (s->options.think_tokens && s->thought >= s->options.think_tokens && s->reasoning.inside && !s->forced.count) {
-		status = mote_tokenizer_encode(s->options.tokenizer, s->tags.close, strlen(s->tags.close), 0, &s->forced,
-					       &a->error);
+	if (s->options.think_tokens && s->thought >= s->options.think_tokens && s->reasoning.inside &&
+	    !s->forced.count) {
+		status = mote_tokenizer_encode(s->options.tokenizer, s->tags.close, strlen(s->tags.close), 0,
+					       &s->forced, &a->error);
 		s->forced_taken = 0;
 	}
 	if (status == MOTE_OK && s->forced_taken < s->forced.count) {
@@ -338,8 +341,8 @@ enum mote_status mote_answer_generate(struct mote_scheduler *scheduler, const st
 	enum mote_status status = mote_answer_open(options, answer, error);
 
 	if (status == MOTE_OK)
-		status = mote_scheduler_add(scheduler, options->prompt->id, options->prompt->count, mote_answer_taker(answer),
-					    &ticket, error);
+		status = mote_scheduler_add(scheduler, options->prompt->id, options->prompt->count,
+					    mote_answer_taker(answer), &ticket, error);
 	while (status == MOTE_OK && !answer->state->ended) {
 		if (options->proceed && !options->proceed(options->user))
 			break;

@@ -29,8 +29,10 @@ struct mote_answer_options {
 	uint32_t most_tokens;                  /* 0: no limit */
 	bool continues_text;                   /* the prompt is text to go on with, not a message to answer */
 	bool reasoning_open;                   /* the prompt ends inside reasoning: mote_chat_encode() says so */
-	uint32_t think_tokens;                 /* most tokens of reasoning, then its closing tag is put in; 0: no limit */
-	bool ignore_eos;                       /* the config's ends are none; rule them out by the sampler's bias, too */
+	uint32_t think_tokens;                 /* most tokens of reasoning, then its closing tag is put in;
+						* 0: no limit */
+	bool ignore_eos;                       /* the config's ends are none; rule them out by the sampler's bias,
+						* too */
 	const int32_t *stop_id;                /* [stop_ids] further ids that end it */
 	const char *const *stop_text;          /* [stop_texts] texts that end it, in answer or reasoning; not shown */
 	size_t stop_ids, stop_texts;

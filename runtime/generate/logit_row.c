@@ -26,7 +26,8 @@ enum mote_status mote_logit_row_check(const float *logits, uint32_t vocab, struc
 		any |= bad[j];
 	for (uint32_t at = any ? 0 : i; at < vocab; at++)
 		if (!isfinite(logits[at]))
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, "the logit of token %u is %g: no token can be chosen", at,
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      "the logit of token %u is %g: no token can be chosen", at,
 					      (double)logits[at]);
 	return MOTE_OK;
 }
@@ -77,7 +78,8 @@ double mote_logit_row_log_sum(const float *logits, uint32_t vocab)
 
 	for (uint32_t i = 0; i < vocab; i++)
 		lane[i % 8] += mote_exact_exp((double)logits[i] - max);
-	return max + mote_exact_log(((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7])));
+	return max + mote_exact_log(((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+				    ((lane[1] + lane[5]) + (lane[3] + lane[7])));
 }
 
 uint32_t mote_logit_row_top(const float *logits, uint32_t vocab, uint32_t most, struct mote_logit *top)

@@ -1,4 +1,5 @@
-/* See lookup.h. The search is a plain scan: a few microseconds for thousands of ids, where a pass takes milliseconds. */
+/* See lookup.h. The search is a plain scan: a few microseconds for thousands of ids,
+ * where a pass takes milliseconds. */
 #include "runtime/generate/lookup.h"
 
 enum { SHORTEST = 2, LONGEST = 16, TRUSTED = 4, CARRIED = 2, BEHIND_DIFFERENCE = 4 };

@@ -1,10 +1,10 @@
-/* Lookup: guesses how a text goes on from where its last ids stood before, in the prompt (an answer that quotes it) or in
- * what was written (one that repeats itself). Guesses are checked by the model, several in one pass, so they change
+/* Lookup: guesses how a text goes on from where its last ids stood before, in the prompt (an answer that quotes it) or
+ * in what was written (one that repeats itself). Guesses are checked by the model, several in one pass, so they change
  * nothing but the time.
  *
- * How often guesses came true, by the length of what matched, is learned from every id, whether one was computed on trust
- * or not. So nothing is tried in vain: where guesses do not pay, none is made. Behind an id that differed the text may go
- * on as before: then guesses come from where they came from, for a step or two.
+ * How often guesses came true, by the length of what matched, is learned from every id, whether one was computed on
+ * trust or not. So nothing is tried in vain: where guesses do not pay, none is made. Behind an id that differed the
+ * text may go on as before: then guesses come from where they came from, for a step or two.
  */
 #ifndef MOTE_RUNTIME_LOOKUP_H
 #define MOTE_RUNTIME_LOOKUP_H

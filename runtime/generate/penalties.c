@@ -40,7 +40,8 @@ static enum mote_status check(const struct mote_penalties_options *o, struct mot
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "DRY multiplier %g; expected 0 to 100",
 				      (double)o->dry_multiplier);
 	if (o->dry_multiplier > 0 && !within(o->dry_base, 1, 100))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "DRY base %g; expected 1 to 100", (double)o->dry_base);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "DRY base %g; expected 1 to 100",
+				      (double)o->dry_base);
 	return MOTE_OK;
 }
 
@@ -53,8 +54,8 @@ enum mote_status mote_penalties_open(const struct mote_penalties_options *option
 	*out = NULL;
 	if (status)
 		return status;
-	if ((options->repetition == 0 || options->repetition == 1) && options->presence == 0 && options->frequency == 0 &&
-	    options->dry_multiplier == 0)
+	if ((options->repetition == 0 || options->repetition == 1) && options->presence == 0 &&
+	    options->frequency == 0 && options->dry_multiplier == 0)
 		return MOTE_OK;
 	p = calloc(1, sizeof *p);
 	if (p) {
@@ -107,7 +108,8 @@ enum mote_status mote_penalties_accept(struct mote_penalties *p, int32_t id, str
 		int32_t *grown = realloc(p->history, capacity * sizeof *grown);
 
 		if (!grown)
-			return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the history of %zu tokens", capacity);
+			return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the history of %zu tokens",
+					      capacity);
 		p->history = grown;
 		p->capacity = capacity;
 	}
@@ -162,7 +164,8 @@ static void apply_dry(struct mote_penalties *p, float *logits)
 
 		if (n && n >= p->options.dry_allowed)
 			logits[id] -= p->options.dry_multiplier *
-				      (float)mote_exact_pow((double)p->options.dry_base, (double)(n - p->options.dry_allowed));
+				      (float)mote_exact_pow((double)p->options.dry_base,
+							    (double)(n - p->options.dry_allowed));
 		p->repeats[id] = 0;
 	}
 }

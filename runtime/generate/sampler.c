@@ -46,7 +46,8 @@ static float setting(const cJSON *generation, const char *key, float low, float 
 {
 	const cJSON *item = mote_json_get(generation, key);
 
-	return cJSON_IsNumber(item) && within((float)item->valuedouble, low, high) ? (float)item->valuedouble : otherwise;
+	return cJSON_IsNumber(item) && within((float)item->valuedouble, low, high) ? (float)item->valuedouble
+										   : otherwise;
 }
 
 struct mote_sampler_options mote_sampler_recommended(const cJSON *generation)
@@ -68,19 +69,22 @@ struct mote_sampler_options mote_sampler_recommended(const cJSON *generation)
 static enum mote_status check_options(const struct mote_sampler_options *o, uint32_t vocab, struct mote_error *error)
 {
 	if (!within(o->temperature, 0, 100))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "temperature %g; expected 0 to 100", (double)o->temperature);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "temperature %g; expected 0 to 100",
+				      (double)o->temperature);
 	if (!within(o->top_p, 0, 1))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "top-p %g; expected 0 to 1", (double)o->top_p);
 	if (!within(o->min_p, 0, 1))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "min-p %g; expected 0 to 1", (double)o->min_p);
 	if (!within(o->typical_p, 0, 1))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "typical-p %g; expected 0 to 1", (double)o->typical_p);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "typical-p %g; expected 0 to 1",
+				      (double)o->typical_p);
 	for (size_t i = 0; i < o->biases; i++) {
 		if (o->bias[i].id < 0 || (uint32_t)o->bias[i].id >= vocab)
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "bias for token %d; the vocabulary has %u", o->bias[i].id,
-					      vocab);
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "bias for token %d; the vocabulary has %u",
+					      o->bias[i].id, vocab);
 		if (!(o->bias[i].bias < INFINITY))
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "bias %g for token %d; expected a number or -infinity",
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+					      "bias %g for token %d; expected a number or -infinity",
 					      (double)o->bias[i].bias, o->bias[i].id);
 	}
 	return MOTE_OK;

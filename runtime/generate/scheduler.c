@@ -23,9 +23,9 @@ static enum mote_status take_memory(struct mote_scheduler *s, struct mote_error 
 		  : mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %u answers side by side", s->slots);
 }
 
-/* Measured with a q4 model of 135 M weights (docs/benchmarks.md): a pass of n rows takes 1 + cost (n - 1) times as long as
- * one of a single row, whose time goes into reading the weights. A little more than measured, so that what is guessed
- * pays. */
+/* Measured with a q4 model of 135 M weights (docs/benchmarks.md): a pass of n rows takes 1 + cost (n - 1) times as long
+ * as one of a single row, whose time goes into reading the weights. A little more than measured, so that what is
+ * guessed pays. */
 static float row_cost(const char *isa)
 {
 	return !strcmp(isa, "scalar") ? 1.0f : !strncmp(isa, "avx512", 6) || !strncmp(isa, "amx", 3) ? 0.2f : 0.3f;

@@ -42,12 +42,12 @@ struct mote_prompt_watch {
 
 struct mote_scheduler_options {
 	uint32_t slice_rows; /* most rows of a pass that prompts get while other answers go on; 0: 64 */
-	/* Fewer than these where a pass would take more than about two and a half times as long as without them: for readers
-	 * of what is being written. Prompts take longer meanwhile. */
+	/* Fewer than these where a pass would take more than about two and a half times as long as without them: for
+	 * readers of what is being written. Prompts take longer meanwhile. */
 	bool steady;
-	/* Guess how answers go on from where their last ids stood before, and compute guesses that are likely to be right in
-	 * the same pass (lookup.h): take() is called with the same logits as without, several times a pass. Uses the session's
-	 * logit rows beside one for each sequence, up to 15 a sequence. */
+	/* Guess how answers go on from where their last ids stood before, and compute guesses that are likely to be
+	 * right in the same pass (lookup.h): take() is called with the same logits as without, several times a pass.
+	 * Uses the session's logit rows beside one for each sequence, up to 15 a sequence. */
 	bool lookup;
 	/* Asked before each pass and between its layers; false ends it with MOTE_ERROR_INTERRUPTED, and the step may be
 	 * done again. May be NULL. */

@@ -72,8 +72,8 @@ static struct mote_slot *take_slot(struct mote_scheduler *s, const struct waitin
 		*shared = 0;
 	} else if (most > *shared) {
 		slot->held = 0;
-		*shared = mote_session_fork(s->session, mote_scheduler_sequence(s, source), mote_scheduler_sequence(s, slot),
-					    most, NULL) ? 0 : most;
+		*shared = mote_session_fork(s->session, mote_scheduler_sequence(s, source),
+					    mote_scheduler_sequence(s, slot), most, NULL) ? 0 : most;
 	}
 	return slot;
 }

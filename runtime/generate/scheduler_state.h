@@ -6,7 +6,8 @@
  *   state    of as many positions (session_state.h), with checksums of its own
  *
  * A state that is damaged, of another model or of a session of another kind is refused. One that is loaded lies in a
- * free sequence like what an answer left there: whoever adds a prompt that begins so goes on from it, with the same bits.
+ * free sequence like what an answer left there: whoever adds a prompt that begins so goes on from it, with the same
+ * bits.
  */
 #ifndef MOTE_RUNTIME_SCHEDULER_STATE_H
 #define MOTE_RUNTIME_SCHEDULER_STATE_H
@@ -22,8 +23,8 @@ enum mote_status mote_scheduler_save(struct mote_scheduler *s, const int32_t *id
 				     void *user, struct mote_error *error);
 
 /* Gives the free sequence that was not used for longest what read() delivers, which fills all bytes or returns a
- * status, which is returned. Statuses as mote_session_state_load(); MOTE_ERROR_ARGUMENT: no sequence is free, or more ids than
- * the session's context. After an error the sequence holds nothing. */
+ * status, which is returned. Statuses as mote_session_state_load(); MOTE_ERROR_ARGUMENT: no sequence is free, or more
+ * ids than the session's context. After an error the sequence holds nothing. */
 enum mote_status mote_scheduler_load(struct mote_scheduler *s,
 				     enum mote_status (*read)(void *user, void *data, size_t bytes,
 							      struct mote_error *error),

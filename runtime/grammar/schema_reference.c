@@ -57,7 +57,8 @@ const cJSON *mote_schema_find(struct schema_reader *r, const char *pointer)
 			at = NULL;
 		else if (cJSON_IsArray(at))
 			index = strtol(step, &end, 10),
-			at = *step >= '0' && *step <= '9' && !*end && index < 100000 ? cJSON_GetArrayItem(at, (int)index) : NULL;
+			at = *step >= '0' && *step <= '9' && !*end && index < 100000
+			     ? cJSON_GetArrayItem(at, (int)index) : NULL;
 		else
 			at = mote_json_get(at, step);
 	}

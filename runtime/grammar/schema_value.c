@@ -321,7 +321,8 @@ static bool build_magnitude(struct mote_grammar *g, int64_t low, bool without_lo
 	int room = MOST_DIGITS - print_digits(most, digit);
 	uint32_t whole, point, last;
 
-	/* Fractions of so few digits that a double tells them from the bound. The last is not 0: so is none of them whole. */
+	/* Fractions of so few digits that a double tells them from the bound.
+	 * The last is not 0: so is none of them whole. */
 	if (integer || low >= most)
 		return any;
 	whole = mote_network_state(g);

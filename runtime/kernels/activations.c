@@ -51,7 +51,8 @@ void mote_activations_quantize(const struct mote_kernels *k, struct mote_activat
 			    a->bias + r * blocks);
 }
 
-/* Fills in everything but the pointers; returns the bytes of K and stores those of V without the scales of positions. */
+/* Fills in everything but the pointers; returns the bytes of K and stores those of V without the scales of
+ * positions. */
 static size_t kv_plan(struct mote_kv *kv, enum mote_type k, enum mote_type v, uint32_t head_dim,
 		      uint32_t positions, size_t *v_bytes)
 {
@@ -128,7 +129,8 @@ void mote_kv_fetch_for_store(const struct mote_kv *kv, uint32_t position)
 		return; /* one position's values lie together */
 	__builtin_prefetch(kv->v_scale + position, 1, 3);
 	for (uint32_t p = 0; p < kv->v_quants.panels; p++)
-		__builtin_prefetch(kv->v + p * kv->v_quants.panel_bytes + kv->v_quants.quants_offset + position / 4 * 64, 1, 3);
+		__builtin_prefetch(kv->v + p * kv->v_quants.panel_bytes + kv->v_quants.quants_offset +
+				   position / 4 * 64, 1, 3);
 }
 
 void mote_kv_fetch(const struct mote_kv *kv, uint32_t n)

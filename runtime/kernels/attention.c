@@ -66,7 +66,8 @@ static void score(struct segment *g)
 	for (uint32_t p = 0; p < panels; p += step) {
 		fetch(g);
 		g->k->multiply[g->kv->k.type](&g->kv->k, g->begin / 16 + p, min_u32(step, panels - p), g->a->q,
-					      g->a->row + g->first, g->n, g->s + (size_t)p * 16, MOTE_SEGMENT_POSITIONS);
+					      g->a->row + g->first, g->n, g->s + (size_t)p * 16,
+					      MOTE_SEGMENT_POSITIONS);
 	}
 }
 
@@ -109,7 +110,8 @@ static void mix_quants(struct segment *g)
 	v.blocks = (seen + 31) / 32;
 	for (uint32_t p = 0, step = g->fetch_bytes ? 1 : v.panels; p < v.panels; p += step) {
 		fetch(g);
-		g->k->multiply[MOTE_Q8](&v, p, step, &weights, 0, g->n, g->part + MOTE_PART_VALUES + (size_t)p * 16, g->stride);
+		g->k->multiply[MOTE_Q8](&v, p, step, &weights, 0, g->n, g->part + MOTE_PART_VALUES + (size_t)p * 16,
+					g->stride);
 	}
 }
 

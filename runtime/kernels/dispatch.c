@@ -164,7 +164,8 @@ enum mote_status mote_kernels_select(const char *isa, struct mote_kernels *out, 
 				      isa, names);
 	}
 	if (!tables[i - 1].can_run())
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "instruction set \"%s\": this machine lacks it", isa);
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "instruction set \"%s\": this machine lacks it",
+				      isa);
 	build(out, i - 1);
 	return MOTE_OK;
 }

@@ -1,8 +1,8 @@
 /* Float products for training: see train.h.
  *
- * B is packed, 256 deep and 128 columns wide, into panels of 32 columns that fit into the second-level cache; 12 rows of A
- * then stay in the first while they go over the panels. C is taken up again for each 256: its sums simply go on, so that
- * the cut leaves no trace in the result.
+ * B is packed, 256 deep and 128 columns wide, into panels of 32 columns that fit into the second-level cache; 12 rows
+ * of A then stay in the first while they go over the panels. C is taken up again for each 256: its sums simply go on,
+ * so that the cut leaves no trace in the result.
  */
 #include <string.h>
 
@@ -38,14 +38,15 @@ static void turn_four(const float *b, size_t b_col, float *out)
 	quad c0 = load(b), c1 = load(b + b_col), c2 = load(b + 2 * b_col), c3 = load(b + 3 * b_col);
 	quad low01 = PICK(c0, c1, 0, 4, 1, 5), low23 = PICK(c2, c3, 0, 4, 1, 5);
 	quad high01 = PICK(c0, c1, 2, 6, 3, 7), high23 = PICK(c2, c3, 2, 6, 3, 7);
-	const quad row[4] = {PICK(low01, low23, 0, 1, 4, 5), PICK(low01, low23, 2, 3, 6, 7), PICK(high01, high23, 0, 1, 4, 5),
-			     PICK(high01, high23, 2, 3, 6, 7)};
+	const quad row[4] = {PICK(low01, low23, 0, 1, 4, 5), PICK(low01, low23, 2, 3, 6, 7),
+			     PICK(high01, high23, 0, 1, 4, 5), PICK(high01, high23, 2, 3, 6, 7)};
 
 	for (uint32_t i = 0; i < 4; i++)
 		memcpy(out + i * MOTE_GEMM_COLS, &row[i], sizeof row[i]);
 }
 
-/* A band of a panel of B whose columns are contiguous or anyhow: few enough lines are written to stay in the first-level cache. */
+/* A band of a panel of B whose columns are contiguous or anyhow: few enough lines are written to stay in the
+ * first-level cache. */
 static void turn(const float *b, size_t b_row, size_t b_col, uint32_t width, uint32_t depth, float *out)
 {
 	uint32_t fours = b_row == 1 && depth % 4 == 0 ? width / 4 * 4 : 0;
@@ -106,9 +107,10 @@ static void piece(const struct mote_kernels *k, const struct mote_gemm *g, uint3
 		pack(g, col, cols, begin, depth, scratch);
 		for (uint32_t i = row; i < row_end; i += MOTE_GEMM_ROWS)
 			for (uint32_t j = 0; j < cols; j += MOTE_GEMM_COLS) {
-				struct mote_tile t = {.a = g->a + i * g->a_row + begin * g->a_col, .a_row = g->a_row, .a_col = g->a_col,
-						      .b = scratch + (size_t)j * depth, .c = g->c + i * g->c_row + col + j,
-						      .c_row = g->c_row, .rows = least(row_end - i, MOTE_GEMM_ROWS), .depth = depth,
+				struct mote_tile t = {.a = g->a + i * g->a_row + begin * g->a_col, .a_row = g->a_row,
+						      .a_col = g->a_col, .b = scratch + (size_t)j * depth,
+						      .c = g->c + i * g->c_row + col + j, .c_row = g->c_row,
+						      .rows = least(row_end - i, MOTE_GEMM_ROWS), .depth = depth,
 						      .add = g->add || begin > 0};
 
 				if (cols - j >= MOTE_GEMM_COLS)

@@ -1,4 +1,5 @@
-/* Gradients of vector arithmetic: see train.h. As in vector.c, the compiler cuts 16 lanes into registers of the machine. */
+/* Gradients of vector arithmetic: see train.h. As in vector.c,
+ * the compiler cuts 16 lanes into registers of the machine. */
 #include <string.h>
 
 #include "runtime/kernels/exact.h"

@@ -6,7 +6,8 @@
  * panels or threads took part. The rules that make this so:
  *
  *  - Quantized product: per row and block of 32 columns, isum = sum value * a exactly in int32 (value: what
- *    mote_quant_value() says, a: the activation's quant); then acc = fma((float)isum, wscale * xscale, acc), blocks ascending, from acc = +0.
+ *    mote_quant_value() says, a: the activation's quant); then acc = fma((float)isum, wscale * xscale, acc), blocks
+ *    ascending, from acc = +0.
  *  - Float product: acc = fma(w, x, acc), columns ascending, from acc = +0.
  *  - Sums over a vector: 16 lanes, lane j takes elements j, j + 16, ... ascending from +0; then the tree
  *    a[j] += a[j + 8], then + 4, + 2, + 1.
@@ -15,8 +16,9 @@
  *
  * The one thing left open is the sign and payload of a NaN.
  *
- * A new ISA needs: multiply for each type, quantize, norm, rope, swiglu, geglu, softcap, add, softmax, mix for each float V type,
- * merge, tile, sigmoid; any of them may be left to the table below. matmul.c, attention.c and gemm.c drive them and are shared.
+ * A new ISA needs: multiply for each type, quantize, norm, rope, swiglu, geglu, softcap, add, softmax, mix for each
+ * float V type, merge, tile, sigmoid; any of them may be left to the table below. matmul.c, attention.c and gemm.c
+ * drive them and are shared.
  *
  * No function here can fail or allocates; all are thread-safe on disjoint outputs. None reads or writes
  * beyond what its comment says, not even by a byte.
@@ -139,7 +141,8 @@ struct mote_kernels {
 	void (*swiglu)(const float *gate, const float *up, uint32_t n, float *y);
 
 	/* y[i] = (gate[i] / (1 + exp(-t))) * up[i], t = gate[i] * fma(gate[i] * gate[i], c * 0.044715, c),
-	 * c = 2 sqrt(2 / pi): GELU by its tanh approximation, as tanh(u) = 2 / (1 + exp(-2u)) - 1; y may be gate or up. */
+	 * c = 2 sqrt(2 / pi): GELU by its tanh approximation, as tanh(u) = 2 / (1 + exp(-2u)) - 1;
+	 * y may be gate or up. */
 	void (*geglu)(const float *gate, const float *up, uint32_t n, float *y);
 
 	/* y[i] = cap * tanh(u), u = y[i] * scale, t = exp(-2 |u|), tanh(u) = (1 - t) / (1 + t) with the sign of u. */
@@ -148,7 +151,8 @@ struct mote_kernels {
 	/* y[i] = y[i] + x[i] */
 	void (*add)(float *y, const float *x, uint32_t n);
 
-	/* t = s * scale, *max = the largest t, plus 0 (never -0), s[i] = exp(t[i] - *max); returns the lane sum of s. n >= 1. */
+	/* t = s * scale, *max = the largest t, plus 0 (never -0), s[i] = exp(t[i] - *max); returns the lane sum of s.
+	 * n >= 1. */
 	float (*softmax)(float *s, uint32_t n, float scale, float *max);
 
 	/* Joins the part of the next positions to the state of those before, both as in attention.c:

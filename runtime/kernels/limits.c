@@ -38,10 +38,11 @@ struct stream_job {
 };
 
 /* One thread's part in so many streams side by side, prefetched so many bytes ahead (0: not) into the first-level cache
- * (locality 3) or the second (2). A line is four registers that every machine has: with one wide sum, which compilers keep in
- * memory where registers are narrower, the stores were the limit. */
-static inline __attribute__((always_inline)) void read_streams(struct stream_job *job, uint32_t thread, uint32_t threads,
-							       const size_t streams, const size_t ahead, const int locality)
+ * (locality 3) or the second (2). A line is four registers that every machine has: with one wide sum, which compilers
+ * keep in memory where registers are narrower, the stores were the limit. */
+static inline __attribute__((always_inline)) void read_streams(struct stream_job *job, uint32_t thread,
+							       uint32_t threads, const size_t streams,
+							       const size_t ahead, const int locality)
 {
 	size_t part = job->bytes / threads / streams / LINE * LINE;
 	const uint8_t *base = job->data + (size_t)thread * part * streams;

@@ -12,8 +12,9 @@
 #include "runtime/kernels/pool.h"
 
 /* Bytes a second at which all threads of the pool together read a buffer of this size, the median of
- * `repeats` passes (at most 64) of the fastest of several ways to read; on huge pages (where the system grants them) or on ordinary ones. A buffer not much
- * larger than the last-level cache is partly read from there, and so is a model of that size. MOTE_ERROR_MEMORY. */
+ * `repeats` passes (at most 64) of the fastest of several ways to read; on huge pages (where the system grants them) or
+ * on ordinary ones. A buffer not much larger than the last-level cache is partly read from there, and so is a model of
+ * that size. MOTE_ERROR_MEMORY. */
 enum mote_status mote_limits_bandwidth(struct mote_pool *p, size_t bytes, bool huge_pages, unsigned repeats,
 				       double *bytes_per_second, struct mote_error *error);
 

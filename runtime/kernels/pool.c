@@ -55,7 +55,8 @@ struct mote_pool {
 	void *user;
 	uint32_t threads, spins;
 	uint32_t active;                       /* threads of the current run: all of them, or 1 */
-	uint32_t alone_next;                   /* to claim, in a run of 1; items[] may still be reset by a worker of the run before */
+	uint32_t alone_next;                   /* to claim, in a run of 1;
+						* items[] may still be reset by a worker of the run before */
 	_Alignas(128) atomic_uint slept;       /* waits at a barrier that ended asleep, since the run began */
 	struct pace pace[PACES];
 	bool spread;                           /* each thread can have a core of its own */
@@ -165,7 +166,8 @@ static void *worker_main(void *user)
 	}
 }
 
-/* Workers stay asleep, or spin and go to sleep, at the start of the next run on all threads: that gate does not move. */
+/* Workers stay asleep, or spin and go to sleep, at the start of the next run on all threads: that gate does not
+ * move. */
 static void run_alone(struct mote_pool *p, mote_pool_fn *fn, void *user)
 {
 	p->active = 1;

@@ -30,8 +30,8 @@ void mote_pool_run(struct mote_pool *p, mote_pool_fn *fn, void *user);
 
 /* The same for a run whose result does not depend on who takes part: on every thread, or on the calling one alone
  * (thread 0 of 1), whichever took less time of late for runs of about this much work. Beside other processes, or where
- * there is little to do, meeting at barriers can cost more than the other threads are worth. The slower way is tried now
- * and then: at most half a percent of the time on a quiet machine, three where threads are kept waiting.
+ * there is little to do, meeting at barriers can cost more than the other threads are worth. The slower way is tried
+ * now and then: at most half a percent of the time on a quiet machine, three where threads are kept waiting.
  *   work  what there is to do, in multiplications or anything else that time grows with */
 void mote_pool_run_adaptive(struct mote_pool *p, uint64_t work, mote_pool_fn *fn, void *user);
 

@@ -55,7 +55,8 @@ static void multiply_float(const struct mote_matrix *w, uint32_t panel, uint32_t
 			float acc[LANES] = {0};
 			for (uint32_t c = 0; c < w->cols; c++)
 				for (uint32_t lane = 0; lane < LANES; lane++)
-					acc[lane] = mote_exact_fmaf(weight_float(w, data, (size_t)c * LANES + lane), xr[c], acc[lane]);
+					acc[lane] = mote_exact_fmaf(weight_float(w, data, (size_t)c * LANES + lane),
+								    xr[c], acc[lane]);
 			memcpy(out + r * out_stride + (size_t)p * LANES, acc, sizeof acc);
 		}
 	}
@@ -72,7 +73,8 @@ static void multiply_quants(const struct mote_matrix *w, uint32_t panel, uint32_
 		for (uint32_t b = 0; b < w->blocks; b++) {
 			uint8_t quants[512];
 			int32_t value[512]; /* [8 groups][16 rows][4 columns] */
-			mote_block_unpack(w->type, data + w->quants_offset + (size_t)b * 64 * mote_type_bits(w->type), quants);
+			mote_block_unpack(w->type, data + w->quants_offset + (size_t)b * 64 * mote_type_bits(w->type),
+					  quants);
 			for (uint32_t i = 0; i < 512; i++)
 				value[i] = mote_quant_value(w->type, w->codebook, quants[i]);
 			for (uint32_t r = 0; r < n_rows; r++) {
@@ -337,7 +339,8 @@ static void tile(const struct mote_tile *t)
 			memset(c, 0, MOTE_GEMM_COLS * sizeof *c);
 		for (uint32_t d = 0; d < t->depth; d++)
 			for (uint32_t j = 0; j < MOTE_GEMM_COLS; j++)
-				c[j] = mote_exact_fmaf(t->a[i * t->a_row + d * t->a_col], t->b[(size_t)d * MOTE_GEMM_COLS + j], c[j]);
+				c[j] = mote_exact_fmaf(t->a[i * t->a_row + d * t->a_col],
+						       t->b[(size_t)d * MOTE_GEMM_COLS + j], c[j]);
 	}
 }
 

@@ -34,15 +34,16 @@ static inline uint8_t mote_bias_shift(enum mote_type type)
 
 /* Calls X(slot, name) for each quantized type. */
 #define MOTE_QUANTIZED_TYPES(X)                                                                                      \
-	X(MOTE_Q8, multiply_q8) X(MOTE_Q6, multiply_q6) X(MOTE_Q5, multiply_q5) X(MOTE_Q4, multiply_q4)                 \
-	X(MOTE_Q3, multiply_q3) X(MOTE_Q8B, multiply_q8b) X(MOTE_Q6B, multiply_q6b) X(MOTE_Q5B, multiply_q5b)           \
+	X(MOTE_Q8, multiply_q8) X(MOTE_Q6, multiply_q6) X(MOTE_Q5, multiply_q5) X(MOTE_Q4, multiply_q4) \
+	X(MOTE_Q3, multiply_q3) X(MOTE_Q8B, multiply_q8b) X(MOTE_Q6B, multiply_q6b) X(MOTE_Q5B, multiply_q5b) \
 	X(MOTE_Q4B, multiply_q4b) X(MOTE_Q3B, multiply_q3b)
 
 /* The bits that a scale byte gives of an f16 once it has been widened with its sign and shifted to the left by 6. */
 #define MOTE_SCALE_BYTE_BITS ((short)0x9fc0)
 
-/* Before a loop of a constant number of rounds, 16 at most: none is left. Register tiles live in small arrays, which become
- * registers once the loops over them are unrolled, and what is looked up by a loop's counter becomes a constant. */
+/* Before a loop of a constant number of rounds, 16 at most: none is left. Register tiles live in small arrays, which
+ * become registers once the loops over them are unrolled, and what is looked up by a loop's counter becomes a
+ * constant. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -52,7 +53,8 @@ static inline uint8_t mote_bias_shift(enum mote_type type)
 /* Defines a table's entry for one type: multiply() with the type, and what else follows, as constants. */
 #define MOTE_DEFINE_MULTIPLY(name, multiply, ...)                                                                    \
 	static void name(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,                              \
-			 const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out, size_t out_stride) \
+			 const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,         \
+			 size_t out_stride)                                                                           \
 	{                                                                                                             \
 		multiply(w, panel, n_panels, a, row, n_rows, out, out_stride, __VA_ARGS__);                           \
 	}

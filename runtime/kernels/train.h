@@ -12,12 +12,12 @@
 
 /* ---- gemm.c ---- */
 
-/* C = A B, or C += A B: c[i][j] = fma(a[i][d], b[d][j], c[i][j]), d ascending, from +0 or from what C holds. How the work
- * is cut, and whether the sum was begun by an earlier product, makes no difference.
+/* C = A B, or C += A B: c[i][j] = fma(a[i][d], b[d][j], c[i][j]), d ascending, from +0 or from what C holds. How the
+ * work is cut, and whether the sum was begun by an earlier product, makes no difference.
  *   a  element (i, d) is a[i * a_row + d * a_col]      b  element (d, j) is b[d * b_row + j * b_col]
  *   c  [m][c_row], n of each row are written; must not overlap a or b
- * A matrix and its transpose differ in which stride is 1: a forward product Y = X W', its dX = dY W and dW = dY' X are all
- * of this form over the same row-major matrices. */
+ * A matrix and its transpose differ in which stride is 1: a forward product Y = X W', its dX = dY W and dW = dY' X are
+ * all of this form over the same row-major matrices. */
 struct mote_gemm {
 	const float *a, *b;
 	float *c;

@@ -9,7 +9,8 @@
 #define LAYERS "model.layers."
 
 #define MODEL_WEIGHT(name, field, rows, cols, input, flags, needs, lacks)                                             \
-	{name, offsetof(struct mote_model, field), MOTE_DIM_##rows, MOTE_DIM_##cols, MOTE_IN_##input, flags, needs, lacks}
+	{name, offsetof(struct mote_model, field), MOTE_DIM_##rows, MOTE_DIM_##cols, MOTE_IN_##input, flags,        \
+	 needs, lacks}
 #define LAYER_WEIGHT(name, field, rows, cols, input, flags, needs, lacks)                                             \
 	{name, offsetof(struct mote_layer, field), MOTE_DIM_##rows, MOTE_DIM_##cols, MOTE_IN_##input, LAYER | (flags), \
 	 needs, lacks}
@@ -43,7 +44,8 @@ static const struct mote_weight table[] = {
 	VECTOR("self_attn.o_proj.bias", o_bias, HIDDEN, MOTE_OUT_BIAS, 0),
 	VECTOR("post_attention_layernorm.weight", ffn_norm, HIDDEN, 0, MOTE_POST_NORM | MOTE_NO_PRE_NORM),
 	VECTOR("post_attention_layernorm.weight", attention_post_norm, HIDDEN, MOTE_POST_NORM, 0),
-	VECTOR("post_attention_layernorm.bias", ffn_norm_bias, HIDDEN, MOTE_LAYER_NORM, MOTE_POST_NORM | MOTE_NO_PRE_NORM),
+	VECTOR("post_attention_layernorm.bias", ffn_norm_bias, HIDDEN, MOTE_LAYER_NORM,
+	       MOTE_POST_NORM | MOTE_NO_PRE_NORM),
 	VECTOR("pre_feedforward_layernorm.weight", ffn_norm, HIDDEN, MOTE_POST_NORM, MOTE_NO_PRE_NORM),
 	LAYER_WEIGHT("mlp.gate_proj.weight", gate, FFN, HIDDEN, FFN, 0, 0, 0),
 	LAYER_WEIGHT("mlp.up_proj.weight", up, FFN, HIDDEN, FFN, 0, 0, 0),

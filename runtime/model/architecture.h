@@ -43,7 +43,8 @@ enum mote_weight_flag {
 
 struct mote_weight {
 	const char *name;
-	size_t offset;              /* in struct mote_layer or mote_model; const float * for a vector, else mote_matrix */
+	size_t offset;              /* in struct mote_layer or mote_model; const float * for a vector,
+				     * else mote_matrix */
 	enum mote_dim rows, cols;
 	enum mote_input input;
 	unsigned flags;

@@ -25,8 +25,8 @@ static enum mote_status check_layers(struct mote_session *s, const struct mote_b
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "states of %zu floats a row; the model's have %u",
 				      batch->x_stride, s->model->config.hidden);
 	if (batch->hidden && s->end_layer < layers)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "final hidden states come from layer %u; the last one run is %u",
-				      layers - 1, s->end_layer - 1);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "final hidden states come from layer %u; the last "
+				      "one run is %u", layers - 1, s->end_layer - 1);
 	return MOTE_OK;
 }
 
@@ -55,8 +55,8 @@ static enum mote_status check_row(struct mote_session *s, const struct mote_batc
 		reach->begin = position;
 		s->present[s->n_present++] = sequence;
 	} else if (position != reach->end) {
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "row %u: position %u; expected %u, the next of sequence %u",
-				      row, position, reach->end, sequence);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "row %u: position %u; expected %u, the next of "
+				      "sequence %u", row, position, reach->end, sequence);
 	}
 	reach->end = position + 1;
 	return MOTE_OK;

@@ -55,7 +55,8 @@ static enum mote_status read_factors(const cJSON *rope, const char *key, uint32_
 		out[count++] = item->valuedouble;
 	}
 	if (!cJSON_IsArray(list) || item || count != n)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE_ROPE ": \"%s\" is no list of %u positive numbers", key, n);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE_ROPE ": \"%s\" is no list of %u positive "
+				      "numbers", key, n);
 	return MOTE_OK;
 }
 
@@ -77,8 +78,8 @@ static enum mote_status read_rope(const cJSON *model, struct mote_config *c, str
 		c->rope_kind++;
 	if (c->rope_kind == MOTE_ROPE_KINDS)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, WHERE_ROPE
-				      ": RoPE kind \"%s\"; default, linear, llama3, yarn, dynamic and longrope are supported",
-				      type);
+				      ": RoPE kind \"%s\"; default, linear, llama3, yarn, dynamic and longrope are "
+				      "supported", type);
 	if (c->rope_kind != MOTE_ROPE_DEFAULT && c->rope_kind != MOTE_ROPE_LONGROPE)
 		status = mote_json_want_double(rope, "factor", 1, 1e6, 1, WHERE_ROPE, &c->rope_factor, error);
 	if (!status && c->rope_kind >= MOTE_ROPE_LLAMA3)
@@ -140,16 +141,19 @@ static enum mote_status read_layers(const cJSON *model, struct mote_config *c, s
 		int64_t layer;
 
 		if (list && !cJSON_IsArray(list))
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": \"%s\" is no list", mote_layer_keys[i].key);
+			return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": \"%s\" is no list",
+					      mote_layer_keys[i].key);
 		cJSON_ArrayForEach(item, list)
 		{
 			if (!mote_json_integer(item, &layer) || layer < 0 || layer >= (int64_t)c->layers)
-				return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": \"%s\": expected layers of 0 to %u",
+				return mote_error_set(error, MOTE_ERROR_CORRUPT,
+						      WHERE ": \"%s\": expected layers of 0 to %u",
 						      mote_layer_keys[i].key, c->layers - 1);
 			c->layer_kind[layer] = (uint8_t)(c->layer_kind[layer] | mote_layer_keys[i].kind);
 		}
 		if (mote_layer_keys[i].kind == MOTE_LAYER_WINDOW && list && list->child && c->window == 0)
-			return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": \"window_layers\" without \"sliding_window\"");
+			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+					      WHERE ": \"window_layers\" without \"sliding_window\"");
 		if (mote_layer_keys[i].kind == MOTE_LAYER_LOCAL_ROPE && list && list->child && c->rope_local_theta == 0)
 			return mote_error_set(error, MOTE_ERROR_CORRUPT,
 					      WHERE ": \"local_rope_layers\" without \"rope_local_theta\"");
@@ -175,7 +179,8 @@ static enum mote_status refuse_unknown_keys(const cJSON *model, struct mote_erro
 			known = !strcmp(item->string, mote_layer_keys[i].key);
 		if (!known && strcmp(item->string, "rotary_dim") && strcmp(item->string, "sliding_window"))
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      WHERE ": this program does not know \"%s\" (it is older than the file)", item->string);
+					      WHERE ": this program does not know \"%s\" (it is older than the file)",
+					      item->string);
 	}
 	return MOTE_OK;
 }
@@ -195,7 +200,8 @@ static enum mote_status read_differences(const cJSON *model, struct mote_config 
 	}
 	if (status ||
 	    (status = mote_json_want_u32(model, "rotary_dim", 2, c->head_dim, 0, WHERE, &c->rotary_dim, error)) ||
-	    (status = mote_json_want_u32(model, "sliding_window", 1, MOTE_MAX_POSITIONS, 0, WHERE, &c->window, error)) ||
+	    (status = mote_json_want_u32(model, "sliding_window", 1, MOTE_MAX_POSITIONS, 0, WHERE, &c->window,
+					 error)) ||
 	    (status = read_layers(model, c, error)))
 		return status;
 	if (c->rotary_dim % 2)
@@ -218,7 +224,8 @@ static enum mote_status read_architecture(const cJSON *metadata, bool *llama, st
 	*llama = !strcmp(architecture, MOTE_ARCHITECTURE_LLAMA);
 	if (!*llama && strcmp(architecture, MOTE_ARCHITECTURE_DECODER))
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      "architecture \"%s\"; only \"llama\" and \"decoder\" are supported", architecture);
+				      "architecture \"%s\"; only \"llama\" and \"decoder\" are supported",
+				      architecture);
 	return MOTE_OK;
 }
 
@@ -229,7 +236,8 @@ static enum mote_status read_shape(const cJSON *model, struct mote_config *c, st
 	if ((status = mote_json_need_u32(model, "hidden_size", 1, MOTE_MAX_COLS, WHERE, &c->hidden, error)) ||
 	    (status = mote_json_need_u32(model, "num_hidden_layers", 1, MOTE_MAX_LAYERS, WHERE, &c->layers, error)) ||
 	    (status = mote_json_need_u32(model, "num_attention_heads", 1, MOTE_MAX_HEADS, WHERE, &c->heads, error)) ||
-	    (status = mote_json_need_u32(model, "num_key_value_heads", 1, MOTE_MAX_HEADS, WHERE, &c->kv_heads, error)) ||
+	    (status = mote_json_need_u32(model, "num_key_value_heads", 1, MOTE_MAX_HEADS, WHERE, &c->kv_heads,
+					 error)) ||
 	    (status = mote_json_need_u32(model, "head_dim", 2, MOTE_MAX_HEAD_DIM, WHERE, &c->head_dim, error)) ||
 	    (status = mote_json_need_u32(model, "intermediate_size", 1, MOTE_MAX_COLS, WHERE, &c->ffn, error)) ||
 	    (status = mote_json_need_u32(model, "vocab_size", 1, MOTE_MAX_ROWS, WHERE, &c->vocab, error)) ||

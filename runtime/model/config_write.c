@@ -5,8 +5,9 @@
 const char *const mote_rope_kinds[MOTE_ROPE_KINDS] = {"default", "linear", "llama3", "yarn", "dynamic", "longrope"};
 
 const char *const mote_llama_keys[] = {
-	"hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "intermediate_size",
-	"vocab_size", "max_position_embeddings", "rms_norm_eps", "tie_word_embeddings", "rope", NULL};
+	"hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
+	"intermediate_size", "vocab_size", "max_position_embeddings", "rms_norm_eps", "tie_word_embeddings",
+	"rope", NULL};
 
 const struct mote_number_key mote_number_keys[MOTE_NUMBER_KEYS] = {
 	{"embedding_scale", offsetof(struct mote_config, embedding_scale)},

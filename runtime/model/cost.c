@@ -51,8 +51,9 @@ struct mote_cost mote_cost_prefill(const struct mote_model *m, enum mote_kv_type
 			   (bytes_per_value(k) + bytes_per_value(v));
 		for (enum mote_input in = MOTE_IN_QKV; in < MOTE_IN_HEAD; in++)
 			for (const struct mote_weight *w = NULL; (w = mote_weight_of_input(in, w));)
-				add_product(&c, (const struct mote_matrix *)(const void *)((const char *)&m->layer[i] + w->offset),
-					    tokens);
+				add_product(&c,
+					    (const struct mote_matrix *)(const void *)((const char *)&m->layer[i] +
+										       w->offset), tokens);
 	}
 	add_product(&c, &m->head, 1);
 	return c;

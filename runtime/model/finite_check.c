@@ -1,6 +1,6 @@
-/* See finite_check.h. Inputs of products and the residual stream are seen by the hook; so what is not finite at a product's
- * input came from what was computed since the place before. A norm makes NaN of finite values whose squares add up to
- * infinity; in the residual stream they are seen before it does, so that it is not blamed. */
+/* See finite_check.h. Inputs of products and the residual stream are seen by the hook; so what is not finite at a
+ * product's input came from what was computed since the place before. A norm makes NaN of finite values whose squares
+ * add up to infinity; in the residual stream they are seen before it does, so that it is not blamed. */
 #include "runtime/model/finite_check.h"
 
 #include <float.h>
@@ -11,8 +11,8 @@
 #include "runtime/model/architecture.h"
 #include "runtime/model/workspace.h"
 
-static void look(struct mote_session *s, enum mote_pass_part part, uint32_t layer, const float *x, uint32_t cols, size_t stride,
-		 uint32_t n)
+static void look(struct mote_session *s, enum mote_pass_part part, uint32_t layer, const float *x, uint32_t cols,
+		 size_t stride, uint32_t n)
 {
 	bool head = part == MOTE_PART_FINAL_NORM || part == MOTE_PART_HEAD;
 
@@ -25,7 +25,8 @@ static void look(struct mote_session *s, enum mote_pass_part part, uint32_t laye
 }
 
 /* Rows of the residual stream whose norm will be NaN. */
-static void look_at_squares(struct mote_session *s, enum mote_pass_part part, uint32_t layer, const float *x, size_t stride, uint32_t n)
+static void look_at_squares(struct mote_session *s, enum mote_pass_part part, uint32_t layer, const float *x,
+			    size_t stride, uint32_t n)
 {
 	for (uint32_t r = 0; r < n && !s->check.found; r++) {
 		const float *row = x + r * stride;
@@ -37,8 +38,8 @@ static void look_at_squares(struct mote_session *s, enum mote_pass_part part, ui
 			most = fabsf(row[i]) > fabsf(row[most]) ? i : most;
 		}
 		if (sum > FLT_MAX)
-			s->check = (struct mote_finite_check){.found = true, .part = part, .layer = layer, .value = row[most],
-							      .position = s->batch->position[r]};
+			s->check = (struct mote_finite_check){.found = true, .part = part, .layer = layer,
+							      .value = row[most], .position = s->batch->position[r]};
 	}
 }
 
@@ -93,7 +94,8 @@ void mote_finite_check_open(struct mote_session *s)
 	mote_session_set_activation_hook(s, &hook);
 }
 
-/* The part in which a weight takes part. Vectors other than norms of inputs belong to the matrix before them in the table. */
+/* The part in which a weight takes part. Vectors other than norms of inputs belong to the matrix before them in the
+ * table. */
 static enum mote_pass_part part_of(const struct mote_weight *w, enum mote_pass_part before)
 {
 	static const enum mote_pass_part of_input[MOTE_INPUTS] = {
@@ -104,9 +106,11 @@ static enum mote_pass_part part_of(const struct mote_weight *w, enum mote_pass_p
 		return of_input[w->input];
 	if (!(w->flags & MOTE_WEIGHT_LAYER))
 		return w == mote_weight_embedding ? MOTE_PART_ATTENTION_NORM : MOTE_PART_FINAL_NORM;
-	if (w->offset == offsetof(struct mote_layer, attention_norm) || w->offset == offsetof(struct mote_layer, attention_norm_bias))
+	if (w->offset == offsetof(struct mote_layer, attention_norm) ||
+	    w->offset == offsetof(struct mote_layer, attention_norm_bias))
 		return MOTE_PART_ATTENTION_NORM;
-	if (w->offset == offsetof(struct mote_layer, ffn_norm) || w->offset == offsetof(struct mote_layer, ffn_norm_bias))
+	if (w->offset == offsetof(struct mote_layer, ffn_norm) ||
+	    w->offset == offsetof(struct mote_layer, ffn_norm_bias))
 		return MOTE_PART_FFN_NORM;
 	return before;
 }
@@ -131,7 +135,8 @@ static float larger(float most, const float *x, uint32_t n)
 /* The largest magnitude of a weight's values; infinity where one is not finite. row: room for a matrix's. */
 static float largest(const struct mote_session *s, const struct mote_weight_walk *w, float *row)
 {
-	const char *base = w->layer == MOTE_NO_LAYER ? (const char *)s->model : (const char *)&s->model->layer[w->layer];
+	const char *base = w->layer == MOTE_NO_LAYER ? (const char *)s->model
+						     : (const char *)&s->model->layer[w->layer];
 	const struct mote_matrix *m = (const void *)(base + w->weight->offset);
 	float most = 0;
 
@@ -170,9 +175,9 @@ static enum mote_status describe(const struct mote_session *s, struct mote_error
 	free(row);
 	if (c->layer != MOTE_NO_LAYER)
 		snprintf(layer, sizeof layer, "layer %u, ", c->layer);
-	return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s%s: at position %u something becomes %g%s (weights here reach %g)", layer,
-			      worst.name, c->position, (double)c->value, isfinite(c->value) ? ", too much for a norm" : "",
-			      (double)most);
+	return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s%s: at position %u something becomes %g%s (weights here "
+			      "reach %g)", layer, worst.name, c->position, (double)c->value,
+			      isfinite(c->value) ? ", too much for a norm" : "", (double)most);
 }
 
 enum mote_status mote_finite_check_pass(struct mote_session *s, struct mote_error *error)
@@ -180,7 +185,8 @@ enum mote_status mote_finite_check_pass(struct mote_session *s, struct mote_erro
 	enum mote_status status;
 
 	if (s->end_layer == s->model->config.layers)
-		look(s, MOTE_PART_HEAD, MOTE_NO_LAYER, s->logits, s->model->config.vocab, s->model->config.vocab, s->n_wanted);
+		look(s, MOTE_PART_HEAD, MOTE_NO_LAYER, s->logits, s->model->config.vocab, s->model->config.vocab,
+		     s->n_wanted);
 	status = s->check.found ? describe(s, error) : MOTE_OK;
 	s->check.found = false;
 	return status;

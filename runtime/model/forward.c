@@ -88,7 +88,8 @@ static void add_product(struct mote_pass *p, const struct mote_matrix *w, const 
 	mote_share_multiply(p, &(struct mote_matmul){.w = w, .bias = bias, .x = h,
 						     .epilogue = post_norm ? MOTE_STORE : MOTE_ADD,
 						     .scale = (float)p->config->residual_scale,
-						     .y = post_norm ? s->branch : s->x, .y_stride = s->hidden_stride}, p->rows);
+						     .y = post_norm ? s->branch : s->x, .y_stride = s->hidden_stride},
+			    p->rows);
 	if (!post_norm)
 		return;
 	mote_share_barrier(p);
@@ -101,7 +102,8 @@ static void add_product(struct mote_pass *p, const struct mote_matrix *w, const 
 }
 
 /* x is complete on all threads: `half` is done. false: the pass ends here, for all threads alike. The calling thread
- * writes its answer before the barrier, and no thread reads it later than the next barrier, before which it may change. */
+ * writes its answer before the barrier, and no thread reads it later than the next barrier,
+ * before which it may change. */
 static bool end_half(struct mote_pass *p, uint32_t half)
 {
 	struct mote_session *s = p->s;
@@ -152,7 +154,8 @@ static bool feed_forward(struct mote_pass *p, uint32_t index)
 	show(p, &layer->up, n, p->rows);
 	mote_share_multiply(p, &(struct mote_matmul){.w = &layer->gate, .up = &layer->up, .bias = layer->gate_bias,
 						     .up_bias = layer->up_bias, .x = n,
-						     .epilogue = p->config->features & MOTE_GELU ? MOTE_GEGLU : MOTE_SWIGLU,
+						     .epilogue = p->config->features & MOTE_GELU ? MOTE_GEGLU
+												 : MOTE_SWIGLU,
 						     .out = &hidden}, p->rows);
 	mote_share_barrier(p);
 	show(p, &layer->down, &hidden, p->rows);
@@ -178,7 +181,8 @@ static void output(struct mote_pass *p)
 	n = normalize(p, m->final_norm, m->final_norm_bias, s->wanted, s->n_wanted, quantized(&m->head));
 	show(p, &m->head, n, s->n_wanted);
 	mote_share_multiply(p, &(struct mote_matmul){.w = &m->head, .x = n, .epilogue = MOTE_STORE, .y = s->logits,
-						     .y_stride = m->config.vocab, .scale = (float)m->config.logits_scale,
+						     .y_stride = m->config.vocab,
+						     .scale = (float)m->config.logits_scale,
 						     .cap = (float)m->config.logits_cap}, s->n_wanted);
 }
 

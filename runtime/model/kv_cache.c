@@ -1,4 +1,5 @@
-/* See kv_cache.h. A page that is not shared has one reference; a page in the list `returned`, or never taken, has none. */
+/* See kv_cache.h. A page that is not shared has one reference; a page in the list `returned`, or never taken,
+ * has none. */
 #include "runtime/model/kv_cache.h"
 
 #include <stdlib.h>
@@ -33,15 +34,16 @@ enum mote_status mote_kv_cache_open(struct mote_kv_cache *c, const struct mote_c
 	enum mote_type k = mote_kv_matrix_type(options->kv_k), v = mote_kv_matrix_type(options->kv_v);
 	uint64_t most;
 
-	*c = (struct mote_kv_cache){.layers = config->layers, .kv_heads = config->kv_heads, .sequences = options->sequences,
-				    .page_positions = MOTE_SEGMENT_POSITIONS};
+	*c = (struct mote_kv_cache){.layers = config->layers, .kv_heads = config->kv_heads,
+				    .sequences = options->sequences, .page_positions = MOTE_SEGMENT_POSITIONS};
 	if (options->context_tokens < c->page_positions)
 		c->page_positions = options->context_tokens;
 	c->chunks = mote_kv_cache_pages(c, options->context_tokens);
 	most = (uint64_t)c->sequences * c->chunks;
 	c->pages = options->pages && options->pages < most ? options->pages : (uint32_t)most;
 	c->head_bytes = mote_kv_bytes(k, v, config->head_dim, c->page_positions);
-	if (most > UINT32_MAX || __builtin_mul_overflow((size_t)c->layers * c->kv_heads, c->head_bytes, &c->page_bytes) ||
+	if (most > UINT32_MAX ||
+	    __builtin_mul_overflow((size_t)c->layers * c->kv_heads, c->head_bytes, &c->page_bytes) ||
 	    __builtin_mul_overflow(c->page_bytes, (size_t)c->pages, &c->bytes))
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "a KV cache for %u sequences of %u tokens overflows",
 				      c->sequences, options->context_tokens);
@@ -86,7 +88,8 @@ struct mote_kv mote_kv_cache_head(const struct mote_kv_cache *c, uint32_t sequen
 {
 	struct mote_kv kv = c->first;
 
-	mote_kv_move(&kv, page_of(c, sequence, chunk) * c->page_bytes + (layer * c->kv_heads + kv_head) * c->head_bytes);
+	mote_kv_move(&kv,
+		     page_of(c, sequence, chunk) * c->page_bytes + (layer * c->kv_heads + kv_head) * c->head_bytes);
 	return kv;
 }
 

@@ -1,8 +1,10 @@
-/* The KV cache of a session's sequences, in pages. Internal to runtime/model; what an application calls is in session.h.
+/* The KV cache of a session's sequences, in pages. Internal to runtime/model; what an application calls is in
+ * session.h.
  *
  * A page holds the keys and values of page_positions consecutive positions (a segment of attention), of all layers and
  * KV heads. A sequence is a list of pages; several may hold the same page, which is copied when one of them is about to
- * write into it. Pages are taken from the system when they are first written, and given back to a list, not to the system.
+ * write into it. Pages are taken from the system when they are first written, and given back to a list, not to the
+ * system.
  *
  * Nothing here is locked: tables change between forward passes only, on the thread that owns the session.
  */

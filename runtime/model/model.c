@@ -90,7 +90,8 @@ static enum mote_status move_to_huge_pages(struct mote_model *m, struct mote_err
 	if (status)
 		return status;
 	while (mote_weight_next(&w)) {
-		const uint8_t *moved = (const uint8_t *)m->huge + (mote_container_find(m->container, w.name)->offset - offset);
+		const uint8_t *moved = (const uint8_t *)m->huge +
+				       (mote_container_find(m->container, w.name)->offset - offset);
 
 		if (w.weight->cols == MOTE_DIM_ONE)
 			*(const float **)field_of(m, &w) = (const float *)(const void *)moved;

@@ -153,12 +153,13 @@ static enum mote_status check_held(const struct mote_session *s, uint32_t sequen
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "sequence %u; the session has %u", sequence,
 				      s->options.sequences);
 	if (positions > s->cache.filled[sequence])
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%u positions, but sequence %u holds only %u", positions,
-				      sequence, s->cache.filled[sequence]);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%u positions, but sequence %u holds only %u",
+				      positions, sequence, s->cache.filled[sequence]);
 	return MOTE_OK;
 }
 
-enum mote_status mote_session_trim(struct mote_session *s, uint32_t sequence, uint32_t positions, struct mote_error *error)
+enum mote_status mote_session_trim(struct mote_session *s, uint32_t sequence, uint32_t positions,
+				   struct mote_error *error)
 {
 	enum mote_status status = check_held(s, sequence, positions, error);
 

@@ -26,15 +26,17 @@ struct mote_session_options {
 	uint32_t logit_rows;      /* most rows of one pass whose logits are wanted; 0: 1 */
 	uint32_t threads;         /* 0: physical cores */
 	enum mote_kv_type kv_k, kv_v;
-	uint32_t pages;           /* of the KV cache, which all sequences share; 0, or more than that: as many as they can fill */
+	uint32_t pages;           /* of the KV cache, which all sequences share; 0,
+				   * or more than that: as many as they can fill */
 	const char *isa;          /* NULL: the best this machine has; else a kernel table's name */
-	bool check;               /* a pass that computes what is not finite is an error (finite_check.h); takes the hook */
+	bool check;               /* a pass that computes what is not finite is an error (finite_check.h);
+				   * takes the hook */
 };
 
 /* A row is one position of one sequence, begun from a token or from a given state. Rows of one sequence come in
- * ascending position, without gaps, and the first continues what the cache holds (or overwrites from an earlier position
- * on). Fields left zero ask for nothing: {rows, token, position} is a pass over the whole model for the last row's
- * logits. */
+ * ascending position, without gaps, and the first continues what the cache holds (or overwrites from an earlier
+ * position on). Fields left zero ask for nothing: {rows, token, position} is a pass over the whole model for the last
+ * row's logits. */
 struct mote_batch {
 	uint32_t rows;
 	const int32_t *token;       /* [rows], or NULL: x is given */
@@ -42,9 +44,9 @@ struct mote_batch {
 	const uint32_t *sequence;   /* [rows], or NULL: all 0 */
 	const uint8_t *want_logits; /* [rows], or NULL: the last row only, and none where the last layer is not run */
 
-	/* Some layers only, from given states: the residual stream x before first_layer, [rows][x_stride]. An activation
-	 * hook sees what comes out. The cache gets keys and values of the layers run; what it holds of others is as old as
-	 * it was, so passes over some layers want a sequence of their own. */
+	/* Some layers only, from given states: the residual stream x before first_layer, [rows][x_stride]. An
+	 * activation hook sees what comes out. The cache gets keys and values of the layers run; what it holds of
+	 * others is as old as it was, so passes over some layers want a sequence of their own. */
 	const float *x;
 	size_t x_stride;            /* >= hidden */
 	uint32_t first_layer;
@@ -79,9 +81,10 @@ void mote_session_close(struct mote_session *s); /* NULL is fine */
 /* Runs the batch. *logits: [wanted rows][vocab] f32 in row order, row stride vocab, owned by the session, valid
  * until the next forward; NULL when none are wanted.
  *   MOTE_ERROR_ARGUMENT     a token, position, sequence, layer or row count out of range; nothing has changed
- *   MOTE_ERROR_LIMIT        no page of the KV cache is free; nothing has changed. Trim another sequence, or wait for it.
- *   MOTE_ERROR_CORRUPT      options.check: something became infinite or NaN; layer and tensor are named. Sequences and outputs
- *                           as with MOTE_ERROR_INTERRUPTED
+ *   MOTE_ERROR_LIMIT        no page of the KV cache is free; nothing has changed. Trim another sequence, or wait for
+ *                           it.
+ *   MOTE_ERROR_CORRUPT      options.check: something became infinite or NaN; layer and tensor are named. Sequences and
+ *                           outputs as with MOTE_ERROR_INTERRUPTED
  *   MOTE_ERROR_INTERRUPTED  proceed() said no: each sequence of the batch holds what came before its first row, so
  *                           where the batch continued it, all that it held; outputs are undefined */
 enum mote_status mote_session_forward(struct mote_session *s, const struct mote_batch *batch,
@@ -95,7 +98,8 @@ enum mote_status mote_session_forward(struct mote_session *s, const struct mote_
 /* Positions that a sequence holds; 0 at first. */
 uint32_t mote_session_filled(const struct mote_session *s, uint32_t sequence);
 /* Keeps the first positions only; 0 gives up all. MOTE_ERROR_ARGUMENT: no such sequence, or it holds fewer. */
-enum mote_status mote_session_trim(struct mote_session *s, uint32_t sequence, uint32_t positions, struct mote_error *error);
+enum mote_status mote_session_trim(struct mote_session *s, uint32_t sequence, uint32_t positions,
+				   struct mote_error *error);
 /* `to` gives up what it holds and becomes the first positions of `from`, in the same pages. A page that several
  * sequences hold is copied when one of them writes into it, so a fork takes no page, but its next row may take one.
  * Statuses as above. */
@@ -104,7 +108,8 @@ enum mote_status mote_session_fork(struct mote_session *s, uint32_t from, uint32
 uint32_t mote_session_page_positions(const struct mote_session *s);
 uint32_t mote_session_free_pages(const struct mote_session *s);
 
-void mote_session_set_activation_hook(struct mote_session *s, const struct mote_activation_hook *hook); /* copied; NULL: none */
+void mote_session_set_activation_hook(struct mote_session *s,
+				      const struct mote_activation_hook *hook); /* copied; NULL: none */
 
 const char *mote_session_isa(const struct mote_session *s);
 uint32_t mote_session_threads(const struct mote_session *s);

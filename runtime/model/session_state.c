@@ -61,8 +61,8 @@ static enum mote_status identify(const struct mote_model *m, XXH3_state_t *hash,
 	return MOTE_OK;
 }
 
-static enum mote_status fill_header(const struct mote_session *s, uint32_t positions, XXH3_state_t *hash, struct header *h,
-				    struct mote_error *error)
+static enum mote_status fill_header(const struct mote_session *s, uint32_t positions, XXH3_state_t *hash,
+				    struct header *h, struct mote_error *error)
 {
 	*h = (struct header){.version = VERSION, .kv_k = s->options.kv_k, .kv_v = s->options.kv_v,
 			     .page_positions = s->cache.page_positions, .positions = positions,
@@ -84,7 +84,8 @@ uint64_t mote_session_state_bytes(const struct mote_session *s, uint32_t sequenc
 {
 	if (sequence >= s->options.sequences)
 		return 0;
-	return sizeof(struct header) + (uint64_t)s->cache.held[sequence] * s->cache.page_bytes + sizeof(struct mote_hash128);
+	return sizeof(struct header) + (uint64_t)s->cache.held[sequence] * s->cache.page_bytes +
+	       sizeof(struct mote_hash128);
 }
 
 /* ---- saving ---- */
@@ -132,7 +133,8 @@ static enum mote_status put(struct saver *o, const void *data, size_t bytes, str
 	return o->write(o->user, data, bytes, error);
 }
 
-static enum mote_status save_pages(const struct mote_session *s, uint32_t sequence, struct saver *o, struct mote_error *error)
+static enum mote_status save_pages(const struct mote_session *s, uint32_t sequence, struct saver *o,
+				   struct mote_error *error)
 {
 	const struct mote_kv_cache *c = &s->cache;
 	uint32_t whole = c->filled[sequence] / c->page_positions;
@@ -182,16 +184,17 @@ end:
 
 static enum mote_status differs(const char *what, uint64_t found, uint64_t expected, struct mote_error *error)
 {
-	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "a sequence's state with %s %llu; this session's is %llu", what,
-			      (unsigned long long)found, (unsigned long long)expected);
+	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "a sequence's state with %s %llu; this session's is %llu",
+			      what, (unsigned long long)found, (unsigned long long)expected);
 }
 
 /* expected: as this session would write it, with no positions. */
-static enum mote_status check_header(const struct mote_session *s, const struct header *h, const struct header *expected,
-				     struct mote_error *error)
+static enum mote_status check_header(const struct mote_session *s, const struct header *h,
+				     const struct header *expected, struct mote_error *error)
 {
 	if (memcmp(h->magic, magic, sizeof magic) != 0)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "not a sequence's state: it does not begin with %.8s", magic);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "not a sequence's state: it does not begin with %.8s",
+				      magic);
 	if (h->check != XXH3_64bits(h, offsetof(struct header, check)))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "a sequence's state: its header's checksum is wrong");
 	if (h->version != VERSION)
@@ -207,7 +210,8 @@ static enum mote_status check_header(const struct mote_session *s, const struct 
 	if (h->page_bytes != expected->page_bytes)
 		return differs("bytes a page", h->page_bytes, expected->page_bytes, error);
 	if (h->positions > s->options.context_tokens)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a sequence's state of %llu positions; the context has %u",
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+				      "a sequence's state of %llu positions; the context has %u",
 				      (unsigned long long)h->positions, s->options.context_tokens);
 	if (h->pages != mote_kv_cache_pages(&s->cache, (uint32_t)h->positions))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "a sequence's state: %llu pages for %llu positions",

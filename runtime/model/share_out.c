@@ -35,7 +35,8 @@ void mote_share_multiply(struct mote_pass *p, const struct mote_matmul *job, uin
 		mote_matmul_run(p->k, job, p->thread * share, (p->thread + 1) * share, 0, n);
 		at = p->threads * share;
 	}
-	for (uint32_t i = mote_share_claim(p), begin; (begin = at + i / tiles * piece) < panels; i = mote_share_claim(p))
+	for (uint32_t i = mote_share_claim(p), begin; (begin = at + i / tiles * piece) < panels;
+	     i = mote_share_claim(p))
 		mote_matmul_run(p->k, job, begin, least(begin + piece, panels), i % tiles * MOTE_TILE_ROWS,
 				few ? n : least(n, (i % tiles + 1) * MOTE_TILE_ROWS));
 }
@@ -142,11 +143,13 @@ static void finish_keys_values(struct mote_pass *p, uint32_t layer, struct piece
 
 		if (p->config->features & MOTE_HEAD_NORM)
 			norm_heads(p, first, at.end - at.begin, w->k_norm);
-		p->k->rope(first, dim, s->cosine + rotation, s->sine + rotation, 2 * s->half, at.end - at.begin, first, dim);
+		p->k->rope(first, dim, s->cosine + rotation, s->sine + rotation, 2 * s->half, at.end - at.begin,
+			   first, dim);
 		for (uint32_t head = at.begin; head < at.end; head++) {
 			struct mote_kv kv = kv_of_row(p, r, layer, head);
 
-			p->k->kv_store(&kv, s->batch->position[r] % page, k + (size_t)head * dim, v + (size_t)head * dim);
+			p->k->kv_store(&kv, s->batch->position[r] % page, k + (size_t)head * dim,
+				       v + (size_t)head * dim);
 		}
 	}
 }
@@ -191,19 +194,21 @@ static void project_wide(struct mote_pass *p, uint32_t layer, const struct mote_
 	mote_share_barrier(p);
 }
 
-/* q, k and v are one job: pieces [at.begin, at.end), each of as many heads as fill whole panels, those of keys and values
- * before those of queries. */
+/* q, k and v are one job: pieces [at.begin, at.end), each of as many heads as fill whole panels, those of keys and
+ * values before those of queries. */
 static void project_pieces(struct mote_pass *p, uint32_t layer, const struct mote_activations *x, struct piece at)
 {
 	uint32_t span = p->s->span, heads = p->config->heads, kv_heads = p->config->kv_heads;
 	uint32_t kv_pieces = quotient_up(kv_heads, span), begin = at.begin;
 
 	if (begin < kv_pieces && begin < at.end)
-		project_keys_values(p, layer, x, (struct piece){begin * span, least(at.end * span, kv_heads), at.row, at.row_end});
+		project_keys_values(p, layer, x,
+				    (struct piece){begin * span, least(at.end * span, kv_heads), at.row, at.row_end});
 	begin = begin < kv_pieces ? kv_pieces : begin;
 	if (begin < at.end)
 		project_queries(p, layer, x, (struct piece){(begin - kv_pieces) * span,
-							    least((at.end - kv_pieces) * span, heads), at.row, at.row_end});
+							    least((at.end - kv_pieces) * span, heads), at.row,
+							    at.row_end});
 }
 
 /* The first piece that begins at this weight or later. */
@@ -234,7 +239,8 @@ void mote_share_project(struct mote_pass *p, uint32_t layer, const struct mote_a
 	}
 	for (uint32_t i = mote_share_claim(p), n; (n = at + i / tiles) < pieces; i = mote_share_claim(p))
 		project_pieces(p, layer, x, (struct piece){n, n + 1, i % tiles * MOTE_TILE_ROWS,
-							   p->few ? p->rows : least((i % tiles + 1) * MOTE_TILE_ROWS, p->rows)});
+							   p->few ? p->rows
+								  : least((i % tiles + 1) * MOTE_TILE_ROWS, p->rows)});
 	if (p->few)
 		fetch_first_segment(p, layer);
 	mote_share_barrier(p);
@@ -306,7 +312,8 @@ static void fetch_first_segment(struct mote_pass *p, uint32_t layer)
 
 /* softmax(q K^T / sqrt(head_dim)) V over one segment of positions, for the query heads of one KV head.
  * next: NULL, or the part of the cache that this thread will read after this one. */
-static void attend_segment(struct mote_pass *p, const struct segment *at, uint32_t layer, const uint8_t *next, float *part)
+static void attend_segment(struct mote_pass *p, const struct segment *at, uint32_t layer, const uint8_t *next,
+			   float *part)
 {
 	struct mote_session *s = p->s;
 	struct mote_kv kv = kv_of_segment(p, at, layer);
@@ -344,7 +351,8 @@ static void merge_parts(struct mote_pass *p, const struct mote_block *b, uint32_
 	for (uint32_t i = 0; i < b->segments - block_first(p, b, layer); i++) {
 		size_t index = (size_t)i * p->config->kv_heads + kv_head;
 
-		mote_attention_merge(p->k, p->own->state, s->parts + (b->first_part + index * n) * s->part_floats, n, dim);
+		mote_attention_merge(p->k, p->own->state, s->parts + (b->first_part + index * n) * s->part_floats, n,
+				     dim);
 	}
 	finish_attention(p, b, kv_head, p->own->state, y);
 }
@@ -364,8 +372,9 @@ static const struct mote_activations *attend_few(struct mote_pass *p, uint32_t l
 
 		if (!find_segment(p, layer, i, &now))
 			break;
-		attend_segment(p, &now, layer, find_segment(p, layer, then, &next) ? kv_of_segment(p, &next, layer).k_data : NULL,
-			       s->parts + (now.b->first_part + (size_t)now.index * now.b->rows * s->group) * s->part_floats);
+		attend_segment(p, &now, layer, find_segment(p, layer, then, &next)
+			       ? kv_of_segment(p, &next, layer).k_data : NULL, s->parts +
+			       (now.b->first_part + (size_t)now.index * now.b->rows * s->group) * s->part_floats);
 	}
 	mote_share_barrier(p);
 	for (const struct mote_block *b = s->block; b < s->block + s->blocks; b++)

@@ -1,8 +1,8 @@
 /* How the work of a forward pass is shared out among threads: products, the projections to queries, keys and values,
  * and attention. Every thread calls the same functions in the same order. Internal to runtime/model.
  *
- * No sum depends on how the work is cut (kernels.h). For few rows a thread knows most of its share beforehand and claims
- * only a rest; for many rows threads claim all pieces.
+ * No sum depends on how the work is cut (kernels.h). For few rows a thread knows most of its share beforehand and
+ * claims only a rest; for many rows threads claim all pieces.
  */
 #ifndef MOTE_RUNTIME_SHARE_OUT_H
 #define MOTE_RUNTIME_SHARE_OUT_H

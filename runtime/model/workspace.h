@@ -60,7 +60,8 @@ struct mote_session {
 	double *frequency;                 /* [rotations][half] */
 	float *cosine, *sine;              /* [rotations][rows][half] */
 	float *x;                          /* [rows][hidden_stride] the residual stream */
-	float *branch;                     /* [rows][hidden_stride] what a norm reads before it is added to x; or NULL */
+	float *branch;                     /* [rows][hidden_stride] what a norm reads before it is added to x;
+					    * or NULL */
 	struct mote_activations normed;    /* [rows][hidden] */
 	float *q, *k, *v;                  /* [rows][q_stride], [rows][kv_stride] twice, before RoPE */
 	struct mote_activations query;     /* [kv_heads * rows * group][head_dim] after RoPE */

@@ -285,7 +285,8 @@ static void serve(struct mote_engine *e, struct run *r, double now)
 		if (event.kind == MOTE_LM_EVENT_NONE)
 			break;
 		if (event.kind == MOTE_LM_EVENT_END && r->sum && !give_embedding(e, r)) {
-			give_up(e, r, MOTE_LM_CORRUPT, "the model's states are infinite or not a number: no embedding can be made");
+			give_up(e, r, MOTE_LM_CORRUPT, "the model's states are infinite or not a number: no embedding "
+				"can be made");
 			return;
 		}
 		if (!(p = make_piece(r, &event))) {

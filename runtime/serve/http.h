@@ -40,7 +40,8 @@ const char *mote_exchange_header(const struct mote_exchange *x, const char *name
 struct mote_http_options {
 	const char *host;          /* an address or a name of this machine */
 	uint16_t port;             /* 0: a free one */
-	uint32_t header_seconds;   /* most until a request's headers are there: of a connection, or since its last one */
+	uint32_t header_seconds;   /* most until a request's headers are there: of a connection,
+				    * or since its last one */
 	int socket;                /* a listening one that is there already, or -1 */
 	void (*handle)(void *user, struct mote_exchange *x); /* called on many threads at once */
 	/* Looks at a request before its body: sets x->code and x->out to refuse it. */

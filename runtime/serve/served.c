@@ -1,4 +1,5 @@
-/* See served.h. `lock` guards the table and is held for moments; `loading` is taken before it by who loads or unloads. */
+/* See served.h. `lock` guards the table and is held for moments;
+ * `loading` is taken before it by who loads or unloads. */
 #include "runtime/serve/served.h"
 
 #include <dirent.h>

@@ -1,8 +1,8 @@
 /* Models: those that a server knows by name, each with its engine once somebody has asked for it.
  *
  * Whoever answers a request takes a model and gives it back; what nobody has taken may be unloaded, the one that was
- * not used for longest first, when another would not fit under the limit of memory. One model is loaded at a time; others
- * go on answering meanwhile. All functions may be called on any thread, but for open, add and close.
+ * not used for longest first, when another would not fit under the limit of memory. One model is loaded at a time;
+ * others go on answering meanwhile. All functions may be called on any thread, but for open, add and close.
  */
 #ifndef MOTE_RUNTIME_SERVE_SERVED_H
 #define MOTE_RUNTIME_SERVE_SERVED_H
@@ -45,8 +45,8 @@ uint32_t mote_models_count(const struct mote_models *m);
 const char *mote_models_name(const struct mote_models *m, uint32_t i);
 
 /* The model of this name, loaded if it is not; NULL: the first. With a single model any name is its own, since clients
- * want one. NULL and MOTE_ERROR_ARGUMENT: no such model; MOTE_ERROR_LIMIT: those in use left no room for ten seconds; or
- * what opening said. */
+ * want one. NULL and MOTE_ERROR_ARGUMENT: no such model; MOTE_ERROR_LIMIT: those in use left no room for ten seconds;
+ * or what opening said. */
 const struct mote_served *mote_models_take(struct mote_models *m, const char *name, struct mote_error *error);
 /* Model i if it is loaded, or NULL. */
 const struct mote_served *mote_models_peek(struct mote_models *m, uint32_t i);

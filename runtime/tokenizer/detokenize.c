@@ -239,7 +239,8 @@ const char *mote_detokenizer_flush(struct mote_detokenizer *d, size_t *bytes)
 	return piece_of(d, bytes);
 }
 
-const char *mote_detokenizer_bytes(struct mote_detokenizer *d, const struct mote_tokenizer *t, int32_t id, size_t *bytes)
+const char *mote_detokenizer_bytes(struct mote_detokenizer *d, const struct mote_tokenizer *t, int32_t id,
+				   size_t *bytes)
 {
 	d->started = d->began = d->raw = true;
 	return mote_detokenizer_next(d, t, id, true, bytes);

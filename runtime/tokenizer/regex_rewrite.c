@@ -13,7 +13,8 @@
 #include "runtime/tokenizer/regex.h"
 
 static const char space_set[] = "\\x{9}-\\x{d}\\x{20}\\x{85}\\p{Z}";
-#define WORD_SET "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
+#define WORD_SET "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}" \
+	"\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
 static const char word_set_in_class[] = WORD_SET;
 static const char word_set[] = WORD_SET "\\xb2\\xb3\\xb9\\xbc-\\xbe"; /* Oniguruma's table for Latin-1 differs */
 
@@ -241,7 +242,8 @@ static void rewrite_class(struct rewriter *w)
 		} else if (c == '[' && (next == ':' || next == '^' || next == ']')) {
 			refuse(w, MOTE_ERROR_UNSUPPORTED, "a POSIX class, or a negated or empty class in a class");
 		} else if (c == '&' && next == '&') {
-			if (!negated && !depth && !w->intersecting && w->at > first && w->at + 2 < w->bytes && w->in[w->at + 2] == '[')
+			if (!negated && !depth && !w->intersecting && w->at > first && w->at + 2 < w->bytes &&
+			    w->in[w->at + 2] == '[')
 				rewrite_intersection(w, start);
 			else
 				refuse(w, MOTE_ERROR_UNSUPPORTED, "&& in a class other than [..&&[..]]");

@@ -156,8 +156,10 @@ static enum mote_status extend_added(struct extending *x)
 			s->pattern = (const char *)x->old[PART_STRINGS] + s->added.offset;
 		} else {
 			s->pattern = x->token[i - old];
-			s->added = (struct tokenizer_added){.id = x->ids + i - old, .bytes = (uint32_t)strlen(s->pattern),
-							    .flags = ADDED_SPECIAL | ADDED_NOT_IN_MODEL | PHASE_RAW << ADDED_PHASE_SHIFT};
+			s->added = (struct tokenizer_added){.id = x->ids + i - old,
+							    .bytes = (uint32_t)strlen(s->pattern),
+							    .flags = ADDED_SPECIAL | ADDED_NOT_IN_MODEL |
+							    PHASE_RAW << ADDED_PHASE_SHIFT};
 		}
 	}
 	qsort(all, n, sizeof *all, by_phase_and_pattern);
@@ -231,11 +233,13 @@ static enum mote_status extend_merges(struct extending *x)
 	if (!merge)
 		return no_memory(x->error);
 	read_merges(x, merge, bits, &ranks);
-	while (bucket_bits < bits && (2u << bucket_bits <= ranks || 3 * bits + MOTE_TOKENIZER_RANK_BITS - bucket_bits > 64))
+	while (bucket_bits < bits &&
+	       (2u << bucket_bits <= ranks || 3 * bits + MOTE_TOKENIZER_RANK_BITS - bucket_bits > 64))
 		bucket_bits++;
 	x->id_bits = bits;
 	x->bucket_bits = bucket_bits;
-	if (!make(x, PART_BUCKET, 4 * ((size_t)1 + (UINT64_C(1) << bucket_bits))) || !make(x, PART_MERGE, (size_t)8 * n)) {
+	if (!make(x, PART_BUCKET, 4 * ((size_t)1 + (UINT64_C(1) << bucket_bits))) ||
+	    !make(x, PART_MERGE, (size_t)8 * n)) {
 		free(merge);
 		return MOTE_ERROR_MEMORY;
 	}
@@ -250,20 +254,23 @@ static enum mote_status extend_merges(struct extending *x)
 static enum mote_status check(const struct extending *x, const struct mote_tokenizer *t)
 {
 	if (x->n > MOTE_TOKENIZER_MAX_IDS - x->ids)
-		return mote_error_set(x->error, MOTE_ERROR_LIMIT, "%u tokens more than %u are more than a tokenizer may have (%u)",
-				      x->n, x->ids, MOTE_TOKENIZER_MAX_IDS);
+		return mote_error_set(x->error, MOTE_ERROR_LIMIT, "%u tokens more than %u are more than a tokenizer "
+				      "may have (%u)", x->n, x->ids, MOTE_TOKENIZER_MAX_IDS);
 	for (uint32_t i = 0; i < x->n; i++) {
 		const size_t bytes = strlen(x->token[i]);
 
 		if (bytes < 1 || bytes > MOTE_TOKENIZER_MAX_TOKEN_BYTES || mote_utf8_valid(x->token[i], bytes) != bytes)
-			return mote_error_set(x->error, MOTE_ERROR_ARGUMENT, "token \"%.60s\": expected 1 to %u bytes of UTF-8",
-					      x->token[i], MOTE_TOKENIZER_MAX_TOKEN_BYTES);
+			return mote_error_set(x->error, MOTE_ERROR_ARGUMENT,
+					      "token \"%.60s\": expected 1 to %u bytes of UTF-8", x->token[i],
+					      MOTE_TOKENIZER_MAX_TOKEN_BYTES);
 		if (mote_tokenizer_find(t, x->token[i], bytes) >= 0)
-			return mote_error_set(x->error, MOTE_ERROR_ARGUMENT, "token \"%.60s\" is in the vocabulary already (id %d)",
-					      x->token[i], (int)mote_tokenizer_find(t, x->token[i], bytes));
+			return mote_error_set(x->error, MOTE_ERROR_ARGUMENT,
+					      "token \"%.60s\" is in the vocabulary already (id %d)", x->token[i],
+					      (int)mote_tokenizer_find(t, x->token[i], bytes));
 		for (uint32_t k = 0; k < i; k++)
 			if (!strcmp(x->token[k], x->token[i]))
-				return mote_error_set(x->error, MOTE_ERROR_ARGUMENT, "token \"%.60s\" is given twice", x->token[i]);
+				return mote_error_set(x->error, MOTE_ERROR_ARGUMENT, "token \"%.60s\" is given twice",
+						      x->token[i]);
 	}
 	return MOTE_OK;
 }

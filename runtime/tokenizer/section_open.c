@@ -43,7 +43,8 @@ static enum mote_status need_count(const struct mote_tokenizer *t, enum tokenize
 				   struct mote_error *error)
 {
 	return t->part_bytes[part] == count * rule[part].unit
-		       ? MOTE_OK : mote_tokenizer_section_found(error, rule[part].name, t->part_bytes[part], count * rule[part].unit);
+		       ? MOTE_OK : mote_tokenizer_section_found(error, rule[part].name, t->part_bytes[part],
+								count * rule[part].unit);
 }
 
 static enum mote_status open_header(struct mote_tokenizer *t, const uint8_t *section, size_t bytes,
@@ -207,8 +208,9 @@ static enum mote_status open_scores(struct mote_tokenizer *t, struct mote_error 
 	enum mote_status status;
 
 	if (t->model != MODEL_UNIGRAM)
-		return t->part_bytes[PART_SCORE] ? mote_tokenizer_section_found(error, "bytes of scores of a model without",
-							   t->part_bytes[PART_SCORE], 0) : MOTE_OK;
+		return t->part_bytes[PART_SCORE]
+		       ? mote_tokenizer_section_found(error, "bytes of scores of a model without",
+						      t->part_bytes[PART_SCORE], 0) : MOTE_OK;
 	status = need_count(t, PART_SCORE, t->n_ids, error);
 	for (uint32_t i = 0; i < part_count(t, PART_TRIE_ID) && status == MOTE_OK; i++) {
 		uint32_t id = load32(t->part[PART_TRIE_ID] + 4 * (size_t)i);

@@ -83,9 +83,10 @@ const char *mote_detokenizer_next(struct mote_detokenizer *d, const struct mote_
 /* What is still held back at the end, U+FFFD where it is incomplete. */
 const char *mote_detokenizer_flush(struct mote_detokenizer *d, size_t *bytes);
 
-/* The bytes that a token adds to a text which has begun, possibly a part of a character; none for special tokens and ids
- * without a token. For a state that serves nothing else. */
-const char *mote_detokenizer_bytes(struct mote_detokenizer *d, const struct mote_tokenizer *t, int32_t id, size_t *bytes);
+/* The bytes that a token adds to a text which has begun, possibly a part of a character; none for special tokens and
+ * ids without a token. For a state that serves nothing else. */
+const char *mote_detokenizer_bytes(struct mote_detokenizer *d, const struct mote_tokenizer *t, int32_t id,
+				   size_t *bytes);
 /* False: a token's bytes depend on the tokens before it, even behind the first. */
 bool mote_tokenizer_has_token_bytes(const struct mote_tokenizer *t);
 

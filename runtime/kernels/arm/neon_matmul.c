@@ -1,6 +1,7 @@
 /* Matrix products for AArch64. A panel's 16 rows are four registers of 4 lanes; each 16-byte load is 4 rows x 4
  * columns, which is what one sdot adds up. Products are signed here: the quant of value zero is
- * subtracted when a group is unpacked (or 128 from the codebook), so the activations' bias is not needed. smmla (i8mm) wants 8 columns a row and is not used.
+ * subtracted when a group is unpacked (or 128 from the codebook), so the activations' bias is not needed. smmla (i8mm)
+ * wants 8 columns a row and is not used.
  *
  * Two tables: "neon" for every AArch64 machine, and "dotprod" for those with sdot (Cortex-A76, Apple M1, Graviton 2).
  */
@@ -76,7 +77,8 @@ TILE float32x4_t load_halves(const uint8_t *halves)
 /* The scales of rows 4 * quarter to 4 * quarter + 3 of a block. unit: of types with byte scales */
 TILE float32x4_t load_scales(const uint8_t *panel, size_t block, int quarter, float unit, const enum mote_type type)
 {
-	const uint8_t *at = panel + block * mote_type_scales_bytes(type) + (size_t)quarter * (mote_type_scales_bytes(type) / 4);
+	const uint8_t *at = panel + block * mote_type_scales_bytes(type) +
+			    (size_t)quarter * (mote_type_scales_bytes(type) / 4);
 	uint32_t four;
 	int16x4_t wide;
 
@@ -118,7 +120,8 @@ TILE void tile_quants(const struct mote_matrix *w, const uint8_t *panel, const s
 				int8x16_t v = unpack(lines, g, i, codebook, type);
 
 				UNROLL for (int r = 0; r < T; r++)
-					isum[r][i] = dot(isum[r][i], v, broadcast_quad(q + (size_t)r * a->stride + g * 4));
+					isum[r][i] = dot(isum[r][i], v,
+							 broadcast_quad(q + (size_t)r * a->stride + g * 4));
 			}
 		UNROLL for (int i = 0; i < 4; i++) {
 			float32x4_t ws = load_scales(panel, b, i, unit, type);
@@ -141,8 +144,8 @@ TILE void load_column(const uint8_t *panel, size_t column, const enum mote_type 
 		else if (type == MOTE_F16)
 			v[i] = load_halves(panel + column * 32 + i * 8);
 		else
-			v[i] = vreinterpretq_f32_u32(vshlq_n_u32(
-				vmovl_u16(vld1_u16((const uint16_t *)(const void *)(panel + column * 32 + i * 8))), 16));
+			v[i] = vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(vld1_u16(
+				(const uint16_t *)(const void *)(panel + column * 32 + i * 8))), 16));
 	}
 }
 

@@ -131,7 +131,8 @@ static void norm(const float *x, const float *weight, uint32_t n, float eps, flo
 			}
 	r = mote_norm_factor(sum_lanes(sum) / (float)n, eps);
 	for (uint32_t i = 0; i < n; i += 4)
-		store_part(y + i, n - i, vmulq_f32(vmulq_n_f32(load_part(x + i, n - i), r), load_part(weight + i, n - i)));
+		store_part(y + i, n - i,
+			   vmulq_f32(vmulq_n_f32(load_part(x + i, n - i), r), load_part(weight + i, n - i)));
 }
 
 static void rope(const float *x, size_t x_stride, const float *cosine, const float *sine, uint32_t dim,
@@ -220,7 +221,8 @@ static float softmax(float *s, uint32_t n, float scale, float *max)
 				float32x4_t p = exp_f32(vsubq_f32(load_part(s + i + 4 * j, left), m));
 				store_part(s + i + 4 * j, left, p);
 				if (left < 4)
-					p = vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(p), lanes_below(left)));
+					p = vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(p),
+									    lanes_below(left)));
 				sum[j] = vaddq_f32(sum[j], p);
 			}
 	return sum_lanes(sum);
@@ -255,7 +257,8 @@ INLINE void load_values(const uint8_t *v, const enum mote_type type, float32x4_t
 		if (type == MOTE_F32)
 			out[i] = vld1q_f32((const float *)(const void *)(v + i * 16));
 		else
-			out[i] = vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)(const void *)(v + i * 8))));
+			out[i] = vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(
+				(const uint16_t *)(const void *)(v + i * 8))));
 	}
 }
 

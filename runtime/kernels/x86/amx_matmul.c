@@ -1,13 +1,14 @@
-/* Products of quantized matrices on AMX tiles (Sapphire Rapids and later), for 16 rows of activations and more; fewer, and
- * float matrices, are AVX-512's.
+/* Products of quantized matrices on AMX tiles (Sapphire Rapids and later), for 16 rows of activations and more; fewer,
+ * and float matrices, are AVX-512's.
  *
  * A block of a panel as dot products want it, [8 groups][16 rows][4 columns], is a B tile as it lies; 16 rows of
- * activations by a block's 32 columns are an A tile. tdpbssd makes the 256 whole numbers of one block: exact, so they are
- * those of vpdpbusd with its bias, and what follows is written as there: the results are the same bits.
+ * activations by a block's 32 columns are an A tile. tdpbssd makes the 256 whole numbers of one block: exact, so they
+ * are those of vpdpbusd with its bias, and what follows is written as there: the results are the same bits.
  *
- * Weights are unpacked once a panel, to s8 in the first-level cache, whatever their type. Two sets of tiles take turns, and
- * the scaling of one pair of blocks stands between the products of the next, so that the two units overlap. Measured in a
- * prototype on one core: load and multiply 4.8 ns a block of 16 x 16 x 32, with the store 8.9, the scaling alone 8.2.
+ * Weights are unpacked once a panel, to s8 in the first-level cache, whatever their type. Two sets of tiles take turns,
+ * and the scaling of one pair of blocks stands between the products of the next, so that the two units overlap.
+ * Measured in a prototype on one core: load and multiply 4.8 ns a block of 16 x 16 x 32, with the store 8.9, the
+ * scaling alone 8.2.
  */
 #if defined(__x86_64__)
 
@@ -52,7 +53,8 @@ TILE void configure(void)
 	_tile_loadconfig(&c);
 }
 
-/* ---- unpacking: quants minus what they are stored with. Panels are few for the rows, so this need not be the fastest ---- */
+/* ---- unpacking: quants minus what they are stored with. Panels are few for the rows,
+ * so this need not be the fastest ---- */
 
 TILE __m512i unpack_group(const uint8_t *lines, const mote_group pieces, __m512i codebook, const enum mote_type type)
 {
@@ -66,11 +68,13 @@ TILE __m512i unpack_group(const uint8_t *lines, const mote_group pieces, __m512i
 		if (pieces[i].bits == 0)
 			break;
 		line = _mm512_load_si512(lines + pieces[i].line * MOTE_LINE_BYTES);
-		u = _mm512_or_si512(u, _mm512_and_si512(_mm512_srli_epi16(line, (uint8_t)(pieces[i].shift - place)), _mm512_set1_epi8(mask)));
+		u = _mm512_or_si512(u, _mm512_and_si512(_mm512_srli_epi16(line, (uint8_t)(pieces[i].shift - place)),
+							_mm512_set1_epi8(mask)));
 	}
 	if (mote_type_has_codebook(type))
 		u = _mm512_shuffle_epi8(codebook, u);
-	return _mm512_sub_epi8(u, _mm512_set1_epi8((char)(mote_type_has_codebook(type) ? 128 : mote_type_levels(type) / 2)));
+	return _mm512_sub_epi8(
+		u, _mm512_set1_epi8((char)(mote_type_has_codebook(type) ? 128 : mote_type_levels(type) / 2)));
 }
 
 TILE void unpack(const struct mote_matrix *w, const uint8_t *panel, size_t block, size_t n, int8_t *out,
@@ -84,7 +88,8 @@ TILE void unpack(const struct mote_matrix *w, const uint8_t *panel, size_t block
 		codebook = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)w->codebook));
 	for (size_t b = 0; b < n; b++, lines += block_bytes, out += BLOCK_BYTES)
 		UNROLL for (int group = 0; group < MOTE_BLOCK_GROUPS; group++)
-			_mm512_store_si512(out + group * 64, unpack_group(lines, mote_type_groups(type)[group], codebook, type));
+			_mm512_store_si512(out + group * 64,
+					   unpack_group(lines, mote_type_groups(type)[group], codebook, type));
 }
 
 /* ---- products ---- */
@@ -119,9 +124,10 @@ TILE void add_scaled(__m512 acc[ROWS], const int32_t *sums, __m512 ws, const flo
 	}
 }
 
-/* 16 rows of activations x the n blocks of a panel that are unpacked, from block `first` on: continues the sums in out. */
-TILE void tile(const struct mote_matrix *w, const struct mote_activations *a, size_t row, const uint8_t *panel, size_t first,
-	       size_t n, const int8_t *weights, float *out, size_t out_stride, const enum mote_type type)
+/* 16 rows of activations x the n blocks of a panel that are unpacked,
+ * from block `first` on: continues the sums in out. */
+TILE void tile(const struct mote_matrix *w, const struct mote_activations *a, size_t row, const uint8_t *panel,
+	       size_t first, size_t n, const int8_t *weights, float *out, size_t out_stride, const enum mote_type type)
 {
 	_Alignas(64) int32_t sums[4][SUMS];
 	const size_t stride = a->stride, s_stride = stride / 32;
@@ -149,8 +155,9 @@ TILE void tile(const struct mote_matrix *w, const struct mote_activations *a, si
 }
 
 /* Rows beyond the last sixteen. */
-static void multiply_rest(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels, const struct mote_activations *a,
-			  uint32_t row, uint32_t n_rows, float *out, size_t out_stride, enum mote_type type)
+static void multiply_rest(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
+			  const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
+			  size_t out_stride, enum mote_type type)
 {
 	struct mote_kernels k;
 
@@ -165,7 +172,8 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 	const uint32_t whole = n_rows / ROWS * ROWS;
 
 	if (whole < n_rows)
-		multiply_rest(w, panel, n_panels, a, row + whole, n_rows - whole, out + whole * out_stride, out_stride, type);
+		multiply_rest(w, panel, n_panels, a, row + whole, n_rows - whole, out + whole * out_stride,
+			      out_stride, type);
 	if (whole == 0)
 		return;
 	configure();

@@ -1,4 +1,5 @@
-/* What the vector kernels of more than one file are written with, for AVX2: parts of registers, the tree that ends a lane sum, the exponential. */
+/* What the vector kernels of more than one file are written with, for AVX2: parts of registers, the tree that ends a
+ * lane sum, the exponential. */
 #ifndef MOTE_RUNTIME_AVX2_LANES_H
 #define MOTE_RUNTIME_AVX2_LANES_H
 

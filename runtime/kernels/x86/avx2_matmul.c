@@ -13,9 +13,10 @@
 #define TARGET __attribute__((target("avx2,fma,f16c")))
 #define TILE AVX2
 
-/* Left alone, gcc unrolls the tile of 4 rows and reorders it until it spills, and loads weights again for each row: this
- * and the empty asm in in_register() cost nothing and made it 1.5 times as fast, a single row 1.15 to 1.4 times. Steady, its loop runs at 96 % of what
- * the ports allow (vpmaddwd and vpaddd from registers alone: int8_avx2() in limits.c). */
+/* Left alone, gcc unrolls the tile of 4 rows and reorders it until it spills, and loads weights again for each row:
+ * this and the empty asm in in_register() cost nothing and made it 1.5 times as fast, a single row 1.15 to 1.4 times.
+ * Steady, its loop runs at 96 % of what the ports allow (vpmaddwd and vpaddd from registers alone: int8_avx2()
+ * in limits.c). */
 #if defined(__clang__)
 #define ROLLED _Pragma("clang loop unroll(disable)")
 #else
@@ -79,7 +80,8 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 		struct wide_activations x;
 
 		widen_activations(a, row, b, &x);
-		__asm__("" : "+m"(x)); /* else broadcasts become shuffles of registers, on the ports that unpacking needs */
+		/* else broadcasts become shuffles of registers, on the ports that unpacking needs */
+		__asm__("" : "+m"(x));
 		for (int p = 0; p < P; p++) {
 			const uint8_t *data = panel + (size_t)p * step * w->panel_bytes;
 			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
@@ -89,14 +91,17 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 			UNROLL for (int g = 0; g < 8; g++)
 				UNROLL for (int half = 0; half < 2; half++) {
 					__m256i u = in_register(unpack(lines, g, half, codebook, type));
-					__m256i even = _mm256_madd_epi16(_mm256_and_si256(u, low), broadcast_pair(x.even, g));
-					__m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(u, 8), broadcast_pair(x.odd, g));
+					__m256i even = _mm256_madd_epi16(_mm256_and_si256(u, low),
+									 broadcast_pair(x.even, g));
+					__m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(u, 8),
+									broadcast_pair(x.odd, g));
 
-					isum[half] = in_register(_mm256_add_epi32(isum[half], _mm256_add_epi32(even, odd)));
+					isum[half] = in_register(
+						_mm256_add_epi32(isum[half], _mm256_add_epi32(even, odd)));
 				}
 			UNROLL for (int half = 0; half < 2; half++)
-				acc[2 * p + half] = finish_block(isum[half], load_scales(data, b, half, unit, type), x.scale,
-								 acc[2 * p + half]);
+				acc[2 * p + half] = finish_block(isum[half], load_scales(data, b, half, unit, type),
+								 x.scale, acc[2 * p + half]);
 		}
 	}
 	for (int i = 0; i < P * 2; i++)
@@ -150,7 +155,8 @@ TILE void tile_block(const struct wide_weights *w, const struct wide_activations
 }
 
 /* Up to CHUNK_ROWS rows times P panels: prefill. Blocks are the outer loop, so that each is widened once; the sums
- * of all rows wait in acc. All rows' activations are widened first: read back at once, they would wait for the stores. */
+ * of all rows wait in acc. All rows' activations are widened first: read back at once,
+ * they would wait for the stores. */
 TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
 		       size_t row, uint32_t n_rows, float *out, size_t out_stride, const int P,
 		       const enum mote_type type)
@@ -182,8 +188,8 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 			_mm256_storeu_ps(out + r * out_stride + i, _mm256_load_ps(acc[r] + i));
 }
 
-/* Fewer rows than a tile: four streams over a quarter of the panels each, which all rows use while they are at hand, and
- * what is left. */
+/* Fewer rows than a tile: four streams over a quarter of the panels each, which all rows use while they are at hand,
+ * and what is left. */
 TILE void multiply_rows(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
 			const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
 			size_t out_stride, const enum mote_type type)
@@ -193,12 +199,12 @@ TILE void multiply_rows(const struct mote_matrix *w, uint32_t panel, uint32_t n_
 
 	for (uint32_t p = 0; p < step; p++)
 		for (uint32_t r = 0; r < n_rows; r++)
-			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r, out + r * out_stride + (size_t)p * LANES, step,
-				   ROW_PANELS, type);
+			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r,
+				   out + r * out_stride + (size_t)p * LANES, step, ROW_PANELS, type);
 	for (uint32_t p = ROW_PANELS * step; p < n_panels; p++)
 		for (uint32_t r = 0; r < n_rows; r++)
-			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r, out + r * out_stride + (size_t)p * LANES, 1, 1,
-				   type);
+			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r,
+				   out + r * out_stride + (size_t)p * LANES, 1, 1, type);
 }
 
 TILE void multiply_quants(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
@@ -253,7 +259,8 @@ TILE void tile_floats(const struct mote_matrix *w, const uint8_t *panel, size_t 
 			__m256 weights = load_weights(panel + (size_t)(i / 2) * step * w->panel_bytes, c, i % 2, type);
 
 			UNROLL for (int r = 0; r < T; r++)
-				acc[r * P * 2 + i] = _mm256_fmadd_ps(weights, _mm256_set1_ps(x[(size_t)r * a->stride + c]),
+				acc[r * P * 2 + i] = _mm256_fmadd_ps(weights,
+								     _mm256_set1_ps(x[(size_t)r * a->stride + c]),
 								     acc[r * P * 2 + i]);
 		}
 	UNROLL for (int i = 0; i < T * P * 2; i++)

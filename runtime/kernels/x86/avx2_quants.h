@@ -93,7 +93,8 @@ AVX2 __m256 load_unit(const struct mote_matrix *w, const enum mote_type type)
 /* The scales of rows 8 * half to 8 * half + 7 of a block. unit: of types with byte scales, else not looked at */
 AVX2 __m256 load_scales(const uint8_t *panel, size_t block, int half, __m256 unit, const enum mote_type type)
 {
-	const uint8_t *at = panel + block * mote_type_scales_bytes(type) + (size_t)half * (mote_type_scales_bytes(type) / 2);
+	const uint8_t *at = panel + block * mote_type_scales_bytes(type) +
+			    (size_t)half * (mote_type_scales_bytes(type) / 2);
 	__m128i halves;
 
 	if (!mote_type_has_byte_scales(type))
@@ -112,7 +113,8 @@ AVX2 __m256 finish_block(__m256i isum, __m256 wscale, float xscale, __m256 acc)
  * a line of scales, one for those between two panels' quants. */
 enum { NEAR = 1536 };
 
-AVX2 void fetch_block(const uint8_t *lines, const uint8_t *panel, size_t panel_bytes, size_t block, const enum mote_type type)
+AVX2 void fetch_block(const uint8_t *lines, const uint8_t *panel, size_t panel_bytes, size_t block,
+		      const enum mote_type type)
 {
 	const size_t scales_bytes = mote_type_scales_bytes(type);
 

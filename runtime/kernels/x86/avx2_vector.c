@@ -23,7 +23,8 @@ TARGET static void quantize(const float *x, uint32_t cols, int8_t *q, float *sca
 
 		UNROLL for (uint32_t i = 0; i < 4; i++) {
 			uint32_t done = begin + i * 8;
-			v[i] = _mm256_castps_si256(load_part(done < cols ? x + done : x, done < cols ? cols - done : 0));
+			v[i] = _mm256_castps_si256(load_part(done < cols ? x + done : x,
+							     done < cols ? cols - done : 0));
 			largest = _mm256_max_epu32(largest, _mm256_and_si256(v[i], magnitude));
 		}
 		bits = max_lanes_u32(largest);
@@ -174,7 +175,8 @@ TARGET static void merge(float *state, const float *part, uint32_t n)
 	va = exp_ps(_mm256_set1_ps(state[0] - m));
 	vb = exp_ps(_mm256_set1_ps(part[0] - m));
 	state[0] = m;
-	state[1] = _mm256_cvtss_f32(_mm256_fmadd_ps(_mm256_set1_ps(state[1]), va, _mm256_mul_ps(_mm256_set1_ps(part[1]), vb)));
+	state[1] = _mm256_cvtss_f32(_mm256_fmadd_ps(_mm256_set1_ps(state[1]), va,
+						    _mm256_mul_ps(_mm256_set1_ps(part[1]), vb)));
 	for (uint32_t i = MOTE_PART_VALUES, end = MOTE_PART_VALUES + n; i < end; i += 8) {
 		__m256 o = _mm256_mul_ps(load_part(part + i, end - i), vb);
 		store_part(state + i, end - i, _mm256_fmadd_ps(load_part(state + i, end - i), va, o));
@@ -202,7 +204,8 @@ INLINE void mix_tile(const uint8_t *v, size_t v_bytes, uint32_t n, const float *
 			__m256 value = load_values(v + (size_t)c * 8 * element, type);
 
 			UNROLL for (int r = 0; r < T; r++)
-				acc[r * C + c] = _mm256_fmadd_ps(_mm256_set1_ps(p[(size_t)r * p_stride + i]), value, acc[r * C + c]);
+				acc[r * C + c] = _mm256_fmadd_ps(_mm256_set1_ps(p[(size_t)r * p_stride + i]), value,
+								 acc[r * C + c]);
 		}
 	UNROLL for (int i = 0; i < T * C; i++)
 		_mm256_store_ps(o + (size_t)(i / C) * o_stride + (size_t)(i % C) * 8, acc[i]);

@@ -1,4 +1,5 @@
-/* What the vector kernels of more than one file are written with, for AVX-512: masks of tails, the tree that ends a lane sum, the exponential. */
+/* What the vector kernels of more than one file are written with, for AVX-512: masks of tails, the tree that ends a
+ * lane sum, the exponential. */
 #ifndef MOTE_RUNTIME_AVX512_LANES_H
 #define MOTE_RUNTIME_AVX512_LANES_H
 

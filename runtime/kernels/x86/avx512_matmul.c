@@ -53,8 +53,8 @@ TILE __m512i add_field(__m512i u, __m512i v, const uint8_t shift, const char mas
 	return _mm512_ternarylogic_epi64(u, _mm512_srli_epi16(v, shift), _mm512_set1_epi8(mask), 0xf8);
 }
 
-/* What a group's quants are in dot products: u8 for all 16 rows x 4 columns. Written by hand: driven by format/groups.h it
- * is the same with gcc, but clang 14 spills and a row of q6 took 11 % longer. test_kernels compares the two. */
+/* What a group's quants are in dot products: u8 for all 16 rows x 4 columns. Written by hand: driven by format/groups.h
+ * it is the same with gcc, but clang 14 spills and a row of q6 took 11 % longer. test_kernels compares the two. */
 TILE __m512i unpack(const uint8_t *lines, const int group, __m512i codebook, const enum mote_type type)
 {
 	const uint32_t bits = mote_type_bits(type);
@@ -84,7 +84,8 @@ TILE __m512i unpack(const uint8_t *lines, const int group, __m512i codebook, con
 	else if (group < 6)
 		u = field(load_line(lines, group / 2), (uint8_t)(group % 2 * 3), 7);
 	else
-		u = add_field(field(load_line(lines, group - 6), 6, 3), load_line(lines, 2), group == 6 ? 4 : 5, 1 << 2);
+		u = add_field(field(load_line(lines, group - 6), 6, 3), load_line(lines, 2), group == 6 ? 4 : 5,
+			      1 << 2);
 	return _mm512_shuffle_epi8(codebook, u);
 }
 
@@ -137,8 +138,10 @@ TILE void tile_quants(const struct tile *t, const int T, const int P, const enum
 						    mote_bias_shift(type));
 		UNROLL for (int pair = 0; pair < 4; pair++)
 			UNROLL for (int p = 0; p < P; p++) {
-				const uint8_t *lines = t->panel + (size_t)p * step + w->quants_offset + b * 64 * (size_t)bits;
-				__m512i u[2] = {unpack(lines, 2 * pair, codebook, type), unpack(lines, 2 * pair + 1, codebook, type)};
+				const uint8_t *lines = t->panel + (size_t)p * step + w->quants_offset +
+						       b * 64 * (size_t)bits;
+				__m512i u[2] = {unpack(lines, 2 * pair, codebook, type),
+						unpack(lines, 2 * pair + 1, codebook, type)};
 
 				if (fetch)
 					fetch_lines(t, lines, T, pair * bits / 4, (pair + 1) * bits / 4);
@@ -154,10 +157,12 @@ TILE void tile_quants(const struct tile *t, const int T, const int P, const enum
 
 			/* As many of the next panel's lines as scales come between two panels' quants. */
 			if (fetch && T == 1 && b % (64 / mote_type_scales_bytes(type)) == 0)
-				_mm_prefetch((const char *)panel + b * mote_type_scales_bytes(type) + w->panel_bytes + NEAR, _MM_HINT_T0);
+				_mm_prefetch((const char *)panel + b * mote_type_scales_bytes(type) + w->panel_bytes +
+					     NEAR, _MM_HINT_T0);
 			UNROLL for (int r = 0; r < T; r++) {
 				__m512 s = _mm512_mul_ps(ws, _mm512_set1_ps(scale[(size_t)r * s_stride + b]));
-				acc[r * P + p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(isum[r * P + p]), s, acc[r * P + p]);
+				acc[r * P + p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(isum[r * P + p]), s,
+								 acc[r * P + p]);
 			}
 		}
 	}
@@ -190,7 +195,8 @@ TILE void tile_floats(const struct tile *t, const int T, const int P, const enum
 			__m512 weights = load_weights(t->panel + (size_t)p * t->step * t->w->panel_bytes, c, type);
 
 			UNROLL for (int r = 0; r < T; r++)
-				acc[r * P + p] = _mm512_fmadd_ps(weights, _mm512_set1_ps(x[(size_t)r * stride + c]), acc[r * P + p]);
+				acc[r * P + p] = _mm512_fmadd_ps(weights, _mm512_set1_ps(x[(size_t)r * stride + c]),
+								 acc[r * P + p]);
 		}
 	UNROLL for (int i = 0; i < T * P; i++)
 		_mm512_storeu_ps(t->out + (size_t)(i / P) * t->out_stride + (size_t)(i % P) * t->step * LANES, acc[i]);
@@ -206,7 +212,8 @@ TILE void tile_any(const struct tile *t, const int T, const int P, const enum mo
 		tile_floats(t, T, P, type);
 }
 
-/* step panels (4, 2 or 1) from t->panel on times T rows, as tiles of P panels; fetch: those that come after them, too. */
+/* step panels (4, 2 or 1) from t->panel on times T rows, as tiles of P panels;
+ * fetch: those that come after them, too. */
 TILE void tiles(struct tile t, uint32_t step, const int T, const int P, const enum mote_type type, const bool fetch)
 {
 	if (step < ROW_PANELS) {

@@ -1,4 +1,5 @@
-/* What the two files of products with 512-bit registers share: the scales of a block. See block.h for where they lie. */
+/* What the two files of products with 512-bit registers share: the scales of a block.
+ * See block.h for where they lie. */
 #ifndef MOTE_RUNTIME_AVX512_QUANTS_H
 #define MOTE_RUNTIME_AVX512_QUANTS_H
 
@@ -7,7 +8,8 @@
 #include "runtime/kernels/tables.h"
 
 #define AVX512 \
-	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))) static inline __attribute__((always_inline))
+	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))) \
+	static inline __attribute__((always_inline))
 
 AVX512 __m512 load_unit(const struct mote_matrix *w, const enum mote_type type)
 {

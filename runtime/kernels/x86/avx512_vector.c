@@ -99,7 +99,8 @@ INLINE bool quantize_four(const float *x, int8_t *q, float *scale, int32_t *bias
 		_mm_storeu_si128((__m128i *)(void *)(q + i * 32 + 16), _mm512_cvtepi32_epi8(c));
 		v[i] = _mm512_add_epi32(a, c);
 	}
-	_mm_storeu_si128((__m128i *)(void *)bias, _mm_sub_epi32(_mm_setzero_si128(), _mm_slli_epi32(reduce_four(v, true), 7)));
+	_mm_storeu_si128((__m128i *)(void *)bias,
+			 _mm_sub_epi32(_mm_setzero_si128(), _mm_slli_epi32(reduce_four(v, true), 7)));
 	return true;
 }
 
@@ -239,7 +240,8 @@ TARGET static void merge(float *state, const float *part, uint32_t n)
 	va = exp_ps(_mm512_set1_ps(state[0] - m));
 	vb = exp_ps(_mm512_set1_ps(part[0] - m));
 	state[0] = m;
-	state[1] = _mm512_cvtss_f32(_mm512_fmadd_ps(_mm512_set1_ps(state[1]), va, _mm512_mul_ps(_mm512_set1_ps(part[1]), vb)));
+	state[1] = _mm512_cvtss_f32(_mm512_fmadd_ps(_mm512_set1_ps(state[1]), va,
+						    _mm512_mul_ps(_mm512_set1_ps(part[1]), vb)));
 	for (uint32_t i = MOTE_PART_VALUES; i < MOTE_PART_VALUES + n; i += 16) {
 		__mmask16 live = tail_mask(MOTE_PART_VALUES + n - i);
 		__m512 o = _mm512_mul_ps(_mm512_maskz_loadu_ps(live, part + i), vb);
@@ -261,9 +263,11 @@ INLINE void mix_floats(const uint8_t *v, size_t v_bytes, uint32_t n, const float
 	for (uint32_t i = 0; i < n; i++, v += v_bytes)
 		UNROLL for (int c = 0; c < C; c++) {
 			__m512 value = type == MOTE_F32 ? _mm512_load_ps(v + (size_t)c * 64)
-				: _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)(v + (size_t)c * 32)));
+				: _mm512_cvtph_ps(_mm256_load_si256(
+					(const __m256i *)(const void *)(v + (size_t)c * 32)));
 			UNROLL for (int r = 0; r < T; r++)
-				acc[r * C + c] = _mm512_fmadd_ps(_mm512_set1_ps(p[(size_t)r * p_stride + i]), value, acc[r * C + c]);
+				acc[r * C + c] = _mm512_fmadd_ps(_mm512_set1_ps(p[(size_t)r * p_stride + i]), value,
+								 acc[r * C + c]);
 		}
 	UNROLL for (int r = 0; r < T; r++)
 		UNROLL for (int c = 0; c < C; c++)
@@ -292,7 +296,8 @@ INLINE void mix_floats_rows(const struct mote_kv *kv, uint32_t begin, uint32_t e
 				c += 64;
 			} else {
 				for (uint32_t r = 0; r < rows; r++)
-					mix_floats(at, v_bytes, n, p + r * p_stride, p_stride, o + r * o_stride + c, o_stride, 1, 1, type);
+					mix_floats(at, v_bytes, n, p + r * p_stride, p_stride, o + r * o_stride + c,
+						   o_stride, 1, 1, type);
 				c += 16;
 			}
 		}
@@ -360,7 +365,8 @@ INLINE void store_key(const struct mote_kv *kv, uint8_t *panel, uint32_t lane, c
 		for (uint32_t c = d; c < d + 32 && c < n && kv->k.type == MOTE_F32; c++)
 			memcpy(panel + 4 * ((size_t)c * 16 + lane), &k[c], 4);
 		for (uint32_t c = d; c < d + 32 && c < n && kv->k.type == MOTE_F16; c++) {
-			uint16_t h = (uint16_t)_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(k[c]), _MM_FROUND_TO_NEAREST_INT));
+			uint16_t h = (uint16_t)_mm_cvtsi128_si32(
+				_mm_cvtps_ph(_mm_set_ss(k[c]), _MM_FROUND_TO_NEAREST_INT));
 			memcpy(panel + 2 * ((size_t)c * 16 + lane), &h, 2);
 		}
 	}
@@ -379,8 +385,8 @@ INLINE void store_value_quants(const struct mote_kv *kv, uint32_t position, cons
 	float amax;
 
 	for (uint32_t d = 0; d < n; d += 16)
-		most = _mm512_max_epu32(most, _mm512_and_si512(_mm512_castps_si512(_mm512_maskz_loadu_ps(tail_mask(n - d), v + d)),
-							       magnitude));
+		most = _mm512_max_epu32(most, _mm512_and_si512(_mm512_castps_si512(_mm512_maskz_loadu_ps(
+							       tail_mask(n - d), v + d)), magnitude));
 	bits = _mm512_reduce_max_epu32(most);
 	memcpy(&amax, &bits, sizeof amax);
 	inverse = _mm512_set1_ps(127.0f / amax);

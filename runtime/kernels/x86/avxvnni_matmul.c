@@ -42,11 +42,12 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 			fetch_block(lines, data, w->panel_bytes, b, type);
 			UNROLL for (int g = 0; g < 8; g++)
 				UNROLL for (int half = 0; half < 2; half++)
-					isum[half] = _mm256_dpbusd_avx_epi32(isum[half], unpack(lines, g, half, codebook, type),
+					isum[half] = _mm256_dpbusd_avx_epi32(isum[half],
+									     unpack(lines, g, half, codebook, type),
 									     broadcast_quad(q + g * 4));
 			UNROLL for (int half = 0; half < 2; half++)
-				acc[2 * p + half] = finish_block(isum[half], load_scales(data, b, half, unit, type), scale[b],
-								 acc[2 * p + half]);
+				acc[2 * p + half] = finish_block(isum[half], load_scales(data, b, half, unit, type),
+								 scale[b], acc[2 * p + half]);
 		}
 	}
 	for (int i = 0; i < P * 2; i++)
@@ -75,7 +76,8 @@ TILE void tile_block(const uint8_t *u, const __m256 ws[2], const int8_t *q, size
 	UNROLL for (int r = 0; r < T; r++)
 		UNROLL for (int half = 0; half < 2; half++) {
 			float *at = acc + r * LANES + half * 8;
-			_mm256_store_ps(at, finish_block(isum[r][half], ws[half], scale[(size_t)r * s_stride], _mm256_load_ps(at)));
+			_mm256_store_ps(at, finish_block(isum[r][half], ws[half], scale[(size_t)r * s_stride],
+							 _mm256_load_ps(at)));
 		}
 }
 
@@ -109,17 +111,19 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 
 			step = n_rows - r >= TILE_ROWS ? TILE_ROWS : 1;
 			if (step == TILE_ROWS)
-				tile_block(u, ws, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES, TILE_ROWS, type);
+				tile_block(u, ws, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES,
+					   TILE_ROWS, type);
 			else
-				tile_block(u, ws, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES, 1, type);
+				tile_block(u, ws, q, a->stride, a->scale + at, a->bias + at, s_stride, acc + r * LANES,
+					   1, type);
 		}
 	}
 	for (uint32_t r = 0; r < n_rows; r++)
 		memcpy(out + r * out_stride, acc + r * LANES, LANES * sizeof *out);
 }
 
-/* Fewer rows than a tile: four streams over a quarter of the panels each, which all rows use while they are at hand, and
- * what is left. */
+/* Fewer rows than a tile: four streams over a quarter of the panels each, which all rows use while they are at hand,
+ * and what is left. */
 TILE void multiply_rows(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
 			const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
 			size_t out_stride, const enum mote_type type)
@@ -129,12 +133,12 @@ TILE void multiply_rows(const struct mote_matrix *w, uint32_t panel, uint32_t n_
 
 	for (uint32_t p = 0; p < step; p++)
 		for (uint32_t r = 0; r < n_rows; r++)
-			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r, out + r * out_stride + (size_t)p * LANES, step,
-				   ROW_PANELS, type);
+			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r,
+				   out + r * out_stride + (size_t)p * LANES, step, ROW_PANELS, type);
 	for (uint32_t p = ROW_PANELS * step; p < n_panels; p++)
 		for (uint32_t r = 0; r < n_rows; r++)
-			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r, out + r * out_stride + (size_t)p * LANES, 1, 1,
-				   type);
+			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r,
+				   out + r * out_stride + (size_t)p * LANES, 1, 1, type);
 }
 
 TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
@@ -148,8 +152,8 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 	for (uint32_t p = 0; p < n_panels; p++)
 		for (uint32_t r = 0; r < n_rows; r += CHUNK_ROWS)
 			chunk_quants(w, w->data + (size_t)(panel + p) * w->panel_bytes, a, row + r,
-				     n_rows - r < CHUNK_ROWS ? n_rows - r : CHUNK_ROWS, out + r * out_stride + (size_t)p * LANES,
-				     out_stride, type);
+				     n_rows - r < CHUNK_ROWS ? n_rows - r : CHUNK_ROWS,
+				     out + r * out_stride + (size_t)p * LANES, out_stride, type);
 }
 
 #define DEFINE(slot, name) TARGET MOTE_DEFINE_MULTIPLY(name, multiply, slot)

@@ -27,7 +27,8 @@ static bool less(struct jinja *j, void *user, size_t a, size_t b)
 static struct jinja_list *sorted(struct jinja *j, const struct jinja_list *items, struct jinja_value *keys,
 				 struct jinja_value reverse)
 {
-	struct keys k = {.keys = keys, .reverse = reverse.kind != JINJA_ABSENT && mote_jinja_need_int(j, reverse, "reverse")};
+	struct keys k = {.keys = keys, .reverse = reverse.kind != JINJA_ABSENT &&
+			 mote_jinja_need_int(j, reverse, "reverse")};
 	struct jinja_list *l = mote_jinja_new_list(j, items->count);
 	size_t *order = mote_jinja_alloc_array(j, items->count, sizeof *order);
 
@@ -59,7 +60,8 @@ JINJA_BUILTIN(sort)
 		for (size_t k = 0; k < n; k++)
 			mote_jinja_append(
 				j, key,
-				mote_jinja_fold(j, mote_jinja_follow(j, &paths[k], items->items[i]), mote_jinja_truth(j, args[2])));
+				mote_jinja_fold(j, mote_jinja_follow(j, &paths[k], items->items[i]),
+						mote_jinja_truth(j, args[2])));
 		keys[i] = mote_jinja_list(key);
 	}
 	return mote_jinja_list(sorted(j, items, keys, args[1]));
@@ -94,7 +96,8 @@ JINJA_BUILTIN(groupby)
 {
 	struct jinja_path path = mote_jinja_attribute_path(j, args[1]);
 	struct jinja_list *items = mote_jinja_collect(j, args[0]), *out = mote_jinja_new_list(j, 0), *group, *pair;
-	struct jinja_value *keys = mote_jinja_alloc_array(j, items->count, sizeof *keys), key, last = {.kind = JINJA_ABSENT};
+	struct jinja_value *keys = mote_jinja_alloc_array(j, items->count, sizeof *keys), key;
+	struct jinja_value last = {.kind = JINJA_ABSENT};
 	bool case_sensitive = mote_jinja_truth(j, args[3]);
 
 	(void)b;

@@ -151,7 +151,8 @@ static void run_map(struct jinja *j, struct jinja_generator *g)
 		mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "map needs a filter's name or an attribute");
 	}
 	for (it = mote_jinja_iterate(j, g->args.values[0]); mote_jinja_next(j, &it, &v);)
-		mote_jinja_append(j, &g->list, f ? apply(j, f, "filter", &g->args, 1, v) : mote_jinja_follow(j, &path, v));
+		mote_jinja_append(j, &g->list,
+				  f ? apply(j, f, "filter", &g->args, 1, v) : mote_jinja_follow(j, &path, v));
 }
 
 enum { BY_ATTRIBUTE = 1, REJECT = 2 };

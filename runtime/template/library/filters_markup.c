@@ -98,7 +98,8 @@ JINJA_BUILTIN(xmlattr)
 }
 
 /* The text without what stands between open and close, as often as both are found. */
-static const struct jinja_text *without(struct jinja *j, const struct jinja_text *t, const char *open, const char *close)
+static const struct jinja_text *without(struct jinja *j, const struct jinja_text *t, const char *open,
+					const char *close)
 {
 	const struct jinja_text *begin = mote_jinja_text(j, open, strlen(open), false);
 	const struct jinja_text *end = mote_jinja_text(j, close, strlen(close), false);

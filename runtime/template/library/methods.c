@@ -142,7 +142,8 @@ const struct jinja_builtin *mote_jinja_find_method(struct jinja_value v, const s
 
 bool mote_jinja_mutates(struct jinja_value v, const struct jinja_text *name)
 {
-	static const char *const of_list[] = {"append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove"};
+	static const char *const of_list[] = {"append", "clear", "pop", "reverse", "insert", "sort", "extend",
+					      "remove"};
 	static const char *const of_dict[] = {"clear", "pop", "popitem", "setdefault", "update"};
 
 	for (size_t i = 0; v.kind == JINJA_LIST && i < COUNT(of_list); i++)

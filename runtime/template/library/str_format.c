@@ -274,7 +274,8 @@ struct jinja_value mote_jinja_format(struct jinja *j, const struct jinja_builtin
 		for (uint32_t i = 0; i < rest.values[0].dict->count; i++)
 			if (rest.values[0].dict->entries[i].key.kind == JINJA_STRING)
 				rest.keywords[rest.n_keywords++] = (struct jinja_keyword){
-					rest.values[0].dict->entries[i].key.text, rest.values[0].dict->entries[i].value };
+					rest.values[0].dict->entries[i].key.text,
+					rest.values[0].dict->entries[i].value };
 		rest.count = 0;
 	}
 	mote_jinja_begin(&out, j);

@@ -77,7 +77,8 @@ struct jinja_value mote_jinja_str_split(const struct jinja_str_call *c)
 
 	mote_jinja_charge(c->j, c->t->bytes >> 3);
 	if (!sep) {
-		for (from = mote_jinja_str_skip(c, 0, true); from < c->t->bytes; from = mote_jinja_str_skip(c, at, true)) {
+		for (from = mote_jinja_str_skip(c, 0, true); from < c->t->bytes;
+		     from = mote_jinja_str_skip(c, at, true)) {
 			at = max == 0 ? c->t->bytes : mote_jinja_str_skip(c, from, false);
 			mote_jinja_append(c->j, l, mote_jinja_str_part(c, from, at));
 			max--;

@@ -15,7 +15,8 @@ static void check_target(struct jinja_parser *p, const struct jinja_expr *e)
 	if (e->op == JINJA_NAME) {
 		for (const struct jinja_enclosing *in = p->enclosing; in; in = in->outer)
 			if (in->captures && e->name == JINJA_NAME_LOOP)
-				mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT, "can't assign to the special variable 'loop'");
+				mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT,
+						"can't assign to the special variable 'loop'");
 		mote_jinja_note_name(p, e->name, false);
 	} else if (e->op == JINJA_MAKE_TUPLE) {
 		for (uint32_t i = 0; i < e->n_list; i++)

@@ -7,7 +7,8 @@
 #include "runtime/template/value/field.h"
 #include "runtime/template/value/print_value.h"
 
-_Noreturn static void fail_operands(struct jinja *j, enum jinja_calculation op, struct jinja_value a, struct jinja_value b)
+_Noreturn static void fail_operands(struct jinja *j, enum jinja_calculation op, struct jinja_value a,
+				    struct jinja_value b)
 {
 	static const char *const signs[] = {"+", "-", "*", "/", "//", "%", "**"};
 

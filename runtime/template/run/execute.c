@@ -51,8 +51,8 @@ static enum flow run_loop(struct jinja *j, const struct jinja_stmt *s, struct ji
 	enum flow flow = FLOW_NEXT;
 	bool completed = false;
 
-	*l = (struct jinja_loop){ .stmt = s, .outer = scope, .iter = mote_jinja_iterate(j, of), .index0 = -1, .length = -1,
-				  .depth0 = depth0 };
+	*l = (struct jinja_loop){ .stmt = s, .outer = scope, .iter = mote_jinja_iterate(j, of), .index0 = -1,
+				  .length = -1, .depth0 = depth0 };
 	while (flow != FLOW_BREAK) {
 		if (l->after.kind != JINJA_ABSENT) {
 			v = l->after;
@@ -73,7 +73,8 @@ static enum flow run_loop(struct jinja *j, const struct jinja_stmt *s, struct ji
 		completed = completed || flow == FLOW_NEXT;
 	}
 	/* Jinja2 notes at the end of the body that there was a round: one left by break or continue does not count. */
-	return completed || !s->orelse ? FLOW_NEXT : run(j, s->orelse, mote_jinja_new_scope(j, scope, &s->else_missing));
+	return completed || !s->orelse ? FLOW_NEXT
+				       : run(j, s->orelse, mote_jinja_new_scope(j, scope, &s->else_missing));
 }
 
 const struct jinja_text *mote_jinja_recurse(struct jinja *j, struct jinja_loop *l, struct jinja_value of)

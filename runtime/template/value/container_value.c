@@ -278,7 +278,8 @@ bool mote_jinja_next(struct jinja *j, struct jinja_iter *it, struct jinja_value 
 		if (at >= it->of.text->bytes)
 			return false;
 		mote_utf8_decode(it->of.text->at + at, &length);
-		*out = mote_jinja_string(mote_jinja_as_markup(j, mote_jinja_slice(j, it->of.text, at, at + length), false));
+		*out = mote_jinja_string(
+			mote_jinja_as_markup(j, mote_jinja_slice(j, it->of.text, at, at + length), false));
 		it->at += length;
 		return true;
 	case JINJA_LIST:
