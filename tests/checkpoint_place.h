@@ -78,12 +78,14 @@ static enum mote_status convert(const struct place *p, const struct mote_checkpo
 	return mote_checkpoint_convert(p->in, p->file, options, NULL, error);
 }
 
-static inline struct mote_container *convert_and_open(const struct place *p, const struct mote_checkpoint_options *options)
+static inline struct mote_container *convert_and_open(const struct place *p,
+						      const struct mote_checkpoint_options *options)
 {
 	struct mote_container *c = NULL;
 	struct mote_error error;
 
-	if (convert(p, options, &error) || mote_container_open(p->file, &c, &error) || mote_container_verify(c, NULL, &error))
+	if (convert(p, options, &error) || mote_container_open(p->file, &c, &error) ||
+	    mote_container_verify(c, NULL, &error))
 		fail_msg("%s", error.message);
 	assert_int_equal(files_in(p->out), 1);
 	return c;
@@ -96,7 +98,8 @@ static inline void refuse(const struct place *p, const struct mote_checkpoint_op
 	enum mote_status status = convert(p, options, &error);
 
 	if (status != code || error.code != code || !strstr(error.message, message_part))
-		fail_msg("status %d, message \"%s\"; expected status %d and \"%s\"", status, error.message, code, message_part);
+		fail_msg("status %d, message \"%s\"; expected status %d and \"%s\"", status, error.message, code,
+			 message_part);
 	assert_int_equal(files_in(p->out), 0);
 }
 

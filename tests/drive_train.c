@@ -1,7 +1,8 @@
-/* drive_train MODEL.mote REFERENCE.mote LOSS SEQUENCES LENGTH STEPS ID...: for tests that compare with a reference. LOSS is
- * kl (towards REFERENCE's distribution), nll or dft (of each next id; the last of a sequence is left out). Writes the mean
- * loss as text on the first line, and then as f32 either all gradients in the order of the file (STEPS 0), or all weights after so
- * many steps of AdamW (lr 1e-3, betas 0.9 and 0.999, eps 1e-8, weight decay 0.01, gradients clipped to a norm of 1).
+/* drive_train MODEL.mote REFERENCE.mote LOSS SEQUENCES LENGTH STEPS ID...: for tests that compare with a reference.
+ * LOSS is kl (towards REFERENCE's distribution), nll or dft (of each next id; the last of a sequence is left out).
+ * Writes the mean loss as text on the first line, and then as f32 either all gradients in the order of the file (STEPS
+ * 0), or all weights after so many steps of AdamW (lr 1e-3, betas 0.9 and 0.999, eps 1e-8, weight decay 0.01, gradients
+ * clipped to a norm of 1).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +43,8 @@ static bool open_all(struct drive *d, char **argv, struct mote_error *error)
 	    mote_model_open(argv[2], MOTE_WEIGHTS_MAPPED, &d->reference_model, error))
 		return false;
 	c = &d->model->config;
-	if (mote_parameters_init(&d->w, c, MOTE_PARAMETERS_GRADIENTS, error) || mote_parameters_init(&d->reference, c, 0, error) ||
+	if (mote_parameters_init(&d->w, c, MOTE_PARAMETERS_GRADIENTS, error) ||
+	    mote_parameters_init(&d->reference, c, 0, error) ||
 	    mote_passes_open(&d->passes, c, rows, d->batch.length, 2, NULL, error))
 		return false;
 	load(&d->w, d->model);
@@ -117,7 +119,8 @@ int main(int argc, char **argv)
 	for (uint32_t i = 0; i < n; i++)
 		ids[i] = atoi(argv[7 + i]);
 	d.kind = !strcmp(argv[3], "kl") ? MOTE_LOSS_KL : !strcmp(argv[3], "nll") ? MOTE_LOSS_NLL : MOTE_LOSS_DFT;
-	d.batch = (struct mote_train_batch){.sequences = (uint32_t)atoi(argv[4]), .length = (uint32_t)atoi(argv[5]), .ids = ids};
+	d.batch = (struct mote_train_batch){.sequences = (uint32_t)atoi(argv[4]), .length = (uint32_t)atoi(argv[5]),
+					    .ids = ids};
 	steps = (uint32_t)atoi(argv[6]);
 	if (d.batch.sequences * d.batch.length != n || !open_all(&d, argv, &error)) {
 		fprintf(stderr, "drive_train: %s\n", error.message);

@@ -162,7 +162,8 @@ static inline void fill_matrix(const struct mote_matrix *m, uint8_t *data, enum 
 	}
 	if (mote_type_has_byte_scales(m->type)) {
 		/* A power of two, or what a writer would not take and a reader multiplies by all the same. */
-		float unit = random_u32() % 4 ? mote_f32_from_bits(random_between(127 - 10, 127 + 10) << 23) : random_float(ORDINARY);
+		float unit = random_u32() % 4 ? mote_f32_from_bits(random_between(127 - 10, 127 + 10) << 23)
+					      : random_float(ORDINARY);
 
 		memcpy(data + bytes, &unit, sizeof unit);
 	}

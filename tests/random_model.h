@@ -47,8 +47,8 @@ static inline void *random_model_take(struct random_model *r, size_t bytes)
 }
 
 /* Random weights of about this standard deviation; quantized ones get random quants. */
-static inline struct mote_matrix random_matrix(struct random_model *r, enum mote_type type, uint32_t rows, uint32_t cols,
-					       float deviation)
+static inline struct mote_matrix random_matrix(struct random_model *r, enum mote_type type, uint32_t rows,
+					       uint32_t cols, float deviation)
 {
 	static const uint8_t codebook[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
 	struct mote_matrix m;
@@ -118,8 +118,8 @@ static inline float random_model_deviation(uint32_t n)
 
 /* Everything that the table of weights asks for. types: of embedding, attention matrices, feed-forward matrices, head
  * (unused when tied). */
-static inline void random_model_init(struct random_model *r, const struct mote_config *config, const enum mote_type types[4],
-				     uint64_t seed)
+static inline void random_model_init(struct random_model *r, const struct mote_config *config,
+				     const enum mote_type types[4], uint64_t seed)
 {
 	struct mote_model *m = &r->model;
 	struct mote_weight_walk w = {.config = config};
@@ -142,7 +142,8 @@ static inline void random_model_init(struct random_model *r, const struct mote_c
 		if (w.weight->input == MOTE_IN_QKV && w.weight->offset != offsetof(struct mote_layer, v))
 			deviation *= 2;
 		if (w.weight->cols == MOTE_DIM_ONE)
-			*(const float **)(void *)field = random_vector(r, rows, random_model_is_bias(w.name) ? 0 : 1, 0.2f);
+			*(const float **)(void *)field = random_vector(r, rows, random_model_is_bias(w.name) ? 0 : 1,
+								       0.2f);
 		else
 			*(struct mote_matrix *)(void *)field = random_matrix(r, type, rows, cols, deviation);
 	}

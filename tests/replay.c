@@ -1,7 +1,7 @@
 /* Replays a fuzzer's corpus in an ordinary test program: each file as it is, cut at every length (long files: at
  * some), and with bytes changed, always in a buffer of exactly the size. The fuzzer's own aborts and the sanitizers
- * are the judges. The Makefile makes a program test_replay_NAME of each tests/fuzz/fuzz_NAME.c, with FUZZER its name and
- * FUZZER_SOURCE its path.
+ * are the judges. The Makefile makes a program test_replay_NAME of each tests/fuzz/fuzz_NAME.c, with FUZZER its name
+ * and FUZZER_SOURCE its path.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -78,10 +78,11 @@ static void test_corpus(void **state)
 		const char *name;
 		unsigned files, mutations; /* at least so many files; changes of each, as many as take a second */
 	} corpora[] = {
-		{"config", 3, 3000}, {"container", 4, 2000}, {"json", 3, 2000}, {"safetensors", 11, 2000}, {"template", 12, 300},
-		{"tokenizer_json", 14, 1000}, {"tokenizer_section", 12, 3000}, {"directory", 3, 60}, {"weights", 3, 60},
-		{"state", 7, 900}, {"logits", 7, 60}, {"task", 10, 60}, {"request", 9, 500}, {"messages", 3, 300},
-		{"sections", 3, 50}, {"safetensors_made", 3, 2000}, {"gbnf", 4, 500}, {"schema", 4, 300}, {"session", 7, 100}, {"training", 5, 60},
+		{"config", 3, 3000}, {"container", 4, 2000}, {"json", 3, 2000}, {"safetensors", 11, 2000},
+		{"template", 12, 300}, {"tokenizer_json", 14, 1000}, {"tokenizer_section", 12, 3000},
+		{"directory", 3, 60}, {"weights", 3, 60}, {"state", 7, 900}, {"logits", 7, 60}, {"task", 10, 60},
+		{"request", 9, 500}, {"messages", 3, 300}, {"sections", 3, 50}, {"safetensors_made", 3, 2000},
+		{"gbnf", 4, 500}, {"schema", 4, 300}, {"session", 7, 100}, {"training", 5, 60},
 	};
 	unsigned files = 1, mutations = 1000;
 

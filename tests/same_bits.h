@@ -12,28 +12,29 @@
 
 /* Three KV heads of 8 dimensions: nothing is a multiple of 16 or 32. */
 static const struct mote_config odd_config = {
-	.hidden = 40, .layers = 2, .heads = 6, .kv_heads = 3, .head_dim = 8, .ffn = 76, .vocab = 77, .max_positions = 640,
-	.norm_eps = 1e-5f, .tied_embeddings = true, .rope_theta = 10000, .bos = -1};
+	.hidden = 40, .layers = 2, .heads = 6, .kv_heads = 3, .head_dim = 8, .ffn = 76, .vocab = 77,
+	.max_positions = 640, .norm_eps = 1e-5f, .tied_embeddings = true, .rope_theta = 10000, .bos = -1};
 static const struct mote_config wide_config = {
-	.hidden = 96, .layers = 2, .heads = 3, .kv_heads = 1, .head_dim = 32, .ffn = 160, .vocab = 130, .max_positions = 640,
-	.norm_eps = 1e-5f, .rope_theta = 100000, .bos = -1};
+	.hidden = 96, .layers = 2, .heads = 3, .kv_heads = 1, .head_dim = 32, .ffn = 160, .vocab = 130,
+	.max_positions = 640, .norm_eps = 1e-5f, .rope_theta = 100000, .bos = -1};
 
 /* What no family has all at once: as much as goes together. */
-static const struct mote_config before_config = { /* biases, norms of heads, part of a head rotated, scales, LayerNorm */
-	.hidden = 40, .layers = 3, .heads = 6, .kv_heads = 3, .head_dim = 8, .ffn = 76, .vocab = 77, .max_positions = 640,
-	.norm_eps = 1e-5, .rope_theta = 10000, .bos = -1,
+static const struct mote_config before_config = { /* biases, norms of heads, part of a head rotated, scales,
+						   * LayerNorm */
+	.hidden = 40, .layers = 3, .heads = 6, .kv_heads = 3, .head_dim = 8, .ffn = 76, .vocab = 77,
+	.max_positions = 640, .norm_eps = 1e-5, .rope_theta = 10000, .bos = -1,
 	.features = MOTE_QKV_BIAS | MOTE_OUT_BIAS | MOTE_FFN_BIAS | MOTE_HEAD_NORM | MOTE_LAYER_NORM, .rotary_dim = 6,
 	.window = 37, .embedding_scale = 1.5, .residual_scale = 0.6, .attention_scale = 0.4, .logits_scale = 0.25,
 	.layer_kind = {MOTE_LAYER_WINDOW, MOTE_LAYER_NO_ROPE, 0}};
 static const struct mote_config after_config = { /* norms after, soft caps, windows with their own RoPE, GELU */
-	.hidden = 96, .layers = 3, .heads = 3, .kv_heads = 1, .head_dim = 32, .ffn = 160, .vocab = 130, .max_positions = 640,
-	.norm_eps = 1e-5, .tied_embeddings = true, .rope_theta = 100000, .bos = -1,
+	.hidden = 96, .layers = 3, .heads = 3, .kv_heads = 1, .head_dim = 32, .ffn = 160, .vocab = 130,
+	.max_positions = 640, .norm_eps = 1e-5, .tied_embeddings = true, .rope_theta = 100000, .bos = -1,
 	.features = MOTE_POST_NORM | MOTE_GELU, .window = 300, .rope_local_theta = 1000, .embedding_scale = 2,
 	.attention_cap = 3, .logits_cap = 2,
 	.layer_kind = {MOTE_LAYER_WINDOW | MOTE_LAYER_LOCAL_ROPE, 0, MOTE_LAYER_WINDOW}};
 static const struct mote_config wide_norm_config = { /* no norms before, one over all heads */
-	.hidden = 96, .layers = 2, .heads = 3, .kv_heads = 1, .head_dim = 32, .ffn = 160, .vocab = 130, .max_positions = 640,
-	.norm_eps = 1e-5, .rope_theta = 100000, .bos = -1,
+	.hidden = 96, .layers = 2, .heads = 3, .kv_heads = 1, .head_dim = 32, .ffn = 160, .vocab = 130,
+	.max_positions = 640, .norm_eps = 1e-5, .rope_theta = 100000, .bos = -1,
 	.features = MOTE_POST_NORM | MOTE_NO_PRE_NORM | MOTE_WIDE_NORM, .window = 16,
 	.layer_kind = {MOTE_LAYER_WINDOW}};
 
@@ -48,7 +49,8 @@ static inline void random_tokens(int32_t *token, uint32_t n, uint32_t vocab)
 }
 
 /* Logits of all n rows, in batches of `batch` rows. */
-static inline void run_batches(const struct mote_model *m, struct mote_session_options options, const int32_t *token, uint32_t n,
+static inline void run_batches(const struct mote_model *m, struct mote_session_options options, const int32_t *token,
+			       uint32_t n,
 		uint32_t batch, float *logits)
 {
 	struct mote_session *s;
@@ -63,8 +65,8 @@ static inline void run_batches(const struct mote_model *m, struct mote_session_o
 		position[i] = i;
 	memset(want, 1, sizeof want);
 	for (uint32_t i = 0; i < n; i += batch) {
-		struct mote_batch b = {.rows = n - i < batch ? n - i : batch, .token = token + i, .position = position + i,
-				       .want_logits = want};
+		struct mote_batch b = {.rows = n - i < batch ? n - i : batch, .token = token + i,
+				       .position = position + i, .want_logits = want};
 		const float *out;
 
 		if (mote_session_forward(s, &b, &out, &error))
@@ -77,7 +79,8 @@ static inline void run_batches(const struct mote_model *m, struct mote_session_o
 /* Everything that may cut the work differently, compared by memcmp. A description of the first difference, or NULL.
  * *hash: of the scalar table's logits (FNV-1a), so that two processors can be compared. */
 static inline const char *find_difference(const struct mote_config *config, const enum mote_type types[4],
-					  enum mote_kv_type k, enum mote_kv_type v, uint32_t n, uint64_t *hash, char message[300])
+					  enum mote_kv_type k, enum mote_kv_type v, uint32_t n, uint64_t *hash,
+					  char message[300])
 {
 	static const uint32_t batches[] = {512, 64, 7, 1}, threads[] = {1, 2, 5};
 	struct mote_kernels tables[MOTE_MAX_TABLES];
@@ -89,8 +92,8 @@ static inline const char *find_difference(const struct mote_config *config, cons
 
 	random_model_init(r, config, types, 3);
 	random_tokens(token, n, config->vocab);
-	run_batches(&r->model, (struct mote_session_options){.threads = 1, .isa = "scalar", .kv_k = k, .kv_v = v}, token, n,
-		    512, expected);
+	run_batches(&r->model, (struct mote_session_options){.threads = 1, .isa = "scalar", .kv_k = k, .kv_v = v},
+		    token, n, 512, expected);
 	*hash = 0xcbf29ce484222325u;
 	for (size_t i = 0; i < count * sizeof *expected; i++)
 		*hash = (*hash ^ ((const uint8_t *)expected)[i]) * 0x100000001b3u;
@@ -102,16 +105,17 @@ static inline const char *find_difference(const struct mote_config *config, cons
 		if (n > 100 && !strcmp(isa, "scalar") && (batch != 7 || t != 2))
 			continue;
 		memset(found, 0xff, count * sizeof *found);
-		run_batches(&r->model, (struct mote_session_options){.threads = t, .isa = isa, .kv_k = k, .kv_v = v}, token, n,
-			    batch, found);
+		run_batches(&r->model, (struct mote_session_options){.threads = t, .isa = isa, .kv_k = k, .kv_v = v},
+			    token, n, batch, found);
 		for (differs = 0; differs < count; differs++)
-			if (memcmp(&found[differs], &expected[differs], sizeof *found) || found[differs] != found[differs])
+			if (memcmp(&found[differs], &expected[differs], sizeof *found) ||
+			    found[differs] != found[differs])
 				break;
 		if (differs < count)
-			snprintf(message, 300, "%s, %u threads, batch %u, types %d %d %d %d, cache %d %d: position %zu logit "
-				 "%zu is %a, expected %a", isa, t, batch, types[0], types[1], types[2], types[3], k, v,
-				 differs / config->vocab, differs % config->vocab, (double)found[differs],
-				 (double)expected[differs]);
+			snprintf(message, 300, "%s, %u threads, batch %u, types %d %d %d %d, cache %d %d: position "
+				 "%zu logit %zu is %a, expected %a", isa, t, batch, types[0], types[1], types[2],
+				 types[3], k, v, differs / config->vocab, differs % config->vocab,
+				 (double)found[differs], (double)expected[differs]);
 	}
 	random_model_free(r);
 	free(r);

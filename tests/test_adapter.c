@@ -1,5 +1,6 @@
-/* Low-rank adapters, and noise: gradients of the factors against those of the whole weights (which test_train.c compares with finite
- * differences), the start that changes nothing, merging, the same bits from every table of kernels and thread count. */
+/* Low-rank adapters, and noise: gradients of the factors against those of the whole weights (which test_train.c
+ * compares with finite differences), the start that changes nothing, merging, the same bits from every table of kernels
+ * and thread count. */
 #include <math.h>
 
 #include "quant/train/adapter.h"
@@ -134,11 +135,12 @@ static void test_same_bits(void **state)
 	free(want);
 }
 
-/* Noise on what is embedded: within its bound, about uniform, the same for a sequence wherever it lies in a batch, and without
- * effect on what a later pass without noise gives. */
+/* Noise on what is embedded: within its bound, about uniform, the same for a sequence wherever it lies in a batch, and
+ * without effect on what a later pass without noise gives. */
 static void test_noise(void **state)
 {
-	const struct mote_train_noise noise[SEQUENCES] = {{7, 0.5f}, {8, 0.25f}}, swapped[SEQUENCES] = {noise[1], noise[0]};
+	const struct mote_train_noise noise[SEQUENCES] = {{7, 0.5f}, {8, 0.25f}};
+	const struct mote_train_noise swapped[SEQUENCES] = {noise[1], noise[0]};
 	struct mote_train_batch batch = {.sequences = SEQUENCES, .length = LENGTH};
 	size_t n = LENGTH;
 	struct setting s;
@@ -171,7 +173,8 @@ static void test_noise(void **state)
 	assert_memory_equal(s.passes.x + n, x, n * sizeof *x);
 	batch.noise = NULL;
 	mote_passes_forward(&s.passes, &s.w, &batch, true, NULL);
-	assert_memory_equal(s.passes.x, s.w.embedding->w + (size_t)s.ids[0] * s.config.hidden, s.config.hidden * sizeof *x);
+	assert_memory_equal(s.passes.x, s.w.embedding->w + (size_t)s.ids[0] * s.config.hidden,
+			    s.config.hidden * sizeof *x);
 	free(x);
 	setting_close(&s);
 }

@@ -29,8 +29,8 @@ static void play_loadconfig(const uint8_t *memory)
 	for (int i = 0; i < 16; i++) {
 		memcpy(&played.row_bytes[i], memory + 16 + 2 * i, 2);
 		played.rows[i] = memory[48 + i];
-		must(played.row_bytes[i] <= 64 && played.rows[i] <= 16 && (i < 8 || played.rows[i] + played.row_bytes[i] == 0),
-		     "the configuration is beyond palette 1");
+		must(played.row_bytes[i] <= 64 && played.rows[i] <= 16 &&
+		     (i < 8 || played.rows[i] + played.row_bytes[i] == 0), "the configuration is beyond palette 1");
 		must((played.row_bytes[i] == 0) == (played.rows[i] == 0), "half a tile");
 	}
 	memset(played.tile, 0, sizeof played.tile);
@@ -74,8 +74,8 @@ static void play_dpbssd(int c, int a, int b)
 	in_use(a);
 	in_use(b);
 	in_use(c);
-	must(played.rows[c] == played.rows[a] && played.row_bytes[c] == played.row_bytes[b] && played.row_bytes[a] == 4 * played.rows[b],
-	     "shapes of a product do not match");
+	must(played.rows[c] == played.rows[a] && played.row_bytes[c] == played.row_bytes[b] &&
+	     played.row_bytes[a] == 4 * played.rows[b], "shapes of a product do not match");
 	for (size_t m = 0; m < played.rows[c]; m++)
 		for (size_t k = 0; k < played.rows[b]; k++)
 			for (size_t n = 0; n < played.row_bytes[c] / 4; n++) {
@@ -83,7 +83,8 @@ static void play_dpbssd(int c, int a, int b)
 
 				memcpy(&sum, played.tile[c][m] + 4 * n, 4);
 				for (size_t i = 0; i < 4; i++)
-					sum += (int8_t)played.tile[a][m][4 * k + i] * (int8_t)played.tile[b][k][4 * n + i];
+					sum += (int8_t)played.tile[a][m][4 * k + i] *
+					       (int8_t)played.tile[b][k][4 * n + i];
 				memcpy(played.tile[c][m] + 4 * n, &sum, 4);
 			}
 }
@@ -121,8 +122,8 @@ static void test_case(const struct mote_kernels *avx512, const struct mote_kerne
 	uint64_t bytes;
 	size_t stride;
 
-	snprintf(shape, sizeof shape, "case %u: %s, %u x %u, %u activations, values %d", index, mote_type_name(type), rows, cols,
-		 a_rows, (int)kind);
+	snprintf(shape, sizeof shape, "case %u: %s, %u x %u, %u activations, values %d", index, mote_type_name(type),
+		 rows, cols, a_rows, (int)kind);
 	for (int i = 0; i < 16; i++)
 		((uint8_t *)codebook.data)[i] = (uint8_t)random_u32();
 	must(!mote_kernels_select("scalar", &scalar, NULL), "no scalar table");
@@ -155,7 +156,8 @@ int main(void)
 	struct mote_kernels avx512, amx;
 
 	if (mote_kernels_select("avx512", &avx512, NULL)) {
-		printf("this machine has no AVX-512, which the rest of the products are written with\n1 passed, 0 failed\n");
+		printf("this machine has no AVX-512, which the rest of the products are written with\n1 passed, 0 "
+		       "failed\n");
 		return 0;
 	}
 	amx = avx512;

@@ -24,7 +24,8 @@ static int open_tokenizer(void **state)
 {
 	static struct tiny_json json;
 	static const char added[] =
-		"{\"id\":256,\"content\":\"<think>\",\"special\":true},{\"id\":257,\"content\":\"</think>\",\"special\":true},"
+		"{\"id\":256,\"content\":\"<think>\",\"special\":true},{\"id\":257,\"content\":\"</think>\","
+		"\"special\":true},"
 		"{\"id\":258,\"content\":\"<end>\",\"special\":true}";
 
 	(void)state;
@@ -96,7 +97,8 @@ static void say(struct mote_answer_options o, const char *script, const char *te
 	struct shown shown;
 
 	for (size_t i = 0; i < n; i++)
-		ids[i] = script[i] == '<' ? OPEN : script[i] == '>' ? CLOSE : script[i] == '$' ? END : (uint8_t)script[i];
+		ids[i] = script[i] == '<' ? OPEN : script[i] == '>' ? CLOSE : script[i] == '$' ? END :
+			 (uint8_t)script[i];
 	say_ids(o, ids, n, &answer, &shown);
 	assert_string_equal(shown.text[MOTE_PART_ANSWER], text);
 	assert_string_equal(shown.text[MOTE_PART_REASONING], reasoning);
@@ -322,7 +324,8 @@ static void test_broken_logits(void **state)
 	float logits[VOCAB] = {[7] = NAN};
 
 	(void)state;
-	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.top_p = 1}, VOCAB, &o.sampler, NULL), MOTE_OK);
+	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.top_p = 1}, VOCAB, &o.sampler, NULL),
+			 MOTE_OK);
 	assert_int_equal(mote_answer_open(&o, &answer, NULL), MOTE_OK);
 	assert_int_equal(mote_answer_take(&answer, logits), MOTE_ENDED);
 	assert_int_equal(answer.error.code, MOTE_ERROR_CORRUPT);

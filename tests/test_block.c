@@ -64,7 +64,8 @@ static void check_rounding(uint16_t (*from_f32)(float), int exponent_bits, int f
 		if (from_f32((float)low) != h || from_f32(nextafterf(middle, 0)) != h || from_f32(middle) != even ||
 		    from_f32(nextafterf(middle, INFINITY)) != h + 1)
 			fail_msg("rounding around %04x: %04x %04x %04x %04x", h, from_f32((float)low),
-				 from_f32(nextafterf(middle, 0)), from_f32(middle), from_f32(nextafterf(middle, INFINITY)));
+				 from_f32(nextafterf(middle, 0)), from_f32(middle),
+				 from_f32(nextafterf(middle, INFINITY)));
 		assert_int_equal(from_f32(-middle), 0x8000u | even);
 		assert_int_equal(from_f32((float)-low), 0x8000u | h);
 	}
@@ -125,7 +126,8 @@ static void test_types(void **state)
 /* Sizes worked out by hand from the specification. */
 static void test_sizes(void **state)
 {
-	static const struct { enum mote_type type; uint64_t rows, cols; size_t panel, quants; uint64_t bytes; } cases[] = {
+	static const struct { enum mote_type type; uint64_t rows, cols; size_t panel,
+			      quants; uint64_t bytes; } cases[] = {
 		{MOTE_F32, 1, 1, 64, 0, 64},		{MOTE_F32, 17, 3, 192, 0, 384},
 		{MOTE_F16, 16, 1, 64, 0, 64},		{MOTE_F16, 16, 3, 128, 0, 128},
 		{MOTE_BF16, 48, 576, 18432, 0, 55296},	{MOTE_Q8, 1, 1, 576, 64, 576},
@@ -145,7 +147,8 @@ static void test_sizes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		assert_int_equal(mote_matrix_init(&m, cases[i].type, cases[i].rows, cases[i].cols, NULL, NULL, &bytes, NULL), MOTE_OK);
+		assert_int_equal(mote_matrix_init(&m, cases[i].type, cases[i].rows, cases[i].cols, NULL, NULL, &bytes,
+						  NULL), MOTE_OK);
 		assert_int_equal(m.panel_bytes, cases[i].panel);
 		assert_int_equal(m.quants_offset, cases[i].quants);
 		assert_int_equal(bytes, cases[i].bytes);
@@ -154,7 +157,8 @@ static void test_sizes(void **state)
 	assert_int_equal(mote_matrix_init(&m, MOTE_F32, 1, 0, NULL, NULL, &bytes, NULL), MOTE_ERROR_CORRUPT);
 	assert_int_equal(mote_matrix_init(&m, MOTE_F32, 16777217, 1, NULL, NULL, &bytes, NULL), MOTE_ERROR_CORRUPT);
 	assert_int_equal(mote_matrix_init(&m, MOTE_F32, 1, 131073, NULL, NULL, &bytes, NULL), MOTE_ERROR_CORRUPT);
-	assert_int_equal(mote_matrix_init(&m, MOTE_Q4, UINT64_MAX, UINT64_MAX, NULL, NULL, &bytes, NULL), MOTE_ERROR_CORRUPT);
+	assert_int_equal(mote_matrix_init(&m, MOTE_Q4, UINT64_MAX, UINT64_MAX, NULL, NULL, &bytes, NULL),
+			 MOTE_ERROR_CORRUPT);
 	assert_int_equal(mote_matrix_init(&m, (enum mote_type)4, 1, 1, NULL, NULL, &bytes, NULL), MOTE_ERROR_CORRUPT);
 }
 
@@ -195,8 +199,8 @@ static void test_places(void **state)
 		assert_true(out[i] == (i == 37 ? -254.0f : i == 33 ? -2.0f : 0.0f));
 	free(data);
 
-	/* q6: column 5 of block 1 is column 1 of group 1: byte 1*64 + 1*4 + 1 of the block. Its upper two bits are bits 2
-	 * and 3 of the same column of group 6, which is column 25 of the block. */
+	/* q6: column 5 of block 1 is column 1 of group 1: byte 1*64 + 1*4 + 1 of the block. Its upper two bits are bits
+	 * 2 and 3 of the same column of group 6, which is column 25 of the block. */
 	mote_matrix_init(&m, MOTE_Q6, 20, 64, NULL, NULL, &bytes, NULL);
 	assert_int_equal(bytes, 2 * 832);
 	data = calloc(1, bytes);
@@ -285,7 +289,8 @@ static void test_group_bits(void **state)
 				lines[place / 8 * 64 + lane * 4 + col % 4] = (uint8_t)(1u << place % 8);
 				mote_block_unpack(layouts[i].type, lines, quants);
 				for (uint32_t j = 0; j < 512; j++)
-					assert_int_equal(quants[j], j == col / 4 * 64 + lane * 4 + col % 4 ? 1u << bit : 0);
+					assert_int_equal(quants[j], j == col / 4 * 64 + lane * 4 + col % 4
+							 ? 1u << bit : 0);
 			}
 }
 
@@ -323,7 +328,8 @@ static void test_floats_round_trip(void **state)
 			for (uint32_t j = 0; j < rows * cols; j++)
 				in[j] = (float)(random_u32(&seed) % 200000 + 1) / 100.0f * (j & 1 ? -1 : 1);
 			for (uint32_t p = 0; p < m.panels; p++)
-				mote_panel_pack_floats(&m, in + (size_t)p * 16 * cols, rows - p * 16 < 16 ? rows - p * 16 : 16,
+				mote_panel_pack_floats(&m, in + (size_t)p * 16 * cols,
+						       rows - p * 16 < 16 ? rows - p * 16 : 16,
 						       data + p * m.panel_bytes);
 			for (uint32_t r = 0; r < rows; r++) {
 				mote_matrix_decode_row(&m, r, out);
@@ -352,7 +358,8 @@ static void test_floats_round_trip(void **state)
 static float byte_scale(uint32_t byte)
 {
 	uint32_t exponent = byte >> 4 & 7, fraction = byte & 15;
-	float magnitude = exponent ? ldexpf(1 + (float)fraction / 16, (int)exponent - 15) : ldexpf((float)fraction, -18);
+	float magnitude = exponent ? ldexpf(1 + (float)fraction / 16, (int)exponent - 15)
+				   : ldexpf((float)fraction, -18);
 
 	return byte & 128 ? -magnitude : magnitude;
 }
@@ -388,8 +395,9 @@ static void test_quants_round_trip(void **state)
 			if (byte_scales)
 				mote_matrix_put_unit(&m, data, 0.125f);
 			for (uint32_t p = 0; p < m.panels; p++)
-				mote_panel_pack_quants(&m, quants + (size_t)p * 16 * padded, scales + (size_t)p * 16 * m.blocks,
-						       rows - p * 16 < 16 ? rows - p * 16 : 16, data + p * m.panel_bytes);
+				mote_panel_pack_quants(&m, quants + (size_t)p * 16 * padded,
+						       scales + (size_t)p * 16 * m.blocks, rows - p * 16 < 16
+						       ? rows - p * 16 : 16, data + p * m.panel_bytes);
 			for (uint32_t r = 0; r < rows; r++) {
 				mote_matrix_decode_row(&m, r, out);
 				for (uint32_t c = 0; c < cols; c++) {

@@ -1,5 +1,5 @@
-/* Every family that a checkpoint can be of, written as a Hugging Face directory and as a GGUF file, and read again: the same
- * model; and what GGUF has no words for, refused by name. */
+/* Every family that a checkpoint can be of, written as a Hugging Face directory and as a GGUF file, and read again: the
+ * same model; and what GGUF has no words for, refused by name. */
 #include "tests/checkpoint_place.h"
 
 #include "convert/gguf/gguf_write.h"
@@ -8,51 +8,61 @@
 #include "format/container.h"
 #include "runtime/model/architecture.h"
 
-#define SHAPE(architecture, model_type, layers)                                                                            \
-	"{\"architectures\":[\"" architecture "\"],\"model_type\":\"" model_type "\",\"num_hidden_layers\":" layers              \
-	",\"hidden_size\":24,\"num_attention_heads\":3,\"num_key_value_heads\":1,\"head_dim\":10,\"intermediate_size\":20,"  \
+#define SHAPE(architecture, model_type, layers) \
+	"{\"architectures\":[\"" architecture "\"],\"model_type\":\"" model_type "\"," \
+	"\"num_hidden_layers\":" layers \
+	",\"hidden_size\":24,\"num_attention_heads\":3,\"num_key_value_heads\":1,\"head_dim\":10," \
+	"\"intermediate_size\":20," \
 	"\"vocab_size\":37,\"max_position_embeddings\":64,\"bos_token_id\":1,\"eos_token_id\":2"
 #define RMS ",\"rms_norm_eps\":1e-5"
 #define GEMMA2 SHAPE("Gemma2ForCausalLM", "gemma2", "3") RMS ",\"sliding_window\":16,\"tie_word_embeddings\":true"
-#define GEMMA3 SHAPE("Gemma3ForCausalLM", "gemma3_text", "7") RMS ",\"rope_theta\":1000000.0,\"rope_local_base_freq\":"        \
-	"20000.0,\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8.0},\"sliding_window\":"
+#define GEMMA3 SHAPE("Gemma3ForCausalLM", "gemma3_text", "7") RMS ",\"rope_theta\":1000000.0," \
+	"\"rope_local_base_freq\":20000.0,\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8.0}," \
+	"\"sliding_window\":"
 
 static const struct {
 	const char *config;
 	const char *refused;       /* a word of the message with which GGUF is refused; NULL: it is not */
 	uint32_t notes;            /* what is said of the GGUF file */
 } cases[] = {
-	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"attention_bias\":true,\"mlp_bias\":true,\"rope_scaling\":{\"rope_type\":"
-	  "\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,\"original_max_position_embeddings\":32}}",
+	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"attention_bias\":true,\"mlp_bias\":true,"
+	  "\"rope_scaling\":{\"rope_type\":"
+	  "\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,"
+	  "\"original_max_position_embeddings\":32}}",
 	  NULL, 0 },
 	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0,"
 	  "\"original_max_position_embeddings\":32,\"attention_factor\":1.25}}", NULL, 0 },
-	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0,\"beta_fast\":20}}",
-	  "beta_fast", 0 },
-	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0,\"truncate\":false}}",
-	  "truncate", 0 },
-	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"dynamic\",\"factor\":4.0}}", "dynamic", 0 },
+	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0,"
+	  "\"beta_fast\":20}}", "beta_fast", 0 },
+	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0,"
+	  "\"truncate\":false}}", "truncate", 0 },
+	{ SHAPE("LlamaForCausalLM", "llama", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"dynamic\",\"factor\":4.0}}",
+	  "dynamic", 0 },
 	{SHAPE("MistralForCausalLM", "mistral", "2") RMS ",\"sliding_window\":20}", NULL, 1},
-	{ SHAPE("MinistralForCausalLM", "ministral", "2") RMS ",\"sliding_window\":20,\"layer_types\":[\"full_attention\","
-	  "\"sliding_attention\"]}", "window_layers", 0 },
+	{ SHAPE("MinistralForCausalLM", "ministral", "2") RMS ",\"sliding_window\":20,"
+	  "\"layer_types\":[\"full_attention\",\"sliding_attention\"]}", "window_layers", 0 },
 	{SHAPE("Qwen2ForCausalLM", "qwen2", "2") RMS "}", NULL, 0},
-	{ SHAPE("Qwen2ForCausalLM", "qwen2", "3") RMS ",\"use_sliding_window\":true,\"sliding_window\":20,\"max_window_layers\":1}",
-	  "sliding_window", 0 },
+	{ SHAPE("Qwen2ForCausalLM", "qwen2", "3") RMS ",\"use_sliding_window\":true,\"sliding_window\":20,"
+	  "\"max_window_layers\":1}", "sliding_window", 0 },
 	{SHAPE("Qwen3ForCausalLM", "qwen3", "2") RMS ",\"tie_word_embeddings\":true}", NULL, 0},
 	{SHAPE("Qwen3ForCausalLM", "qwen3", "2") RMS ",\"attention_bias\":true}", "qkv_bias", 0},
 	{SHAPE("SmolLM3ForCausalLM", "smollm3", "4") RMS ",\"no_rope_layers\":[1,1,1,0]}", NULL, 0},
 	{SHAPE("SmolLM3ForCausalLM", "smollm3", "4") RMS ",\"no_rope_layers\":[1,0,1,0]}", "no_rope_layers", 0},
 	{SHAPE("Phi3ForCausalLM", "phi3", "2") RMS ",\"sliding_window\":20}", NULL, 1},
-	{ SHAPE("Phi3ForCausalLM", "phi3", "2") RMS ",\"original_max_position_embeddings\":32,\"partial_rotary_factor\":0.6,"
-	  "\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1,1.25,1.5],\"long_factor\":[1,2.5,4]}}", NULL, 0 },
+	{ SHAPE("Phi3ForCausalLM", "phi3", "2") RMS ",\"original_max_position_embeddings\":32,"
+	  "\"partial_rotary_factor\":0.6,\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1,1.25,1.5],"
+	  "\"long_factor\":[1,2.5,4]}}", NULL, 0 },
 	{ SHAPE("GraniteForCausalLM", "granite", "2") RMS ",\"embedding_multiplier\":12.0,\"residual_multiplier\":0.25,"
-	  "\"attention_multiplier\":0.125,\"logits_scaling\":8.0,\"attention_bias\":true,\"tie_word_embeddings\":true}", NULL, 0 },
-	{SHAPE("MiniCPMForCausalLM", "minicpm", "2") RMS ",\"scale_emb\":12,\"scale_depth\":1.4,\"dim_model_base\":16}", NULL, 0},
-	{SHAPE("Olmo2ForCausalLM", "olmo2", "2") RMS "}", NULL, 0},
-	{ SHAPE("StableLmForCausalLM", "stablelm", "2") ",\"layer_norm_eps\":1e-5,\"partial_rotary_factor\":0.4,\"use_qkv_bias\":true}",
+	  "\"attention_multiplier\":0.125,\"logits_scaling\":8.0,\"attention_bias\":true,\"tie_word_embeddings\":true}",
 	  NULL, 0 },
+	{SHAPE("MiniCPMForCausalLM", "minicpm", "2") RMS ",\"scale_emb\":12,\"scale_depth\":1.4,"
+	 "\"dim_model_base\":16}", NULL, 0},
+	{SHAPE("Olmo2ForCausalLM", "olmo2", "2") RMS "}", NULL, 0},
+	{ SHAPE("StableLmForCausalLM", "stablelm", "2") ",\"layer_norm_eps\":1e-5,\"partial_rotary_factor\":0.4,"
+	  "\"use_qkv_bias\":true}", NULL, 0 },
 	{SHAPE("GemmaForCausalLM", "gemma", "2") RMS ",\"tie_word_embeddings\":true}", NULL, 0},
-	{GEMMA2 ",\"query_pre_attn_scalar\":10,\"attn_logit_softcapping\":5.0,\"final_logit_softcapping\":3.0}", NULL, 0},
+	{GEMMA2 ",\"query_pre_attn_scalar\":10,\"attn_logit_softcapping\":5.0,\"final_logit_softcapping\":3.0}", NULL,
+	 0},
 	{GEMMA2 ",\"query_pre_attn_scalar\":9}", "attention_scale", 0},
 	{GEMMA2 ",\"query_pre_attn_scalar\":10,\"attn_logit_softcapping\":null}", "attention_softcap", 0},
 	{GEMMA3 "16,\"query_pre_attn_scalar\":10}", NULL, 0},
@@ -89,7 +99,8 @@ static void save(const struct place *p, const char *config)
 	cJSON *json = NULL;
 	struct tiny t;
 
-	if (mote_json_parse(config, strlen(config), "config.json", &json, &error) || mote_hf_config_read(json, &c, &error))
+	if (mote_json_parse(config, strlen(config), "config.json", &json, &error) ||
+	    mote_hf_config_read(json, &c, &error))
 		fail_msg("%s: %s", config, error.message);
 	t = (struct tiny){.shards = 1};
 	w.config = &c.model;
@@ -126,8 +137,8 @@ static void come_back(const struct place *p, const struct mote_container *a, con
 	y = mote_container_tensors_hash(b);
 	if (memcmp(&x, &y, sizeof x))
 		fail_msg("%s: %s has other tensors", config, from);
-	if (!cJSON_Compare(mote_json_get(mote_container_metadata(a), "model"), mote_json_get(mote_container_metadata(b), "model"),
-			   true))
+	if (!cJSON_Compare(mote_json_get(mote_container_metadata(a), "model"),
+			   mote_json_get(mote_container_metadata(b), "model"), true))
 		fail_msg("%s: %s is another model: %s", config, from,
 			 cJSON_Print(mote_json_get(mote_container_metadata(b), "model")));
 	mote_container_close(b);

@@ -35,7 +35,8 @@ static void compare(const struct mote_container *c, struct tiny *t, int type)
 		assert_non_null(y);
 		assert_int_equal(y->rows, x->rows);
 		assert_int_equal(y->rank, x->cols ? 2 : 1);
-		assert_int_equal(y->type, y->rank == 1 ? MOTE_F32 : type ? type : strcmp(x->dtype, "F32") == 0 ? MOTE_F32 :
+		assert_int_equal(y->type, y->rank == 1 ? MOTE_F32 : type ? type : strcmp(x->dtype, "F32") == 0
+				 ? MOTE_F32 :
 								  strcmp(x->dtype, "F16") == 0 ? MOTE_F16 : MOTE_BF16);
 		for (uint32_t r = 0; r < x->rows; r++) {
 			if (y->rank == 1)
@@ -154,7 +155,8 @@ static void test_shards(void **state)
 	tiny_save(&t, p->in);
 	tiny_write_text(p->in, "model.safetensors.index.json",
 			"{\"weight_map\":{\"model.norm.weight\":\"model-00001-of-00003.safetensors\"}}");
-	refuse(p, &keep, MOTE_ERROR_CORRUPT, "does not list tensor \"model.embed_tokens.weight\", which model-00001-of-00003");
+	refuse(p, &keep, MOTE_ERROR_CORRUPT, "does not list tensor \"model.embed_tokens.weight\", which "
+	       "model-00001-of-00003");
 	tiny_write_text(p->in, "model.safetensors.index.json",
 			"{\"weight_map\":{\"model.embed_tokens.weight\":\"model-00001-of-00003.safetensors\"}}");
 	refuse(p, &keep, MOTE_ERROR_CORRUPT, "\"model.layers.0.input_layernorm.weight\" [24] is missing");
@@ -302,7 +304,8 @@ static void test_bad_values(void **state)
 	tiny_init(&t, "BF16");
 	memcpy(tiny_find(&t, "model.layers.1.mlp.gate_proj.weight")->data, large, 2); /* 65536 */
 	tiny_save(&t, p->in);
-	refuse(p, &to_f16, MOTE_ERROR_UNSUPPORTED, "\"model.layers.1.mlp.gate_proj.weight\": element 0 (row 0, column 0) is 65536");
+	refuse(p, &to_f16, MOTE_ERROR_UNSUPPORTED, "\"model.layers.1.mlp.gate_proj.weight\": element 0 (row 0, column "
+	       "0) is 65536");
 	c = convert_and_open(p, &keep);
 	compare(c, &t, 0);
 	mote_container_close(c);
@@ -319,15 +322,16 @@ static void test_small_files(void **state)
 		{"config.json", NULL, "config.json is missing", MOTE_ERROR_CORRUPT},
 		{"config.json", "{\"hidden_size\":24,}", "config.json: line 1", MOTE_ERROR_CORRUPT},
 		{"config.json", "[]", "config.json: expected an object", MOTE_ERROR_CORRUPT},
-		{"config.json", "{\"architectures\":[\"MixtralForCausalLM\"]}", "MixtralForCausalLM", MOTE_ERROR_UNSUPPORTED},
+		{"config.json", "{\"architectures\":[\"MixtralForCausalLM\"]}", "MixtralForCausalLM",
+		 MOTE_ERROR_UNSUPPORTED},
 		{"generation_config.json", "{\"eos_token_id\":}", "generation_config.json: line 1", MOTE_ERROR_CORRUPT},
 		{"tokenizer.json", NULL, "tokenizer.json is missing", MOTE_ERROR_CORRUPT},
 		{"tokenizer.json", "{", "tokenizer.json", MOTE_ERROR_CORRUPT},
 		{"tokenizer_config.json", "{\"chat_template\":1}", "chat_template", MOTE_ERROR_CORRUPT},
 		{"tokenizer_config.json", "{\"bos_token\":1}", "bos_token", MOTE_ERROR_CORRUPT},
 		{"tokenizer_config.json", "nonsense", "tokenizer_config.json: line 1", MOTE_ERROR_CORRUPT},
-		{ "tokenizer_config.json", "{\"chat_template\":[{\"name\":\"a\",\"template\":\"\"},{\"name\":\"a\",\"template\":\"\"}]}",
-		  "two chat templates \"a\"", MOTE_ERROR_CORRUPT },
+		{ "tokenizer_config.json", "{\"chat_template\":[{\"name\":\"a\",\"template\":\"\"},{\"name\":\"a\","
+		  "\"template\":\"\"}]}", "two chat templates \"a\"", MOTE_ERROR_CORRUPT },
 		{"special_tokens_map.json", "{\"a\":\"\\ud800\"}", "special_tokens_map.json", MOTE_ERROR_CORRUPT},
 		{"chat_template.jinja", "\xff", "chat_template.jinja: not UTF-8", MOTE_ERROR_CORRUPT},
 		{"model.safetensors", NULL, "neither model.safetensors", MOTE_ERROR_CORRUPT},
@@ -426,8 +430,8 @@ static void test_metadata(void **state)
 	tiny_init(&t, "BF16");
 	tiny_save(&t, p->in);
 	tiny_write_text(p->in, "generation_config.json",
-			"{\"_from_model_config\":true,\"pad_token_id\":37,\"eos_token_id\":[2,0],\"temperature\":0.6,\"top_p\":0.95,\"do_sample\":true,"
-			"\"transformers_version\":\"4.56.2\"}");
+			"{\"_from_model_config\":true,\"pad_token_id\":37,\"eos_token_id\":[2,0],\"temperature\":0.6,"
+			"\"top_p\":0.95,\"do_sample\":true,\"transformers_version\":\"4.56.2\"}");
 	tiny_write_text(p->in, "tokenizer_config.json",
 			"{\"bos_token\":\"<s>\",\"eos_token\":{\"content\":\"</s>\"},\"pad_token\":null}");
 	tiny_write_text(p->in, "special_tokens_map.json", "{\"unk_token\":\"<|end|>\"}");
@@ -489,7 +493,8 @@ static void test_templates(void **state)
 	mote_container_close(c);
 
 	tiny_write_text(p->in, "tokenizer_config.json",
-			"{\"chat_template\":[{\"name\":\"tool_use\",\"template\":\"T\"},{\"name\":\"default\",\"template\":\"D\"}]}");
+			"{\"chat_template\":[{\"name\":\"tool_use\",\"template\":\"T\"},{\"name\":\"default\","
+			"\"template\":\"D\"}]}");
 	c = convert_and_open(p, &options);
 	assert_string_equal(template_of(c, 0, "default"), "D");
 	assert_string_equal(template_of(c, 1, "tool_use"), "T");
@@ -616,7 +621,8 @@ static void test_stops_at_the_last_moment(void **state)
 	(void)state;
 	close(mkstemp(output));
 	unlink(output);
-	assert_int_equal(mote_checkpoint_convert("tests/fixtures/adder", output, &options, &report, NULL), MOTE_ERROR_INTERRUPTED);
+	assert_int_equal(mote_checkpoint_convert("tests/fixtures/adder", output, &options, &report, NULL),
+			 MOTE_ERROR_INTERRUPTED);
 	assert_int_equal(calls, 2);
 	assert_int_not_equal(access(output, F_OK), 0);
 }

@@ -11,7 +11,8 @@ static void rename_all(struct tiny *t, const char *old, const char *new)
 
 		if (strncmp(t->tensor[i].name, old, strlen(old)))
 			continue;
-		assert_true(snprintf(name, sizeof name, "%s%s", new, t->tensor[i].name + strlen(old)) < (int)sizeof name);
+		assert_true(snprintf(name, sizeof name, "%s%s", new, t->tensor[i].name + strlen(old)) <
+			    (int)sizeof name);
 		strcpy(t->tensor[i].name, name);
 	}
 }
@@ -69,7 +70,8 @@ static void test_tied_head_instead_of_embedding(void **state)
 static void test_prefixes(void **state)
 {
 	static const char *const prefixes[] = { "_orig_mod.model.", "module.model.", "base_model.model.model.",
-						"language_model.model.", "model.language_model.", "module._orig_mod.model.", "" };
+						"language_model.model.", "model.language_model.",
+						"module._orig_mod.model.", "" };
 	struct place *p = *state;
 	struct mote_hash128 hash;
 	struct tiny t;
@@ -102,8 +104,8 @@ static void test_prefixes(void **state)
 	tiny_init(&t, "BF16");
 	strcpy(tiny_find(&t, "model.layers.1.mlp.down_proj.weight")->name, "model.layers.1.mlp.dawn_proj.weight");
 	tiny_save(&t, p->in);
-	refuse(p, &keep, MOTE_ERROR_CORRUPT, "\"model.layers.1.mlp.down_proj.weight\" [24, 20] is missing; the nearest name is "
-	       "\"model.layers.1.mlp.dawn_proj.weight\"");
+	refuse(p, &keep, MOTE_ERROR_CORRUPT, "\"model.layers.1.mlp.down_proj.weight\" [24, 20] is missing; the "
+	       "nearest name is \"model.layers.1.mlp.dawn_proj.weight\"");
 	tiny_free(&t);
 }
 
@@ -147,32 +149,37 @@ static void test_index_disagrees(void **state)
 	tiny_save(&t, p->in);
 	same_tensors(p, &hash, 0);
 	/* listed and absent */
-	edit_index(p, first, "\"weight_map\":{\"model.layers.1.self_attn.rotary_emb.inv_freq\":\"model-00001-of-00002.safetensors\",");
+	edit_index(p, first, "\"weight_map\":{\"model.layers.1.self_attn.rotary_emb.inv_freq\":"
+		   "\"model-00001-of-00002.safetensors\",");
 	same_tensors(p, &hash, 0);
 	/* there and not listed; listed elsewhere */
 	edit_index(p, ",\"lm_head.weight\":\"model-00002-of-00002.safetensors\"", "");
 	same_tensors(p, &hash, 0);
-	edit_index(p, "\"model.layers.0.self_attn.rotary_emb.inv_freq\":\"model-00001", "\"model.layers.0.self_attn.rotary_emb.inv_freq\":\"model-00002");
+	edit_index(p, "\"model.layers.0.self_attn.rotary_emb.inv_freq\":\"model-00001",
+		   "\"model.layers.0.self_attn.rotary_emb.inv_freq\":\"model-00002");
 	same_tensors(p, &hash, 0);
 	/* needed tensors have to be where they are said to be */
 	edit_index(p, "\"model.norm.weight\":\"model-00002", "\"model.norm.weight\":\"model-00001");
-	refuse(p, &keep, MOTE_ERROR_CORRUPT, "puts tensor \"model.norm.weight\" into model-00001-of-00002.safetensors, which lacks it");
+	refuse(p, &keep, MOTE_ERROR_CORRUPT, "puts tensor \"model.norm.weight\" into model-00001-of-00002.safetensors, "
+	       "which lacks it");
 	edit_index(p, "\"model.norm.weight\":\"model-00001-of-00002.safetensors\",", "");
-	refuse(p, &keep, MOTE_ERROR_CORRUPT, "does not list tensor \"model.norm.weight\", which model-00002-of-00002.safetensors holds");
+	refuse(p, &keep, MOTE_ERROR_CORRUPT, "does not list tensor \"model.norm.weight\", which "
+	       "model-00002-of-00002.safetensors holds");
 	tiny_remove(&t, "lm_head.weight");
 	tiny_remove(&t, "model.norm.weight");
 	tiny_save(&t, p->in);
 	edit_index(p, first, "\"weight_map\":{\"model.norm.weight\":\"model-00001-of-00002.safetensors\",");
 	refuse(p, &keep, MOTE_ERROR_CORRUPT,
-	       "\"model.norm.weight\" [24] is missing: model.safetensors.index.json puts it into model-00001-of-00002.safetensors");
+	       "\"model.norm.weight\" [24] is missing: model.safetensors.index.json puts it into "
+	       "model-00001-of-00002.safetensors");
 	tiny_free(&t);
 }
 
 static void test_links_to_nothing(void **state)
 {
-	static const char *const names[] = { "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-					     "special_tokens_map.json", "chat_template.jinja", "additional_chat_templates",
-					     "model.safetensors" };
+	static const char *const names[] = { "config.json", "generation_config.json", "tokenizer.json",
+					     "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+					     "additional_chat_templates", "model.safetensors" };
 	struct place *p = *state;
 	char path[256], message[128];
 	struct tiny t;
@@ -183,7 +190,8 @@ static void test_links_to_nothing(void **state)
 		snprintf(path, sizeof path, "%s/%s", p->in, names[i]);
 		remove(path);
 		assert_int_equal(symlink("../../blobs/0123", path), 0);
-		snprintf(message, sizeof message, "%s is a symbolic link to \"../../blobs/0123\", which is not there", names[i]);
+		snprintf(message, sizeof message, "%s is a symbolic link to \"../../blobs/0123\", which is not there",
+			 names[i]);
 		refuse(p, &keep, MOTE_ERROR_CORRUPT, message);
 		remove(path);
 	}
@@ -203,7 +211,8 @@ static void test_something_else(void **state)
 		{"GGUF\3", "is a GGUF file: give that file itself"},
 		{"\x1f\x8b\x08", "is a gzip archive"},
 	};
-	static const char *const names[] = {"model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"};
+	static const char *const names[] = {"model.safetensors", "config.json", "tokenizer.json",
+					    "tokenizer_config.json"};
 	struct mote_checkpoint_options options = keep;
 	struct place *p = *state;
 	char message[256], in[80];
@@ -232,7 +241,8 @@ static void test_something_else(void **state)
 	snprintf(p->in, sizeof p->in, "%s/model.safetensors", in);
 	refuse(p, &options, MOTE_ERROR_UNSUPPORTED, "is a single file; expected the directory");
 	snprintf(p->in, sizeof p->in, "%s/chat_template.jinja", in);
-	refuse(p, &options, MOTE_ERROR_UNSUPPORTED, "is a Git LFS pointer, not the file itself; expected a checkpoint's directory");
+	refuse(p, &options, MOTE_ERROR_UNSUPPORTED, "is a Git LFS pointer, not the file itself; expected a "
+	       "checkpoint's directory");
 	strcpy(p->in, in);
 	tiny_free(&t);
 }
@@ -250,7 +260,8 @@ static void test_other_directories(void **state)
 		snprintf(path, sizeof path, "%s/tokenizer.json", p->in);
 		remove(path);
 		tiny_write_text(p->in, tokenizers[i], "{}");
-		snprintf(message, sizeof message, "holds %s%s but no tokenizer.json", tokenizers[i], i == 2 ? " and merges.txt" : "");
+		snprintf(message, sizeof message, "holds %s%s but no tokenizer.json", tokenizers[i],
+			 i == 2 ? " and merges.txt" : "");
 		refuse(p, &keep, MOTE_ERROR_UNSUPPORTED, message);
 		snprintf(path, sizeof path, "%s/%s", p->in, tokenizers[i]);
 		remove(path);
@@ -258,7 +269,8 @@ static void test_other_directories(void **state)
 	snprintf(path, sizeof path, "%s/config.json", p->in);
 	remove(path);
 	tiny_write_text(p->in, "adapter_config.json", "{\"base_model_name_or_path\":\"some/base\"}");
-	refuse(p, &keep, MOTE_ERROR_UNSUPPORTED, "holds an adapter (adapter_config.json), not a model: it belongs to \"some/base\"");
+	refuse(p, &keep, MOTE_ERROR_UNSUPPORTED, "holds an adapter (adapter_config.json), not a model: it belongs to "
+	       "\"some/base\"");
 	tiny_free(&t);
 }
 

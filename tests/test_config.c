@@ -14,9 +14,9 @@
 #include "runtime/model/config.h"
 
 static const struct mote_config llama = {
-	.hidden = 48, .layers = 4, .heads = 4, .kv_heads = 2, .head_dim = 12, .ffn = 80, .vocab = 70, .max_positions = 128,
-	.norm_eps = 1e-5, .tied_embeddings = true, .rope_theta = 10000, .rope_factor = 1, .rope_low_freq_factor = 1,
-	.rope_high_freq_factor = 1, .bos = -1};
+	.hidden = 48, .layers = 4, .heads = 4, .kv_heads = 2, .head_dim = 12, .ffn = 80, .vocab = 70,
+	.max_positions = 128, .norm_eps = 1e-5, .tied_embeddings = true, .rope_theta = 10000, .rope_factor = 1,
+	.rope_low_freq_factor = 1, .rope_high_freq_factor = 1, .bos = -1};
 
 static cJSON *written(const struct mote_config *c)
 {
@@ -151,13 +151,14 @@ static void test_refuses(void **state)
 	refuses("no_rope_layers", "[-1]", MOTE_ERROR_CORRUPT, "no_rope_layers");
 	refuses("no_rope_layers", "[0.5]", MOTE_ERROR_CORRUPT, "no_rope_layers");
 	refuses("no_rope_layers", "3", MOTE_ERROR_CORRUPT, "no_rope_layers");
-	refuses("rope", "{\"type\":\"longrope\",\"theta\":10000,\"original_max_position_embeddings\":64,\"short_factor\":[1,1],"
-		"\"long_factor\":[1,1]}", MOTE_ERROR_CORRUPT, "short_factor");
+	refuses("rope", "{\"type\":\"longrope\",\"theta\":10000,\"original_max_position_embeddings\":64,"
+		"\"short_factor\":[1,1],\"long_factor\":[1,1]}", MOTE_ERROR_CORRUPT, "short_factor");
 	refuses("rope", "{\"type\":\"longrope\",\"theta\":10000,\"original_max_position_embeddings\":64,"
 		"\"short_factor\":[1,1,1,1,1,1],\"long_factor\":[1,1,1,1,1,0]}", MOTE_ERROR_CORRUPT, "long_factor");
-	refuses("rope", "{\"type\":\"yarn\",\"theta\":10000,\"factor\":4}", MOTE_ERROR_CORRUPT, "original_max_position");
-	refuses("rope", "{\"type\":\"yarn\",\"theta\":1,\"factor\":4,\"original_max_position_embeddings\":64}", MOTE_ERROR_CORRUPT,
-		"theta");
+	refuses("rope", "{\"type\":\"yarn\",\"theta\":10000,\"factor\":4}", MOTE_ERROR_CORRUPT,
+		"original_max_position");
+	refuses("rope", "{\"type\":\"yarn\",\"theta\":1,\"factor\":4,\"original_max_position_embeddings\":64}",
+		MOTE_ERROR_CORRUPT, "theta");
 }
 
 int main(void)

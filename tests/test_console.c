@@ -31,8 +31,8 @@ static void test_rate_since_the_first_count(void **state)
 /* A quarter of the whole lay before, this bar is another quarter: the time of both tells that of the other half. */
 static void test_the_whole(void **state)
 {
-	struct mote_console_bar bar = { .started = 160, .first = 0, .counting = true, .whole_started = 100, .before = 0.25,
-					.share = 0.25 };
+	struct mote_console_bar bar = { .started = 160, .first = 0, .counting = true, .whole_started = 100,
+					.before = 0.25, .share = 0.25 };
 
 	(void)state;
 	expect_left(&bar, 170, 50, 10 + 80);

@@ -24,8 +24,10 @@ static void open_place(struct place *p)
 {
 	static struct tiny_json json;
 	static const char added[] = "{\"id\":257,\"content\":\"<think>\",\"special\":false},"
-		"{\"id\":258,\"content\":\"</think>\",\"special\":false},{\"id\":259,\"content\":\"<end>\",\"special\":true},"
-		"{\"id\":260,\"content\":\"\\n\\n\",\"special\":false},{\"id\":261,\"content\":\"  \",\"special\":false},"
+		"{\"id\":258,\"content\":\"</think>\",\"special\":false},{\"id\":259,\"content\":\"<end>\","
+		"\"special\":true},"
+		"{\"id\":260,\"content\":\"\\n\\n\",\"special\":false},{\"id\":261,\"content\":\"  \","
+		"\"special\":false},"
 		"{\"id\":262,\"content\":\"   \",\"special\":false}";
 	static const char text[] = "root ::= \"ab\" \"a\"?\n";
 	struct mote_reasoning tags = {.open = OPEN, .close = CLOSE};

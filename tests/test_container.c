@@ -267,7 +267,8 @@ static void test_every_changed_byte(void **state)
 }
 
 /* One hostile change each; checksums are made right afterwards. Offsets are of fields in their records. */
-enum where { HEADER, DIRECTORY, TENSOR_0, TENSOR_1, TENSOR_4, NAMES, SECTION_0, SECTION_1, SECTION_2, SECTION_3, SECTION_4, FILE_AT };
+enum where { HEADER, DIRECTORY, TENSOR_0, TENSOR_1, TENSOR_4, NAMES, SECTION_0, SECTION_1, SECTION_2, SECTION_3,
+	     SECTION_4, FILE_AT };
 
 static const struct hostile {
 	const char *name;
@@ -394,8 +395,10 @@ static void test_hostile_fields(void **state)
 		memcpy(place(&f, x->where) + x->at, &x->value, x->bytes);
 		seal_container(f.data, f.bytes);
 		status = open_exactly(f.data, f.bytes, &error);
-		if (status != (x->unsupported ? MOTE_ERROR_UNSUPPORTED : MOTE_ERROR_CORRUPT) || !strstr(error.message, x->message))
-			fail_msg("%s: status %d, \"%s\", expected \"...%s...\"", x->name, status, error.message, x->message);
+		if (status != (x->unsupported ? MOTE_ERROR_UNSUPPORTED : MOTE_ERROR_CORRUPT) ||
+		    !strstr(error.message, x->message))
+			fail_msg("%s: status %d, \"%s\", expected \"...%s...\"", x->name, status, error.message,
+				 x->message);
 		free(f.data);
 	}
 }
@@ -458,8 +461,8 @@ static struct file with_hole(uint64_t at)
 
 static void test_holes(void **state)
 {
-	static const char *const messages[] = { "tensors end at", "kind 2: found at", "kind 3: found at", "kind 4: found at",
-						"kind 5: found at", "section table: byte" };
+	static const char *const messages[] = { "tensors end at", "kind 2: found at", "kind 3: found at",
+						"kind 4: found at", "kind 5: found at", "section table: byte" };
 	struct mote_layout_section s;
 	struct mote_layout_header h;
 

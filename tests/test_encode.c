@@ -123,7 +123,8 @@ static void test_nearest(void **state)
 		}
 		assert_true(g.value[mote_grid_nearest(&g, INFINITY)] == g.high);
 		assert_true(g.value[mote_grid_nearest(&g, -INFINITY)] == g.low);
-		assert_int_equal(mote_grid_nearest(&g, NAN), mote_grid_nearest(&g, -INFINITY)); /* no place outside the table */
+		/* no place outside the table */
+		assert_int_equal(mote_grid_nearest(&g, NAN), mote_grid_nearest(&g, -INFINITY));
 	}
 }
 
@@ -147,8 +148,8 @@ static void make_block(int kind, float *x)
 		}
 }
 
-/* What encode.h promises for any finite block: nothing but numbers, an error that is bounded, and a search that is never
- * worse than plain rounding. */
+/* What encode.h promises for any finite block: nothing but numbers, an error that is bounded, and a search that is
+ * never worse than plain rounding. */
 static void test_edges_and_bounds(void **state)
 {
 	(void)state;
@@ -172,13 +173,15 @@ static void test_edges_and_bounds(void **state)
 			mote_encode_round(&g, x, plain, &plain_scale);
 			assert_true((plain_scale & 0x7fff) < 0x7c00);
 			for (int j = 0; j < 32; j++) {
-				/* Half a step, twice that at the short side of all but q8; the scale's own rounding (2^-11, or 2^-25 where f16
-				 * is subnormal) times the quant; and what saturates. */
+				/* Half a step, twice that at the short side of all but q8; the scale's own rounding
+				 * (2^-11, or 2^-25 where f16 is subnormal) times the quant; and what saturates. */
 				double end = type == MOTE_Q8 ? 127 : mote_type_levels(type) / 2, step = largest / end;
-				double bound = step * (type == MOTE_Q8 ? 0.5 : 1) + largest * 0x1p-11 + 0x1p-25 * end + 1e-12 * largest;
+				double bound = step * (type == MOTE_Q8 ? 0.5 : 1) + largest * 0x1p-11 + 0x1p-25 * end +
+					       1e-12 * largest;
 
 				if (step < 65504)
-					assert_true(fabs(wide[j] - decode(type, linear, plain[j], plain_scale)) <= bound);
+					assert_true(fabs(wide[j] - decode(type, linear, plain[j], plain_scale)) <=
+						    bound);
 			}
 			plain_error = block_error(type, linear, x, NULL, plain, plain_scale);
 			found = mote_encode_search(&g, wide, NULL, best, &best_scale);
@@ -241,7 +244,8 @@ static double byte_block_error(const struct mote_grid *g, const double *x, const
 	return error;
 }
 
-/* Each byte is the nearest to its own worth, and to what is within half a step of it; what is beyond the last is the last. */
+/* Each byte is the nearest to its own worth, and to what is within half a step of it;
+ * what is beyond the last is the last. */
 static void test_scale_bytes(void **state)
 {
 	struct mote_grid g;
@@ -264,8 +268,8 @@ static void test_scale_bytes(void **state)
 	assert_true(mote_grid_scale_value(&g, 127) > 20 / 32.0 && mote_grid_scale_value(&g, 127) < 4 * 20 / 32.0);
 }
 
-/* For any finite block: numbers, plain rounding within its bound, a search that is not worse than it, nor much worse than the
- * best of all bytes. */
+/* For any finite block: numbers, plain rounding within its bound, a search that is not worse than it, nor much worse
+ * than the best of all bytes. */
 static void test_byte_blocks(void **state)
 {
 	double total[TYPES] = {0}, total_best[TYPES] = {0};
@@ -274,7 +278,8 @@ static void test_byte_blocks(void **state)
 	for (int kind = 0; kind < 300; kind++)
 		for (int t = 0; t < TYPES; t++) {
 			enum mote_type type = (enum mote_type)(types[t] + 8);
-			double wide[32], largest = 0, found, best = INFINITY, end = types[t] == MOTE_Q8 ? 127 : mote_type_levels(type) / 2;
+			double wide[32], largest = 0, found, best = INFINITY;
+			double end = types[t] == MOTE_Q8 ? 127 : mote_type_levels(type) / 2;
 			uint8_t quants[32];
 			uint16_t scale;
 			struct mote_grid g;
@@ -294,7 +299,8 @@ static void test_byte_blocks(void **state)
 			best = byte_block_error(&g, wide, quants, mote_grid_scale_value(&g, scale));
 			found = mote_encode_search(&g, wide, NULL, quants, &scale);
 			assert_true(found <= best);
-			assert_true(fabs(found - byte_block_error(&g, wide, quants, mote_grid_scale_value(&g, scale))) <= 1e-9 * found);
+			assert_true(fabs(found - byte_block_error(&g, wide, quants,
+								  mote_grid_scale_value(&g, scale))) <= 1e-9 * found);
 			for (uint16_t byte = 1; byte < 256 && kind > 10; byte++) {
 				double s = mote_grid_scale_value(&g, byte);
 
@@ -400,7 +406,8 @@ static void test_matrices(void **state)
 
 		assert_true(errors[t][1] < (types[t] == MOTE_Q8 ? 1 : 0.95) * errors[t][0]);
 		assert_true(errors[t][2] <= (codebook ? 0.97 : 1) * errors[t][1]);
-		assert_true(errors[t][3] <= (codebook ? 1.01 : 1) * errors[t][2]); /* normal weights: nothing more to learn */
+		/* normal weights: nothing more to learn */
+		assert_true(errors[t][3] <= (codebook ? 1.01 : 1) * errors[t][2]);
 		/* A bit more is a quarter of the error; but uneven codebooks, of 3 and 4 bits, are better than that. */
 		for (int encoder = 0; t > 0 && encoder < 4; encoder++)
 			assert_true(errors[t][encoder] < errors[t - 1][encoder] / (types[t] == MOTE_Q8 ? 11 : 3.2));
@@ -408,8 +415,8 @@ static void test_matrices(void **state)
 	free(f.data);
 }
 
-/* A byte instead of an f16 costs some of the error, the more the finer the grid, at every number of threads; the unit is
- * a power of two. */
+/* A byte instead of an f16 costs some of the error, the more the finer the grid, at every number of threads; the unit
+ * is a power of two. */
 static void test_byte_matrices(void **state)
 {
 	static const double most[TYPES] = {1.02, 1.04, 1.1, 1.2, 1.35}; /* an eighth of a bit is 1.19, a quarter 1.41 */
@@ -428,7 +435,8 @@ static void test_byte_matrices(void **state)
 		encode_matrix(&f, types[i / 4], encoder, 1, &plain, &bytes, codebook);
 		with_f16 = matrix_error(&f, types[i / 4], plain, codebook);
 		encode_matrix(&f, (enum mote_type)(types[i / 4] + 8), encoder, 1, &one, &byte_bytes, codebook);
-		assert_int_equal(byte_bytes, bytes - (uint64_t)5 * 64 + 64); /* 6 blocks: 128 bytes of scales, not 192 */
+		/* 6 blocks: 128 bytes of scales, not 192 */
+		assert_int_equal(byte_bytes, bytes - (uint64_t)5 * 64 + 64);
 		assert_true(matrix_error(&f, (enum mote_type)(types[i / 4] + 8), one, codebook) <
 			    (encoder == MOTE_ENCODER_ROUND ? 1.1 : most[i / 4]) * with_f16);
 		memcpy(&unit, (uint8_t *)one + byte_bytes - 64, sizeof unit);
@@ -464,16 +472,17 @@ static void test_normal_codebook(void **state)
 	free(f.data);
 }
 
-/* A scale is an f16: what not even the largest one reaches is refused by name, in each type at its own end; what it reaches
- * within half a step is not. */
+/* A scale is an f16: what not even the largest one reaches is refused by name, in each type at its own end; what it
+ * reaches within half a step is not. */
 static void test_refuses_what_no_scale_reaches(void **state)
 {
 	static const struct {
 		enum mote_type type;
 		enum mote_encoder encoder;
 		float steps; /* of the largest quant */
-	} ends[] = { {MOTE_Q8, MOTE_ENCODER_ROUND, 127}, {MOTE_Q8, MOTE_ENCODER_SEARCH, 127}, {MOTE_Q6, MOTE_ENCODER_SEARCH, 32},
-		     {MOTE_Q5, MOTE_ENCODER_ROUND, 16}, {MOTE_Q4, MOTE_ENCODER_ROUND, 8}, {MOTE_Q4, MOTE_ENCODER_WEIGHTED, 127},
+	} ends[] = { {MOTE_Q8, MOTE_ENCODER_ROUND, 127}, {MOTE_Q8, MOTE_ENCODER_SEARCH, 127},
+		     {MOTE_Q6, MOTE_ENCODER_SEARCH, 32}, {MOTE_Q5, MOTE_ENCODER_ROUND, 16},
+		     {MOTE_Q4, MOTE_ENCODER_ROUND, 8}, {MOTE_Q4, MOTE_ENCODER_WEIGHTED, 127},
 		     {MOTE_Q4, MOTE_ENCODER_LEARNED, 127}, {MOTE_Q3, MOTE_ENCODER_SEARCH, 4} };
 	struct mote_pool *pool;
 	struct fixture f;
@@ -546,7 +555,8 @@ static void test_refuses_bad_weights(void **state)
 	make_matrix(&f, 20, 40);
 	for (int i = 0; i < 4; i++)
 		for (int f16 = 0; f16 < 2; f16++) {
-			struct mote_encode_job job = { .name = "w.x", .source = &f.source, .type = f16 ? MOTE_F16 : MOTE_Q4,
+			struct mote_encode_job job = { .name = "w.x", .source = &f.source,
+						       .type = f16 ? MOTE_F16 : MOTE_Q4,
 						       .encoder = MOTE_ENCODER_SEARCH };
 			void *out = aligned_alloc(64, (size_t)mote_encoded_bytes(&job));
 			float before = f.data[40 * 16 + 7 * 16 + 2]; /* panel 1: row 18, column 7 */

@@ -1,5 +1,5 @@
-/* Evaluation without a model: answers found in awkward texts, statistics against values worked out by hand, and task files
- * that are not what they should be. */
+/* Evaluation without a model: answers found in awkward texts, statistics against values worked out by hand, and task
+ * files that are not what they should be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -128,8 +128,9 @@ static void test_equal_answers(void **state)
 		const char *found, *right;
 		bool equal;
 	} f[] = {
-		{"18", "Janet sells.\n#### 18", true}, {"$18", "#### 18", true}, {"1,234", "#### 1234", true}, {"12.", "#### 12", true},
-		{"12.0", "#### 12", false}, {"-5", "#### 5", false}, {"[invalid]", "#### 5", false}, {"18", "a #### 17\nb #### 18", true},
+		{"18", "Janet sells.\n#### 18", true}, {"$18", "#### 18", true}, {"1,234", "#### 1234", true},
+		{"12.", "#### 12", true}, {"12.0", "#### 12", false}, {"-5", "#### 5", false},
+		{"[invalid]", "#### 5", false}, {"18", "a #### 17\nb #### 18", true},
 		{"ABC", "#### abc", true}, {"", "#### ", true},
 	};
 	struct mote_answer_match *m;
@@ -236,30 +237,36 @@ static enum mote_status read_task(const char *name, const char *path, uint32_t l
 	return mote_task_read(mote_task_row_find(name), path, &options, t, error);
 }
 
-#define ARC "{\"id\":\"q1\",\"question\":{\"stem\":\"S?\",\"choices\":[{\"text\":\"x\",\"label\":\"A\"},{\"text\":\"yy\",\"label\":\"B\"}]},\"answerKey\":\"B\"}"
+#define ARC \
+	"{\"id\":\"q1\",\"question\":{\"stem\":\"S?\"," \
+	"\"choices\":[{\"text\":\"x\",\"label\":\"A\"},{\"text\":\"yy\",\"label\":\"B\"}]},\"answerKey\":\"B\"}"
 
 static void test_arc(void **state)
 {
 	static const struct {
 		const char *text, *words;
 	} bad[] = {
-		{"", "no record"}, {"\n\n", "no record"}, {"[]", "line 1: expected a JSON object"}, {ARC "\n{", "line 2"},
+		{"", "no record"}, {"\n\n", "no record"}, {"[]", "line 1: expected a JSON object"},
+		{ARC "\n{", "line 2"},
 		{ARC "\n" ARC "\n{\"id\":\"a\"}", "line 3: expected a text in field \"question.stem\""},
-		{"{\"id\":3,\"question\":{\"stem\":\"S\",\"choices\":{}},\"answerKey\":\"A\"}", "expected an array in field \"question.choices\""},
-		{"{\"id\":3,\"question\":{\"stem\":\"S\",\"choices\":[{\"text\":\"x\",\"label\":\"A\"}]},\"answerKey\":\"A\"}", "1 choices"},
+		{"{\"id\":3,\"question\":{\"stem\":\"S\",\"choices\":{}},\"answerKey\":\"A\"}",
+		 "expected an array in field \"question.choices\""},
+		{"{\"id\":3,\"question\":{\"stem\":\"S\",\"choices\":[{\"text\":\"x\",\"label\":\"A\"}]},"
+		 "\"answerKey\":\"A\"}", "1 choices"},
 		{"{\"id\":3,\"question\":{\"stem\":[],\"choices\":[]},\"answerKey\":\"A\"}", "\"question.stem\""},
-		{"{\"id\":3,\"question\":{\"stem\":\"S\",\"choices\":[{\"text\":\"x\",\"label\":\"A\"},{\"text\":1,\"label\":null}]},\"answerKey\":\"A\"}",
-		 "\"question.choices[].label\""},
-		{"{\"id\":3,\"question\":{\"stem\":\"S\",\"choices\":[{\"text\":\"\",\"label\":\"A\"},{\"text\":\"b\",\"label\":\"B\"}]},\"answerKey\":\"A\"}",
-		 "choice 1 is empty"},
-		{"{\"id\":3,\"question\":{\"stem\":\"S\",\"choices\":[{\"text\":\"a\",\"label\":\"A\"},{\"text\":\"b\",\"label\":\"B\"}]},\"answerKey\":\"C\"}",
-		 "\"C\" is none of the choices"},
+		{"{\"id\":3,\"question\":{\"stem\":\"S\",\"choices\":[{\"text\":\"x\",\"label\":\"A\"},{\"text\":1,"
+		 "\"label\":null}]},\"answerKey\":\"A\"}", "\"question.choices[].label\""},
+		{"{\"id\":3,\"question\":{\"stem\":\"S\",\"choices\":[{\"text\":\"\",\"label\":\"A\"},{\"text\":\"b\","
+		 "\"label\":\"B\"}]},\"answerKey\":\"A\"}", "choice 1 is empty"},
+		{"{\"id\":3,\"question\":{\"stem\":\"S\",\"choices\":[{\"text\":\"a\",\"label\":\"A\"},{\"text\":\"b\","
+		 "\"label\":\"B\"}]},\"answerKey\":\"C\"}", "\"C\" is none of the choices"},
 	};
 	struct mote_task t;
 	struct mote_error error = {0};
 
 	(void)state;
-	assert_int_equal(read_task("arc_challenge", write_file("arc", ARC "\n\n" ARC "\r\n", 2 * strlen(ARC) + 4), 0, &t, &error), MOTE_OK);
+	assert_int_equal(read_task("arc_challenge", write_file("arc", ARC "\n\n" ARC "\r\n", 2 * strlen(ARC) + 4), 0,
+				   &t, &error), MOTE_OK);
 	assert_int_equal(t.items, 2);
 	assert_string_equal(t.item[1].context, "Question: S?\nAnswer:");
 	assert_string_equal(t.item[0].choice[1], "yy");
@@ -268,19 +275,22 @@ static void test_arc(void **state)
 	expect_near(mote_task_chance(&t), 0.5);
 	mote_task_free(&t);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		assert_int_equal(read_task("arc_challenge", write_file("arc", bad[i].text, strlen(bad[i].text)), 0, &t, &error),
+		assert_int_equal(read_task("arc_challenge", write_file("arc", bad[i].text, strlen(bad[i].text)), 0,
+					   &t, &error),
 				 MOTE_ERROR_CORRUPT);
 		if (!strstr(error.message, bad[i].words) || !strstr(error.message, "arc"))
 			fail_msg("\"%s\" says \"%s\"", bad[i].text, error.message);
 	}
 	for (size_t n = 1; n < strlen(ARC); n++) /* every truncation */
-		assert_int_equal(read_task("arc_challenge", write_file("arc", ARC, n), 0, &t, &error), MOTE_ERROR_CORRUPT);
+		assert_int_equal(read_task("arc_challenge", write_file("arc", ARC, n), 0, &t, &error),
+				 MOTE_ERROR_CORRUPT);
 }
 
 /* The share of items that one answer to all of them gets right. */
 static void test_best_constant(void **state)
 {
-	static const char record[] = "{\"id\":\"q\",\"question\":{\"stem\":\"S?\",\"choices\":[{\"text\":\"x\",\"label\":\"A\"},"
+	static const char record[] = "{\"id\":\"q\",\"question\":{\"stem\":\"S?\",\"choices\":[{\"text\":\"x\","
+				     "\"label\":\"A\"},"
 		"{\"text\":\"y\",\"label\":\"B\"},{\"text\":\"z\",\"label\":\"C\"}]},\"answerKey\":\"%c\"}\n";
 	static const struct {
 		const char *keys, *best;
@@ -313,10 +323,12 @@ static void test_long_line(void **state)
 
 	(void)state;
 	memset(text, 'x', bytes);
-	assert_int_equal(read_task("arc_challenge", write_file("long", text, bytes), 0, &t, &error), MOTE_ERROR_CORRUPT);
+	assert_int_equal(read_task("arc_challenge", write_file("long", text, bytes), 0, &t, &error),
+			 MOTE_ERROR_CORRUPT);
 	memcpy(text, "{\"goal\":\"", 9);
 	memcpy(text + bytes - 2, "\"}", 2);
-	assert_int_equal(read_task("arc_challenge", write_file("long", text, bytes), 0, &t, &error), MOTE_ERROR_CORRUPT);
+	assert_int_equal(read_task("arc_challenge", write_file("long", text, bytes), 0, &t, &error),
+			 MOTE_ERROR_CORRUPT);
 	assert_non_null(strstr(error.message, "line 1"));
 	free(text);
 }
@@ -335,10 +347,12 @@ static void test_labels(void **state)
 	assert_int_equal(t.item[0].gold, 1);
 	mote_task_free(&t);
 	write_file("valid-labels.lst", "1\n0\n", 4);
-	assert_int_equal(read_task("piqa", write_file("piqa", record, strlen(record)), 0, &t, &error), MOTE_ERROR_CORRUPT);
+	assert_int_equal(read_task("piqa", write_file("piqa", record, strlen(record)), 0, &t, &error),
+			 MOTE_ERROR_CORRUPT);
 	assert_non_null(strstr(error.message, "2 labels for 1 records"));
 	write_file("valid-labels.lst", "2\n", 2);
-	assert_int_equal(read_task("piqa", write_file("piqa", record, strlen(record)), 0, &t, &error), MOTE_ERROR_CORRUPT);
+	assert_int_equal(read_task("piqa", write_file("piqa", record, strlen(record)), 0, &t, &error),
+			 MOTE_ERROR_CORRUPT);
 }
 
 static void test_tables(void **state)
@@ -346,10 +360,11 @@ static void test_tables(void **state)
 	static const struct {
 		const char *text, *words; /* NULL: fine */
 	} tables[] = {
-		{" q ,1,2,3,4,D\n", NULL}, {"\"a, \"\"b\"\"\nc\",1,2,3,4,A", NULL}, {"q,1,2,3,4,A\r\nq,1,2,3,4,B\r\n", NULL},
-		{"q,1,2,3,4\n", "no column for \"answer\""}, {"q,1,2,3,4,A,x\n", "more columns"}, {"\"q,1,2,3,4,A\n", "quotes of \"question\""},
-		{"\"q\"x,1,2,3,4,A\n", "quotes"}, {"q,1,2,3,4,E\n", "\"E\" is none of the choices"}, {"q\xff,1,2,3,4,A\n", "not UTF-8"},
-		{"", "no record"}, {"q,1,2,3,4,A\n\n", "row 2"},
+		{" q ,1,2,3,4,D\n", NULL}, {"\"a, \"\"b\"\"\nc\",1,2,3,4,A", NULL},
+		{"q,1,2,3,4,A\r\nq,1,2,3,4,B\r\n", NULL}, {"q,1,2,3,4\n", "no column for \"answer\""},
+		{"q,1,2,3,4,A,x\n", "more columns"}, {"\"q,1,2,3,4,A\n", "quotes of \"question\""},
+		{"\"q\"x,1,2,3,4,A\n", "quotes"}, {"q,1,2,3,4,E\n", "\"E\" is none of the choices"},
+		{"q\xff,1,2,3,4,A\n", "not UTF-8"}, {"", "no record"}, {"q,1,2,3,4,A\n\n", "row 2"},
 	};
 	char below[256];
 	struct mote_task t;
@@ -367,8 +382,8 @@ static void test_tables(void **state)
 		if (tables[i].words && !strstr(error.message, tables[i].words))
 			fail_msg("\"%s\" says \"%s\"", tables[i].text, error.message);
 		if (i == 0)
-			assert_string_equal(t.item[0].context, "The following are multiple choice questions (with answers) about high school "
-					    "x.\n\nq\nA. 1\nB. 2\nC. 3\nD. 4\nAnswer:");
+			assert_string_equal(t.item[0].context, "The following are multiple choice questions (with "
+					    "answers) about high school x.\n\nq\nA. 1\nB. 2\nC. 3\nD. 4\nAnswer:");
 		if (i == 1)
 			assert_non_null(strstr(t.item[0].context, "\na, \"b\"\nc\nA. 1"));
 		mote_task_free(&t);
@@ -400,9 +415,10 @@ static int remove_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gsm8k_answers), cmocka_unit_test(test_bbh_answers), cmocka_unit_test(test_equal_answers),
-		cmocka_unit_test(test_until), cmocka_unit_test(test_mcnemar), cmocka_unit_test(test_rates_and_pairs),
-		cmocka_unit_test(test_arc), cmocka_unit_test(test_best_constant), cmocka_unit_test(test_long_line), cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_gsm8k_answers), cmocka_unit_test(test_bbh_answers),
+		cmocka_unit_test(test_equal_answers), cmocka_unit_test(test_until), cmocka_unit_test(test_mcnemar),
+		cmocka_unit_test(test_rates_and_pairs), cmocka_unit_test(test_arc),
+		cmocka_unit_test(test_best_constant), cmocka_unit_test(test_long_line), cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_tables),
 	};
 

@@ -1,4 +1,5 @@
-/* What a container becomes elsewhere, and that it comes back the same: as a Hugging Face directory and as a GGUF file. */
+/* What a container becomes elsewhere, and that it comes back the same: as a Hugging Face directory and as a GGUF
+ * file. */
 #include "tests/checkpoint_place.h"
 
 #include "convert/gguf/gguf_write.h"
@@ -51,8 +52,10 @@ static void save(const struct place *p, const char *dtype)
 	tiny_save(&t, p->in);
 	tiny_free(&t);
 	tiny_write_text(p->in, "generation_config.json", "{\"eos_token_id\":[2,0],\"temperature\":0.6,\"top_p\":0.95}");
-	tiny_write_text(p->in, "tokenizer_config.json", "{\"bos_token\":\"<s>\",\"eos_token\":\"</s>\",\"chat_template\":["
-			"{\"name\":\"default\",\"template\":\"{{ messages }}\\n\"},{\"name\":\"tool_use\",\"template\":\"x\"}]}");
+	tiny_write_text(p->in, "tokenizer_config.json", "{\"bos_token\":\"<s>\",\"eos_token\":\"</s>\","
+			"\"chat_template\":["
+			"{\"name\":\"default\",\"template\":\"{{ messages }}\\n\"},{\"name\":\"tool_use\","
+			"\"template\":\"x\"}]}");
 }
 
 static void test_directory(void **state)
@@ -80,7 +83,8 @@ static void test_directory(void **state)
 		assert_int_equal(mote_hf_write(a, folder, &options, &bytes, &error), MOTE_ERROR_ARGUMENT);
 		assert_non_null(strstr(error.message, "exists"));
 		error.code = MOTE_OK;
-		assert_int_equal(mote_hf_write(a, folder, &(struct mote_hf_write_options){.keep_types = true, .force = true},
+		assert_int_equal(mote_hf_write(a, folder,
+					       &(struct mote_hf_write_options){.keep_types = true, .force = true},
 					       &bytes, &error), MOTE_OK);
 		mote_container_close(a);
 	}
@@ -121,7 +125,8 @@ static void test_gguf(void **state)
 static void test_families(void **state)
 {
 	static const char *const types[][2] = {{"Qwen2ForCausalLM", "qwen2"}, {"Qwen3ForCausalLM", "qwen3"}};
-	static const char *const parts[2][3] = {{"q_proj.bias", "k_proj.bias", "v_proj.bias"}, {"q_norm.weight", "k_norm.weight"}};
+	static const char *const parts[2][3] = {{"q_proj.bias", "k_proj.bias", "v_proj.bias"},
+						{"q_norm.weight", "k_norm.weight"}};
 	const struct mote_gguf_write_options gguf = {.keep_types = true};
 	const struct mote_hf_write_options hf = {.keep_types = true};
 	struct place *p = *state;
@@ -138,13 +143,15 @@ static void test_families(void **state)
 		tiny_init(&t, "F32");
 		for (int layer = 0; layer < 2; layer++)
 			for (int k = 0; k < 3 && parts[i][k]; k++) {
-				uint32_t rows = i ? TINY_HEAD_DIM : k ? TINY_KV_HEADS * TINY_HEAD_DIM : TINY_HEADS * TINY_HEAD_DIM;
+				uint32_t rows = i ? TINY_HEAD_DIM : k ? TINY_KV_HEADS * TINY_HEAD_DIM :
+						TINY_HEADS * TINY_HEAD_DIM;
 
 				snprintf(name, sizeof name, "model.layers.%d.self_attn.%s", layer, parts[i][k]);
 				tiny_add(&t, name, rows, 0, "F32");
 			}
 		tiny_save(&t, p->in);
-		snprintf(text, sizeof text, "{\"architectures\":[\"%s\"],\"model_type\":\"%s\"%s", types[i][0], types[i][1], rest);
+		snprintf(text, sizeof text, "{\"architectures\":[\"%s\"],\"model_type\":\"%s\"%s", types[i][0],
+			 types[i][1], rest);
 		tiny_write_text(p->in, "config.json", text);
 		a = convert_from(p->in, p->file);
 		snprintf(again, sizeof again, "%s/again.mote", p->root);
@@ -216,8 +223,9 @@ static void test_blocks(void **state)
 		{MOTE_Q8, NULL, MOTE_GGUF_Q8_0}, {MOTE_Q6, NULL, MOTE_GGUF_Q8_0}, {MOTE_Q5, NULL, MOTE_GGUF_Q8_0},
 		{MOTE_Q4, mote_codebook_linear, MOTE_GGUF_Q4_0}, {MOTE_Q4, iq4, MOTE_GGUF_IQ4_NL},
 		{MOTE_Q4, other, MOTE_GGUF_Q8_0}, {MOTE_Q3, mote_codebook_linear3, MOTE_GGUF_Q8_0},
-		{MOTE_Q8B, NULL, MOTE_GGUF_Q8_0}, {MOTE_Q5B, NULL, MOTE_GGUF_Q8_0}, {MOTE_Q4B, mote_codebook_linear, MOTE_GGUF_Q4_0},
-		{MOTE_Q4B, iq4, MOTE_GGUF_IQ4_NL}, {MOTE_Q3B, mote_codebook_linear3, MOTE_GGUF_Q8_0},
+		{MOTE_Q8B, NULL, MOTE_GGUF_Q8_0}, {MOTE_Q5B, NULL, MOTE_GGUF_Q8_0},
+		{MOTE_Q4B, mote_codebook_linear, MOTE_GGUF_Q4_0}, {MOTE_Q4B, iq4, MOTE_GGUF_IQ4_NL},
+		{MOTE_Q3B, mote_codebook_linear3, MOTE_GGUF_Q8_0},
 	};
 	enum { ROWS = 37, COLS = 96 };
 	static uint8_t data[1 << 16] __attribute__((aligned(64)));
@@ -232,11 +240,13 @@ static void test_blocks(void **state)
 		size_t row_bytes;
 
 		fill_random(data, sizeof data, i);
-		assert_int_equal(mote_matrix_init(&t.matrix, t.type, ROWS, COLS, data, cases[i].codebook, &t.bytes, &error), MOTE_OK);
+		assert_int_equal(mote_matrix_init(&t.matrix, t.type, ROWS, COLS, data, cases[i].codebook, &t.bytes,
+						  &error), MOTE_OK);
 		for (uint32_t panel = 0; panel < t.matrix.panels; panel++) /* scales that are finite */
 			for (size_t k = 1; k < t.matrix.blocks * 32 && !mote_type_has_byte_scales(t.type); k += 2)
 				data[panel * t.matrix.panel_bytes + k] &= 0xbb;
-		if (mote_type_has_byte_scales(t.type)) { /* at both ends of what f16 holds; beyond them, and with a unit that is no power */
+		/* at both ends of what f16 holds; beyond them, and with a unit that is no power */
+		if (mote_type_has_byte_scales(t.type)) {
 			static const float beyond[] = {0x1p-7f, 0x1p24f, 3, 0, -1};
 
 			for (size_t k = 0; k < sizeof beyond / sizeof *beyond; k++) {
@@ -251,7 +261,8 @@ static void test_blocks(void **state)
 		assert_int_equal(row_bytes, COLS / 32 * info->bytes);
 		for (uint32_t r = 0; r < ROWS; r++) {
 			if (r % 16 == 0)
-				assert_int_equal(mote_tensor_rows_encode(&t, cases[i].expected, r / 16, rows, scratch, &error), MOTE_OK);
+				assert_int_equal(mote_tensor_rows_encode(&t, cases[i].expected, r / 16, rows, scratch,
+									 &error), MOTE_OK);
 			mote_matrix_decode_row(&t.matrix, r, expected);
 			for (uint32_t b = 0; b < COLS / 32; b++)
 				info->decode(rows + r % 16 * row_bytes + b * info->bytes, values + b * 32);
@@ -275,21 +286,24 @@ static void test_tokenizers(void **state)
 {
 	static const char *const parts[][2] = {
 		{"", ""},
-		{ "\"normalizer\":null", "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Lowercase\"},"
-		  "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" +\"},\"content\":\" \"},{\"type\":\"Strip\",\"strip_left\":true,"
-		  "\"strip_right\":false},{\"type\":\"Prepend\",\"prepend\":\"a\"},{\"type\":\"StripAccents\"}]}" },
-		{ "\"normalizer\":null", "\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":true,"
-		  "\"strip_accents\":null,\"lowercase\":true}" },
+		{ "\"normalizer\":null", "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},"
+		  "{\"type\":\"Lowercase\"},{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" +\"},\"content\":\" \"},"
+		  "{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":false},{\"type\":\"Prepend\","
+		  "\"prepend\":\"a\"},{\"type\":\"StripAccents\"}]}" },
+		{ "\"normalizer\":null", "\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,"
+		  "\"handle_chinese_chars\":true,\"strip_accents\":null,\"lowercase\":true}" },
 		{"\"add_prefix_space\":false", "\"add_prefix_space\":true"},
 		{"\"use_regex\":true}", "\"use_regex\":false}"},
-		{ "\"post_processor\":null", "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":"
-		  "\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}],"
-		  "\"pair\":[],\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[1],\"tokens\":[\"<s>\"]},\"</s>\":{\"id\":\"</s>\","
+		{ "\"post_processor\":null", "\"post_processor\":{\"type\":\"TemplateProcessing\","
+		  "\"single\":[{\"SpecialToken\":{\"id\":"
+		  "\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
+		  "{\"SpecialToken\":{\"id\":\"</s>\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{\"<s>\":{\"id\":"
+		  "\"<s>\",\"ids\":[1],\"tokens\":[\"<s>\"]},\"</s>\":{\"id\":\"</s>\","
 		  "\"ids\":[2],\"tokens\":[\"</s>\"]}}}" },
-		{ "\"pre_tokenizer\":{", "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\","
-		  "\"individual_digits\":true},{\"type\":\"Punctuation\"},{\"type\":\"WhitespaceSplit\"},{\"type\":\"Whitespace\"},"
-		  "{\"type\":\"FixedLength\",\"length\":3},{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"first\"}]},"
-		  "\"other\":{" },
+		{ "\"pre_tokenizer\":{", "\"pre_tokenizer\":{\"type\":\"Sequence\","
+		  "\"pretokenizers\":[{\"type\":\"Digits\",\"individual_digits\":true},{\"type\":\"Punctuation\"},"
+		  "{\"type\":\"WhitespaceSplit\"},{\"type\":\"Whitespace\"},{\"type\":\"FixedLength\",\"length\":3},"
+		  "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"first\"}]},\"other\":{" },
 		{"\"ignore_merges\":false", "\"ignore_merges\":true"},
 		{"\"merges\":[\"a b\"]", "\"merges\":[\"a b\",\"a b\"]"},
 		{"\"ab\":6", "\"ab\":9"}, /* unused ids */
@@ -309,8 +323,8 @@ static void test_tokenizers(void **state)
 			continue; /* a member that the tiny tokenizer has not */
 		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - tiny_tokenizer), tiny_tokenizer, parts[i][1],
 			 at + strlen(parts[i][0]));
-		if (mote_hf_tokenizer_compile(&(struct mote_hf_tokenizer_source){.json = text, .bytes = strlen(text)}, &section,
-					      &bytes, NULL, &error) ||
+		if (mote_hf_tokenizer_compile(&(struct mote_hf_tokenizer_source){.json = text, .bytes = strlen(text)},
+					      &section, &bytes, NULL, &error) ||
 		    mote_hf_tokenizer_write(section, bytes, NULL, 0, &out, &error))
 			fail_msg("%s: %s", parts[i][1], error.message);
 		free(out.text);

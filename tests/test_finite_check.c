@@ -1,5 +1,5 @@
-/* A pass that stops being finite names the weight at fault: each weight of a model in turn is made too large, in passes of
- * one row and of many. Without the check, nobody chooses a token from what came out. */
+/* A pass that stops being finite names the weight at fault: each weight of a model in turn is made too large, in passes
+ * of one row and of many. Without the check, nobody chooses a token from what came out. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,8 +48,8 @@ static void poison(struct random_model *r, const struct mote_weight_walk *w, flo
 		x[i] = (i % 3 ? 1.0f : -1.0f) * large;
 }
 
-static void check_weight(struct random_model *r, const struct mote_config *config, const struct mote_weight_walk *w, uint32_t rows,
-			 float large)
+static void check_weight(struct random_model *r, const struct mote_config *config, const struct mote_weight_walk *w,
+			 uint32_t rows, float large)
 {
 	static const enum mote_type types[4] = {MOTE_F32, MOTE_F32, MOTE_F32, MOTE_F32};
 	struct mote_error error = {0}, none = {0};
@@ -65,7 +65,8 @@ static void check_weight(struct random_model *r, const struct mote_config *confi
 	    !strstr(error.message, "at position "))
 		fail_msg("%s, %u rows: status %d, %s", w->name, rows, error.code, error.message);
 	snprintf(layer, sizeof layer, "layer %u, ", w->layer == MOTE_NO_LAYER ? 0 : w->layer);
-	if (strncmp(error.message, "layer ", 6) ? w->layer != MOTE_NO_LAYER : strncmp(error.message, layer, strlen(layer)))
+	if (strncmp(error.message, "layer ", 6) ? w->layer != MOTE_NO_LAYER
+						: strncmp(error.message, layer, strlen(layer)))
 		fail_msg("%s: %s", w->name, error.message);
 	assert_int_equal(filled, 0);
 	assert_int_equal(forward(r, rows, false, &logits, &filled, &none), MOTE_OK);

@@ -42,8 +42,10 @@ static void reference_norm(const struct mote_config *c, const double *x, uint32_
 /* Yarn's blend of a frequency and the same divided by the factor (transformers' _compute_yarn_parameters()). */
 static double reference_yarn(const struct mote_config *c, uint32_t i, uint32_t dims, double f)
 {
-	double low = floor(dims * log(c->rope_original_positions / (c->rope_beta_fast * 2 * M_PI)) / (2 * log(c->rope_theta)));
-	double high = ceil(dims * log(c->rope_original_positions / (c->rope_beta_slow * 2 * M_PI)) / (2 * log(c->rope_theta)));
+	double low = floor(dims * log(c->rope_original_positions / (c->rope_beta_fast * 2 * M_PI)) /
+			   (2 * log(c->rope_theta)));
+	double high = ceil(dims * log(c->rope_original_positions / (c->rope_beta_slow * 2 * M_PI)) /
+			   (2 * log(c->rope_theta)));
 	double ramp;
 
 	low = fmax(low, 0);
@@ -182,7 +184,8 @@ static void reference_feed_forward(const struct mote_config *c, const struct mot
 	reference_product(&w->gate, w->gate_bias, t, g);
 	reference_product(&w->up, w->up_bias, t, u);
 	for (uint32_t i = 0; i < c->ffn; i++)
-		g[i] = (c->features & MOTE_GELU ? 0.5 * g[i] * (1 + tanh(sqrt(2 / M_PI) * (g[i] + 0.044715 * g[i] * g[i] * g[i]))) :
+		g[i] = (c->features & MOTE_GELU
+			? 0.5 * g[i] * (1 + tanh(sqrt(2 / M_PI) * (g[i] + 0.044715 * g[i] * g[i] * g[i]))) :
 						  g[i] / (1 + exp(-g[i]))) * u[i];
 	reference_product(&w->down, w->down_bias, g, y);
 	reference_add(c, w->ffn_post_norm, y, x);
@@ -199,7 +202,8 @@ static void reference_forward(const struct mote_model *m, const int32_t *token, 
 	for (uint32_t p = 0; p < n; p++) {
 		mote_matrix_decode_row(&m->embedding, (uint32_t)token[p], row);
 		for (uint32_t i = 0; i < c->hidden; i++)
-			x[(size_t)p * c->hidden + i] = (double)row[i] * (c->embedding_scale > 0 ? c->embedding_scale : 1);
+			x[(size_t)p * c->hidden + i] = (double)row[i] * (c->embedding_scale > 0 ? c->embedding_scale
+												: 1);
 	}
 	for (uint32_t l = 0; l < c->layers; l++) {
 		reference_attention(c, &m->layer[l], n, x);
@@ -236,7 +240,8 @@ static struct mote_config reference_case(int i)
 	config.rope_low_freq_factor = config.rope_beta_slow = 1;
 	config.rope_high_freq_factor = config.rope_beta_fast = 4;
 	config.rope_original_positions = 64;
-	config.rope_attention_factor = config.rope_kind == MOTE_ROPE_YARN || config.rope_kind == MOTE_ROPE_LONGROPE ? 1.1 : 0;
+	config.rope_attention_factor = config.rope_kind == MOTE_ROPE_YARN || config.rope_kind == MOTE_ROPE_LONGROPE
+				       ? 1.1 : 0;
 	for (uint32_t j = 0; j < config.head_dim / 2; j++) {
 		config.rope_short_factor[j] = 1;
 		config.rope_long_factor[j] = 1 + j * 0.3;
@@ -262,7 +267,8 @@ static void test_reference(void **state)
 		expected = malloc((size_t)n * config.vocab * sizeof *expected);
 		found = malloc((size_t)n * config.vocab * sizeof *found);
 		reference_forward(&r->model, token, n, expected);
-		run_batches(&r->model, (struct mote_session_options){.threads = 2, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32},
+		run_batches(&r->model,
+			    (struct mote_session_options){.threads = 2, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32},
 			    token, n, n, found);
 		for (size_t j = 0; j < (size_t)n * config.vocab; j++) {
 			double difference = fabs(expected[j] - (double)found[j]);
@@ -307,19 +313,22 @@ static void test_sequences(void **state)
 	assert_int_equal(mote_session_open(&r->model, &options, &s, &error), MOTE_OK);
 	/* Sequence 0: tokens 0..4; sequence 1: tokens 0..2. */
 	assert_int_equal(mote_session_forward(s, &(struct mote_batch){
-		.rows = 8, .token = (int32_t[]){token[0], token[0], token[1], token[2], token[1], token[3], token[2], token[4]},
+		.rows = 8, .token = (int32_t[]){token[0], token[0], token[1], token[2], token[1], token[3], token[2],
+						token[4]},
 		.position = (uint32_t[]){0, 0, 1, 2, 1, 3, 2, 4}, .sequence = (uint32_t[]){0, 1, 0, 0, 1, 0, 1, 0},
 		.want_logits = (uint8_t[]){0, 0, 0, 0, 1, 0, 1, 1}}, &out, &error), MOTE_OK);
 	assert_memory_equal(out, alone + 1 * wide_config.vocab, wide_config.vocab * sizeof *out);
 	assert_memory_equal(out + wide_config.vocab, alone + 2 * wide_config.vocab, wide_config.vocab * sizeof *out);
-	assert_memory_equal(out + 2 * wide_config.vocab, alone + 4 * wide_config.vocab, wide_config.vocab * sizeof *out);
+	assert_memory_equal(out + 2 * wide_config.vocab, alone + 4 * wide_config.vocab,
+			    wide_config.vocab * sizeof *out);
 	/* Sequence 0 is taken back to position 3, sequence 1 goes on. */
 	assert_int_equal(mote_session_forward(s, &(struct mote_batch){
 		.rows = 3, .token = (int32_t[]){token[3], token[3], token[4]}, .position = (uint32_t[]){3, 3, 4},
 		.sequence = (uint32_t[]){0, 1, 1}, .want_logits = (uint8_t[]){1, 1, 1}}, &out, &error), MOTE_OK);
 	assert_memory_equal(out, alone + 3 * wide_config.vocab, wide_config.vocab * sizeof *out);
 	assert_memory_equal(out + wide_config.vocab, alone + 3 * wide_config.vocab, wide_config.vocab * sizeof *out);
-	assert_memory_equal(out + 2 * wide_config.vocab, alone + 4 * wide_config.vocab, wide_config.vocab * sizeof *out);
+	assert_memory_equal(out + 2 * wide_config.vocab, alone + 4 * wide_config.vocab,
+			    wide_config.vocab * sizeof *out);
 	mote_session_close(s);
 	random_model_free(r);
 	free(r);

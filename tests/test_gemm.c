@@ -1,5 +1,5 @@
-/* Products for training against the chain of fused multiply-adds that kernels.h defines, from every table of kernels, in
- * every orientation, with all ways of cutting: the same bits; and sigmoid likewise. Buffers end at guard pages. */
+/* Products for training against the chain of fused multiply-adds that kernels.h defines, from every table of kernels,
+ * in every orientation, with all ways of cutting: the same bits; and sigmoid likewise. Buffers end at guard pages. */
 #include "runtime/kernels/exact.h"
 #include "runtime/kernels/train.h"
 #include "tests/kernel_inputs.h"
@@ -20,9 +20,9 @@ static struct product product_new(uint32_t m, uint32_t n, uint32_t depth, bool a
 	struct product p = {.a_turned = random_u32() % 2, .b_turned = random_u32() % 2};
 	uint32_t pad = random_between(0, 3);
 
-	p.g = (struct mote_gemm){.a_row = p.a_turned ? 1 : depth, .a_col = p.a_turned ? m : 1, .b_row = p.b_turned ? 1 : n,
-				 .b_col = p.b_turned ? depth : 1, .c_row = n + pad, .m = m, .n = n, .depth = depth,
-				 .add = random_u32() % 2};
+	p.g = (struct mote_gemm){.a_row = p.a_turned ? 1 : depth, .a_col = p.a_turned ? m : 1,
+				 .b_row = p.b_turned ? 1 : n, .b_col = p.b_turned ? depth : 1, .c_row = n + pad, .m = m,
+				 .n = n, .depth = depth, .add = random_u32() % 2};
 	p.a = guarded_new((size_t)m * depth * 4, 4, at_end);
 	p.b = guarded_new((size_t)n * depth * 4, 4, at_end);
 	p.c = guarded_new(((size_t)(m - 1) * (n + pad) + n) * 4, 4, at_end);
@@ -56,7 +56,8 @@ static void check_product(const struct mote_kernels *k, struct mote_pool *pool, 
 	check(memcmp(p->c.data, want, p->c.bytes) == 0, k->name, "another product");
 }
 
-static void test_product(const struct mote_kernels *list, uint32_t n, struct mote_pool *pool, uint32_t index, float *scratch)
+static void test_product(const struct mote_kernels *list, uint32_t n, struct mote_pool *pool, uint32_t index,
+			 float *scratch)
 {
 	bool large = index % 8 == 0;
 	uint32_t rows = random_between(1, large ? 400 : 30), cols = random_between(1, large ? 40 : 150);

@@ -13,14 +13,15 @@ static struct mote_hash128 converted(const struct place *p, const char *from, ui
 	struct mote_hash128 hash;
 	struct mote_container *c;
 
-	if (mote_checkpoint_convert(from, p->file, &keep, &report, &error) || mote_container_open(p->file, &c, &error) ||
-	    mote_container_verify(c, NULL, &error))
+	if (mote_checkpoint_convert(from, p->file, &keep, &report, &error) ||
+	    mote_container_open(p->file, &c, &error) || mote_container_verify(c, NULL, &error))
 		fail_msg("%s", error.message);
 	assert_int_equal(report.notes.notes, notes);
 	mote_notes_free(&report.notes);
 	hash = mote_container_tensors_hash(c);
 	assert_int_equal(mote_json_get(mote_json_get(mote_container_metadata(c), "tokens"), "bos")->valuedouble, 1);
-	assert_true(mote_json_get(mote_json_get(mote_container_metadata(c), "model"), "rms_norm_eps")->valuedouble == 1e-5);
+	assert_true(mote_json_get(mote_json_get(mote_container_metadata(c), "model"), "rms_norm_eps")->valuedouble ==
+		    1e-5);
 	mote_container_close(c);
 	remove(p->file);
 	return hash;
@@ -102,8 +103,9 @@ static void test_names(void **state)
 		{"blk.12.attn_k.bias", "model.layers.12.self_attn.k_proj.bias"},
 		{"blk.7.ffn_norm.weight", "model.layers.7.post_attention_layernorm.weight"},
 	};
-	static const char *const bad[] = { "", "blk.", "blk..attn_q.weight", "blk.00.attn_q.weight", "blk.123456.attn_q.weight",
-					   "blk.1.attn_q", "blk.1.weight", "blk.1.attn_q.weight.x", "output_norm.bias" };
+	static const char *const bad[] = { "", "blk.", "blk..attn_q.weight", "blk.00.attn_q.weight",
+					   "blk.123456.attn_q.weight", "blk.1.attn_q", "blk.1.weight",
+					   "blk.1.attn_q.weight.x", "output_norm.bias" };
 	const struct mote_gguf_family *llama = mote_gguf_family_of("llama"), *gemma2 = mote_gguf_family_of("gemma2");
 	char out[MOTE_GGUF_NAME_ROOM];
 
@@ -411,15 +413,18 @@ static void test_meaning(void **state)
 		enum mote_status code;
 	} cases[] = {
 		{"llama", "llamb", "architecture \"llamb\" is not supported", MOTE_ERROR_UNSUPPORTED},
-		{"gpt-2", "gpt-9", "\"tokenizer.ggml.pre\" is \"gpt-9\": how that cuts a text is not known", MOTE_ERROR_UNSUPPORTED},
+		{"gpt-2", "gpt-9", "\"tokenizer.ggml.pre\" is \"gpt-9\": how that cuts a text is not known",
+		 MOTE_ERROR_UNSUPPORTED},
 		{"gpt2", "bert", "\"tokenizer.ggml.model\" is \"bert\"", MOTE_ERROR_UNSUPPORTED},
 		{"llama.block_count", "llama.block_cound", "\"llama.block_count\" is missing", MOTE_ERROR_CORRUPT},
-		{"tokenizer.ggml.tokens", "tokenizer.ggml.takens", "\"tokenizer.ggml.tokens\": 0 tokens", MOTE_ERROR_CORRUPT},
+		{"tokenizer.ggml.tokens", "tokenizer.ggml.takens", "\"tokenizer.ggml.tokens\": 0 tokens",
+		 MOTE_ERROR_CORRUPT},
 		{"tokenizer.ggml.merges", "tokenizer.ggml.merget", "there are no merges", MOTE_ERROR_CORRUPT},
 		{"</s>", "<\xff\xff>", "token 2 is no UTF-8", MOTE_ERROR_CORRUPT},
-		{ "blk.1.ffn_up.weight", "blk.1.ffn_ub.weight", "\"model.layers.1.mlp.up_proj.weight\" [20, 24] is missing",
-		  MOTE_ERROR_CORRUPT },
-		{"output_norm.weight", "output_norm.wieght", "\"model.norm.weight\" [24] is missing", MOTE_ERROR_CORRUPT},
+		{ "blk.1.ffn_up.weight", "blk.1.ffn_ub.weight", "\"model.layers.1.mlp.up_proj.weight\" [20, 24] "
+		  "is missing", MOTE_ERROR_CORRUPT },
+		{"output_norm.weight", "output_norm.wieght", "\"model.norm.weight\" [24] is missing",
+		 MOTE_ERROR_CORRUPT},
 		{"llama.attention.key_length", "llama.attention.no_length_",  "calls for [24, 24]", MOTE_ERROR_CORRUPT},
 	};
 	struct place *p = *state;

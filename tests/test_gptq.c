@@ -57,7 +57,8 @@ static void make_inputs(float *x, size_t stride, uint32_t tokens, uint32_t cols)
 
 static void test_moments(void **state)
 {
-	const struct { uint32_t a_cols, b_cols, rows; } shapes[] = {{1, 1, 1}, {80, 80, 33}, {67, 130, 20}, {130, 17, 5}};
+	const struct { uint32_t a_cols, b_cols, rows; } shapes[] = {{1, 1, 1}, {80, 80, 33}, {67, 130, 20},
+								    {130, 17, 5}};
 
 	(void)state;
 	for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
@@ -119,7 +120,8 @@ static struct problem *make_problem(double noise, bool cross)
 	for (int r = 0; r < ROWS; r++)
 		for (int j = 0; j < COLS; j++)
 			p->rows[r * N + j] = (float)(0.05 * random_normal());
-	assert_int_equal(mote_second_order_init(&p->s, COLS, p->h, cross ? p->cross : NULL, TOKENS, 0.01, 0.01, NULL), MOTE_OK);
+	assert_int_equal(mote_second_order_init(&p->s, COLS, p->h, cross ? p->cross : NULL, TOKENS, 0.01, 0.01, NULL),
+			 MOTE_OK);
 	assert_int_equal(p->s.n, N);
 	return p;
 }
@@ -317,7 +319,8 @@ static void test_target(void **state)
 		}
 		solve(h, b, COLS);
 		for (int j = 0; j < COLS; j++) {
-			double q = mote_grid_scale_value(&g, scales[r * (N / 32) + j / 32]) * g.value[quants[r * N + j]];
+			double q = mote_grid_scale_value(&g, scales[r * (N / 32) + j / 32]) *
+				   g.value[quants[r * N + j]];
 			double scale = fabs((double)mote_f32_from_f16(scales[r * (N / 32) + j / 32]));
 
 			worst = fmax(worst, fabs(p->rows[r * N + j] + b[j] - q) / scale);
@@ -403,7 +406,8 @@ static double row_error(const struct problem *p, const struct mote_grid *g, int 
 	double e[N], total = 0;
 
 	for (int j = 0; j < N; j++)
-		e[j] = p->rows[row * N + j] - (double)mote_f32_from_f16(scales[row * (N / 32) + j / 32]) * g->value[quants[row * N + j]];
+		e[j] = p->rows[row * N + j] - (double)mote_f32_from_f16(scales[row * (N / 32) + j / 32]) *
+		       g->value[quants[row * N + j]];
 	for (int i = 0; i < N; i++)
 		for (int j = 0; j < N; j++)
 			total += e[i] * (double)p->s.h[i * N + j] * e[j];
@@ -435,7 +439,8 @@ static void test_edges(void **state)
 		for (int i = 0; i < ROWS * N / 32; i++)
 			mote_encode_round(&g, p->rows + i * 32, plain + i * 32, plain_scales + i);
 		for (int r = 0; r < ROWS; r++) {
-			double error = row_error(p, &g, r, quants, scales), rounded = row_error(p, &g, r, plain, plain_scales);
+			double error = row_error(p, &g, r, quants, scales);
+			double rounded = row_error(p, &g, r, plain, plain_scales);
 
 			assert_true(error <= rounded * (1 + 1e-9));
 		}

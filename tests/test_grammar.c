@@ -64,18 +64,20 @@ static void judge_all(struct mote_grammar *g, ...)
 static void test_gbnf(void **state)
 {
 	(void)state;
-	judge_all(gbnf("root ::= \"a\" b* (\"c\" | \"d\"{2,3})? # comment\nb ::= [x-z] | \"\\u00e9\"\n"), "ya", "pad", "yadd",
-		  "yaxzyddd", "nadddd", "yaxé", "nac c", "p", NULL);
+	judge_all(gbnf("root ::= \"a\" b* (\"c\" | \"d\"{2,3})? # comment\nb ::= [x-z] | \"\\u00e9\"\n"), "ya",
+		  "pad", "yadd", "yaxzyddd", "nadddd", "yaxé", "nac c", "p", NULL);
 }
 
 static void test_gbnf_forms(void **state)
 {
 	(void)state;
-	judge_all(gbnf("root ::=\n  \"x\" |\n  y\n  | z\ny ::= [^a-c\\n]{2}\nz ::= .+ \"!\"\n"), "yx", "yyy", "paa", "yab!", "yé日",
-		  "nb\xff", "y\n!", NULL);
-	judge_all(gbnf("root ::= (\"a\" \"b\"?)+ [.\\]\\\\-]{,2} \"\"\n"), "ya", "yaba.", "yab]\\", "ya-", "na...", NULL);
+	judge_all(gbnf("root ::=\n  \"x\" |\n  y\n  | z\ny ::= [^a-c\\n]{2}\nz ::= .+ \"!\"\n"), "yx", "yyy", "paa",
+		  "yab!", "yé日", "nb\xff", "y\n!", NULL);
+	judge_all(gbnf("root ::= (\"a\" \"b\"?)+ [.\\]\\\\-]{,2} \"\"\n"), "ya", "yaba.", "yab]\\", "ya-",
+		  "na...", NULL);
 	judge_all(gbnf("root ::= \"(\" root \")\" | \"\"\n"), "y", "y(())", "p((", "n)", NULL);
-	judge_all(gbnf("root ::= \"\\x41\\U0001F600\\t\\\"\" [\\u0430-\\u044f]+\n"), "yA😀\t\"я", "pA😀\t\"", "nA😀\t\"a", NULL);
+	judge_all(gbnf("root ::= \"\\x41\\U0001F600\\t\\\"\" [\\u0430-\\u044f]+\n"), "yA😀\t\"я", "pA😀\t\"",
+		  "nA😀\t\"a", NULL);
 	judge_all(gbnf("root ::= a{0} b{3}\na ::= \"a\"\nb ::= \"b\" | \"\"\n"), "y", "ybbb", "nbbbb", "na", NULL);
 	/* ambiguous without end, and empty repetitions of what is empty */
 	judge_all(gbnf("root ::= s*\ns ::= (\"a\" | \"a\" \"a\" | \"\")* t*\nt ::= s2?\ns2 ::= \"a\" | \"b\"\n"),
@@ -102,7 +104,8 @@ static void test_gbnf_refused(void **state)
 		{"root ::= \"\\ud800\"\n", "line 1, column 11: no character has this number"},
 		{"root ::= \"a\"\nroot ::= \"b\"\n", "line 2, column 1: a rule of this name"},
 		{"root = \"a\"\n", "line 1, column 6: expected ::="},
-		{"root ::= <think> \"a\"\n", "line 1, column 10: tokens (<...> and !<...>) in a grammar are not supported"},
+		{"root ::= <think> \"a\"\n", "line 1, column 10: tokens (<...> and !<...>) in a grammar are not "
+		 "supported"},
 		{"root ::= x\nx ::= \"a\" x\n", "line 1, column 1: rule root never comes to an end"},
 		{"root ::= \"b\"\nroot2 ::= y\ny ::= \"\" z \"a\" | \"b\"\nz ::= y | \"\"\n", "is left recursive"},
 		{"root ::= root \"a\" | \"b\"\n", "line 1, column 1: rule root is left recursive"},
@@ -114,7 +117,8 @@ static void test_gbnf_refused(void **state)
 		struct mote_error error = {0};
 		struct mote_grammar *g;
 
-		assert_int_not_equal(mote_grammar_read_gbnf(refused[i][0], strlen(refused[i][0]), "g", &g, &error), MOTE_OK);
+		assert_int_not_equal(mote_grammar_read_gbnf(refused[i][0], strlen(refused[i][0]), "g", &g, &error),
+				     MOTE_OK);
 		assert_null(g);
 		if (!strstr(error.message, refused[i][1]))
 			fail_msg("%s: %s", refused[i][0], error.message);
@@ -124,32 +128,41 @@ static void test_gbnf_refused(void **state)
 static void test_schema(void **state)
 {
 	(void)state;
-	judge_all(schema("{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"boolean\"}},"
-			 "\"required\":[\"b\"]}"),
-		  "y{\"a\": 12, \"b\": true}", "y{\"b\":false}", "y{\n  \"b\": false\n}", "n{\"a\": 1}", "n{}", "n{\"b\":true,}",
-		  "n{\"a\":01", "n{\"c\"", "p{\"a\":-", NULL);
-	judge_all(schema("{\"type\":\"integer\",\"minimum\":-7,\"maximum\":203}"), "y-7", "n-8", "y0", "n-0", "y203", "n204", "y99",
-		  "n2030", "y20", NULL);
-	judge_all(schema("{\"type\":\"number\",\"exclusiveMinimum\":0,\"exclusiveMaximum\":1}"), "p0", "p0.", "y0.5", "n1", "n-",
-		  "y0.001", NULL);
-	judge_all(schema("{\"type\":\"number\",\"minimum\":-1,\"maximum\":0}"), "y0", "y-1", "y-0.25", "n-1.", "n1", NULL);
-	judge_all(schema("{\"type\":\"string\",\"minLength\":1,\"maxLength\":2}"), "n\"\"", "y\"a\"", "y\"é日\"", "n\"abc",
-		  "y\"\\n\\u00e9\"", "n\"\\u0000", "n\"\\ud8", "n\"\n", NULL);
-	judge_all(schema("{\"enum\":[\"x\",3,null,{\"a\":[1]}],\"type\":[\"string\",\"object\"]}"), "y\"x\"", "n3", "y{\"a\":[1]}", NULL);
-	judge_all(schema("{\"type\":\"array\",\"items\":{\"type\":\"null\"},\"minItems\":1,\"maxItems\":2}"), "n[]", "y[null]",
-		  "y[null, null]", "n[null,null,", NULL);
-	judge_all(schema("{\"prefixItems\":[{\"const\":1},{\"const\":2}]}"), "y[]", "y[1]", "y[1,2]", "n[1,2,", "n[2", NULL);
+	judge_all(schema("{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},"
+			 "\"b\":{\"type\":\"boolean\"}},\"required\":[\"b\"]}"),
+		  "y{\"a\": 12, \"b\": true}", "y{\"b\":false}", "y{\n  \"b\": false\n}", "n{\"a\": 1}", "n{}",
+		  "n{\"b\":true,}", "n{\"a\":01", "n{\"c\"", "p{\"a\":-", NULL);
+	judge_all(schema("{\"type\":\"integer\",\"minimum\":-7,\"maximum\":203}"), "y-7", "n-8", "y0", "n-0", "y203",
+		  "n204", "y99", "n2030", "y20", NULL);
+	judge_all(schema("{\"type\":\"number\",\"exclusiveMinimum\":0,\"exclusiveMaximum\":1}"), "p0", "p0.", "y0.5",
+		  "n1", "n-", "y0.001", NULL);
+	judge_all(schema("{\"type\":\"number\",\"minimum\":-1,\"maximum\":0}"), "y0", "y-1", "y-0.25", "n-1.",
+		  "n1", NULL);
+	judge_all(schema("{\"type\":\"string\",\"minLength\":1,\"maxLength\":2}"), "n\"\"", "y\"a\"",
+		  "y\"é日\"", "n\"abc", "y\"\\n\\u00e9\"", "n\"\\u0000", "n\"\\ud8", "n\"\n", NULL);
+	judge_all(schema("{\"enum\":[\"x\",3,null,{\"a\":[1]}],\"type\":[\"string\",\"object\"]}"), "y\"x\"", "n3",
+		  "y{\"a\":[1]}", NULL);
+	judge_all(schema("{\"type\":\"array\",\"items\":{\"type\":\"null\"},\"minItems\":1,\"maxItems\":2}"), "n[]",
+		  "y[null]", "y[null, null]", "n[null,null,", NULL);
+	judge_all(schema("{\"prefixItems\":[{\"const\":1},{\"const\":2}]}"), "y[]", "y[1]", "y[1,2]", "n[1,2,",
+		  "n[2", NULL);
 	judge_all(schema("true"), "y{\"a\": [1.5e3, \"x\", null]}", "y[[[[]]]]", "n{a", "y-0.5", NULL);
 	judge_all(schema("{\"type\":\"object\"}"), "y{}", "y{\"any\": [true]}", "n[", NULL);
-	judge_all(schema("{\"properties\":{\"ab\":{\"const\":1}},\"additionalProperties\":{\"const\":2}}"), "y{\"ab\":1,\"abc\":2}",
-		  "y{\"a\":2}", "n{\"ab\":2", "n{\"abc\":1", "y{\"b\":2, \"é\":2}", "y{\"\":2}", NULL);
-	judge_all(schema("{\"$defs\":{\"t\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/t\"}}},\"$ref\":\"#/$defs/t\"}"), "y[]",
+	judge_all(schema("{\"properties\":{\"ab\":{\"const\":1}},\"additionalProperties\":{\"const\":2}}"),
+		  "y{\"ab\":1,\"abc\":2}", "y{\"a\":2}", "n{\"ab\":2", "n{\"abc\":1", "y{\"b\":2, \"é\":2}",
+		  "y{\"\":2}", NULL);
+	judge_all(schema("{\"$defs\":{\"t\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/t\"}}},"
+			 "\"$ref\":\"#/$defs/t\"}"), "y[]",
 		  "y[[],[[]]]", "n[1", NULL);
-	judge_all(schema("{\"allOf\":[{\"properties\":{\"a\":{\"type\":\"number\"}},\"required\":[\"a\"]},{\"properties\":{\"a\":"
-			 "{\"type\":\"integer\",\"minimum\":5,\"maximum\":6}}}]}"), "y{\"a\":5}", "n{\"a\":4", "n{}", NULL);
-	judge_all(schema("{\"type\":\"string\",\"pattern\":\"^a[\\\"\\\\n]?b+$\"}"), "y\"ab\"", "y\"a\\\"b\"", "y\"a\\nbb\"", "n\"a\"", NULL);
+	judge_all(schema("{\"allOf\":[{\"properties\":{\"a\":{\"type\":\"number\"}},\"required\":[\"a\"]},"
+			 "{\"properties\":{\"a\":"
+			 "{\"type\":\"integer\",\"minimum\":5,\"maximum\":6}}}]}"), "y{\"a\":5}", "n{\"a\":4",
+		  "n{}", NULL);
+	judge_all(schema("{\"type\":\"string\",\"pattern\":\"^a[\\\"\\\\n]?b+$\"}"), "y\"ab\"", "y\"a\\\"b\"",
+		  "y\"a\\nbb\"", "n\"a\"", NULL);
 	judge_all(schema("{\"type\":\"string\",\"pattern\":\"b|^c$\"}"), "y\"xbx\"", "y\"c\"", "n\"c\\\"\"", NULL);
-	judge_all(schema("{\"type\":\"string\",\"format\":\"date\"}"), "y\"2024-01-31\"", "n\"2024-02-31", "n\"2024-13", NULL);
+	judge_all(schema("{\"type\":\"string\",\"format\":\"date\"}"), "y\"2024-01-31\"", "n\"2024-02-31", "n\"2024-13",
+		  NULL);
 }
 
 static void test_schema_refused(void **state)
@@ -173,14 +186,16 @@ static void test_schema_refused(void **state)
 		{"{\"$ref\":\"http://x\"}", "only pointers into the schema itself"},
 		{"{\"$ref\":\"#\"}", "never comes to an end"},
 		{"{\"anyOf\":[{\"$ref\":\"#\"},{\"type\":\"null\"}]}", "is left recursive"},
-		{"{\"$defs\":{\"a\":{\"properties\":{\"a\":{\"$ref\":\"#/$defs/a\"}},\"required\":[\"a\"]}},\"$ref\":\"#/$defs/a\"}",
-		 "s: the schema never comes to an end"},
-		{"{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"string\",\"maxLength\":2}]}", "#/oneOf/1: oneOf: it cannot be told"},
+		{"{\"$defs\":{\"a\":{\"properties\":{\"a\":{\"$ref\":\"#/$defs/a\"}},\"required\":[\"a\"]}},"
+		 "\"$ref\":\"#/$defs/a\"}", "s: the schema never comes to an end"},
+		{"{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"string\",\"maxLength\":2}]}",
+		 "#/oneOf/1: oneOf: it cannot be told"},
 		{"{\"properties\":{\"a/b\":false}}", "no value fits"},
 		{"{\"enum\":[1],\"type\":\"string\"}", "no value fits"},
 		{"{\"type\":\"string\",\"maxLength\":1000000}", "more than 100000 is not counted"},
 		{"{\"required\":[\"a\"],\"additionalProperties\":false}", "a is required and not allowed"},
-		{"{\"allOf\":[{\"additionalProperties\":false},{\"properties\":{\"a\":{}}}]}", "additionalProperties of one schema"},
+		{"{\"allOf\":[{\"additionalProperties\":false},{\"properties\":{\"a\":{}}}]}",
+		 "additionalProperties of one schema"},
 		{"[]", "expected a schema"},
 		{"{\"minLenght\":1}", "minLenght is not supported"},
 	};
@@ -202,8 +217,10 @@ static void test_schema_refused(void **state)
 
 static void test_tool_calls(void **state)
 {
-	static const char tools[] = "[{\"type\":\"function\",\"function\":{\"name\":\"add\",\"parameters\":{\"type\":\"object\","
-		"\"properties\":{\"a\":{\"$ref\":\"#/$defs/n\"}},\"required\":[\"a\"],\"$defs\":{\"n\":{\"type\":\"integer\"}}}}},"
+	static const char tools[] = "[{\"type\":\"function\",\"function\":{\"name\":\"add\","
+				    "\"parameters\":{\"type\":\"object\","
+		"\"properties\":{\"a\":{\"$ref\":\"#/$defs/n\"}},\"required\":[\"a\"],"
+		"\"$defs\":{\"n\":{\"type\":\"integer\"}}}}},"
 		"{\"type\":\"function\",\"function\":{\"name\":\"now\"}}]";
 	struct mote_error error = {0};
 	struct mote_grammar *g;
@@ -213,11 +230,13 @@ static void test_tool_calls(void **state)
 	assert_int_equal(mote_json_parse(tools, strlen(tools), "t", &json, NULL), MOTE_OK);
 	assert_int_equal(mote_grammar_tool_calls(json, NULL, true, &g, NULL), MOTE_OK);
 	judge_all(g, "y<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 5}}\n</tool_call>",
-		  "y<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>\n<tool_call>\n{\"name\": \"now\", \"arguments\": "
-		  "{}}\n</tool_call>", "n<tool_call>\n{\"name\": \"now\", \"arguments\": {\"a", "nhello", NULL);
+		  "y<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>\n<tool_call>\n{\"name\": "
+		  "\"now\", \"arguments\": {}}\n</tool_call>", "n<tool_call>\n{\"name\": \"now\", \"arguments\": {\"a",
+		  "nhello", NULL);
 	assert_int_equal(mote_grammar_tool_calls(json, "now", false, &g, NULL), MOTE_OK);
 	judge_all(g, "y<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>",
-		  "n<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>\n", "n<tool_call>\n{\"name\": \"a", NULL);
+		  "n<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>\n",
+		  "n<tool_call>\n{\"name\": \"a", NULL);
 	assert_int_equal(mote_grammar_tool_calls(json, "never", false, &g, &error), MOTE_ERROR_ARGUMENT);
 	assert_non_null(strstr(error.message, "no tool is called never"));
 	cJSON_Delete(json);
@@ -235,7 +254,8 @@ static int open_tokens(void **state)
 		"{\"id\":263,\"content\":\"<tool_call>\",\"special\":false}";
 
 	(void)state;
-	if (!tiny_open(&tiny, tiny_byte_level(&json, "truelsabbca{", "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+	if (!tiny_open(&tiny, tiny_byte_level(&json, "truelsabbca{", "{\"type\":\"ByteLevel\","
+					      "\"add_prefix_space\":false,"
 				"\"use_regex\":true}", added, ""), NULL))
 		return print_error("%s\n", tiny.error.message), 1;
 	return mote_token_trie_open(tiny.t, mote_tokenizer_vocab_size(tiny.t), &trie, NULL);
@@ -354,7 +374,8 @@ static void test_most_parts(void **state)
 /* A text that may be at ever more places ends in an error and not in ever more memory. */
 static void test_ambiguity(void **state)
 {
-	struct mote_grammar *g = gbnf("root ::= s\ns ::= \"a\" s s2 | \"a\" s s3 | \"a\"\ns2 ::= \"b\" | \"\"\ns3 ::= \"c\" | \"\"\n");
+	struct mote_grammar *g = gbnf("root ::= s\ns ::= \"a\" s s2 | \"a\" s s3 | \"a\"\ns2 ::= \"b\" | \"\"\ns3 ::= "
+				      "\"c\" | \"\"\n");
 	struct mote_error error = {0};
 	enum mote_status status = MOTE_OK;
 	struct mote_matcher *m;

@@ -12,7 +12,8 @@
 #define SHAPE "\"hidden_size\":576,\"num_hidden_layers\":30,\"num_attention_heads\":9,\"intermediate_size\":1536," \
 	      "\"vocab_size\":49154"
 #define LLAMA "\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\"," SHAPE
-#define MISTRAL "\"architectures\":[\"MistralForCausalLM\"],\"model_type\":\"mistral\"," SHAPE ",\"num_key_value_heads\":3"
+#define MISTRAL \
+	"\"architectures\":[\"MistralForCausalLM\"],\"model_type\":\"mistral\"," SHAPE ",\"num_key_value_heads\":3"
 
 static enum mote_status read_config(const char *text, struct mote_hf_config *c, struct mote_error *error)
 {
@@ -42,8 +43,8 @@ static void refuse(const char *text, enum mote_status code, const char *message_
 	enum mote_status status = read_config(text, &c, &error);
 
 	if (status != code || !strstr(error.message, message_part))
-		fail_msg("%s: status %d, message \"%s\"; expected status %d and \"%s\"", text, status, error.message, code,
-			 message_part);
+		fail_msg("%s: status %d, message \"%s\"; expected status %d and \"%s\"", text, status, error.message,
+			 code, message_part);
 }
 
 static void test_defaults(void **state)
@@ -73,19 +74,23 @@ static void test_three_spellings(void **state)
 	c = accept("{" LLAMA ",\"rope_theta\":100000,\"rope_scaling\":null,\"torch_dtype\":\"bfloat16\"}");
 	assert_true(c.model.rope_theta == 100000);
 	assert_int_equal(c.model.rope_kind, MOTE_ROPE_DEFAULT);
-	c = accept("{" LLAMA ",\"rope_theta\":100000,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.5},\"dtype\":\"float32\"}");
+	c = accept("{" LLAMA ",\"rope_theta\":100000,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.5},"
+		   "\"dtype\":\"float32\"}");
 	assert_int_equal(c.model.rope_kind, MOTE_ROPE_LINEAR);
 	assert_true(c.model.rope_factor == 2.5);
 	c = accept("{" LLAMA ",\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":5e5}}");
 	assert_true(c.model.rope_theta == 500000);
-	c = accept("{" LLAMA ",\"rope_theta\":1000,\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":5e5}}");
+	c = accept("{" LLAMA ",\"rope_theta\":1000,\"rope_parameters\":{\"rope_type\":\"default\","
+		   "\"rope_theta\":5e5}}");
 	assert_true(c.model.rope_theta == 500000);
 	c = accept("{" LLAMA ",\"rope_theta\":1000,\"rope_parameters\":{\"rope_type\":\"default\"}}");
 	assert_true(c.model.rope_theta == 1000);
-	c = accept("{" LLAMA ",\"max_position_embeddings\":131072,\"rope_theta\":500000,\"rope_scaling\":{\"rope_type\":\"llama3\","
-		   "\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,\"original_max_position_embeddings\":8192}}");
+	c = accept("{" LLAMA ",\"max_position_embeddings\":131072,\"rope_theta\":500000,"
+		   "\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.0,"
+		   "\"high_freq_factor\":4.0,\"original_max_position_embeddings\":8192}}");
 	assert_int_equal(c.model.rope_kind, MOTE_ROPE_LLAMA3);
-	assert_true(c.model.rope_factor == 8 && c.model.rope_low_freq_factor == 1 && c.model.rope_high_freq_factor == 4);
+	assert_true(c.model.rope_factor == 8 && c.model.rope_low_freq_factor == 1 &&
+		    c.model.rope_high_freq_factor == 4);
 	assert_int_equal(c.model.rope_original_positions, 8192);
 	/* a context that someone cut short leaves the frequencies as they are */
 	accept("{" LLAMA ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,"
@@ -96,16 +101,18 @@ static void test_tolerates(void **state)
 {
 	(void)state;
 	accept("{" LLAMA ",\"transformers.js_config\":{\"kv_cache_dtype\":{\"fp16\":\"float16\"}},\"use_cache\":false,"
-	       "\"attention_dropout\":0.0,\"initializer_range\":0.04,\"is_llama_config\":true,\"rope_interleaved\":false,"
-	       "\"pretraining_tp\":8,\"attention_bias\":false,\"mlp_bias\":null,\"partial_rotary_factor\":1.0,"
-	       "\"hidden_act\":\"silu\",\"layer_types\":[\"full_attention\"],\"no_rope_layers\":[],\"something_new\":[1,2]}");
+	       "\"attention_dropout\":0.0,\"initializer_range\":0.04,\"is_llama_config\":true,"
+	       "\"rope_interleaved\":false,\"pretraining_tp\":8,\"attention_bias\":false,\"mlp_bias\":null,"
+	       "\"partial_rotary_factor\":1.0,\"hidden_act\":\"silu\",\"layer_types\":[\"full_attention\"],"
+	       "\"no_rope_layers\":[],\"something_new\":[1,2]}");
 }
 
 static void test_refuses_architectures(void **state)
 {
-	static const char *const names[] = { "Qwen3MoeForCausalLM", "Gemma3ForConditionalGeneration", "MixtralForCausalLM",
-					     "PhimoeForCausalLM",   "Olmo3ForCausalLM",	      "GraniteMoeForCausalLM",
-					     "GPT2LMHeadModel",	    "BertModel", "LlamaForSequenceClassification" };
+	static const char *const names[] = { "Qwen3MoeForCausalLM", "Gemma3ForConditionalGeneration",
+					     "MixtralForCausalLM", "PhimoeForCausalLM", "Olmo3ForCausalLM",
+					     "GraniteMoeForCausalLM", "GPT2LMHeadModel", "BertModel",
+					     "LlamaForSequenceClassification" };
 	char text[1024];
 
 	(void)state;
@@ -115,7 +122,8 @@ static void test_refuses_architectures(void **state)
 	}
 	refuse("{\"model_type\":\"qwen2_moe\"," SHAPE "}", MOTE_ERROR_UNSUPPORTED, "qwen2_moe");
 	refuse("{\"architectures\":[\"MixtralForCausalLM\"]," SHAPE "}", MOTE_ERROR_UNSUPPORTED, "mixture of experts");
-	refuse("{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"cohere\"," SHAPE "}", MOTE_ERROR_UNSUPPORTED, "cohere");
+	refuse("{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"cohere\"," SHAPE "}", MOTE_ERROR_UNSUPPORTED,
+	       "cohere");
 	refuse("{" SHAPE "}", MOTE_ERROR_CORRUPT, "architectures");
 	refuse("{\"architectures\":[]," SHAPE "}", MOTE_ERROR_CORRUPT, "architectures");
 }
@@ -139,7 +147,8 @@ static void test_refuses_features(void **state)
 		refuse(text, MOTE_ERROR_UNSUPPORTED, key);
 	}
 	refuse("{" LLAMA ",\"hidden_act\":\"gelu\"}", MOTE_ERROR_UNSUPPORTED, "gelu");
-	refuse("{" LLAMA ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]}", MOTE_ERROR_UNSUPPORTED, "layer_types");
+	refuse("{" LLAMA ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]}", MOTE_ERROR_UNSUPPORTED,
+	       "layer_types");
 }
 
 static void test_refuses_rope(void **state)
@@ -151,7 +160,8 @@ static void test_refuses_rope(void **state)
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		snprintf(text, sizeof text, "{" LLAMA ",\"rope_scaling\":{\"type\":\"%s\",\"factor\":2.0}}", kinds[i]);
 		refuse(text, MOTE_ERROR_UNSUPPORTED, kinds[i]);
-		snprintf(text, sizeof text, "{" LLAMA ",\"rope_parameters\":{\"rope_type\":\"%s\",\"factor\":2.0}}", kinds[i]);
+		snprintf(text, sizeof text, "{" LLAMA ",\"rope_parameters\":{\"rope_type\":\"%s\",\"factor\":2.0}}",
+			 kinds[i]);
 		refuse(text, MOTE_ERROR_UNSUPPORTED, kinds[i]);
 	}
 	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"linear\"}}", MOTE_ERROR_CORRUPT, "factor");
@@ -163,16 +173,19 @@ static void test_refuses_rope(void **state)
 	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":\"2\"}}", MOTE_ERROR_CORRUPT, "factor");
 	refuse("{" LLAMA ",\"rope_scaling\":{\"factor\":2.0}}", MOTE_ERROR_UNSUPPORTED, "without a \"rope_type\"");
 	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":null,\"factor\":4}}", MOTE_ERROR_UNSUPPORTED, "\"rope_scaling\"");
-	refuse("{" LLAMA ",\"rope_parameters\":{\"rope_type\":null,\"factor\":4}}", MOTE_ERROR_UNSUPPORTED, "\"rope_parameters\"");
+	refuse("{" LLAMA ",\"rope_parameters\":{\"rope_type\":null,\"factor\":4}}", MOTE_ERROR_UNSUPPORTED,
+	       "\"rope_parameters\"");
 	accept("{" LLAMA ",\"rope_scaling\":{\"factor\":1.0}}");
 	refuse("{" LLAMA ",\"rope_scaling\":7}", MOTE_ERROR_CORRUPT, "rope_scaling");
-	refuse("{" LLAMA ",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0}}", MOTE_ERROR_CORRUPT, "low_freq_factor");
+	refuse("{" LLAMA ",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0}}", MOTE_ERROR_CORRUPT,
+	       "low_freq_factor");
 	refuse("{" LLAMA ",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":4.0,"
-	       "\"high_freq_factor\":1.0,\"original_max_position_embeddings\":1024}}", MOTE_ERROR_CORRUPT, "high_freq_factor");
-	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0},\"rope_parameters\":{\"rope_type\":\"default\"}}",
-	       MOTE_ERROR_CORRUPT, "say different things");
-	refuse("{" LLAMA ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\"}}}", MOTE_ERROR_UNSUPPORTED,
-	       "rope_parameters");
+	       "\"high_freq_factor\":1.0,\"original_max_position_embeddings\":1024}}", MOTE_ERROR_CORRUPT,
+	       "high_freq_factor");
+	refuse("{" LLAMA ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0},"
+	       "\"rope_parameters\":{\"rope_type\":\"default\"}}", MOTE_ERROR_CORRUPT, "say different things");
+	refuse("{" LLAMA ",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\"}}}",
+	       MOTE_ERROR_UNSUPPORTED, "rope_parameters");
 }
 
 static void test_sliding_window(void **state)
@@ -235,7 +248,8 @@ static void test_token_ids(void **state)
 	struct mote_error error = {0};
 
 	(void)state;
-	assert_int_equal(read_ids("{\"bos_token_id\":1,\"eos_token_id\":2,\"pad_token_id\":-1}", NULL, &ids, &error), MOTE_OK);
+	assert_int_equal(read_ids("{\"bos_token_id\":1,\"eos_token_id\":2,\"pad_token_id\":-1}", NULL, &ids, &error),
+			 MOTE_OK);
 	assert_int_equal(ids.bos, 1);
 	assert_int_equal(ids.n_eos, 1);
 	assert_int_equal(ids.eos[0], 2);
@@ -257,7 +271,8 @@ static void test_token_ids(void **state)
 	error = (struct mote_error){0};
 	assert_int_equal(read_ids("{\"bos_token_id\":-7}", NULL, &ids, &error), MOTE_ERROR_CORRUPT);
 	error = (struct mote_error){0};
-	assert_int_equal(read_ids("{\"eos_token_id\":[1,2,3,4,5,6,7,8,9]}", NULL, &ids, &error), MOTE_ERROR_UNSUPPORTED);
+	assert_int_equal(read_ids("{\"eos_token_id\":[1,2,3,4,5,6,7,8,9]}", NULL, &ids, &error),
+			 MOTE_ERROR_UNSUPPORTED);
 }
 
 int main(void)

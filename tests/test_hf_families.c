@@ -44,7 +44,8 @@ static void refuse(const char *text, enum mote_status code, const char *part)
 	enum mote_status status = read_config(text, &c, &error);
 
 	if (status != code || !strstr(error.message, part))
-		fail_msg("%s: status %d, \"%s\"; expected status %d and \"%s\"", text, status, error.message, code, part);
+		fail_msg("%s: status %d, \"%s\"; expected status %d and \"%s\"", text, status, error.message,
+			 code, part);
 }
 
 /* Kinds of the 8 layers as digits. */
@@ -109,14 +110,16 @@ static void test_layers(void **state)
 	assert_layers(&c, "04040404");
 	refuse(FAMILY("smollm3") ",\"no_rope_layers\":[0,1,1]}", MOTE_ERROR_CORRUPT, "no_rope_layers");
 	refuse(FAMILY("smollm3") ",\"no_rope_layers\":[0,1,1,1,1,1,1,2]}", MOTE_ERROR_CORRUPT, "no_rope_layers");
-	c = accept(FAMILY("ministral") ",\"sliding_window\":100,\"layer_types\":[\"full_attention\",\"sliding_attention\","
-		   "\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\","
-		   "\"sliding_attention\"]}");
+	c = accept(FAMILY("ministral") ",\"sliding_window\":100,\"layer_types\":[\"full_attention\","
+		   "\"sliding_attention\",\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\","
+		   "\"full_attention\",\"sliding_attention\"]}");
 	assert_layers(&c, "01000001");
 	refuse(FAMILY("mistral") ",\"layer_types\":[\"full_attention\"]}", MOTE_ERROR_CORRUPT, "layer_types");
-	refuse(FAMILY("mistral") ",\"layer_types\":[\"linear_attention\"]}", MOTE_ERROR_UNSUPPORTED, "linear_attention");
-	refuse(FAMILY("qwen3") ",\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_attention\",\"full_attention\","
-	       "\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\"]}", MOTE_ERROR_CORRUPT, "sliding_window");
+	refuse(FAMILY("mistral") ",\"layer_types\":[\"linear_attention\"]}", MOTE_ERROR_UNSUPPORTED,
+	       "linear_attention");
+	refuse(FAMILY("qwen3") ",\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_attention\","
+	       "\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\"]}",
+	       MOTE_ERROR_CORRUPT, "sliding_window");
 }
 
 static void test_multipliers(void **state)
@@ -159,14 +162,16 @@ static void test_gemma(void **state)
 	c = accept(FAMILY("gemma2") ",\"attn_logit_softcapping\":null,\"sliding_window\":8192}");
 	assert_true(c.attention_cap == 0);
 	assert_layers(&c, "00000000"); /* no position can be beyond it */
-	c = accept(FAMILY("gemma3_text") ",\"sliding_window\":512,\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8.0}}");
+	c = accept(FAMILY("gemma3_text") ",\"sliding_window\":512,\"rope_scaling\":{\"rope_type\":\"linear\","
+		   "\"factor\":8.0}}");
 	assert_int_equal(c.features, MOTE_GELU | MOTE_POST_NORM | MOTE_HEAD_NORM);
 	assert_layers(&c, "33333033");
 	assert_near(c.rope_theta, 1e6);
 	assert_near(c.rope_local_theta, 1e4);
 	assert_int_equal(c.rope_kind, MOTE_ROPE_LINEAR);
 	assert_true(c.attention_cap == 0 && c.logits_cap == 0);
-	c = accept(FAMILY("gemma3_text") ",\"sliding_window\":512,\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\","
+	c = accept(FAMILY("gemma3_text") ",\"sliding_window\":512,"
+		   "\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"default\","
 		   "\"rope_theta\":500000},\"sliding_attention\":{\"rope_type\":\"default\",\"rope_theta\":20000}}}");
 	assert_near(c.rope_theta, 500000);
 	assert_near(c.rope_local_theta, 20000);
@@ -176,7 +181,8 @@ static void test_gemma(void **state)
 
 static void test_phi3_and_longrope(void **state)
 {
-	static const char factors[] = "\"short_factor\":[1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8],\"long_factor\":[1,2,3,4,5,6,7,8,9]";
+	static const char factors[] = "\"short_factor\":[1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8],"
+				      "\"long_factor\":[1,2,3,4,5,6,7,8,9]";
 	struct mote_config c;
 	char text[1024];
 
@@ -184,8 +190,9 @@ static void test_phi3_and_longrope(void **state)
 	c = accept(FAMILY("phi3") ",\"sliding_window\":2047}");
 	assert_int_equal(c.window, 2047);
 	assert_int_equal(c.rotary_dim, 0);
-	snprintf(text, sizeof text, FAMILY("phi3") ",\"max_position_embeddings\":131072,\"original_max_position_embeddings\":4096,"
-		 "\"partial_rotary_factor\":0.25,\"rope_scaling\":{\"type\":\"longrope\",%s}}", factors);
+	snprintf(text, sizeof text, FAMILY("phi3") ",\"max_position_embeddings\":131072,"
+		 "\"original_max_position_embeddings\":4096,\"partial_rotary_factor\":0.25,"
+		 "\"rope_scaling\":{\"type\":\"longrope\",%s}}", factors);
 	c = accept(text);
 	assert_int_equal(c.rotary_dim, 18);
 	assert_int_equal(c.rope_kind, MOTE_ROPE_LONGROPE);
@@ -194,7 +201,8 @@ static void test_phi3_and_longrope(void **state)
 	assert_near(c.rope_long_factor[8], 9);
 	assert_near(c.rope_short_factor[1], 1.1);
 	snprintf(text, sizeof text, FAMILY("phi3") ",\"max_position_embeddings\":131072,\"rope_parameters\":{"
-		 "\"original_max_position_embeddings\":8192,\"partial_rotary_factor\":0.25,\"rope_type\":\"longrope\",%s}}", factors);
+		 "\"original_max_position_embeddings\":8192,\"partial_rotary_factor\":0.25,"
+		 "\"rope_type\":\"longrope\",%s}}", factors);
 	c = accept(text);
 	assert_int_equal(c.rope_original_positions, 8192);
 	assert_int_equal(c.rotary_dim, 18);
@@ -202,22 +210,25 @@ static void test_phi3_and_longrope(void **state)
 
 static void test_yarn_and_dynamic(void **state)
 {
-	struct mote_config c = accept(FAMILY("qwen2") ",\"max_position_embeddings\":32768,\"rope_scaling\":{\"type\":\"yarn\","
-				      "\"factor\":4.0,\"original_max_position_embeddings\":32768}}");
+	struct mote_config c = accept(FAMILY("qwen2") ",\"max_position_embeddings\":32768,"
+				      "\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4.0,"
+				      "\"original_max_position_embeddings\":32768}}");
 
 	(void)state;
 	assert_int_equal(c.rope_kind, MOTE_ROPE_YARN);
 	assert_int_equal(c.max_positions, 131072);
 	assert_near(c.rope_attention_factor, 0.1 * log(4) + 1);
-	c = accept(FAMILY("llama") ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":40,"
-		   "\"mscale\":0.707,\"mscale_all_dim\":0.9,\"beta_fast\":16,\"beta_slow\":2,\"truncate\":false}}");
+	c = accept(FAMILY("llama") ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"rope_type\":\"yarn\","
+		   "\"factor\":40,\"mscale\":0.707,\"mscale_all_dim\":0.9,\"beta_fast\":16,\"beta_slow\":2,"
+		   "\"truncate\":false}}");
 	assert_int_equal(c.rope_original_positions, 4096);
 	assert_near(c.rope_attention_factor, (0.0707 * log(40) + 1) / (0.09 * log(40) + 1));
 	assert_true(c.rope_no_truncate && c.rope_beta_fast == 16 && c.rope_beta_slow == 2);
-	c = accept(FAMILY("llama") ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":2,"
-		   "\"attention_factor\":1.5}}");
+	c = accept(FAMILY("llama") ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"rope_type\":\"yarn\","
+		   "\"factor\":2,\"attention_factor\":1.5}}");
 	assert_near(c.rope_attention_factor, 1.5);
-	c = accept(FAMILY("llama") ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2.0}}");
+	c = accept(FAMILY("llama") ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"type\":\"dynamic\","
+		   "\"factor\":2.0}}");
 	assert_int_equal(c.rope_kind, MOTE_ROPE_DYNAMIC);
 	assert_int_equal(c.rope_original_positions, 4096);
 	assert_int_equal(c.max_positions, 8192);

@@ -168,7 +168,8 @@ static void test_unused_ids(void **state)
 static void test_added_twice(void **state)
 {
 	static const char format[] = "{\"added_tokens\":[{\"id\":3,\"content\":\"<X>\",%s},"
-				     "{\"id\":%d,\"content\":\"<X>\",%s}],\"normalizer\":{\"type\":\"Lowercase\"}," MODEL "}";
+				     "{\"id\":%d,\"content\":\"<X>\",%s}],"
+				     "\"normalizer\":{\"type\":\"Lowercase\"}," MODEL "}";
 	struct tiny_tokenizer tiny;
 	char json[1024];
 

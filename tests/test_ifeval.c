@@ -1,5 +1,5 @@
-/* IFEval's verifiers against answers written by hand. What each kind asks is what its published verifier asks; the values
- * expected here were reasoned from that. */
+/* IFEval's verifiers against answers written by hand. What each kind asks is what its published verifier asks; the
+ * values expected here were reasoned from that. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,8 +32,8 @@ static void expect_marks(const char *kind, const char *arguments, const char *an
 
 	assert_int_equal(mote_ifeval_check(record, answer, &marks, NULL), MOTE_OK);
 	if (marks.count != 1 || marks.strict[0] != strict || (loose >= 0 && marks.loose[0] != loose))
-		fail_msg("%s %s of \"%s\": strict %d, loose %d; expected %d, %d", kind, arguments, answer, marks.strict[0],
-			 marks.loose[0], strict, loose);
+		fail_msg("%s %s of \"%s\": strict %d, loose %d; expected %d, %d", kind, arguments, answer,
+			 marks.strict[0], marks.loose[0], strict, loose);
 	if (marks.strict[0] && !marks.loose[0])
 		fail_msg("%s: strict without loose", answer);
 	cJSON_Delete(record);
@@ -62,36 +62,44 @@ static void test_answers(void **state)
 /* The four cuts, and each without asterisks. */
 static void test_loose(void **state)
 {
-	static const char no_comma[] = "punctuation:no_comma", quoted[] = "startend:quotation", small[] = "change_case:english_lowercase";
+	static const char no_comma[] = "punctuation:no_comma", quoted[] = "startend:quotation";
+	static const char small[] = "change_case:english_lowercase";
 
 	(void)state;
 	expect_marks(no_comma, "{}", "Sure, here it is:\nno comma here", false, true);     /* first line */
 	expect_marks(no_comma, "{}", "no comma here\nHope this helps, bye", false, true);   /* last line */
 	expect_marks(no_comma, "{}", "Sure, it is:\nthe text\nI hope, bye", false, true);  /* both */
 	expect_marks(no_comma, "{}", "fine\na, b\nfine", false, false);                    /* the middle stays */
-	expect_marks(no_comma, "{}", "Sure, no line behind it", false, false);             /* nothing is left, which follows nothing */
+	/* nothing is left, which follows nothing */
+	expect_marks(no_comma, "{}", "Sure, no line behind it", false, false);
 	expect_marks(no_comma, "{}", "Sure, and\n \n", false, false);                      /* what is left is blank */
 	expect_marks(no_comma, "{}", "a, b\nc, d", false, false);                          /* without both: empty */
 	expect_marks(no_comma, "{}", "", false, false);
 	expect_marks(no_comma, "{}", " \n\t", false, false);
 	expect_marks(no_comma, "{}", "***", true, true);
 	expect_marks(quoted, "{}", "**\"quoted text\"**", false, true);                    /* asterisks */
-	expect_marks(quoted, "{}", "Here:\n**\"quoted text\"**", false, true);             /* first line and asterisks */
+	/* first line and asterisks */
+	expect_marks(quoted, "{}", "Here:\n**\"quoted text\"**", false, true);
 	expect_marks(quoted, "{}", "*\"quoted\"*\nBye", false, true);                      /* last line and asterisks */
-	expect_marks(quoted, "{}", "Here:\n\n  *\"quoted\"*  \n\nBye", false, true);       /* cut versions lose white space at their ends */
+	/* cut versions lose white space at their ends */
+	expect_marks(quoted, "{}", "Here:\n\n  *\"quoted\"*  \n\nBye", false, true);
 	expect_marks(quoted, "{}", "\"one\"\n\"two", false, true);
 	expect_marks(small, "{}", "Sure!\nall of this is in small letters", false, true);
-	expect_marks("startend:end_checker", "{\"end_phrase\":\"The end.\"}", "A story. The end.\nAnything else?", false, true);
+	expect_marks("startend:end_checker", "{\"end_phrase\":\"The end.\"}", "A story. The end.\nAnything else?",
+		     false, true);
 	expect_marks("startend:end_checker", "{\"end_phrase\":\"The end.\"}", "A story. **The end.**", false, true);
 	expect_marks("detectable_format:json_format", "{}", "Here is the JSON:\n{\"a\": 1}\nEnjoy", false, true);
-	expect_marks("detectable_format:number_bullet_lists", "{\"num_bullets\":1}", "* one\n* two", false, true); /* one line less */
+	expect_marks("detectable_format:number_bullet_lists", "{\"num_bullets\":1}", "* one\n* two", false,
+		     true); /* one line less */
 	/* Versions without asterisks have no bullets: three lines cannot become fewer than one. */
-	expect_marks("detectable_format:number_bullet_lists", "{\"num_bullets\":5}", "* one\n* two\n* three", false, false);
+	expect_marks("detectable_format:number_bullet_lists", "{\"num_bullets\":5}", "* one\n* two\n* three",
+		     false, false);
 }
 
 static void test_several(void **state)
 {
-	static const char text[] = "{\"instruction_id_list\":[\"punctuation:no_comma\",\"startend:quotation\",\"punctuation:no_comma\"],"
+	static const char text[] = "{\"instruction_id_list\":[\"punctuation:no_comma\",\"startend:quotation\","
+				   "\"punctuation:no_comma\"],"
 				   "\"kwargs\":[{},{\"unused\":null},{}]}";
 	struct mote_ifeval_marks marks;
 	cJSON *record = NULL;
@@ -132,8 +140,9 @@ static void test_hostile(void **state)
 
 static void test_languages(void **state)
 {
-	static const char *const codes[] = {"hi", "kn", "mr", "vi", "ko", "sw", "de", "pa", "fa", "ru", "bg", "pt", "gu", "te", "it", "ar",
-					    "ta", "fi", "ur", "th", "ne", "bn"}; /* all that the benchmark asks for */
+	static const char *const codes[] = {"hi", "kn", "mr", "vi", "ko", "sw", "de", "pa", "fa", "ru", "bg", "pt",
+					    /* all that the benchmark asks for */
+					    "gu", "te", "it", "ar", "ta", "fi", "ur", "th", "ne", "bn"};
 	char arguments[64];
 
 	(void)state;
@@ -141,7 +150,8 @@ static void test_languages(void **state)
 		snprintf(arguments, sizeof arguments, "{\"language\":\"%s\"}", codes[i]);
 		cJSON_Delete(record_of("language:response_language", arguments));
 	}
-	assert_true(mote_ifeval_approximate("language:response_language") && mote_ifeval_approximate("change_case:english_capital") &&
+	assert_true(mote_ifeval_approximate("language:response_language") &&
+		    mote_ifeval_approximate("change_case:english_capital") &&
 		    mote_ifeval_approximate("change_case:english_lowercase"));
 	assert_true(mote_ifeval_approximate("length_constraints:number_sentences"));
 	assert_false(mote_ifeval_approximate("punctuation:no_comma") || mote_ifeval_approximate("none"));
@@ -153,7 +163,8 @@ static void test_bad_records(void **state)
 		const char *text, *words;
 	} bad[] = {
 		{"{}", "\"instruction_id_list\""}, {"{\"instruction_id_list\":[]}", "\"instruction_id_list\""},
-		{"{\"instruction_id_list\":\"x\"}", "\"instruction_id_list\""}, {"{\"instruction_id_list\":[\"punctuation:no_comma\"]}", "\"kwargs\""},
+		{"{\"instruction_id_list\":\"x\"}", "\"instruction_id_list\""},
+		{"{\"instruction_id_list\":[\"punctuation:no_comma\"]}", "\"kwargs\""},
 		{"{\"instruction_id_list\":[3],\"kwargs\":[{}]}", "what is no text"},
 		{"{\"instruction_id_list\":[\"punctuation:comma\"],\"kwargs\":[{}]}", "punctuation:comma is no kind"},
 		{"{\"instruction_id_list\":[\"punctuation:no_comma\"],\"kwargs\":[]}", "fewer"},
@@ -165,11 +176,16 @@ static void test_bad_records(void **state)
 		{ONE("keywords:existence", "{\"keywords\":\"a\"}"), "\"keywords\": expected an array"},
 		{ONE("keywords:existence", "{\"keywords\":[\"a\",\"\"]}"), "\"keywords\": expected an array"},
 		{ONE("keywords:existence", "{\"keywords\":[]}"), "\"keywords\": expected an array"},
-		{ONE("keywords:letter_frequency", "{\"letter\":\"ab\",\"let_frequency\":1,\"let_relation\":\"at least\"}"), "single character"},
-		{ONE("keywords:letter_frequency", "{\"letter\":\"a\",\"let_frequency\":1.5,\"let_relation\":\"at least\"}"), "whole number"},
-		{ONE("keywords:letter_frequency", "{\"letter\":\"a\",\"let_frequency\":-1,\"let_relation\":\"at least\"}"), "whole number"},
-		{ONE("keywords:letter_frequency", "{\"letter\":\"a\",\"let_frequency\":1,\"let_relation\":\"more\"}"), "\"at least\""},
-		{ONE("length_constraints:number_words", "{\"num_words\":\"3\",\"relation\":\"at least\"}"), "whole number"},
+		{ONE("keywords:letter_frequency", "{\"letter\":\"ab\",\"let_frequency\":1,"
+		     "\"let_relation\":\"at least\"}"), "single character"},
+		{ONE("keywords:letter_frequency", "{\"letter\":\"a\",\"let_frequency\":1.5,"
+		     "\"let_relation\":\"at least\"}"), "whole number"},
+		{ONE("keywords:letter_frequency", "{\"letter\":\"a\",\"let_frequency\":-1,"
+		     "\"let_relation\":\"at least\"}"), "whole number"},
+		{ONE("keywords:letter_frequency", "{\"letter\":\"a\",\"let_frequency\":1,\"let_relation\":\"more\"}"),
+		 "\"at least\""},
+		{ONE("length_constraints:number_words", "{\"num_words\":\"3\",\"relation\":\"at least\"}"),
+		 "whole number"},
 		{ONE("language:response_language", "{\"language\":\"xx\"}"), "language"},
 	};
 
@@ -189,8 +205,8 @@ static void test_bad_records(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers), cmocka_unit_test(test_loose), cmocka_unit_test(test_several), cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_languages), cmocka_unit_test(test_bad_records),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_loose), cmocka_unit_test(test_several),
+		cmocka_unit_test(test_hostile), cmocka_unit_test(test_languages), cmocka_unit_test(test_bad_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,17 +55,18 @@ static void test_refuses(void **state)
 {
 	static const char *const bad[] = {
 		"", " ", "{", "[", "]", "}", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
-		"{,}", "{a:1}", "{'a':1}", "{1:2}", "[1x", "{\"a\":1x", "{\"a\"x1}", "{\"a\"=1}", "[\"a\"x", "[\"\\q0000\"]", "nulx", "[truu]", "[01]", "[] []", "{}x", "nul", "nulll", "True", "NaN", "Infinity", "-Infinity",
-		"+1", "01", "-01", "00", "-", ".5", "5.", "1.e2", "1e", "1e+", "0x10", "1_000", "--1", "1.2.3",
-		"\"", "\"a", "\"\\", "\"\\x41\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u\"", "\"\\u 123\"", "\"\\u+123\"",
-		"\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "\"\\ud800\\ud800\"", "\"\\ude00\\ud83d\"",
-		"\"a\nb\"", "\"a\tb\"", "\"\x01\"", "\"\x1f\"",
+		"{,}", "{a:1}", "{'a':1}", "{1:2}", "[1x", "{\"a\":1x", "{\"a\"x1}", "{\"a\"=1}", "[\"a\"x",
+		"[\"\\q0000\"]", "nulx", "[truu]", "[01]", "[] []", "{}x", "nul", "nulll", "True", "NaN", "Infinity",
+		"-Infinity", "+1", "01", "-01", "00", "-", ".5", "5.", "1.e2", "1e", "1e+", "0x10", "1_000",
+		"--1", "1.2.3", "\"", "\"a", "\"\\", "\"\\x41\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u\"", "\"\\u 123\"",
+		"\"\\u+123\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "\"\\ud800\\ud800\"",
+		"\"\\ude00\\ud83d\"", "\"a\nb\"", "\"a\tb\"", "\"\x01\"", "\"\x1f\"",
 		"\"\\u0000\"", "\"a\\u0000b\"", "{\"\\u0000\":1}",
-		"\"\x80\"", "\"\xc3\"", "\"\xc3(\"", "\"\xc0\x80\"", "\"\xc1\xbf\"", "\"\xe0\x9f\xbf\"", "\"\xed\xa0\x80\"",
-		"\"\xed\xbf\xbf\"", "\"\xf0\x8f\xbf\xbf\"", "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xff\"",
-		"\"\xe2\x82\"", "\"\xf0\x9f\x98\"", "\"\xf8\x88\x80\x80\x80\"",
-		"{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "[{\"x\":{\"k\":1,\"b\":2,\"k\":3}}]", "{\"\":1,\"\":2}",
-		"\xef\xbb\xbf{}", "// c\n{}", "/* c */ {}", "[1]\f", "\xc2\xa0[]",
+		"\"\x80\"", "\"\xc3\"", "\"\xc3(\"", "\"\xc0\x80\"", "\"\xc1\xbf\"", "\"\xe0\x9f\xbf\"",
+		"\"\xed\xa0\x80\"", "\"\xed\xbf\xbf\"", "\"\xf0\x8f\xbf\xbf\"", "\"\xf4\x90\x80\x80\"",
+		"\"\xf5\x80\x80\x80\"", "\"\xff\"", "\"\xe2\x82\"", "\"\xf0\x9f\x98\"", "\"\xf8\x88\x80\x80\x80\"",
+		"{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "[{\"x\":{\"k\":1,\"b\":2,\"k\":3}}]",
+		"{\"\":1,\"\":2}", "\xef\xbb\xbf{}", "// c\n{}", "/* c */ {}", "[1]\f", "\xc2\xa0[]",
 		"1234567890123456789012345678901234567890123456789012345678901234",
 	};
 	cJSON *tree;
@@ -137,7 +138,8 @@ static void test_strings_are_decoded(void **state)
 static void test_number_texts(void **state)
 {
 	static const char *const texts[] = {"1", "1.0", "12345678901234567890", "-0", "1e2", "7"};
-	cJSON *tree = parsed("{\"s\":\"3\",\"a\":[1,{\"b\":1.0},[12345678901234567890]],\"c\":-0,\"d\":[null,1e2],\"e\":7}");
+	cJSON *tree = parsed("{\"s\":\"3\",\"a\":[1,{\"b\":1.0},[12345678901234567890]],\"c\":-0,\"d\":[null,1e2],"
+			     "\"e\":7}");
 	const cJSON *a = mote_json_get(tree, "a");
 	const cJSON *items[] = { a->child, a->child->next->child, a->child->next->next->child, mote_json_get(tree, "c"),
 				 mote_json_get(tree, "d")->child->next, mote_json_get(tree, "e") };
@@ -221,7 +223,8 @@ static void test_members(void **state)
 /* What was parsed prints as it was written (less the spaces). */
 static void test_print_keeps_texts(void **state)
 {
-	const char *text = "{\"a\":[1,1.0,12345678901234567890,1e999,-0,0.1],\"b\\n\\u0001\\\"\\\\\":\"\xc3\xa9\\u007f\","
+	const char *text = "{\"a\":[1,1.0,12345678901234567890,1e999,-0,0.1],"
+			   "\"b\\n\\u0001\\\"\\\\\":\"\xc3\xa9\\u007f\","
 			   "\"c\":[true,false,null,{},[]]}";
 	cJSON *tree = parsed(text);
 	size_t bytes;
@@ -245,8 +248,9 @@ static uint64_t random_bits(uint64_t *seed)
 /* Any double that a program puts into a tree reads back as the same double. */
 static void test_print_doubles(void **state)
 {
-	static const double special[] = { 0.1, 1.0 / 3, 1e22, 1e23, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308,
-					  9007199254740993.0, 123456789012345680.0, 0.30000000000000004 };
+	static const double special[] = { 0.1, 1.0 / 3, 1e22, 1e23, 5e-324, 2.2250738585072014e-308,
+					  1.7976931348623157e308, 9007199254740993.0, 123456789012345680.0,
+					  0.30000000000000004 };
 	uint64_t seed = 1;
 
 	(void)state;

@@ -71,9 +71,11 @@ static void test_multiply(const struct mote_kernels *list, uint32_t n, uint32_t 
 	list[0].multiply[type](&m, panel, n_panels, &a.a, row, n_rows, out[0].data, stride);
 	digest_add(out[0].data, out[0].bytes);
 	for (int i = 0; i < 4 && kind != LARGE && kind != ZERO; i++) {
-		uint32_t r = random_between(0, n_rows - 1), w_row = random_between(panel * 16, (panel + n_panels) * 16 - 1);
+		uint32_t r = random_between(0, n_rows - 1);
+		uint32_t w_row = random_between(panel * 16, (panel + n_panels) * 16 - 1);
 		if (w_row < rows)
-			check_product(&m, &a.a, row + r, w_row, ((float *)out[0].data)[r * stride + w_row - panel * 16]);
+			check_product(&m, &a.a, row + r, w_row,
+				      ((float *)out[0].data)[r * stride + w_row - panel * 16]);
 	}
 	for (uint32_t t = 1; t < n; t++) {
 		memset(out[1].data, 0xa5, out[1].bytes);
@@ -121,9 +123,9 @@ static void test_matmul(const struct mote_kernels *list, uint32_t n, uint32_t in
 	}
 	for (uint32_t t = 0; t < n; t++) {
 		struct mote_matmul job = { .w = &w, .up = &up, .x = &a.a, .epilogue = epilogue, .y = y[t > 0].data,
-					   .y_stride = stride, .out = &out[t > 0].a, .bias = index % 8 < 4 ? NULL : bias.data,
-					   .up_bias = index % 5 ? NULL : bias.data, .scale = index % 5 ? 0 : 0.3f,
-					   .cap = index % 3 ? 0 : 2.0f };
+					   .y_stride = stride, .out = &out[t > 0].a,
+					   .bias = index % 8 < 4 ? NULL : bias.data, .up_bias = index % 5 ? NULL :
+					   bias.data, .scale = index % 5 ? 0 : 0.3f, .cap = index % 3 ? 0 : 2.0f };
 		uint32_t step = random_between(1, w.panels / 2 + 1) * 2, row_step = random_between(1, a_rows);
 
 		memset(y[t > 0].data, 0x3c, y[0].bytes);
@@ -191,7 +193,8 @@ static void test_quantize(const struct mote_kernels *list, uint32_t n, uint32_t 
 		check(memcmp(bias[0].data, bias[1].data, bias[0].bytes) == 0, list[t].name, "bias differs");
 		for (uint32_t b = 0; b < blocks; b++) {
 			float s0 = ((float *)scale[0].data)[b], s1 = ((float *)scale[1].data)[b];
-			check(mote_f32_bits(s0) == mote_f32_bits(s1) || (s0 != s0 && s1 != s1), list[t].name, "scale differs");
+			check(mote_f32_bits(s0) == mote_f32_bits(s1) || (s0 != s0 && s1 != s1), list[t].name,
+			      "scale differs");
 		}
 	}
 	for (uint32_t c = 0; c < blocks * 32; c++) { /* what was asked for: half a step at most, and the sum */
@@ -217,7 +220,8 @@ struct vectors {
 	float *a, *b, *head, *cosine, *sine, scale;
 };
 
-enum vector_op { NORM, SWIGLU, SWIGLU_IN_PLACE, GEGLU, SOFTCAP, LAYER_NORM, ADD, ROPE, ROPE_IN_PLACE, SOFTMAX, MERGE, VECTOR_OPS };
+enum vector_op { NORM, SWIGLU, SWIGLU_IN_PLACE, GEGLU, SOFTCAP, LAYER_NORM, ADD, ROPE, ROPE_IN_PLACE, SOFTMAX, MERGE,
+		 VECTOR_OPS };
 
 static void run_vector_op(const struct mote_kernels *k, enum vector_op op, const struct vectors *v, float *y,
 			  float *z, float extra[2])
@@ -386,7 +390,8 @@ static void test_norm_range(const struct mote_kernels *list, uint32_t n)
 			mote_layer_norm(x, weight, bias, VALUES, 1e-5f, y[1]);
 			for (uint32_t i = 0; i < VALUES; i++)
 				for (uint32_t j = 0; j < 2; j++)
-					check(large ? isnan(y[j][i]) : isfinite(y[j][i]), list[t].name, j ? "layer norm" : "norm");
+					check(large ? isnan(y[j][i]) : isfinite(y[j][i]), list[t].name,
+					      j ? "layer norm" : "norm");
 		}
 }
 
@@ -522,7 +527,8 @@ static void test_attention(const struct mote_kernels *list, uint32_t n, uint32_t
 }
 
 /* The caps: the longest row, the largest magnitudes. Per block |isum| <= 32 * 255 * 127 + 128 * 32 * 127
- * = 1,556,480 < 2^24, so it is exact in int32 and in float; blocks are added in float, so cols does not matter to it. */
+ * = 1,556,480 < 2^24, so it is exact in int32 and in float; blocks are added in float,
+ * so cols does not matter to it. */
 static void test_worst_accumulators(const struct mote_kernels *list, uint32_t n, uint32_t index)
 {
 	enum mote_type type = all_types[3 + index / 4];
@@ -544,7 +550,8 @@ static void test_worst_accumulators(const struct mote_kernels *list, uint32_t n,
 	m.data = data.data;
 	memset(data.data, u, bytes);
 	for (size_t i = 0; i < m.quants_offset; i += 2)
-		memcpy((uint8_t *)data.data + i, mote_type_has_byte_scales(type) ? "\x70\x70" : "\x00\x3c", 2); /* 2^-8, 1 */
+		memcpy((uint8_t *)data.data + i, mote_type_has_byte_scales(type) ? "\x70\x70" : "\x00\x3c",
+		       2); /* 2^-8, 1 */
 	if (mote_type_has_byte_scales(type))
 		mote_matrix_put_unit(&m, data.data, 256);
 	memset(a.a.q, q, a.a.stride);

@@ -1,5 +1,5 @@
-/* Lookup: guesses change nothing but the number of passes. Answers that quote their prompt, repeat themselves, turn away
- * in the middle of it or are new get the same logits with and without, alone and side by side. */
+/* Lookup: guesses change nothing but the number of passes. Answers that quote their prompt, repeat themselves, turn
+ * away in the middle of it or are new get the same logits with and without, alone and side by side. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,7 +85,8 @@ static void run(struct teller *l, uint32_t answers, struct mote_session_options 
 	assert_int_equal(mote_scheduler_open(session, &options, &s, NULL), MOTE_OK);
 	for (uint32_t i = 0; i < answers; i++) {
 		l[i].scheduler = s;
-		if (mote_scheduler_add(s, l[i].prompt, l[i].prompt_tokens, (struct mote_taker){tell, &l[i]}, &l[i].ticket, &error))
+		if (mote_scheduler_add(s, l[i].prompt, l[i].prompt_tokens, (struct mote_taker){tell, &l[i]},
+				       &l[i].ticket, &error))
 			fail_msg("%s", error.message);
 		if (i % 3 == 2)
 			assert_int_equal(mote_scheduler_step(s, NULL), MOTE_OK);
@@ -139,7 +140,8 @@ static void test_pays(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < ANSWERS; i++) {
 		make_teller(l, i);
-		run(l, 1, (struct mote_session_options){.context_tokens = CONTEXT, .logit_rows = 16, .threads = 1}, true, &counts);
+		run(l, 1, (struct mote_session_options){.context_tokens = CONTEXT, .logit_rows = 16, .threads = 1},
+		    true, &counts);
 		if (counts.guesses.made) {
 			assert_true(l->guesses.right <= l->guesses.made);
 			assert_int_equal(l->guesses.right, counts.guesses.right);

@@ -1,4 +1,5 @@
-/* LoRA adapters merged at conversion: the weights are what the sum says, and what cannot be merged is refused by name. */
+/* LoRA adapters merged at conversion: the weights are what the sum says,
+ * and what cannot be merged is refused by name. */
 #include <math.h>
 
 #include "tests/checkpoint_place.h"
@@ -40,7 +41,8 @@ static void make_adapter(struct tiny *a)
 }
 
 /* The converted weight against W + sum of scale B A, computed in double. */
-static void check_weight(const struct mote_container *c, struct tiny *base, struct tiny *a, const char *module, double scale)
+static void check_weight(const struct mote_container *c, struct tiny *base, struct tiny *a, const char *module,
+			 double scale)
 {
 	char name[128];
 	const struct tiny_tensor *w, *x, *y;
@@ -81,8 +83,8 @@ static struct mote_container *merge(const struct place *p, const struct mote_che
 	options.adapter = adapters;
 	options.adapters = n;
 	options.force = true;
-	if (mote_checkpoint_convert(p->in, p->file, &options, NULL, &error) || mote_container_open(p->file, &c, &error) ||
-	    mote_container_verify(c, NULL, &error))
+	if (mote_checkpoint_convert(p->in, p->file, &options, NULL, &error) ||
+	    mote_container_open(p->file, &c, &error) || mote_container_verify(c, NULL, &error))
 		fail_msg("%s", error.message);
 	return c;
 }
@@ -95,7 +97,8 @@ static void test_merge(void **state)
 	char folder[160];
 	struct tiny base, a;
 
-	adapter_folder(p, folder, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":6,\"bias\":\"none\",\"target_modules\":[\"q_proj\"]}");
+	adapter_folder(p, folder, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":6,\"bias\":\"none\","
+		       "\"target_modules\":[\"q_proj\"]}");
 	make_adapter(&a);
 	tiny_write_shard(&a, 0, folder, "adapter_model.safetensors");
 	for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
@@ -139,7 +142,8 @@ static void test_modules_to_save(void **state)
 	struct tiny base, a;
 	float row[64];
 
-	adapter_folder(p, folder, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":3,\"modules_to_save\":[\"embed_tokens\"]}");
+	adapter_folder(p, folder, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":3,"
+		       "\"modules_to_save\":[\"embed_tokens\"]}");
 	make_adapter(&a);
 	tiny_add(&a, "base_model.model.model.embed_tokens.weight", TINY_VOCAB, TINY_HIDDEN, "F16");
 	tiny_write_shard(&a, 0, folder, "adapter_model.safetensors");
@@ -172,17 +176,21 @@ static void test_refused(void **state)
 {
 	static const char *const configs[][2] = {
 		{"{\"peft_type\":\"IA3\"}", "\"peft_type\" is \"IA3\""}, {"{\"use_dora\":true}", "\"use_dora\" is set"},
-		{"{\"bias\":\"all\"}", "\"bias\" is \"all\""}, {"{\"rank_pattern\":{\"q\":4}}", "\"rank_pattern\" is set"},
+		{"{\"bias\":\"all\"}", "\"bias\" is \"all\""},
+		{"{\"rank_pattern\":{\"q\":4}}", "\"rank_pattern\" is set"},
 		{"{\"lora_alpha\":\"x\"}", "\"lora_alpha\""},
 	};
 	static const struct {
 		const char *name, *part;
 		uint32_t rows, cols;
 	} tensors[] = {
-		{"base_model.model.model.layers.7.self_attn.q_proj.lora_A.weight", "the model has no such weight", 3, TINY_HIDDEN},
+		{"base_model.model.model.layers.7.self_attn.q_proj.lora_A.weight", "the model has no such weight", 3,
+		 TINY_HIDDEN},
 		{"model.layers.1.self_attn.q_proj.lora_A.weight", "the model has no such weight", 3, TINY_HIDDEN},
-		{"base_model.model.model.layers.1.mlp.up_proj.lora_A.weight", "up_proj.lora_B.weight\" is missing", 3, TINY_HIDDEN},
-		{"base_model.model.model.layers.1.mlp.up_proj.lora_B.weight", "up_proj.lora_A.weight\" is missing", TINY_FFN, 3},
+		{"base_model.model.model.layers.1.mlp.up_proj.lora_A.weight", "up_proj.lora_B.weight\" is missing", 3,
+		 TINY_HIDDEN},
+		{"base_model.model.model.layers.1.mlp.up_proj.lora_B.weight", "up_proj.lora_A.weight\" is missing",
+		 TINY_FFN, 3},
 		{"base_model.model.model.embed_tokens.lora_embedding_A", "is not merged", 3, TINY_VOCAB},
 		{"base_model.model.model.norm.weight", "does not fit the model", 7, 0},
 	};
@@ -205,7 +213,8 @@ static void test_refused(void **state)
 		if (strlen(tensors[i].name) < sizeof a.tensor[0].name) {
 			tiny_add(&a, tensors[i].name, tensors[i].rows, tensors[i].cols, "F32");
 			tiny_write_shard(&a, 0, folder, "adapter_model.safetensors");
-			refuse_adapter(p, folder, i == 4 ? MOTE_ERROR_UNSUPPORTED : MOTE_ERROR_CORRUPT, tensors[i].part);
+			refuse_adapter(p, folder, i == 4 ? MOTE_ERROR_UNSUPPORTED : MOTE_ERROR_CORRUPT,
+				       tensors[i].part);
 		}
 		tiny_free(&a);
 	}

@@ -77,8 +77,8 @@ static void write_container(const char *json, const struct spec *spec, size_t n)
 	must(mote_json_parse(json, strlen(json), "test", &metadata, &error), &error);
 	must(mote_writer_open(path, true, &w, &error), &error);
 	for (size_t i = 0; i < n; i++)
-		must(mote_writer_add_tensor(w, spec[i].name, spec[i].rank, spec[i].type, spec[i].rows, spec[i].cols, NULL,
-					    &error), &error);
+		must(mote_writer_add_tensor(w, spec[i].name, spec[i].rank, spec[i].type, spec[i].rows, spec[i].cols,
+					    NULL, &error), &error);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t cols = spec[i].cols, rows = spec[i].rows;
 		float *values = malloc((size_t)rows * cols * sizeof *values);
@@ -97,7 +97,8 @@ static void write_container(const char *json, const struct spec *spec, size_t n)
 			must(mote_matrix_init(&m, spec[i].type, rows, cols, NULL, NULL, &bytes, &error), &error);
 			panel = malloc(m.panel_bytes);
 			for (uint32_t row = 0; row < rows; row += 16) {
-				mote_panel_pack_floats(&m, values + (size_t)row * cols, rows - row < 16 ? rows - row : 16, panel);
+				mote_panel_pack_floats(&m, values + (size_t)row * cols,
+						       rows - row < 16 ? rows - row : 16, panel);
 				must(mote_writer_write(w, panel, m.panel_bytes, &error), &error);
 			}
 			free(panel);
@@ -145,7 +146,8 @@ static void first_logits(enum mote_weights weights, float logits[70])
 static void test_weights(void **state)
 {
 	static const char *const first[] = {
-		"model.embed_tokens.weight", "model.layers.0.input_layernorm.weight", "model.layers.0.self_attn.q_proj.weight"};
+		"model.embed_tokens.weight", "model.layers.0.input_layernorm.weight",
+		"model.layers.0.self_attn.q_proj.weight"};
 	struct mote_config config = {
 		.hidden = 48, .layers = 12, .heads = 4, .kv_heads = 2, .head_dim = 10, .ffn = 80, .vocab = 70};
 	char last[MOTE_WEIGHT_NAME_BYTES] = "";
@@ -163,7 +165,8 @@ static void test_weights(void **state)
 			assert_ptr_equal(mote_weight_find(w.name, &layer), w.weight);
 			assert_int_equal(layer, w.layer);
 			if (w.weight->input != MOTE_IN_NONE)
-				assert_int_equal(mote_dim_of(&config, w.weight->cols), mote_input_width(&config, w.weight->input));
+				assert_int_equal(mote_dim_of(&config, w.weight->cols),
+						 mote_input_width(&config, w.weight->input));
 			snprintf(last, sizeof last, "%s", w.name);
 		}
 		assert_int_equal(n, mote_weight_count(&config));

@@ -80,8 +80,8 @@ static void check(enum mote_type from, enum mote_type to, struct shape shape, ui
 	assert_int_equal(mote_panel_pack_init(&pack, "t", from, &m, &error), MOTE_OK);
 	for (uint32_t first = 0; first < m.panels; first += 2) /* in pieces, the last one odd */
 		assert_int_equal(mote_panel_pack_run(&pack, source + first * 16 * shape.cols * size_of(from), first,
-						     m.panels - first < 2 ? m.panels - first : 2, out + first * m.panel_bytes,
-						     &error), MOTE_OK);
+						     m.panels - first < 2 ? m.panels - first : 2,
+						     out + first * m.panel_bytes, &error), MOTE_OK);
 	assert_int_equal(mote_matrix_init(&m, to, shape.rows, shape.cols, out, NULL, &bytes, &error), MOTE_OK);
 	state = seed;
 	for (uint32_t r = 0; r < shape.rows; r++) {
@@ -91,7 +91,8 @@ static void check(enum mote_type from, enum mote_type to, struct shape shape, ui
 
 			if (mote_f32_bits(row[c]) != mote_f32_bits(expected))
 				fail_msg("%s to %s, [%u, %u], row %u, column %u: %a, expected %a", mote_type_name(from),
-					 mote_type_name(to), shape.rows, shape.cols, r, c, (double)row[c], (double)expected);
+					 mote_type_name(to), shape.rows, shape.cols, r, c, (double)row[c],
+					 (double)expected);
 		}
 	}
 	/* padding is zero: rows beyond the last, and bytes behind the last column */
@@ -120,8 +121,8 @@ static void test_every_type_and_shape(void **state)
 				check(types[f], types[t], shapes[s], f * 100 + t * 10 + s + 1);
 }
 
-static void expect_bad(enum mote_type from, enum mote_type to, struct shape shape, uint32_t row, uint32_t col, uint32_t bits,
-		       enum mote_status code, const char *what)
+static void expect_bad(enum mote_type from, enum mote_type to, struct shape shape, uint32_t row, uint32_t col,
+		       uint32_t bits, enum mote_status code, const char *what)
 {
 	size_t count = (size_t)shape.rows * shape.cols, at = (size_t)row * shape.cols + col;
 	uint8_t *source = calloc(count, size_of(from)), *out;
@@ -138,8 +139,8 @@ static void expect_bad(enum mote_type from, enum mote_type to, struct shape shap
 	assert_int_equal(mote_panel_pack_init(&pack, "t", from, &m, &error), MOTE_OK);
 	if (mote_panel_pack_run(&pack, source, 0, m.panels, out, &error) != code || !strstr(error.message, place) ||
 	    !strstr(error.message, what))
-		fail_msg("%s to %s, %x at row %u, column %u: \"%s\"", mote_type_name(from), mote_type_name(to), bits, row, col,
-			 error.message);
+		fail_msg("%s to %s, %x at row %u, column %u: \"%s\"", mote_type_name(from), mote_type_name(to),
+			 bits, row, col, error.message);
 	mote_panel_pack_free(&pack);
 	free(out);
 	free(source);
@@ -158,9 +159,10 @@ static void test_names_bad_elements(void **state)
 		for (size_t t = 0; t < 3; t++)
 			for (uint32_t row = 0; row < shape.rows; row++)
 				for (uint32_t col = 0; col < shape.cols; col++) {
-					expect_bad(bad[i].type, types[t], shape, row, col, bad[i].nan, MOTE_ERROR_CORRUPT, "NaN");
-					expect_bad(bad[i].type, types[t], shape, row, col, bad[i].infinity, MOTE_ERROR_CORRUPT,
-						   "infinite");
+					expect_bad(bad[i].type, types[t], shape, row, col, bad[i].nan,
+						   MOTE_ERROR_CORRUPT, "NaN");
+					expect_bad(bad[i].type, types[t], shape, row, col, bad[i].infinity,
+						   MOTE_ERROR_CORRUPT, "infinite");
 				}
 }
 
@@ -170,8 +172,10 @@ static void test_names_overflow(void **state)
 
 	(void)state;
 	/* 65520 is the first value that rounds to infinity; 65519.996 the last that does not */
-	expect_bad(MOTE_F32, MOTE_F16, shape, 4, 5, mote_f32_bits(65520.0f), MOTE_ERROR_UNSUPPORTED, "beyond the range of f16");
-	expect_bad(MOTE_F32, MOTE_F16, shape, 0, 1, mote_f32_bits(-1e30f), MOTE_ERROR_UNSUPPORTED, "beyond the range of f16");
+	expect_bad(MOTE_F32, MOTE_F16, shape, 4, 5, mote_f32_bits(65520.0f), MOTE_ERROR_UNSUPPORTED,
+		   "beyond the range of f16");
+	expect_bad(MOTE_F32, MOTE_F16, shape, 0, 1, mote_f32_bits(-1e30f), MOTE_ERROR_UNSUPPORTED,
+		   "beyond the range of f16");
 	expect_bad(MOTE_BF16, MOTE_F16, shape, 2, 3, 0x4780u, MOTE_ERROR_UNSUPPORTED, "beyond the range of f16");
 	expect_bad(MOTE_F32, MOTE_BF16, shape, 1, 0, 0x7f7fffffu, MOTE_ERROR_UNSUPPORTED, "beyond the range of bf16");
 }
@@ -191,7 +195,8 @@ static void test_vectors(void **state)
 		assert_int_equal(mote_vector_widen("v", types[t], source, 3, out, &error), MOTE_OK);
 		random = t;
 		for (size_t i = 0; i < 3; i++)
-			assert_int_equal(mote_f32_bits(out[i]), mote_f32_bits(value(types[t], random_bits(types[t], &random))));
+			assert_int_equal(mote_f32_bits(out[i]),
+					 mote_f32_bits(value(types[t], random_bits(types[t], &random))));
 	}
 	put(MOTE_BF16, source, 2, 0x7fc0u);
 	assert_int_equal(mote_vector_widen("v", MOTE_BF16, source, 3, out, &error), MOTE_ERROR_CORRUPT);

@@ -35,8 +35,8 @@ static int remove_folder(void **state)
 
 static void test_shards(void **state)
 {
-	static const char *const wrong[] = {"", "1", "/", "1/", "/2", "0/2", "3/2", "0/0", "1/65537", "1/2x", "x1/2", "-1/2",
-					    "1/-2", " 1/2", "1 /2", "1/2/3", "1.0/2", "100000/100000"};
+	static const char *const wrong[] = {"", "1", "/", "1/", "/2", "0/2", "3/2", "0/0", "1/65537", "1/2x",
+					    "x1/2", "-1/2", "1/-2", " 1/2", "1 /2", "1/2/3", "1.0/2", "100000/100000"};
 	struct mote_shard shard;
 
 	(void)state;
@@ -163,8 +163,9 @@ static void test_together(void **state)
 		const char *inputs; /* of the second */
 		bool good;
 	} pairs[] = {
-		{{1, 2}, {2, 2}, "{\"a\":1}", true}, {{2, 2}, {1, 2}, "{\"a\":1}", true}, {{1, 2}, {1, 2}, "{\"a\":1}", false},
-		{{1, 2}, {2, 3}, "{\"a\":1}", false}, {{1, 3}, {2, 3}, "{\"a\":1}", false}, {{1, 2}, {2, 2}, "{\"a\":2}", false},
+		{{1, 2}, {2, 2}, "{\"a\":1}", true}, {{2, 2}, {1, 2}, "{\"a\":1}", true},
+		{{1, 2}, {1, 2}, "{\"a\":1}", false}, {{1, 2}, {2, 3}, "{\"a\":1}", false},
+		{{1, 3}, {2, 3}, "{\"a\":1}", false}, {{1, 2}, {2, 2}, "{\"a\":2}", false},
 	};
 	char *const paths[] = {path, other};
 
@@ -180,7 +181,8 @@ static void test_together(void **state)
 		bytes = compute(pairs[i].second, pairs[i].inputs, 4, &text);
 		assert_int_equal(mote_part_store(other, true, text, bytes, &error), MOTE_OK);
 		free(text);
-		assert_int_equal(mote_parts_read(paths, 2, "t", part, &error), pairs[i].good ? MOTE_OK : MOTE_ERROR_CORRUPT);
+		assert_int_equal(mote_parts_read(paths, 2, "t", part, &error),
+				 pairs[i].good ? MOTE_OK : MOTE_ERROR_CORRUPT);
 		for (uint32_t k = 0; pairs[i].good && k < 2; k++)
 			assert_int_equal(mote_json_get(part[k], "shard")->valueint, k + 1);
 		cJSON_Delete(part[0]);

@@ -75,11 +75,13 @@ static void test_layers(void **state)
 	(void)state;
 	memset(want, 1, sizeof want);
 	mote_session_set_activation_hook(s, &(struct mote_activation_hook){.residual = keep, .user = &whole});
-	assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = ROWS, .token = token, .position = position,
+	assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = ROWS, .token = token,
+								      .position = position,
 					      .want_logits = want}, &logits, NULL), MOTE_OK);
 	memcpy(expected, logits, sizeof expected);
 	mote_session_set_activation_hook(s, &(struct mote_activation_hook){.residual = keep, .user = &parts});
-	assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = ROWS, .token = token, .position = position,
+	assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = ROWS, .token = token,
+								      .position = position,
 					      .layers = 1}, &logits, NULL), MOTE_OK);
 	assert_null(logits);
 	assert_memory_equal(parts.after[0], whole.after[0], sizeof whole.after[0]);
@@ -116,10 +118,12 @@ static void test_refusals(void **state)
 	refuses(s, (struct mote_batch){.x = x, .x_stride = HIDDEN - 1}, "39 floats");
 	refuses(s, (struct mote_batch){.x = x, .x_stride = HIDDEN, .first_layer = 2}, "the model has 2");
 	refuses(s, (struct mote_batch){.x = x, .x_stride = HIDDEN, .first_layer = 1, .layers = 2}, "the model has 2");
-	refuses(s, (struct mote_batch){.x = x, .x_stride = HIDDEN, .first_layer = 1, .layers = UINT32_MAX}, "the model has 2");
+	refuses(s, (struct mote_batch){.x = x, .x_stride = HIDDEN, .first_layer = 1, .layers = UINT32_MAX},
+		"the model has 2");
 	refuses(s, (struct mote_batch){.token = token, .first_layer = 1}, "begin at layer 0");
 	refuses(s, (struct mote_batch){.token = token, .layers = 1, .hidden = hidden}, "final hidden states");
-	refuses(s, (struct mote_batch){.token = token, .layers = 1, .want_logits = (uint8_t[]){0, 1}}, "logits come from layer 1");
+	refuses(s, (struct mote_batch){.token = token, .layers = 1, .want_logits = (uint8_t[]){0, 1}},
+		"logits come from layer 1");
 	mote_session_close(s);
 }
 
@@ -143,11 +147,12 @@ static void test_hidden(void **state)
 	for (int i = 0; i < 4; i++) {
 		uint32_t n = counts[i / 2];
 		float expected[ROWS * HIDDEN], hidden[ROWS * HIDDEN + 1];
-		struct mote_batch batch = {.rows = n, .token = token, .position = position, .want_logits = i % 2 ? none : all,
-					   .hidden = hidden};
+		struct mote_batch batch = {.rows = n, .token = token, .position = position,
+					   .want_logits = i % 2 ? none : all, .hidden = hidden};
 		const float *logits;
 
-		mote_session_set_activation_hook(s, &(struct mote_activation_hook){.input = keep_head, .user = expected});
+		mote_session_set_activation_hook(s,
+						 &(struct mote_activation_hook){.input = keep_head, .user = expected});
 		batch.want_logits = all;
 		assert_int_equal(mote_session_forward(s, &batch, &logits, NULL), MOTE_OK);
 		mote_session_set_activation_hook(s, NULL);
@@ -188,7 +193,8 @@ static void test_cancel(void **state)
 		struct mote_batch batch = {.rows = sizes[i], .token = token + 3, .position = position + 3};
 		struct patience patience = {.left = 100};
 
-		assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = 3, .token = token, .position = position},
+		assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = 3, .token = token,
+									      .position = position},
 						      &logits, NULL), MOTE_OK);
 		memcpy(first, logits, sizeof first);
 		batch.proceed = proceed;

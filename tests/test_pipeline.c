@@ -1,5 +1,5 @@
-/* The way from a container to a quantized one: a source that is not what its checksums say, texts that are none, how far
- * it is, stopping at the last moment, and memory that is gone. */
+/* The way from a container to a quantized one: a source that is not what its checksums say, texts that are none, how
+ * far it is, stopping at the last moment, and memory that is gone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,8 +86,8 @@ static void test_damaged_source(void **state)
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {
-		struct mote_pipeline_options o = { .recipe = {.type = MOTE_Q4, .encoder = encoders[i / 2]}, .no_validation = true,
-						   .threads = 1 };
+		struct mote_pipeline_options o = { .recipe = {.type = MOTE_Q4, .encoder = encoders[i / 2]},
+						   .no_validation = true, .threads = 1 };
 		struct mote_container *c;
 		struct mote_error error = {0};
 		uint64_t place;
@@ -186,7 +186,8 @@ static void test_texts_that_are_none(void **state)
 		status = mote_text_check(&t, &error);
 		mote_text_free(&t);
 		assert_int_equal(status, texts[i].words ? MOTE_ERROR_CORRUPT : MOTE_OK);
-		assert_true(!texts[i].words || (strstr(error.message, texts[i].words) && strstr(error.message, "some.txt")));
+		assert_true(!texts[i].words ||
+			    (strstr(error.message, texts[i].words) && strstr(error.message, "some.txt")));
 	}
 }
 
@@ -194,8 +195,8 @@ static void test_calibrates_on_text_only(void **state)
 {
 	char words[6000];
 	struct mote_text calibration = {.data = words, .bytes = sizeof words - 1, .name = "some.txt"};
-	struct mote_pipeline_options o = { .recipe = {.type = MOTE_Q4, .encoder = MOTE_ENCODER_WEIGHTED}, .no_validation = true,
-					   .calibration = &calibration, .threads = 1 };
+	struct mote_pipeline_options o = { .recipe = {.type = MOTE_Q4, .encoder = MOTE_ENCODER_WEIGHTED},
+					   .no_validation = true, .calibration = &calibration, .threads = 1 };
 	struct mote_error error = {0};
 
 	(void)state;
@@ -253,8 +254,8 @@ static bool go_on(void *user, uint64_t done, uint64_t total)
 	return !(w->finishing && w->stop);
 }
 
-/* Every stage that was announced comes, and what they take adds up to the whole; who asks to stop when all is done but the
- * renaming is heard, too. */
+/* Every stage that was announced comes, and what they take adds up to the whole; who asks to stop when all is done but
+ * the renaming is heard, too. */
 static void test_stages(void **state)
 {
 	(void)state;
@@ -263,8 +264,10 @@ static void test_stages(void **state)
 		struct watcher w = {.stop = i % 2};
 		struct mote_progress progress = {go_on, &w};
 		struct mote_pipeline_options o = { .recipe = {.type = i == 0 ? MOTE_Q8 : MOTE_Q4}, .best_encoder = true,
-						   .no_validation = i < 2, .context_tokens = 200, .stage = watch, .progress = &progress, .force = true,
-						   .aim = {.goal = i == 3 ? MOTE_GOAL_BITS : MOTE_GOAL_TYPE, .bits = 6} };
+						   .no_validation = i < 2, .context_tokens = 200, .stage = watch,
+						   .progress = &progress, .force = true,
+						   .aim = {.goal = i == 3 ? MOTE_GOAL_BITS : MOTE_GOAL_TYPE,
+							   .bits = 6} };
 		struct mote_error error = {0};
 
 		if (i > 0) { /* else the source writes one */
@@ -290,8 +293,8 @@ static void *failing_malloc(size_t bytes)
 	return allocations_left-- > 0 ? malloc(bytes) : NULL;
 }
 
-/* A model with a template that has no memory to render it must not be taken for one without: the text would be another, and
- * with it every figure. Each allocation for JSON fails once. */
+/* A model with a template that has no memory to render it must not be taken for one without: the text would be another,
+ * and with it every figure. Each allocation for JSON fails once. */
 static void test_own_text_without_memory(void **state)
 {
 	const struct mote_own_text_options options = {.seed = 1, .min_tokens = 64, .threads = 1};

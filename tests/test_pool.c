@@ -150,7 +150,8 @@ static uint32_t count_cores(const char *root, const char *quota, unsigned from, 
 	return mote_cores_count(root, &allowed);
 }
 
-/* Siblings in both spellings, masks that leave a core only its second thread, quotas, and a machine that tells nothing. */
+/* Siblings in both spellings, masks that leave a core only its second thread, quotas,
+ * and a machine that tells nothing. */
 static void test_cores(void **unused)
 {
 	static const char *const siblings[] = {"0-1\n", "0-1\n", "2,6\n", "3,7\n", "4-5\n", "4-5\n", "2,6\n", "3,7\n"};
@@ -208,8 +209,8 @@ static void test_select(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_phases), cmocka_unit_test(test_adaptive), cmocka_unit_test(test_limits), cmocka_unit_test(test_cores),
-		cmocka_unit_test(test_select)
+		cmocka_unit_test(test_phases), cmocka_unit_test(test_adaptive), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_cores), cmocka_unit_test(test_select)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

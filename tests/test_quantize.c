@@ -94,7 +94,8 @@ static void test_overlap(void **state)
 	assert_true(overlap(a, sizeof a, a, sizeof a) == 0);
 	assert_true(overlap(a, 0, b, sizeof b) == SIZE_MAX);
 	for (int i = 0; i < 200; i++) { /* a passage that counts is found wherever it lies in both */
-		size_t from = random_below(sizeof b - MOTE_SHARED_PASSAGE_BYTES), to = random_below(sizeof a - MOTE_SHARED_PASSAGE_BYTES);
+		size_t from = random_below(sizeof b - MOTE_SHARED_PASSAGE_BYTES);
+		size_t to = random_below(sizeof a - MOTE_SHARED_PASSAGE_BYTES);
 		char kept[MOTE_SHARED_PASSAGE_BYTES];
 		size_t place;
 
@@ -203,7 +204,8 @@ static void test_mixtures(void **state)
 	assert_true(found <= 1.1 * best);
 }
 
-/* One type for all is taken when a mixture is predicted to be hardly better, and else not; a rule's tensor has no part. */
+/* One type for all is taken when a mixture is predicted to be hardly better, and else not;
+ * a rule's tensor has no part. */
 static void test_prefers_uniform(void **state)
 {
 	struct mote_sensitivity tensor[3] = {0};
@@ -211,13 +213,14 @@ static void test_prefers_uniform(void **state)
 
 	(void)state;
 	for (int gain = 0; gain < 2; gain++) {
-		/* 30 bytes: b at its second and a at its third are better than both at their second, by little or by far. */
+		/* 30 bytes: b at its second and a at its third are better than both at their second,
+		 * by little or by far. */
 		double last = gain ? 0.1 : 0.96;
 
-		tensor[0] = (struct mote_sensitivity){ .name = "a", .choices = 3, .choice = { {MOTE_Q3, 5, 3}, {MOTE_Q4, 10, 1},
-										 {MOTE_Q5, 15, last} } };
-		tensor[1] = (struct mote_sensitivity){ .name = "b", .choices = 3, .choice = { {MOTE_Q3, 5, 0.101}, {MOTE_Q4, 10, 0.1},
-										 {MOTE_Q5, 15, 0.099} } };
+		tensor[0] = (struct mote_sensitivity){ .name = "a", .choices = 3, .choice = {
+			{MOTE_Q3, 5, 3}, {MOTE_Q4, 10, 1}, {MOTE_Q5, 15, last} } };
+		tensor[1] = (struct mote_sensitivity){ .name = "b", .choices = 3, .choice = {
+			{MOTE_Q3, 5, 0.101}, {MOTE_Q4, 10, 0.1}, {MOTE_Q5, 15, 0.099} } };
 		tensor[2] = (struct mote_sensitivity){.name = "c", .choices = 1, .choice = {{MOTE_Q8, 10, 0}}};
 		assert_int_equal(mote_allocation_within_bytes(&a, 30, 30, NULL), MOTE_OK);
 		assert_int_equal(tensor[0].chosen, gain ? 2 : 1);

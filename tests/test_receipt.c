@@ -186,8 +186,8 @@ static void receipts_of_other_tensors_go(void **state)
 	mote_container_close(c);
 
 	changed = make_container(2.0f);
-	assert_int_equal(mote_receipts_append(third, mote_container_tensors_hash(changed), make_receipt(changed, &text, &f, 64),
-					      &fourth, NULL), MOTE_OK);
+	assert_int_equal(mote_receipts_append(third, mote_container_tensors_hash(changed),
+					      make_receipt(changed, &text, &f, 64), &fourth, NULL), MOTE_OK);
 	assert_int_equal(cJSON_GetArraySize(fourth), 1);
 	mote_container_close(changed);
 	cJSON_Delete(first);
@@ -229,13 +229,15 @@ static void numbers_for_people(void **state)
 /* An evaluation replaces one of the same task, asked in the same way, and no other. */
 static void an_evaluation_replaces_its_like(void **state)
 {
-	static const char base[] = "{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true}";
+	static const char base[] = "{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,"
+				   "\"chat\":true}";
 	static const struct {
 		const char *evaluation;
 		int receipts;
 	} second[] = {
 		{base, 1},
-		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true,\"score\":0.5}", 1},
+		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true,"
+		 "\"score\":0.5}", 1},
 		{"{\"task\":\"u\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true}", 2},
 		{"{\"task\":\"t\",\"files_xxh3\":\"g\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true}", 2},
 		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":6,\"few_shot\":2,\"seed\":1,\"chat\":true}", 2},
@@ -243,8 +245,10 @@ static void an_evaluation_replaces_its_like(void **state)
 		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":0,\"chat\":true}", 2},
 		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":false}", 2},
 		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1}", 2},
-		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true,\"limit\":9}", 2},
-		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true,\"max_tokens\":9}", 2},
+		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true,"
+		 "\"limit\":9}", 2},
+		{"{\"task\":\"t\",\"files_xxh3\":\"f\",\"items\":5,\"few_shot\":2,\"seed\":1,\"chat\":true,"
+		 "\"max_tokens\":9}", 2},
 		{NULL, 2},
 	};
 	struct mote_hash128 tensors = {1, 2};

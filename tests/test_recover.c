@@ -1,5 +1,5 @@
-/* Recovery on the fixture: what helps is kept and packed as it was measured, what does not leaves everything as it was; a
- * text that is too short is refused, and asking to stop stops it. */
+/* Recovery on the fixture: what helps is kept and packed as it was measured, what does not leaves everything as it was;
+ * a text that is too short is refused, and asking to stop stops it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +52,8 @@ static void setting_open(struct setting *s, size_t text_bytes)
 	assert_int_equal(mote_model_open(s->path, MOTE_WEIGHTS_MAPPED, &s->model, NULL), MOTE_OK);
 	s->rule[0] = (struct mote_rule){"*", MOTE_Q3};
 	s->rule[1] = (struct mote_rule){"*.1.*", MOTE_Q3B};
-	s->recipe = (struct mote_recipe){.type = MOTE_Q3, .encoder = MOTE_ENCODER_ROUND, .rules = s->rule, .n_rules = 2};
+	s->recipe = (struct mote_recipe){.type = MOTE_Q3, .encoder = MOTE_ENCODER_ROUND, .rules = s->rule,
+					 .n_rules = 2};
 	assert_int_equal(mote_quantizer_init(&s->q, s->model->container, &s->recipe, 2, NULL), MOTE_OK);
 	assert_int_equal(mote_quantizer_encode(&s->q, NULL, NULL), MOTE_OK);
 	read_text(&s->text, text_bytes);
@@ -105,7 +106,8 @@ static void test_kept(void **state)
 
 static void test_not_kept(void **state)
 {
-	struct mote_recover_options options = {.tokens = 1, .threads = 2, .rates = {.code = 50, .scale = 5, .vector = 5}};
+	struct mote_recover_options options = {.tokens = 1, .threads = 2,
+					       .rates = {.code = 50, .scale = 5, .vector = 5}};
 	struct mote_recover_result result;
 	struct setting s;
 
@@ -164,14 +166,14 @@ static void note_plan(void *user, uint64_t tokens, double tokens_a_second)
 	assert_true(tokens_a_second >= 0);
 }
 
-/* Gone on from wherever it was stopped, as often as it was, a recovery ends as one that was never stopped; with tokens and, once
- * planned, with time. */
+/* Gone on from wherever it was stopped, as often as it was, a recovery ends as one that was never stopped; with tokens
+ * and, once planned, with time. */
 static void test_resumed(void **state)
 {
 	struct countdown c = {0};
 	const struct mote_progress progress = {.update = count_down, .user = &c};
-	struct mote_recover_options options = {.tokens = 12288, .threads = 2, .progress = &progress, .planned = note_plan,
-					       .planned_user = &c};
+	struct mote_recover_options options = {.tokens = 12288, .threads = 2, .progress = &progress,
+					       .planned = note_plan, .planned_user = &c};
 	struct mote_recover_result whole, parts;
 	struct mote_error error = {0};
 	struct setting s, t;
@@ -182,7 +184,8 @@ static void test_resumed(void **state)
 	setting_open(&s, 20000);
 	setting_open(&t, 20000);
 	layers = s.model->config.layers;
-	stops[0] = layers;              /* while it is measured: a question a layer of both models, and one behind them */
+	/* while it is measured: a question a layer of both models, and one behind them */
+	stops[0] = layers;
 	stops[1] = 3 * layers + 2;      /* in the first step's pass through the student */
 	stops[2] = layers / 2 + 1;      /* there again, with nothing learnt */
 	stops[3] = 3 * layers + 2;      /* in the second step */

@@ -39,8 +39,8 @@ static void expect_refused(const char *header, long long length, size_t data_byt
 	enum mote_status status = mote_safetensors_parse(f.bytes, f.size, "x.safetensors", &s, &error);
 
 	if (status != code || !strstr(error.message, message_part))
-		fail_msg("header %s with %zu bytes of data: status %d, message \"%s\"; expected status %d and \"%s\"", header,
-			 data_bytes, status, error.message, code, message_part);
+		fail_msg("header %s with %zu bytes of data: status %d, message \"%s\"; expected status %d and \"%s\"",
+			 header, data_bytes, status, error.message, code, message_part);
 	assert_null(s.header);
 	assert_null(s.tensor);
 	free(f.bytes);
@@ -131,7 +131,8 @@ static void test_entries(void **state)
 	expect_refused(ONE("{\"shape\":[1],\"data_offsets\":[0,4]}"), -1, 4, MOTE_ERROR_CORRUPT, "\"dtype\"");
 	expect_refused(ONE("{\"dtype\":\"F32\",\"data_offsets\":[0,4]}"), -1, 4, MOTE_ERROR_CORRUPT, "\"shape\"");
 	expect_refused(ONE("{\"dtype\":\"F32\",\"shape\":[1]}"), -1, 4, MOTE_ERROR_CORRUPT, "\"data_offsets\"");
-	expect_refused(ONE("{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}"), -1, 4, MOTE_ERROR_CORRUPT, "\"shape\"");
+	expect_refused(ONE("{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}"), -1, 4, MOTE_ERROR_CORRUPT,
+		       "\"shape\"");
 	expect_refused(ONE("{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]}"), -1, 4, MOTE_ERROR_CORRUPT,
 		       "\"shape\"");
 	expect_refused(ONE("{\"dtype\":\"F32\",\"shape\":[\"1\"],\"data_offsets\":[0,4]}"), -1, 4, MOTE_ERROR_CORRUPT,
@@ -162,8 +163,8 @@ static void test_overflow(void **state)
 		       MOTE_ERROR_CORRUPT, "overflows");
 	expect_refused(ONE("{\"dtype\":\"U8\",\"shape\":[18446744073709551616],\"data_offsets\":[0,0]}"), -1, 0,
 		       MOTE_ERROR_CORRUPT, "\"shape\"");
-	expect_refused(ONE("{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[9007199254740992,9007199254740992]}"), -1, 4,
-		       MOTE_ERROR_CORRUPT, "truncated?");
+	expect_refused(ONE("{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[9007199254740992,9007199254740992]}"), -1,
+		       4, MOTE_ERROR_CORRUPT, "truncated?");
 }
 
 #define PAIR(a, b) "{\"a\":{\"dtype\":\"U8\",\"shape\":" a "},\"b\":{\"dtype\":\"U8\",\"shape\":" b "}}"
@@ -171,12 +172,14 @@ static void test_overflow(void **state)
 static void test_cover(void **state)
 {
 	(void)state;
-	expect_refused(PAIR("[4],\"data_offsets\":[0,4]", "[4],\"data_offsets\":[5,9]"), -1, 9, MOTE_ERROR_CORRUPT, "a hole");
+	expect_refused(PAIR("[4],\"data_offsets\":[0,4]", "[4],\"data_offsets\":[5,9]"), -1, 9, MOTE_ERROR_CORRUPT,
+		       "a hole");
 	expect_refused(PAIR("[4],\"data_offsets\":[0,4]", "[4],\"data_offsets\":[3,7]"), -1, 7, MOTE_ERROR_CORRUPT,
 		       "they overlap");
 	expect_refused(PAIR("[4],\"data_offsets\":[0,4]", "[4],\"data_offsets\":[0,4]"), -1, 4, MOTE_ERROR_CORRUPT,
 		       "they overlap");
-	expect_refused(PAIR("[4],\"data_offsets\":[1,5]", "[4],\"data_offsets\":[5,9]"), -1, 9, MOTE_ERROR_CORRUPT, "a hole");
+	expect_refused(PAIR("[4],\"data_offsets\":[1,5]", "[4],\"data_offsets\":[5,9]"), -1, 9, MOTE_ERROR_CORRUPT,
+		       "a hole");
 	expect_refused(PAIR("[4],\"data_offsets\":[0,4]", "[4],\"data_offsets\":[4,8]"), -1, 9, MOTE_ERROR_CORRUPT,
 		       "1 bytes follow the last tensor");
 	expect_refused(PAIR("[4],\"data_offsets\":[0,4]", "[0],\"data_offsets\":[2,2]"), -1, 4, MOTE_ERROR_CORRUPT,
@@ -188,23 +191,24 @@ static void test_json_rules(void **state)
 {
 	(void)state;
 	expect_refused("{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
-		       "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", -1, 0, MOTE_ERROR_CORRUPT, "\"a\"");
+		       "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", -1, 0, MOTE_ERROR_CORRUPT,
+		       "\"a\"");
 	expect_refused(ONE("{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}"), -1, 0,
 		       MOTE_ERROR_CORRUPT, "dtype");
 	expect_refused("{\"__metadata__\":[]}", -1, 0, MOTE_ERROR_CORRUPT, "__metadata__");
 	expect_refused("{\"__metadata__\":{\"a\":1}}", -1, 0, MOTE_ERROR_CORRUPT, "\"a\" is no string");
 	expect_refused("{\"\xff\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", -1, 0, MOTE_ERROR_CORRUPT,
 		       "x.safetensors");
-	expect_refused("{\"a\\u0000b\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", -1, 0, MOTE_ERROR_CORRUPT,
-		       "x.safetensors");
+	expect_refused("{\"a\\u0000b\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", -1, 0,
+		       MOTE_ERROR_CORRUPT, "x.safetensors");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepts),	 cmocka_unit_test(test_header_length), cmocka_unit_test(test_every_truncation),
-		cmocka_unit_test(test_entries),	 cmocka_unit_test(test_overflow),      cmocka_unit_test(test_cover),
-		cmocka_unit_test(test_json_rules),
+		cmocka_unit_test(test_accepts),	 cmocka_unit_test(test_header_length),
+		cmocka_unit_test(test_every_truncation), cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_overflow),      cmocka_unit_test(test_cover), cmocka_unit_test(test_json_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,7 +185,8 @@ static void test_greedy(void **state)
 	struct mote_sampler *s;
 
 	(void)state;
-	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 0, .top_p = 1}, 4, &s, NULL), MOTE_OK);
+	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 0, .top_p = 1}, 4, &s, NULL),
+			 MOTE_OK);
 	assert_int_equal(next(s, (float[]){1, 3, 3, 2}), 1);
 	assert_int_equal(next(s, (float[]){-4, -5, -6, -4}), 0);
 	mote_sampler_close(s);
@@ -246,9 +247,12 @@ static void test_seed(void **state)
 
 	(void)state;
 	make_logits(logits);
-	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1, .seed = 42}, 5, &a, NULL), 0);
-	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1, .seed = 42}, 5, &b, NULL), 0);
-	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1, .seed = 43}, 5, &c, NULL), 0);
+	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1, .seed = 42}, 5,
+					   &a, NULL), 0);
+	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1, .seed = 42}, 5,
+					   &b, NULL), 0);
+	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1, .seed = 43}, 5,
+					   &c, NULL), 0);
 	for (int i = 0; i < 1000; i++) {
 		int32_t id = next(a, logits);
 		assert_int_equal(id, next(b, logits));
@@ -268,7 +272,8 @@ static void test_bad_options(void **state)
 		{.top_p = 1, .biases = 1, .bias = &beyond}, {.top_p = 1, .biases = 1, .bias = &not_a_number},
 		{.top_p = 1, .penalties = {.repetition = -1}}, {.top_p = 1, .penalties = {.repetition = NAN}},
 		{.top_p = 1, .penalties = {.presence = 101}}, {.top_p = 1, .penalties = {.frequency = NAN}},
-		{.top_p = 1, .penalties = {.dry_multiplier = 1}}, {.temperature = 1, .top_p = 1, .min_p = 2}, {.temperature = 1, .top_p = NAN}};
+		{.top_p = 1, .penalties = {.dry_multiplier = 1}}, {.temperature = 1, .top_p = 1, .min_p = 2},
+		{.temperature = 1, .top_p = NAN}};
 	struct mote_sampler *s;
 
 	(void)state;
@@ -293,7 +298,8 @@ static void test_recommended(void **state)
 {
 	(void)state;
 	expect_recommended("{}", 0.6f, 0, 0.95f, 0);
-	expect_recommended("{\"temperature\":0.25,\"top_k\":20,\"top_p\":0.5,\"min_p\":0.125}", 0.25f, 20, 0.5f, 0.125f);
+	expect_recommended("{\"temperature\":0.25,\"top_k\":20,\"top_p\":0.5,\"min_p\":0.125}", 0.25f, 20,
+			   0.5f, 0.125f);
 	expect_recommended("{\"temperature\":-1,\"top_k\":-1,\"top_p\":7,\"min_p\":1e300}", 0.6f, 0, 0.95f, 0);
 	expect_recommended("{\"temperature\":null,\"top_k\":1e30,\"top_p\":\"1\",\"min_p\":true}", 0.6f, 0, 0.95f, 0);
 }
@@ -331,14 +337,16 @@ static void test_bias_and_mask(void **state)
 	(void)state;
 	assert_int_equal(choose((struct mote_sampler_options){.bias = bias, .biases = 1}, logits, NULL, 0), 3);
 	assert_int_equal(choose((struct mote_sampler_options){.bias = bias, .biases = 2}, logits, NULL, 0), 0);
-	assert_int_equal(choose((struct mote_sampler_options){.mask = rule_out_third, .mask_user = &asked}, logits, NULL, 0), 3);
+	assert_int_equal(choose((struct mote_sampler_options){.mask = rule_out_third, .mask_user = &asked}, logits,
+				NULL, 0), 3);
 	assert_int_equal(asked, 1);
-	draw((struct mote_sampler_options){.temperature = 100, .top_p = 1, .mask = rule_out_third, .mask_user = &asked}, logits,
-	     5, share);
+	draw((struct mote_sampler_options){.temperature = 100, .top_p = 1, .mask = rule_out_third, .mask_user = &asked},
+	     logits, 5, share);
 	assert_true(share[2] == 0 && share[0] > 0.2);
 	/* Nothing is left. */
 	bias[1] = (struct mote_logit_bias){0, -INFINITY};
-	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1, .bias = (struct mote_logit_bias[])
+	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.temperature = 1, .top_p = 1,
+									  .bias = (struct mote_logit_bias[])
 					   {{0, -INFINITY}, {1, -INFINITY}}, .biases = 2}, 2, &s, NULL), MOTE_OK);
 	assert_int_equal(mote_sampler_next(s, logits, &id, NULL), MOTE_ERROR_ARGUMENT);
 	mote_sampler_close(s);
@@ -351,18 +359,24 @@ static void test_penalties(void **state)
 
 	(void)state;
 	/* 4 / 1.2 = 3.33, 3 / 1.2 = 2.5; 4 / 1.7 = 2.35 < 2.5 */
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 1.2f}}, logits, history, 4), 2);
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 1.7f}}, logits, history, 4), 4);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 1.2f}}, logits, history, 4),
+			 2);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 1.7f}}, logits, history, 4),
+			 4);
 	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 1.7f}}, low, history, 4), 1);
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 1.7f, .window = 1}}, logits, history,
-				4), 2); /* only 0 is looked at */
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 0.5f}}, logits, history, 4), 2);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 1.7f, .window = 1}},
+				logits, history, 4), 2); /* only 0 is looked at */
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 0.5f}}, logits, history, 4),
+			 2);
 	/* 2 occurs twice, 3 once: 4 - 2 * 0.6 = 2.8, 3 - 0.6 = 2.4; by presence 3.4 and 2.4 */
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.frequency = 0.6f}}, logits, history, 4), 2);
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.frequency = 0.8f}}, logits, history, 4), 4);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.frequency = 0.6f}}, logits, history, 4),
+			 2);
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.frequency = 0.8f}}, logits, history, 4),
+			 4);
 	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.presence = 0.8f}}, logits, history, 4), 2);
 	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.presence = 1.6f}}, logits, history, 4), 4);
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.presence = 1.6f, .window = 2}}, logits, history, 4),
+	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.presence = 1.6f, .window = 2}}, logits,
+				history, 4),
 			 3);
 }
 
@@ -387,8 +401,8 @@ static void test_dry(void **state)
 	assert_int_equal(choose(o, logits, history, 6), 2); /* a repetition of one: 0.6 */
 }
 
-/* transformers 4: TypicalLogitsWarper; entropy of p is 1.39, and by the distance from it of -log p the order is 0.25 (0.00),
- * 0.2 (0.22), 0.4 (0.48), 0.1 (0.91), 0.05 (1.6). */
+/* transformers 4: TypicalLogitsWarper; entropy of p is 1.39, and by the distance from it of -log p the order is 0.25
+ * (0.00), 0.2 (0.22), 0.4 (0.48), 0.1 (0.91), 0.05 (1.6). */
 static void test_typical(void **state)
 {
 	float logits[5];

@@ -45,7 +45,8 @@ static int truncate_file(void) { return truncate(file, 4); }
 static int change_mode(void) { return chmod(file, 0600); }
 static int change_root(void) { return chroot("/"); }
 static int execute(void) { return execl("/bin/true", "true", (char *)NULL); }
-static int execute_at(void) { return syscall(SYS_execveat, spare, "", (char *[]){NULL}, (char *[]){NULL}, AT_EMPTY_PATH) < 0 ? -1 : 0; }
+static int execute_at(void) { return syscall(SYS_execveat, spare, "", (char *[]){NULL}, (char *[]){NULL},
+					     AT_EMPTY_PATH) < 0 ? -1 : 0; }
 static int memory_file(void) { return memfd_create("x", 0) < 0 ? -1 : 0; }
 static int make_socket(void) { return socket(AF_INET, SOCK_STREAM, 0) < 0 ? -1 : 0; }
 static int make_datagrams(void) { return socket(AF_INET, SOCK_DGRAM, 0) < 0 ? -1 : 0; }
@@ -73,7 +74,8 @@ static int make_process(void)
 		_exit(0);
 	return pid < 0 ? -1 : 0;
 }
-static int make_code(void) { return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0; }
+static int make_code(void) { return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+					 -1, 0) == MAP_FAILED ? -1 : 0; }
 static int turn_to_code(void)
 {
 	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -90,10 +92,11 @@ static const struct attempt {
 } attempts[] = {
 	{"open", open_file, false}, {"open /dev/null", open_null, true}, {"open for writing", write_file, true},
 	{"creat", create_file, true}, {"open a folder", open_folder, false}, {"openat2", open_2, false},
-	{"unlink", remove_file, true}, {"rename", rename_file, false}, {"symlink", link_file, true}, {"mkdir", make_folder, true},
-	{"truncate", truncate_file, false}, {"chmod", change_mode, false}, {"chroot", change_root, false},
-	{"execve", execute, true}, {"execveat", execute_at, false}, {"memfd_create", memory_file, false},
-	{"socket", make_socket, false}, {"socket of datagrams", make_datagrams, false}, {"socket of the machine", make_unix, false},
+	{"unlink", remove_file, true}, {"rename", rename_file, false}, {"symlink", link_file, true},
+	{"mkdir", make_folder, true}, {"truncate", truncate_file, false}, {"chmod", change_mode, false},
+	{"chroot", change_root, false}, {"execve", execute, true}, {"execveat", execute_at, false},
+	{"memfd_create", memory_file, false}, {"socket", make_socket, false},
+	{"socket of datagrams", make_datagrams, false}, {"socket of the machine", make_unix, false},
 	{"connect", connect_to, false}, {"sendto that connects", send_first, false}, {"io_uring_setup", ring, false},
 	{"ptrace", trace, false}, {"process_vm_readv", read_parent, false}, {"kill", signal_parent, false},
 	{"fork", make_process, false}, {"mmap of code", make_code, false}, {"mprotect to code", turn_to_code, false},
@@ -183,7 +186,8 @@ static int in_child(int (*run)(void), bool connects)
 	if (connects) {
 		peer = socket(AF_INET, SOCK_STREAM, 0);
 		setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-		if (connect(peer, (struct sockaddr *)&listening, sizeof listening) == 0 && send(peer, "?", 1, MSG_NOSIGNAL) == 1)
+		if (connect(peer, (struct sockaddr *)&listening, sizeof listening) == 0 &&
+		    send(peer, "?", 1, MSG_NOSIGNAL) == 1)
 			(void)!recv(peer, &byte, 1, 0);
 		close(peer);
 	}
@@ -240,7 +244,8 @@ static void test_outside(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(open_file() | open_null() | write_file() | open_folder() | rename_file() | change_mode() | truncate_file(), 0);
+	assert_int_equal(open_file() | open_null() | write_file() | open_folder() | rename_file() | change_mode() |
+			 truncate_file(), 0);
 	assert_int_equal(make_socket() | make_datagrams() | make_unix() | make_process() | memory_file(), 0);
 	fd = spare;
 	spare = socket(AF_INET, SOCK_STREAM, 0);
@@ -277,7 +282,8 @@ static int teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_outside), cmocka_unit_test(test_begin), cmocka_unit_test(test_seal)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_outside), cmocka_unit_test(test_begin),
+					   cmocka_unit_test(test_seal)};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -367,18 +367,22 @@ static void test_full(void **state)
 	add(s, l);
 	run(s);
 	assert_int_equal(l->count, 4); /* the last of them was not computed any more */
-	assert_int_equal(mote_scheduler_add(s, l->prompt, 0, (struct mote_taker){listen, l}, NULL, NULL), MOTE_ERROR_ARGUMENT);
+	assert_int_equal(mote_scheduler_add(s, l->prompt, 0, (struct mote_taker){listen, l}, NULL, NULL),
+			 MOTE_ERROR_ARGUMENT);
 	assert_int_equal(mote_scheduler_add(s, l->prompt, CONTEXT + 1, (struct mote_taker){listen, l}, NULL, &error),
 			 MOTE_ERROR_ARGUMENT);
 	assert_non_null(strstr(error.message, "context of 120"));
-	assert_int_equal(mote_scheduler_add(s, &beyond, 1, (struct mote_taker){listen, l}, NULL, NULL), MOTE_ERROR_ARGUMENT);
+	assert_int_equal(mote_scheduler_add(s, &beyond, 1, (struct mote_taker){listen, l}, NULL, NULL),
+			 MOTE_ERROR_ARGUMENT);
 	assert_int_equal(mote_scheduler_step(s, NULL), MOTE_OK);
 	add(s, l);
 	mote_scheduler_close(s); /* with one that waits */
 	mote_session_close(session);
-	assert_int_equal(mote_session_open(&model.model, &(struct mote_session_options){.sequences = 2}, &session, NULL),
+	assert_int_equal(mote_session_open(&model.model, &(struct mote_session_options){.sequences = 2},
+					   &session, NULL),
 			 MOTE_OK);
-	assert_int_equal(mote_scheduler_open(session, NULL, &s, NULL), MOTE_ERROR_ARGUMENT); /* logits of one row only */
+	assert_int_equal(mote_scheduler_open(session, NULL, &s, NULL),
+			 MOTE_ERROR_ARGUMENT); /* logits of one row only */
 	mote_session_close(session);
 	free(l);
 }
@@ -461,8 +465,8 @@ static void test_state(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_company), cmocka_unit_test(test_slices), cmocka_unit_test(test_steady), cmocka_unit_test(test_shared),
-		cmocka_unit_test(test_fork),
+		cmocka_unit_test(test_company), cmocka_unit_test(test_slices), cmocka_unit_test(test_steady),
+		cmocka_unit_test(test_shared), cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_interrupted), cmocka_unit_test(test_cancel), cmocka_unit_test(test_full),
 		cmocka_unit_test(test_state),
 	};

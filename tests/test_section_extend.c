@@ -1,5 +1,5 @@
-/* Special tokens added to a compiled tokenizer: the same bytes as compiling the tokenizer.json that names them, also where
- * the ids outgrow the bits of the merge table; and what is refused. */
+/* Special tokens added to a compiled tokenizer: the same bytes as compiling the tokenizer.json that names them, also
+ * where the ids outgrow the bits of the merge table; and what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,8 @@
 enum { MOST_NEW = 300, JSON_BYTES = 1 << 16 };
 
 #define ADDED(id, content, normalized, special) \
-	"{\"id\":" #id ",\"content\":\"" content "\",\"single_word\":false,\"lstrip\":true,\"rstrip\":false,\"normalized\":" \
+	"{\"id\":" #id ",\"content\":\"" content "\",\"single_word\":false,\"lstrip\":true,\"rstrip\":false," \
+	"\"normalized\":" \
 	#normalized ",\"special\":" #special "}"
 
 /* A tokenizer.json without its end: its added tokens, then a comma and the rest. ids: as many as it has. */
@@ -27,14 +28,18 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-	/* ignore_merges has a trie; a normalized pattern; patterns that a new token's sorts before, between and behind */
+	/* ignore_merges has a trie; a normalized pattern; patterns that a new token's sorts before,
+	 * between and behind */
 	{ADDED(5, "<s>", false, true) "," ADDED(6, "Zz", true, false),
-	 "\"normalizer\":{\"type\":\"Lowercase\"},\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"Isolated\","
-	 "\"invert\":false},\"model\":{\"type\":\"BPE\",\"ignore_merges\":true,\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"abab\":3,\" \":4},"
+	 "\"normalizer\":{\"type\":\"Lowercase\"},\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},"
+	 "\"behavior\":\"Isolated\","
+	 "\"invert\":false},\"model\":{\"type\":\"BPE\",\"ignore_merges\":true,\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,"
+	 "\"abab\":3,\" \":4},"
 	 "\"merges\":[\"a b\",\"ab ab\"]}", 7},
 	/* an affix, and an id that no token has */
 	{ADDED(9, "<s>", false, true),
-	 "\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\",\"vocab\":{\"a\":0,\"b</w>\":1,\"ab</w>\":2},\"merges\":[[\"a\",\"b</w>\"]]}", 10},
+	 "\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\",\"vocab\":{\"a\":0,\"b</w>\":1,\"ab</w>\":2},"
+	 "\"merges\":[[\"a\",\"b</w>\"]]}", 10},
 	{ADDED(3, "<s>", false, true),
 	 "\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<unk>\",0],[\"a\",-1.5],[\"ab\",-2]]}", 4}
 };
@@ -48,10 +53,11 @@ static void compile(const struct kind *k, uint32_t n, uint8_t **section, size_t 
 	assert_non_null(json);
 	at = snprintf(json, JSON_BYTES, "{\"added_tokens\":[%s", k->added);
 	for (uint32_t i = 0; i < n; i++)
-		at += snprintf(json + at, JSON_BYTES - (size_t)at, ",{\"id\":%u,\"content\":\"<%u\xc3\xa4>\",\"special\":true}", k->ids + i, i);
+		at += snprintf(json + at, JSON_BYTES - (size_t)at, ",{\"id\":%u,\"content\":\"<%u\xc3\xa4>\","
+			       "\"special\":true}", k->ids + i, i);
 	at += snprintf(json + at, JSON_BYTES - (size_t)at, "],%s}", k->rest);
-	if (mote_hf_tokenizer_compile(&(struct mote_hf_tokenizer_source){.json = json, .bytes = (size_t)at}, section, bytes, NULL,
-				      &error))
+	if (mote_hf_tokenizer_compile(&(struct mote_hf_tokenizer_source){.json = json, .bytes = (size_t)at}, section,
+				      bytes, NULL, &error))
 		fail_msg("%s", error.message);
 	free(json);
 }
@@ -75,7 +81,8 @@ static void test_same_bytes(void **state)
 
 			compile(&kinds[k], 0, &old, &old_bytes);
 			compile(&kinds[k], counts[c], &expected, &expected_bytes);
-			assert_int_equal(mote_tokenizer_section_extend(old, old_bytes, token, counts[c], &found, &found_bytes, NULL),
+			assert_int_equal(mote_tokenizer_section_extend(old, old_bytes, token, counts[c], &found,
+								       &found_bytes, NULL),
 					 MOTE_OK);
 			assert_int_equal(found_bytes, expected_bytes);
 			assert_memory_equal(found, expected, found_bytes);
@@ -92,9 +99,11 @@ static void test_same_bytes(void **state)
 static void test_refused(void **state)
 {
 	static char long_text[4097];
-	static const char *const given[][2] = {{"", "x"}, {long_text, "x"}, {"\xff", "x"}, {"<s>", "x"}, {"ab", "x"}, {"x", "x"}};
-	static const char *const said[] = {"expected 1 to 4095", "expected 1 to 4095", "UTF-8", "in the vocabulary already (id 5)",
-					   "in the vocabulary already (id 2)", "given twice"};
+	static const char *const given[][2] = {{"", "x"}, {long_text, "x"}, {"\xff", "x"}, {"<s>", "x"}, {"ab", "x"},
+					       {"x", "x"}};
+	static const char *const said[] = {"expected 1 to 4095", "expected 1 to 4095", "UTF-8",
+					   "in the vocabulary already (id 5)", "in the vocabulary already (id 2)",
+					   "given twice"};
 	uint8_t *old, *found;
 	size_t old_bytes, found_bytes;
 
@@ -104,12 +113,14 @@ static void test_refused(void **state)
 	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
 		struct mote_error error = {0};
 
-		assert_int_equal(mote_tokenizer_section_extend(old, old_bytes, given[i], 2, &found, &found_bytes, &error),
+		assert_int_equal(mote_tokenizer_section_extend(old, old_bytes, given[i], 2, &found, &found_bytes,
+							       &error),
 				 MOTE_ERROR_ARGUMENT);
 		assert_null(found);
 		assert_non_null(strstr(error.message, said[i]));
 	}
-	assert_int_equal(mote_tokenizer_section_extend(old, old_bytes - 8, given[0], 1, &found, &found_bytes, NULL), MOTE_ERROR_CORRUPT);
+	assert_int_equal(mote_tokenizer_section_extend(old, old_bytes - 8, given[0], 1, &found, &found_bytes, NULL),
+			 MOTE_ERROR_CORRUPT);
 	free(old);
 }
 

@@ -57,8 +57,8 @@ static struct mote_session *open_session(struct mote_session_options options)
 }
 
 /* Runs positions [begin, end) of a text in a sequence; the last row's logits. */
-static enum mote_status run(struct mote_session *s, uint32_t sequence, const int32_t *tokens, uint32_t begin, uint32_t end,
-			    const float **logits, struct mote_error *error)
+static enum mote_status run(struct mote_session *s, uint32_t sequence, const int32_t *tokens, uint32_t begin,
+			    uint32_t end, const float **logits, struct mote_error *error)
 {
 	uint32_t position[LONG], sequences[LONG];
 
@@ -107,7 +107,8 @@ static void test_fork(void **state)
 	(void)state;
 	for (int t = 0; t < KV_TYPES; t++) {
 		const enum mote_kv_type *kv = kv_types[t];
-		struct mote_session *s = open_session((struct mote_session_options){.sequences = 3, .kv_k = kv[0], .kv_v = kv[1]});
+		struct mote_session *s = open_session((struct mote_session_options){.sequences = 3, .kv_k = kv[0],
+										    .kv_v = kv[1]});
 		uint32_t pages = mote_session_free_pages(s);
 		const float *out;
 
@@ -144,7 +145,8 @@ static void test_trim(void **state)
 	(void)state;
 	for (int t = 0; t < KV_TYPES; t++) {
 		const enum mote_kv_type *kv = kv_types[t];
-		struct mote_session *s = open_session((struct mote_session_options){.sequences = 2, .kv_k = kv[0], .kv_v = kv[1]});
+		struct mote_session *s = open_session((struct mote_session_options){.sequences = 2, .kv_k = kv[0],
+										    .kv_v = kv[1]});
 		uint32_t pages = mote_session_free_pages(s);
 		const float *out;
 
@@ -187,8 +189,10 @@ static void test_budget(void **state)
 	expect(out, text[0], PAGE + 1, kv);
 	/* Both in one batch, of which only the first finds room: neither has changed. */
 	mote_session_trim(s, 0, PAGE, NULL);
-	assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = 2, .token = (int32_t[]){text[0][PAGE], text[0][0]},
-					      .position = (uint32_t[]){PAGE, 0}, .sequence = (uint32_t[]){0, 2}}, &out, NULL),
+	assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = 2,
+								      .token = (int32_t[]){text[0][PAGE], text[0][0]},
+								      .position = (uint32_t[]){PAGE, 0},
+								      .sequence = (uint32_t[]){0, 2}}, &out, NULL),
 			 MOTE_ERROR_LIMIT);
 	assert_int_equal(mote_session_filled(s, 0), PAGE);
 	assert_int_equal(mote_session_free_pages(s), 1);
@@ -331,7 +335,8 @@ static void test_state_refusals(void **state)
 	} fields[] = {{8, 2, MOTE_ERROR_UNSUPPORTED, "version 2"}, {16, 1, MOTE_ERROR_UNSUPPORTED, "another model"},
 		      {24, 1, MOTE_ERROR_UNSUPPORTED, "another model"}, {32, 2, MOTE_ERROR_UNSUPPORTED, "keys"},
 		      {40, 1, MOTE_ERROR_UNSUPPORTED, "values"}, {48, 100, MOTE_ERROR_UNSUPPORTED, "positions a page"},
-		      {56, 641, MOTE_ERROR_ARGUMENT, "641 positions"}, {56, UINT64_MAX, MOTE_ERROR_ARGUMENT, "positions"},
+		      {56, 641, MOTE_ERROR_ARGUMENT, "641 positions"},
+		      {56, UINT64_MAX, MOTE_ERROR_ARGUMENT, "positions"},
 		      {56, 257, MOTE_ERROR_CORRUPT, "pages for 257"}, {64, 3, MOTE_ERROR_CORRUPT, "3 pages"},
 		      {72, 64, MOTE_ERROR_UNSUPPORTED, "bytes a page"}};
 	struct mote_session *s = open_session((struct mote_session_options){.sequences = 2, .pages = 3});

@@ -53,8 +53,8 @@ void *aligned_alloc(size_t alignment, size_t n)
 #endif
 
 static const struct mote_config config = {
-	.hidden = 64, .layers = 2, .heads = 4, .kv_heads = 2, .head_dim = 16, .ffn = 96, .vocab = 50, .max_positions = 300,
-	.norm_eps = 1e-5f, .tied_embeddings = true, .rope_theta = 10000, .bos = -1};
+	.hidden = 64, .layers = 2, .heads = 4, .kv_heads = 2, .head_dim = 16, .ffn = 96, .vocab = 50,
+	.max_positions = 300, .norm_eps = 1e-5f, .tied_embeddings = true, .rope_theta = 10000, .bos = -1};
 static const enum mote_type types[4] = {MOTE_Q8, MOTE_Q4, MOTE_Q4, MOTE_Q8};
 
 static struct random_model *shared;
@@ -98,28 +98,34 @@ static void refuses(struct mote_session *s, struct mote_batch batch, const char 
 
 static void test_refusals(void **state)
 {
-	struct mote_session *s = open_session((struct mote_session_options){.threads = 1, .context_tokens = 20, .batch_rows = 4});
+	struct mote_session *s = open_session((struct mote_session_options){.threads = 1, .context_tokens = 20,
+									    .batch_rows = 4});
 	struct mote_error error = {0};
 	const float *logits;
 
 	(void)state;
 	refuses(s, (struct mote_batch){.rows = 0}, "0 rows");
-	refuses(s, (struct mote_batch){.rows = 5, .token = (int32_t[5]){0}, .position = (uint32_t[]){0, 1, 2, 3, 4}}, "5 rows");
+	refuses(s, (struct mote_batch){.rows = 5, .token = (int32_t[5]){0}, .position = (uint32_t[]){0, 1, 2, 3, 4}},
+		"5 rows");
 	refuses(s, (struct mote_batch){.rows = 1, .token = (int32_t[]){-1}, .position = (uint32_t[]){0}}, "token -1");
 	refuses(s, (struct mote_batch){.rows = 1, .token = (int32_t[]){50}, .position = (uint32_t[]){0}}, "token 50");
 	refuses(s, (struct mote_batch){.rows = 1, .token = (int32_t[]){1}, .position = (uint32_t[]){1}}, "position 1");
-	refuses(s, (struct mote_batch){.rows = 2, .token = (int32_t[]){1, 1}, .position = (uint32_t[]){0, 2}}, "position 2");
-	refuses(s, (struct mote_batch){.rows = 2, .token = (int32_t[]){1, 1}, .position = (uint32_t[]){0, 0}}, "position 0");
+	refuses(s, (struct mote_batch){.rows = 2, .token = (int32_t[]){1, 1}, .position = (uint32_t[]){0, 2}},
+		"position 2");
+	refuses(s, (struct mote_batch){.rows = 2, .token = (int32_t[]){1, 1}, .position = (uint32_t[]){0, 0}},
+		"position 0");
 	refuses(s, (struct mote_batch){.rows = 1, .token = (int32_t[]){1}, .position = (uint32_t[]){0},
 				       .sequence = (uint32_t[]){1}}, "sequence 1");
 	refuses(s, (struct mote_batch){.rows = 2, .token = (int32_t[]){1, 1}, .position = (uint32_t[]){0, 1},
 				       .want_logits = (uint8_t[]){1, 1}}, "logits");
 	/* Nothing of what was refused counts as seen. */
-	refuses(s, (struct mote_batch){.rows = 1, .token = (int32_t[]){1}, .position = (uint32_t[]){2}}, "holds only 0");
+	refuses(s, (struct mote_batch){.rows = 1, .token = (int32_t[]){1}, .position = (uint32_t[]){2}},
+		"holds only 0");
 	for (uint32_t i = 0; i < 20; i++)
 		assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = 1, .token = (int32_t[]){1},
 			.position = &i}, &logits, &error), MOTE_OK);
-	refuses(s, (struct mote_batch){.rows = 1, .token = (int32_t[]){1}, .position = (uint32_t[]){20}}, "context has 20");
+	refuses(s, (struct mote_batch){.rows = 1, .token = (int32_t[]){1}, .position = (uint32_t[]){20}},
+		"context has 20");
 	/* No logits wanted is no error. */
 	assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = 1, .token = (int32_t[]){1},
 		.position = (uint32_t[]){0}, .want_logits = (uint8_t[]){0}}, &logits, &error), MOTE_OK);
@@ -134,7 +140,8 @@ static void test_options(void **state)
 	struct mote_error error = {0};
 
 	(void)state;
-	assert_int_equal(mote_session_open(&shared->model, &(struct mote_session_options){.context_tokens = 301}, &s, &error),
+	assert_int_equal(mote_session_open(&shared->model, &(struct mote_session_options){.context_tokens = 301},
+					   &s, &error),
 			 MOTE_ERROR_ARGUMENT);
 	assert_null(s);
 	assert_non_null(strstr(error.message, "301"));
@@ -162,10 +169,11 @@ static void test_allocates_nothing(void **state)
 		assert_true(before > 0);
 	for (uint32_t i = 0; i < 64; i++)
 		position[i] = i;
-	assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = 64, .token = token, .position = position}, &logits,
-					      NULL), MOTE_OK);
+	assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = 64, .token = token, .position = position},
+					      &logits, NULL), MOTE_OK);
 	for (uint32_t i = 64; i < 80; i++)
-		assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = 1, .token = token, .position = &i}, &logits,
+		assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = 1, .token = token,
+									      .position = &i}, &logits,
 						      NULL), MOTE_OK);
 	assert_int_equal(__atomic_load_n(&allocations, __ATOMIC_RELAXED), before);
 	mote_session_close(s);

@@ -14,11 +14,14 @@
 
 static const char choice[] =
 	"{\n\"name\": \"capitals\",\n\"kind\": \"choice\",\n\"id\": \"{n}\",\n\"group\": \"{continent}\",\n"
-	"\"description\": \"Questions about {continent}.\\n\",\n\"context\": \"Q: {q|strip}\\nA:\",\n\"choices\": \"options[].text\",\n"
+	"\"description\": \"Questions about {continent}.\\n\",\n\"context\": \"Q: {q|strip}\\nA:\",\n\"choices\": "
+	"\"options[].text\",\n"
 	"\"gold\": \"{right}\",\n\"gold_names\": \"options[].label\",\n\"few_shot\": 2,\n\"metric\": \"acc_norm\"\n}\n";
 static const char answer[] =
-	"{\"name\":\"sums\",\"kind\":\"answer\",\"context\":\"{{ {a} }\",\"gold\":\"{right}\",\"until\":[\"\\n\"],\"max_tokens\":9,\n"
-	"\"filters\":[{\"name\":\"number\",\"pattern\":\"-?[0-9]+\",\"take\":\"last\"},{\"name\":\"word\",\"pattern\":\"[a-z]+\"}],"
+	"{\"name\":\"sums\",\"kind\":\"answer\",\"context\":\"{{ {a} }\",\"gold\":\"{right}\",\"until\":[\"\\n\"],"
+	"\"max_tokens\":9,\n"
+	"\"filters\":[{\"name\":\"number\",\"pattern\":\"-?[0-9]+\",\"take\":\"last\"},{\"name\":\"word\","
+	"\"pattern\":\"[a-z]+\"}],"
 	"\"ignore\":[\" \"],\"ignore_case\":true,\"metric\":\"contains\"}";
 
 static enum mote_status parse(const char *text, struct mote_task_file **f, struct mote_error *error)
@@ -51,12 +54,14 @@ static void test_good(void **state)
 	mote_task_file_close(f);
 	mote_task_file_close(g);
 	/* What may be left out. */
-	assert_int_equal(parse("{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"c\",\"gold\":\"{g}\",\"choices\":[\"x\",\"{y}\"]}", &f, &error), MOTE_OK);
+	assert_int_equal(parse("{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"c\",\"gold\":\"{g}\","
+			       "\"choices\":[\"x\",\"{y}\"]}", &f, &error), MOTE_OK);
 	row = mote_task_file_row(f);
 	assert_string_equal(row->gold_name[1], "1");
 	assert_int_equal(row->length, MOTE_LENGTH_NONE);
 	mote_task_file_close(f);
-	assert_int_equal(parse("{\"name\":\"a\",\"kind\":\"answer\",\"context\":\"c\",\"gold\":\"{g}\"}", &f, &error), MOTE_OK);
+	assert_int_equal(parse("{\"name\":\"a\",\"kind\":\"answer\",\"context\":\"c\",\"gold\":\"{g}\"}", &f, &error),
+			 MOTE_OK);
 	row = mote_task_file_row(f);
 	assert_string_equal(row->filter[0].name, "answer");
 	assert_int_equal(row->most_tokens, 256);
@@ -96,42 +101,55 @@ static void test_bad(void **state)
 	static const struct {
 		const char *text, *words;
 	} bad[] = {
-		{"", "my.json"}, {"[]", "expected a JSON object"}, {"3", "expected a JSON object"}, {"{}", "\"name\" is missing"},
-		{"{\"name\":\"a\"}", "\"kind\" is missing"}, {"{\"name\":3}", "line 1, field \"name\": expected a text"},
-		{"{\n\n\"name\":\"\"}", "line 3, field \"name\": expected a text"}, {"{\"name\":\"A b\"}", "small letters"},
-		{"{\"name\":\"boolq\"}", "no built-in task"}, {"{\"name\":\"a\",\"name\":\"b\"}", "my.json"},
+		{"", "my.json"}, {"[]", "expected a JSON object"}, {"3", "expected a JSON object"},
+		{"{}", "\"name\" is missing"}, {"{\"name\":\"a\"}", "\"kind\" is missing"},
+		{"{\"name\":3}", "line 1, field \"name\": expected a text"},
+		{"{\n\n\"name\":\"\"}", "line 3, field \"name\": expected a text"},
+		{"{\"name\":\"A b\"}", "small letters"}, {"{\"name\":\"boolq\"}", "no built-in task"},
+		{"{\"name\":\"a\",\"name\":\"b\"}", "my.json"},
 		{"{\"name\":\"a\",\n\"kind\":\"quiz\"}", "line 2, field \"kind\": expected \"choice\" or \"answer\""},
 		{"{\"name\":\"a\",\"kind\":\"choice\"}", "\"context\" is missing"},
 		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"c\"}", "\"gold\" is missing"},
 		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"c\",\"gold\":\"{g}\"}", "\"choices\" is missing"},
-		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":[],\"gold\":\"{g}\"}", "field \"context\": expected a text"},
-		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"{x\",\"gold\":\"{g}\"}", "field \"context\": expected a brace that is closed"},
-		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"{}\",\"gold\":\"{g}\"}", "expected a field's name between braces"},
-		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"{|strip}\",\"gold\":\"{g}\"}", "expected a field's name between braces"},
-		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"{x|upper}\",\"gold\":\"{g}\"}", "no filter but \"|strip\""},
+		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":[],\"gold\":\"{g}\"}",
+		 "field \"context\": expected a text"},
+		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"{x\",\"gold\":\"{g}\"}",
+		 "field \"context\": expected a brace that is closed"},
+		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"{}\",\"gold\":\"{g}\"}",
+		 "expected a field's name between braces"},
+		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"{|strip}\",\"gold\":\"{g}\"}",
+		 "expected a field's name between braces"},
+		{"{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"{x|upper}\",\"gold\":\"{g}\"}",
+		 "no filter but \"|strip\""},
 		{CHOICE("\"choices\":\"options\""), "field \"choices\": expected an array of texts, or the path"},
 		{CHOICE("\"choices\":[]"), "an array of 1 to 16"}, {CHOICE("\"choices\":[3,4]"), "expected a text"},
-		{CHOICE("\"choices\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\"]"), "1 to 16"},
+		{CHOICE("\"choices\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"0\",\"1\",\"2\",\"3\","
+			"\"4\",\"5\",\"6\",\"7\"]"), "1 to 16"},
 		{CHOICE("\"choices\":[\"a\",\"{b\"]"), "a brace that is closed"},
 		{CHOICE("\"choices\":[\"a\",\"b\"],\"metric\":\"f1\""), "\"acc\", \"acc_norm\" or"},
 		{CHOICE("\"choices\":[\"a\",\"b\"],\"metric\":\"exact\""), "\"acc\", \"acc_norm\" or"},
 		{CHOICE("\"choices\":[\"a\",\"b\"],\"until\":[\"x\"]"), "field \"until\": expected none"},
 		{CHOICE("\"choices\":[\"a\",\"b\"],\"few_shot\":-1"), "a whole number from 0 to 64"},
 		{CHOICE("\"choices\":[\"a\",\"b\"],\"few_shot\":1.0"), "a whole number from 0 to 64"},
-		{CHOICE("\"choices\":[\"a\",\"b\"],\n\"colour\":1"), "line 2, field \"colour\": expected no field of this name"},
+		{CHOICE("\"choices\":[\"a\",\"b\"],\n\"colour\":1"), "line 2, field \"colour\": expected no field of "
+		 "this name"},
 		{CHOICE("\"choices\":[\"a\",\"b\"],\"gold_names\":{}"), "field \"gold_names\""},
 		{CHOICE("\"choices\":[\"a\",\"b\"],\"labels\":\"../x\""), "without folders"},
 		{ANSWER("\"choices\":[\"a\",\"b\"]"), "line 3, field \"choices\": expected none"},
 		{ANSWER("\"metric\":\"acc\""), "\"exact\" or \"contains\""}, {ANSWER("\"max_tokens\":0"), "from 1 to"},
 		{ANSWER("\"max_tokens\":\"9\""), "from 1 to"}, {ANSWER("\"until\":\"x\""), "an array of 1 to 7"},
 		{ANSWER("\"until\":[\"\"]"), "expected a text"}, {ANSWER("\"ignore_case\":1"), "true or false"},
-		{ANSWER("\"ignore\":[\"(\"]"), "field \"ignore\": pattern \"(\""}, {ANSWER("\"filters\":{}"), "an array of 1 to 4 filters"},
-		{ANSWER("\"filters\":[3]"), "filters that are objects"}, {ANSWER("\"filters\":[{}]"), "expected a text"},
+		{ANSWER("\"ignore\":[\"(\"]"), "field \"ignore\": pattern \"(\""},
+		{ANSWER("\"filters\":{}"), "an array of 1 to 4 filters"},
+		{ANSWER("\"filters\":[3]"), "filters that are objects"},
+		{ANSWER("\"filters\":[{}]"), "expected a text"},
 		{ANSWER("\"filters\":[{\"name\":\"x\"}]"), "expected a text"},
-		{ANSWER("\"filters\":[{\"name\":\"x\",\"pattern\":\"[\"}]"), "line 3, field \"filters\": pattern \"[\""},
+		{ANSWER("\"filters\":[{\"name\":\"x\",\"pattern\":\"[\"}]"),
+		 "line 3, field \"filters\": pattern \"[\""},
 		{ANSWER("\"filters\":[{\"name\":\"x\",\"pattern\":\"a\",\"take\":\"all\"}]"), "\"first\" or \"last\""},
 		{ANSWER("\"filters\":[{\"name\":\"x\",\"pattern\":\"a\",\"flags\":\"i\"}]"), "alone"},
-		{ANSWER("\"filters\":[{\"name\":\"x\",\"pattern\":\"a\"},{\"name\":\"x\",\"pattern\":\"b\"}]"), "different names"},
+		{ANSWER("\"filters\":[{\"name\":\"x\",\"pattern\":\"a\"},{\"name\":\"x\",\"pattern\":\"b\"}]"),
+		 "different names"},
 	};
 	struct mote_task_file *f;
 	struct mote_error error;
@@ -203,7 +221,8 @@ static enum mote_status read_items(const char *record, size_t bytes, struct mote
 /* A record may name fewer answers than it has choices: one that is not among the names is no choice. */
 static void test_fewer_names(void **state)
 {
-	static const char task[] = "{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"c\",\"choices\":\"options[].text\","
+	static const char task[] = "{\"name\":\"a\",\"kind\":\"choice\",\"context\":\"c\","
+				   "\"choices\":\"options[].text\","
 				   "\"gold\":\"{right}\",\"gold_names\":\"names[].name\"}";
 	static const char records[] = "{\"options\":[{\"text\":\"x\"},{\"text\":\"y\"},{\"text\":\"z\"}],"
 				      "\"names\":[{\"name\":\"a\"},{\"name\":\"b\"}],\"right\":\"%c\"}\n";
@@ -223,9 +242,11 @@ static void test_fewer_names(void **state)
 
 static void test_items(void **state)
 {
-	static const char good[] = "{\"n\":7,\"continent\":\"Asia\",\"q\":\" Japan? \",\"options\":[{\"text\":\"Kyoto\",\"label\":\"a\"},"
+	static const char good[] = "{\"n\":7,\"continent\":\"Asia\",\"q\":\" Japan? \","
+				   "\"options\":[{\"text\":\"Kyoto\",\"label\":\"a\"},"
 				   "{\"text\":\"Tokyo\",\"label\":\"b\"}],\"right\":\"b\"}";
-	static const char outside[] = "{\"n\":7,\"continent\":\"Asia\",\"q\":\"?\",\"options\":[{\"text\":\"K\",\"label\":\"a\"},"
+	static const char outside[] = "{\"n\":7,\"continent\":\"Asia\",\"q\":\"?\",\"options\":[{\"text\":\"K\","
+				      "\"label\":\"a\"},"
 				      "{\"text\":\"T\",\"label\":\"b\"}],\"right\":\"c\"}";
 	size_t bytes = 10 << 20;
 	char *text = malloc(bytes);
@@ -262,8 +283,8 @@ static enum mote_status read_limited(const char *records, uint32_t limit, struct
 	assert_non_null(stream);
 	assert_true(fputs(records, stream) >= 0);
 	fclose(stream);
-	assert_int_equal(parse("{\"name\":\"a\",\"kind\":\"answer\",\"context\":\"c\",\"gold\":\"x\",\"id\":\"{n}\",\"group\":\"{g}\"}", &f,
-			       &error), MOTE_OK);
+	assert_int_equal(parse("{\"name\":\"a\",\"kind\":\"answer\",\"context\":\"c\",\"gold\":\"x\",\"id\":\"{n}\","
+			       "\"group\":\"{g}\"}", &f, &error), MOTE_OK);
 	status = mote_task_read(mote_task_file_row(f), path, &options, t, &error);
 	unlink(path);
 	if (status)
@@ -276,7 +297,8 @@ static enum mote_status read_limited(const char *records, uint32_t limit, struct
 /* Items of a group come to stand behind each other, and a limit is one of each group. */
 static void test_groups(void **state)
 {
-	static const char mixed[] = "{\"n\":1,\"g\":\"a\"}\n{\"n\":2,\"g\":\"b\"}\n{\"n\":3,\"g\":\"a\"}\n{\"n\":4,\"g\":\"c\"}\n"
+	static const char mixed[] = "{\"n\":1,\"g\":\"a\"}\n{\"n\":2,\"g\":\"b\"}\n{\"n\":3,\"g\":\"a\"}\n{\"n\":4,"
+				    "\"g\":\"c\"}\n"
 				    "{\"n\":5,\"g\":\"b\"}\n{\"n\":6,\"g\":\"a\"}\n";
 	static const char *const order[] = {"1", "3", "6", "2", "5", "4"}, *const firsts[] = {"1", "3", "2", "5", "4"};
 	char *many = malloc(64 * 600), *to = many;
@@ -306,8 +328,8 @@ static void test_groups(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good), cmocka_unit_test(test_truncations), cmocka_unit_test(test_bad), cmocka_unit_test(test_metrics),
-		cmocka_unit_test(test_items),
+		cmocka_unit_test(test_good), cmocka_unit_test(test_truncations), cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_metrics), cmocka_unit_test(test_items),
 		cmocka_unit_test(test_fewer_names), cmocka_unit_test(test_groups),
 	};
 

@@ -1,6 +1,6 @@
 /* Chat templates: what renders to what, as Jinja2 3.1.6 in transformers' environment renders it. Each feature is here
- * once; tests/differential/template.py compares at random. Where text came from is in test_template_origin.c, errors and
- * limits are in test_template_bounds.c.
+ * once; tests/differential/template.py compares at random. Where text came from is in test_template_origin.c, errors
+ * and limits are in test_template_bounds.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,8 +54,8 @@ static const struct example literals[] = {
 static const struct example keys[] = {
 	{ "{{ {1: 'a'}[true] }}{{ {true: 'a'}[1] }}{{ {0: 'a'}[false] }}{{ {false: 'a'}[0.0] }}{{ {1.0: 'a'}[true] }}",
 	  "aaaaa", NULL },
-	{ "{{ {257: 'a'}[257.0] }}{{ {2: 'a'}[2.0] }}{{ {-3.0: 'a'}[-3] }}{{ {0.5: 'a'}[0.5] }}{{ {(1, 2): 'a'}[(true, 2.0)] }}",
-	  "aaaaa", NULL },
+	{ "{{ {257: 'a'}[257.0] }}{{ {2: 'a'}[2.0] }}{{ {-3.0: 'a'}[-3] }}{{ {0.5: 'a'}[0.5] }}{{ {(1, 2): 'a'}[(true, "
+	  "2.0)] }}", "aaaaa", NULL },
 	{ "{{ {1: 'a', true: 'b', 1.0: 'c'} }}{{ true in {1: 0} }}{{ 1 in {true: 0} }}{{ 2 in {true: 0} }}",
 	  "{1: 'c'}TrueTrueFalse", NULL },
 	{ "{{ nope == nah }}{{ [nope] == [nah] }}{{ none == nope }}{{ none in [nope] }}{{ [none] == [none] }}",
@@ -109,7 +109,8 @@ static const struct example scopes[] = {
 
 static const struct example loops[] = {
 	{ "{% for i in 'abc' %}"
-	  "{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.first }}{{ loop.last }}{{ loop.length }}{{ i }} {% endfor %}",
+	  "{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.first }}{{ loop.last }}{{ "
+	  "loop.length }}{{ i }} {% endfor %}",
 	  "1032TrueFalse3a 2121FalseFalse3b 3210FalseTrue3c ", NULL },
 	{ "{% for i in range(6) if i % 2 %}"
 	  "{{ i }}/{{ loop.length }}{{ loop.previtem }}{{ loop.nextitem }} {% else %}none{% endfor %}",
@@ -159,13 +160,14 @@ static const struct example filters[] = {
 	  "a b|Hello World-Foo|Ab|  x  |a...|a\n  b\n\n  c|2", NULL },
 	{ "{{ {'b': 1, 'a': [1, {'c': none}]} | tojson }} {{ {'b': 1, 'a': 2} | tojson(indent=2, sort_keys=true) }} "
 	  "{{ '\303\251<\"\n' | tojson }} {{ '\303\251' | tojson(ensure_ascii=true) }} {{ 1.0 | tojson }}",
-	  "{\"b\": 1, \"a\": [1, {\"c\": null}]} {\n  \"a\": 2,\n  \"b\": 1\n} \"\303\251<\\\"\\n\" \"\\u00e9\" 1.0", NULL },
-	{ "{{ '<a>' | e }} {{ ('<a>' | e) | e }} {{ ('<b>' | safe) + '<i>' }} {{ '<p>x &amp; y</p> &ltz R&D' | striptags }} "
-	  "{{ 'a b/c?d=\303\251' | urlencode }}",
+	  "{\"b\": 1, \"a\": [1, {\"c\": null}]} {\n  \"a\": 2,\n  \"b\": 1\n} \"\303\251<\\\"\\n\" \"\\u00e9\" 1.0",
+	  NULL },
+	{ "{{ '<a>' | e }} {{ ('<a>' | e) | e }} {{ ('<b>' | safe) + '<i>' }} {{ '<p>x &amp; y</p> &ltz R&D' | "
+	  "striptags }} {{ 'a b/c?d=\303\251' | urlencode }}",
 	  "&lt;a&gt; &lt;a&gt; <b>&lt;i&gt; x & y <z R&D a%20b/c%3Fd%3D%C3%A9", NULL },
-	{ "{{ '42' | int }} {{ 'x' | int(-1) }} {{ '0x1f' | int(base=16) }} {{ 3.99 | int }} {{ '\331\241\331\242' | int }} {{ '2.5' | float }} "
-	  "{{ 2.5 | round }} {{ 3.5 | round(none) }} {{ 2.675 | round(2) }} {{ 1234 | round(-2) }} {{ 2.1 | round(0, "
-	  "'ceil') }} {{ -3 | abs }}",
+	{ "{{ '42' | int }} {{ 'x' | int(-1) }} {{ '0x1f' | int(base=16) }} {{ 3.99 | int }} {{ '\331\241\331\242' | "
+	  "int }} {{ '2.5' | float }} {{ 2.5 | round }} {{ 3.5 | round(none) }} {{ 2.675 | round(2) }} {{ 1234 | "
+	  "round(-2) }} {{ 2.1 | round(0, 'ceil') }} {{ -3 | abs }}",
 	  "42 -1 31 3 12 2.5 2.0 4 2.67 1200 3.0 3", NULL },
 	{ "{{ [1, 2, 3, 4, 5] | batch(2, 0) | list }} {{ [1, 2, 3] | slice(2) | list }} {{ [1, 'a', 1, "
 	  "'A'] | unique | list }} {{ 'abc' | reverse }} {{ [1, 2] | reverse | list }} {{ [1, 2] | sum }} {{ [3, "
@@ -216,7 +218,8 @@ static void check(const struct example *examples, size_t count)
 		if (render(examples[i].template, examples[i].context, NULL, &r, &error) != MOTE_OK)
 			fail_msg("%s: %s", examples[i].template, error.message);
 		if (strlen(examples[i].expected) != r.bytes || memcmp(examples[i].expected, r.text, r.bytes))
-			fail_msg("%s\n  expected %s\n  got      %s", examples[i].template, examples[i].expected, r.text);
+			fail_msg("%s\n  expected %s\n  got      %s", examples[i].template, examples[i].expected,
+				 r.text);
 		mote_rendered_free(&r);
 	}
 }
@@ -299,7 +302,8 @@ static void test_ill_formed_text(void **state)
 	assert_int_equal(mote_template_open(text, strlen(text), NULL, &t, NULL), MOTE_OK);
 	assert_int_equal(mote_template_render(t, context, NULL, NULL, &r, NULL), MOTE_OK);
 #define BAD "\xef\xbf\xbd"
-	assert_string_equal(r.text, BAD " a" BAD "z" BAD BAD BAD " " BAD "|" BAD "|['" BAD "', 'a" BAD "z" BAD BAD BAD "', '" BAD
+	assert_string_equal(r.text, BAD " a" BAD "z" BAD BAD BAD " " BAD "|" BAD "|['" BAD "', 'a" BAD "z" BAD BAD BAD
+			    "', '" BAD
 				    "']|{'k" BAD "': 'v" BAD "'}");
 	assert_true(r.spans[0].plain);
 	mote_rendered_free(&r);

@@ -68,21 +68,28 @@ static void test_error_places(void **state)
 
 	(void)state;
 	check_error("a\n  {{ x +\n     nope.y }}", MOTE_ERROR_CORRUPT, "line 3, column 11: 'nope' is undefined");
-	check_error("{% if x %}\r\n{{ \"\303\251\" + x }}{% endif %}", MOTE_ERROR_CORRUPT, "line 2, column 8: unsupported operand");
-	check_error("{% for a in x %}", MOTE_ERROR_CORRUPT, "line 1, column 4: unexpected end of template: 'for' is not closed");
-	check_error("{% if 1 %}{% endfor %}", MOTE_ERROR_CORRUPT, "line 1, column 14: unknown tag 'endfor'; looking for elif");
+	check_error("{% if x %}\r\n{{ \"\303\251\" + x }}{% endif %}", MOTE_ERROR_CORRUPT,
+		    "line 2, column 8: unsupported operand");
+	check_error("{% for a in x %}", MOTE_ERROR_CORRUPT, "line 1, column 4: unexpected end of template: 'for' is "
+		    "not closed");
+	check_error("{% if 1 %}{% endfor %}", MOTE_ERROR_CORRUPT, "line 1, column 14: unknown tag 'endfor'; looking "
+		    "for elif");
 	check_error("{{ raise_exception('No ' ~ x) }}", MOTE_ERROR_ARGUMENT, "the chat template refuses: No 1");
 	check_error("{% include 'x' %}", MOTE_ERROR_UNSUPPORTED, "line 1, column 4: tag 'include' is not supported");
 	check_error("{{ x | pprint }}", MOTE_ERROR_UNSUPPORTED, "line 1, column 8: filter 'pprint' is not supported");
 	check_error("{{ '&eacute;' | striptags }}", MOTE_ERROR_UNSUPPORTED, "line 1, column 17: striptags: the entity");
-	check_error("{{ [1].append(2) }}", MOTE_ERROR_CORRUPT, "line 1, column 14: access to attribute 'append' of 'list' object is unsafe");
-	check_error("{{ '{:{:{}}}'.format(1, 2, 3) }}", MOTE_ERROR_CORRUPT, "line 1, column 21: max string recursion exceeded");
+	check_error("{{ [1].append(2) }}", MOTE_ERROR_CORRUPT, "line 1, column 14: access to attribute 'append' of "
+		    "'list' object is unsafe");
+	check_error("{{ '{:{:{}}}'.format(1, 2, 3) }}", MOTE_ERROR_CORRUPT,
+		    "line 1, column 21: max string recursion exceeded");
 	check_error("\xff", MOTE_ERROR_CORRUPT, "template is not valid UTF-8");
 	/* in a condition, an unknown filter is an error only when it is reached */
-	assert_int_equal(render("{% if false %}{{ 1 | nope }}{% endif %}{{ 1 | nope if false }}ok", NULL, NULL, &r, &error), MOTE_OK);
+	assert_int_equal(render("{% if false %}{{ 1 | nope }}{% endif %}{{ 1 | nope if false }}ok", NULL, NULL, &r,
+				&error), MOTE_OK);
 	assert_string_equal(r.text, "ok");
 	mote_rendered_free(&r);
-	check_error("{% if true %}{{ 1 | nope }}{% endif %}", MOTE_ERROR_CORRUPT, "line 1, column 21: no filter named 'nope' found");
+	check_error("{% if true %}{{ 1 | nope }}{% endif %}", MOTE_ERROR_CORRUPT,
+		    "line 1, column 21: no filter named 'nope' found");
 }
 
 static void test_limits(void **state)
@@ -90,14 +97,15 @@ static void test_limits(void **state)
 	static const char *const hostile[] = {
 		"{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
 		"{% set ns = namespace(s='a') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
-		"{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}",
-		"{% set ns = namespace(s=[]) %}{% for i in range(9999) %}{% set ns.s = [ns.s] %}{% endfor %}{{ ns.s | tojson }}",
-		"{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(1) }}",
+		"{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor "
+		"%}{{ ns.s }}", "{% set ns = namespace(s=[]) %}{% for i in range(9999) %}{% set ns.s = [ns.s] %}{% "
+		"endfor %}{{ ns.s | tojson }}", "{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(1) }}",
 		"{{ 'a' * 999999999 }}", "{{ [1] * 999999999 }}", "{{ range(999999999) }}", "{{ 9 ** 99 }}",
 		"{{ 9223372036854775807 + 1 }}", "{{ 'x' | center(999999999) }}", "{{ '%999999999d' % 1 }}",
-		"{{ '{:999999999}'.format(1) }}", "{{ 'x' | indent(999999999, true) }}", "{{ [1] | tojson(indent=999999999) }}",
-		"{{ ('a' * 100000) | replace('a', 'b' * 100000) }}", "{{ [1] | batch(999999999, 0) | list }}",
-		"{% set s = 'a' * 1000000 %}{% for i in range(9999) %}{{ s.rfind('b' + 'a' * 100000) }}{% endfor %}",
+		"{{ '{:999999999}'.format(1) }}", "{{ 'x' | indent(999999999, true) }}",
+		"{{ [1] | tojson(indent=999999999) }}", "{{ ('a' * 100000) | replace('a', 'b' * 100000) }}",
+		"{{ [1] | batch(999999999, 0) | list }}", "{% set s = 'a' * 1000000 %}{% for i in range(9999) %}{{ "
+		"s.rfind('b' + 'a' * 100000) }}{% endfor %}",
 	};
 	struct mote_template_limits limits = {.steps = 2000000, .output_bytes = 100000, .memory_bytes = 16 << 20};
 	struct mote_rendered r;
@@ -151,7 +159,8 @@ static void test_nesting(void **state)
 
 		for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++) {
 			size_t bytes = strlen(chains[i]);
-			char *text = malloc(n * (bytes + 1) + 20), close = chains[i][0] == '[' ? ']' : chains[i][0] == '(' ? ')' : ' ';
+			char *text = malloc(n * (bytes + 1) + 20), close = chains[i][0] == '[' ? ']' :
+									   chains[i][0] == '(' ? ')' : ' ';
 			struct mote_rendered r;
 			struct mote_error error;
 			size_t at = 3;
@@ -233,8 +242,10 @@ void *realloc(void *old, size_t bytes)
 /* Each allocation fails once: an error, no text; and when there were enough, the whole text. */
 static void test_memory(void **state)
 {
-	static const char text[] = "{% macro m(a) %}{{ a }}{% endmacro %}{% for i in range(300) %}{% generation %}{{ m(x) }}{% endgeneration %}"
-				   "{{ [i, x] | tojson }}{% endfor %}{{ '%.20000f' % 0.1 }}{{ '{:.20000f}'.format(0.1) }}";
+	static const char text[] = "{% macro m(a) %}{{ a }}{% endmacro %}{% for i in range(300) %}{% generation %}{{ "
+				   "m(x) }}{% endgeneration %}"
+				   "{{ [i, x] | tojson }}{% endfor %}{{ '%.20000f' % 0.1 }}{{ '{:.20000f}'.format(0.1) "
+				   "}}";
 	struct mote_rendered whole, r;
 	struct mote_error error = {0};
 	struct mote_template *t = NULL;

@@ -39,7 +39,8 @@ static void check_spans(const char *text, const char *context, const char *expec
 
 static void test_spans(void **state)
 {
-	static const char context[] = "{\"m\":{\"role\":\"user\",\"content\":\" <|end|> x,y \"},\"bos_token\":\"<s>\",\"n\":7,"
+	static const char context[] = "{\"m\":{\"role\":\"user\",\"content\":\" <|end|> x,y \"},\"bos_token\":\"<s>\","
+				      "\"n\":7,"
 				      "\"l\":[\"a\",\"b\"]}";
 
 	(void)state;
@@ -48,15 +49,18 @@ static void test_spans(void **state)
 	check_spans("{{ '<a>' + m.role + '<b>' ~ m['role'] * 2 }}", context, "<a>[user]<b>[useruser]");
 	check_spans("{{ ('<a>' + m.role + '<b>')[2:5] }}", context, ">[us]");
 	check_spans("{{ (m.content.split(',') | join('<s>')).strip() }}", context, "[<|end|> x]<s>[y]");
-	check_spans("{{ ('x' ~ m.role).replace('use', '<|') }}{{ m.role.replace('s', '<s>') }}", context, "x<|[ru]<s>[er]");
+	check_spans("{{ ('x' ~ m.role).replace('use', '<|') }}{{ m.role.replace('s', '<s>') }}", context,
+		    "x<|[ru]<s>[er]");
 	check_spans("{{ m.role | upper }}{{ m.role | title }}{{ m.role[::-1] }}", context, "[USERUserresu]");
 	check_spans("{{ m | tojson }}{{ {'a': m.role, 'b': 1} | tojson }}", context,
 		    "[{\"role\": \"user\", \"content\": \" <|end|> x,y \"}]{\"a\": [\"user\"], \"b\": 1}");
-	check_spans("{{ l }}{{ [l[0], 'c'] }}{{ n }}{{ n + 1 }}{{ l | length }}", context, "[['a', 'b']][['a'], 'c'][78]2");
-	check_spans("{% set x %}<s>{{ m.role }}{% endset %}{% macro f(a) %}<{{ a }}>{% endmacro %}{{ x }}{{ f(m.role) }}", context,
-		    "<s>[user]<[user]>");
+	check_spans("{{ l }}{{ [l[0], 'c'] }}{{ n }}{{ n + 1 }}{{ l | length }}", context,
+		    "[['a', 'b']][['a'], 'c'][78]2");
+	check_spans("{% set x %}<s>{{ m.role }}{% endset %}{% macro f(a) %}<{{ a }}>{% endmacro %}{{ x }}{{ f(m.role) "
+		    "}}", context, "<s>[user]<[user]>");
 	check_spans("{{ '%s|%s' % (m.role, 'x') }}{{ '{}|{:>6}'.format('x', m.role) }}", context, "[user]|xx|  [user]");
-	check_spans("{{ m.role | indent(2, true) }}{{ m.role | e }}{{ 'a' | replace('a', m.role) }}", context, "  [useruseruser]");
+	check_spans("{{ m.role | indent(2, true) }}{{ m.role | e }}{{ 'a' | replace('a', m.role) }}", context,
+		    "  [useruseruser]");
 	check_spans("{% for k, v in m.items() %}{{ k }}={% endfor %}{% for c in m.role %}{{ c }}.{% endfor %}", context,
 		    "[role]=[content]=[u].[s].[e].[r].");
 }
@@ -92,27 +96,31 @@ static void check_generated(const char *text, const char *context, const char *e
 		  "{% endgeneration %}{% else %}{{ m.text }}{% endif %}"
 static void test_generated(void **state)
 {
-	static const char context[] = "{\"messages\":[{\"role\":\"user\",\"text\":\"hi\"},{\"role\":\"assistant\",\"text\":"
-				      "\"h\u00e9\"},{\"role\":\"user\",\"text\":\"\"},{\"role\":\"assistant\",\"text\":\"bye \"}]}";
+	static const char context[] = "{\"messages\":[{\"role\":\"user\",\"text\":\"hi\"},{\"role\":\"assistant\","
+				      "\"text\":"
+				      "\"h\u00e9\"},{\"role\":\"user\",\"text\":\"\"},{\"role\":\"assistant\","
+				      "\"text\":\"bye \"}]}";
 
 	(void)state;
 	check_generated("{% for m in messages %}{{ m.role[0] }}:" ASSISTANT "{{ '\n' }}{% endfor %}", context,
 			"u:hi\na:<h\303\251|>\nu:\na:<bye >\n");
-	check_generated("{% macro turn(m, loop) %}[" ASSISTANT "]{% endmacro %}{% for m in messages %}{{ turn(m, loop) }}{% endfor %}",
-			context, "[hi][<h\303\251|>][][<bye >]");
-	check_generated("{% set all %}{% for m in messages %}" ASSISTANT "{% endfor %}{% endset %}{{ all | trim }}{{ all[3] }}",
-			context, "hi<h\303\251|bye\303\251>");
-	check_generated("{% generation %}a{% endgeneration %}{% generation %}{% endgeneration %}{% generation %}b{% endgeneration %}c",
-			NULL, "<ab>c");
+	check_generated("{% macro turn(m, loop) %}[" ASSISTANT "]{% endmacro %}{% for m in messages %}{{ turn(m, loop) "
+			"}}{% endfor %}", context, "[hi][<h\303\251|>][][<bye >]");
+	check_generated("{% set all %}{% for m in messages %}" ASSISTANT "{% endfor %}{% endset %}{{ all | trim }}{{ "
+			"all[3] }}", context, "hi<h\303\251|bye\303\251>");
+	check_generated("{% generation %}a{% endgeneration %}{% generation %}{% endgeneration %}{% generation %}b{% "
+			"endgeneration %}c", NULL, "<ab>c");
 	check_generated("{% generation %}a{% generation %}b{% endgeneration %}{% endgeneration %}", NULL, "<ab>");
 	check_generated("no{{ '' }}ne", NULL, "none");
 	check_generated("", NULL, "");
 	/* which text is plain is another matter, and a number made of the template's text stays the template's */
 	check_spans("{{ x }}{% generation %}<s>{{ x }}{% endgeneration %}{{ x }}", "{\"x\":\"u\"}", "[u]<s>[uu]");
-	check_spans("{% set n %}{% generation %}7{% endgeneration %}{% endset %}{{ n | int }}{{ x | int }}", "{\"x\":\"8\"}", "7[8]");
+	check_spans("{% set n %}{% generation %}7{% endgeneration %}{% endset %}{{ n | int }}{{ x | int }}",
+		    "{\"x\":\"8\"}", "7[8]");
 	check_error("{% for i in [1] %}{% generation %}{% break %}{% endgeneration %}{% endfor %}", MOTE_ERROR_CORRUPT,
 		    "line 1, column 38: 'break' outside of a loop");
-	check_error("{% generation %}x", MOTE_ERROR_CORRUPT, "line 1, column 4: unexpected end of template: 'generation' is not closed");
+	check_error("{% generation %}x", MOTE_ERROR_CORRUPT, "line 1, column 4: unexpected end of template: "
+		    "'generation' is not closed");
 }
 
 int main(void)

@@ -34,7 +34,8 @@ static bool mark_is_plain(const struct mote_rendered *r)
 	for (size_t i = 0; i < r->n_spans; i++) {
 		const char *from = r->text + r->spans[i].begin;
 
-		good = good && (r->spans[i].plain || !memmem(from, r->spans[i].end - r->spans[i].begin, "\xe9\xbe\x98", 3));
+		good = good &&
+		       (r->spans[i].plain || !memmem(from, r->spans[i].end - r->spans[i].begin, "\xe9\xbe\x98", 3));
 	}
 	return good;
 }
@@ -54,9 +55,11 @@ static void test_table(void **state)
 		struct mote_error error;
 		enum mote_status status = render(text->valuestring, own ? own->valuestring : context, NULL, &r, &error);
 
-		if (cJSON_IsNull(expected) ? status == MOTE_OK : status != MOTE_OK || strcmp(r.text, expected->valuestring)) {
+		if (cJSON_IsNull(expected) ? status == MOTE_OK
+					   : status != MOTE_OK || strcmp(r.text, expected->valuestring)) {
 			print_message("%s\n  expected %s\n  came     %s\n", text->valuestring,
-				      cJSON_IsNull(expected) ? "an error" : expected->valuestring, status ? error.message : r.text);
+				      cJSON_IsNull(expected) ? "an error" : expected->valuestring,
+				      status ? error.message : r.text);
 			wrong++;
 		} else if (!mark_is_plain(&r) && ++wrong) {
 			print_message("%s: text of the context comes as the template's\n", text->valuestring);

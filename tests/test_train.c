@@ -7,8 +7,8 @@
 #include "tests/train_setting.h"
 
 /* The same loss by the reference; factor: of MOTE_LOSS_DFT, filled when `fix`, else read. */
-static double reference_loss(const struct setting *s, enum mote_loss_kind kind, const struct reference_change *c, bool fix,
-			     double factor[ROWS])
+static double reference_loss(const struct setting *s, enum mote_loss_kind kind, const struct reference_change *c,
+			     bool fix, double factor[ROWS])
 {
 	static double p[LENGTH * VOCAB], q[LENGTH * VOCAB];
 	double sum = 0;
@@ -63,7 +63,8 @@ static void check_parameter(const struct setting *s, enum mote_loss_kind kind, c
 		}
 		difference /= 2e-5;
 		if (fabs(along - difference) > 1e-5 * sqrt(norm) + 1e-7 * whole)
-			fail_msg("%s: %.9g along a direction, by differences %.9g (norm %g)", one->name, along, difference, sqrt(norm));
+			fail_msg("%s: %.9g along a direction, by differences %.9g (norm %g)", one->name, along,
+				 difference, sqrt(norm));
 	}
 	free(w);
 }
@@ -154,7 +155,8 @@ static float *layered_gradients(struct setting *s)
 	struct mote_train_hooks hooks = {.load = load_layer, .done = take_layer, .user = &l};
 
 	mote_parameters_free(&s->w);
-	assert_int_equal(mote_parameters_init(&s->w, &s->config, MOTE_PARAMETERS_GRADIENTS | MOTE_PARAMETERS_LAYERED, NULL), MOTE_OK);
+	assert_int_equal(mote_parameters_init(&s->w, &s->config, MOTE_PARAMETERS_GRADIENTS | MOTE_PARAMETERS_LAYERED,
+					      NULL), MOTE_OK);
 	mote_parameters_load_layer(&s->w, &s->model.model, MOTE_NO_LAYER);
 	mote_passes_forward(&s->passes, &s->w, &batch, true, &hooks);
 	mote_passes_loss(&s->passes, &s->w, &loss);
@@ -206,7 +208,8 @@ static void test_refused(void **state)
 	mote_parameters_free(&p);
 }
 
-/* Rows for new tokens, of the embedding and of a head of its own: the mean of the rows before, which stay as they are. */
+/* Rows for new tokens, of the embedding and of a head of its own: the mean of the rows before,
+ * which stay as they are. */
 static void test_new_rows(void **state)
 {
 	static const enum mote_type types[4] = {MOTE_F32, MOTE_F32, MOTE_F32, MOTE_F32};
@@ -272,7 +275,8 @@ static void test_adamw(void **state)
 			dw[i] -= lr * 0.1 * dw[i];
 			dm[i] = 0.9 * dm[i] + 0.1 * d;
 			dv[i] = 0.999 * dv[i] + 0.001 * d * d;
-			dw[i] -= lr * (dm[i] / (1 - pow(0.9, (double)step))) / (sqrt(dv[i] / (1 - pow(0.999, (double)step))) + 1e-8);
+			dw[i] -= lr * (dm[i] / (1 - pow(0.9, (double)step))) /
+				 (sqrt(dv[i] / (1 - pow(0.999, (double)step))) + 1e-8);
 			assert_true(fabs(dw[i] - (double)w[i]) < 1e-6);
 		}
 	}

@@ -58,7 +58,8 @@ static void rows_score_as_in_long_double(void **state)
 			lx = log_sum(x, n);
 			ly = log_sum(y, n);
 			for (uint32_t i = 0; i < n; i++)
-				kld += expl((long double)x[i] - lx) * (((long double)x[i] - lx) - ((long double)y[i] - ly));
+				kld += expl((long double)x[i] - lx) *
+				       (((long double)x[i] - lx) - ((long double)y[i] - ly));
 			assert_true(mote_score_row(y, x, n, (int32_t)target, &score));
 			assert_near(score.nll, (double)(ly - (long double)y[target]), 1e-13);
 			assert_near(score.reference_nll, (double)(lx - (long double)x[target]), 1e-13);
@@ -173,7 +174,8 @@ struct made_source {
 	bool spoil;
 };
 
-static enum mote_status read_made(struct mote_logits *base, uint32_t rows, const float **logits, struct mote_error *error)
+static enum mote_status read_made(struct mote_logits *base, uint32_t rows, const float **logits,
+				  struct mote_error *error)
 {
 	struct made_source *s = (struct made_source *)base;
 	uint32_t vocab = base->plan->vocab;
@@ -207,7 +209,8 @@ static void walk_scores_every_row_once(void **state)
 {
 	enum { CONTEXT = 16, CHUNKS = 5, VOCAB = 11, ROWS = CHUNKS * 7 };
 	int32_t ids[CONTEXT * CHUNKS];
-	struct mote_plan p = {.ids = ids, .context = CONTEXT, .chunks = CHUNKS, .first = 8, .chunk_rows = 7, .vocab = VOCAB};
+	struct mote_plan p = {.ids = ids, .context = CONTEXT, .chunks = CHUNKS, .first = 8, .chunk_rows = 7,
+			      .vocab = VOCAB};
 	struct made_source a, b;
 	struct mote_logits *model, *remembered = NULL;
 	struct mote_score scores[ROWS], again[ROWS];

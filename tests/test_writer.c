@@ -399,7 +399,8 @@ static void test_stamp(void **state)
 		assert_memory_equal(mote_container_tensor(c, 1)->matrix.codebook, codebook, 8);
 		assert_memory_equal(mote_container_tensor(c, 0)->matrix.data, data, sizeof data);
 		assert_memory_equal(mote_container_section(c, MOTE_SECTION_TOKENIZER, &bytes), "tok", 3);
-		assert_string_equal(mote_json_get(mote_container_metadata(c), "n")->valuestring, "12345678901234567890");
+		assert_string_equal(mote_json_get(mote_container_metadata(c), "n")->valuestring,
+				    "12345678901234567890");
 		mote_container_close(c);
 		cJSON_AddItemToArray(array, cJSON_CreateString("two"));
 	}

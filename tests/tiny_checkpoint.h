@@ -37,20 +37,23 @@ struct tiny {
 
 static const char tiny_config[] =
 	"{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"hidden_size\":24,\"num_hidden_layers\":2,"
-	"\"num_attention_heads\":3,\"num_key_value_heads\":1,\"head_dim\":10,\"intermediate_size\":20,\"vocab_size\":37,"
+	"\"num_attention_heads\":3,\"num_key_value_heads\":1,\"head_dim\":10,\"intermediate_size\":20,"
+	"\"vocab_size\":37,"
 	"\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,\"rope_theta\":10000.0,\"tie_word_embeddings\":true,"
 	"\"bos_token_id\":1,\"eos_token_id\":2}";
 
 /* Byte-level, three letters and a merge: most bytes cannot be expressed. */
 static const char tiny_tokenizer[] =
 	"{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":["
-	"{\"id\":0,\"content\":\"<|end|>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,"
+	"{\"id\":0,\"content\":\"<|end|>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
+	"\"normalized\":false,"
 	"\"special\":true},"
 	"{\"id\":1,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,"
 	"\"special\":true},"
 	"{\"id\":2,\"content\":\"</s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,"
 	"\"special\":true}],"
-	"\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,"
+	"\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+	"\"trim_offsets\":true,"
 	"\"use_regex\":true},\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
 	"\"trim_offsets\":true,\"use_regex\":true},\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,"
 	"\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,"
@@ -175,8 +178,8 @@ static void tiny_write_shard(const struct tiny *t, uint32_t shard, const char *f
 		if (x->cols)
 			snprintf(cols, sizeof cols, ",%u", x->cols);
 		used += (size_t)snprintf(header + used, sizeof header - used,
-					 ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%u%s],\"data_offsets\":[%zu,%zu]}", x->name,
-					 x->dtype, x->rows, cols, at, at + x->bytes);
+					 ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%u%s],\"data_offsets\":[%zu,%zu]}",
+					 x->name, x->dtype, x->rows, cols, at, at + x->bytes);
 		at += x->bytes;
 	}
 	used += (size_t)snprintf(header + used, sizeof header - used, "}");

@@ -1,5 +1,5 @@
-/* Builds GGUF files in memory, field by field, so that a test can make any of them wrong; and the file that holds the same
- * model as tiny_checkpoint.h's directory. */
+/* Builds GGUF files in memory, field by field, so that a test can make any of them wrong; and the file that holds the
+ * same model as tiny_checkpoint.h's directory. */
 #ifndef MOTE_TESTS_TINY_GGUF_H
 #define MOTE_TESTS_TINY_GGUF_H
 

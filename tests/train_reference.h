@@ -32,8 +32,8 @@ static inline void reference_product(const struct mote_parameter *w, const struc
 	}
 }
 
-static inline void reference_norm(const struct mote_parameter *w, const struct reference_change *c, const double *x, double eps,
-				  double *y)
+static inline void reference_norm(const struct mote_parameter *w, const struct reference_change *c, const double *x,
+				  double eps, double *y)
 {
 	double sum = 0;
 
@@ -68,7 +68,8 @@ struct reference_state {
 	double v[REFERENCE_MAX][REFERENCE_MAX];
 };
 
-static inline void reference_attend(const struct mote_config *f, const struct reference_state *s, uint32_t t, double *out)
+static inline void reference_attend(const struct mote_config *f, const struct reference_state *s, uint32_t t,
+				    double *out)
 {
 	uint32_t dim = f->head_dim, group = f->heads / f->kv_heads;
 
@@ -119,8 +120,8 @@ static inline void reference_layer(const struct mote_config *f, const struct mot
 }
 
 /* Log-probabilities of every position, [length][vocab]. */
-static inline void reference_forward(const struct mote_parameters *w, const struct reference_change *c, const int32_t *ids,
-				     uint32_t length, double *out)
+static inline void reference_forward(const struct mote_parameters *w, const struct reference_change *c,
+				     const int32_t *ids, uint32_t length, double *out)
 {
 	struct reference_state *s = calloc(1, sizeof *s);
 	const struct mote_config *f = w->config;

@@ -1,4 +1,5 @@
-/* A small model of random weights, the source that it is to resemble, and a batch: what tests of training begin with. */
+/* A small model of random weights, the source that it is to resemble,
+ * and a batch: what tests of training begin with. */
 #ifndef MOTE_TESTS_TRAIN_SETTING_H
 #define MOTE_TESTS_TRAIN_SETTING_H
 
@@ -14,9 +15,9 @@ enum { SEQUENCES = 2, LENGTH = 11, ROWS = SEQUENCES * LENGTH, VOCAB = 37 };
 
 static inline struct mote_config config_of(unsigned features, bool tied)
 {
-	return (struct mote_config){.hidden = 20, .layers = 2, .heads = 4, .kv_heads = 2, .head_dim = 6, .ffn = 28, .vocab = VOCAB,
-				    .max_positions = 64, .norm_eps = 1e-5, .tied_embeddings = tied, .rope_theta = 100,
-				    .features = features};
+	return (struct mote_config){.hidden = 20, .layers = 2, .heads = 4, .kv_heads = 2, .head_dim = 6, .ffn = 28,
+				    .vocab = VOCAB, .max_positions = 64, .norm_eps = 1e-5, .tied_embeddings = tied,
+				    .rope_theta = 100, .features = features};
 }
 
 struct setting {

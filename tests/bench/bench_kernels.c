@@ -94,7 +94,8 @@ int main(int argc, char **argv)
 
 			mote_matrix_init(&w, types[t], shapes[s][0], shapes[s][1], NULL, codebook, &bytes, NULL);
 			w.data = huge(bytes);
-			mote_activations_init(&a, 512, shapes[s][1], 3, huge(mote_activations_bytes(512, shapes[s][1], 3)));
+			mote_activations_init(&a, 512, shapes[s][1], 3,
+					      huge(mote_activations_bytes(512, shapes[s][1], 3)));
 			work.job = (struct mote_matmul){ .w = &w, .x = &a, .y = huge((size_t)512 * shapes[s][0] * 4),
 							 .y_stride = shapes[s][0] };
 			rate = 2.0 * 512 * shapes[s][0] * shapes[s][1] / best_time(&work, 10);
@@ -109,14 +110,14 @@ int main(int argc, char **argv)
 			uint64_t bytes;
 			double rate;
 
-			mote_matrix_init(&w, types[t], (uint64_t)(130u << 20) / shapes[s][1], shapes[s][1], NULL, codebook, &bytes,
-					 NULL);
+			mote_matrix_init(&w, types[t], (uint64_t)(130u << 20) / shapes[s][1], shapes[s][1], NULL,
+					 codebook, &bytes, NULL);
 			w.data = huge(bytes);
 			mote_activations_init(&a, 1, shapes[s][1], 3, huge(1 << 20));
 			work.job = (struct mote_matmul){.w = &w, .x = &a, .y = huge(w.panels * 64), .y_stride = w.rows};
 			rate = (double)bytes / best_time(&work, 7);
-			printf("gemv %-4s cols %4u: %5.1f GB/s, %2.0f %%\n", mote_type_name(types[t]), shapes[s][1], rate * 1e-9,
-			       100 * rate / bandwidth);
+			printf("gemv %-4s cols %4u: %5.1f GB/s, %2.0f %%\n", mote_type_name(types[t]), shapes[s][1],
+			       rate * 1e-9, 100 * rate / bandwidth);
 		}
 	mote_pool_close(pool);
 	return 0;

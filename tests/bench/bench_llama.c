@@ -1,9 +1,11 @@
-/* How fast llama.cpp's own library is, to stand beside mote-bench: prefill of 512 tokens and decode of 48 at a depth, medians.
+/* How fast llama.cpp's own library is, to stand beside mote-bench: prefill of 512 tokens and decode of 48 at a depth,
+ * medians.
  *
- *   bench_llama LIBRARIES MODEL.gguf THREADS DEPTH REPEATS [q8]      q8: the cache's type, with flash attention; else its default
+ *   bench_llama LIBRARIES MODEL.gguf THREADS DEPTH REPEATS [q8]      q8: the cache's type, with flash attention; else
+ *                                                                    its default
  *
- * npm's node-llama-cpp has libraries in @node-llama-cpp/linux-x64/bins/linux-x64 (LIBRARIES) and, as a git bundle, the source
- * with their headers (llama/gitRelease.bundle, cloned to SOURCE):
+ * npm's node-llama-cpp has libraries in @node-llama-cpp/linux-x64/bins/linux-x64 (LIBRARIES) and, as a git bundle, the
+ * source with their headers (llama/gitRelease.bundle, cloned to SOURCE):
  *   cc -O2 -ISOURCE/include -ISOURCE/ggml/include tests/bench/bench_llama.c -LLIBRARIES -l:libllama.v0.5.0.so
  *      -l:libggml.v0.5.0.so -l:libggml-base.so -Wl,-rpath,LIBRARIES -o bench_llama
  */

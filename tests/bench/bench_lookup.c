@@ -3,8 +3,9 @@
  *   cc -O2 -std=c11 -D_GNU_SOURCE -I. tests/bench/bench_lookup.c build/release/libmote.a $(pkg-config --libs libzstd \
  *      libcjson libutf8proc libxxhash libpcre2-8) -lm -pthread && ./a.out MODEL.mote TEXT THREADS
  *
- * The prompt is TEXT's first 400 tokens. prose: the 400 behind them. quote: runs of 8 to 40 tokens out of the prompt, with
- * 6 of TEXT's later ones between two. again: 60 of TEXT's later tokens over and over, a twelfth of them changed each time.
+ * The prompt is TEXT's first 400 tokens. prose: the 400 behind them. quote: runs of 8 to 40 tokens out of the prompt,
+ * with 6 of TEXT's later ones between two. again: 60 of TEXT's later tokens over and over, a twelfth of them changed
+ * each time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +76,8 @@ static double cpu_seconds(void)
 static double answer(struct mote_lm_session *s, struct given *g, const int32_t *text, uint64_t *made, uint64_t *right)
 {
 	struct mote_lm_answer_options o = MOTE_LM_ANSWER_OPTIONS_INIT;
-	struct mote_lm_sampling sampling = {.struct_bytes = sizeof sampling, .top_p = 1, .typical_p = 1, .repeat_penalty = 1};
+	struct mote_lm_sampling sampling = {.struct_bytes = sizeof sampling, .top_p = 1, .typical_p = 1,
+					    .repeat_penalty = 1};
 	struct mote_lm_answer_info info;
 	struct mote_lm_event event = {0};
 	struct mote_lm_error error = {0};
@@ -127,7 +129,8 @@ int main(int argc, char **argv)
 	FILE *f = argc == 4 ? fopen(argv[2], "rb") : NULL;
 
 	if (!f || mote_lm_open(argv[1], NULL, &lm, &error) ||
-	    mote_lm_encode(lm, bytes, fread(bytes, 1, sizeof bytes, f), MOTE_LM_PLAIN, &text, &count, &error) || count < 1200)
+	    mote_lm_encode(lm, bytes, fread(bytes, 1, sizeof bytes, f), MOTE_LM_PLAIN, &text, &count, &error) ||
+	    count < 1200)
 		fail(&error);
 	o.threads = (uint32_t)atoi(argv[3]);
 	one_thread = o.threads == 1;
@@ -155,8 +158,9 @@ int main(int argc, char **argv)
 		qsort(ratio, RUNS, sizeof *ratio, by_value);
 		qsort(speed[0], RUNS, sizeof **speed, by_value);
 		qsort(speed[1], RUNS, sizeof **speed, by_value);
-		printf("%s: without %.0f tokens/s, with %.0f; ratio %.3f (%.3f to %.3f); %llu of %llu guesses right\n", name[kind], speed[0][RUNS / 2],
-		       speed[1][RUNS / 2], ratio[RUNS / 2], ratio[0], ratio[RUNS - 1], (unsigned long long)right[1], (unsigned long long)made[1]);
+		printf("%s: without %.0f tokens/s, with %.0f; ratio %.3f (%.3f to %.3f); %llu of %llu guesses right\n",
+		       name[kind], speed[0][RUNS / 2], speed[1][RUNS / 2], ratio[RUNS / 2], ratio[0], ratio[RUNS - 1],
+		       (unsigned long long)right[1], (unsigned long long)made[1]);
 	}
 	return 0;
 }

@@ -38,14 +38,15 @@ static float *run(const struct mote_model *m, const int32_t *ids, uint32_t n, ui
 	struct mote_error error = {0};
 	struct mote_session *s;
 
-	must(mote_session_open(m, &(struct mote_session_options){.threads = threads, .batch_rows = batch, .logit_rows = batch,
+	must(mote_session_open(m, &(struct mote_session_options){.threads = threads, .batch_rows = batch,
+								 .logit_rows = batch,
 		.kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32}, &s, &error), &error);
 	memset(want, 1, n);
 	for (uint32_t i = 0; i < n; i++)
 		position[i] = i;
 	for (uint32_t i = 0; i < n; i += batch) {
-		struct mote_batch b = {.rows = n - i < batch ? n - i : batch, .token = ids + i, .position = position + i,
-				       .want_logits = want};
+		struct mote_batch b = {.rows = n - i < batch ? n - i : batch, .token = ids + i,
+				       .position = position + i, .want_logits = want};
 		const float *logits;
 
 		must(mote_session_forward(s, &b, &logits, &error), &error);
@@ -109,12 +110,15 @@ static bool greedy(const struct mote_model *m, const char *golden)
 	bool same;
 
 	must(mote_tokenizer_open(section, bytes, &tokenizer, &error), &error);
-	must(mote_session_open(m, &(struct mote_session_options){.threads = 2, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32},
+	must(mote_session_open(m,
+			       &(struct mote_session_options){.threads = 2, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32},
 			       &session, &error), &error);
 	must(mote_scheduler_open(session, NULL, &scheduler, &error), &error);
-	must(mote_sampler_open(&(struct mote_sampler_options){.temperature = 0, .top_p = 1}, m->config.vocab, &sampler, &error),
+	must(mote_sampler_open(&(struct mote_sampler_options){.temperature = 0, .top_p = 1}, m->config.vocab,
+			       &sampler, &error),
 	     &error);
-	must(mote_tokenizer_encode(tokenizer, prompt_text, strlen(prompt_text), MOTE_ENCODE_ADD_SPECIAL, &prompt, &error),
+	must(mote_tokenizer_encode(tokenizer, prompt_text, strlen(prompt_text), MOTE_ENCODE_ADD_SPECIAL,
+				   &prompt, &error),
 	     &error);
 	{
 		struct mote_answer_options options = {.config = &m->config, .tokenizer = tokenizer, .sampler = sampler,
@@ -168,8 +172,8 @@ int main(int argc, char **argv)
 	check(worst <= 1e-4, "negative log-likelihood of every token", worst);
 	worst = 0;
 	same = top_ten(logits + (size_t)mote_json_get(golden, "logits_position")->valuedouble * vocab, vocab,
-		       mote_json_get(golden, "last_logits_top10_indices"), mote_json_get(golden, "last_logits_top10_values"),
-		       &worst);
+		       mote_json_get(golden, "last_logits_top10_indices"),
+		       mote_json_get(golden, "last_logits_top10_values"), &worst);
 	check(same && worst <= 1e-3, "ten largest logits", worst);
 	check(greedy(m, mote_json_get(golden, "greedy_once_upon_a_time")->valuestring), "greedy text", 0);
 	for (uint32_t threads = 1; threads <= 2; threads++) {

@@ -24,7 +24,8 @@ struct interrupter {
 static void *interrupt(void *user)
 {
 	struct interrupter *i = user;
-	struct timespec wait = {.tv_sec = (time_t)i->after, .tv_nsec = (long)((i->after - (double)(time_t)i->after) * 1e9)};
+	struct timespec wait = {.tv_sec = (time_t)i->after,
+				.tv_nsec = (long)((i->after - (double)(time_t)i->after) * 1e9)};
 
 	nanosleep(&wait, NULL);
 	i->at = seconds();
@@ -93,8 +94,8 @@ int main(int argc, char **argv)
 		failed = 1;
 	else
 		failed = memcmp(first, logits, info.vocab * sizeof *first) != 0;
-	printf("%zu tokens in %.0f ms; %d of 9 interruptions within, the slowest took %.1f ms\n", n, whole * 1e3, interrupted,
-	       worst * 1e3);
+	printf("%zu tokens in %.0f ms; %d of 9 interruptions within, the slowest took %.1f ms\n", n, whole * 1e3,
+	       interrupted, worst * 1e3);
 	mote_lm_session_close(s);
 	mote_lm_close(lm);
 	free(ids);

@@ -89,8 +89,8 @@ int main(int argc, char **argv)
 		for (int k = 0; k < ROUNDS; k++)
 			if (together[i].status || alone[i].status || !alone[i].text[k][0] ||
 			    strcmp(alone[i].text[0], together[i].text[k])) {
-				printf("thread %d, round %d: '%s' alone, '%s' beside others (%s)\n", i, k, alone[i].text[0],
-				       together[i].text[k], together[i].error.message);
+				printf("thread %d, round %d: '%s' alone, '%s' beside others (%s)\n", i, k,
+				       alone[i].text[0], together[i].text[k], together[i].error.message);
 				failed++;
 			}
 	}

@@ -1,7 +1,7 @@
 /* Makes one call to the system fail: a library to preload, for tests/faults/sweep.py.
  *
- *   MOTE_FAULT=KIND:K[:how]   the K-th call of a kind fails; how is "error" (what that kind fails with), "short" (half of
- *                             what was asked for is read or written) or "end" (a file ends early;
+ *   MOTE_FAULT=KIND:K[:how]   the K-th call of a kind fails; how is "error" (what that kind fails with), "short" (half
+ *                             of what was asked for is read or written) or "end" (a file ends early;
  *                             one that is mapped is shortened on the disk, and only mappings of files are counted)
  *   MOTE_FAULT_COUNTS=PATH    at exit, one line for each kind: its name and how many calls there were
  *
@@ -58,7 +58,8 @@ __attribute__((constructor)) static void start(void)
 __attribute__((destructor)) static void finish(void)
 {
 	const char *path = getenv("MOTE_FAULT_COUNTS");
-	FILE *(*open_stream)(const char *, const char *) = (FILE * (*)(const char *, const char *))dlsym(RTLD_NEXT, "fopen");
+	FILE *(*open_stream)(const char *, const char *) =
+		(FILE * (*)(const char *, const char *))dlsym(RTLD_NEXT, "fopen");
 	FILE *to;
 
 	chosen = KINDS;

@@ -33,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 			check(&config);
 		if (mote_hf_config_read(json, hf, NULL) == MOTE_OK)
 			check(&hf->model);
-		if (mote_receipt_read(json, &terms, NULL) == MOTE_OK && (!terms.ids_hash || strlen(terms.ids_hash) != 32))
+		if (mote_receipt_read(json, &terms, NULL) == MOTE_OK &&
+		    (!terms.ids_hash || strlen(terms.ids_hash) != 32))
 			abort();
 		cJSON_Delete(json);
 	}

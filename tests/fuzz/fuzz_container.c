@@ -26,7 +26,9 @@ static void read_everything(const struct mote_container *c)
 	}
 	for (uint32_t i = 0; i < mote_container_section_count(c); i++) {
 		size_t n;
-		const void *section = mote_container_section(c, (enum mote_section)mote_container_section_info(c, i)->kind, &n);
+		const void *section = mote_container_section(c,
+							     (enum mote_section)mote_container_section_info(c, i)->kind,
+							     &n);
 
 		if (mote_layout_hash(section, n).low != mote_container_section_info(c, i)->hash.low)
 			abort();

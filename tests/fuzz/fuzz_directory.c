@@ -1,6 +1,6 @@
 /* Fuzzes the small files of a Hugging Face directory: the input is config.json, generation_config.json,
- * tokenizer_config.json, special_tokens_map.json and chat_template.jinja, with NULs between. Either refused with a message, or
- * metadata that whoever opens the model can read. */
+ * tokenizer_config.json, special_tokens_map.json and chat_template.jinja, with NULs between. Either refused with a
+ * message, or metadata that whoever opens the model can read. */
 #include "convert/hf/hf_chat.h"
 #include "convert/hf/hf_metadata.h"
 #include "runtime/chat/reasoning.h"
@@ -32,14 +32,16 @@ static void build(struct mote_source *source, const struct mote_hf_directory *d,
 	if (status == MOTE_OK && mote_tokenizer_open(section, bytes, &tokenizer, &error))
 		abort();
 	if (status == MOTE_OK) {
-		const struct mote_hf_metadata_inputs in = {.source = source, .directory = d, .config = config, .tokenizer = tokenizer,
-							   .tokenizer_info = &info, .tool = "fuzz", .dtype = config ? "keep" : NULL,
+		const struct mote_hf_metadata_inputs in = {.source = source, .directory = d, .config = config,
+							   .tokenizer = tokenizer, .tokenizer_info = &info,
+							   .tool = "fuzz", .dtype = config ? "keep" : NULL,
 							   .notes = &notes};
 		struct mote_config model;
 
 		status = mote_hf_metadata_build(&in, &metadata, &error);
 		must(status, &error);
-		if (status == MOTE_OK && config && mote_config_read(metadata, &model, &error) && error.code != MOTE_ERROR_UNSUPPORTED)
+		if (status == MOTE_OK && config && mote_config_read(metadata, &model, &error) &&
+		    error.code != MOTE_ERROR_UNSUPPORTED)
 			abort();
 		if (status == MOTE_OK)
 			mote_reasoning_tags_read(metadata, tokenizer);

@@ -1,5 +1,5 @@
-/* For fuzzers of what reads files by their names: a folder of their own, which goes at the end. And inputs that are changes of
- * a valid example, for formats that nobody hits by chance. */
+/* For fuzzers of what reads files by their names: a folder of their own, which goes at the end. And inputs that are
+ * changes of a valid example, for formats that nobody hits by chance. */
 #ifndef MOTE_TESTS_FUZZ_FILES_H
 #define MOTE_TESTS_FUZZ_FILES_H
 
@@ -25,7 +25,8 @@ static const char *fuzz_place(void)
 {
 	if (fuzz_folder[0])
 		return fuzz_folder;
-	snprintf(fuzz_folder, sizeof fuzz_folder, "%s/mote-fuzz.XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+	snprintf(fuzz_folder, sizeof fuzz_folder, "%s/mote-fuzz.XXXXXX",
+		 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
 	if (!mkdtemp(fuzz_folder))
 		abort();
 	atexit(fuzz_remove_folder);
@@ -65,8 +66,8 @@ static inline int fuzz_next(const uint8_t **data, size_t *size, struct fuzz_part
 	return 1;
 }
 
-/* Makes changes in an example of so many bytes: each three bytes of the input are a place and what is put there; an input
- * with an odd number of bytes also cuts it there. Returns its length. */
+/* Makes changes in an example of so many bytes: each three bytes of the input are a place and what is put there; an
+ * input with an odd number of bytes also cuts it there. Returns its length. */
 static inline size_t fuzz_change(uint8_t *example, size_t bytes, const uint8_t *data, size_t size)
 {
 	for (size_t i = 0; i + 3 <= size && bytes; i += 3)

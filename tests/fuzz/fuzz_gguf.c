@@ -1,5 +1,5 @@
-/* Any bytes as a GGUF file: either refused with a message, or every tensor lies inside the file, and what is read of its
- * key-values is refused with a message or a whole text. */
+/* Any bytes as a GGUF file: either refused with a message, or every tensor lies inside the file, and what is read of
+ * its key-values is refused with a message or a whole text. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +28,8 @@ static void read_tokenizer(const struct mote_gguf *g)
 		cJSON *tree;
 
 		/* duplicate tokens are found by who reads it; malformed it is not */
-		if (mote_json_parse_large(json, bytes, "written", bytes, &tree, &error) && !strstr(error.message, "duplicate key"))
+		if (mote_json_parse_large(json, bytes, "written", bytes, &tree, &error) &&
+		    !strstr(error.message, "duplicate key"))
 			abort();
 		cJSON_Delete(tree);
 	} else if (!error.message[0] || json) {

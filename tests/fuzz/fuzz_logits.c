@@ -1,5 +1,6 @@
-/* Fuzzes saved logits. The input is changes of a file that was written here, whose header is sealed again as the first byte
- * says; or, after 0, the whole file. Either refused with a message, at opening or at a portion, or every row is there. */
+/* Fuzzes saved logits. The input is changes of a file that was written here, whose header is sealed again as the first
+ * byte says; or, after 0, the whole file. Either refused with a message, at opening or at a portion,
+ * or every row is there. */
 #include <xxhash.h>
 #include <zstd.h>
 
@@ -12,8 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { VOCAB = 20, COLS = 32, CONTEXT = 8, CHUNKS = 2, ROWS = CHUNKS * 3, MOST = 1 << 16 };
 
 static int32_t ids[CHUNKS * CONTEXT];
-static struct mote_plan plan = {.ids = ids, .context = CONTEXT, .chunks = CHUNKS, .first = 4, .chunk_rows = 3, .vocab = VOCAB,
-				.ids_hash = {5, 6}};
+static struct mote_plan plan = {.ids = ids, .context = CONTEXT, .chunks = CHUNKS, .first = 4, .chunk_rows = 3,
+				.vocab = VOCAB, .ids_hash = {5, 6}};
 static uint8_t saved[MOST], changed[MOST];
 static size_t saved_bytes;
 
@@ -31,8 +32,9 @@ static size_t add_frame(size_t at, const void *data, size_t bytes)
 
 static void prepare(void)
 {
-	struct mote_logits_header h = {.magic = MOTE_LOGITS_MAGIC, .version = MOTE_LOGITS_VERSION, .vocab = VOCAB, .cols = COLS,
-				       .type = MOTE_F32, .context = CONTEXT, .first = 4, .chunk_rows = 3, .chunks = CHUNKS, .ids = {5, 6}};
+	struct mote_logits_header h = {.magic = MOTE_LOGITS_MAGIC, .version = MOTE_LOGITS_VERSION, .vocab = VOCAB,
+				       .cols = COLS, .type = MOTE_F32, .context = CONTEXT, .first = 4, .chunk_rows = 3,
+				       .chunks = CHUNKS, .ids = {5, 6}};
 	struct mote_matrix head;
 	struct mote_logits portions;
 	uint64_t bytes;

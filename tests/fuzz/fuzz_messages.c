@@ -1,6 +1,6 @@
-/* Fuzzes conversations and prompts: the input is a conversation as JSON, tools, variables, and behind a third NUL a file of
- * prompts as mote-perplexity reads it. Either refused with a message, or ids of the vocabulary; and no text of a message
- * becomes a control token. */
+/* Fuzzes conversations and prompts: the input is a conversation as JSON, tools, variables, and behind a third NUL a
+ * file of prompts as mote-perplexity reads it. Either refused with a message, or ids of the vocabulary; and no text of
+ * a message becomes a control token. */
 #include "quant/measure/answers.h"
 #include "tests/fuzz/fuzz_model.h"
 

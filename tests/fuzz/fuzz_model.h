@@ -11,7 +11,8 @@ static const char *fuzz_model_path(void)
 	static char path[128];
 	struct mote_checkpoint_options options = {.tool = "fuzz", .keep_types = true, .one_thread = true};
 
-	if (!path[0] && mote_checkpoint_convert("tests/fixtures/adder", fuzz_path(path, "adder.mote"), &options, NULL, NULL))
+	if (!path[0] && mote_checkpoint_convert("tests/fixtures/adder", fuzz_path(path, "adder.mote"), &options,
+						NULL, NULL))
 		abort();
 	return path;
 }

@@ -1,5 +1,5 @@
-/* Fuzzes the bodies of HTTP requests: the first byte says which dialect. Either refused with a message, or prompts of the
- * vocabulary that fit, in a job within its bounds. */
+/* Fuzzes the bodies of HTTP requests: the first byte says which dialect. Either refused with a message, or prompts of
+ * the vocabulary that fit, in a job within its bounds. */
 #include "runtime/serve/ask.h"
 #include "tests/fuzz/fuzz_model.h"
 
@@ -9,8 +9,8 @@ enum { CONTEXT = 200 };
 
 static void check(const struct mote_ask *ask, uint32_t vocab)
 {
-	if (!(ask->job.sampling.temperature >= 0) || !ask->job.prompts || !ask->job.copies || ask->job.prompts * ask->job.copies > MOTE_ASK_MAX_CHOICES ||
-	    ask->job.options.stops > MOTE_ASK_MAX_STOPS)
+	if (!(ask->job.sampling.temperature >= 0) || !ask->job.prompts || !ask->job.copies ||
+	    ask->job.prompts * ask->job.copies > MOTE_ASK_MAX_CHOICES || ask->job.options.stops > MOTE_ASK_MAX_STOPS)
 		abort();
 	for (uint32_t i = 0; i < ask->job.prompts; i++) {
 		if (!ask->prompt[i].count || ask->prompt[i].count > CONTEXT)

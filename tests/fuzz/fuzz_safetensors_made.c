@@ -1,5 +1,6 @@
-/* Fuzzes safetensors by files that are nearly right: of every five bytes comes a tensor, with a dtype, one or two dimensions and
- * the place that follows from those before; the fifth may spoil one thing. What nothing spoiled must be read as it is. */
+/* Fuzzes safetensors by files that are nearly right: of every five bytes comes a tensor, with a dtype, one or two
+ * dimensions and the place that follows from those before; the fifth may spoil one thing.
+ * What nothing spoiled must be read as it is. */
 #include "convert/hf/safetensors.h"
 #include "tests/fuzz/fuzz_files.h"
 
@@ -43,8 +44,8 @@ static void add(struct made *m, const uint8_t *d)
 	m->used += (size_t)snprintf(m->header + m->used, sizeof m->header - m->used,
 				    ",\"t%02u\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%s%zu,%zu]%s}",
 				    spoil == TWICE && m->tensors ? m->tensors - 1 : m->tensors,
-				    spoil == WORD ? "F31" : dtypes[d[0] % 5].name, shape, spoil == NEGATIVE ? "-" : "", begin, end,
-				    spoil == EXTRA ? ",\"x\":1" : "");
+				    spoil == WORD ? "F31" : dtypes[d[0] % 5].name, shape, spoil == NEGATIVE ? "-" : "",
+				    begin, end, spoil == EXTRA ? ",\"x\":1" : "");
 	m->data += bytes;
 	m->tensors++;
 	m->spoiled |= spoil > 0 && spoil < SPOILS;

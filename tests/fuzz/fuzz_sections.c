@@ -1,6 +1,6 @@
-/* Fuzzes a whole container whose sections are hostile and whose checksums are right: the input is the metadata, receipts and
- * sensitivities as JSON, with NULs between, around a tiny model's tensors and tokenizer. Either refused with a message, or a
- * model that describes itself, renders, and computes a token. */
+/* Fuzzes a whole container whose sections are hostile and whose checksums are right: the input is the metadata,
+ * receipts and sensitivities as JSON, with NULs between, around a tiny model's tensors and tokenizer. Either refused
+ * with a message, or a model that describes itself, renders, and computes a token. */
 #include "format/inspect.h"
 #include "format/writer.h"
 #include "quant/receipt/receipt.h"
@@ -34,7 +34,8 @@ static void copy_tensors(struct mote_writer *w, const struct mote_container *c)
 	for (uint32_t i = 0; i < mote_container_tensor_count(c); i++) {
 		const struct mote_tensor *t = mote_container_tensor(c, i);
 
-		if (mote_writer_add_tensor(w, t->name, t->rank, t->rank == 1 ? MOTE_F32 : t->matrix.type, t->rows, t->cols, NULL, NULL))
+		if (mote_writer_add_tensor(w, t->name, t->rank, t->rank == 1 ? MOTE_F32 : t->matrix.type, t->rows,
+					   t->cols, NULL, NULL))
 			abort();
 	}
 	for (uint32_t i = 0; i < mote_container_tensor_count(c); i++) {
@@ -82,7 +83,8 @@ static void open(const char *path)
 	struct mote_lm *lm;
 
 	if (mote_container_open(path, &c, NULL) == MOTE_OK) {
-		for (const cJSON *r = mote_container_receipts(c) ? mote_container_receipts(c)->child : NULL; r; r = r->next) {
+		for (const cJSON *r = mote_container_receipts(c) ? mote_container_receipts(c)->child : NULL; r;
+		     r = r->next) {
 			struct mote_receipt_terms terms;
 
 			(void)!mote_receipt_read(r, &terms, NULL);
@@ -101,7 +103,8 @@ static void open(const char *path)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const enum mote_section kinds[] = {MOTE_SECTION_METADATA, MOTE_SECTION_RECEIPTS, MOTE_SECTION_SENSITIVITY};
+	static const enum mote_section kinds[] = {MOTE_SECTION_METADATA, MOTE_SECTION_RECEIPTS,
+						  MOTE_SECTION_SENSITIVITY};
 	const struct mote_container *c = base();
 	struct mote_writer *w;
 	struct fuzz_part part;

@@ -1,6 +1,6 @@
-/* Fuzzes sessions of mote-run. The input is changes of a session that was saved, whose header is sealed again as the first
- * byte says; or, after 0, a conversation, before a state that was saved. Either refused with a message, and nothing is
- * given; or a conversation or a text, and the model computes on. */
+/* Fuzzes sessions of mote-run. The input is changes of a session that was saved, whose header is sealed again as the
+ * first byte says; or, after 0, a conversation, before a state that was saved. Either refused with a message, and
+ * nothing is given; or a conversation or a text, and the model computes on. */
 #include <xxhash.h>
 
 #include "runtime/run.h"

@@ -1,6 +1,6 @@
-/* Fuzzes what a scheduler's sequence is loaded from. The input is changes of a state that was saved, whose checksums are made
- * right again as the first byte says; or, after 0, the whole file. Either refused with a message, and the sequence holds
- * nothing; or it computes. */
+/* Fuzzes what a scheduler's sequence is loaded from. The input is changes of a state that was saved, whose checksums
+ * are made right again as the first byte says; or, after 0, the whole file. Either refused with a message, and the
+ * sequence holds nothing; or it computes. */
 #include <stdint.h>
 #include <xxhash.h>
 
@@ -84,7 +84,8 @@ static void prepare(void)
 	if (mote_scheduler_save(scheduler, ids, IDS, put, &out, &error))
 		abort();
 	saved_bytes = sizeof saved - out.left;
-	if (mote_scheduler_load(scheduler, get, &(struct bytes){saved, saved_bytes}, &error) || mote_session_filled(session, 0) != IDS)
+	if (mote_scheduler_load(scheduler, get, &(struct bytes){saved, saved_bytes}, &error) ||
+	    mote_session_filled(session, 0) != IDS)
 		abort();
 }
 
@@ -101,7 +102,8 @@ static void sweep(void)
 			abort();
 	for (size_t bit = 0; bit < 8 * saved_bytes; bit++) {
 		saved[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		if (!mote_scheduler_load(scheduler, get, &(struct bytes){saved, saved_bytes}, NULL) || mote_session_filled(session, 0))
+		if (!mote_scheduler_load(scheduler, get, &(struct bytes){saved, saved_bytes}, NULL) ||
+		    mote_session_filled(session, 0))
 			abort();
 		saved[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}

@@ -1,5 +1,6 @@
 /* Fuzzes tasks of mote-eval: the first byte says which built-in task a file of records is read as, or that a user's own
- * definition stands before a NUL. Either refused with a message, or items with the choices and answers that their kind has. */
+ * definition stands before a NUL. Either refused with a message,
+ * or items with the choices and answers that their kind has. */
 #include "quant/eval/answer_match.h"
 #include "quant/eval/task.h"
 #include "quant/eval/task_json.h"
@@ -34,8 +35,8 @@ static void read_records(const struct mote_task_row *row, const struct fuzz_part
 	fuzz_write(name, part->text, part->bytes);
 	if (row->labels)
 		fuzz_write(row->labels, "0\n1\n", 4);
-	if (mote_task_read(row, fuzz_path(path, row->layout == MOTE_LAYOUT_LINES ? "records.jsonl" : "records"), &options, &task,
-			   &error)) {
+	if (mote_task_read(row, fuzz_path(path, row->layout == MOTE_LAYOUT_LINES ? "records.jsonl" : "records"),
+			   &options, &task, &error)) {
 		if (!error.message[0])
 			abort();
 	} else {
@@ -54,8 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char command[256];
 
 	if (!prepared) {
-		snprintf(command, sizeof command, "cd %s && mkdir -p records/bbh records/cot-prompts && echo 'x\n-----\nQ' >records/cot-prompts/a.txt",
-			 fuzz_place());
+		snprintf(command, sizeof command, "cd %s && mkdir -p records/bbh records/cot-prompts && echo "
+			 "'x\n-----\nQ' >records/cot-prompts/a.txt", fuzz_place());
 		if (system(command))
 			abort();
 		prepared = 1;

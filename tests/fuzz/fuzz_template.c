@@ -16,7 +16,8 @@ static void check_rendered(const struct mote_rendered *r)
 	size_t at = 0;
 
 	for (size_t i = 0; i < r->n_spans; i++) {
-		if (r->spans[i].begin != at || r->spans[i].end <= at || (i && r->spans[i].plain == r->spans[i - 1].plain))
+		if (r->spans[i].begin != at || r->spans[i].end <= at ||
+		    (i && r->spans[i].plain == r->spans[i - 1].plain))
 			abort();
 		at = r->spans[i].end;
 	}
@@ -27,7 +28,8 @@ static void check_rendered(const struct mote_rendered *r)
 		    (i && r->generated[i].begin <= r->generated[i - 1].end))
 			abort();
 	for (at = 0; at < r->bytes; at += (size_t)length) {
-		length = utf8proc_iterate((const utf8proc_uint8_t *)r->text + at, (utf8proc_ssize_t)(r->bytes - at), &code);
+		length = utf8proc_iterate((const utf8proc_uint8_t *)r->text + at, (utf8proc_ssize_t)(r->bytes - at),
+					  &code);
 		if (length <= 0)
 			abort();
 	}
@@ -45,8 +47,8 @@ static void render(const struct mote_template *t, const cJSON *context)
 		abort();
 	if (status == MOTE_OK)
 		check_rendered(&first);
-	if (mote_template_render(t, context, trusted, &limits, &second, NULL) != status || first.bytes != second.bytes ||
-	    (first.bytes && memcmp(first.text, second.text, first.bytes)))
+	if (mote_template_render(t, context, trusted, &limits, &second, NULL) != status ||
+	    first.bytes != second.bytes || (first.bytes && memcmp(first.text, second.text, first.bytes)))
 		abort();
 	mote_rendered_free(&first);
 	mote_rendered_free(&second);
@@ -54,8 +56,10 @@ static void render(const struct mote_template *t, const cJSON *context)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char fallback[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi \\u00e9\"},{\"role\":\"assistant\","
-				       "\"content\":\"<b>\"}],\"bos_token\":\"<s>\",\"n\":3,\"f\":2.5,\"l\":[3,1,2],\"d\":{\"a\":1,\"b\":null}}";
+	static const char fallback[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi \\u00e9\"},"
+				       "{\"role\":\"assistant\","
+				       "\"content\":\"<b>\"}],\"bos_token\":\"<s>\",\"n\":3,\"f\":2.5,\"l\":[3,1,2],"
+				       "\"d\":{\"a\":1,\"b\":null}}";
 	const uint8_t *end = size ? memchr(data, 0, size) : NULL;
 	size_t bytes = end ? (size_t)(end - data) : size;
 	struct mote_template *t;

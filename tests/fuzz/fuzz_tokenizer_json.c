@@ -17,9 +17,11 @@ static void use(const struct mote_tokenizer *t, const char *input, size_t bytes)
 	char *text;
 
 	if (mote_tokenizer_encode(t, input, bytes, MOTE_ENCODE_ADD_SPECIAL, &ids, &error) == MOTE_OK) {
-		if (mote_tokenizer_encode(t, input, bytes, MOTE_ENCODE_ADD_SPECIAL | MOTE_ENCODE_NO_CACHE, &uncached, &error))
+		if (mote_tokenizer_encode(t, input, bytes, MOTE_ENCODE_ADD_SPECIAL | MOTE_ENCODE_NO_CACHE,
+					  &uncached, &error))
 			abort();
-		if (ids.count != uncached.count || (ids.count && memcmp(ids.id, uncached.id, ids.count * sizeof *ids.id)))
+		if (ids.count != uncached.count ||
+		    (ids.count && memcmp(ids.id, uncached.id, ids.count * sizeof *ids.id)))
 			abort();
 		if (mote_tokenizer_decode(t, ids.id, ids.count, false, &text, &length, &error))
 			abort();

@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char sample[] = "Hi, <s>x</s>  it's\n\n12 \xe2\x96\x81\xc3\xa9 \xf0\x9f\x98\x80 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	static const char sample[] = "Hi, <s>x</s>  it's\n\n12 \xe2\x96\x81\xc3\xa9 \xf0\x9f\x98\x80 "
+				     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 	static const struct mote_text_span spans[] = {{0, 8, false}, {8, 16, true}, {16, sizeof sample - 1, false}};
 	uint8_t *section = malloc(size + !size);
 	uint32_t bytes = (uint32_t)size;

@@ -1,5 +1,5 @@
-/* Fuzzes records for training: the first byte says whether they are conversations or preferences, the rest is the file. Either
- * refused with a message, or examples that lie within the ids and have something to learn. */
+/* Fuzzes records for training: the first byte says whether they are conversations or preferences, the rest is the file.
+ * Either refused with a message, or examples that lie within the ids and have something to learn. */
 #include "quant/train/examples.h"
 #include "tests/fuzz/fuzz_model.h"
 
@@ -19,7 +19,8 @@ static void check(const struct mote_examples *e, uint32_t vocab, bool preference
 		const struct mote_example *x = &e->example[i];
 		uint32_t targets = 0;
 
-		if (x->at != at || x->length < 2 || x->length > LENGTH || x->at + x->length > e->ids || e->target[at] || x->length > e->longest)
+		if (x->at != at || x->length < 2 || x->length > LENGTH || x->at + x->length > e->ids || e->target[at] ||
+		    x->length > e->longest)
 			abort();
 		for (uint32_t k = 0; k < x->length; k++) {
 			targets += e->target[at + k];

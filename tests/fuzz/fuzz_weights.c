@@ -1,6 +1,6 @@
 /* Fuzzes what stands between a checkpoint's tensors and their names: the input is model.safetensors.index.json,
- * adapter_config.json and adapter_model.safetensors, with NULs between, beside two shards of a tiny Llama. Either refused
- * with a message, or a plan of weights and updates whose shapes agree. */
+ * adapter_config.json and adapter_model.safetensors, with NULs between, beside two shards of a tiny Llama. Either
+ * refused with a message, or a plan of weights and updates whose shapes agree. */
 #include "convert/hf/hf_lora.h"
 #include "tests/fuzz/fuzz_files.h"
 #include "tests/tiny_checkpoint.h"
