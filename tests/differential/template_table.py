@@ -69,6 +69,48 @@ EDGES = r"""
 {{ 'trim'|trim('tm') }} {{ '  x '.lstrip() }}| {{ '\x1c x\x85'.strip() }}| {{ 'xyx'.rstrip('x') }} {{ ''.strip('x') }} {{ 'abc'.strip('abc') }}| {{ 'a\nb\r\nc\x0bd\x1ce\x85f\u2028g'.splitlines() }} {{ 'a\n'.splitlines(true) }} {{ ''.splitlines() }} {{ '\n'.splitlines() }}
 {{ users|groupby('age')|map('first')|list }} {{ users|map(attribute='tags.0', default='-')|list }} {{ users|selectattr('age', '>=', 30)|map(attribute='name')|join(', ') }} {{ users|rejectattr('tags')|list|length }} {{ users|sort(attribute='age,name', reverse=true)|map(attribute='name')|list }}
 {{ 1 is divisibleby 1 }} {{ 3 is divisibleby(2) }} {{ 'a' is lower }} {{ 'aB' is lower }} {{ 0 is even }} {{ -1 is odd }} {{ 1 is sameas 1.0 }} {{ true is sameas true }} {{ [] is sequence }} {{ {} is iterable }} {{ 1.0 is integer }} {{ true is integer }} {{ none is number }} {{ 2 is gt 1 }} {{ 2 is le 2 }} {{ 2 is lt 2 }} {{ 2 is ge 3 }} {{ 2 is ne 2 }}
+{% set d = {'a': 1, 'b': 2} %}{% set e = {'b': 2, 'a': 1.0} %}{{ d.items() == e.items() }} {{ d.items() == {'a': 1}.items() }} {{ d.items() == {'a': 1, 'b': 3}.items() }} {{ d.keys() == e.keys() }} {{ d.keys() == {'a': 1, 'c': 2}.keys() }} {{ d.keys() == {'a': 1}.keys() }} {{ d.values() == d.values() }} {{ d.keys() == d.items() }}
+{% set d = {'a': 1, 'b': 2} %}{{ d.keys() < {'a': 0, 'b': 0, 'c': 0}.keys() }} {{ d.keys() < d.keys() }} {{ d.keys() <= d.keys() }} {{ d.keys() > {'a': 0}.keys() }} {{ d.keys() >= {'c': 0}.keys() }} {{ d.items() <= {'a': 1, 'b': 2, 'c': 3}.items() }} {{ d.items() >= {'a': 2}.items() }} {{ d.items() < {'a': 1}.items() }}
+{{ {'a': 1}.values() < {'a': 1}.values() }}
+{% set d = {'a': 1, 'b': [2]} %}{{ 'a' in d.keys() }} {{ 1 in d.keys() }} {{ ('a', 1.0) in d.items() }} {{ ('a', 2) in d.items() }} {{ ('c', 1) in d.items() }} {{ 'a' in d.items() }} {{ ('a', 1, 1) in d.items() }} {{ [2] in d.values() }} {{ 2 in d.values() }} {{ true in d.values() }}
+{{ range(3) == range(0, 3, 1) }} {{ range(0) == range(5, 5) }} {{ range(0, 1, 5) == range(1) }} {{ range(2) == range(3) }} {{ range(0, 4, 3) == range(0, 5, 3) }} {{ range(0, 6, 3) == range(0, 6, 4) }} {{ range(1, 3) == range(3)[1:] }} {{ range(2) == [0, 1] }}
+{% set b = 123456789012345678901234567890 %}{% set t = (1,) %}{% set d = {} %}{{ b is sameas b }} {{ t is sameas t }} {{ () is sameas () }} {{ d is sameas d }} {{ d is sameas {} }} {{ [] is sameas [] }} {{ 'a' is sameas 'a' }} {{ none is sameas none }} {{ 1 is sameas 1 }} {{ 1.5 is sameas 1 }} {% for x in [1, 2] %}{{ loop is sameas loop }} {{ loop == loop }} {{ loop == 1 }} {{ loop is sameas x }} {% endfor %}
+{% set b = 123456789012345678901234567890 %}{{ b }} {{ b == b }} {{ b == 123456789012345678901234567891 }} {{ b < 123456789012345678901234567891 }} {{ b > 99 }} {{ b < 99999999999999999999 }} {{ b > 1.5 }} {{ 1e300 > b }} {{ -1e300 < b }} {{ 2 < b }} {{ 2 > b }} {{ b != 'a' }} {{ b == 1.5 }} {{ 1 == b }}
+{% set b = 123456789012345678901234567890 %}{{ b|float }} {{ b|string }} {{ '%d|%s|%x' % (7, b, 255) }} {{ '{:,}|{:d}|{:+}|{:>40}|{:_}'.format(b, b, b, b, b) }} {{ [b, 1]|max }} {{ b is integer }} {{ b is number }} {{ {b: 1}[b] }} {{ [b]|tojson }} {{ b if b else 0 }} {{ b * 1.5 }} {{ b / 2.0 }}
+{% set b = 123456789012345678901234567890 %}{{ b|int }}
+{% set b = 123456789012345678901234567890 %}{{ b|round }}
+{% set b = 123456789012345678901234567890 %}{{ b|abs }}
+{% set b = 123456789012345678901234567890 %}{{ '%d' % b }}
+{{ 0.0 ** -1 }}
+{{ 1e300 ** 2 }}
+{{ 'nan'|float|int(5) }} {{ 'inf'|float|int(6) }} {{ 5 // 0.3 }} {{ -1 // 0.1 }} {{ 0.0 // -5 }} {{ -0.0 // 5 }} {{ 1 // 1e300 }} {{ -1 // 1e300 }} {{ 1e300 // 7 }} {{ 6.0 // 0.1 }} {{ -0.0|round }} {{ 0.001|round(2) }} {{ -0.001|round(2) }} {{ 1e300|round(-2) }} {{ 5|round(2) }} {{ 1.5|round(400) }} {{ 3|round(-1, 'floor') }} {{ 1.23|round(1, 'common') }}
+{{ '{:g}|{:#g}|{:G}|{:#.3g}|{:g}|{:g}|{:#.0e}|{:#.1g}'.format(1.5, 1.0, 1e-10, 2.0, 100000.0, 1e20, 3.0, 5.0) }} {{ '{:}|{:n}|{:5}|{:.3}|{:.1}|{:010.4}'.format(1.0, 2.5, 3.0, 12345.678, 0.05, 3.14159) }} {{ '{:%}|{:.0%}'.format(0.256, 0.5) }} {{ '%#g|%g|%#.2f|%.0f' % (1.0, 1e20, 2.0, 2.5) }}
+{{ '{:.}'.format(1.0) }}
+{{ '{:5x5}'.format(1) }}
+{{ '{:d}'.format('a') }}
+{{ '{:s}'.format(1) }}
+{{ '{:f}'.format('a') }}
+{{ '{:d}'.format(1.5) }}
+{{ '{:x}'.format(1.5) }}
+{{ '{:.2d}'.format(1) }}
+{{ '{2}'.format(1) }}
+{{ '{0[0]x}'.format([1]) }}
+{{ '{!z}'.format(1) }}
+{{ '{!}'.format(1) }}
+{{ '{'.format(1) }}
+{{ '}'.format(1) }}
+{{ '{0} {}'.format(1, 2) }}
+{{ '{} {0}'.format(1, 2) }}
+{{ '{{}}{{{}}}'.format(1) }} {{ '{0[1]} {0[0][0]} {k[a]} {k[b][1]} {}'.replace(' {}', '').format([['x'], 2], k={'a': 3, 'b': [4, 5]}) }} {{ '{!s}|{!r}|{!r:>6}'.format('a', 'b', 'c') }} {{ '{:{}}|{:{w}.{p}}'.format('a', 3, 'bcd', w=5, p=2) }} {{ '{:*^7}|{:é>3}|{:=+5}|{:<5}|{: }'.format('a', 'b', 3, true, 4) }}
+{{ '{a} {b}'.format_map({'a': 1, 'b': 'x', 3: 4}) }} {{ '{a[0]}'.format_map({'a': [7]}) }}
+{{ '{a}'.format_map({}) }}
+{{ '{a}'.format_map(3) }}
+{{ '{a}'.format_map() }}
+{{ '{}'.format('<b>'|e) }} {{ ('<i>{}|{}|{:>4}</i>'|safe).format('<', '&'|safe, 5) }} {{ ('%s|%s|%d'|safe) % ('<', '<'|safe, 3) }} {{ ('<{a}>'|safe).format_map({'a': '&'}) }} {{ ('<'|e) ~ '<' }} {{ ('<'|e) + '<' }} {{ ['<', '&'|safe]|join('>') }} {{ ['<', '&'|safe]|join('>'|safe) }}
+{{ '\x41\u00e9\U0001f600\101\7\0' }}|{{ '\é\q\\\'\"\a\b\f\v' }}
+{{ '\x4' }}
+{{ '\u12' }}
+{{ '\U00110000' }}
 """
 
 
@@ -98,7 +140,7 @@ def late(signum, frame):
 
 
 def main():
-    signal.signal(signal.SIGALRM, late)
+    signal.signal(signal.SIGVTALRM, late)
     given = [{"template": text, "context": context, "trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": False}
              for text, context in cases() if len(text) < 600]
     run = subprocess.run([sys.argv[1]], input="".join(json.dumps(case) + "\n" for case in given), capture_output=True,
@@ -106,9 +148,9 @@ def main():
     rows, common = [], given[0]["context"]
     for case, line in zip(given, run.stdout.split("\n")):
         answer = json.loads(line)
-        signal.alarm(1)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 1)
         output, error = template.judge(case)
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         if "TimeoutError" in (error or "") or "MemoryError" in (error or "") or len(output or "") > 600:
             continue
         if answer.get("status") in (template.LIMIT, template.UNSUPPORTED) or "slice" in answer.get("error", ""):
