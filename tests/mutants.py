@@ -7,7 +7,7 @@
 Works in a clone of the last commit below build/, and changes no file of it: the changed source, its object, and the programs linked
 with it lie beside. The places are drawn at random, from all rooms when no file is named. First run the test programs that call
 the changed file, then those of its folder, then others that hold it (--programs of them at most), then its room's scripts (--scripts
-seconds of a processor at most), up to the first that fails: what is printed as killed is a lower bound of what make check notices.
+seconds of a processor at most; 0: none), up to the first that fails: what is printed as killed is a lower bound of what make check notices.
 --whole: then everything else that holds it. A mutant that survives is a line that no test watches, or a change that makes no
 difference: decide which, and write the missing test, or a line in tests/mutants.txt (file, line, changed line, reason; tabs between).
 Compilers that refuse a change have killed nothing: it does not count. --again tries what a former run's output calls SURVIVED;
@@ -108,9 +108,12 @@ class House:
             self.held[file, options] = {line.split(" ")[0] for line in text.split("\n")}
         return self.held[file, options]
 
+    def globals_of(self, name):
+        return {s for s in self.symbols(self.object_of(name), "-g") if s}
+
     def tests_of(self, name):
         """Those that hold the file: which call it, which include what lies beside it, all others."""
-        of_file = {s for s in self.symbols(self.object_of(name), "-g") if s}
+        of_file = self.globals_of(name)
         folder = '#include "%s/' % os.path.dirname(name)
 
         def rank(test):
@@ -156,8 +159,7 @@ class House:
     def time_of(self, test):
         """Seconds of a processor without a change; None when it fails."""
         if test not in self.seconds:
-            for program in [test] if test in self.tests else self.tools():
-                self.link(program, "")
+            self.place(test, "")
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             good = self.run(test)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -165,14 +167,25 @@ class House:
             json.dump(self.seconds, open("build/seconds.json", "w", encoding="utf-8"))
         return self.seconds[test]
 
-    def tools(self):
-        return [program for program in self.commands if re.search(r"/mote-[a-z]+$", program)]
+    def place(self, test, name):
+        """What the test runs, with the change: itself, or of a script the tools that it, or a file called by it, names and that hold
+        the changed file. The other tools as they were."""
+        if test in self.tests:
+            return self.link(test, name)
+        text = open(test, encoding="utf-8").read()
+        for helper in set(re.findall(r"tests/[\w/]+\.(?:py|sh)", text)):
+            text += open(helper, encoding="utf-8").read() if os.path.exists(helper) else ""
+        for program in self.commands:
+            tool = re.search(r"/(mote-[a-z]+)$", program)
+            if tool:
+                changed = name and self.globals_of(name) & self.symbols(program)
+                self.link(program, name if changed and re.search(r"\$tool|mote-\*|\b%s\b" % tool[1], text) else "")
+        return None
 
     def notices(self, test, name):
         if self.time_of(test) is None:
             return False
-        for program in [test] if test in self.tests else self.tools():
-            self.link(program, name)
+        self.place(test, name)
         return not self.run(test, 10 + 5 * self.time_of(test))
 
     def killer(self, name, arguments):
@@ -182,7 +195,7 @@ class House:
             if self.notices(test, name):
                 return test
         spent = 0.0
-        for script in self.scripts_of(name):
+        for script in self.scripts_of(name) if arguments.scripts or arguments.whole else []:
             spent += self.time_of(script) or 0
             if (spent <= arguments.scripts or arguments.whole) and self.notices(script, name):
                 return script
