@@ -216,8 +216,8 @@ enum mote_status mote_trainer_refer(struct mote_trainer *t, const struct mote_pr
 	struct preferences s = {.pairs = 1, .reference = t->reference};
 
 	for (uint32_t r = 0; prefers(t) && r < t->records; r += t->s.batch) {
-		uint32_t n = t->records - r < t->s.batch ? t->records - r
-							 : t->s.batch, example[2 * MOTE_TRAIN_MOST_BATCH];
+		uint32_t n = t->records - r < t->s.batch ? t->records - r : t->s.batch;
+		uint32_t example[2 * MOTE_TRAIN_MOST_BATCH];
 
 		for (uint32_t i = 0; i < 2 * n; i++)
 			example[i] = 2 * r + i;

@@ -6,8 +6,8 @@
 #include "runtime/serve/http.h"
 #include "runtime/serve/serve.h"
 
-/* The server; a route that asks a model gets a copy in which the fields from lm on are that model's, without http: requests
- * come on other threads before opening it has returned what it is, so that they leave it alone. */
+/* The server; a route that asks a model gets a copy in which the fields from lm on are that model's, without http:
+ * requests come on other threads before opening it has returned what it is, so that they leave it alone. */
 struct mote_serve {
 	struct mote_http *http;
 	struct mote_models *models;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Proves the floors from the sources: a file includes only what lies on its own floor or below, by its path from
-# the repository's root, and no two files have the same name.
+# the repository's root, no two files have the same name, and no line of C is longer than 120 columns.
 set -u
 passed=0 failed=0
 
@@ -75,6 +75,26 @@ done <"$list"
 twice=$(find format runtime convert quant tests -name '*.[ch]' | sed 's|.*/||' | sort | uniq -d)
 if [ -n "$twice" ]; then
 	echo "not unique: $twice"
+	failed=$((failed + 1))
+else
+	passed=$((passed + 1))
+fi
+
+# Columns, not bytes: tabs to the next multiple of 8, a character of UTF-8 once, whatever the locale.
+long=$(find format runtime convert quant tests docs -name '*.[ch]' | sort | LC_ALL=C xargs awk '
+	length($0) > 60 {
+		line = $0
+		gsub(/[\200-\277]/, "", line)
+		columns = 0
+		parts = split(line, part, "\t")
+		for (i = 1; i <= parts; i++) {
+			columns += length(part[i])
+			if (i < parts) columns += 8 - columns % 8
+		}
+		if (columns > 120) print FILENAME ":" FNR ": " columns " columns"
+	}')
+if [ -n "$long" ]; then
+	echo "$long" | head -20
 	failed=$((failed + 1))
 else
 	passed=$((passed + 1))
