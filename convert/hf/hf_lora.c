@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "convert/panel_pack.h"
+#include "format/json_build.h"
 
 #define CONFIG "adapter_config.json"
 #define WEIGHTS "adapter_model.safetensors"
@@ -252,15 +253,15 @@ static enum mote_status read_header(struct adapter *a, const struct mote_source_
 
 static enum mote_status note_lineage(const struct adapter *a, cJSON *lineage)
 {
-	cJSON *entry = cJSON_CreateObject();
-	bool ok = cJSON_AddItemToArray(lineage, entry);
+	struct mote_json_builder b = {0};
+	cJSON *entry = mote_json_add_object(&b, lineage, NULL);
 
-	ok = ok && cJSON_AddStringToObject(entry, "file", WEIGHTS) &&
-	     cJSON_AddNumberToObject(entry, "alpha", a->alpha) &&
-	     cJSON_AddBoolToObject(entry, "rank_stabilized", a->stabilized) &&
-	     cJSON_AddNumberToObject(entry, "factor", a->factor) &&
-	     cJSON_AddNumberToObject(entry, "weights", a->lora->updates);
-	return ok ? MOTE_OK : mote_error_set(a->error, MOTE_ERROR_MEMORY, "out of memory");
+	mote_json_add_text(&b, entry, "file", WEIGHTS);
+	mote_json_add_number(&b, entry, "alpha", a->alpha);
+	mote_json_add_bool(&b, entry, "rank_stabilized", a->stabilized);
+	mote_json_add_number(&b, entry, "factor", a->factor);
+	mote_json_add_number(&b, entry, "weights", a->lora->updates);
+	return b.failed ? mote_error_set(a->error, MOTE_ERROR_MEMORY, "out of memory") : MOTE_OK;
 }
 
 enum mote_status mote_lora_apply(const char *directory, double factor, struct mote_source *source,

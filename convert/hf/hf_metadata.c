@@ -1,5 +1,4 @@
-/* The container's metadata: see hf_metadata.h. cJSON's Add functions accept a NULL object and return NULL, so that
- * each builder checks its memory once, at its end. */
+/* The container's metadata: see hf_metadata.h. */
 #include "convert/hf/hf_metadata.h"
 
 #include "convert/hf/hf_chat.h"
@@ -9,35 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum mote_status no_memory(struct mote_error *error)
-{
-	return mote_error_set(error, MOTE_ERROR_MEMORY, "metadata: out of memory");
-}
+#include "format/json_build.h"
 
 /* Special tokens by text, in the order of their ids. */
-static enum mote_status add_special(cJSON *tokens, const struct mote_tokenizer *t, struct mote_error *error)
+static void add_special(struct mote_json_builder *b, cJSON *tokens, const struct mote_tokenizer *t)
 {
-	cJSON *special = cJSON_AddObjectToObject(tokens, "special");
+	cJSON *special = mote_json_add_object(b, tokens, "special");
 	uint32_t n = mote_tokenizer_vocab_size(t);
 
-	if (!special)
-		return no_memory(error);
 	for (uint32_t id = 0; id < n; id++) {
 		const char *text;
 		size_t bytes;
 		char *key;
-		bool ok;
 
 		if (!mote_tokenizer_is_special(t, (int32_t)id) ||
 		    !(text = mote_tokenizer_token(t, (int32_t)id, &bytes)))
 			continue;
 		key = strndup(text, bytes);
-		ok = key && cJSON_AddNumberToObject(special, key, id);
+		if (key)
+			mote_json_add_number(b, special, key, id);
+		else
+			b->failed = true;
 		free(key);
-		if (!ok)
-			return no_memory(error);
 	}
-	return MOTE_OK;
 }
 
 /* The id that a text without any tokens of its own begins with, when the tokenizer adds one. */
@@ -93,9 +86,12 @@ static enum mote_status note_dropped(const struct mote_hf_metadata_inputs *in, s
 			      "left out", info->dropped_text, info->dropped_id, more, in->config->model.vocab - 1);
 }
 
-static bool add_id(cJSON *object, const char *key, int32_t id)
+static void add_id(struct mote_json_builder *b, cJSON *object, const char *key, int32_t id)
 {
-	return (id < 0 ? cJSON_AddNullToObject(object, key) : cJSON_AddNumberToObject(object, key, id)) != NULL;
+	if (id < 0)
+		mote_json_add_null(b, object, key);
+	else
+		mote_json_add_number(b, object, key, id);
 }
 
 static const char *default_template(const struct mote_hf_directory *d)
@@ -115,18 +111,18 @@ static enum mote_status add_turn_end(const struct mote_hf_metadata_inputs *in, c
 				     const char *const text[4], struct mote_hf_token_ids *ids, struct mote_error *error)
 {
 	const uint32_t vocab = in->config ? in->config->model.vocab : in->tokenizer_info->vocab_size;
-	cJSON *variables = cJSON_CreateObject();
+	struct mote_json_builder b = {0};
+	cJSON *variables = mote_json_new_object(&b);
+	enum mote_status status;
 	const char *name;
 	size_t bytes;
 	int32_t end;
-	bool ok = variables != NULL;
 
-	for (int i = 0; ok && i < 4; i++)
-		ok = !text[i] || cJSON_AddStringToObject(variables, keys[i], text[i]);
-	if (!ok) {
-		cJSON_Delete(variables);
-		return no_memory(error);
-	}
+	for (int i = 0; i < 4; i++)
+		if (text[i])
+			mote_json_add_text(&b, variables, keys[i], text[i]);
+	if ((status = mote_json_finish(&b, &variables, "metadata", error)))
+		return status;
 	end = mote_hf_turn_end(default_template(in->directory), variables, in->tokenizer);
 	cJSON_Delete(variables);
 	for (uint32_t i = 0; i < ids->n_eos; i++)
@@ -140,18 +136,18 @@ static enum mote_status add_turn_end(const struct mote_hf_metadata_inputs *in, c
 			      "does not name: taken as an end, too", (int)bytes, name, end);
 }
 
-static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadata_inputs *in, struct mote_error *error)
+static enum mote_status add_tokens(struct mote_json_builder *b, cJSON *metadata,
+				   const struct mote_hf_metadata_inputs *in, struct mote_error *error)
 {
 	static const char *const keys[4] = {"bos_token", "eos_token", "unk_token", "pad_token"};
 	static const char *const names[4] = {"bos_text", "eos_text", "unk_text", "pad_text"};
-	cJSON *tokens = cJSON_AddObjectToObject(metadata, "tokens"), *eos;
+	cJSON *tokens = mote_json_add_object(b, metadata, "tokens"), *eos;
 	const struct mote_hf_directory *d = in->directory;
 	const uint32_t vocab = in->config ? in->config->model.vocab : in->tokenizer_info->vocab_size;
 	struct mote_hf_token_ids ids;
 	const char *text[4];
 	int32_t by_text[4];
 	enum mote_status status;
-	bool ok;
 
 	status = mote_hf_token_ids_read(d->config, d->generation, &ids, error);
 	if (!status)
@@ -172,35 +168,34 @@ static enum mote_status add_tokens(cJSON *metadata, const struct mote_hf_metadat
 		return status;
 	if (ids.pad < 0)
 		ids.pad = by_text[3];
-	ok = add_id(tokens, "bos", ids.bos) && (eos = cJSON_AddArrayToObject(tokens, "eos"));
-	for (uint32_t i = 0; ok && i < ids.n_eos; i++)
-		ok = cJSON_AddItemToArray(eos, cJSON_CreateNumber(ids.eos[i]));
-	ok = ok && add_id(tokens, "pad", ids.pad);
-	for (int i = 0; ok && i < 4; i++)
-		ok = !text[i] || cJSON_AddStringToObject(tokens, names[i], text[i]);
-	ok = ok && cJSON_AddBoolToObject(tokens, "add_bos", in->tokenizer_info->adds_bos) &&
-	     cJSON_AddBoolToObject(tokens, "add_eos", in->tokenizer_info->adds_eos);
-	return ok ? add_special(tokens, in->tokenizer, error) : no_memory(error);
+	add_id(b, tokens, "bos", ids.bos);
+	eos = mote_json_add_array(b, tokens, "eos");
+	for (uint32_t i = 0; i < ids.n_eos; i++)
+		mote_json_add_number(b, eos, NULL, ids.eos[i]);
+	add_id(b, tokens, "pad", ids.pad);
+	for (int i = 0; i < 4; i++)
+		if (text[i])
+			mote_json_add_text(b, tokens, names[i], text[i]);
+	mote_json_add_bool(b, tokens, "add_bos", in->tokenizer_info->adds_bos);
+	mote_json_add_bool(b, tokens, "add_eos", in->tokenizer_info->adds_eos);
+	add_special(b, tokens, in->tokenizer);
+	return MOTE_OK;
 }
 
 /* generation_config.json without its token ids, which are in "tokens", and its version. */
-static bool add_generation(cJSON *metadata, const cJSON *given)
+static void add_generation(struct mote_json_builder *b, cJSON *metadata, const cJSON *given)
 {
-	cJSON *generation = cJSON_AddObjectToObject(metadata, "generation");
+	cJSON *generation = mote_json_add_object(b, metadata, "generation");
 	const cJSON *item;
 
-	if (!generation)
-		return false;
 	cJSON_ArrayForEach(item, given) {
 		size_t n = strlen(item->string);
 
 		if ((n >= 9 && strcmp(item->string + n - 9, "_token_id") == 0) ||
 		    strcmp(item->string, "transformers_version") == 0 || item->string[0] == '_')
 			continue;
-		if (!cJSON_AddItemToObject(generation, item->string, cJSON_Duplicate(item, true)))
-			return false;
+		mote_json_add_item(b, generation, item->string, cJSON_Duplicate(item, true));
 	}
-	return true;
 }
 
 /* What generation_config.json asks for and mote-run does not do, in one note. */
@@ -230,81 +225,77 @@ static enum mote_status note_generation(const struct mote_hf_metadata_inputs *in
 }
 
 /* The tags around reasoning, when there are any. */
-static bool add_reasoning(cJSON *metadata, const struct mote_hf_metadata_inputs *in)
+static void add_reasoning(struct mote_json_builder *b, cJSON *metadata, const struct mote_hf_metadata_inputs *in)
 {
 	const char *open, *close;
 	cJSON *reasoning;
 
 	if (!mote_hf_reasoning_tags(default_template(in->directory), in->tokenizer, &open, &close))
-		return true;
-	reasoning = cJSON_AddObjectToObject(metadata, "reasoning");
-	return reasoning && cJSON_AddStringToObject(reasoning, "open", open) &&
-	       cJSON_AddStringToObject(reasoning, "close", close);
+		return;
+	reasoning = mote_json_add_object(b, metadata, "reasoning");
+	mote_json_add_text(b, reasoning, "open", open);
+	mote_json_add_text(b, reasoning, "close", close);
 }
 
-static bool add_lineage(cJSON *metadata, const struct mote_hf_metadata_inputs *in)
+static void add_lineage(struct mote_json_builder *b, cJSON *metadata, const struct mote_hf_metadata_inputs *in)
 {
-	cJSON *lineage = cJSON_AddArrayToObject(metadata, "lineage"), *step = cJSON_CreateObject(), *source, *file;
+	cJSON *step = mote_json_add_object(b, mote_json_add_array(b, metadata, "lineage"), NULL), *source;
 	char hash[33];
-	bool ok;
 
-	if (!lineage || !cJSON_AddItemToArray(lineage, step)) {
-		cJSON_Delete(step);
-		return false;
+	mote_json_add_text(b, step, "step", "convert");
+	mote_json_add_text(b, step, "tool", in->tool);
+	if (in->config) {
+		mote_json_add_text(b, step, "architecture", in->config->architecture);
+		mote_json_add_text(b, step, "dtype", in->dtype);
 	}
-	ok = cJSON_AddStringToObject(step, "step", "convert") && cJSON_AddStringToObject(step, "tool", in->tool);
-	if (ok && in->config)
-		ok = cJSON_AddStringToObject(step, "architecture", in->config->architecture) &&
-		     cJSON_AddStringToObject(step, "dtype", in->dtype);
-	if (ok && in->lora)
-		ok = cJSON_AddItemToObject(step, "lora", cJSON_Duplicate(in->lora, true));
-	ok = ok && (source = cJSON_AddArrayToObject(step, "source"));
-	for (uint32_t i = 0; ok && i < in->source->files; i++) {
+	if (in->lora)
+		mote_json_add_item(b, step, "lora", cJSON_Duplicate(in->lora, true));
+	source = mote_json_add_array(b, step, "source");
+	for (uint32_t i = 0; i < in->source->files; i++) {
 		const struct mote_source_file *f = &in->source->file[i];
+		cJSON *file = mote_json_add_object(b, source, NULL);
 
 		/* as xxh128sum prints it */
 		snprintf(hash, sizeof hash, "%016" PRIx64 "%016" PRIx64, f->hash.high, f->hash.low);
-		file = cJSON_CreateObject();
-		ok = cJSON_AddItemToArray(source, file) && cJSON_AddStringToObject(file, "file", f->name) &&
-		     cJSON_AddNumberToObject(file, "bytes", (double)f->bytes) &&
-		     cJSON_AddStringToObject(file, "xxh3", hash);
+		mote_json_add_text(b, file, "file", f->name);
+		mote_json_add_number(b, file, "bytes", (double)f->bytes);
+		mote_json_add_text(b, file, "xxh3", hash);
 	}
-	return ok;
 }
 
-static enum mote_status build(cJSON *metadata, const struct mote_hf_metadata_inputs *in, struct mote_error *error)
+static enum mote_status build(struct mote_json_builder *b, cJSON *metadata, const struct mote_hf_metadata_inputs *in,
+			      struct mote_error *error)
 {
 	enum mote_status status;
-	cJSON *templates;
 
 	if (in->config && in->tokenizer_info->vocab_size > in->config->model.vocab)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
 				      "tokenizer.json has ids up to %u, but config.json's \"vocab_size\" is %u",
 				      in->tokenizer_info->vocab_size - 1, in->config->model.vocab);
-	if (!cJSON_AddStringToObject(metadata, "format", "mote") ||
-	    !cJSON_AddStringToObject(metadata, "tool", in->tool))
-		return no_memory(error);
+	mote_json_add_text(b, metadata, "format", "mote");
+	mote_json_add_text(b, metadata, "tool", in->tool);
 	if (in->config && !mote_config_write(&in->config->model, metadata))
-		return no_memory(error);
-	if ((status = note_dropped(in, error)) || (status = add_tokens(metadata, in, error)))
+		b->failed = true;
+	if ((status = note_dropped(in, error)) || (status = add_tokens(b, metadata, in, error)))
 		return status;
-	templates = cJSON_Duplicate(in->directory->templates, true);
-	if (!cJSON_AddItemToObject(metadata, "chat_templates", templates) || !add_reasoning(metadata, in) ||
-	    !add_generation(metadata, in->directory->generation) || !add_lineage(metadata, in))
-		return no_memory(error);
+	mote_json_add_item(b, metadata, "chat_templates", cJSON_Duplicate(in->directory->templates, true));
+	add_reasoning(b, metadata, in);
+	add_generation(b, metadata, in->directory->generation);
+	add_lineage(b, metadata, in);
 	return note_generation(in, error);
 }
 
 enum mote_status mote_hf_metadata_build(const struct mote_hf_metadata_inputs *in, cJSON **out,
 					struct mote_error *error)
 {
-	cJSON *metadata = cJSON_CreateObject();
-	enum mote_status status = build(metadata, in, error);
+	struct mote_json_builder b = {0};
+	enum mote_status status;
 
-	if (status) {
-		cJSON_Delete(metadata);
-		metadata = NULL;
-	}
-	*out = metadata;
+	*out = mote_json_new_object(&b);
+	status = build(&b, *out, in, error);
+	if (!status)
+		return mote_json_finish(&b, out, "metadata", error);
+	cJSON_Delete(*out);
+	*out = NULL;
 	return status;
 }

@@ -13,6 +13,7 @@
 #include "convert/hf/hf_tokenizer_write.h"
 #include "convert/hf/safetensors_write.h"
 #include "convert/text_buffer.h"
+#include "format/json_build.h"
 
 #define MAX_FILES 80u /* of them up to 64 chat templates */
 
@@ -60,11 +61,11 @@ static enum mote_status write_file(struct writing *w, const char *name, const ch
 	return status ? status : mote_output_write_at(w->file[w->files - 1], text, bytes, 0, w->error);
 }
 
-/* Takes the object. */
-static enum mote_status write_json(struct writing *w, const char *name, cJSON *json)
+/* Takes the object that was built. */
+static enum mote_status write_json(struct writing *w, const char *name, struct mote_json_builder *b, cJSON *json)
 {
 	size_t bytes = 0;
-	char *text = json ? mote_json_print(json, &bytes) : NULL;
+	char *text = b->failed ? NULL : mote_json_print(json, &bytes);
 	enum mote_status status = text ? write_file(w, name, text, bytes) : no_memory(w);
 
 	free(text);
@@ -72,9 +73,10 @@ static enum mote_status write_json(struct writing *w, const char *name, cJSON *j
 	return status;
 }
 
-static bool copy(cJSON *to, const char *key, const cJSON *item)
+static void copy(struct mote_json_builder *b, cJSON *to, const char *key, const cJSON *item)
 {
-	return !item || cJSON_AddItemToObject(to, key, cJSON_Duplicate(item, true));
+	if (item)
+		mote_json_add_item(b, to, key, cJSON_Duplicate(item, true));
 }
 
 static const char *torch_name(enum mote_type type)
@@ -83,9 +85,17 @@ static const char *torch_name(enum mote_type type)
 }
 
 /* One id as a number, several as a list, none not at all. */
-static bool add_eos(cJSON *to, const cJSON *eos)
+static void add_eos(struct mote_json_builder *b, cJSON *to, const cJSON *eos)
 {
-	return !eos || !eos->child || copy(to, "eos_token_id", eos->child->next ? eos : eos->child);
+	if (eos && eos->child)
+		copy(b, to, "eos_token_id", eos->child->next ? eos : eos->child);
+}
+
+static void add_ids(struct mote_json_builder *b, cJSON *to, const cJSON *tokens)
+{
+	copy(b, to, "bos_token_id", mote_json_get(tokens, "bos"));
+	add_eos(b, to, mote_json_get(tokens, "eos"));
+	copy(b, to, "pad_token_id", mote_json_get(tokens, "pad"));
 }
 
 /* Whether the config, read again, says the same model; and how the family stores it. */
@@ -107,32 +117,29 @@ static enum mote_status check_config(struct writing *w, const cJSON *config)
 
 static enum mote_status write_config(struct writing *w)
 {
-	const cJSON *model = mote_json_get(w->metadata, "model"), *tokens = mote_json_get(w->metadata, "tokens");
+	const cJSON *model = mote_json_get(w->metadata, "model");
 	const enum mote_type type = w->options->keep_types ? mote_container_tensor(w->c, 0)->type : w->options->type;
 	cJSON *config = mote_hf_config_write(&w->config, mote_json_get(model, "rope"), w->family);
 	enum mote_status status = config ? check_config(w, config) : no_memory(w);
+	struct mote_json_builder b = {0};
 
-	if (!status && copy(config, "bos_token_id", mote_json_get(tokens, "bos")) &&
-	    add_eos(config, mote_json_get(tokens, "eos")) &&
-	    copy(config, "pad_token_id", mote_json_get(tokens, "pad")) &&
-	    cJSON_AddStringToObject(config, "torch_dtype", torch_name(type)))
-		return write_json(w, "config.json", config);
-	cJSON_Delete(config);
-	return status ? status : no_memory(w);
+	if (status) {
+		cJSON_Delete(config);
+		return status;
+	}
+	add_ids(&b, config, mote_json_get(w->metadata, "tokens"));
+	mote_json_add_text(&b, config, "torch_dtype", torch_name(type));
+	return write_json(w, "config.json", &b, config);
 }
 
 static enum mote_status write_generation(struct writing *w)
 {
-	const cJSON *given = mote_json_get(w->metadata, "generation"), *tokens = mote_json_get(w->metadata, "tokens");
+	const cJSON *given = mote_json_get(w->metadata, "generation");
 	cJSON *generation = given ? cJSON_Duplicate(given, true) : cJSON_CreateObject();
-	bool ok = generation && copy(generation, "bos_token_id", mote_json_get(tokens, "bos")) &&
-		  add_eos(generation, mote_json_get(tokens, "eos")) &&
-		  copy(generation, "pad_token_id", mote_json_get(tokens, "pad"));
+	struct mote_json_builder b = {.failed = !generation};
 
-	if (ok)
-		return write_json(w, "generation_config.json", generation);
-	cJSON_Delete(generation);
-	return no_memory(w);
+	add_ids(&b, generation, mote_json_get(w->metadata, "tokens"));
+	return write_json(w, "generation_config.json", &b, generation);
 }
 
 /* tokenizer_config.json, and with it at hand tokenizer.json,
@@ -142,20 +149,21 @@ static enum mote_status write_tokenizer(struct writing *w)
 	static const char *const texts[][2] = { {"bos_text", "bos_token"}, {"eos_text", "eos_token"},
 						{"unk_text", "unk_token"}, {"pad_text", "pad_token"}};
 	const cJSON *tokens = mote_json_get(w->metadata, "tokens");
-	cJSON *config = cJSON_CreateObject();
+	struct mote_json_builder b = {0};
+	cJSON *config = mote_json_new_object(&b);
 	struct mote_text_buffer json = {0};
 	size_t section_bytes, config_bytes = 0;
 	const void *section = mote_container_section(w->c, MOTE_SECTION_TOKENIZER, &section_bytes);
-	bool ok = cJSON_AddStringToObject(config, "tokenizer_class", "PreTrainedTokenizerFast") &&
-		  cJSON_AddFalseToObject(config, "clean_up_tokenization_spaces") &&
-		  copy(config, "model_max_length",
-		       mote_json_get(mote_json_get(w->metadata, "model"), "max_position_embeddings"));
 	enum mote_status status;
 	char *text;
 
-	for (size_t i = 0; i < sizeof texts / sizeof *texts && ok; i++)
-		ok = copy(config, texts[i][1], mote_json_get(tokens, texts[i][0]));
-	text = ok ? mote_json_print(config, &config_bytes) : NULL;
+	mote_json_add_text(&b, config, "tokenizer_class", "PreTrainedTokenizerFast");
+	mote_json_add_bool(&b, config, "clean_up_tokenization_spaces", false);
+	copy(&b, config, "model_max_length",
+	     mote_json_get(mote_json_get(w->metadata, "model"), "max_position_embeddings"));
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		copy(&b, config, texts[i][1], mote_json_get(tokens, texts[i][0]));
+	text = b.failed ? NULL : mote_json_print(config, &config_bytes);
 	cJSON_Delete(config);
 	if (!text)
 		return no_memory(w);

@@ -1,73 +1,69 @@
 /* Recipe and lineage as JSON: see lineage.h. */
 #include "quant/receipt/lineage.h"
 
+#include "format/json_build.h"
 #include "quant/receipt/receipt.h"
 
-static bool put(cJSON *o, const char *key, cJSON *item)
-{
-	if (item && cJSON_AddItemToObject(o, key, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
-}
-
-static bool put_goal(cJSON *recipe, const struct mote_aim *aim, enum mote_type type)
+static void put_goal(struct mote_json_builder *b, cJSON *recipe, const struct mote_aim *aim, enum mote_type type)
 {
 	switch (aim->goal) {
-	case MOTE_GOAL_TYPE: return put(recipe, "type", cJSON_CreateString(mote_type_name(type)));
-	case MOTE_GOAL_BYTES: return put(recipe, "budget_bytes", cJSON_CreateNumber((double)aim->budget_bytes));
-	case MOTE_GOAL_BITS: return put(recipe, "bits", cJSON_CreateNumber(aim->bits));
-	case MOTE_GOAL_KLD: return put(recipe, "max_kld", cJSON_CreateNumber(aim->max_kld));
+	case MOTE_GOAL_TYPE: mote_json_add_text(b, recipe, "type", mote_type_name(type)); break;
+	case MOTE_GOAL_BYTES: mote_json_add_number(b, recipe, "budget_bytes", (double)aim->budget_bytes); break;
+	case MOTE_GOAL_BITS: mote_json_add_number(b, recipe, "bits", aim->bits); break;
+	case MOTE_GOAL_KLD: mote_json_add_number(b, recipe, "max_kld", aim->max_kld); break;
 	}
-	return false;
 }
 
-static bool put_rules(cJSON *recipe, const struct mote_recipe *r)
+static void put_rules(struct mote_json_builder *b, cJSON *recipe, const struct mote_recipe *r)
 {
-	cJSON *rules = cJSON_CreateArray();
+	cJSON *rules = mote_json_add_array(b, recipe, "rules");
 
-	for (uint32_t i = 0; rules && i < r->n_rules; i++) {
-		cJSON *rule = cJSON_CreateObject();
+	for (uint32_t i = 0; i < r->n_rules; i++) {
+		cJSON *rule = mote_json_add_object(b, rules, NULL);
 
-		if (!cJSON_AddItemToArray(rules, rule) ||
-		    !put(rule, "pattern", cJSON_CreateString(r->rules[i].pattern)) ||
-		    !put(rule, "type", cJSON_CreateString(mote_type_name(r->rules[i].type)))) {
-			cJSON_Delete(rules);
-			return false;
-		}
+		mote_json_add_text(b, rule, "pattern", r->rules[i].pattern);
+		mote_json_add_text(b, rule, "type", mote_type_name(r->rules[i].type));
 	}
-	return put(recipe, "rules", rules);
 }
 
-cJSON *mote_lineage_recipe(const struct mote_aim *aim, const struct mote_recipe *recipe, enum mote_encoder encoder)
+/* json, or NULL when memory ran out. */
+static cJSON *whole(const struct mote_json_builder *b, cJSON *json)
 {
-	cJSON *json = cJSON_CreateObject();
-
-	if (json && put_goal(json, aim, recipe->type) &&
-	    put(json, "encoder", cJSON_CreateString(mote_encoder_name(encoder))) &&
-	    (!recipe->linear || put(json, "codebooks", cJSON_CreateString("linear"))) &&
-	    (recipe->n_rules == 0 || put_rules(json, recipe)))
+	if (!b->failed)
 		return json;
 	cJSON_Delete(json);
 	return NULL;
 }
 
-static cJSON *new_step(const struct mote_container *source, const char *tool, const cJSON *recipe,
-		       const struct mote_text *calibration)
+cJSON *mote_lineage_recipe(const struct mote_aim *aim, const struct mote_recipe *recipe, enum mote_encoder encoder)
 {
-	cJSON *step = cJSON_CreateObject();
-	char tensors[33], text[33];
+	struct mote_json_builder b = {0};
+	cJSON *json = mote_json_new_object(&b);
 
-	mote_hash_to_hex(mote_container_tensors_hash(source), tensors);
-	if (calibration)
-		mote_hash_to_hex(mote_text_hash(calibration), text);
-	if (step && put(step, "step", cJSON_CreateString("quantize")) && put(step, "tool", cJSON_CreateString(tool)) &&
-	    put(step, "source_tensors", cJSON_CreateString(tensors)) &&
-	    put(step, "recipe", cJSON_Duplicate(recipe, true)) &&
-	    (!calibration || put(step, "calibration", cJSON_CreateString(text))))
-		return step;
-	cJSON_Delete(step);
-	return NULL;
+	put_goal(&b, json, aim, recipe->type);
+	mote_json_add_text(&b, json, "encoder", mote_encoder_name(encoder));
+	if (recipe->linear)
+		mote_json_add_text(&b, json, "codebooks", "linear");
+	if (recipe->n_rules)
+		put_rules(&b, json, recipe);
+	return whole(&b, json);
+}
+
+static void put_step(struct mote_json_builder *b, cJSON *lineage, const struct mote_container *source,
+		     const char *tool, const cJSON *recipe, const struct mote_text *calibration)
+{
+	cJSON *step = mote_json_add_object(b, lineage, NULL);
+	char hash[33];
+
+	mote_json_add_text(b, step, "step", "quantize");
+	mote_json_add_text(b, step, "tool", tool);
+	mote_hash_to_hex(mote_container_tensors_hash(source), hash);
+	mote_json_add_text(b, step, "source_tensors", hash);
+	mote_json_add_item(b, step, "recipe", cJSON_Duplicate(recipe, true));
+	if (!calibration)
+		return;
+	mote_hash_to_hex(mote_text_hash(calibration), hash);
+	mote_json_add_text(b, step, "calibration", hash);
 }
 
 cJSON *mote_lineage_metadata(const struct mote_container *source, const char *tool, const cJSON *recipe,
@@ -75,13 +71,10 @@ cJSON *mote_lineage_metadata(const struct mote_container *source, const char *to
 {
 	cJSON *metadata = cJSON_Duplicate(mote_container_metadata(source), true);
 	cJSON *lineage = metadata ? cJSON_GetObjectItemCaseSensitive(metadata, "lineage") : NULL;
-	cJSON *step = new_step(source, tool, recipe, calibration);
+	struct mote_json_builder b = {.failed = !metadata};
 
 	if (metadata && !cJSON_IsArray(lineage)) /* a file that others made may have none */
-		lineage = cJSON_AddArrayToObject(metadata, "lineage");
-	if (lineage && step && cJSON_AddItemToArray(lineage, step))
-		return metadata;
-	cJSON_Delete(step);
-	cJSON_Delete(metadata);
-	return NULL;
+		lineage = mote_json_add_array(&b, metadata, "lineage");
+	put_step(&b, lineage, source, tool, recipe, calibration);
+	return whole(&b, metadata);
 }

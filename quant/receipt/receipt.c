@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/json_build.h"
 #include "format/output.h"
 #include "format/writer.h"
 
@@ -16,85 +17,78 @@ void mote_hash_to_hex(struct mote_hash128 hash, char hex[33])
 	snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high, (unsigned long long)hash.low);
 }
 
-static bool put_hash(cJSON *o, const char *key, struct mote_hash128 hash)
+static void put_hash(struct mote_json_builder *b, cJSON *o, const char *key, struct mote_hash128 hash)
 {
 	char hex[33];
 
 	mote_hash_to_hex(hash, hex);
-	return cJSON_AddStringToObject(o, key, hex) != NULL;
+	mote_json_add_text(b, o, key, hex);
 }
 
-static bool put_number(cJSON *o, const char *key, double value)
-{
-	return cJSON_AddNumberToObject(o, key, value) != NULL;
-}
-
-static bool put_text(cJSON *receipt, const char *key, const struct mote_text *t)
+static void put_text(struct mote_json_builder *b, cJSON *receipt, const char *key, const struct mote_text *t)
 {
 	cJSON *o;
 
-	if (!t)
-		return cJSON_AddNullToObject(receipt, key) != NULL;
-	o = cJSON_AddObjectToObject(receipt, key);
-	if (!o)
-		return false;
-	if (t->generated
-	    ? !cJSON_AddTrueToObject(o, "generated") || !put_number(o, "seed", (double)t->seed) ||
-	      !put_number(o, "tokens", t->generated_tokens)
-	    : !cJSON_AddStringToObject(o, "name", t->name))
-		return false;
-	return put_number(o, "bytes", (double)t->bytes) && put_hash(o, "xxh3", mote_text_hash(t));
+	if (!t) {
+		mote_json_add_null(b, receipt, key);
+		return;
+	}
+	o = mote_json_add_object(b, receipt, key);
+	if (t->generated) {
+		mote_json_add_bool(b, o, "generated", true);
+		mote_json_add_number(b, o, "seed", (double)t->seed);
+		mote_json_add_number(b, o, "tokens", t->generated_tokens);
+	} else {
+		mote_json_add_text(b, o, "name", t->name);
+	}
+	mote_json_add_number(b, o, "bytes", (double)t->bytes);
+	put_hash(b, o, "xxh3", mote_text_hash(t));
 }
 
-static bool put_rule(cJSON *receipt, const struct mote_plan *p)
+static void put_rule(struct mote_json_builder *b, cJSON *receipt, const struct mote_plan *p)
 {
-	cJSON *o = cJSON_AddObjectToObject(receipt, "rule");
+	cJSON *o = mote_json_add_object(b, receipt, "rule");
 
-	return o && cJSON_AddStringToObject(o, "name", p->all_positions ? "all-positions" : "llama.cpp") &&
-	       put_number(o, "context", p->context) && put_number(o, "chunks", p->chunks) &&
-	       cJSON_AddBoolToObject(o, "plain", p->plain) && put_hash(o, "ids", p->ids_hash);
+	mote_json_add_text(b, o, "name", p->all_positions ? "all-positions" : "llama.cpp");
+	mote_json_add_number(b, o, "context", p->context);
+	mote_json_add_number(b, o, "chunks", p->chunks);
+	mote_json_add_bool(b, o, "plain", p->plain);
+	put_hash(b, o, "ids", p->ids_hash);
 }
 
-static bool put_reference(cJSON *receipt, const struct mote_receipt_facts *facts)
+/* What every receipt begins with. */
+static cJSON *begin(struct mote_json_builder *b, const struct mote_receipt_facts *facts, struct mote_hash128 tensors)
 {
-	cJSON *o;
+	cJSON *r = mote_json_new_object(b);
 
-	if (!facts->reference && !facts->reference_hash)
-		return cJSON_AddNullToObject(receipt, "reference") != NULL;
-	o = cJSON_AddObjectToObject(receipt, "reference");
-	return o && put_hash(o, "tensors", facts->reference ? mote_container_tensors_hash(facts->reference)
-							    : *facts->reference_hash);
+	mote_json_add_number(b, r, "receipt", SCHEMA);
+	mote_json_add_text(b, r, "tool", facts->tool);
+	put_hash(b, r, "tensors", tensors);
+	if (facts->reference)
+		put_hash(b, mote_json_add_object(b, r, "reference"), "tensors",
+			 mote_container_tensors_hash(facts->reference));
+	else if (facts->reference_hash)
+		put_hash(b, mote_json_add_object(b, r, "reference"), "tensors", *facts->reference_hash);
+	else
+		mote_json_add_null(b, r, "reference");
+	mote_json_add_item(b, r, "recipe", facts->recipe ? cJSON_Duplicate(facts->recipe, true) : cJSON_CreateNull());
+	return r;
 }
 
 enum mote_status mote_receipt_new(const struct mote_receipt_facts *facts, cJSON **out, struct mote_error *error)
 {
-	cJSON *r = cJSON_CreateObject(), *part = NULL;
-	bool ok = r && put_number(r, "receipt", SCHEMA) && cJSON_AddStringToObject(r, "tool", facts->tool) &&
-		  put_hash(r, "tensors", mote_container_tensors_hash(facts->tensors)) &&
-		  put_reference(r, facts);
+	struct mote_json_builder b = {0};
+	cJSON *r = begin(&b, facts, mote_container_tensors_hash(facts->tensors));
 
-	if (ok) {
-		part = facts->recipe ? cJSON_Duplicate(facts->recipe, true) : cJSON_CreateNull();
-		ok = part && cJSON_AddItemToObject(r, "recipe", part);
-	}
-	if (ok && facts->calibration_record) {
-		part = cJSON_Duplicate(facts->calibration_record, true);
-		ok = part && cJSON_AddItemToObject(r, "calibration", part);
-	} else {
-		ok = ok && put_text(r, "calibration", facts->calibration);
-	}
-	ok = ok && put_text(r, "validation", facts->validation) &&
-	     put_rule(r, facts->plan);
-	if (ok) {
-		part = mote_figures_to_json(facts->figures);
-		ok = part && cJSON_AddItemToObject(r, "figures", part);
-	}
-	if (!ok) {
-		cJSON_Delete(r);
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a receipt");
-	}
+	if (facts->calibration_record)
+		mote_json_add_item(&b, r, "calibration", cJSON_Duplicate(facts->calibration_record, true));
+	else
+		put_text(&b, r, "calibration", facts->calibration);
+	put_text(&b, r, "validation", facts->validation);
+	put_rule(&b, r, facts->plan);
+	mote_json_add_item(&b, r, "figures", mote_figures_to_json(facts->figures));
 	*out = r;
-	return MOTE_OK;
+	return mote_json_finish(&b, out, "a receipt", error);
 }
 
 static const char *string_at(const cJSON *o, const char *key)
@@ -143,26 +137,16 @@ static bool repeats(const cJSON *a, const cJSON *b)
 enum mote_status mote_receipts_append(const cJSON *existing, struct mote_hash128 tensors, cJSON *receipt, cJSON **out,
 				      struct mote_error *error)
 {
-	cJSON *array = cJSON_CreateArray();
+	struct mote_json_builder b = {0};
 	char hex[33];
-	bool ok = array != NULL;
 
 	mote_hash_to_hex(tensors, hex);
-	for (const cJSON *r = existing ? existing->child : NULL; r && ok; r = r->next) {
-		cJSON *copy;
-
-		if (!same_string(string_at(r, "tensors"), hex) || repeats(r, receipt))
-			continue;
-		copy = cJSON_Duplicate(r, true);
-		ok = copy && cJSON_AddItemToArray(array, copy);
-	}
-	if (!ok || !cJSON_AddItemToArray(array, receipt)) {
-		cJSON_Delete(receipt);
-		cJSON_Delete(array);
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for receipts");
-	}
-	*out = array;
-	return MOTE_OK;
+	*out = mote_json_new_array(&b);
+	for (const cJSON *r = existing ? existing->child : NULL; r; r = r->next)
+		if (same_string(string_at(r, "tensors"), hex) && !repeats(r, receipt))
+			mote_json_add_item(&b, *out, NULL, cJSON_Duplicate(r, true));
+	mote_json_add_item(&b, *out, NULL, receipt);
+	return mote_json_finish(&b, out, "receipts", error);
 }
 
 /* How the tensors came about, for a file that holds no receipt yet: its last step of quantization. */
@@ -228,33 +212,23 @@ enum mote_status mote_receipt_stamp_evaluation(const char *path, const char *too
 					       struct mote_error *error)
 {
 	struct mote_receipt_facts facts = {.tool = tool, .reference_hash = reference};
-	cJSON *r = cJSON_CreateObject(), *recipe = NULL;
+	struct mote_json_builder b = {0};
 	struct mote_container *c = NULL;
 	const cJSON *earlier;
+	cJSON *r;
 	enum mote_status status = mote_container_open(path, &c, error);
 
-	if (status == MOTE_OK) {
-		earlier = mote_receipt_find(c, NULL);
-		facts.recipe = earlier ? mote_json_get(earlier, "recipe") : last_quantization(c);
-		recipe = facts.recipe ? cJSON_Duplicate(facts.recipe, true) : cJSON_CreateNull();
-		if (!r || !put_number(r, "receipt", SCHEMA) || !cJSON_AddStringToObject(r, "tool", tool) ||
-		    !put_hash(r, "tensors", tensors) || !put_reference(r, &facts) || !recipe ||
-		    !cJSON_AddItemToObject(r, "recipe", recipe))
-			status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a receipt");
-		else
-			recipe = NULL;
+	if (status) {
+		cJSON_Delete(evaluation);
+		return status;
 	}
-	if (status == MOTE_OK && !cJSON_AddItemToObject(r, "evaluation", evaluation))
-		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a receipt");
-	else if (status == MOTE_OK)
-		evaluation = NULL;
+	earlier = mote_receipt_find(c, NULL);
+	facts.recipe = earlier ? mote_json_get(earlier, "recipe") : last_quantization(c);
+	r = begin(&b, &facts, tensors);
+	mote_json_add_item(&b, r, "evaluation", evaluation);
 	mote_container_close(c);
-	cJSON_Delete(evaluation);
-	cJSON_Delete(recipe);
-	if (status == MOTE_OK)
-		return add_to_file(path, tensors, r, error);
-	cJSON_Delete(r);
-	return status;
+	status = mote_json_finish(&b, &r, "a receipt", error);
+	return status ? status : add_to_file(path, tensors, r, error);
 }
 
 const cJSON *mote_receipt_find(const struct mote_container *c, const char *text_hash)
