@@ -38,8 +38,8 @@ static void build(struct tiny_gguf *g, const struct tiny *t, bool values, uint32
 	for (uint32_t i = first; i < end; i++) {
 		const struct tiny_tensor *x = &t->tensor[i];
 
-		tiny_put_tensor(g, strcmp(x->name, "rope") ? tiny_gguf_name(x->name, name) : "rope_freqs.weight", x->rows,
-				x->cols, 0, at);
+		tiny_put_tensor(g, strcmp(x->name, "rope") ? tiny_gguf_name(x->name, name) : "rope_freqs.weight",
+				x->rows, x->cols, 0, at);
 		at += (x->bytes + 31) / 32 * 32;
 	}
 	for (uint32_t i = first; i < end; i++) {
@@ -95,7 +95,8 @@ static void test_parts(void **state)
 	assert_memory_equal(&hash[0], &hash[1], sizeof *hash);
 
 	one = named(p, second);
-	refuse(&one, &keep, MOTE_ERROR_UNSUPPORTED, "is part 2 of 2 of a split model: give the first (-00001-of-00002.gguf)");
+	refuse(&one, &keep, MOTE_ERROR_UNSUPPORTED, "is part 2 of 2 of a split model: give the first "
+	       "(-00001-of-00002.gguf)");
 	write_part(p, &t, second, 2, 2, half, t.tensors);
 	refuse(&two, &keep, MOTE_ERROR_CORRUPT, "m-00002-of-00002.gguf: it is part 3 of 2 by its own count");
 	write_part(p, &t, second, 1, 3, half, t.tensors);
@@ -107,7 +108,8 @@ static void test_parts(void **state)
 	write_part(p, &t, second, 1, 2, half, t.tensors);
 	write_part(p, &t, "m.gguf", 0, 2, 0, half);
 	one = named(p, "m.gguf");
-	refuse(&one, &keep, MOTE_ERROR_CORRUPT, "is the first of 2 parts; its name does not end in \"-00001-of-00002.gguf\"");
+	refuse(&one, &keep, MOTE_ERROR_CORRUPT, "is the first of 2 parts; its name does not end in "
+	       "\"-00001-of-00002.gguf\"");
 	write_part(p, &t, first, 0, UINT16_MAX, 0, half);
 	refuse(&two, &keep, MOTE_ERROR_LIMIT, "65535 parts; at most");
 	write_part(p, &t, "n-00001-of-00003.gguf", 0, 3, 0, half);
@@ -142,7 +144,8 @@ static void test_kinds(void **state)
 	} integers[] = {
 		{0, 200, 200}, {1, 100, 100}, {1, 0x9c, -1}, {2, 65535, 65535}, {3, 300, 300}, {3, 0x8000, -1},
 		{4, UINT32_MAX, UINT32_MAX}, {5, 7, 7}, {5, 0x80000000u, -1}, {10, UINT32_MAX, UINT32_MAX},
-		{10, (uint64_t)UINT32_MAX + 1, -1}, {10, UINT64_MAX, -1}, {11, 9, 9}, {11, UINT64_MAX, -1}, {7, 1, -1}, {6, 0, -1}, {12, 0, -1},
+		{10, (uint64_t)UINT32_MAX + 1, -1}, {10, UINT64_MAX, -1}, {11, 9, 9}, {11, UINT64_MAX, -1}, {7, 1, -1},
+		{6, 0, -1}, {12, 0, -1},
 	};
 	static const double doubles[] = {0.25, -1e299, 1e301, -1e301};
 	const struct mote_gguf_value *array;
@@ -173,7 +176,8 @@ static void test_kinds(void **state)
 		memcpy(&bits, &doubles[i], 8);
 		put_integer(begin_more(1), "k", 12, bits);
 		g = read_values();
-		assert_int_equal(mote_gguf_want_double(&g, "k", 2, &real, &error), i < 2 ? MOTE_OK : MOTE_ERROR_CORRUPT);
+		assert_int_equal(mote_gguf_want_double(&g, "k", 2, &real, &error),
+				 i < 2 ? MOTE_OK : MOTE_ERROR_CORRUPT);
 		assert_true(i >= 2 || real == doubles[i]);
 		assert_true(i < 2 || strstr(error.message, "\"k\": expected a finite number"));
 		mote_gguf_close(&g);
@@ -284,7 +288,8 @@ static void test_vocabulary_refused(void **state)
 	refuse_more(p, &t, MOTE_ERROR_CORRUPT, "\"tokenizer.ggml.scores\": expected an array of type 6");
 	begin_more(0);
 	/* two kinds and a count lie before an array's elements, a length before a text */
-	refuse_changed(p, &t, "tokenizer.ggml.token_type", 16, 9, MOTE_ERROR_CORRUPT, "token_type\": 9 of token 0 is no type");
+	refuse_changed(p, &t, "tokenizer.ggml.token_type", 16, 9, MOTE_ERROR_CORRUPT,
+		       "token_type\": 9 of token 0 is no type");
 	refuse_changed(p, &t, "tokenizer.ggml.merges", 24, 0xff, MOTE_ERROR_CORRUPT, "merge 0 is no UTF-8 without NUL");
 	refuse_changed(p, &t, "tokenizer.ggml.merges", 25, 0, MOTE_ERROR_CORRUPT, "merge 0 is no UTF-8 without NUL");
 	refuse_changed(p, &t, "llama.attention.head_count", 4, 4, MOTE_ERROR_CORRUPT, "rows do not split into 4 heads");
@@ -324,7 +329,8 @@ static void test_sentences(void **state)
 			free(json);
 		} else {
 			assert_int_equal(mote_gguf_vocabulary_write(&g, &v, &json, &bytes, &error), MOTE_ERROR_CORRUPT);
-			assert_non_null(strstr(error.message, "\"tokenizer.ggml.model\" is \"llama\", but there are no scores"));
+			assert_non_null(strstr(error.message, "\"tokenizer.ggml.model\" is \"llama\", but there are no "
+					       "scores"));
 			assert_null(json);
 		}
 		mote_gguf_vocabulary_free(&v);
