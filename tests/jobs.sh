@@ -16,7 +16,7 @@ if [ "$watcher" = valgrind ]; then
 	tools=$work/bin
 	mkdir "$tools"
 	for program in "$build"/mote-*; do
-		printf 'exec valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=66 \
+		printf '#!/bin/sh\nexec valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=66 \\
 	--log-file="%s/report.%%p" "%s" "$@"\n' "$work" "$program" >"$tools/${program##*/}"
 		chmod +x "$tools/${program##*/}"
 	done
