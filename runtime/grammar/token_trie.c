@@ -28,17 +28,20 @@ static bool copy_texts(struct mote_token_trie *t, const struct mote_tokenizer *t
 {
 	struct mote_detokenizer *d = calloc(1, sizeof *d);
 	size_t count = 0, room = 0, bytes;
+	bool ok;
 
 	t->offset = calloc((size_t)t->vocab + 1, sizeof *t->offset);
-	for (uint32_t id = 0; d && t->offset && id < t->vocab; id++) {
+	ok = d && t->offset;
+	for (uint32_t id = 0; ok && id < t->vocab; id++) {
 		const char *text = mote_detokenizer_bytes(d, tokenizer, (int32_t)id, &bytes);
 
 		t->offset[id] = (uint32_t)count;
 		if (count + bytes >= room) {
 			size_t more = (count + bytes + 4096) * 2;
-			char *grown = realloc(t->text, more);
+			char *grown = more <= UINT32_MAX ? realloc(t->text, more) : NULL;
 
-			if (!grown || more > UINT32_MAX)
+			ok = grown != NULL;
+			if (!ok)
 				break;
 			t->text = grown;
 			room = more;
@@ -49,7 +52,7 @@ static bool copy_texts(struct mote_token_trie *t, const struct mote_tokenizer *t
 		t->longest = bytes > t->longest ? (uint32_t)bytes : t->longest;
 	}
 	free(d);
-	return t->text && t->offset[t->vocab] == count;
+	return ok && t->text;
 }
 
 /* Puts sorted tokens into nodes. The last node of each length on the path to the token at hand waits for its skip. */
