@@ -58,10 +58,14 @@ struct builder {
 /* hf_tokenizer_vocab.c */
 enum mote_status mote_hf_out_of_memory(struct builder *b);
 enum mote_status mote_hf_read_vocab(struct builder *b);   /* model and its tokens */
-enum mote_status mote_hf_read_added(struct builder *b);   /* then added tokens */
+/* A token that is not the model's, and is findable then. */
+enum mote_status mote_hf_insert_token(struct builder *b, uint32_t id, const char *text);
 int64_t mote_hf_find_token(const struct builder *b, const char *text, size_t bytes); /* of the model; -1: none */
 /* The id of a model or added token; -1: none. */
 int64_t mote_hf_find_any(const struct builder *b, const char *text);
+
+/* hf_tokenizer_added.c: behind the model's */
+enum mote_status mote_hf_read_added(struct builder *b);
 
 /* hf_tokenizer_tables.c */
 enum mote_status mote_hf_read_merges(struct builder *b);
