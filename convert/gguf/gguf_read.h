@@ -70,6 +70,7 @@ enum mote_status mote_gguf_parse(const uint8_t *head, size_t head_bytes, uint64_
 				 struct mote_gguf *out, bool *more, uint32_t *part, uint32_t *parts,
 				 struct mote_error *error);
 
+int mote_gguf_by_name(const void *a, const void *b); /* orders tensors, for qsort() */
 const struct mote_gguf_tensor *mote_gguf_find_tensor(const struct mote_gguf *g, const char *name); /* or NULL */
 
 /* Values by key. find: NULL when absent; array says which of the two it has to be.
