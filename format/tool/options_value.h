@@ -1,0 +1,14 @@
+/* Values of options, each by its kind: what options.c stores once it has found which option an argument is. */
+#ifndef MOTE_FORMAT_TOOL_OPTIONS_VALUE_H
+#define MOTE_FORMAT_TOOL_OPTIONS_VALUE_H
+
+#include "format/tool/options.h"
+
+/* Reads text, what was given for the option (of a flag nothing), into the field at `at`.
+ * MOTE_ERROR_ARGUMENT says what was expected; what .take gives otherwise; MOTE_ERROR_IO: no random number for a seed. */
+enum mote_status mote_option_set(const struct mote_option *o, const char *text, void *at, struct mote_error *error);
+
+/* Whether one of the words between blanks is this one; words NULL: none is. */
+bool mote_option_has_word(const char *words, const char *word, size_t bytes);
+
+#endif
