@@ -1,175 +1,11 @@
-/* Expressions up to the unary operators: primaries, what follows them (attributes, subscripts, calls), filters and
- * tests. The operators are in parse_operator.c; each needs the other, because an expression in parentheses is a
- * primary.
+/* Expressions up to the unary operators: primaries, and what follows them (attributes, subscripts). Calls, filters and
+ * tests are in parse_call.c, the operators in parse_operator.c; each needs the others, because an expression in
+ * parentheses is a primary.
  *
  * Every function begins at its first token and ends at the first that is not its own. How deep they call each other
  * is bounded by mote_jinja_enter(), how high the tree grows by mote_jinja_grow().
  */
 #include "runtime/template/parse/parser.h"
-
-static const struct jinja_text *token_text(struct jinja_parser *p, const struct jinja_token *t)
-{
-	return mote_jinja_text(p->j, p->j->source + t->at, t->end - t->at, false);
-}
-
-/* ---- calls ---- */
-
-static struct jinja_call_args *parse_args(struct jinja_parser *p, struct jinja_expr *owner)
-{
-	struct jinja_call_args *args = mote_jinja_alloc(p->j, sizeof *args);
-	const struct jinja_token *open = p->t;
-	struct jinja_children values = {0}, keywords = {0};
-	const struct jinja_text **names;
-	struct jinja_expr *value;
-	bool valid = true;
-
-	mote_jinja_expect(p, JINJA_T_LPAREN);
-	while (p->t->type != JINJA_T_RPAREN) {
-		if (p->t != open + 1) {
-			mote_jinja_expect(p, JINJA_T_COMMA);
-			if (p->t->type == JINJA_T_RPAREN)
-				break;
-		}
-		if (mote_jinja_skip(p, JINJA_T_MUL)) {
-			valid = !args->star && !args->star_star;
-			value = args->star = mote_jinja_parse_expression(p, true);
-		} else if (mote_jinja_skip(p, JINJA_T_POW)) {
-			valid = !args->star_star;
-			value = args->star_star = mote_jinja_parse_expression(p, true);
-		} else if (p->t->type == JINJA_T_NAME && p->t[1].type == JINJA_T_ASSIGN) {
-			const struct jinja_token *name = p->t;
-
-			valid = !args->star_star;
-			p->t += 2;
-			value = mote_jinja_parse_expression(p, true);
-			if (!(keywords.count & (keywords.count - 1))) { /* 0, 1, 2, 4, ...: room for twice as many */
-				names = mote_jinja_alloc_array(p->j, keywords.count ? 2 * keywords.count : 1,
-							       sizeof *names);
-				if (keywords.count)
-					memcpy(names, args->keyword_names, keywords.count * sizeof *names);
-				args->keyword_names = names;
-			}
-			args->keyword_names[keywords.count] = token_text(p, name);
-			for (uint32_t i = 0; i < keywords.count; i++)
-				if (args->keyword_names[i]->bytes == name->end - name->at &&
-				    !memcmp(args->keyword_names[i]->at, p->j->source + name->at,
-					    name->end - name->at))
-					mote_jinja_syntax(p, name, "keyword argument repeated");
-			mote_jinja_charge(p->j, keywords.count);
-			mote_jinja_push(p, &keywords, value);
-		} else {
-			valid = !args->star && !args->star_star && !keywords.count;
-			value = mote_jinja_parse_expression(p, true);
-			mote_jinja_push(p, &values, value);
-		}
-		if (!valid)
-			mote_jinja_syntax(p, open, "invalid syntax for function call expression");
-		mote_jinja_grow(p, owner, value);
-	}
-	mote_jinja_expect(p, JINJA_T_RPAREN);
-	args->values = values.at;
-	args->count = values.count;
-	args->keywords = keywords.at;
-	args->n_keywords = keywords.count;
-	return args;
-}
-
-static struct jinja_expr *parse_call(struct jinja_parser *p, struct jinja_expr *callee)
-{
-	struct jinja_expr *e = mote_jinja_unary(p, JINJA_CALL, p->t->at, callee);
-
-	e->args = parse_args(p, e);
-	return e;
-}
-
-/* A filter's or test's name, dots included. */
-static struct jinja_value parse_builtin_name(struct jinja_parser *p)
-{
-	const struct jinja_token *first = p->t;
-	struct jinja_builder b;
-
-	mote_jinja_expect(p, JINJA_T_NAME);
-	mote_jinja_begin(&b, p->j);
-	mote_jinja_put(&b, p->j->source + first->at, first->end - first->at, false);
-	while (mote_jinja_skip(p, JINJA_T_DOT)) {
-		mote_jinja_put(&b, ".", 1, false);
-		mote_jinja_put(&b, p->j->source + p->t->at, p->t->end - p->t->at, false);
-		mote_jinja_expect(p, JINJA_T_NAME);
-	}
-	return mote_jinja_string(mote_jinja_text(p->j, b.at, b.bytes, false));
-}
-
-static void note_unknown(struct jinja_parser *p, const struct jinja_expr *e)
-{
-	if (!e->builtin && !p->unknown && !p->soft)
-		p->unknown = e;
-}
-
-struct jinja_expr *mote_jinja_parse_filters(struct jinja_parser *p, struct jinja_expr *node, bool inline_first)
-{
-	struct jinja_expr *e;
-
-	while (inline_first || p->t->type == JINJA_T_PIPE) {
-		if (!inline_first)
-			p->t++;
-		inline_first = false;
-		e = mote_jinja_unary(p, JINJA_FILTER, p->t->at, node);
-		e->value = parse_builtin_name(p);
-		e->builtin = p->j->library->find_filter(e->value.text->at, e->value.text->bytes);
-		note_unknown(p, e);
-		if (p->t->type == JINJA_T_LPAREN)
-			e->args = parse_args(p, e);
-		node = e;
-	}
-	return node;
-}
-
-static struct jinja_expr *parse_primary(struct jinja_parser *p);
-
-static struct jinja_expr *parse_postfix(struct jinja_parser *p, struct jinja_expr *node);
-
-static struct jinja_expr *parse_test(struct jinja_parser *p, struct jinja_expr *node)
-{
-	const struct jinja_token *start = p->t++;
-	struct jinja_expr *e = mote_jinja_unary(p, JINJA_TEST, start->at, node);
-	struct jinja_call_args *args;
-	bool negated = mote_jinja_at_name(p, p->t, "not");
-
-	if (negated)
-		p->t++;
-	e->value = parse_builtin_name(p);
-	e->builtin = p->j->library->find_test(e->value.text->at, e->value.text->bytes);
-	note_unknown(p, e);
-	switch (p->t->type) {
-	case JINJA_T_LPAREN:
-		e->args = parse_args(p, e);
-		break;
-	case JINJA_T_NAME:
-		if (mote_jinja_at_name(p, p->t, "else") || mote_jinja_at_name(p, p->t, "or") ||
-		    mote_jinja_at_name(p, p->t, "and"))
-			break;
-		if (mote_jinja_at_name(p, p->t, "is"))
-			mote_jinja_syntax(p, p->t, "You cannot chain multiple tests with is");
-		/* fall through */
-	case JINJA_T_STRING:
-	case JINJA_T_INTEGER:
-	case JINJA_T_FLOAT:
-	case JINJA_T_LBRACKET:
-	case JINJA_T_LBRACE:
-		args = mote_jinja_alloc(p->j, sizeof *args);
-		args->values = mote_jinja_alloc_array(p->j, 1, sizeof *args->values);
-		args->values[0] = parse_postfix(p, parse_primary(p));
-		args->count = 1;
-		mote_jinja_grow(p, e, args->values[0]);
-		e->args = args;
-		break;
-	default:
-		break;
-	}
-	return negated ? mote_jinja_unary(p, JINJA_NOT, start->at, e) : e;
-}
-
-/* ---- primaries ---- */
 
 static struct jinja_expr *constant(struct jinja_parser *p, uint32_t at, struct jinja_value v)
 {
@@ -338,7 +174,7 @@ static struct jinja_expr *parse_subscript(struct jinja_parser *p, struct jinja_e
 		if (t->type != JINJA_T_NAME)
 			mote_jinja_syntax(p, t, "expected name or number");
 		e = mote_jinja_unary(p, JINJA_ATTRIBUTE, t->at, node);
-		e->value = mote_jinja_string(token_text(p, t));
+		e->value = mote_jinja_string(mote_jinja_token_text(p, t));
 		return e;
 	}
 	while (p->t->type != JINJA_T_RBRACKET) {
@@ -363,10 +199,15 @@ static struct jinja_expr *parse_postfix(struct jinja_parser *p, struct jinja_exp
 		if (p->t->type == JINJA_T_DOT || p->t->type == JINJA_T_LBRACKET)
 			node = parse_subscript(p, node);
 		else if (p->t->type == JINJA_T_LPAREN)
-			node = parse_call(p, node);
+			node = mote_jinja_parse_call(p, node);
 		else
 			return node;
 	}
+}
+
+struct jinja_expr *mote_jinja_parse_operand(struct jinja_parser *p)
+{
+	return parse_postfix(p, parse_primary(p));
 }
 
 struct jinja_expr *mote_jinja_parse_unary(struct jinja_parser *p, bool with_filter)
@@ -386,9 +227,9 @@ struct jinja_expr *mote_jinja_parse_unary(struct jinja_parser *p, bool with_filt
 		if (p->t->type == JINJA_T_PIPE)
 			node = mote_jinja_parse_filters(p, node, false);
 		else if (mote_jinja_at_name(p, p->t, "is"))
-			node = parse_test(p, node);
+			node = mote_jinja_parse_test(p, node);
 		else if (p->t->type == JINJA_T_LPAREN)
-			node = parse_call(p, node);
+			node = mote_jinja_parse_call(p, node);
 		else
 			break;
 	}
@@ -408,7 +249,7 @@ static struct jinja_expr *parse_target(struct jinja_parser *p)
 	if (e->op != JINJA_NAME || !p->namespace_targets || !mote_jinja_skip(p, JINJA_T_DOT))
 		return e;
 	e->op = JINJA_NAMESPACE_TARGET;
-	e->value = mote_jinja_string(token_text(p, p->t));
+	e->value = mote_jinja_string(mote_jinja_token_text(p, p->t));
 	mote_jinja_note_name(p, e->name, true);
 	mote_jinja_expect(p, JINJA_T_NAME);
 	return e;

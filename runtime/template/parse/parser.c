@@ -23,6 +23,11 @@ _Noreturn void mote_jinja_syntax(struct jinja_parser *p, const struct jinja_toke
 	mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT, "%s", message);
 }
 
+const struct jinja_text *mote_jinja_token_text(struct jinja_parser *p, const struct jinja_token *t)
+{
+	return mote_jinja_text(p->j, p->j->source + t->at, t->end - t->at, false);
+}
+
 void mote_jinja_describe(const struct jinja_parser *p, const struct jinja_token *t, char out[64])
 {
 	size_t n = t->end - t->at;

@@ -47,18 +47,22 @@ bool mote_jinja_skip(struct jinja_parser *p, enum jinja_token_type type);
 bool mote_jinja_at_name(const struct jinja_parser *p, const struct jinja_token *t, const char *name);
 _Noreturn void mote_jinja_syntax(struct jinja_parser *p, const struct jinja_token *t, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+const struct jinja_text *mote_jinja_token_text(struct jinja_parser *p, const struct jinja_token *t);
 void mote_jinja_describe(const struct jinja_parser *p, const struct jinja_token *t, char out[64]);
 void mote_jinja_expect_name(struct jinja_parser *p, const char *name);
 
 /* parse_statement.c */
 struct jinja_stmt *mote_jinja_parse(struct jinja_parser *p);
 
-/* parse_operator.c, and parse_expression.c for the rest */
+/* parse_operator.c, parse_expression.c, and parse_call.c for what has arguments */
 struct jinja_expr *mote_jinja_parse_expression(struct jinja_parser *p, bool with_condition);
 struct jinja_expr *mote_jinja_parse_unary(struct jinja_parser *p, bool with_filter);
 struct jinja_expr *mote_jinja_parse_tuple(struct jinja_parser *p, bool simplified, bool with_condition,
 					  const char *end_name, bool parenthesised);
+struct jinja_expr *mote_jinja_parse_operand(struct jinja_parser *p); /* a primary and what follows it */
+struct jinja_expr *mote_jinja_parse_call(struct jinja_parser *p, struct jinja_expr *callee);
 struct jinja_expr *mote_jinja_parse_filters(struct jinja_parser *p, struct jinja_expr *node, bool inline_first);
+struct jinja_expr *mote_jinja_parse_test(struct jinja_parser *p, struct jinja_expr *node);
 
 /* analyse_scopes.c: fills in the "missing" of every statement with a scope, and the template's own. */
 void mote_jinja_analyse(struct jinja *j, struct jinja_stmt *body, uint32_t n_names, struct jinja_missing *root);
