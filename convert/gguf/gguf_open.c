@@ -75,7 +75,8 @@ static enum mote_status add_part(struct mote_gguf *g, struct mote_gguf *other, s
 	if (!grown)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", g->name);
 	g->tensor = grown;
-	memcpy(grown + g->tensors, other->tensor, other->tensors * sizeof *grown);
+	if (other->tensors)
+		memcpy(grown + g->tensors, other->tensor, other->tensors * sizeof *grown);
 	g->tensors += other->tensors;
 	g->header[g->parts++] = other->header[0];
 	other->parts = 0;
