@@ -32,34 +32,6 @@ struct mote_container {
 	cJSON *metadata, *receipts, *sensitivity;
 };
 
-uint32_t mote_layout_flags(uint32_t kind)
-{
-	switch (kind) {
-	case MOTE_SECTION_TENSORS:
-	case MOTE_SECTION_TOKENIZER: return 0;
-	case MOTE_SECTION_METADATA: return MOTE_SECTION_ZSTD;
-	case MOTE_SECTION_RECEIPTS:
-	case MOTE_SECTION_SENSITIVITY: return MOTE_SECTION_ZSTD | MOTE_SECTION_MAY_SKIP;
-	default: return 0xffffffff;
-	}
-}
-
-size_t mote_layout_max_values(uint32_t kind)
-{
-	switch (kind) {
-	case MOTE_SECTION_METADATA: return MOTE_LAYOUT_MAX_METADATA_VALUES;
-	case MOTE_SECTION_RECEIPTS: return MOTE_LAYOUT_MAX_RECEIPT_VALUES;
-	case MOTE_SECTION_SENSITIVITY: return MOTE_LAYOUT_MAX_SENSITIVITY_VALUES;
-	default: return 0;
-	}
-}
-
-struct mote_hash128 mote_layout_hash(const void *data, size_t bytes)
-{
-	XXH128_hash_t hash = XXH3_128bits(data, bytes);
-	return (struct mote_hash128){hash.low64, hash.high64};
-}
-
 static bool same_hash(struct mote_hash128 a, struct mote_hash128 b)
 {
 	return a.low == b.low && a.high == b.high;
@@ -403,37 +375,4 @@ void mote_container_data_range(const struct mote_container *c, uint64_t *offset,
 {
 	*offset = MOTE_LAYOUT_DATA_OFFSET;
 	*bytes = c->sections[0].offset - MOTE_LAYOUT_DATA_OFFSET;
-}
-
-enum mote_status mote_container_verify(const struct mote_container *c, const struct mote_progress *progress,
-				       struct mote_error *error)
-{
-	const size_t step = 4u << 20; /* bytes between two calls of progress */
-	XXH3_state_t *state = XXH3_createState();
-	enum mote_status status = MOTE_OK;
-
-	if (!state)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
-	for (uint32_t i = 0; status == MOTE_OK && i < c->directory.n_tensors; i++) {
-		const struct mote_tensor *t = c->directory.tensors + i;
-		XXH128_hash_t hash;
-
-		XXH3_128bits_reset(state);
-		for (uint64_t at = 0; status == MOTE_OK && at < t->bytes; at += step) {
-			size_t n = t->bytes - at < step ? (size_t)(t->bytes - at) : step;
-
-			XXH3_128bits_update(state, c->data + t->offset + at, n);
-			if (progress && !progress->update(progress->user, t->offset + at + n - MOTE_LAYOUT_DATA_OFFSET,
-							  c->sections[0].offset - MOTE_LAYOUT_DATA_OFFSET))
-				status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "%s: interrupted", c->path);
-		}
-		hash = XXH3_128bits_digest(state);
-		if (status == MOTE_OK && (hash.low64 != t->hash.low || hash.high64 != t->hash.high))
-			status = mote_error_set(error, MOTE_ERROR_CORRUPT,
-						"%s: tensor \"%s\" (%llu bytes at byte %llu): checksum does not match",
-						c->path, t->name, (unsigned long long)t->bytes,
-						(unsigned long long)t->offset);
-	}
-	XXH3_freeState(state);
-	return status;
 }

@@ -8,17 +8,6 @@
 
 #include "format/cursor.h"
 #include "format/layout.h"
-#include "format/utf8.h"
-
-bool mote_layout_name_ok(const char *name, size_t bytes)
-{
-	if (bytes < 1 || bytes > MOTE_MAX_TENSOR_NAME)
-		return false;
-	for (size_t i = 0; i < bytes; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-			return false;
-	return mote_utf8_valid(name, bytes) == bytes;
-}
 
 /* The slot that holds the name, or the free one where it belongs. */
 static uint32_t *find_slot(const struct mote_directory *d, const char *name)

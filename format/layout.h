@@ -51,9 +51,6 @@ _Static_assert(sizeof(struct mote_layout_header) == 64, "no padding");
 _Static_assert(sizeof(struct mote_layout_section) == 48, "no padding");
 _Static_assert(sizeof(struct mote_layout_tensor) == 72, "no padding");
 
-/* The limit of a section's kind; 0 for kinds that hold no JSON. */
-size_t mote_layout_max_values(uint32_t kind);
-
 /* The directory of an open file. */
 struct mote_directory {
 	struct mote_tensor *tensors; /* names are borrowed from the file */
@@ -72,6 +69,8 @@ void mote_directory_free(struct mote_directory *d);
 
 /* The flags that a kind must have; 0xffffffff for an unknown kind. */
 uint32_t mote_layout_flags(uint32_t kind);
+/* The limit of values of a section's kind; 0 for kinds that hold no JSON. */
+size_t mote_layout_max_values(uint32_t kind);
 struct mote_hash128 mote_layout_hash(const void *data, size_t bytes);
 /* 1..MOTE_MAX_TENSOR_NAME bytes of UTF-8 without control characters. */
 bool mote_layout_name_ok(const char *name, size_t bytes);
