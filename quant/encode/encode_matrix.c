@@ -1,71 +1,17 @@
-/* Encodes whole matrices: see encode_matrix.h. */
+/* Encodes whole matrices: see encode_matrix.h; codebooks are learned in encode_codebook.c. */
 #include "quant/encode/encode_matrix.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/half.h"
+#include "quant/encode/encode_run.h"
 
 #define ROWS MOTE_PANEL_ROWS
 #define BLOCK MOTE_BLOCK_COLS
 
-enum {
-	CODEBOOK_PANELS = 64,    /* that a learned codebook looks at, spread over the matrix */
-	SAMPLE_PANELS = 16,      /* that mote_encode_error() looks at */
-	CODEBOOK_ROUNDS = 8
-};
-
-static const uint8_t normal4[16] = {1, 28, 47, 63, 76, 89, 101, 114, 128, 142, 155, 167, 180, 195, 212, 234};
-static const uint8_t normal3[16] = {1, 47, 80, 106, 130, 155, 184, 223};
-
-const uint8_t *mote_type_normal_codebook(enum mote_type type)
-{
-	const enum mote_type plain = mote_type_plain(type);
-
-	return plain == MOTE_Q4 ? normal4 : plain == MOTE_Q3 ? normal3 : NULL;
-}
-
-/* A thread's memory for one panel. */
-struct scratch {
-	float *rows;       /* [16][n] */
-	uint8_t *quants;   /* [16][n] */
-	uint16_t *scales;  /* [16][n / 32] */
-	void *gptq;
-};
-
-/* What the codebook's values would be if each were the weighted mean of the weights that chose it. */
-struct means {
-	double sum[16], weight[16];
-};
-
-struct run {
-	struct mote_pool *pool;
-	const struct mote_encode_job *job;
-	struct mote_matrix target;
-	struct mote_grid grid;
-	double *weight;              /* [n] importance, zero beyond the columns; or NULL */
-	uint32_t n;                  /* columns rounded up to a block */
-	struct scratch *scratch;     /* [threads] */
-	uint8_t *out;
-
-	struct means *means;         /* learning: [panels looked at]; else NULL */
-	double *squares;             /* estimating an error: [panels looked at]; else NULL */
-	uint32_t panels, stride;     /* looked at: 0, stride, 2 stride ... */
-
-	const struct mote_progress *progress;
-	uint64_t done, total;
-	atomic_uint finished;        /* panels */
-	atomic_bool stop;
-	bool sizing;                 /* only to find the largest magnitude */
-	atomic_uint largest;         /* magnitude's bits, of all panels looked at */
-	atomic_bool any_encoded;     /* that is not zero */
-	float most;                  /* magnitudes from here on do not fit */
-	atomic_bool bad_found;       /* the one thread that set it owns what follows */
-	uint32_t bad_row, bad_col;
-	float bad;
-};
+enum { SAMPLE_PANELS = 16 }; /* that mote_encode_error() looks at */
 
 uint64_t mote_encoded_bytes(const struct mote_encode_job *job)
 {
@@ -128,7 +74,7 @@ static uint32_t largest_bits(const float *x, size_t n)
 	return (uint32_t)most;
 }
 
-static bool check_rows(struct run *run, const float *rows, uint32_t first, uint32_t n_rows)
+static bool check_rows(struct encode_run *run, const float *rows, uint32_t first, uint32_t n_rows)
 {
 	size_t n = (size_t)n_rows * run->n, i = 0;
 	uint32_t largest = largest_bits(rows, n);
@@ -164,21 +110,22 @@ static bool any_in(const void *halves, size_t n)
 	return false;
 }
 
-static double *weight_of_block(const struct run *run, uint32_t block)
+double *mote_encode_weight(const struct encode_run *run, uint32_t block)
 {
 	return run->weight ? run->weight + (size_t)block * BLOCK : NULL;
 }
 
-static double search_block(struct run *run, const float *x, uint32_t block, uint8_t *quants, uint16_t *scale)
+double mote_encode_search_block(struct encode_run *run, const float *x, uint32_t block, uint8_t *quants,
+				uint16_t *scale)
 {
 	double wide[BLOCK];
 
 	for (uint32_t j = 0; j < BLOCK; j++)
 		wide[j] = x[j];
-	return mote_encode_search(&run->grid, wide, weight_of_block(run, block), quants, scale);
+	return mote_encode_search(&run->grid, wide, mote_encode_weight(run, block), quants, scale);
 }
 
-static void encode_panel(struct run *run, uint32_t panel, uint32_t n_rows, struct scratch *s)
+static void encode_panel(struct encode_run *run, uint32_t panel, uint32_t n_rows, struct encode_scratch *s)
 {
 	const struct mote_encode_job *job = run->job;
 	uint32_t blocks = run->n / BLOCK;
@@ -206,7 +153,7 @@ static void encode_panel(struct run *run, uint32_t panel, uint32_t n_rows, struc
 			if (job->encoder == MOTE_ENCODER_ROUND)
 				mote_encode_round(&run->grid, x, quants, &s->scales[i]);
 			else
-				search_block(run, x, i % blocks, quants, &s->scales[i]);
+				mote_encode_search_block(run, x, i % blocks, quants, &s->scales[i]);
 		}
 	}
 	if (any_in(s->scales, (size_t)n_rows * blocks))
@@ -214,43 +161,20 @@ static void encode_panel(struct run *run, uint32_t panel, uint32_t n_rows, struc
 	mote_panel_pack_quants(&run->target, s->quants, s->scales, n_rows, out);
 }
 
-/* One panel's share of a round of Lloyd's algorithm: weights in units of their block's scale, each counted by what an
- * error there costs. */
-static void learn_panel(struct run *run, struct means *means, uint32_t n_rows, struct scratch *s)
-{
-	uint32_t blocks = run->n / BLOCK;
-
-	memset(means, 0, sizeof *means);
-	for (uint32_t i = 0; i < n_rows * blocks; i++) {
-		const double *weight = weight_of_block(run, i % blocks);
-		const float *x = s->rows + (size_t)i * BLOCK;
-		double scale;
-
-		search_block(run, x, i % blocks, s->quants, s->scales);
-		scale = mote_grid_scale_value(&run->grid, *s->scales);
-		for (uint32_t j = 0; j < BLOCK; j++) {
-			double w = weight ? weight[j] : 1;
-
-			means->sum[s->quants[j]] += w * scale * x[j];
-			means->weight[s->quants[j]] += w * scale * scale;
-		}
-	}
-}
-
-static double error_of_panel(struct run *run, uint32_t n_rows, struct scratch *s)
+static double error_of_panel(struct encode_run *run, uint32_t n_rows, struct encode_scratch *s)
 {
 	uint32_t blocks = run->n / BLOCK;
 	double sum = 0;
 
 	for (uint32_t i = 0; i < n_rows * blocks; i++)
-		sum += search_block(run, s->rows + (size_t)i * BLOCK, i % blocks, s->quants, s->scales);
+		sum += mote_encode_search_block(run, s->rows + (size_t)i * BLOCK, i % blocks, s->quants, s->scales);
 	return sum;
 }
 
 static void run_thread(void *user, uint32_t thread, uint32_t threads)
 {
-	struct run *run = user;
-	struct scratch *s = &run->scratch[thread];
+	struct encode_run *run = user;
+	struct encode_scratch *s = &run->scratch[thread];
 	uint32_t item;
 
 	(void)threads;
@@ -267,7 +191,7 @@ static void run_thread(void *user, uint32_t thread, uint32_t threads)
 		if (run->sizing)
 			continue;
 		if (run->means)
-			learn_panel(run, &run->means[item], n_rows, s);
+			mote_encode_learn_panel(run, &run->means[item], n_rows, s);
 		else if (run->squares)
 			run->squares[item] = error_of_panel(run, n_rows, s);
 		else
@@ -281,8 +205,7 @@ static void run_thread(void *user, uint32_t thread, uint32_t threads)
 	}
 }
 
-/* Every `stride`-th panel through run_thread(). */
-static enum mote_status run_panels(struct run *run, uint32_t stride, struct mote_error *error)
+enum mote_status mote_encode_run_panels(struct encode_run *run, uint32_t stride, struct mote_error *error)
 {
 	run->stride = stride;
 	run->panels = (run->target.panels + stride - 1) / stride;
@@ -295,8 +218,7 @@ static enum mote_status run_panels(struct run *run, uint32_t stride, struct mote
 	return atomic_load(&run->stop) ? mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted") : MOTE_OK;
 }
 
-/* Readies the grid for this codebook. Byte scales have a unit by the largest weight, which takes a pass of its own. */
-static enum mote_status fit_grid(struct run *run, const uint8_t codebook[16], struct mote_error *error)
+enum mote_status mote_encode_fit_grid(struct encode_run *run, const uint8_t codebook[16], struct mote_error *error)
 {
 	enum mote_status status = MOTE_OK;
 
@@ -305,66 +227,19 @@ static enum mote_status fit_grid(struct run *run, const uint8_t codebook[16], st
 		return MOTE_OK;
 	run->sizing = true;
 	if (atomic_load(&run->largest) == 0)
-		status = run_panels(run, 1, error);
+		status = mote_encode_run_panels(run, 1, error);
 	run->sizing = false;
 	mote_grid_fit(&run->grid, mote_f32_from_bits(atomic_load(&run->largest)));
 	return status;
 }
 
-static int compare_values(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* New codebook: the means, stretched so that the largest is 127 away from zero, in whole numbers. */
-static void codebook_from_means(const struct means *means, uint32_t n, const struct mote_grid *g, uint8_t codebook[16])
-{
-	double value[16], largest = 0;
-
-	for (uint32_t k = 0; k < g->levels; k++) {
-		double sum = 0, weight = 0;
-
-		for (uint32_t i = 0; i < n; i++) {
-			sum += means[i].sum[k];
-			weight += means[i].weight[k];
-		}
-		value[k] = weight > 0 ? sum / weight : g->value[k];
-		largest = fabs(value[k]) > largest ? fabs(value[k]) : largest;
-	}
-	qsort(value, g->levels, sizeof *value, compare_values);
-	for (uint32_t k = 0; k < g->levels && largest > 0; k++)
-		codebook[k] = (uint8_t)(int)(value[k] * 127 / largest + 128.5);
-}
-
-static uint32_t stride_for(const struct run *run, uint32_t panels)
+uint32_t mote_encode_stride(const struct encode_run *run, uint32_t panels)
 {
 	return (run->target.panels + panels - 1) / panels;
 }
 
-static enum mote_status learn_codebook(struct run *run, uint8_t codebook[16], struct mote_error *error)
-{
-	uint32_t stride = stride_for(run, CODEBOOK_PANELS);
-	enum mote_status status = MOTE_OK;
-
-	run->means = malloc(((size_t)run->target.panels / stride + 1) * sizeof *run->means);
-	if (!run->means)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a codebook");
-	for (unsigned round = 0; round < CODEBOOK_ROUNDS && status == MOTE_OK; round++) {
-		status = run_panels(run, stride, error);
-		if (status == MOTE_OK)
-			codebook_from_means(run->means, run->panels, &run->grid, codebook);
-		if (status == MOTE_OK)
-			status = fit_grid(run, codebook, error);
-	}
-	free(run->means);
-	run->means = NULL;
-	return status;
-}
-
 /* One allocation for all threads' scratch, each piece on 64 bytes; *memory is what to free. */
-static bool take_scratch(struct run *run, uint32_t threads, void **memory)
+static bool take_scratch(struct encode_run *run, uint32_t threads, void **memory)
 {
 	size_t rows = (size_t)ROWS * run->n * sizeof(float), quants = (size_t)ROWS * run->n;
 	size_t scales = ((size_t)ROWS * run->n / BLOCK * sizeof(uint16_t) + 63) / 64 * 64;
@@ -376,13 +251,13 @@ static bool take_scratch(struct run *run, uint32_t threads, void **memory)
 	if (!at || !run->scratch)
 		return false;
 	for (uint32_t t = 0; t < threads; t++, at += each)
-		run->scratch[t] = (struct scratch){ .rows = (float *)(void *)at, .quants = at + rows,
+		run->scratch[t] = (struct encode_scratch){ .rows = (float *)(void *)at, .quants = at + rows,
 						    .scales = (uint16_t *)(void *)(at + rows + quants),
 						    .gptq = at + rows + quants + scales };
 	return true;
 }
 
-static bool take_weight(struct run *run)
+static bool take_weight(struct encode_run *run)
 {
 	if (!run->job->importance)
 		return true;
@@ -394,7 +269,7 @@ static bool take_weight(struct run *run)
 }
 
 /* Everything that a run needs before it can go over panels; end_run() afterwards in any case. */
-static enum mote_status begin_run(struct run *run, uint8_t codebook[16], void **memory, struct mote_error *error)
+static enum mote_status begin_run(struct encode_run *run, uint8_t codebook[16], void **memory, struct mote_error *error)
 {
 	const struct mote_encode_job *job = run->job;
 	bool normal = !job->linear && job->encoder != MOTE_ENCODER_ROUND && job->encoder != MOTE_ENCODER_SEARCH;
@@ -413,10 +288,10 @@ static enum mote_status begin_run(struct run *run, uint8_t codebook[16], void **
 	run->most = beyond(job->type, &run->grid);
 	if (!take_scratch(run, mote_pool_threads(run->pool), memory) || !take_weight(run))
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "tensor '%s': out of memory for encoding", job->name);
-	return mote_type_is_quantized(job->type) ? fit_grid(run, codebook, error) : MOTE_OK;
+	return mote_type_is_quantized(job->type) ? mote_encode_fit_grid(run, codebook, error) : MOTE_OK;
 }
 
-static void end_run(struct run *run, void *memory)
+static void end_run(struct encode_run *run, void *memory)
 {
 	free(run->weight);
 	free(run->scratch);
@@ -427,15 +302,16 @@ enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_en
 				    uint8_t codebook[16], const struct mote_progress *progress, uint64_t done,
 				    uint64_t total, struct mote_error *error)
 {
-	struct run run = {.pool = pool, .job = job, .out = out, .progress = progress, .done = done, .total = total};
+	struct encode_run run = {.pool = pool, .job = job, .out = out, .progress = progress, .done = done,
+				 .total = total};
 	void *memory = NULL;
 	enum mote_status status = begin_run(&run, codebook, &memory, error);
 
 	if (status == MOTE_OK && mote_type_has_codebook(job->type) && job->encoder == MOTE_ENCODER_LEARNED &&
 	    !job->linear)
-		status = learn_codebook(&run, codebook, error);
+		status = mote_encode_learn_codebook(&run, codebook, error);
 	if (status == MOTE_OK)
-		status = run_panels(&run, 1, error);
+		status = mote_encode_run_panels(&run, 1, error);
 	if (status == MOTE_OK && mote_type_has_byte_scales(job->type))
 		mote_matrix_put_unit(&run.target, out, run.grid.unit);
 	if (status == MOTE_OK && run.largest > 0 && !run.any_encoded)
@@ -448,7 +324,7 @@ enum mote_status mote_encode_matrix(struct mote_pool *pool, const struct mote_en
 enum mote_status mote_encode_error(struct mote_pool *pool, const struct mote_encode_job *job, double *squares,
 				   struct mote_error *error)
 {
-	struct run run = {.pool = pool, .job = job};
+	struct encode_run run = {.pool = pool, .job = job};
 	double each[SAMPLE_PANELS];
 	uint8_t codebook[16];
 	void *memory = NULL;
@@ -456,7 +332,7 @@ enum mote_status mote_encode_error(struct mote_pool *pool, const struct mote_enc
 
 	run.squares = each;
 	if (status == MOTE_OK)
-		status = run_panels(&run, stride_for(&run, SAMPLE_PANELS), error);
+		status = mote_encode_run_panels(&run, mote_encode_stride(&run, SAMPLE_PANELS), error);
 	*squares = 0;
 	for (uint32_t i = 0; i < run.panels && status == MOTE_OK; i++)
 		*squares += each[i];
