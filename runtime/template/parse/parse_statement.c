@@ -38,7 +38,7 @@ static struct jinja_expr *parse_assign_target(struct jinja_parser *p, const char
 	return e;
 }
 
-static uint32_t parse_plain_name(struct jinja_parser *p)
+uint32_t mote_jinja_parse_plain_name(struct jinja_parser *p)
 {
 	const struct jinja_token *t = p->t;
 	uint32_t name;
@@ -55,7 +55,7 @@ static uint32_t parse_plain_name(struct jinja_parser *p)
 
 /* ---- statements ---- */
 
-static struct jinja_stmt *new_stmt(struct jinja_parser *p, enum jinja_statement op, uint32_t at)
+struct jinja_stmt *mote_jinja_new_stmt(struct jinja_parser *p, enum jinja_statement op, uint32_t at)
 {
 	struct jinja_stmt *s = mote_jinja_alloc(p->j, sizeof *s);
 
@@ -64,8 +64,8 @@ static struct jinja_stmt *new_stmt(struct jinja_parser *p, enum jinja_statement 
 	return s;
 }
 
-/* The body of a block that has its own scope: unknown filters in it are errors at once, wherever it stands. */
-static struct jinja_stmt *parse_scoped(struct jinja_parser *p, const char *const *ends, const char *tag, uint32_t at)
+struct jinja_stmt *mote_jinja_parse_scoped(struct jinja_parser *p, const char *const *ends, const char *tag,
+					   uint32_t at)
 {
 	bool soft = p->soft;
 	struct jinja_stmt *body;
@@ -79,7 +79,7 @@ static struct jinja_stmt *parse_scoped(struct jinja_parser *p, const char *const
 static struct jinja_stmt *parse_for(struct jinja_parser *p)
 {
 	static const char *const ends[] = {"endfor", "else", NULL}, *const last[] = {"endfor", NULL};
-	struct jinja_stmt *s = new_stmt(p, JINJA_FOR, p->t++->at);
+	struct jinja_stmt *s = mote_jinja_new_stmt(p, JINJA_FOR, p->t++->at);
 	struct jinja_enclosing here = {.outer = p->enclosing, .captures = &s->captures};
 
 	p->enclosing = &here;
@@ -96,10 +96,10 @@ static struct jinja_stmt *parse_for(struct jinja_parser *p)
 		s->recursive = s->captures = true;
 	}
 	p->enclosing = &here;
-	s->body = parse_scoped(p, ends, "for", s->at);
+	s->body = mote_jinja_parse_scoped(p, ends, "for", s->at);
 	p->enclosing = here.outer;
 	if (mote_jinja_at_name(p, p->t++, "else")) {
-		s->orelse = parse_scoped(p, last, "for", s->at);
+		s->orelse = mote_jinja_parse_scoped(p, last, "for", s->at);
 		p->t++;
 	}
 	return s;
@@ -113,7 +113,7 @@ static struct jinja_stmt *parse_if(struct jinja_parser *p)
 	bool soft = p->soft;
 
 	do {
-		next = new_stmt(p, JINJA_IF, p->t++->at);
+		next = mote_jinja_new_stmt(p, JINJA_IF, p->t++->at);
 		next->is_elif = s != NULL;
 		if (s)
 			s->orelse = next;
@@ -135,7 +135,7 @@ static struct jinja_stmt *parse_if(struct jinja_parser *p)
 static struct jinja_stmt *parse_set(struct jinja_parser *p)
 {
 	static const char *const ends[] = {"endset", NULL};
-	struct jinja_stmt *s = new_stmt(p, JINJA_SET, p->t++->at);
+	struct jinja_stmt *s = mote_jinja_new_stmt(p, JINJA_SET, p->t++->at);
 
 	s->target = parse_assign_target(p, NULL, true);
 	if (mote_jinja_skip(p, JINJA_T_ASSIGN)) {
@@ -144,108 +144,18 @@ static struct jinja_stmt *parse_set(struct jinja_parser *p)
 	}
 	s->op = JINJA_SET_BLOCK;
 	s->expr = mote_jinja_parse_filters(p, NULL, false);
-	s->body = parse_scoped(p, ends, "set", s->at);
+	s->body = mote_jinja_parse_scoped(p, ends, "set", s->at);
 	p->t++;
 	return s;
-}
-
-static void parse_signature(struct jinja_parser *p, struct jinja_signature *out)
-{
-	struct jinja_expr **defaults;
-	uint32_t *names;
-	bool any_default = false;
-
-	mote_jinja_expect(p, JINJA_T_LPAREN);
-	while (p->t->type != JINJA_T_RPAREN) {
-		if (out->count)
-			mote_jinja_expect(p, JINJA_T_COMMA);
-		if (!(out->count & (out->count - 1))) {
-			names = mote_jinja_alloc_array(p->j, out->count ? 2 * out->count : 1, sizeof *names);
-			defaults = mote_jinja_alloc_array(p->j, out->count ? 2 * out->count : 1, sizeof *defaults);
-			if (out->count) {
-				memcpy(names, out->names, out->count * sizeof *names);
-				memcpy(defaults, out->defaults, out->count * sizeof *defaults);
-			}
-			out->names = names;
-			out->defaults = defaults;
-		}
-		out->names[out->count] = parse_plain_name(p);
-		mote_jinja_charge(p->j, out->count);
-		for (uint32_t i = 0; i < out->count; i++)
-			if (out->names[i] == out->names[out->count])
-				mote_jinja_syntax(p, p->t - 1, "duplicate argument in a definition");
-		if (mote_jinja_skip(p, JINJA_T_ASSIGN)) {
-			out->defaults[out->count] = mote_jinja_parse_expression(p, true);
-			any_default = true;
-		} else if (any_default) {
-			mote_jinja_syntax(p, p->t, "non-default argument follows default argument");
-		}
-		out->count++;
-	}
-	p->t++;
-}
-
-static struct jinja_stmt *parse_macro_body(struct jinja_parser *p, const char *const *ends, const char *tag,
-					   struct jinja_stmt *s)
-{
-	struct jinja_enclosing here = {.outer = p->enclosing, .signature = &s->signature};
-	struct jinja_enclosing *e;
-
-	for (e = p->enclosing; e; e = e->outer)
-		if (e->captures)
-			*e->captures = true;
-	p->enclosing = &here;
-	s->body = parse_scoped(p, ends, tag, s->at);
-	p->enclosing = here.outer;
-	p->t++;
-	for (uint32_t i = 0; i < s->signature.count; i++) {
-		if (s->signature.names[i] == JINJA_NAME_VARARGS)
-			s->signature.uses_varargs = false;
-		if (s->signature.names[i] == JINJA_NAME_KWARGS)
-			s->signature.uses_kwargs = false;
-		if (s->signature.names[i] != JINJA_NAME_CALLER || !s->signature.uses_caller)
-			continue;
-		if (!s->signature.defaults[i]) {
-			p->j->at = s->at;
-			mote_jinja_fail(p->j, MOTE_ERROR_CORRUPT,
-					"the special argument \"caller\" must be omitted or be given a default");
-		}
-		s->signature.uses_caller = false; /* an argument like others */
-	}
-	return s;
-}
-
-static struct jinja_stmt *parse_macro(struct jinja_parser *p)
-{
-	static const char *const ends[] = {"endmacro", NULL};
-	struct jinja_stmt *s = new_stmt(p, JINJA_MACRO_DEF, p->t++->at);
-
-	s->name = parse_plain_name(p);
-	parse_signature(p, &s->signature);
-	return parse_macro_body(p, ends, "macro", s);
-}
-
-static struct jinja_stmt *parse_call_block(struct jinja_parser *p)
-{
-	static const char *const ends[] = {"endcall", NULL};
-	struct jinja_stmt *s = new_stmt(p, JINJA_CALL_BLOCK, p->t->at);
-	const struct jinja_token *start = p->t++;
-
-	if (p->t->type == JINJA_T_LPAREN)
-		parse_signature(p, &s->signature);
-	s->expr = mote_jinja_parse_expression(p, true);
-	if (s->expr->op != JINJA_CALL)
-		mote_jinja_syntax(p, start, "expected call");
-	return parse_macro_body(p, ends, "call", s);
 }
 
 static struct jinja_stmt *parse_filter_block(struct jinja_parser *p)
 {
 	static const char *const ends[] = {"endfilter", NULL};
-	struct jinja_stmt *s = new_stmt(p, JINJA_FILTER_BLOCK, p->t++->at);
+	struct jinja_stmt *s = mote_jinja_new_stmt(p, JINJA_FILTER_BLOCK, p->t++->at);
 
 	s->expr = mote_jinja_parse_filters(p, NULL, true);
-	s->body = parse_scoped(p, ends, "filter", s->at);
+	s->body = mote_jinja_parse_scoped(p, ends, "filter", s->at);
 	p->t++;
 	return s;
 }
@@ -253,7 +163,7 @@ static struct jinja_stmt *parse_filter_block(struct jinja_parser *p)
 static struct jinja_stmt *parse_with(struct jinja_parser *p)
 {
 	static const char *const ends[] = {"endwith", NULL};
-	struct jinja_stmt *s = new_stmt(p, JINJA_WITH, p->t++->at);
+	struct jinja_stmt *s = mote_jinja_new_stmt(p, JINJA_WITH, p->t++->at);
 	struct jinja_expr **targets, **values;
 
 	while (p->t->type != JINJA_T_BLOCK_END) {
@@ -273,18 +183,9 @@ static struct jinja_stmt *parse_with(struct jinja_parser *p)
 		mote_jinja_expect(p, JINJA_T_ASSIGN);
 		s->values[s->n_list++] = mote_jinja_parse_expression(p, true);
 	}
-	s->body = parse_scoped(p, ends, "with", s->at);
+	s->body = mote_jinja_parse_scoped(p, ends, "with", s->at);
 	p->t++;
 	return s;
-}
-
-/* transformers' tag around an assistant's answer: a call block whose caller is called at once. */
-static struct jinja_stmt *parse_generation(struct jinja_parser *p)
-{
-	static const char *const ends[] = {"endgeneration", NULL};
-	struct jinja_stmt *s = new_stmt(p, JINJA_GENERATION, p->t++->at);
-
-	return parse_macro_body(p, ends, "generation", s);
 }
 
 static struct jinja_stmt *parse_print(struct jinja_parser *p)
@@ -295,7 +196,7 @@ static struct jinja_stmt *parse_print(struct jinja_parser *p)
 	while (p->t->type != JINJA_T_BLOCK_END) {
 		if (first)
 			mote_jinja_expect(p, JINJA_T_COMMA);
-		*link = new_stmt(p, JINJA_OUTPUT, p->t->at);
+		*link = mote_jinja_new_stmt(p, JINJA_OUTPUT, p->t->at);
 		(*link)->expr = mote_jinja_parse_expression(p, true);
 		link = &(*link)->next;
 	}
@@ -309,7 +210,7 @@ static struct jinja_stmt *parse_jump(struct jinja_parser *p)
 	/* A macro's body is a function of its own, and no loop. */
 	if (!p->enclosing || p->enclosing->signature)
 		mote_jinja_syntax(p, p->t, "'%s' outside of a loop", is_break ? "break" : "continue");
-	return new_stmt(p, is_break ? JINJA_BREAK : JINJA_CONTINUE, p->t++->at);
+	return mote_jinja_new_stmt(p, is_break ? JINJA_BREAK : JINJA_CONTINUE, p->t++->at);
 }
 
 static struct jinja_stmt *parse_statement(struct jinja_parser *p)
@@ -318,9 +219,9 @@ static struct jinja_stmt *parse_statement(struct jinja_parser *p)
 		const char *name;
 		struct jinja_stmt *(*parse)(struct jinja_parser *p);
 	} tags[] = {
-		{"if", parse_if}, {"for", parse_for}, {"set", parse_set}, {"macro", parse_macro},
-		{"call", parse_call_block}, {"filter", parse_filter_block}, {"with", parse_with},
-		{"generation", parse_generation}, {"break", parse_jump}, {"continue", parse_jump},
+		{"if", parse_if}, {"for", parse_for}, {"set", parse_set}, {"macro", mote_jinja_parse_macro},
+		{"call", mote_jinja_parse_call_block}, {"filter", parse_filter_block}, {"with", parse_with},
+		{"generation", mote_jinja_parse_generation}, {"break", parse_jump}, {"continue", parse_jump},
 		{"print", parse_print},
 	};
 	static const char *const left_out[] = {"autoescape", "block", "extends", "import", "include", "from"};
@@ -352,13 +253,13 @@ static struct jinja_stmt *parse_statements(struct jinja_parser *p, const char *c
 		case JINJA_T_EOF:
 			return first;
 		case JINJA_T_DATA:
-			*link = new_stmt(p, JINJA_DATA, p->t->at);
+			*link = mote_jinja_new_stmt(p, JINJA_DATA, p->t->at);
 			(*link)->data = mote_jinja_text(p->j, p->j->source + p->t->at, p->t->end - p->t->at, false);
 			p->t++;
 			break;
 		case JINJA_T_VARIABLE_BEGIN:
 			p->t++;
-			*link = new_stmt(p, JINJA_OUTPUT, p->t->at);
+			*link = mote_jinja_new_stmt(p, JINJA_OUTPUT, p->t->at);
 			(*link)->expr = mote_jinja_parse_tuple(p, false, true, NULL, false);
 			mote_jinja_expect(p, JINJA_T_VARIABLE_END);
 			break;

@@ -51,8 +51,16 @@ const struct jinja_text *mote_jinja_token_text(struct jinja_parser *p, const str
 void mote_jinja_describe(const struct jinja_parser *p, const struct jinja_token *t, char out[64]);
 void mote_jinja_expect_name(struct jinja_parser *p, const char *name);
 
-/* parse_statement.c */
+/* parse_statement.c, and parse_macro.c for bodies that are called */
 struct jinja_stmt *mote_jinja_parse(struct jinja_parser *p);
+struct jinja_stmt *mote_jinja_new_stmt(struct jinja_parser *p, enum jinja_statement op, uint32_t at);
+/* The body of a block that has its own scope: unknown filters in it are errors at once, wherever it stands. */
+struct jinja_stmt *mote_jinja_parse_scoped(struct jinja_parser *p, const char *const *ends, const char *tag,
+					   uint32_t at);
+uint32_t mote_jinja_parse_plain_name(struct jinja_parser *p); /* that is assigned to */
+struct jinja_stmt *mote_jinja_parse_macro(struct jinja_parser *p);
+struct jinja_stmt *mote_jinja_parse_call_block(struct jinja_parser *p);
+struct jinja_stmt *mote_jinja_parse_generation(struct jinja_parser *p);
 
 /* parse_operator.c, parse_expression.c, and parse_call.c for what has arguments */
 struct jinja_expr *mote_jinja_parse_expression(struct jinja_parser *p, bool with_condition);
