@@ -1,8 +1,8 @@
 /* The conversion: see checkpoint.h.
  *
  * Two threads: a second one packs and writes the tensors in forward order (checkpoint_data.c); the caller's compiles
- * the tokenizer and hashes the source files, which has to go in file order. (It is the caller's because that is where the
- * allocations are: they are slower in other threads.) Each stops when the other failed. */
+ * the tokenizer and hashes the source files, which has to go in file order. (It is the caller's because that is where
+ * the allocations are: they are slower in other threads.) Each stops when the other failed. */
 #include "convert/checkpoint.h"
 
 #include <pthread.h>

@@ -146,7 +146,8 @@ static uint64_t round_up(uint64_t offset)
 }
 
 /* Directory, the other sections, table, header: all that is not tensor data. */
-static enum mote_status write_frame(struct mote_writer *w, const struct writer_section *directory, struct mote_error *error)
+static enum mote_status write_frame(struct mote_writer *w, const struct writer_section *directory,
+				    struct mote_error *error)
 {
 	struct mote_layout_section table[MOTE_LAYOUT_MAX_SECTIONS];
 	struct mote_layout_header h = {.version = MOTE_LAYOUT_VERSION, .sections = w->n_sections + 1};

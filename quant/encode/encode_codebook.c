@@ -22,7 +22,8 @@ const uint8_t *mote_type_normal_codebook(enum mote_type type)
 	return plain == MOTE_Q4 ? normal4 : plain == MOTE_Q3 ? normal3 : NULL;
 }
 
-void mote_encode_learn_panel(struct encode_run *run, struct encode_means *means, uint32_t n_rows, struct encode_scratch *s)
+void mote_encode_learn_panel(struct encode_run *run, struct encode_means *means, uint32_t n_rows,
+			     struct encode_scratch *s)
 {
 	uint32_t blocks = run->n / BLOCK;
 
@@ -51,7 +52,8 @@ static int compare_values(const void *a, const void *b)
 }
 
 /* New codebook: the means, stretched so that the largest is 127 away from zero, in whole numbers. */
-static void codebook_from_means(const struct encode_means *means, uint32_t n, const struct mote_grid *g, uint8_t codebook[16])
+static void codebook_from_means(const struct encode_means *means, uint32_t n, const struct mote_grid *g,
+				uint8_t codebook[16])
 {
 	double value[16], largest = 0;
 
