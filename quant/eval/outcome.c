@@ -39,17 +39,6 @@ void mote_outcome_free(struct mote_outcome *o)
 	*o = (struct mote_outcome){0};
 }
 
-/* By one step of Newton's from exp(log(x) / 2), as in figures.c: the same bits everywhere. */
-static double root(double x)
-{
-	double y;
-
-	if (!(x > 0))
-		return 0;
-	y = mote_exact_exp(0.5 * mote_exact_log(x));
-	return 0.5 * (y + x / y);
-}
-
 /* A ratio of sums. Its error is that of the mean of what each item adds to or takes off it, mark - value * weight; with
  * weights of 1 that is value * (1 - value) / (n - 1) under the root. */
 static struct mote_rate rate_of(const uint8_t *mark, const uint8_t *weight, uint32_t n)
@@ -71,9 +60,9 @@ static struct mote_rate rate_of(const uint8_t *mark, const uint8_t *weight, uint
 		return r;
 	r.value = (double)right / (double)all;
 	if (n > 1 && !weight)
-		r.error = root(r.value * (1 - r.value) / (n - 1));
+		r.error = mote_exact_root(r.value * (1 - r.value) / (n - 1));
 	else if (n > 1)
-		r.error = root((double)n / (n - 1) *
+		r.error = mote_exact_root((double)n / (n - 1) *
 			       ((double)marks - 2 * r.value * (double)both + r.value * r.value * (double)weights)) /
 			  (double)all;
 	return r;
@@ -97,7 +86,7 @@ struct mote_rate mote_rate_mean(const struct mote_rate *rate, uint32_t n)
 		values += rate[i].value;
 		variances += rate[i].error * rate[i].error; /* NaN, where one is of a single item */
 	}
-	return (struct mote_rate){values / n, variances == variances ? root(variances) / n : variances};
+	return (struct mote_rate){values / n, variances == variances ? mote_exact_root(variances) / n : variances};
 }
 
 double mote_task_chance(const struct mote_task *task)

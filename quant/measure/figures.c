@@ -6,18 +6,6 @@
 
 #include "runtime/kernels/exact.h"
 
-/* The square root by one step of Newton's from exp(log(x) / 2), which leaves an ulp. Not sqrt(): compilers call
- * libm's for the sake of errno. */
-static double root(double x)
-{
-	double y;
-
-	if (!(x > 0.0))
-		return 0.0;
-	y = mote_exact_exp(0.5 * mote_exact_log(x));
-	return 0.5 * (y + x / y);
-}
-
 static double mean_of(const double *x, uint64_t n)
 {
 	double sum = 0.0;
@@ -44,13 +32,14 @@ static struct mote_estimate estimate_mean(const double *x, uint64_t n, uint32_t 
 	uint64_t chunks = n / chunk_rows;
 	double sum = 0.0;
 
-	e.independent = n > 1 ? root(scatter(x, n, e.value) / ((double)n * (double)(n - 1)))
+	e.independent = n > 1 ? mote_exact_root(scatter(x, n, e.value) / ((double)n * (double)(n - 1)))
 			      : (double)__builtin_nanf("");
 	for (uint64_t c = 0; c < chunks; c++) {
 		double mean = mean_of(x + c * chunk_rows, chunk_rows);
 		sum += (mean - e.value) * (mean - e.value);
 	}
-	e.block = chunks > 1 ? root(sum / ((double)chunks * (double)(chunks - 1))) : (double)__builtin_nanf("");
+	e.block = chunks > 1 ? mote_exact_root(sum / ((double)chunks * (double)(chunks - 1)))
+			     : (double)__builtin_nanf("");
 	return e;
 }
 
@@ -64,7 +53,7 @@ static struct mote_estimate estimate_exp(struct mote_estimate e)
 /* The square root of an estimate of a mean square. */
 static struct mote_estimate estimate_root(struct mote_estimate e)
 {
-	double value = root(e.value), slope = value > 0.0 ? 0.5 / value : 0.0;
+	double value = mote_exact_root(e.value), slope = value > 0.0 ? 0.5 / value : 0.0;
 	return (struct mote_estimate){value, slope * e.independent, slope * e.block};
 }
 
@@ -153,7 +142,7 @@ enum mote_status mote_figures_from_scores(const struct mote_score *s, uint64_t n
 			y[i] = s[i].reference_nll;
 		f->reference_nll = estimate_mean(y, n, chunk_rows);
 		f->reference_perplexity = estimate_exp(f->reference_nll);
-		spread = root(scatter(x, n, f->nll.value) * scatter(y, n, f->reference_nll.value));
+		spread = mote_exact_root(scatter(x, n, f->nll.value) * scatter(y, n, f->reference_nll.value));
 		for (uint64_t i = 0; i < n; i++)
 			covariance += (x[i] - f->nll.value) * (y[i] - f->reference_nll.value);
 		f->correlation = spread > 0.0 ? covariance / spread : 1.0;

@@ -6,15 +6,10 @@
 #include "format/json_build.h"
 #include "runtime/kernels/exact.h"
 
-/* By Newton's step from exp(log(x) / 2), as in figures.c: the same bits everywhere. */
+/* What does not exist (NaN) has no root either. */
 static double root(double x)
 {
-	double y;
-
-	if (!(x > 0.0))
-		return x == x ? 0.0 : x;
-	y = mote_exact_exp(0.5 * mote_exact_log(x));
-	return 0.5 * (y + x / y);
+	return x == x ? mote_exact_root(x) : x;
 }
 
 static const struct mote_estimate *estimate_at(const struct mote_figures *f, size_t at)

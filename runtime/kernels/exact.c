@@ -265,3 +265,14 @@ double mote_exact_cos(double x)
 	}
 	return sin_series(r, low);
 }
+
+/* One step of Newton's. */
+double mote_exact_root(double x)
+{
+	double y;
+
+	if (!(x > 0))
+		return 0;
+	y = mote_exact_exp(0.5 * mote_exact_log(x));
+	return 0.5 * (y + x / y);
+}

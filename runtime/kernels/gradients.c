@@ -5,37 +5,7 @@
 #include "runtime/kernels/exact.h"
 #include "runtime/kernels/tables.h"
 #include "runtime/kernels/train.h"
-
-enum { LANES = 16 };
-
-typedef float lanes __attribute__((vector_size(64)));
-
-/* What lies beyond the n values that are there is zero. */
-static inline void load(lanes *v, const float *x, uint32_t n)
-{
-	if (n >= LANES) {
-		memcpy(v, x, sizeof *v);
-	} else {
-		*v = (lanes){0};
-		memcpy(v, x, n * sizeof *x);
-	}
-}
-
-static inline void store(float *y, uint32_t n, const lanes *v)
-{
-	memcpy(y, v, n < LANES ? n * sizeof *y : sizeof *v);
-}
-
-static float sum_lanes(const lanes *a)
-{
-	float lane[LANES];
-
-	memcpy(lane, a, sizeof lane);
-	for (int half = LANES / 2; half > 0; half /= 2)
-		for (int j = 0; j < half; j++)
-			lane[j] += lane[j + half];
-	return lane[0];
-}
+#include "runtime/kernels/vector_lanes.h"
 
 float mote_vector_dot(const float *x, const float *y, uint32_t n)
 {
