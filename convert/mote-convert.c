@@ -9,6 +9,7 @@
 #include "convert/gguf/gguf_write.h"
 #include "convert/hf/hf_write.h"
 #include "convert/source.h"
+#include "format/json_build.h"
 #include "format/output.h"
 #include "format/portable.h"
 #include "format/tool/console.h"
@@ -136,11 +137,36 @@ static void warn_templates(const struct mote_container *written)
 	}
 }
 
+/* What both reports begin with. */
+static cJSON *begin_report(struct mote_json_builder *b, const struct arguments *a, uint64_t bytes,
+			   uint64_t source_bytes, uint32_t tensors)
+{
+	cJSON *json = mote_json_new_object(b);
+
+	mote_json_add_text(b, json, "file", a->output);
+	mote_json_add_number(b, json, "file_bytes", (double)bytes);
+	mote_json_add_number(b, json, "source_bytes", (double)source_bytes);
+	mote_json_add_number(b, json, "tensors", tensors);
+	return json;
+}
+
+static enum mote_status end_report(struct mote_json_builder *b, cJSON *json, double seconds, struct mote_error *error)
+{
+	enum mote_status status;
+
+	mote_json_add_number(b, json, "seconds", seconds);
+	status = mote_json_finish(b, &json, "a report", error);
+	if (!status)
+		status = mote_console_print_json(json, error);
+	cJSON_Delete(json);
+	return status;
+}
+
 static enum mote_status print_report(const struct arguments *a, const struct mote_checkpoint_report *r,
 				     uint64_t file_bytes, double seconds, struct mote_error *error)
 {
+	struct mote_json_builder b = {0};
 	cJSON *json;
-	enum mote_status status;
 
 	if (!a->json) {
 		if (a->quiet)
@@ -153,20 +179,11 @@ static enum mote_status print_report(const struct arguments *a, const struct mot
 				(double)r->parameters * 1e-6, (double)file_bytes * 1e-6, seconds);
 		return MOTE_OK;
 	}
-	json = cJSON_CreateObject();
-	if (!cJSON_AddStringToObject(json, "file", a->output) ||
-	    !cJSON_AddNumberToObject(json, "file_bytes", (double)file_bytes) ||
-	    !cJSON_AddNumberToObject(json, "source_bytes", (double)r->source_bytes) ||
-	    !cJSON_AddNumberToObject(json, "tensors", r->tensors) ||
-	    !cJSON_AddNumberToObject(json, "parameters", (double)r->parameters) ||
-	    !cJSON_AddNumberToObject(json, "vocab_size", r->tokenizer.vocab_size) ||
-	    !cJSON_AddNumberToObject(json, "inexpressible_bytes", r->tokenizer.n_inexpressible) ||
-	    !cJSON_AddNumberToObject(json, "seconds", seconds))
-		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
-	else
-		status = mote_console_print_json(json, error);
-	cJSON_Delete(json);
-	return status;
+	json = begin_report(&b, a, file_bytes, r->source_bytes, r->tensors);
+	mote_json_add_number(&b, json, "parameters", (double)r->parameters);
+	mote_json_add_number(&b, json, "vocab_size", r->tokenizer.vocab_size);
+	mote_json_add_number(&b, json, "inexpressible_bytes", r->tokenizer.n_inexpressible);
+	return end_report(&b, json, seconds, error);
 }
 
 /* The output replaces no file of the checkpoint, whatever it is called; an older container that lies among them,
@@ -207,8 +224,7 @@ static enum mote_status untold(const struct arguments *a, enum mote_status statu
 static enum mote_status print_export(const struct arguments *a, const struct mote_container *c, uint64_t bytes,
 				     double seconds, struct mote_error *error)
 {
-	enum mote_status status;
-	cJSON *json;
+	struct mote_json_builder b = {0};
 
 	if (!a->json) {
 		if (!a->quiet)
@@ -216,17 +232,8 @@ static enum mote_status print_export(const struct arguments *a, const struct mot
 				(double)bytes * 1e-6, seconds);
 		return MOTE_OK;
 	}
-	json = cJSON_CreateObject();
-	if (!cJSON_AddStringToObject(json, "file", a->output) ||
-	    !cJSON_AddNumberToObject(json, "file_bytes", (double)bytes) ||
-	    !cJSON_AddNumberToObject(json, "source_bytes", (double)mote_container_file_bytes(c)) ||
-	    !cJSON_AddNumberToObject(json, "tensors", mote_container_tensor_count(c)) ||
-	    !cJSON_AddNumberToObject(json, "seconds", seconds))
-		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
-	else
-		status = mote_console_print_json(json, error);
-	cJSON_Delete(json);
-	return status;
+	return end_report(&b, begin_report(&b, a, bytes, mote_container_file_bytes(c), mote_container_tensor_count(c)),
+			  seconds, error);
 }
 
 static bool ends_in(const char *text, const char *end)

@@ -117,11 +117,12 @@ static void scale_min(int j, const uint8_t *s, uint8_t *scale, uint8_t *min)
 	}
 }
 
-/* d, dmin, 12 bytes of scales and minima, 128 bytes of nibbles: 32 bytes are the runs 2k (low) and 2k + 1 (high) */
-static void decode_q4_k(const uint8_t *b, float *out)
+/* d, dmin, 12 bytes of scales and minima, 128 bytes of nibbles: 32 bytes are the runs 2k (low) and 2k + 1 (high). high:
+ * 32 bytes of fifth bits (run j's is bit j), or NULL. */
+static void decode_nibbles_k(const uint8_t *b, const uint8_t *nibbles, const uint8_t *high, float *out)
 {
 	for (int j = 0; j < 8; j++) {
-		const uint8_t *q = b + 16 + j / 2 * 32;
+		const uint8_t *q = nibbles + j / 2 * 32;
 		uint8_t scale, min;
 		float d, m;
 
@@ -129,24 +130,18 @@ static void decode_q4_k(const uint8_t *b, float *out)
 		d = half_at(b) * (float)scale;
 		m = half_at(b + 2) * (float)min;
 		for (int i = 0; i < 32; i++)
-			*out++ = d * (float)(q[i] >> j % 2 * 4 & 15) - m;
+			*out++ = d * (float)((q[i] >> j % 2 * 4 & 15) + (high ? high[i] >> j & 1 : 0) * 16) - m;
 	}
 }
 
-/* Like Q4_K, with 32 bytes of fifth bits (run j's is bit j) before the nibbles */
+static void decode_q4_k(const uint8_t *b, float *out)
+{
+	decode_nibbles_k(b, b + 16, NULL, out);
+}
+
 static void decode_q5_k(const uint8_t *b, float *out)
 {
-	for (int j = 0; j < 8; j++) {
-		const uint8_t *q = b + 48 + j / 2 * 32, *high = b + 16;
-		uint8_t scale, min;
-		float d, m;
-
-		scale_min(j, b + 4, &scale, &min);
-		d = half_at(b) * (float)scale;
-		m = half_at(b + 2) * (float)min;
-		for (int i = 0; i < 32; i++)
-			*out++ = d * (float)((q[i] >> j % 2 * 4 & 15) + (high[i] >> j & 1) * 16) - m;
-	}
+	decode_nibbles_k(b, b + 48, b + 16, out);
 }
 
 /* 128 bytes of low nibbles, 64 of upper two bits, 16 int8 scales (one for 16 elements), d. Each half of 128 elements
