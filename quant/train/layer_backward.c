@@ -5,7 +5,7 @@
 
 #include "quant/train/passes.h"
 
-enum { ROWS_A_PIECE = 16, COLS_A_PIECE = 64 };
+enum { COLS_A_PIECE = 64 };
 
 struct back_job {
 	const struct mote_parameter *norm;
@@ -16,25 +16,13 @@ struct back_job {
 	uint32_t cols;
 };
 
-static uint32_t pieces(const struct mote_passes *p)
-{
-	return (p->rows + ROWS_A_PIECE - 1) / ROWS_A_PIECE;
-}
-
-static uint32_t rows_end(const struct mote_passes *p, uint32_t piece)
-{
-	uint32_t end = (piece + 1) * ROWS_A_PIECE;
-
-	return end < p->rows ? end : p->rows;
-}
-
 /* gate and up become their gradients. */
 static void activate_back(struct mote_passes *p, const void *job, uint32_t piece, float *scratch)
 {
 	uint32_t n = p->config->ffn;
 
 	(void)job;
-	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++) {
+	for (uint32_t r = piece * MOTE_PASSES_ROWS; r < mote_passes_rows_end(p, piece); r++) {
 		size_t at = (size_t)r * n;
 
 		p->kernels.sigmoid(p->gate + at, n, scratch);
@@ -65,7 +53,7 @@ static void turn_back(struct mote_passes *p, const void *job, uint32_t piece, fl
 
 	if (j->norm)
 		memset(sum, 0, dim * sizeof *sum);
-	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++) {
+	for (uint32_t r = piece * MOTE_PASSES_ROWS; r < mote_passes_rows_end(p, piece); r++) {
 		size_t at = (size_t)r * j->heads * dim, angle = (size_t)(r % p->length) * half;
 
 		p->kernels.rope(j->d + at, dim, p->cosine + angle, p->minus_sine + angle, dim, j->heads,
@@ -80,9 +68,9 @@ static void heads_back(struct mote_passes *p, const struct mote_parameter *norm,
 {
 	uint32_t dim = p->config->head_dim;
 
-	mote_passes_each(p, pieces(p), turn_back,
+	mote_passes_each(p, mote_passes_pieces(p), turn_back,
 			 &(struct back_job){.norm = norm, .plain = plain, .d = d, .heads = heads});
-	for (uint32_t i = 0; norm && norm->g && i < pieces(p); i++)
+	for (uint32_t i = 0; norm && norm->g && i < mote_passes_pieces(p); i++)
 		p->kernels.add(norm->g, p->d_mixed + (size_t)i * dim, dim);
 }
 
@@ -106,7 +94,7 @@ static void bias_back(struct mote_passes *p, const struct mote_parameter *bias, 
 void mote_passes_layer_back(struct mote_passes *p, const struct mote_train_layer *l, const float *x)
 {
 	mote_passes_multiply_back(p, p->d, p->product, l->down, p->d_product, false);
-	mote_passes_each(p, pieces(p), activate_back, NULL);
+	mote_passes_each(p, mote_passes_pieces(p), activate_back, NULL);
 	mote_passes_multiply_back(p, p->gate, p->ffn_normed, l->gate, p->d_normed, false);
 	mote_passes_multiply_back(p, p->up, p->ffn_normed, l->up, p->d_normed, true);
 	mote_passes_norm_back(p, p->mid, l->ffn_norm, p->d_normed, p->d);

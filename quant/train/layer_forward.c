@@ -3,8 +3,6 @@
 
 #include "quant/train/passes.h"
 
-enum { ROWS_A_PIECE = 16 };
-
 struct rows_job {
 	const struct mote_train_layer *layer;
 	const float *x;
@@ -13,24 +11,12 @@ struct rows_job {
 	uint32_t cols;
 };
 
-static uint32_t pieces(const struct mote_passes *p)
-{
-	return (p->rows + ROWS_A_PIECE - 1) / ROWS_A_PIECE;
-}
-
-static uint32_t rows_end(const struct mote_passes *p, uint32_t piece)
-{
-	uint32_t end = (piece + 1) * ROWS_A_PIECE;
-
-	return end < p->rows ? end : p->rows;
-}
-
 static void add_bias(struct mote_passes *p, const void *job, uint32_t piece, float *scratch)
 {
 	const struct rows_job *j = job;
 
 	(void)scratch;
-	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++)
+	for (uint32_t r = piece * MOTE_PASSES_ROWS; r < mote_passes_rows_end(p, piece); r++)
 		p->kernels.add(j->y + (size_t)r * j->cols, j->bias, j->cols);
 }
 
@@ -39,7 +25,8 @@ static void project(struct mote_passes *p, const struct mote_parameter *w, const
 {
 	mote_passes_multiply(p, p->normed, w, y, false);
 	if (bias)
-		mote_passes_each(p, pieces(p), add_bias, &(struct rows_job){.y = y, .bias = bias->w, .cols = w->rows});
+		mote_passes_each(p, mote_passes_pieces(p), add_bias,
+				 &(struct rows_job){.y = y, .bias = bias->w, .cols = w->rows});
 }
 
 /* A row's heads: normed where the model has norms of heads, then rotated by their position. */
@@ -60,7 +47,7 @@ static void turn_rows(struct mote_passes *p, const void *job, uint32_t piece, fl
 	const struct rows_job *j = job;
 
 	(void)scratch;
-	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++) {
+	for (uint32_t r = piece * MOTE_PASSES_ROWS; r < mote_passes_rows_end(p, piece); r++) {
 		turn(p, p->q_plain, j->layer->q_norm, r, p->config->heads, p->q);
 		turn(p, p->k_plain, j->layer->k_norm, r, p->config->kv_heads, p->k);
 	}
@@ -72,7 +59,7 @@ static void activate(struct mote_passes *p, const void *job, uint32_t piece, flo
 
 	(void)job;
 	(void)scratch;
-	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++)
+	for (uint32_t r = piece * MOTE_PASSES_ROWS; r < mote_passes_rows_end(p, piece); r++)
 		p->kernels.swiglu(p->gate + r * ffn, p->up + r * ffn, p->config->ffn, p->product + r * ffn);
 }
 
@@ -84,7 +71,7 @@ void mote_passes_layer(struct mote_passes *p, const struct mote_train_layer *l, 
 	project(p, l->q, l->q_bias, p->q_plain);
 	project(p, l->k, l->k_bias, p->k_plain);
 	project(p, l->v, l->v_bias, p->v);
-	mote_passes_each(p, pieces(p), turn_rows, &(struct rows_job){.layer = l});
+	mote_passes_each(p, mote_passes_pieces(p), turn_rows, &(struct rows_job){.layer = l});
 	mote_passes_attend(p);
 	memcpy(p->mid, x, bytes);
 	mote_passes_multiply(p, p->mixed, l->o, p->mid, true);
@@ -92,7 +79,7 @@ void mote_passes_layer(struct mote_passes *p, const struct mote_train_layer *l, 
 	mote_passes_norm(p, p->mid, l->ffn_norm, p->ffn_normed);
 	mote_passes_multiply(p, p->ffn_normed, l->gate, p->gate, false);
 	mote_passes_multiply(p, p->ffn_normed, l->up, p->up, false);
-	mote_passes_each(p, pieces(p), activate, NULL);
+	mote_passes_each(p, mote_passes_pieces(p), activate, NULL);
 	if (!x_next)
 		return;
 	memcpy(x_next, p->mid, bytes);

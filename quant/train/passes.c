@@ -9,10 +9,7 @@
 #include "quant/train/random.h"
 #include "runtime/model/rope.h"
 
-enum {
-	LOGIT_BYTES = 64 << 20,    /* about, of the rows whose logits are held at once */
-	ROWS_A_PIECE = 16          /* of what goes row by row */
-};
+enum { LOGIT_BYTES = 64 << 20 }; /* about, of the rows whose logits are held at once */
 
 /* ---- memory ---- */
 
@@ -228,25 +225,12 @@ struct norm_job {
 	float *y, *dweight;
 };
 
-static uint32_t pieces(const struct mote_passes *p)
-{
-	return (p->rows + ROWS_A_PIECE - 1) / ROWS_A_PIECE;
-}
-
-/* Rows [begin, end) of a piece. */
-static uint32_t rows_end(const struct mote_passes *p, uint32_t piece)
-{
-	uint32_t end = (piece + 1) * ROWS_A_PIECE;
-
-	return end < p->rows ? end : p->rows;
-}
-
 static void norm_rows(struct mote_passes *p, const void *job, uint32_t piece, float *scratch)
 {
 	const struct norm_job *j = job;
 
 	(void)scratch;
-	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++) {
+	for (uint32_t r = piece * MOTE_PASSES_ROWS; r < mote_passes_rows_end(p, piece); r++) {
 		size_t at = (size_t)r * p->config->hidden;
 
 		p->kernels.norm(j->x + at, j->weight, p->config->hidden, (float)p->config->norm_eps, j->y + at);
@@ -255,7 +239,7 @@ static void norm_rows(struct mote_passes *p, const void *job, uint32_t piece, fl
 
 void mote_passes_norm(struct mote_passes *p, const float *x, const struct mote_parameter *w, float *y)
 {
-	mote_passes_each(p, pieces(p), norm_rows, &(struct norm_job){.x = x, .weight = w->w, .y = y});
+	mote_passes_each(p, mote_passes_pieces(p), norm_rows, &(struct norm_job){.x = x, .weight = w->w, .y = y});
 }
 
 static void norm_rows_back(struct mote_passes *p, const void *job, uint32_t piece, float *scratch)
@@ -263,7 +247,7 @@ static void norm_rows_back(struct mote_passes *p, const void *job, uint32_t piec
 	const struct norm_job *j = job;
 
 	(void)scratch;
-	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++) {
+	for (uint32_t r = piece * MOTE_PASSES_ROWS; r < mote_passes_rows_end(p, piece); r++) {
 		size_t at = (size_t)r * p->config->hidden;
 
 		mote_norm_back(j->x + at, j->weight, j->dy + at, p->config->hidden, (float)p->config->norm_eps,
@@ -290,7 +274,7 @@ void mote_passes_norm_back(struct mote_passes *p, const float *x, const struct m
 {
 	struct norm_job job = {.x = x, .dy = dy, .weight = w->w, .y = d, .dweight = w->g};
 
-	mote_passes_each(p, pieces(p), norm_rows_back, &job);
+	mote_passes_each(p, mote_passes_pieces(p), norm_rows_back, &job);
 	if (w->g)
 		mote_passes_each(p, (p->config->hidden + 63) / 64, norm_weight_back, &job);
 }
@@ -313,7 +297,7 @@ static void embed(struct mote_passes *p, const void *job, uint32_t piece, float 
 	size_t hidden = p->config->hidden;
 
 	(void)scratch;
-	for (uint32_t r = piece * ROWS_A_PIECE; r < rows_end(p, piece); r++) {
+	for (uint32_t r = piece * MOTE_PASSES_ROWS; r < mote_passes_rows_end(p, piece); r++) {
 		memcpy(p->x + r * hidden, w->embedding->w + (size_t)p->ids[r] * hidden, hidden * sizeof(float));
 		if (p->noise)
 			add_noise(p, r, p->x + r * hidden);
@@ -351,7 +335,7 @@ void mote_passes_forward(struct mote_passes *p, const struct mote_parameters *w,
 	p->length = batch->length;
 	p->ids = batch->ids;
 	p->noise = batch->noise;
-	mote_passes_each(p, pieces(p), embed, w);
+	mote_passes_each(p, mote_passes_pieces(p), embed, w);
 	for (uint32_t i = 0; i < layers; i++) {
 		if (hooks && hooks->stop && hooks->stop(hooks->user))
 			return;

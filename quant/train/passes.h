@@ -115,6 +115,22 @@ double mote_passes_peak(struct mote_passes *p, double seconds);
 
 /* ---- between the files of this room ---- */
 
+/* What goes row by row goes in pieces of so many rows: the rows from piece * MOTE_PASSES_ROWS to
+ * mote_passes_rows_end(). */
+#define MOTE_PASSES_ROWS 16u
+
+static inline uint32_t mote_passes_pieces(const struct mote_passes *p)
+{
+	return (p->rows + MOTE_PASSES_ROWS - 1) / MOTE_PASSES_ROWS;
+}
+
+static inline uint32_t mote_passes_rows_end(const struct mote_passes *p, uint32_t piece)
+{
+	uint32_t end = (piece + 1) * MOTE_PASSES_ROWS;
+
+	return end < p->rows ? end : p->rows;
+}
+
 /* Calls fn for indices 0 .. n - 1 on all threads, each once. */
 typedef void mote_passes_fn(struct mote_passes *p, const void *job, uint32_t index, float *scratch);
 void mote_passes_each(struct mote_passes *p, uint32_t n, mote_passes_fn *fn, const void *job);
