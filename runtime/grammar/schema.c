@@ -39,19 +39,20 @@ void mote_schema_leave(struct schema_reader *r, size_t before)
 	r->path[before] = 0;
 }
 
-static bool is_word(const char *words, const char *word)
+bool mote_schema_requires(const cJSON *schema, const char *name)
 {
-	size_t bytes = strlen(word);
+	const cJSON *list = mote_json_get(schema, "required");
 
-	for (const char *at = words; bytes && (at = strstr(at, word)); at += bytes)
-		if ((at == words || at[-1] == ' ') && (at[bytes] == ' ' || !at[bytes]))
-			return !strchr(word, ' ');
+	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item; item = item->next)
+		if (cJSON_IsString(item) && !strcmp(item->valuestring, name))
+			return true;
 	return false;
 }
 
 bool mote_schema_is_annotation(const char *key)
 {
-	return is_word("title description default examples example deprecated readOnly writeOnly $schema $id id "
+	return mote_json_key_among("title description default examples example deprecated readOnly writeOnly "
+				   "$schema $id id "
 		       "$comment $defs "
 		       "definitions",
 		       key) ||
@@ -90,7 +91,7 @@ static void check_keywords(struct schema_reader *r, const cJSON *schema)
 			(!strcmp(item->string, "uniqueItems") && cJSON_IsFalse(item)) ||
 			(!strcmp(item->string, "additionalItems") && !cJSON_IsArray(mote_json_get(schema, "items")));
 
-		if (!is_word(known, item->string) && !mote_schema_is_annotation(item->string) && !no_effect)
+		if (!mote_json_key_among(known, item->string) && !mote_schema_is_annotation(item->string) && !no_effect)
 			mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "%.100s is not supported", item->string);
 	}
 }
@@ -150,7 +151,7 @@ static void build_values(struct schema_reader *r, const cJSON *schema, uint32_t 
 	bool any = false;
 
 	for (const cJSON *item = schema->child; item; item = item->next)
-		if (!is_word("const enum type", item->string) && !mote_schema_is_annotation(item->string))
+		if (!mote_json_key_among("const enum type", item->string) && !mote_schema_is_annotation(item->string))
 			mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "%.100s beside %s is not supported", item->string,
 					 only ? "const" : "enum");
 	if (only && list)
@@ -183,7 +184,7 @@ static unsigned speaks_of(const cJSON *schema)
 
 	for (const cJSON *item = schema->child; item; item = item->next)
 		for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-			if (is_word(kinds[i].words, item->string))
+			if (mote_json_key_among(kinds[i].words, item->string))
 				types |= kinds[i].type;
 	return types;
 }

@@ -56,6 +56,7 @@ void mote_schema_close(struct schema_reader *r);
 /* A count from 0 on, or otherwise when there is none. */
 uint32_t mote_schema_count(struct schema_reader *r, const cJSON *schema, const char *key, uint32_t otherwise);
 bool mote_schema_is_annotation(const char *key);
+bool mote_schema_requires(const cJSON *schema, const char *name); /* a property, by "required" */
 
 /* schema_reference.c */
 /* What a pointer ("#/$defs/x") points to; NULL with an error. */

@@ -265,16 +265,6 @@ static bool values_apart(struct schema_reader *r, const cJSON *a, const cJSON *b
 	return true;
 }
 
-static bool is_required(const cJSON *schema, const char *name)
-{
-	const cJSON *list = mote_json_get(schema, "required");
-
-	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item; item = item->next)
-		if (cJSON_IsString(item) && !strcmp(item->valuestring, name))
-			return true;
-	return false;
-}
-
 /* Whether no object that is built for a fits b: it has a property whose values differ, or lacks one that b requires. */
 static bool never_fits(struct schema_reader *r, const cJSON *a, const cJSON *b)
 {
@@ -284,7 +274,7 @@ static bool never_fits(struct schema_reader *r, const cJSON *a, const cJSON *b)
 	for (const cJSON *item = own ? own->child : NULL; item; item = item->next) {
 		const cJSON *other = mote_json_get(theirs, item->string);
 
-		if (other && is_required(a, item->string) &&
+		if (other && mote_schema_requires(a, item->string) &&
 		    values_apart(r, mote_schema_resolve(r, item), mote_schema_resolve(r, other)))
 			return true;
 	}
@@ -292,7 +282,7 @@ static bool never_fits(struct schema_reader *r, const cJSON *a, const cJSON *b)
 		return false;
 	for (const cJSON *item = cJSON_IsArray(required) ? required->child : NULL; item; item = item->next)
 		if (cJSON_IsString(item) && !mote_json_get(own, item->valuestring) &&
-		    !is_required(a, item->valuestring))
+		    !mote_schema_requires(a, item->valuestring))
 			return true;
 	return false;
 }

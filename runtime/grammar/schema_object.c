@@ -9,16 +9,6 @@ static const struct grammar_range plain[] = {{' ', '!'}, {'#', '['}, {']', 0x10f
 
 enum { MAX_PROPERTIES = 2000, MAX_NAME_BYTES = 200 };
 
-static bool is_required(const cJSON *schema, const char *name)
-{
-	const cJSON *list = mote_json_get(schema, "required");
-
-	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item; item = item->next)
-		if (cJSON_IsString(item) && !strcmp(item->valuestring, name))
-			return true;
-	return false;
-}
-
 /* ": " and a value. schema NULL: any. */
 static void build_member(struct schema_reader *r, uint32_t from, const cJSON *schema, uint32_t to)
 {
@@ -207,7 +197,7 @@ static void build_properties(struct schema_reader *r, const cJSON *schema, struc
 
 	for (const cJSON *item = properties ? properties->child : NULL; item && !mote_schema_failed(r);
 	     item = item->next)
-		build_property(r, m, item->string, item, is_required(schema, item->string));
+		build_property(r, m, item->string, item, mote_schema_requires(schema, item->string));
 	for (const cJSON *item = required ? required->child : NULL; item && !mote_schema_failed(r); item = item->next) {
 		bool built = false;
 

@@ -11,21 +11,11 @@ enum mote_status mote_ask_fail(const struct mote_lm_error *from, struct mote_err
 	return mote_error_set(error, (enum mote_status)from->status, "%s", from->message);
 }
 
-static bool is_word(const char *words, const char *word)
-{
-	size_t bytes = strlen(word);
-
-	for (const char *at = words; bytes && (at = strstr(at, word)); at += bytes)
-		if ((at == words || at[-1] == ' ') && (at[bytes] == ' ' || !at[bytes]))
-			return !strchr(word, ' ');
-	return false;
-}
-
 enum mote_status mote_ask_check_keys(struct mote_ask *ask, const cJSON *object, const char *words,
 				     struct mote_error *error)
 {
 	for (const cJSON *item = object ? object->child : NULL; item; item = item->next)
-		if (!is_word(words, item->string)) {
+		if (!mote_json_key_among(words, item->string)) {
 			ask->parameter = item->string;
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "unknown parameter: %.200s", item->string);
 		}
