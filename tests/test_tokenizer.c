@@ -1,5 +1,6 @@
-/* Tokenizers: encoding, added tokens, spans, decoding. Long comparisons with other implementations are in
- * tests/differential and tests/conformance; goldens.json here comes from the reference itself. */
+/* Tokenizers: encoding, added tokens, spans. Decoding: test_detokenize.c; merges: test_bpe.c. Long comparisons with
+ * other implementations are in tests/differential and tests/conformance;
+ * goldens.json here comes from the reference itself. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,11 +9,7 @@
 
 #include "format/json.h"
 #include "runtime/tokenizer/encode_state.h"
-#include "tests/tiny_tokenizer.h"
-
-#define BYTE_LEVEL "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
-#define SPECIAL(id, text, flags)                                                                                   \
-	"{\"id\":" #id ",\"content\":\"" text "\",\"special\":true,\"normalized\":false" flags "}"
+#include "tests/tokenizer_open.h"
 
 /* Ids as text: "1 2 3". */
 static const char *encoded(const struct tiny_tokenizer *tiny, const char *text, size_t bytes, unsigned flags)
@@ -33,12 +30,6 @@ static void expect(const struct tiny_tokenizer *tiny, const char *text, const ch
 {
 	assert_string_equal(encoded(tiny, text, strlen(text), 0), ids);
 	assert_string_equal(encoded(tiny, text, strlen(text), MOTE_ENCODE_NO_CACHE), ids);
-}
-
-static void open_or_fail(struct tiny_tokenizer *tiny, const char *json, const char *config)
-{
-	if (!tiny_open(tiny, json, config))
-		fail_msg("%s", tiny->error.message);
 }
 
 /* The text of a case's ids, whole and piece by piece. */
@@ -313,233 +304,18 @@ static void test_ill_formed(void **state)
 	tiny_close(&tiny);
 }
 
-/* ---- BPE against the algorithm in its plainest form */
-
-struct naive_rule {
-	uint32_t left, right, result;
-};
-
-static size_t naive_merge(uint32_t *id, size_t n, const struct naive_rule *rule, size_t rules)
-{
-	for (;;) {
-		size_t best = rules, at = 0;
-
-		for (size_t i = 0; i + 1 < n; i++)
-			for (size_t r = 0; r < best; r++)
-				if (rule[r].left == id[i] && rule[r].right == id[i + 1]) {
-					best = r;
-					at = i;
-				}
-		if (best == rules)
-			return n;
-		id[at] = rule[best].result;
-		memmove(id + at + 1, id + at + 2, (n - at - 2) * sizeof *id);
-		n--;
-	}
-}
-
-static uint64_t random_step(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return *state >> 33;
-}
-
-/* Short words are merged by scanning, long ones through a heap: both must do what the definition says. */
-static void test_merges(void **state)
-{
-	enum { LETTERS = 4, RULES = 40 };
-	char token[LETTERS + RULES][64];
-	struct naive_rule rule[RULES];
-	uint64_t random = 12;
-
-	(void)state;
-	for (int round = 0; round < 60; round++) {
-		struct tiny_tokenizer tiny;
-		struct tiny_json j = {.used = 0};
-		uint32_t n = LETTERS;
-
-		for (uint32_t i = 0; i < LETTERS; i++)
-			snprintf(token[i], sizeof token[i], "%c", 'a' + (int)i);
-		for (int tries = 0; n < LETTERS + RULES && tries < 1000; tries++) {
-			uint32_t left = (uint32_t)(random_step(&random) % n),
-				 right = (uint32_t)(random_step(&random) % n);
-			bool is_new = strlen(token[left]) + strlen(token[right]) < 12;
-			char joined[64];
-
-			snprintf(joined, sizeof joined, "%.31s%.31s", token[left], token[right]);
-			strcpy(token[n], joined);
-			for (uint32_t i = 0; i < n; i++)
-				is_new = is_new && strcmp(token[i], token[n]);
-			if (is_new)
-				rule[n - LETTERS] = (struct naive_rule){left, right, n}, n++;
-		}
-		tiny_put(&j, "{\"model\":{\"type\":\"BPE\",\"vocab\":{");
-		for (uint32_t i = 0; i < n; i++)
-			tiny_put(&j, "%s\"%s\":%u", i ? "," : "", token[i], i);
-		tiny_put(&j, "},\"merges\":[");
-		for (uint32_t i = LETTERS; i < n; i++)
-			tiny_put(&j, "%s\"%s %s\"", i > LETTERS ? "," : "", token[rule[i - LETTERS].left],
-				 token[rule[i - LETTERS].right]);
-		tiny_put(&j, "]}}");
-		open_or_fail(&tiny, j.text, NULL);
-		for (int word = 0; word < 40; word++) {
-			size_t length = 1 + random_step(&random) % (word % 2 ? 40 : 300),
-			       letters = 1 + random_step(&random) % LETTERS;
-			uint32_t id[300];
-			char text[300];
-			struct mote_ids ids = {0};
-
-			for (size_t i = 0; i < length; i++) {
-				id[i] = (uint32_t)(random_step(&random) % letters);
-				text[i] = (char)('a' + id[i]);
-			}
-			assert_int_equal(mote_tokenizer_encode(tiny.t, text, length, 0, &ids, NULL), MOTE_OK);
-			assert_int_equal(ids.count, naive_merge(id, length, rule, n - LETTERS));
-			assert_memory_equal(ids.id, id, ids.count * sizeof *id);
-			mote_ids_free(&ids);
-		}
-		tiny_close(&tiny);
-	}
-}
-
-/* ---- decoding */
-
-static void expect_text(const struct tiny_tokenizer *tiny, const int32_t *ids, size_t count, bool skip,
-			const char *want)
-{
-	struct mote_detokenizer d = {0};
-	char *text, streamed[1024] = "";
-	size_t bytes;
-
-	assert_int_equal(mote_tokenizer_decode(tiny->t, ids, count, skip, &text, &bytes, NULL), MOTE_OK);
-	assert_string_equal(text, want);
-	free(text);
-	for (size_t i = 0; i < count; i++)
-		strcat(streamed, mote_detokenizer_next(&d, tiny->t, ids[i], skip, &bytes));
-	strcat(streamed, mote_detokenizer_flush(&d, &bytes));
-	assert_string_equal(streamed, want);
-}
-
-#define IDS(...) (int32_t[]){__VA_ARGS__}, sizeof((int32_t[]){__VA_ARGS__}) / 4
-
-static void test_decode_bytes(void **state)
-{
-	struct tiny_tokenizer tiny;
-	struct mote_detokenizer d = {0};
-	struct tiny_json j;
-	size_t bytes;
-
-	(void)state;
-	open_or_fail(&tiny, tiny_byte_level(&j, "", BYTE_LEVEL, SPECIAL(256, "<é> ", ""), ""), NULL);
-	expect_text(&tiny, IDS(0xe2, 0x82, 0xac, 33), false, "€!");
-	expect_text(&tiny, IDS(0xe2, 0x82, 33), false, "\xef\xbf\xbd!");
-	expect_text(&tiny, IDS(0xe2, 0x82), false, "\xef\xbf\xbd");
-	expect_text(&tiny, IDS(0xff, 0xc3), false, "\xef\xbf\xbd\xef\xbf\xbd");
-	/* Not all of it is in the byte alphabet (the space is not), so it stands for itself. */
-	expect_text(&tiny, IDS(97, 256, 98), false, "a<é> b");
-	expect_text(&tiny, IDS(97, 256, 98, 9999, -1), true, "ab");
-	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 0xe2, false, &bytes), "");
-	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 0x82, false, &bytes), "");
-	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 0xac, false, &bytes), "€");
-	tiny_close(&tiny);
-	/* All of it is: then even an added token's text is mapped. */
-	open_or_fail(&tiny, tiny_byte_level(&j, "", BYTE_LEVEL, SPECIAL(256, "<\\u0120>", ""), ""), NULL);
-	expect_text(&tiny, IDS(256), false, "< >");
-	tiny_close(&tiny);
-}
-
-static void test_decode_fallback(void **state)
-{
-	struct tiny_tokenizer tiny;
-	static const char json[] = "{\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\","
-				   "\"pattern\":{\"String\":\"\u2581\"},\"content\":\" \"},"
-				   "{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},{\"type\":\"Strip\","
-				   "\"content\":\" \",\"start\":1,\"stop\":0}]},"
-				   "\"model\":{\"type\":\"BPE\",\"vocab\":{\"<0xE2>\":0,\"<0x82>\":1,\"<0xAC>\":2,"
-				   "\"\u2581\":3,\"a\u2581b\":4},\"merges\":[]}}";
-	struct mote_detokenizer d = {.started = true};
-	size_t bytes;
-
-	(void)state;
-	open_or_fail(&tiny, json, NULL);
-	expect_text(&tiny, IDS(3, 3, 4), false, " a b");
-	expect_text(&tiny, IDS(4, 0, 1, 2, 0, 1, 2, 4), false, "a b€€a b");
-	/* One bad byte spoils the whole run: so the reference has it. */
-	expect_text(&tiny, IDS(0, 1, 2, 1, 4), false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "a b");
-	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 3, false, &bytes),
-			    " "); /* goes on with an earlier text */
-	tiny_close(&tiny);
-}
-
-static void test_decode_others(void **state)
-{
-	struct tiny_tokenizer tiny;
-	static const char model[] =
-		"\"model\":{\"type\":\"BPE\",\"vocab\":{\"\u2581a\":0,\"\u2581\":1,\"b\":2},\"merges\":[]}}";
-	char json[512];
-
-	(void)state;
-	snprintf(
-		json, sizeof json,
-		"{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"always\"},%s",
-		model);
-	open_or_fail(&tiny, json, NULL);
-	expect_text(&tiny, IDS(0, 0, 1, 2), false, "a a b");
-	tiny_close(&tiny);
-	snprintf(json, sizeof json,
-		 "{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"never\"},%s",
-		 model);
-	open_or_fail(&tiny, json, NULL);
-	expect_text(&tiny, IDS(0, 2), false, " ab");
-	tiny_close(&tiny);
-	snprintf(json, sizeof json, "{\"decoder\":null,%s", model);
-	open_or_fail(&tiny, json, NULL);
-	expect_text(&tiny, IDS(2, 0, 2), false, "b \u2581a b");
-	tiny_close(&tiny);
-	snprintf(json, sizeof json, "{\"decoder\":{\"type\":\"Strip\",\"content\":\"b\",\"start\":1,\"stop\":1},%s",
-		 model);
-	open_or_fail(&tiny, json, NULL);
-	expect_text(&tiny, IDS(2, 0, 2), false, "\u2581a");
-	tiny_close(&tiny);
-}
-
-/* ---- no input takes more than n log n */
-
-static void test_long_words(void **state)
-{
-	static const char *const units[] = {"a", " ", "\u0301", "1", "\n ", "ab", "\u0301\u0316", "é"};
-	size_t bytes = 1 << 20;
-	char *text = malloc(bytes);
-	struct tiny_tokenizer tiny;
-	struct tiny_json j;
-
-	(void)state;
-	open_or_fail(&tiny, tiny_byte_level(&j, "aaab", BYTE_LEVEL, "", ""), NULL);
-	for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
-		size_t length = strlen(units[u]);
-		struct mote_ids ids = {0};
-
-		for (size_t i = 0; i < bytes; i++)
-			text[i] = units[u][i % length];
-		assert_int_equal(mote_tokenizer_encode(tiny.t, text, bytes / length * length, 0, &ids, NULL),
-				 MOTE_OK);
-		assert_int_equal(ids.count, bytes / length * length / (u == 0 || u == 5 ? 2 : 1));
-		mote_ids_free(&ids);
-	}
-	tiny_close(&tiny);
-	free(text);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_goldens),		cmocka_unit_test(test_patterns),
-		cmocka_unit_test(test_digits),		cmocka_unit_test(test_dropped_bytes),
-		cmocka_unit_test(test_added_tokens),	cmocka_unit_test(test_spans),
-		cmocka_unit_test(test_special_around),	cmocka_unit_test(test_ill_formed),
-		cmocka_unit_test(test_merges),		cmocka_unit_test(test_decode_bytes),
-		cmocka_unit_test(test_decode_fallback), cmocka_unit_test(test_decode_others),
-		cmocka_unit_test(test_long_words)};
+		cmocka_unit_test(test_goldens),
+		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_digits),
+		cmocka_unit_test(test_dropped_bytes),
+		cmocka_unit_test(test_added_tokens),
+		cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_special_around),
+		cmocka_unit_test(test_ill_formed),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
