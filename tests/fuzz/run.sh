@@ -23,7 +23,7 @@ fuzz() {
 	count
 	began=$used left=$seconds
 	while [ "$left" -gt 0 ]; do
-		"$build/fuzz_$1" -max_total_time="$left" -rss_limit_mb=2048 -timeout=10 -artifact_prefix="$build/crash-$1-" \
+		"$build/fuzz_$1" -max_total_time="$left" -rss_limit_mb=2048 -timeout=60 -artifact_prefix="$build/crash-$1-" \
 			"$work" "tests/fuzz/corpus/$1" >>"$build/fuzz-$1.log" 2>&1 || return 1
 		count
 		left=$((began + seconds - used))
