@@ -1,6 +1,6 @@
 #!/bin/sh
-# The tests given, and every tool's main jobs with three threads, watched: in a build with ThreadSanitizer, or by valgrind. Nothing
-# may be reported. Fewer cores than threads lead threads through more orders, not fewer.
+# The tests given, and every tool's main jobs with three threads, watched: in a build with ThreadSanitizer, or by
+# valgrind. Nothing may be reported. Fewer cores than threads lead threads through more orders, not fewer.
 #   tests/jobs.sh tsan|valgrind BUILD_DIR [TEST...]
 # valgrind knows no AVX-512 and no matrix of tiles: MOTE_ISA, avx2 unless it is set.
 set -u
@@ -16,8 +16,8 @@ if [ "$watcher" = valgrind ]; then
 	tools=$work/bin
 	mkdir "$tools"
 	for program in "$build"/mote-*; do
-		printf '#!/bin/sh\nexec valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=66 \\
-	--log-file="%s/report.%%p" "%s" "$@"\n' "$work" "$program" >"$tools/${program##*/}"
+		printf '#!/bin/sh\nexec valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect,possible \\
+	--error-exitcode=66 --log-file="%s/report.%%p" "%s" "$@"\n' "$work" "$program" >"$tools/${program##*/}"
 		chmod +x "$tools/${program##*/}"
 	done
 else

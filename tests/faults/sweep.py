@@ -4,7 +4,7 @@
   sweep.py BUILD SHIM [--sample N] [--job NAME,NAME] [--kind KIND] [--jobs PROCESSES]
 
 A job runs once as it is, which gives the right result and how many calls of each kind there are (tests/faults/shim.c);
-then once for each call, which fails. It must end with exit code 1 (or 3, where a file was made to end early) and a message, or
+then once for each call, which fails. It must end with exit code 1 (or 3, where a file ended early) and a message, or
 with 0 and the same output and files. In both cases each file is as before or as it should be after, and there is no
 other: nothing partial, nothing left behind. With --sample only N calls of each kind are made to fail, spread evenly.
 
@@ -153,7 +153,8 @@ def ask(port, path, body):
 
 def serve(command, env):
     """What a server answered and how it ended, as of subprocess.run()."""
-    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
     try:
         line = process.stderr.readline()
         answers = []
@@ -165,7 +166,8 @@ def serve(command, env):
         process.kill()
         process.communicate()
         raise
-    return subprocess.CompletedProcess(command, process.returncode, out + json.dumps({"answers": answers}).encode(), line + err)
+    out += json.dumps({"answers": answers}).encode()
+    return subprocess.CompletedProcess(command, process.returncode, out, line + err)
 
 
 def same(out, right):
@@ -195,7 +197,8 @@ class Run:
             if command[0].endswith("mote-serve"):
                 done = serve(command, env)
             else:
-                done = subprocess.run(command, env=env, input=(given or "").encode(), capture_output=True, timeout=LIMIT_SECONDS)
+                done = subprocess.run(command, env=env, input=(given or "").encode(), capture_output=True,
+                                      timeout=LIMIT_SECONDS)
             self.code = done.returncode
         except subprocess.TimeoutExpired as stopped:
             done, self.code = stopped, "no end"

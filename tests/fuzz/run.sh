@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs every fuzzer, or those named, each over its corpus and what it found before; fails when one finds something.
 #   tests/fuzz/run.sh BUILD_DIR SECONDS [NAME...]
-# Seconds are of processor time, whatever else the machine does: libFuzzer counts those of a clock, so it is called again for
-# what is missing.
+# Seconds are of processor time, whatever else the machine does: libFuzzer counts those of a clock, so it is called again
+# for what is missing.
 set -u
 build=$1 seconds=$2
 shift 2
@@ -12,7 +12,8 @@ passed=0 failed=0
 # Sets used to the processor time of all that was waited for, in seconds. (In a subshell, times would not know.)
 count() {
 	times >"$build/fuzz.times"
-	used=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, t, /[ms]/); s += 60 * t[1] + t[2] } printf "%d", s }' "$build/fuzz.times")
+	used=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, t, /[ms]/); s += 60 * t[1] + t[2] } printf "%d", s }' \
+		"$build/fuzz.times")
 }
 
 # fuzz NAME: one fuzzer for so long
@@ -33,7 +34,8 @@ fuzz() {
 for name in "$@"; do
 	if fuzz "$name"; then
 		passed=$((passed + 1))
-		echo "ok    $name: $(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$build/fuzz-$name.log" | awk '{ n += $1 } END { print n }') inputs in $((used - began)) s"
+		inputs=$(awk '/^Done [0-9]* runs/ { n += $2 } END { print n }' "$build/fuzz-$name.log")
+		echo "ok    $name: $inputs inputs in $((used - began)) s"
 	else
 		failed=$((failed + 1))
 		tail -n 40 "$build/fuzz-$name.log"
