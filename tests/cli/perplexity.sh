@@ -103,6 +103,13 @@ grep -q '"behaviour":{"prompts":3,"identical_answers":1,.*"closed_thinking":1}' 
 grep -q '<svg' "$D/page.html" && grep -q '<mark>' "$D/page.html" && tail -1 "$D/page.html" | grep -q '</html>$' ||
 	fail "the page lacks a part"
 grep -q '@media print{@page{size:A4 landscape' "$D/page.html" || fail "the page is not made for paper"
+python3 - "$D/page.html" $F/heldout.txt <<'END' || fail "the page's tokens are not the text's"
+import html, re, sys
+page, text = (open(name, encoding="utf-8").read() for name in sys.argv[1:])
+shown = re.findall('<td class="text">(.*?)<mark>(.+?)</mark>(.*?)</td>', page)
+assert len(shown) > 5 and all(html.unescape("".join(x)).replace("\u21b5", "\n") in text for x in shown), shown
+assert all(len(before + after) > 20 for before, token, after in shown), shown
+END
 ! grep -q '<script' "$D/page.html" || fail "the page needs a script"
 
 # Wrong usage, little text.

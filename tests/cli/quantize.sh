@@ -71,6 +71,18 @@ less 5.5 "$(number bits_per_weight <"$D/bits.json")" || fail "--bits 6 wastes bi
 quantize -o "$D/size.mote" --budget 520kB --encoder search --calibrate "$D/calibration" --validate "$D/heldout" -c 200
 [ "$(wc -c <"$D/size.mote")" -le 520000 ] || fail "--budget 520kB: $(wc -c <"$D/size.mote") bytes"
 [ "$(wc -c <"$D/size.mote")" -ge 505000 ] || fail "--budget 520kB: only $(wc -c <"$D/size.mote") bytes"
+# What the encoder of second order leaves of the damage depends on the weight: sensitivity.c says how much.
+"$B/mote-inspect" "$D/bits.mote" --json >"$D/second.json"
+"$B/mote-inspect" "$D/size.mote" --json >"$D/first.json"
+python3 - "$D" <<'END' || fail "shares of the damage"
+import json, sys
+second, first = ({(row["tensor"], row["type"]): row["kld"] for row in json.load(open(sys.argv[1] + name))["sensitivity"]["rows"]}
+                 for name in ("/second.json", "/first.json"))
+shares = {"embed": 1.1, "q_proj": 1, "k_proj": 1, "v_proj": 0.26, "o_proj": 0.8, "gate": 0.63, "up": 0.63, "down": 0.63}
+for (tensor, kind), kld in first.items():
+    share = next(shares[word] for word in shares if word in tensor)
+    assert abs(second[tensor, kind] / kld / share - 1) < 0.02, (tensor, kind, kld, second[tensor, kind])
+END
 # A type is a mixture too: the size of its own file is enough for the same tensors.
 set -- --calibrate "$D/calibration" --validate "$D/heldout" -c 200
 quantize -o "$D/type.mote" --type q3b --tensor '*=q3b' "$@"
