@@ -32,7 +32,8 @@ CHAT = "/v1/chat/completions"
 class Server:
     def __init__(self, build, model, *options):
         self.build, self.model = build, model
-        self.process = subprocess.Popen([build + "/mote-serve", "--port", "0", model, *options], stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([build + "/mote-serve", "--port", "0", model, *options], stderr=subprocess.PIPE,
+                                        text=True)
         line = self.process.stderr.readline()
         self.port = int(line.rsplit(":", 1)[1])
 
@@ -208,7 +209,8 @@ def answers(s, vocab, _):
 
 
 def models(s, _, n):
-    own = Server(s.build, "--models-dir", os.path.dirname(s.model), "--models-memory", "1", "-t", "2", "-np", "2", "-c", "256")
+    own = Server(s.build, "--models-dir", os.path.dirname(s.model), "--models-memory", "1", "-t", "2", "-np", "2",
+                 "-c", "256")
     names = [m["id"] for m in json.loads(own.get("/v1/models"))["data"]]
     body = {**QUESTION, "max_tokens": 12}
     wanted = {name: own.post(CHAT, {**body, "model": name}) for name in names}
@@ -250,7 +252,8 @@ def send(s, head, body=b""):
 
 
 def posted(s, body):
-    return send(s, b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (CHAT.encode(), len(body)), body)
+    return send(s, b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (CHAT.encode(), len(body)),
+                body)
 
 
 def hostile(s, _, n):
@@ -271,9 +274,12 @@ def hostile(s, _, n):
         "a million names": (posted(s, b"{" + b",".join(b'"k%d":1' % i for i in range(300000)) + b"}"), (400,)),
         "no UTF-8": (posted(s, head + b"\xc0\xaf\xed\xa0\x80" + b'"}]}'), (400,)),
         "a NUL": (posted(s, head + b"\\u0000" + b'"}]}'), (400,)),
-        "a header of 1 MB": (send(s, b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 1000000 + b"\r\n\r\n"), (413, 414, 431, 400, 0)),
-        "10,000 headers": (send(s, b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 10000 + b"\r\n"), (413, 431, 400, 0)),
-        "a path of 1 MB": (send(s, b"GET /" + b"a" * 1000000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"), (414, 431, 400, 0)),
+        "a header of 1 MB": (send(s, b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 1000000 + b"\r\n\r\n"),
+                             (413, 414, 431, 400, 0)),
+        "10,000 headers": (send(s, b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 10000 + b"\r\n"),
+                           (413, 431, 400, 0)),
+        "a path of 1 MB": (send(s, b"GET /" + b"a" * 1000000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+                           (414, 431, 400, 0)),
     }
     for name, (got, wanted) in tests.items():
         if got not in wanted:

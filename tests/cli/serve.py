@@ -98,12 +98,14 @@ check("reasoning", c["message"]["reasoning_content"].startswith("Add 27 and 48."
 check("usage", r["usage"]["completion_tokens"] == len(c["token_ids"]) and
       r["usage"]["prompt_tokens"] == len(c["prompt_token_ids"]), r["usage"])
 for seed, temperature in ((1, 0), (2, 1.3), (3, 0.7)):
-    run = json.loads(subprocess.run([build + "/mote-run", model, "-p", "What is 27 + 48?", "--seed", str(seed), "--temp",
-                                     str(temperature), "--top-p", "0.9", "--json", "-n", "60", "-t", "1", "--no-lookup"],
+    run = json.loads(subprocess.run([build + "/mote-run", model, "-p", "What is 27 + 48?", "--seed", str(seed),
+                                     "--temp", str(temperature), "--top-p", "0.9", "--json", "-n", "60", "-t", "1",
+                                     "--no-lookup"],
                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout)
     r = s.post(CHAT, ask("What is 27 + 48?", seed=seed, max_tokens=60, top_p=0.9, return_token_ids=True)
                | {"temperature": temperature})[2]["choices"][0]
-    check(f"seed {seed} as mote-run", r["token_ids"] == run["ids"] and r["prompt_token_ids"] == run["prompt_ids"], r, run)
+    check(f"seed {seed} as mote-run", r["token_ids"] == run["ids"] and r["prompt_token_ids"] == run["prompt_ids"], r,
+          run)
 
 # ---- streaming
 events = s.stream(CHAT, ask("What is 27 + 48?", stream_options={"include_usage": True}, logprobs=True, top_logprobs=3))
@@ -124,7 +126,8 @@ check("stop", r["finish_reason"] == "stop" and r["message"]["reasoning_content"]
 r = s.post(CHAT, ask("What is 27 + 48?", max_tokens=5))[2]
 check("max_tokens", r["choices"][0]["finish_reason"] == "length" and r["usage"]["completion_tokens"] == 5, r)
 r = s.post(CHAT, ask("What is 27 + 48?", n=3, seed=5, max_tokens=40, return_token_ids=True) | {"temperature": 1.5})[2]
-alone = [s.post(CHAT, ask("What is 27 + 48?", seed=5 + i, max_tokens=40, return_token_ids=True) | {"temperature": 1.5})[2]
+alone = [s.post(CHAT, ask("What is 27 + 48?", seed=5 + i, max_tokens=40, return_token_ids=True)
+                | {"temperature": 1.5})[2]
          ["choices"][0]["token_ids"] for i in range(3)]
 check("n choices have the seeds seed, seed + 1 ...", [x["token_ids"] for x in r["choices"]] == alone)
 first = s.post(CHAT, ask("x", max_tokens=1, return_token_ids=True))[2]["choices"][0]["token_ids"][0]
@@ -204,22 +207,25 @@ p = r["logprobs"]
 check("echo", r["text"] == text and "".join(p["tokens"]) == text and p["token_logprobs"][0] is None, r["text"])
 ids = s.post("/tokenize", {"content": text})[2]["tokens"]
 again = s.post("/v1/completions", {"prompt": ids, "max_tokens": 1, "echo": True, "logprobs": 0, "temperature": 0})[2]
-check("echo of ids, and one token more", again["choices"][0]["logprobs"]["token_logprobs"][:-1] == p["token_logprobs"] and
-      len(again["choices"][0]["logprobs"]["tokens"]) == len(ids) + 1)
+check("echo of ids, and one token more", again["choices"][0]["logprobs"]["token_logprobs"][:-1] == p["token_logprobs"]
+      and len(again["choices"][0]["logprobs"]["tokens"]) == len(ids) + 1)
 check("/detokenize", s.post("/detokenize", {"tokens": ids})[2]["content"] == text)
 
 # ---- embeddings
 r = s.post("/v1/embeddings", {"input": ["one marble", "one marble", "7 + 8 = 15"]})[2]["data"]
 v = [x["embedding"] for x in r]
 check("embeddings", v[0] == v[1] and math.isclose(sum(a * a for a in v[2]), 1, rel_tol=1e-5) and v[0] != v[2])
-last = [s.post("/v1/embeddings", {"input": x, "pooling": "last"})[2]["data"][0]["embedding"] for x in ("one marble", "two marble")]
-check("the last state", math.isclose(sum(a * a for a in last[0]), 1, rel_tol=1e-5) and last[0] != v[0] and last[0] != last[1])
+last = [s.post("/v1/embeddings", {"input": x, "pooling": "last"})[2]["data"][0]["embedding"]
+        for x in ("one marble", "two marble")]
+check("the last state", math.isclose(sum(a * a for a in last[0]), 1, rel_tol=1e-5) and last[0] != v[0]
+      and last[0] != last[1])
 r = s.post("/v1/embeddings", {"input": "one marble", "encoding_format": "base64"})[2]["data"][0]["embedding"]
 raw = base64.b64decode(r)
 check("base64", [struct.unpack("<f", raw[i:i + 4])[0] for i in range(0, len(raw), 4)] == v[0])
 
 # ---- other dialects
-m = {"messages": [{"role": "user", "content": "What is 27 + 48?"}], "max_tokens": 300, "temperature": 0, "system": "You add."}
+m = {"messages": [{"role": "user", "content": "What is 27 + 48?"}], "max_tokens": 300, "temperature": 0,
+     "system": "You add."}
 r = s.post("/v1/messages", m)[2]
 check("messages", r["type"] == "message" and r["content"][-1]["type"] == "text" and r["stop_reason"] == "end_turn", r)
 events = s.stream("/v1/messages", m)
@@ -238,7 +244,8 @@ check("responses streamed", "".join(e[1]["delta"] for e in events if e[0] == "re
 def refused(name, want, path, body, parameter=None, code=None, **headers):
     status, _, r = s.post(path, body, **headers)
     e = r["error"] if isinstance(r, dict) and "error" in r else {}
-    check(name, status == want and e.get("message") and e.get("param") == parameter and e.get("code") == code, status, r)
+    check(name, status == want and e.get("message") and e.get("param") == parameter and e.get("code") == code,
+          status, r)
 
 
 refused("no JSON", 400, CHAT, "{")
@@ -247,12 +254,15 @@ refused("no object", 400, CHAT, "[]")
 refused("no messages", 400, CHAT, {}, "messages")
 refused("an unknown name", 400, CHAT, ask("x", max_token=1), "max_token")
 refused("a wrong role", 400, CHAT, {"messages": [{"role": "usr", "content": "x"}]}, "messages")
-refused("an image", 400, CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages", "unsupported")
-for key, value in (("temperature", -1), ("top_p", 1.5), ("max_tokens", -1), ("max_tokens", 10**12), ("n", 0), ("n", 1000),
+refused("an image", 400, CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages",
+        "unsupported")
+for key, value in (("temperature", -1), ("top_p", 1.5), ("max_tokens", -1), ("max_tokens", 10**12), ("n", 0),
+                   ("n", 1000),
                    ("seed", -1), ("seed", 0.5), ("stop", ["a"] * 17), ("stop", ""), ("logit_bias", {"x": 1}),
                    ("logit_bias", {"99999": 1}), ("top_logprobs", 21), ("frequency_penalty", 3), ("stream", "yes"),
                    ("tools", {}), ("chat_template_kwargs", {"bos_token": "x"}), ("chat_template_kwargs", 1)):
-    refused(f"{key} {str(value)[:20]}", 400, CHAT, ask("x", **({"logprobs": True} if key == "top_logprobs" else {})) | {key: value}, key)
+    refused(f"{key} {str(value)[:20]}", 400, CHAT, ask("x", **({"logprobs": True} if key == "top_logprobs" else {}))
+            | {key: value}, key)
 refused("response_format", 400, CHAT, ask("x", response_format={"type": "json_schema"}), "response_format")
 refused("a format", 400, CHAT, ask("x", response_format={"type": "xml"}), "response_format")
 refused("a schema", 400, CHAT, ask("x", response_format={"type": "json_schema", "json_schema": {"schema": {"not": {}}}}),
@@ -293,7 +303,8 @@ check("preflight", s.call("OPTIONS", CHAT, Origin="http://localhost:3000")[0] ==
 status, headers, page = s.call("GET", "/")
 nonce = re.search(r"script-src 'nonce-([0-9a-f]{32})'", headers["Content-Security-Policy"])
 check("page", status == 200 and nonce and "default-src 'none'" in headers["Content-Security-Policy"])
-check("nothing from elsewhere", not re.search(r"(src|href)=\"?https?:|@import|url\(", page) and "MOTE_NONCE" not in page)
+check("nothing from elsewhere", not re.search(r"(src|href)=\"?https?:|@import|url\(", page)
+      and "MOTE_NONCE" not in page)
 props = s.call("GET", "/props")[2]
 check("props", props["context_tokens"] == 512 and props["bits_per_weight"] > 8 and "receipt" in props, props)
 
@@ -302,14 +313,16 @@ tool = {"type": "function", "function": {"name": "add", "parameters": {"type": "
 check("tools go through the template", s.post(CHAT, ask("What is 27 + 48?", tools=[tool]))[0] == 200)
 
 # ---- side by side: everyone gets what it gets alone
-questions = [ask(f"What is {i + 11} + {i * 7}?", seed=i, max_tokens=100, return_token_ids=True) | {"temperature": 1} for i in range(8)]
+questions = [ask(f"What is {i + 11} + {i * 7}?", seed=i, max_tokens=100, return_token_ids=True) | {"temperature": 1}
+             for i in range(8)]
 alone = [s.post(CHAT, q)[2]["choices"][0]["token_ids"] for q in questions]
 with concurrent.futures.ThreadPoolExecutor(8) as pool:
     together = [r[2]["choices"][0]["token_ids"] for r in pool.map(lambda q: s.post(CHAT, q), questions)]
 check("eight at once as alone", alone == together)
 r = s.post(CHAT, questions[0])[2]["usage"]
 LOOP = ask("What is 27 + 48?", max_tokens=300, ignore_eos=True, return_token_ids=True)
-run = subprocess.run([build + "/mote-run", model, "-p", "What is 27 + 48?", "--temp", "0", "--json", "-n", "300", "--ignore-eos",
+run = subprocess.run([build + "/mote-run", model, "-p", "What is 27 + 48?", "--temp", "0", "--json", "-n", "300",
+                      "--ignore-eos",
                       "--no-lookup"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
 with concurrent.futures.ThreadPoolExecutor(3) as pool:
     loops = [x[2] for x in pool.map(lambda q: s.post(CHAT, q), [LOOP] * 3)]
@@ -324,7 +337,8 @@ LONG = ask("x", ignore_eos=True, max_tokens=400)
 def leave(stream):
     c = socket.create_connection(("127.0.0.1", s.port))
     body = json.dumps(LONG | {"stream": stream}).encode()
-    c.sendall(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    c.sendall(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+              + body)
     if stream:
         c.recv(100)
     c.close()
@@ -376,8 +390,8 @@ check("SIGINT", s.stop(signal.SIGINT) == (0, ""))
 s = Server("-ctk", "f32", "-ctv", "f32")
 with open(work + "/t.txt", "w", encoding="utf-8") as f:
     f.write(text)
-subprocess.run([build + "/mote-perplexity", model, "-f", work + "/t.txt", "--all-positions", "--per-token", work + "/t.nll", "-t",
-                "1"], stdout=subprocess.DEVNULL, check=True)
+subprocess.run([build + "/mote-perplexity", model, "-f", work + "/t.txt", "--all-positions", "--per-token",
+                work + "/t.nll", "-t", "1"], stdout=subprocess.DEVNULL, check=True)
 wanted = [(int(i), float(nll)) for i, nll in (line.split() for line in open(work + "/t.nll", encoding="utf-8"))]
 p = s.post("/v1/completions", {"prompt": text, "max_tokens": 0, "echo": True, "logprobs": 2})[2]["choices"][0]["logprobs"]
 check("scores are mote-perplexity's", [i for i, _ in wanted] == ids[1:] and
@@ -446,8 +460,10 @@ check("they take turns", took == [200] * 18, took)
 check("one in use does not leave", status == 200 or r["error"]["code"] == "models_busy", r)
 check("then it does", s.post(CHAT, asked | {"model": "b"})[2]["model"] == "b")
 check("several end", ended(s.process))
-for options, message in (([], "a model is missing"), ([model, model], "two models of the name m"), (["--models-dir", "tests"], "no file of it"),
-                         (["--models-dir", work + "/none"], "No such file"), ([model, work + "/models/a.mote", "-a", "x"], "single"),
+for options, message in (([], "a model is missing"), ([model, model], "two models of the name m"),
+                         (["--models-dir", "tests"], "no file of it"),
+                         (["--models-dir", work + "/none"], "No such file"),
+                         ([model, work + "/models/a.mote", "-a", "x"], "single"),
                          ([work + "/models/broken.mote"], "broken.mote")):
     r = subprocess.run([single, "--port", "0", *options], stderr=subprocess.PIPE, text=True)
     check(f"refused: {options}", r.returncode in (1, 2, 3) and message in r.stderr, r)

@@ -227,7 +227,8 @@ def test_trlm(work):
 
 
 def test_speed(work, folder):
-    weights, copy, output = os.path.join(folder, "model.safetensors"), os.path.join(work, "copy"), os.path.join(work, "m")
+    weights = os.path.join(folder, "model.safetensors")
+    copy, output = os.path.join(work, "copy"), os.path.join(work, "m")
     copying, converting = [], []
     for _ in range(11):
         if os.path.exists(copy):

@@ -131,7 +131,8 @@ TASKS = {"arc_challenge": (arc, "ARC-Challenge-Test.jsonl", ITEMS + 60), "piqa":
 def requests_of(model, task, path, limit):
     """The tool's requests, one list of choices an item."""
     items = {}
-    for r in json.loads(run("mote-eval", model, "--task", f"{task}={path}", "--limit", str(limit), "--print-requests", "100000")):
+    for r in json.loads(run("mote-eval", model, "--task", f"{task}={path}", "--limit", str(limit), "--print-requests",
+                            "100000")):
         items.setdefault((r["id"]), []).append(r)
     return list(items.values())
 
@@ -168,7 +169,8 @@ def one_task(folder, model, llama, name, task):
             chosen &= got["tokens"] == len(r["continuation_ids"])
         chosen &= line["choice"] == int(np.argmax(sums))
         chosen &= line["choice_norm"] == int(np.argmax([s / len(c) for s, c in zip(sums, choices)]))
-    check(f"{name} {task}: log-probabilities", worst_token < 1e-4, f"a token's is off by {worst_token}, a choice's by {worst}")
+    check(f"{name} {task}: log-probabilities", worst_token < 1e-4,
+          f"a token's is off by {worst_token}, a choice's by {worst}")
     check(f"{name} {task}: choices", chosen)
     check(f"{name} {task}: greedy", greedy)
     check(f"{name} {task}: enough items", scored >= ITEMS, f"{scored}")
@@ -177,14 +179,16 @@ def one_task(folder, model, llama, name, task):
 
 def always_yes(folder, model):
     """What the seed's BoolQ score really is."""
-    results = json.loads(run("mote-eval", model, "--task", "boolq=" + os.path.join(folder, "boolq"), "--json"))["results"]
+    results = json.loads(run("mote-eval", model, "--task", "boolq=" + os.path.join(folder, "boolq"),
+                             "--json"))["results"]
     best = results[0]["best_constant"]
     check("always yes", best["answer"] == "yes" and round(100 * best["value"], 2) == 62.17, best)
 
 
 only = sys.argv[1:]
 with tempfile.TemporaryDirectory() as folder:
-    for name, source in (("tiny1m", os.path.join(data, "models/tiny1m")), ("stories260k", os.path.join(data, "models/stories260k")),
+    for name, source in (("tiny1m", os.path.join(data, "models/tiny1m")),
+                         ("stories260k", os.path.join(data, "models/stories260k")),
                          ("adder", "tests/fixtures/adder")):
         if only and name not in only:
             continue

@@ -65,8 +65,8 @@ def ggml_values(library, kind, rows):
 def compare_rounding(library, model, container, folder):
     for kind in "q4", "q8":
         out = f"{folder}/round.mote"
-        tool("mote-quantize", container, "-o", out, "--force", "--type", kind, "--tensor", f"*={kind}", "--encoder", "round",
-             "--no-validate", "--quiet")
+        tool("mote-quantize", container, "-o", out, "--force", "--type", kind, "--tensor", f"*={kind}", "--encoder",
+             "round", "--no-validate", "--quiet")
         for name, rows in tensors(f"{DATA}/models/{model}/model.safetensors"):
             text = tool("mote-inspect", out, f"--dump={name}")
             mine = np.array(text.split(), np.float32).reshape(rows.shape)
@@ -74,8 +74,8 @@ def compare_rounding(library, model, container, folder):
 
 
 def measure(container, text, folder, *arguments):
-    out = tool("mote-quantize", container, "-o", f"{folder}/q.mote", "--force", "--validate", text, "-c", "256", "--json",
-               *arguments)
+    out = tool("mote-quantize", container, "-o", f"{folder}/q.mote", "--force", "--validate", text, "-c", "256",
+               "--json", *arguments)
     return json.loads(out)["receipt"]["figures"]
 
 

@@ -78,7 +78,8 @@ class Browser:
         return False
 
     def size(self, width, height, dark=False):
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
+                  mobile=width < 600)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
     def shot(self, name):
@@ -98,7 +99,8 @@ class Browser:
 
 
 def main():
-    server = subprocess.Popen([build + "/mote-serve", model, "--port", "0", "-t", "2"], stderr=subprocess.PIPE, text=True)
+    server = subprocess.Popen([build + "/mote-serve", model, "--port", "0", "-t", "2"], stderr=subprocess.PIPE,
+                              text=True)
     url = server.stderr.readline().split()[-1]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         b = Browser(profile)
@@ -148,7 +150,8 @@ def play(b, url):
     b.size(1280, 800)
     b.run("""const send_as_it_is = request; window.slow = true;
              request = (c) => ({...send_as_it_is(c), ...(window.slow ? {ignore_eos: true, logprobs: true, top_logprobs: 20} : {})})""")
-    # Escape comes with the first sign of a thought, from within: this model writes its whole context in a few hundredths of a second.
+    # Escape comes with the first sign of a thought, from within: this model writes its whole context in a few
+    # hundredths of a second.
     b.run("""window.presser = new MutationObserver(() => { if (running && running.message.thought)
              document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true})); });
              presser.observe(document.body, {subtree: true, childList: true, characterData: true})""")
@@ -157,10 +160,12 @@ def play(b, url):
     if b.run("chat().messages[3].finish") == "length":
         print("too fast to be stopped: the answer was over before the page had shown its first sign")
     else:
-        check("stopped halfway", ended and b.run("chat().messages[3].stopped") is True, b.run("JSON.stringify(chat().messages[3])"))
+        check("stopped halfway", ended and b.run("chat().messages[3].stopped") is True,
+              b.run("JSON.stringify(chat().messages[3])"))
     b.run("presser.disconnect(); window.slow = false")
     b.run("[...document.querySelectorAll('button')].find((x) => x.textContent === 'Regenerate').click()")
-    check("regenerates", b.until(idle + " && chat().messages[3].content === '27 + 48 = 75.'"), b.run("JSON.stringify(chat().messages)"))
+    check("regenerates", b.until(idle + " && chat().messages[3].content === '27 + 48 = 75.'"),
+          b.run("JSON.stringify(chat().messages)"))
     b.run("document.querySelectorAll('article.user')[1].querySelector('button').click()")
     b.run("document.querySelector('article textarea').value = 'What is 1 + 2?'")
     b.key("Enter", 13, "\r")

@@ -34,9 +34,11 @@ def cases(folder):
                "template": goldens["templates"][case["template"]], "context": goldens["contexts"][case["context"]],
                "expected": None if case["error"] else case["output"]}
     for case in load(folder, "chat_template_goldens.json"):
-        with open(os.path.join(folder, "chat_template_stage_%s.jinja" % case["stage"]), newline="", encoding="utf-8") as file:
+        with open(os.path.join(folder, "chat_template_stage_%s.jinja" % case["stage"]), newline="",
+                  encoding="utf-8") as file:
             template = file.read()
-        yield {"name": "trlm:%s:%s:%s" % (case["stage"], case["conv"], case["add_generation_prompt"]), "template": template,
+        yield {"name": "trlm:%s:%s:%s" % (case["stage"], case["conv"], case["add_generation_prompt"]),
+               "template": template,
                "context": {"messages": case["messages"], "add_generation_prompt": case["add_generation_prompt"]},
                "expected": None if case["error"] else case["rendered"]}
     for case in load(folder, "hfjs_templates.json"):
@@ -51,7 +53,8 @@ def cases(folder):
 def main():
     driver, folder = sys.argv[1:3]
     listed = list(cases(folder))
-    lines = [json.dumps({"template": case["template"], "context": case["context"], "now": FROZEN, **case.get("options", {})})
+    lines = [json.dumps({"template": case["template"], "context": case["context"], "now": FROZEN,
+                         **case.get("options", {})})
              for case in listed]
     run = subprocess.run([driver], input="\n".join(lines) + "\n", capture_output=True, encoding="utf-8", check=True)
     passed = failed = 0

@@ -11,7 +11,8 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "differential"))
 import template as differential  # noqa: E402
 
-TEXTS = ["Hi", "", " padded ", "What is 2+2?", "<think>\nsum\n</think>\n\n4", "multi\nline\n\ntext\n", "Ünï \"quoted\" <|im_end|>", "日本語 😀",
+TEXTS = ["Hi", "", " padded ", "What is 2+2?", "<think>\nsum\n</think>\n\n4", "multi\nline\n\ntext\n",
+         "Ünï \"quoted\" <|im_end|>", "日本語 😀",
          "a</think>b", "[INST] x [/INST]", "{{ not a template }}", "tab\tand \\ backslash"]
 
 
@@ -23,7 +24,8 @@ def arguments(pick):
 
 def call(pick, number):
     function = {"name": pick.choice(["ipython", "get_weather", "search"]), "arguments": arguments(pick)}
-    return pick.choice([{"id": "call_%09d" % number, "type": "function", "function": function}, {"type": "function", "function": function},
+    return pick.choice([{"id": "call_%09d" % number, "type": "function", "function": function},
+                        {"type": "function", "function": function},
                         {"id": "abcdefghi", **function}, {"function": function}])
 
 
@@ -34,7 +36,8 @@ def content(pick):
         return text
     if kind < 0.95:
         return [{"type": "text", "text": pick.choice(TEXTS)}, pick.choice([{"type": "image"}, {"type": "text", "text": text},
-                                                                          {"type": "image_url", "image_url": {"url": "u"}}])]
+                                                                          {"type": "image_url",
+                                                                           "image_url": {"url": "u"}}])]
     return None
 
 
@@ -69,7 +72,8 @@ def parameters(pick):
 
 
 def tool(pick):
-    function = {"name": pick.choice(["get_weather", "search"]), "description": pick.choice(TEXTS), "parameters": parameters(pick)}
+    function = {"name": pick.choice(["get_weather", "search"]), "description": pick.choice(TEXTS),
+                "parameters": parameters(pick)}
     if pick.random() < 0.2:
         function["return"] = {"type": "string", "description": "what"}
     return {"type": "function", "function": function} if pick.random() < 0.9 else function
@@ -82,14 +86,17 @@ def context(pick):
                       "assistant": pick.choice(["user", "user", "tool"])}[roles[-1]])
     if pick.random() < 0.1:
         pick.shuffle(roles)
-    result = {"messages": [message(pick, role, number) for number, role in enumerate(roles)], "bos_token": "<s>", "eos_token": "</s>",
-              "add_generation_prompt": pick.random() < 0.7}
+    result = {"messages": [message(pick, role, number) for number, role in enumerate(roles)], "bos_token": "<s>",
+              "eos_token": "</s>", "add_generation_prompt": pick.random() < 0.7}
     if pick.random() < 0.5:
         result["tools"] = pick.choice([None, [], [tool(pick) for _ in range(pick.randint(1, 3))]])
-    for name, values in (("enable_thinking", [True, False]), ("thinking", [True, False]), ("reasoning_effort", ["low", "high", None]),
+    for name, values in (("enable_thinking", [True, False]), ("thinking", [True, False]),
+                         ("reasoning_effort", ["low", "high", None]),
                          ("documents", [[{"title": "T", "text": "body"}], [], None]), ("date_string", ["26 Jul 2024"]),
-                         ("functions", ["[]"]), ("datetime", ["now"]), ("builtin_tools", [["brave_search", "code_interpreter"]]),
-                         ("add_generation_prompt", [True]), ("keep_past_thinking", [True]), ("clear_thinking", [False])):
+                         ("functions", ["[]"]), ("datetime", ["now"]),
+                         ("builtin_tools", [["brave_search", "code_interpreter"]]),
+                         ("add_generation_prompt", [True]), ("keep_past_thinking", [True]),
+                         ("clear_thinking", [False])):
         if pick.random() < 0.15:
             result[name] = pick.choice(values)
     return result
@@ -104,8 +111,8 @@ def main():
     options = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": False}
     cases = [(name, {"template": text, "context": context(random.Random("%d:%s:%d" % (seed, name, number))), **options})
              for name, text in sorted(templates.items()) for number in range(count)]
-    run = subprocess.run([driver], input="".join(json.dumps(case) + "\n" for _, case in cases), capture_output=True, encoding="utf-8",
-                         check=True)
+    run = subprocess.run([driver], input="".join(json.dumps(case) + "\n" for _, case in cases), capture_output=True,
+                         encoding="utf-8", check=True)
     passed = failed = rendered = 0
     compiled = {}
     for (name, case), line in zip(cases, run.stdout.split("\n")):

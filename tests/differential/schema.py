@@ -16,8 +16,8 @@ import urllib.request
 import jsonschema
 
 NAMES = ["a", "b", "ab", "abc", "name", "größe", "x y", 'q"uote', "back\\slash", "日本", "_", "0"]
-PATTERNS = ["^[a-z]{2,4}$", "^\\d+(\\.\\d+)?$", "^(foo|bar)-[A-Z]\\d?$", "ab?c", "^[^a-z]{1,3}$", "^\\w+\\s\\w+$", "x$", "^\\S{3}$",
-            "^[\"\\\\]\\n?$", "^é[à-ü]$", "a|b$", "^.$"]
+PATTERNS = ["^[a-z]{2,4}$", "^\\d+(\\.\\d+)?$", "^(foo|bar)-[A-Z]\\d?$", "ab?c", "^[^a-z]{1,3}$", "^\\w+\\s\\w+$", "x$",
+            "^\\S{3}$", "^[\"\\\\]\\n?$", "^é[à-ü]$", "a|b$", "^.$"]
 
 
 def string(r):
@@ -176,8 +176,8 @@ def answer(port, seed, i, checker):
 
 
 def ask_model(build, count, seed, model):
-    process = subprocess.Popen([build + "/mote-serve", model, "--port", "0", "-t", "2", "-np", "8"], stderr=subprocess.PIPE,
-                               text=True)
+    process = subprocess.Popen([build + "/mote-serve", model, "--port", "0", "-t", "2", "-np", "8"],
+                               stderr=subprocess.PIPE, text=True)
     port = int(process.stderr.readline().rsplit(":", 1)[1])
     checker = make_checker()
     try:
@@ -209,7 +209,8 @@ def wrong_in_table(checker):
     with open("tests/schemas.json", encoding="utf-8") as f:
         for row in json.load(f):
             validator = jsonschema.Draft202012Validator(row["schema"], format_checker=checker)
-            if not all(fits(validator, t) for t in row.get("fits", [])) or any(fits(validator, t) for t in row.get("unfit", [])):
+            if not all(fits(validator, t) for t in row.get("fits", [])) or any(fits(validator, t)
+                                                                               for t in row.get("unfit", [])):
                 print("tests/schemas.json:", json.dumps(row)[:500])
                 wrong += 1
     return wrong

@@ -153,7 +153,8 @@ class Maker:
         return "{%" + self.sign() + " " + text + " " + self.sign() + "%}"
 
     def space(self):
-        return self.random.choice(["", "", "", " ", "\n", "  ", "\n  ", " \n", "\t", "\n\n", "a", "b\n", " c ", "\n d", "\r\n"])
+        return self.random.choice(["", "", "", " ", "\n", "  ", "\n  ", " \n", "\t", "\n\n", "a", "b\n", " c ", "\n d",
+                                   "\r\n"])
 
     def output(self):
         return "{{" + self.random.choice(["", "-"]) + " " + self.expression() + " " + self.random.choice(["", "-"]) + "}}"
@@ -211,7 +212,8 @@ class Maker:
         text = self.tag("macro m(%s)" % signature) + self.body(depth, 1) + self.random.choice(["", "{{ a }}", "{{ caller() }}",
                                                                                              "{{ varargs }}{{ kwargs }}"])
         self.loops = loops
-        return text + self.tag("endmacro") + self.random.choice(["", "{{ m(1) }}", "{{ m(1, b=2) }}", "{{ m(1, 2, 3, z=4) }}"])
+        return text + self.tag("endmacro") + self.random.choice(["", "{{ m(1) }}", "{{ m(1, b=2) }}",
+                                                                 "{{ m(1, 2, 3, z=4) }}"])
 
     def make_call(self, depth):
         return "{% macro n(a) %}<{{ caller(a) }}>{% endmacro %}" + self.tag(self.random.choice(["call n(%s)", "call(q) n(%s)", "call n()", "call m()"]).replace("%s", self.expression("x", 3))) + \
@@ -244,37 +246,47 @@ class Maker:
 
     def value(self, depth=0):
         pick = self.random.randint(0, 9 if depth < 2 else 6)
-        words = ["", "a", "龘Hello", "it's", 'say "x"', "ünï ß", "日本語", "x\ny", "\t", "tab\\", "\u200b", "é", "12", "<|im_end|>", "😀", "\x7f", "\xa0z"]
+        words = ["", "a", "龘Hello", "it's", 'say "x"', "ünï ß", "日本語", "x\ny", "\t", "tab\\", "\u200b", "é", "12",
+                 "<|im_end|>", "😀", "\x7f", "\xa0z"]
         if pick <= 2:
             return self.random.choice(words)
         if pick == 3:
             return self.random.choice([0, 1, -1, 7, 42, -1000, 2 ** 40, 10 ** 15])
         if pick == 4:
-            return self.random.choice([0.0, 1.0, -2.5, 0.1, 1e16, 1e-5, 123.456, -0.0, 1e100, 5e-324, 1.7976931348623157e308])
+            return self.random.choice([0.0, 1.0, -2.5, 0.1, 1e16, 1e-5, 123.456, -0.0, 1e100, 5e-324,
+                                       1.7976931348623157e308])
         if pick == 5:
             return self.random.choice([True, False])
         if pick == 6:
             return None
         if pick <= 8:
             return [self.value(depth + 1) for _ in range(self.random.randint(0, 3))]
-        return {self.random.choice(["a", "b", "k", "Z", "é", "name"]): self.value(depth + 1) for _ in range(self.random.randint(0, 3))}
+        return {self.random.choice(["a", "b", "k", "Z", "é", "name"]): self.value(depth + 1)
+                for _ in range(self.random.randint(0, 3))}
 
     def context(self):
-        people = [{"name": name, "age": self.random.choice([1, 20, 30, 30, 41]), "tags": self.random.choice([["x"], ["y", "z"], []])}
+        people = [{"name": name, "age": self.random.choice([1, 20, 30, 30, 41]),
+                   "tags": self.random.choice([["x"], ["y", "z"], []])}
                   for name in self.random.sample(["Ann", "bob龘", "Cid", "dora"], 3)]
         return {
-            "s": self.value(9) if self.random.random() < 0.2 else "some text", "name": "Zoë龘", "text": "one 龘 two  three\nfour", "word": "word",
-            "empty": "", "uni": "naïve ΑΣ ﬁ", "n": 5, "i": self.random.randint(-5, 20), "big": 2 ** 53, "f": 2.5, "x": self.random.random(),
-            "l": [3, 1, 2], "nums": [1, 2.5, -3], "words": ["pear", "Apple", "fig"], "d": {"k": self.value(), "a": 1, "b": "two"},
+            "s": self.value(9) if self.random.random() < 0.2 else "some text", "name": "Zoë龘",
+            "text": "one 龘 two  three\nfour", "word": "word",
+            "empty": "", "uni": "naïve ΑΣ ﬁ", "n": 5, "i": self.random.randint(-5, 20), "big": 2 ** 53, "f": 2.5,
+            "x": self.random.random(),
+            "l": [3, 1, 2], "nums": [1, 2.5, -3], "words": ["pear", "Apple", "fig"],
+            "d": {"k": self.value(), "a": 1, "b": "two"},
             "obj": {"x": self.value(), "y": [1, {"z": None}]}, "users": people, "bos_token": "<s>",
             "messages": [{"role": "user", "content": "Hi <|im_end|>龘"}, {"role": "assistant", "content": self.value()}],
         }
 
     # ---- narrower kinds of cases: token soup, scopes, text and number functions ----
 
-    SOUP = ["{{", "}}", "{%", "%}", "{#", "#}", "{{-", "-}}", "{%-", "-%}", "{%+", "+%}", "{#-", "-#}", " ", "  ", "\n", "\n ", " \n", "\t", "\r\n",
-            " raw ", " endraw ", " if 1 ", " endif ", " set q = 1 ", " 1 ", " 'a' ", '"', "'", "a", "b", "(", ")", "[", "]", "{", "}", ",", "+", "-",
-            "1.5", "x.0", ".", "|upper", "else", "'\\n'", "{{ 1 }}", "{% if 1 %}", "{% endif %}", "{% raw %}", "{% endraw %}", "{# c #}", "\u3000", "\x0b"]
+    SOUP = ["{{", "}}", "{%", "%}", "{#", "#}", "{{-", "-}}", "{%-", "-%}", "{%+", "+%}", "{#-", "-#}", " ", "  ", "\n",
+            "\n ", " \n", "\t", "\r\n",
+            " raw ", " endraw ", " if 1 ", " endif ", " set q = 1 ", " 1 ", " 'a' ", '"', "'", "a", "b", "(", ")", "[",
+            "]", "{", "}", ",", "+", "-",
+            "1.5", "x.0", ".", "|upper", "else", "'\\n'", "{{ 1 }}", "{% if 1 %}", "{% endif %}", "{% raw %}",
+            "{% endraw %}", "{# c #}", "\u3000", "\x0b"]
 
     def make_soup(self):
         return "".join(self.random.choice(self.SOUP) for _ in range(self.random.randint(1, 14)))
@@ -282,9 +294,11 @@ class Maker:
     def make_tidy_soup(self):
         pieces = ["{{ 'v' }}", "{{- 'v' }}", "{{ 'v' -}}", "{{- 'v' -}}"]
         for inner in ("set q = 1", "if 1", "endif"):
-            pieces += ["{%" + left + " " + inner + " " + right + "%}" for left in ("", "-", "+") for right in ("", "-", "+")]
+            pieces += ["{%" + left + " " + inner + " " + right + "%}" for left in ("", "-", "+")
+                       for right in ("", "-", "+")]
         pieces += ["{#" + left + " c " + right + "#}" for left in ("", "-", "+") for right in ("", "-", "+")]
-        pieces += ["{%" + left + " raw " + "%} {{ r }} {%" + right + " endraw " + last + "%}" for left in ("", "-") for right in ("", "-") for last in ("", "-", "+")]
+        pieces += ["{%" + left + " raw " + "%} {{ r }} {%" + right + " endraw " + last + "%}" for left in ("", "-")
+                   for right in ("", "-") for last in ("", "-", "+")]
         gaps = ["", " ", "\n", "  \n", "\n  ", " \n ", "t", "t\n", "\n t ", "\t", "\r\n", "\n\n"]
         out, depth = "", 0
         for _ in range(self.random.randint(1, 7)):
@@ -311,13 +325,16 @@ class Maker:
                 out += "{%% for %s in %s %%}%s{%% endfor %%}" % (name, self.random.choice(["[1]", "[1, 2]", "p or [3]", "[]", "'ab'"]), self.make_scope(depth + 1))
             elif pick == 6:
                 out += "{%% if %s %%}%s{%% else %%}%s{%% endif %%}" % (self.random.choice(names + ["loop is defined and loop.first"]),
-                                                                     self.make_scope(depth + 1), self.make_scope(depth + 1))
+                                                                     self.make_scope(depth + 1),
+                                                                       self.make_scope(depth + 1))
             elif pick == 7:
-                out += "{%% macro f(%s) %%}%s{%% endmacro %%}" % (self.random.choice(["", "p", "p, q=p", "q=1, r=q"]), self.make_scope(depth + 1))
+                out += "{%% macro f(%s) %%}%s{%% endmacro %%}" % (self.random.choice(["", "p", "p, q=p", "q=1, r=q"]),
+                                                                  self.make_scope(depth + 1))
             elif pick == 8:
                 out += "{{ f(" + self.random.choice(["", "1", "p", "1, 2"]) + ") if f is defined and f is not string and f is not number }}"
             elif pick == 9:
-                out += "{%% with %s = %s %%}%s{%% endwith %%}" % (name, self.random.choice(names + ["5"]), self.make_scope(depth + 1))
+                out += "{%% with %s = %s %%}%s{%% endwith %%}" % (name, self.random.choice(names + ["5"]),
+                                                                  self.make_scope(depth + 1))
             elif pick == 10:
                 out += "{%% set %s %%}%s{%% endset %%}" % (name, self.make_scope(depth + 1))
             elif pick == 11:
@@ -327,9 +344,12 @@ class Maker:
                     "z", self.random.choice(names), self.make_scope(depth + 1))
         return out
 
-    CHARACTERS = ["a", "B", "z", "0", "9", " ", " ", "\t", "\n", "\r", "\r\n", "\x0b", "\x1c", "\x85", "\xa0", "\u2028", "\u3000", "\u200b", "-", "_", "'", '"',
-                  "\\", "é", "É", "ß", "İ", "ı", "ǆ", "ǅ", "Σ", "σ", "ς", "ﬁ", "ŉ", "٣", "²", "½", "Ⅷ", "日", "ー", "龘", "😀", "\u0301", "\x7f", "\x00"[:0], "ª", "ά", "Ж", "ж",
-                  "K", "\ufeff", "\u00ad", "<", "&", ">", ".", ",", "%", "{", "}", "/", "(", "x", "=", "\U0001d7d8", "\ue000", "Ǳ", "ﬀ"]
+    CHARACTERS = ["a", "B", "z", "0", "9", " ", " ", "\t", "\n", "\r", "\r\n", "\x0b", "\x1c", "\x85", "\xa0", "\u2028",
+                  "\u3000", "\u200b", "-", "_", "'", '"',
+                  "\\", "é", "É", "ß", "İ", "ı", "ǆ", "ǅ", "Σ", "σ", "ς", "ﬁ", "ŉ", "٣", "²", "½", "Ⅷ", "日", "ー", "龘",
+                  "😀", "\u0301", "\x7f", "\x00"[:0], "ª", "ά", "Ж", "ж",
+                  "K", "\ufeff", "\u00ad", "<", "&", ">", ".", ",", "%", "{", "}", "/", "(", "x", "=", "\U0001d7d8",
+                  "\ue000", "Ǳ", "ﬀ"]
 
     def make_text_call(self):
         method = self.random.choice("""upper() lower() title() capitalize() swapcase() strip() lstrip() rstrip() split() rsplit() splitlines()
@@ -341,27 +361,38 @@ class Maker:
             tojson(ensure_ascii=true) indent indent(2,true,true) truncate(5) truncate(6,true) truncate(5,false,u) center(10) replace(u,'_')
             first last int float int(9) sort|join unique|join map('upper')|list min max batch(3)|list e|e forceescape|e select('upper')|list
             groupby(0)|list default('z',true) format""".split())
-        return self.random.choice(["{{ t.%s }}" % method, "{{ [t.%s] }}" % method, "{{ t|%s }}" % filters, "{{ [t|%s] }}" % filters,
+        return self.random.choice(["{{ t.%s }}" % method, "{{ [t.%s] }}" % method, "{{ t|%s }}" % filters,
+                                   "{{ [t|%s] }}" % filters,
                                    "{{ t[%d:%d] }}|{{ t[%d] }}|{{ t[::%d] }}|{{ [t] }}" % tuple(self.random.choice([-3, -1, 1, 2, 5]) for _ in range(4)),
-                                   "{{ (t|e).%s }}" % method.replace("casefold()", "lower()"), "{{ t is upper }}{{ t is lower }}{{ t == u }}{{ t < u }}{{ u in t }}"])
+                                   "{{ (t|e).%s }}" % method.replace("casefold()", "lower()"),
+                                   "{{ t is upper }}{{ t is lower }}{{ t == u }}{{ t < u }}{{ u in t }}"])
 
     def number(self):
         return self.random.choice([self.random.uniform(-10, 10), self.random.uniform(-1, 1) * 10 ** self.random.randint(-12, 25), self.random.randint(-99, 99),
-                                   float(self.random.randint(-999, 999)), self.random.randint(-9, 9) / 2, self.random.randint(-10 ** 12, 10 ** 12),
+                                   float(self.random.randint(-999, 999)), self.random.randint(-9, 9) / 2,
+                                   self.random.randint(-10 ** 12, 10 ** 12),
                                    round(self.random.uniform(-100, 100), 2), self.random.randint(0, 9999) / 1000])
 
     def make_number_call(self):
-        spec = "".join([self.random.choice(["", "<", ">", "^", "=", "*<", "0>"]), self.random.choice(["", "", "+", " ", "-"]), self.random.choice(["", "", "#"]),
-                        self.random.choice(["", "", "0"]), self.random.choice(["", "8", "12", "3"]), self.random.choice(["", "", ",", "_"]),
-                        self.random.choice(["", "", ".0", ".1", ".3", ".12"]), self.random.choice(["", "", "d", "f", "e", "g", "%", "x", "o", "b", "X", "s", "n", "G", "E"])])
-        percent = "%" + "".join([self.random.choice(["", "", "-", "+", " ", "0", "#", "-+"]), self.random.choice(["", "5", "10"]),
+        spec = "".join([self.random.choice(["", "<", ">", "^", "=", "*<", "0>"]),
+                        self.random.choice(["", "", "+", " ", "-"]), self.random.choice(["", "", "#"]),
+                        self.random.choice(["", "", "0"]), self.random.choice(["", "8", "12", "3"]),
+                        self.random.choice(["", "", ",", "_"]),
+                        self.random.choice(["", "", ".0", ".1", ".3", ".12"]),
+                        self.random.choice(["", "", "d", "f", "e", "g", "%", "x", "o", "b", "X", "s", "n", "G", "E"])])
+        percent = "%" + "".join([self.random.choice(["", "", "-", "+", " ", "0", "#", "-+"]),
+                                 self.random.choice(["", "5", "10"]),
                                  self.random.choice(["", "", ".0", ".2", ".5"]), self.random.choice("dfegsrxXoiGEF")])
         operator = self.random.choice(["+", "-", "*", "/", "//", "%", "**", "<", "<=", "==", "!=", ">"])
-        return self.random.choice(["{{ '{:%s}'.format(t) }}" % spec, "{{ '%s' % t }}".replace("%s", percent), "{{ '%s' | format(t) }}".replace("%s", percent),
-                                   "{{ t %s (u|round(0) if '%s' == '**' else u) }}" % (operator, operator), "{{ t }}|{{ [t] }}|{{ t|tojson }}|{{ -t }}|{{ t|abs }}",
+        return self.random.choice(["{{ '{:%s}'.format(t) }}" % spec, "{{ '%s' % t }}".replace("%s", percent),
+                                   "{{ '%s' | format(t) }}".replace("%s", percent),
+                                   "{{ t %s (u|round(0) if '%s' == '**' else u) }}" % (operator, operator),
+                                   "{{ t }}|{{ [t] }}|{{ t|tojson }}|{{ -t }}|{{ t|abs }}",
                                    "{{ t|round }}|{{ t|round(%d) }}|{{ t|int }}|{{ t|float }}" % self.random.randint(-3, 6), "{{ t|string|float == t }}",
-                                   "{{ t|round(%d, '%s') }}" % (self.random.randint(0, 4), self.random.choice(["ceil", "floor", "common"])),
-                                   "{{ t|filesizeformat }} {{ t|filesizeformat(true) }}", "{{ [t, u, 0, true]|sort }}{{ [t, u]|sum }}{{ t in [u, t] }}"])
+                                   "{{ t|round(%d, '%s') }}" % (self.random.randint(0, 4),
+                                                                self.random.choice(["ceil", "floor", "common"])),
+                                   "{{ t|filesizeformat }} {{ t|filesizeformat(true) }}",
+                                   "{{ [t, u, 0, true]|sort }}{{ [t, u]|sum }}{{ t in [u, t] }}"])
 
     def narrow_case(self):
         pick = self.random.random()
@@ -371,7 +402,8 @@ class Maker:
         if pick < 0.55:
             return self.make_number_call(), {"t": self.number(), "u": self.number()}
         if pick < 0.8:
-            return self.make_scope(), {name: self.random.choice(["P", 0, [4, 5]]) for name in self.random.sample(["p", "q", "r", "f"], 2)}
+            return self.make_scope(), {name: self.random.choice(["P", 0, [4, 5]])
+                                       for name in self.random.sample(["p", "q", "r", "f"], 2)}
         return self.make_soup() if pick < 0.9 else self.make_tidy_soup(), {"x": [1]}
 
     def case(self):
@@ -411,7 +443,8 @@ def environment(case):
         raise jinja2.exceptions.TemplateError(message)
 
     env = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        trim_blocks=case["trim_blocks"], lstrip_blocks=case["lstrip_blocks"], keep_trailing_newline=case["keep_trailing_newline"],
+        trim_blocks=case["trim_blocks"], lstrip_blocks=case["lstrip_blocks"],
+        keep_trailing_newline=case["keep_trailing_newline"],
         extensions=[Generation, jinja2.ext.loopcontrols])
     env.filters["tojson"] = tojson
     env.globals["raise_exception"] = raise_exception
@@ -451,15 +484,16 @@ def encodable(text):
 
 LIMIT, UNSUPPORTED = 6, 5
 MARK = "龘"  # stands in texts of the context, never in templates: whatever becomes of it must be in a plain span
-ADDRESS = re.compile(r"0x[0-9a-f]{6,}| object at |<bound method|<built-in|<class |<function|'0', 'x', '7'", re.IGNORECASE)
+ADDRESS = re.compile(r"0x[0-9a-f]{6,}| object at |<bound method|<built-in|<class |<function|'0', 'x', '7'",
+                     re.IGNORECASE)
 
 
 def main():
     driver, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 20000
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     cases = [Maker("%d:%d" % (seed, number)).case() for number in range(count)]
-    run = subprocess.run([driver], input="".join(json.dumps({**case, "spans": True}) + "\n" for case in cases), capture_output=True,
-                         encoding="utf-8", check=True)
+    run = subprocess.run([driver], input="".join(json.dumps({**case, "spans": True}) + "\n" for case in cases),
+                         capture_output=True, encoding="utf-8", check=True)
     passed = failed = refused = addresses = folded = leaked = both_fail = 0
     for number, (case, line) in enumerate(zip(cases, run.stdout.split("\n"))):
         answer = json.loads(line)
@@ -470,7 +504,8 @@ def main():
         if output is not None and (ADDRESS.search(output) or not encodable(output)):
             addresses += 1
             continue
-        if output is not None and ("cannot be sliced" in answer.get("error", "") or "slice index must be" in answer.get("error", "")):
+        if output is not None and ("cannot be sliced" in answer.get("error", "")
+                                   or "slice index must be" in answer.get("error", "")):
             folded += 1
             continue
         if any(MARK in text and not plain for text, plain in answer.get("spans", [])):
@@ -483,8 +518,8 @@ def main():
         failed += 1
         if failed <= 40:
             print("FAILED %d:%d %s\n  template %r\n  jinja2   %r %s\n  mote     %r %s" % (
-                seed, number, {key: value for key, value in case.items() if key not in ("template", "context")}, case["template"],
-                output, error or "", answer.get("output"), answer.get("error", "")))
+                seed, number, {key: value for key, value in case.items() if key not in ("template", "context")},
+                case["template"], output, error or "", answer.get("output"), answer.get("error", "")))
     print("jinja2 %s: %d refused by name, %d print addresses, %d slice a constant, %d fail in both" % (
         jinja2.__version__, refused, addresses, folded, both_fail))
     print("%d passed, %d failed" % (passed - leaked, failed + leaked))

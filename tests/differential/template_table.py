@@ -141,7 +141,8 @@ def late(signum, frame):
 
 def main():
     signal.signal(signal.SIGVTALRM, late)
-    given = [{"template": text, "context": context, "trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": False}
+    given = [{"template": text, "context": context, "trim_blocks": True, "lstrip_blocks": True,
+              "keep_trailing_newline": False}
              for text, context in cases() if len(text) < 600]
     run = subprocess.run([sys.argv[1]], input="".join(json.dumps(case) + "\n" for case in given), capture_output=True,
                          encoding="utf-8", check=True)

@@ -156,11 +156,15 @@ for b in BEHAVIORS:
     CASES.append((f"Punctuation {b}", [{"type": "Punctuation", "behavior": b}, BYTES], split(PUNCTUATION, b)))
     CASES.append((f"String {b}", [json_split("a1", b, kind="String"), BYTES], split("a1", b)))
     for invert in (False, True):
-        CASES.append((f"Regex {b} {invert}", [json_split(r"[a-z]{1,2}\s?", b, invert), BYTES], split(r"[a-z]{1,2}\s?", b, invert)))
+        CASES.append((f"Regex {b} {invert}", [json_split(r"[a-z]{1,2}\s?", b, invert), BYTES],
+                      split(r"[a-z]{1,2}\s?", b, invert)))
 
-COMMON = ["'s", "'S", "'ll", "'RE", "'ve", "'ſ", "'", " ", "  ", "\n", "\r\n", "\t", "\u3000", "\xa0", "\x85", "\u180e", "\u200d",
-          "a", "a1", "the", "Word", "É", "ß", "é", "漢字", "かな", "한글", "العربية", "हिन्दी", "1", "12", "123", "½", "²", "Ⅷ", "٣", "४",
-          ".", ",", "!", "_", "-", "—", "«", "…", "$", "€", "😀", "👍🏽", "e\u0301", "\u0301", "Ⓐ", "ǅ", "\x00", "\x1c", "\ufeff"]
+COMMON = ["'s", "'S", "'ll", "'RE", "'ve", "'ſ", "'", " ", "  ", "\n", "\r\n", "\t", "\u3000", "\xa0", "\x85", "\u180e",
+          "\u200d",
+          "a", "a1", "the", "Word", "É", "ß", "é", "漢字", "かな", "한글", "العربية", "हिन्दी", "1", "12", "123", "½", "²",
+          "Ⅷ", "٣", "४",
+          ".", ",", "!", "_", "-", "—", "«", "…", "$", "€", "😀", "👍🏽", "e\u0301", "\u0301", "Ⓐ", "ǅ", "\x00", "\x1c",
+          "\ufeff"]
 
 
 def random_text(rng):
@@ -213,8 +217,10 @@ passed = failed = 0
 with tempfile.TemporaryDirectory() as folder:
     for name, steps, expected in CASES:
         make_tokenizer(steps, folder)
-        subprocess.run([f"{BUILD}/mote-convert", "--vocab-only", "--force", "-q", folder, "-o", folder + "/t.mote"], check=True)
-        run = subprocess.run([f"{BUILD}/mote-tokenize", folder + "/t.mote", "--json"], input=joined, capture_output=True, check=True)
+        subprocess.run([f"{BUILD}/mote-convert", "--vocab-only", "--force", "-q", folder, "-o", folder + "/t.mote"],
+                       check=True)
+        run = subprocess.run([f"{BUILD}/mote-tokenize", folder + "/t.mote", "--json"], input=joined,
+                             capture_output=True, check=True)
         got = pieces_of(json.loads(run.stdout)["ids"])
         wrong = [(t, g, w) for t, g, w in zip(texts, got, (expected([t]) if t else [] for t in texts))
                  if g != [p if isinstance(p, bytes) else p.encode("utf-8") for p in w]]

@@ -62,7 +62,8 @@ for messages in (b"", b"{", b"[1]", b'{"role": "user"}', b'[{"role": "user", "co
     chat.messages = messages
     check(lib.mote_lm_encode_chat(lm, c.byref(chat), c.byref(ids), c.byref(n), None, c.byref(error)) != 0, messages)
 chat.struct_bytes = 0
-check(lib.mote_lm_encode_chat(lm, c.byref(chat), c.byref(ids), c.byref(n), None, c.byref(error)) == 3, "a chat without size")
+check(lib.mote_lm_encode_chat(lm, c.byref(chat), c.byref(ids), c.byref(n), None, c.byref(error)) == 3,
+      "a chat without size")
 
 session = c.c_void_p()
 check(lib.mote_lm_session_open(lm, None, c.byref(session), c.byref(error)) == 0, error.message)

@@ -17,8 +17,8 @@ import gguf  # noqa: E402
 from checkpoints import CASES, random_tensors, write_checkpoint  # noqa: E402
 
 # What GGUF has no words for, and the word that the message has.
-REFUSED = {"yarn-odd": "truncate", "yarn-betas": "beta_fast", "dynamic": "dynamic", "qwen2-window": "sliding_window", "ministral": "window_layers",
-           "gemma2-scalar": "attention_scale"}
+REFUSED = {"yarn-odd": "truncate", "yarn-betas": "beta_fast", "dynamic": "dynamic", "qwen2-window": "sliding_window",
+           "ministral": "window_layers", "gemma2-scalar": "attention_scale"}
 
 
 def run(*command):
@@ -55,7 +55,8 @@ def through_directory(build, folder, model, tensors, gemma):
     # a norm of Gemma's is kept as 1 + w, where what f32 rounds of w is lost (bfloat16 has nothing there)
     kept = {n: x + np.float32(1) if gemma and n.endswith("norm.weight") else x for n, x in tensors.items()}
     back = {n: x + np.float32(1) if gemma and n.endswith("norm.weight") else x for n, (_, x) in written.items()}
-    wrong = [n for n in set(back) | set(kept) if n not in back or n not in kept or back[n].tobytes() != kept[n].tobytes()]
+    wrong = [n for n in set(back) | set(kept) if n not in back or n not in kept
+             or back[n].tobytes() != kept[n].tobytes()]
     assert not wrong, "the directory's tensors differ: %s" % wrong[:3]
     convert(build, folder + "/hf", folder + "/again.mote")
     assert read(build, model) == read(build, folder + "/again.mote"), "the directory gives another model"

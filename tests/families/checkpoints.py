@@ -20,7 +20,8 @@ def shapes(c):
     for i in range(c["num_hidden_layers"]):
         layer = {"self_attn.o_proj.weight": (hidden, q), "mlp.down_proj.weight": (hidden, ffn)}
         if kind == "phi3":
-            layer.update({"self_attn.qkv_proj.weight": (q + 2 * kv, hidden), "mlp.gate_up_proj.weight": (2 * ffn, hidden)})
+            layer.update({"self_attn.qkv_proj.weight": (q + 2 * kv, hidden),
+                          "mlp.gate_up_proj.weight": (2 * ffn, hidden)})
         else:
             layer.update({"self_attn.q_proj.weight": (q, hidden), "self_attn.k_proj.weight": (kv, hidden),
                           "self_attn.v_proj.weight": (kv, hidden), "mlp.gate_proj.weight": (ffn, hidden),
@@ -118,19 +119,22 @@ CASES = {
     "yarn-factor": (base("llama", "LlamaForCausalLM", max_position_embeddings=512, rope_scaling={
         "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128, "attention_factor": 1.3}), [512]),
     "yarn-betas": (base("qwen2", "Qwen2ForCausalLM", max_position_embeddings=512, rope_scaling={
-        "type": "yarn", "factor": 3.0, "original_max_position_embeddings": 100, "beta_fast": 20.0, "beta_slow": 0.5}), [512]),
+        "type": "yarn", "factor": 3.0, "original_max_position_embeddings": 100, "beta_fast": 20.0, "beta_slow": 0.5}),
+                   [512]),
     "dynamic": (base("llama", "LlamaForCausalLM", max_position_embeddings=128, rope_scaling={
         "type": "dynamic", "factor": 4.0}), [400, 300]),
     "qwen2": (base("qwen2", "Qwen2ForCausalLM", use_sliding_window=False, sliding_window=16, max_window_layers=2,
                    rope_theta=1000000.0), [512]),
-    "qwen2-window": (base("qwen2", "Qwen2ForCausalLM", use_sliding_window=True, sliding_window=16, max_window_layers=2), [512]),
+    "qwen2-window": (base("qwen2", "Qwen2ForCausalLM", use_sliding_window=True, sliding_window=16, max_window_layers=2),
+                     [512]),
     "qwen3": (base("qwen3", "Qwen3ForCausalLM", head_dim=24, tie_word_embeddings=True, attention_bias=False), [512]),
     "mistral": (base("mistral", "MistralForCausalLM", head_dim=20, sliding_window=20, rms_norm_eps=1e-5), [512]),
     "ministral": (base("ministral", "MinistralForCausalLM", sliding_window=270, layer_types=[
         "sliding_attention", "full_attention", "sliding_attention", "sliding_attention"]), [512]),
     "smollm3": (base("smollm3", "SmolLM3ForCausalLM", no_rope_layers=[1, 1, 1, 0], tie_word_embeddings=True), [512]),
     "phi3": (base("phi3", "Phi3ForCausalLM", sliding_window=31, rms_norm_eps=1e-5), [512]),
-    "phi3-longrope": (base("phi3", "Phi3ForCausalLM", max_position_embeddings=1024, original_max_position_embeddings=300,
+    "phi3-longrope": (base("phi3", "Phi3ForCausalLM", max_position_embeddings=1024,
+                           original_max_position_embeddings=300,
                            partial_rotary_factor=0.75, sliding_window=None, rope_scaling={
                                "type": "longrope", "short_factor": SHORT, "long_factor": LONG}), [300, 301]),
     "granite": (base("granite", "GraniteForCausalLM", embedding_multiplier=12.0, residual_multiplier=0.22,

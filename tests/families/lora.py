@@ -17,10 +17,12 @@ from checkpoints import CASES, VOCAB, random_tensors, write_checkpoint, write_te
 from families import Reference
 
 TOKENS = 60
-# family: adapters; each its rank, alpha, whether it is rank-stabilized, the factor on the command line, modules, and those it saves
+# family: adapters; each its rank, alpha, whether it is rank-stabilized, the factor on the command line, modules, and
+# those it saves
 ADAPTERS = {
     "llama": [(4, 8, False, 1, ["q_proj", "v_proj", "down_proj"], ["lm_head"])],
-    "qwen3": [(3, 6, True, 0.5, ["q_proj", "k_proj", "o_proj", "gate_proj"], []), (5, 5, False, -1.5, ["q_proj", "up_proj"], [])],
+    "qwen3": [(3, 6, True, 0.5, ["q_proj", "k_proj", "o_proj", "gate_proj"], []),
+              (5, 5, False, -1.5, ["q_proj", "up_proj"], [])],
     "phi3": [(2, 16, True, 1, ["qkv_proj", "gate_up_proj", "o_proj"], ["lm_head"])],
     "gemma": [(4, 4, False, 1, ["v_proj", "down_proj"], [])],
 }
@@ -79,8 +81,8 @@ def check(build, folder, name, seed):
     ids = [int(i) for i in rng.integers(0, VOCAB, TOKENS)]
     expected = Adapted(config, weights, 512, adapters).logits(ids).numpy()
     plain = Reference(config, weights, 512).logits(ids).numpy()
-    out = subprocess.run([f"{build}/drive_logits", folder + "/m.mote", "512", "256"] + [str(i) for i in ids], check=True,
-                         stdout=subprocess.PIPE).stdout
+    out = subprocess.run([f"{build}/drive_logits", folder + "/m.mote", "512", "256"] + [str(i) for i in ids],
+                         check=True, stdout=subprocess.PIPE).stdout
     found = np.frombuffer(out, np.float32).reshape(TOKENS, VOCAB)
     worst = (np.abs(found - expected).max(1) / np.abs(expected).max(1)).max()
     moved = (np.abs(plain - expected).max(1) / np.abs(expected).max(1)).min()

@@ -99,7 +99,8 @@ def check(name, off, most):
 
 
 def drive(model, source, kind, steps, ids):
-    out = subprocess.run([os.path.join(build, "drive_train"), model, source, kind, str(SEQUENCES), str(LENGTH), str(steps)] +
+    out = subprocess.run([os.path.join(build, "drive_train"), model, source, kind, str(SEQUENCES), str(LENGTH),
+                          str(steps)] +
                          [str(i) for i in ids.flatten().tolist()], check=True, capture_output=True).stdout
     line, values = out.split(b"\n", 1)
     return float(line), torch.tensor(np.frombuffer(values, np.float32).astype(np.float64))

@@ -37,7 +37,8 @@ def ids_of(messages, prompt):
     with open(f"{FOLDER}/messages.json", "w") as f:
         json.dump(messages, f)
     options = [] if prompt else ["--no-generation-prompt"]
-    return json.loads(run("mote-tokenize", f"{FOLDER}/m.mote", "--messages", f"{FOLDER}/messages.json", "--json", *options))["ids"]
+    return json.loads(run("mote-tokenize", f"{FOLDER}/m.mote", "--messages", f"{FOLDER}/messages.json", "--json",
+                          *options))["ids"]
 
 
 def example(prompt, answer):
@@ -104,7 +105,8 @@ def compare(name, config, loss_of, lr, floor, printed, start):
     check(f"{name}: the number of steps", len(steps) == STEPS, len(steps))
     # The sign of Adam's first steps is all that a tiny gradient decides, so later losses drift apart.
     worst = max(abs(s["loss"] - x) / max(1, abs(x)) for s, x in zip(steps, losses))
-    check(f"{name}: losses", abs(steps[0]["loss"] - losses[0]) < 1e-6 * max(1, losses[0]) and worst < 1e-4, f"{worst:.2e}")
+    check(f"{name}: losses", abs(steps[0]["loss"] - losses[0]) < 1e-6 * max(1, losses[0]) and worst < 1e-4,
+          f"{worst:.2e}")
     run("mote-convert", f"{FOLDER}/{name}.mote", "-o", f"{FOLDER}/{name}/")
     got = llama.load(f"{FOLDER}/{name}/model.safetensors", torch.float64)
     moved = math.sqrt(sum((w[k] - start[k]).pow(2).sum().item() for k in start))
@@ -126,7 +128,8 @@ def main():
     texts = []
     for i in range(6):
         a, b = rng.randrange(100), rng.randrange(1000)
-        texts.append((f"What is {a} + {b}?", f"{a} + {b} = {a + b}.", f"<think>\n{a + b}\n</think>\nIt is {b}." if i % 2 else "No."))
+        texts.append((f"What is {a} + {b}?", f"{a} + {b} = {a + b}.", f"<think>\n{a + b}\n</think>\nIt is {b}."
+                      if i % 2 else "No."))
     with open(f"{FOLDER}/sft.jsonl", "w") as f:
         for prompt, good, _ in texts:
             json.dump({"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": good}]}, f)
@@ -135,8 +138,8 @@ def main():
         for prompt, good, bad in texts[:3]:
             json.dump({"prompt": prompt, "chosen": good, "rejected": bad}, f)
             f.write("\n")
-    common = ["--epochs", str(STEPS), "--batch", "64", "--warmup", str(WARM_UP), "--clip", str(CLIP), "--weight-decay", str(DECAY),
-              "--dtype", "f32", "--json", "--tokens-at-once", "300", f"{FOLDER}/m.mote"]
+    common = ["--epochs", str(STEPS), "--batch", "64", "--warmup", str(WARM_UP), "--clip", str(CLIP), "--weight-decay",
+              str(DECAY), "--dtype", "f32", "--json", "--tokens-at-once", "300", f"{FOLDER}/m.mote"]
     examples = [example(prompt, good) for prompt, good, _ in texts]
     for kind in ("nll", "dft"):
         printed = run("mote-train", "sft", "--data", f"{FOLDER}/sft.jsonl", "--loss", kind, "--lr", "1e-3", "-o",
@@ -160,8 +163,8 @@ def main():
     with torch.no_grad():
         reference = [tuple(log_probabilities(config, start, *e).sum() for e in pair) for pair in pairs]
     for kind in ("sigmoid", "apo_zero"):
-        printed = run("mote-train", "dpo", "--data", f"{FOLDER}/dpo.jsonl", "--loss", kind, "--beta", "0.3", "--lr", "1e-4",
-                      "--lr-end", "0.1", "-o", f"{FOLDER}/{kind}.mote", *common)
+        printed = run("mote-train", "dpo", "--data", f"{FOLDER}/dpo.jsonl", "--loss", kind, "--beta", "0.3",
+                      "--lr", "1e-4", "--lr-end", "0.1", "-o", f"{FOLDER}/{kind}.mote", *common)
         compare(kind, config, lambda w: preferences(kind, 0.3, config, w, pairs, reference), 1e-4, 0.1, printed, start)
     print(f"{counts[0]} passed, {counts[1]} failed")
     return counts[1] > 0
