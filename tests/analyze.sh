@@ -1,6 +1,7 @@
 #!/bin/sh
-# Static checkers over library and tools: clang-tidy (.clang-tidy), cppcheck, and gcc's analyzer but for the kernels (straight
-# arithmetic on shapes that were checked). Fails at what tests/analyze.txt does not explain, and at a source that one cannot read.
+# Static checkers over library and tools: clang-tidy (.clang-tidy), cppcheck, and gcc's analyzer but for the kernels
+# (straight arithmetic on shapes that were checked). Fails at what tests/analyze.txt does not explain, and at a source
+# that one cannot read.
 #   [CHECKERS="clang-tidy cppcheck gcc"] tests/analyze.sh [FILE.c ...]
 set -u
 found=$(mktemp) || exit 1
@@ -19,8 +20,10 @@ asked() { case $checkers in *" $1 "*) ;; *) return 1 ;; esac; }
 		sed -n "s|^$PWD/||;s/^\([^:]*\):\([0-9]*\):[0-9]*: warning: \(.*\) \[\([a-z0-9.-]*\)[],].*$/clang-tidy \1 \4 line \2: \3/p
 			s/^\([^:]*\):\([0-9]*\):[0-9]*: error: \(.*\)$/clang-tidy \1 unread line \2: \3/p"' \
 	sh >>"$found"
-! asked cppcheck || cppcheck --quiet --std=c11 --enable=warning,portability -D__linux__ -D__x86_64__ -I. -j "${JOBS:-2}" \
-	--suppress=missingIncludeSystem --template='cppcheck {file} {id} line {line}: {message}' "$@" 2>&1 | grep '^cppcheck ' >>"$found"
+! asked cppcheck || cppcheck --quiet --std=c11 --enable=warning,portability -D__linux__ -D__x86_64__ -I. \
+	-j "${JOBS:-2}" \
+	--suppress=missingIncludeSystem --template='cppcheck {file} {id} line {line}: {message}' "$@" 2>&1 |
+	grep '^cppcheck ' >>"$found"
 ! asked gcc || printf '%s\n' "$@" | xargs -P "${JOBS:-2}" -n 8 sh -c '
 	for file in "$@"; do
 		gcc -std=c11 -D_GNU_SOURCE -I. '"$flags"' -O2 -DNDEBUG -fanalyzer -c "$file" -o /dev/null 2>&1 |

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The Debian packages that make deb made: lintian finds no error; they install below a folder, run, and leave nothing there.
+# The Debian packages that make deb made: lintian finds no error; they install below a folder, run, and leave nothing
+# there.
 #   tests/deb.sh FOLDER
 set -u
 dir=$(mktemp -d) || exit 1
@@ -41,7 +42,8 @@ library=$(dirname "$(find "$root/usr/lib" -name libmote.so)")
 flags=$(PKG_CONFIG_PATH=$library/pkgconfig pkg-config --define-variable=prefix="$root/usr" --cflags --libs mote)
 # shellcheck disable=SC2086
 check "the example builds" ${CC:-cc} "$root/usr/share/doc/mote/ask.c" $flags -o "$dir/ask"
-check "and runs" test "$(LD_LIBRARY_PATH=$library "$dir/ask" "$dir/adder.mote" "What is 478 + 256?")" = "478 + 256 = 734."
+check "and runs" test "$(LD_LIBRARY_PATH=$library "$dir/ask" "$dir/adder.mote" "What is 478 + 256?")" = \
+	"478 + 256 = 734."
 
 check "dpkg --purge" as_dpkg --purge libmote-dev mote libmote1
 check "leaves nothing: $(files)" test -z "$(files)"

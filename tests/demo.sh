@@ -36,7 +36,8 @@ for type in f32 q8 q4 mix; do
 	file=$out/adder-$type.mote
 	[ $type != f32 ] || file=$out/adder.mote
 	inspect=$("$build/mote-inspect" "$file" --json)
-	figures=$("$build/mote-perplexity" "$file" --reference "$out/adder.mote" -f $checkpoint/heldout.txt -c 256 --json)
+	figures=$("$build/mote-perplexity" "$file" --reference "$out/adder.mote" -f $checkpoint/heldout.txt -c 256 \
+		--json)
 	speed=$("$build/mote-bench" "$file" -p 0 -n 128 -r 3 --json)
 	printf '%-5s %9s %8.3f %10.4f ± %.4f %14.6f %7.2f%% %9.0f\n' $type \
 		"$(echo "$inspect" | field file_bytes)" "$(echo "$inspect" | field bits_per_weight)" \

@@ -63,11 +63,14 @@ awk 'BEGIN { for (i = 0; i < 12; i++) printf "{\"passage\":\"A %d\",\"question\"
 echo '{"type":"object","properties":{"a":{"type":"integer"}}}' >"$work/schema"
 tool convert convert $F -o "$work/m.mote" -q -t 3
 for encoder in search gptq; do
-	tool "quantize, $encoder" quantize "$work/m.mote" -o "$work/$encoder.mote" --type q4 --encoder $encoder --calibrate "$work/calibration" \
+	tool "quantize, $encoder" quantize "$work/m.mote" -o "$work/$encoder.mote" --type q4 --encoder $encoder \
+		--calibrate "$work/calibration" \
 		--validate "$work/text" -c 64 -t 3
 done
-tool "quantize, mixed" quantize "$work/m.mote" -o "$work/mixed.mote" --bits 5 --calibrate "$work/calibration" --no-validate -t 3
-tool "quantize, recovered" quantize "$work/m.mote" -o "$work/recovered.mote" --type q3 --encoder round --calibrate "$work/calibration" \
+tool "quantize, mixed" quantize "$work/m.mote" -o "$work/mixed.mote" --bits 5 --calibrate "$work/calibration" \
+	--no-validate -t 3
+tool "quantize, recovered" quantize "$work/m.mote" -o "$work/recovered.mote" --type q3 --encoder round \
+	--calibrate "$work/calibration" \
 	--recover 400 --no-validate -t 3
 q=$work/gptq.mote
 for cache in f16 q8; do
@@ -76,11 +79,13 @@ done
 tool "run, checked" run "$q" -p "What is 1 + 2?" --temp 0 -n 8 -t 3 --check
 tool "run, a schema" run "$q" -p "What is 1 + 2?" -n 24 -t 3 --json-schema "$work/schema"
 tool "run, in a sandbox" run "$q" -p "What is 1 + 2?" --temp 0 -n 8 -t 3 --sandbox
-tool perplexity perplexity "$q" -f "$work/text" --reference "$work/m.mote" -c 64 -t 3 --prompts "$work/prompts" --max-tokens 8
+tool perplexity perplexity "$q" -f "$work/text" --reference "$work/m.mote" -c 64 -t 3 --prompts "$work/prompts" \
+	--max-tokens 8
 tool "perplexity, saved logits" perplexity "$work/m.mote" -f "$work/text" -c 64 -t 3 --save-logits "$work/logits"
 tool "perplexity, from saved logits" perplexity "$q" -f "$work/text" -c 64 -t 3 --reference-logits "$work/logits"
 tool eval eval "$q" --reference "$work/m.mote" --task boolq="$work/boolq.jsonl" -t 3
-tool "train, sft" train sft "$work/m.mote" --data "$work/sft.jsonl" --epochs 1 --batch 4 --max-length 60 -o "$work/t.mote" -t 3
+tool "train, sft" train sft "$work/m.mote" --data "$work/sft.jsonl" --epochs 1 --batch 4 --max-length 60 \
+	-o "$work/t.mote" -t 3
 tool bench bench "$q" -p 32 -n 4 -r 1 -t 3
 tool inspect inspect "$q" --verify --json
 tool tokenize tokenize "$q" -f "$work/text" --json

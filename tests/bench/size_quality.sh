@@ -6,8 +6,8 @@
 #   tests/bench/size_quality.sh --table NAME.points       types and mixtures of their sizes, as Markdown
 #   tests/bench/size_quality.sh --draw NAME.points... >docs/quantization-curve.svg
 #
-# A point is: name, kind (type, everywhere, same, mixture, rounded), label, bytes, bits a weight, KL divergence, perplexity ratio,
-# same top-1; the mean over SEEDS (0 1) of the calibration text. MOTE_BUILD says where the tools are.
+# A point is: name, kind (type, everywhere, same, mixture, rounded), label, bytes, bits a weight, KL divergence,
+# perplexity ratio, same top-1; the mean over SEEDS (0 1) of the calibration text. MOTE_BUILD says where the tools are.
 set -eu
 build=${MOTE_BUILD:-build/release}
 
@@ -18,7 +18,8 @@ point() {
 	kind=$1 label=$2
 	shift 2
 	for seed in ${SEEDS:-0 1}; do
-		"$build/mote-quantize" "$model" -o "$work/q.mote" -f --seed "$seed" --json "$@" >"$work/json" 2>/dev/null
+		"$build/mote-quantize" "$model" -o "$work/q.mote" -f --seed "$seed" --json "$@" >"$work/json" \
+			2>/dev/null
 		bytes=$(field file_bytes "$work/json")
 		echo "$bytes $(field bits_per_weight "$work/json") $(field kld_mean "$work/json")" \
 			"$(field perplexity_ratio "$work/json") $(field top1_agreement "$work/json")"

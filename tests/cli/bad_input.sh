@@ -31,7 +31,8 @@ refused() { # WHAT MESSAGE_PART COMMAND...
 	"$@" >"$dir/stdout" 2>"$dir/stderr"
 	code=$?
 	lines=$(grep -c . "$dir/stderr")
-	if [ "$code" -eq 3 ] && [ "$lines" -eq 1 ] && grep -qF -- "$part" "$dir/stderr" && [ -z "$(ls -A "$out")" ]; then
+	if [ "$code" -eq 3 ] && [ "$lines" -eq 1 ] && grep -qF -- "$part" "$dir/stderr" &&
+		[ -z "$(ls -A "$out")" ]; then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))
@@ -131,10 +132,12 @@ fresh
 { printf '{"eos_token_id":['; numbers 4000000; printf '1]}'; } >"$bad/generation_config.json"
 refused "generation_config.json of 4 million numbers" "more than 262144 values" small "$convert" "$bad" -o "$out/m.mote"
 head -c 20000000 /dev/zero >"$bad/generation_config.json"
-refused "generation_config.json of 20 MB" "20000000 bytes; at most 16777216 are read" small "$convert" "$bad" -o "$out/m.mote"
+refused "generation_config.json of 20 MB" "20000000 bytes; at most 16777216 are read" small "$convert" "$bad" \
+	-o "$out/m.mote"
 fresh
 { printf '\000\000\000\005\000\000\000\000'; head -c 83886080 /dev/zero; } >"$bad/model.safetensors"
-refused "safetensors header of 84 MB" "header of 83886080 bytes; at most 33554432 are read" small "$convert" "$bad" -o "$out/m.mote"
+refused "safetensors header of 84 MB" "header of 83886080 bytes; at most 33554432 are read" small "$convert" "$bad" \
+	-o "$out/m.mote"
 
 for architecture in MixtralForCausalLM Qwen3MoeForCausalLM Gemma3ForConditionalGeneration MambaForCausalLM; do
 	fresh

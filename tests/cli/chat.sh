@@ -30,7 +30,8 @@ shown 'Add 2' 2
 # No style where the user wants none, and the reasoning is under its heading instead; a dumb terminal gets no escape
 # sequence at all.
 for variable in NO_COLOR=1 TERM=dumb; do
-	printf 'What is 27 + 48?\n/exit\n' | env "$variable" script -qec "$build/mote-run $work/m.mote --temp 0" /dev/null >"$work/out"
+	printf 'What is 27 + 48?\n/exit\n' |
+		env "$variable" script -qec "$build/mote-run $work/m.mote --temp 0" /dev/null >"$work/out"
 	shown '[reasoning]' 1
 	shown "$(printf '\033')[2m" 0
 done
@@ -128,7 +129,8 @@ printf '/bye\n' | expect 0 "--load-session $work/more.session"
 shown '[4 messages]' 1
 # A message that the template refuses is dropped; the next one is answered.
 cp -r tests/fixtures/adder "$work/refusing"
-printf '%s' '{%- if "secret" in messages[-1].content %}{{ raise_exception("not about that") }}{% endif -%}' >"$work/refusing/chat_template.jinja"
+printf '%s' '{%- if "secret" in messages[-1].content %}{{ raise_exception("not about that") }}{% endif -%}' \
+	>"$work/refusing/chat_template.jinja"
 cat tests/fixtures/adder/chat_template.jinja >>"$work/refusing/chat_template.jinja"
 "$build/mote-convert" -q --force "$work/refusing" -o "$work/m.mote" || exit 1
 types 0 '' 'the secret\n' 'What is 27 + 48?\n' '/exit\n'

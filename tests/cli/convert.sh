@@ -24,7 +24,8 @@ check "help goes to standard output" test "$code" -eq 0 -a -s "$dir/stdout" -a !
 run "$convert" --version
 check "version" grep -qx 'mote-convert [0-9.]*' "$dir/stdout"
 
-for arguments in "" "$model" "-o $dir/out/a.mote" "$model $model -o $dir/out/a.mote" "--dtype q8 $model -o $dir/out/a.mote" \
+for arguments in "" "$model" "-o $dir/out/a.mote" "$model $model -o $dir/out/a.mote" \
+	"--dtype q8 $model -o $dir/out/a.mote" \
 	"--dtype f8 $model -o $dir/out/a.mote" "-t 0 $model -o $dir/out/a.mote" "-t x $model -o $dir/out/a.mote" \
 	"--nonsense $model -o $dir/out/a.mote" "$model -o -"; do
 	run "$convert" $arguments

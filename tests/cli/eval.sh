@@ -1,5 +1,5 @@
-# mote-eval on the fixture: the log agrees with what is printed, threads and company change nothing, a constant answer and
-# chance stand beside scores, pairs with a reference, and refusals.
+# mote-eval on the fixture: the log agrees with what is printed, threads and company change nothing, a constant answer
+# and chance stand beside scores, pairs with a reference, and refusals.
 set -eu
 B=$MOTE_BUILD
 F=tests/fixtures/adder
@@ -26,9 +26,11 @@ while [ $i -lt 60 ]; do
 	echo "{\"id\":\"$i\",\"question\":{\"stem\":\"What is $i + $((i % 7))? $pad\",\"choices\":[{\"text\":\"$((i + i % 7))\",\"label\":\"A\"},{\"text\":\"$((i + i % 7))0\",\"label\":\"B\"},{\"text\":\"no idea, $pad\",\"label\":\"C\"}]},\"answerKey\":\"$(echo ABC | cut -c $((i % 3 + 1)))\"}"
 done >"$D/arc.jsonl"
 echo "passage" | awk '{ for (i = 0; i < 30; i++) printf "{\"passage\":\"A %d\",\"question\":\"is it %d\",\"label\":\"%s\"}\n", i, i, i % 3 ? "true" : "false" }' >"$D/boolq.jsonl"
-"$B/mote-eval" "$D/q.mote" --reference "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --task boolq="$D/boolq.jsonl" -t 1 --json \
+"$B/mote-eval" "$D/q.mote" --reference "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --task boolq="$D/boolq.jsonl" \
+	-t 1 --json \
 	--log "$D/log" >"$D/a"
-"$B/mote-eval" "$D/q.mote" --reference "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --task boolq="$D/boolq.jsonl" -t 3 --json \
+"$B/mote-eval" "$D/q.mote" --reference "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --task boolq="$D/boolq.jsonl" \
+	-t 3 --json \
 	--log "$D/log3" >"$D/b"
 cmp "$D/a" "$D/b" && cmp "$D/log" "$D/log3" || fail "threads change results"
 [ "$(wc -l <"$D/log")" = 180 ] || fail "$(wc -l <"$D/log") lines of log"
@@ -60,10 +62,12 @@ for r in q:
     assert r["paired"]["to_right"] == sum(n and not b for n, b in zip(now, before))
 END
 
-# The page: well-formed, alone, and with every figure of the JSON; the receipts: what inspect shows, and one a task however often.
+# The page: well-formed, alone, and with every figure of the JSON; the receipts: what inspect shows, and one a task
+# however often.
 cp "$D/q.mote" "$D/stamped.mote"
 for again in 1 2; do
-	"$B/mote-eval" "$D/stamped.mote" --reference "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --task boolq="$D/boolq.jsonl" --json --stamp \
+	"$B/mote-eval" "$D/stamped.mote" --reference "$D/f.mote" --task arc_challenge="$D/arc.jsonl" \
+		--task boolq="$D/boolq.jsonl" --json --stamp \
 		--report "$D/<page>.html" --force >"$D/b"
 done
 python3 - "$D" <<'END' || fail "report"
@@ -129,9 +133,12 @@ r = json.load(open(sys.argv[1] + "/requests"))
 assert [(x["id"], x["choice"]) for x in r] == [("1", 0), ("1", 1), ("1", 2), ("2", 0)]
 assert r[0]["context"] == "Question: What is 1 + 1? x\nAnswer:" and r[0]["continuation"] == " 2" and r[0]["continuation_ids"]
 END
-"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --print-requests 1 --few-shot 1 --shots arc_challenge="$D/one.jsonl" |
-	grep -q '"context":"Question: What is 37 + 2? xxxxxxxxxxxxxx\\nAnswer: 390\\n\\nQuestion: What is 1' || fail "examples"
-"$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --print-requests 1 --chat | grep -q '"continuation":"no"' || fail "chat"
+"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --print-requests 1 --few-shot 1 \
+	--shots arc_challenge="$D/one.jsonl" |
+	grep -q '"context":"Question: What is 37 + 2? xxxxxxxxxxxxxx\\nAnswer: 390\\n\\nQuestion: What is 1' ||
+	fail "examples"
+"$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --print-requests 1 --chat | grep -q '"continuation":"no"' ||
+	fail "chat"
 
 # Generated answers.
 for i in 1 2 3 4 5 6; do
@@ -143,9 +150,11 @@ cmp "$D/a" "$D/b" || fail "threads change answers"
 grep -q '"strict":.*"flexible":.*"strict_stripped":.*"flexible_stripped":' "$D/a" || fail "metrics: $(cat "$D/a")"
 [ "$(grep -c '"answer_stripped"' "$D/answers")" = 6 ] || fail "answers: $(cat "$D/answers")"
 
-"$B/mote-eval" "$D/f.mote" --task gsm8k="$D/gsm8k.jsonl" --print-requests 1 2>&1 >/dev/null | grep -q 'gsm8k without examples, where 5 are usual' ||
+"$B/mote-eval" "$D/f.mote" --task gsm8k="$D/gsm8k.jsonl" --print-requests 1 2>&1 >/dev/null |
+	grep -q 'gsm8k without examples, where 5 are usual' ||
 	fail "no word about examples"
-[ -z "$("$B/mote-eval" "$D/f.mote" --task gsm8k="$D/gsm8k.jsonl" --zero-shot --print-requests 1 2>&1 >/dev/null)" ] || fail "words"
+[ -z "$("$B/mote-eval" "$D/f.mote" --task gsm8k="$D/gsm8k.jsonl" --zero-shot --print-requests 1 2>&1 >/dev/null)" ] ||
+	fail "words"
 
 # Instructions: shares of prompts and of instructions are what the log says; damaged ones are refused.
 cat >"$D/ifeval.jsonl" <<'END'
@@ -154,7 +163,8 @@ cat >"$D/ifeval.jsonl" <<'END'
 {"key":9,"prompt":"What is 5 + 8?","instruction_id_list":["language:response_language"],"kwargs":[{"language":"en"}]}
 END
 "$B/mote-eval" "$D/f.mote" --task ifeval="$D/ifeval.jsonl" --chat --max-tokens 160 --json --log "$D/followed" >"$D/a"
-"$B/mote-eval" "$D/f.mote" --task ifeval="$D/ifeval.jsonl" --chat --max-tokens 160 --json -t 1 | cmp - "$D/a" || fail "threads change instructions"
+"$B/mote-eval" "$D/f.mote" --task ifeval="$D/ifeval.jsonl" --chat --max-tokens 160 --json -t 1 | cmp - "$D/a" ||
+	fail "threads change instructions"
 python3 - "$D" <<'END' || fail "instructions"
 import json, sys
 [result] = json.load(open(sys.argv[1] + "/a"))["results"]
@@ -175,10 +185,13 @@ for rule in "strict", "loose", "strict_stripped", "loose_stripped":
 END
 
 # Examples that are drawn: by the seed, different ones of the item's group, another draw for another item.
-"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --shots arc_challenge="$D/arc.jsonl" --few-shot 5 --seed 7 --print-requests 30 >"$D/a"
-"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --shots arc_challenge="$D/arc.jsonl" --few-shot 5 --seed 7 --print-requests 30 |
+"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --shots arc_challenge="$D/arc.jsonl" --few-shot 5 \
+	--seed 7 --print-requests 30 >"$D/a"
+"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --shots arc_challenge="$D/arc.jsonl" --few-shot 5 \
+	--seed 7 --print-requests 30 |
 	cmp - "$D/a" || fail "one seed, two draws"
-"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --shots arc_challenge="$D/arc.jsonl" --few-shot 5 --seed 8 --print-requests 30 |
+"$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --shots arc_challenge="$D/arc.jsonl" --few-shot 5 \
+	--seed 8 --print-requests 30 |
 	cmp -s - "$D/a" && fail "two seeds, one draw"
 python3 - "$D" <<'END' || fail "draws"
 import json, sys
@@ -190,7 +203,8 @@ END
 # Tasks of one's own: the documented example does what the page says.
 awk -v folder="$D" '/^<!-- file: / { name = $3; next } /^```json/ && name { inside = 1; next } /^```/ && inside { inside = 0; name = "" }
 	inside { print >(folder "/" name) }' docs/evaluation.md
-"$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/capitals.jsonl" --task "$D/sums.json=$D/sums.jsonl" --chat --json --log "$D/own" >"$D/a"
+"$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/capitals.jsonl" --task "$D/sums.json=$D/sums.jsonl" --chat \
+	--json --log "$D/own" >"$D/a"
 python3 - "$D" <<'END' || fail "own tasks: $(cat "$D/own")"
 import json, sys
 capitals, sums = json.load(open(sys.argv[1] + "/a"))["results"]
@@ -202,7 +216,8 @@ assert all(x["choice"] == x["choice_norm"] for x in lines[:3])
 assert list(sums["metrics"]) == ["last_number", "sentence", "last_number_stripped", "sentence_stripped"]
 assert sums["metrics"]["last_number_stripped"]["value"] == 1.0 # the fixture adds
 END
-"$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/capitals.jsonl" --few-shot 1 --shots capitals="$D/capitals.jsonl" --print-requests 1 |
+"$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/capitals.jsonl" --few-shot 1 \
+	--shots capitals="$D/capitals.jsonl" --print-requests 1 |
 	grep -q 'Question: What is the capital of Japan?\\nAnswer: Tokyo\\n\\nQuestion: What is the capital of Japan?' || fail "own examples"
 sed 's/"right": "b"/"right": "c"/' "$D/capitals.jsonl" >"$D/bad.jsonl"
 expect 3 'bad.jsonl, line 1: the answer "c" is none' "$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/bad.jsonl"
@@ -223,6 +238,7 @@ expect 2 'exists already' "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.json
 expect 1 'No such file' "$B/mote-eval" "$D/f.mote" --task boolq="$D/nothing"
 expect 2 'no place to take 3 examples' "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --few-shot 3
 { cat "$D/boolq.jsonl"; echo '{"passage":"p","question":"q","label":"maybe"}'; } >"$D/bad.jsonl"
-expect 3 'bad.jsonl, line 31: the answer "maybe" is none of the choices' "$B/mote-eval" "$D/f.mote" --task boolq="$D/bad.jsonl" \
+expect 3 'bad.jsonl, line 31: the answer "maybe" is none of the choices' "$B/mote-eval" "$D/f.mote" \
+	--task boolq="$D/bad.jsonl" \
 	--log "$D/none"
 [ ! -e "$D/none" ] || fail "a log of nothing"

@@ -66,7 +66,8 @@ run "$convert" "$dir/q.mote" -o "$dir/qhf/" --dtype bf16
 check "quantized, to a directory" test "$code" -eq 0
 check "as bf16" grep -qaF '"dtype":"BF16","shape":[506,128]' "$dir/qhf/model.safetensors"
 for encoder in round weighted learned gptq; do
-	"$MOTE_BUILD/mote-quantize" -q -f "$dir/m.mote" -o "$dir/q.mote" --type q4 --for gguf --encoder $encoder --no-validate || exit 1
+	"$MOTE_BUILD/mote-quantize" -q -f "$dir/m.mote" -o "$dir/q.mote" --type q4 --for gguf --encoder $encoder \
+		--no-validate || exit 1
 	run "$convert" -f "$dir/q.mote" -o "$dir/q.gguf"
 	check "--for gguf, $encoder" test "$code" -eq 0
 	check "needs no other type" sh -c "! grep -q 'does not have' '$dir/stderr'"

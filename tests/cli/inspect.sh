@@ -73,7 +73,8 @@ if command -v python3 >/dev/null; then
 		for tensor in model.norm.weight model.layers.0.self_attn.k_proj.weight model.layers.1.mlp.down_proj.weight; do
 			"$inspect" --dump "$tensor" "$work/$type.mote" >"$work/ours" &&
 				python3 tests/cli/container_reader.py "$work/$type.mote" "$tensor" >"$work/theirs" &&
-				[ -s "$work/ours" ] && cmp -s "$work/ours" "$work/theirs" && ok || bad "$type $tensor: readers differ"
+				[ -s "$work/ours" ] && cmp -s "$work/ours" "$work/theirs" && ok ||
+				bad "$type $tensor: readers differ"
 		done
 		python3 tests/cli/container_reader.py "$work/$type.mote" >"$work/theirs"
 		"$inspect" --json "$work/$type.mote" | python3 -c '

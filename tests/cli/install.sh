@@ -35,7 +35,8 @@ sed -n 's/^MOTE_API .*\(mote_[a-z0-9_]*\)(.*/\1/p' "$dir/usr/include/mote.h" | s
 nm -D --defined-only "$library" | awk '{ print $3 }' | grep -v '^__\|^_init$\|^_fini$' | sort >"$dir/shown"
 case $config in
 release | debug)
-	check "exported is what is declared: $(diff "$dir/declared" "$dir/shown")" cmp -s "$dir/declared" "$dir/shown" ;;
+	check "exported is what is declared: $(diff "$dir/declared" "$dir/shown")" cmp -s "$dir/declared" \
+		"$dir/shown" ;;
 esac
 check "SONAME" sh -c "objdump -p '$library' | grep -q 'SONAME *libmote.so.${version%%.*}\$'"
 check "no run path, no text relocation" sh -c "! objdump -p '$library' | grep -qE 'RPATH|RUNPATH|TEXTREL'"
@@ -56,7 +57,8 @@ check "the example runs: $("$dir/ask" "$dir/adder.mote" "What is 478 + 256?" 2>&
 "$dir/ask" "$dir/none.mote" "What?" 2>/dev/null
 check "its exit code is the library's: $?" test $? -eq 1
 # shellcheck disable=SC2086
-check "a C++ program builds" ${CXX:-g++} -std=c++17 -Wall -Wextra -Werror -pthread tests/embed/plus.cc $flags -o "$dir/plus"
+check "a C++ program builds" ${CXX:-g++} -std=c++17 -Wall -Wextra -Werror -pthread tests/embed/plus.cc $flags \
+	-o "$dir/plus"
 check "and runs" "$dir/plus" "$dir/adder.mote"
 # shellcheck disable=SC2086
 check "six threads build" ${CC:-cc} -Wall -Wextra -Werror -pthread tests/embed/six_threads.c $flags -o "$dir/six"
@@ -73,7 +75,8 @@ static=$(PKG_CONFIG_PATH=$dir/usr/lib/pkgconfig:${PKG_CONFIG_PATH-} pkg-config -
 # shellcheck disable=SC2086
 check "the example builds on the static library" ${CC:-cc} -I"$dir/usr/include" docs/ask.c $static \
 	${flags##*-lmote} -o "$dir/ask_static"
-check "and runs" test "$(LD_LIBRARY_PATH= "$dir/ask_static" "$dir/adder.mote" "What is 478 + 256?")" = "478 + 256 = 734."
+check "and runs" test "$(LD_LIBRARY_PATH= "$dir/ask_static" "$dir/adder.mote" "What is 478 + 256?")" = \
+	"478 + 256 = 734."
 
 check "no path of this build in what was installed" \
 	sh -c "! grep -rl '$dir' '$dir/usr/lib/pkgconfig' '$dir/usr/include'"

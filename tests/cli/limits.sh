@@ -11,7 +11,8 @@ m=$work/m.mote
 
 # ---- positions: what convert takes, every tool takes
 cp -r tests/fixtures/adder "$work/long"
-sed 's/"max_position_embeddings": *[0-9]*/"max_position_embeddings": 33554432/' tests/fixtures/adder/config.json >"$work/long/config.json"
+sed 's/"max_position_embeddings": *[0-9]*/"max_position_embeddings": 33554432/' tests/fixtures/adder/config.json \
+	>"$work/long/config.json"
 "$build/mote-convert" "$work/long" -o "$work/long.mote" -q || bad "convert refuses 33,554,432 positions"
 # run TITLE COMMAND...
 run() {

@@ -1,6 +1,7 @@
 #!/bin/sh
-# make help names every target that people call, and none that is not there; make dist is the same archive each time, holds
-# what git tracks, and what is in it knows its targets and its version; Debian's control file builds with what make deps installs.
+# make help names every target that people call, and none that is not there; make dist is the same archive each time,
+# holds what git tracks, and what is in it knows its targets and its version; Debian's control file builds with what
+# make deps installs.
 set -u
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -18,7 +19,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 make -s help >"$dir/help"
 sed -n 's/^make \([a-z][a-z-]*\).*/\1/p' "$dir/help" | sort -u >"$dir/named"
 # what is .PHONY, without what these call: names that end in -run, and the check for libraries
-sed -n 's/^\.PHONY: //p' Makefile | tr ' ' '\n' | grep -v -e '-run$' -e '^libraries$' -e '^all$' -e '^FORCE$' | sort -u >"$dir/targets"
+sed -n 's/^\.PHONY: //p' Makefile | tr ' ' '\n' | grep -v -e '-run$' -e '^libraries$' -e '^all$' -e '^FORCE$' |
+	sort -u >"$dir/targets"
 check "make check is in make help" grep -q '^check$' "$dir/named"
 check "named and there: $(diff "$dir/named" "$dir/targets")" cmp -s "$dir/named" "$dir/targets"
 
@@ -38,7 +40,8 @@ if git rev-parse -q --verify HEAD >/dev/null 2>&1; then
 	(cd "$dir/mote-$version" && find . -type f -o -type l) | sed 's|^\./||' | sort >"$dir/held"
 	git ls-tree -r --name-only HEAD | sort >"$dir/tracked"
 	check "what git tracks: $(diff "$dir/held" "$dir/tracked")" cmp -s "$dir/held" "$dir/tracked"
-	check "its targets" test "$(make -s -C "$dir/mote-$version" help)" = "$(git show HEAD:Makefile | sed -n '/^#/!q;s/^#   //p')"
+	check "its targets" test "$(make -s -C "$dir/mote-$version" help)" = \
+		"$(git show HEAD:Makefile | sed -n '/^#/!q;s/^#   //p')"
 	check "the version has its entry in docs/CHANGELOG.md" grep -q "^## $version " docs/CHANGELOG.md
 fi
 

@@ -31,14 +31,16 @@ head -c 4000 tests/fixtures/adder/heldout.txt >"$work/text"
 echo '[{"role":"user","content":"What is 1 + 2?"}]' >"$work/messages"
 # A file that stands is no failure because the line about it is lost; what was asked for as JSON is missed.
 if [ -c /dev/full ]; then
-	if "$build/mote-convert" tests/fixtures/adder -o "$work/told.mote" 2>/dev/full && cmp -s "$work/told.mote" "$m"; then
+	if "$build/mote-convert" tests/fixtures/adder -o "$work/told.mote" 2>/dev/full &&
+		cmp -s "$work/told.mote" "$m"; then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))
 		echo "a lost closing line is an error"
 	fi
 	"$build/mote-convert" tests/fixtures/adder -o "$work/json.mote" --json >/dev/full 2>"$work/err"
-	if [ $? -eq 1 ] && grep -q 'json.mote is complete; only its report is missing' "$work/err" && cmp -s "$work/json.mote" "$m"; then
+	if [ $? -eq 1 ] && grep -q 'json.mote is complete; only its report is missing' "$work/err" &&
+		cmp -s "$work/json.mote" "$m"; then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))
@@ -105,23 +107,29 @@ cp "$work/text" "$files/text"
 for option in --per-token --report --save-logits; do
 	kept "is an input" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" $option "$files/text" --force
 	echo precious >"$files/old"
-	kept "exists already (--force replaces it)" "$files/old" "$build/mote-perplexity" "$a" -f "$files/text" $option "$files/old"
+	kept "exists already (--force replaces it)" "$files/old" "$build/mote-perplexity" "$a" -f "$files/text" \
+		$option "$files/old"
 	kept "never standard output" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" $option=-
-	kept "is what this program prints to" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" $option /dev/stdout --force
+	kept "is what this program prints to" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" \
+		$option /dev/stdout --force
 	"$build/mote-perplexity" "$a" -f "$files/text" $option /dev/stdout --force 2>"$work/err" | cat >"$work/out"
 	if grep -q 'is a link to what is no file' "$work/err" && [ -L /dev/stdout ]; then ok; else bad "$option /dev/stdout into a pipe"; fi
-	if "$build/mote-perplexity" "$a" -f "$files/text" $option "$files/old" --force >/dev/null && ! grep -q precious "$files/old"; then
+	if "$build/mote-perplexity" "$a" -f "$files/text" $option "$files/old" --force >/dev/null &&
+		! grep -q precious "$files/old"; then
 		ok
 	else
 		bad "$option --force does not replace"
 	fi
 	echo precious >"$files/old.part"
 done
-kept "is to be two files" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" --per-token "$files/x" --report "$files/x"
-kept "is an input" "$files/text" "$build/mote-quantize" "$a" -o "$files/text" --type q8 --force --calibrate "$files/text"
+kept "is to be two files" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" --per-token "$files/x" \
+	--report "$files/x"
+kept "is an input" "$files/text" "$build/mote-quantize" "$a" -o "$files/text" --type q8 --force \
+	--calibrate "$files/text"
 kept "exists already (--force replaces it)" "$a" "$build/mote-convert" tests/fixtures/adder -o "$a"
 cp -r tests/fixtures/adder "$work/checkpoint"
-kept "is an input" "$work/checkpoint/model.safetensors" "$build/mote-convert" "$work/checkpoint" -o "$work/checkpoint/model.safetensors" -f
+kept "is an input" "$work/checkpoint/model.safetensors" "$build/mote-convert" "$work/checkpoint" \
+	-o "$work/checkpoint/model.safetensors" -f
 # A link that does not resolve is not replaced by what it should have named, nor is a device.
 ln -s nowhere "$files/dangling"
 kept "is a link to what is no file" "$a" "$build/mote-convert" tests/fixtures/adder -o "$files/dangling" --force
@@ -129,7 +137,8 @@ if [ -L "$files/dangling" ]; then ok; else bad "a dangling link was replaced"; f
 kept "not a regular file" "$a" "$build/mote-convert" tests/fixtures/adder -o /dev/null --force
 # The disk is full (a limit on file sizes does the same): the old file stays, and nothing beside it.
 cp "$files/old" "$work/before"
-(ulimit -f 8; trap '' XFSZ; "$build/mote-perplexity" "$a" -f "$files/text" --report "$files/old" --force >"$work/out" 2>"$work/err")
+(ulimit -f 8; trap '' XFSZ; "$build/mote-perplexity" "$a" -f "$files/text" --report "$files/old" --force >"$work/out" \
+	2>"$work/err")
 got=$?
 if [ $got -eq 1 ] && cmp -s "$files/old" "$work/before" && grep -q 'cannot write' "$work/err"; then ok; else bad "full disk: $got"; cat "$work/err"; fi
 if [ -z "$(find "$files" -name '.*' -type f)" ]; then ok; else bad "left behind: $(ls -A "$files")"; fi

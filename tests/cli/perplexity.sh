@@ -19,7 +19,8 @@ number() { sed 's/.*"'"$1"'":\([^,}]*\).*/\1/'; } # of a JSON object on one line
 "$B/mote-quantize" "$D/f.mote" -o "$D/q.mote" --type q4 --encoder round --no-validate >/dev/null 2>&1
 
 # Torch in float64: every loss of a text, and the perplexity of the whole held-out text by llama.cpp's rule.
-awk '/"input_ids"/ { on = 1; n = 0; next } on && /\]/ { exit } on { gsub(/[ ,]/, ""); if (n++) print }' $F/golden.json >"$D/ids"
+awk '/"input_ids"/ { on = 1; n = 0; next } on && /\]/ { exit } on { gsub(/[ ,]/, ""); if (n++) print }' $F/golden.json \
+	>"$D/ids"
 awk '/"nll_per_token"/ { on = 1; next } on && /\]/ { exit } on { gsub(/[ ,]/, ""); print }' $F/golden.json >"$D/nll"
 sed -n 's/^ "text": "\(.*\)",$/\1/p' $F/golden.json | sed 's/%/%%/g; s/\\"/"/g' >"$D/format"
 printf "$(cat "$D/format")" >"$D/text"
@@ -29,7 +30,8 @@ paste -d ' ' "$D/got" "$D/ids" "$D/nll" | awk '
 	{ d = $2 - $4; if (d < 0) d = -d; if ($1 != $3 || d > 1e-4) { print "token " NR ": " $0; bad = 1 } }
 	END { exit bad }' || fail "losses differ from torch's"
 for context in 256 512; do
-	torch=$(awk -v c="$context" '/"context"/ { on = $2 + 0 == c } on && /"perplexity"/ { print $2; exit }' $F/golden.json)
+	torch=$(awk -v c="$context" '/"context"/ { on = $2 + 0 == c } on && /"perplexity"/ { print $2; exit }' \
+		$F/golden.json)
 	mine=$("$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c $context --json | number perplexity)
 	awk -v a="$torch" -v b="$mine" 'BEGIN { d = a - b; exit !(a > 1 && d < 1e-4 && d > -1e-4) }' ||
 		fail "perplexity at $context: $mine, torch has $torch"
@@ -44,12 +46,14 @@ MOTE_ISA=scalar measure --reference "$D/f.mote" >"$D/b"
 cmp "$D/a" "$D/b" || fail "the instruction set changes figures"
 for saved in f q; do # a float head and a quantized one
 	"$B/mote-perplexity" "$D/$saved.mote" -f $F/heldout.txt -c 200 --chunks 5 --json >"$D/plain"
-	"$B/mote-perplexity" "$D/$saved.mote" -f $F/heldout.txt -c 200 --chunks 5 --json --save-logits "$D/logits" --force >"$D/b"
+	"$B/mote-perplexity" "$D/$saved.mote" -f $F/heldout.txt -c 200 --chunks 5 --json --save-logits "$D/logits" \
+		--force >"$D/b"
 	cmp "$D/plain" "$D/b" || fail "figures from saved logits differ"
 done
 "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --save-logits "$D/logits" --force >/dev/null
 mkfifo "$D/pipe"
-expect 2 'not a regular file' "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --save-logits "$D/pipe" --force
+expect 2 'not a regular file' "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 \
+	--save-logits "$D/pipe" --force
 measure --reference-logits "$D/logits" >"$D/b"
 cmp "$D/a" "$D/b" || fail "figures from saved reference logits differ"
 "$B/mote-perplexity" "$D/q.mote" "$D/f.mote" --reference "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 --json >"$D/b"
@@ -99,7 +103,8 @@ printf 'What is 478 + 256?\n\n{"prompt": "Which is larger, 31 or 13?"}\n{"messag
 	>"$D/prompts"
 "$B/mote-perplexity" "$D/f.mote" "$D/q.mote" --reference "$D/f.mote" -f $F/heldout.txt -c 200 --chunks 5 \
 	--prompts "$D/prompts" --report "$D/page.html" --json >"$D/out"
-grep -q '"behaviour":{"prompts":3,"identical_answers":1,.*"closed_thinking":1}' "$D/out" || fail "behaviour: $(cat "$D/out")"
+grep -q '"behaviour":{"prompts":3,"identical_answers":1,.*"closed_thinking":1}' "$D/out" ||
+	fail "behaviour: $(cat "$D/out")"
 grep -q '<svg' "$D/page.html" && grep -q '<mark>' "$D/page.html" && tail -1 "$D/page.html" | grep -q '</html>$' ||
 	fail "the page lacks a part"
 grep -q '@media print{@page{size:A4 landscape' "$D/page.html" || fail "the page is not made for paper"

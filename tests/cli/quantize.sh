@@ -29,15 +29,17 @@ head -c 6000 $F/heldout.txt >"$D/heldout"
 quantize -o "$D/q4.mote" --type q4 --encoder round --no-validate
 [ "$(type_of "$D/q4.mote" model.embed_tokens.weight)" = q8 ] || fail "embedding under q4"
 [ "$(type_of "$D/q4.mote" model.layers.0.mlp.up_proj.weight)" = q4 ] || fail "up_proj under q4"
-quantize -o "$D/rules.mote" --type q4 --encoder round --no-validate --tensor '*=q4' --tensor '*.0.*=q8' --tensor '*up*=f16'
+quantize -o "$D/rules.mote" --type q4 --encoder round --no-validate --tensor '*=q4' --tensor '*.0.*=q8' \
+	--tensor '*up*=f16'
 [ "$(type_of "$D/rules.mote" model.embed_tokens.weight)" = q4 ] || fail "*=q4 is the embedding too"
 [ "$(type_of "$D/rules.mote" model.layers.0.mlp.down_proj.weight)" = q8 ] || fail "rule for layer 0"
 [ "$(type_of "$D/rules.mote" model.layers.0.mlp.up_proj.weight)" = f16 ] || fail "the last rule wins"
 
-# The same bytes on 1 and 3 threads, and with the instructions of another machine (tests/test_encode.c has the other
-# encoders, tests/differential/quantize.sh every instruction set).
+# The same bytes on 1 and 3 threads, and with the instructions of another machine (tests/test_encode_matrix.c has the
+# other encoders, tests/differential/quantize.sh every instruction set).
 for encoder in round learned gptq; do
-	set -- --type q4 --tensor '*.0.*=q3' --tensor '*up*=q5' --tensor '*.k_proj*=q6' --tensor '*.v_proj*=q4b' --tensor '*gate*=q5b' \
+	set -- --type q4 --tensor '*.0.*=q3' --tensor '*up*=q5' --tensor '*.k_proj*=q6' --tensor '*.v_proj*=q4b' \
+		--tensor '*gate*=q5b' \
 		--encoder $encoder --calibrate "$D/calibration" --no-validate
 	quantize -o "$D/$encoder.1" -t 1 "$@"
 	(export MOTE_ISA=avx2; quantize -o "$D/$encoder.3" -t 3 "$@") || quantize -o "$D/$encoder.3" -t 3 "$@"
@@ -46,7 +48,8 @@ done
 
 # Each better than plain rounding, on text that none has seen; the receipt repeats.
 for encoder in round weighted gptq; do
-	quantize -o "$D/$encoder.mote" --type q4 --encoder $encoder --calibrate "$D/calibration" --validate "$D/heldout" \
+	quantize -o "$D/$encoder.mote" --type q4 --encoder $encoder --calibrate "$D/calibration" \
+		--validate "$D/heldout" \
 		-c 200 --json >"$D/$encoder.json"
 	number kld_mean <"$D/$encoder.json" >"$D/$encoder.kld"
 done
@@ -64,7 +67,8 @@ expect 4 'perplexity ratio .* no file' "$B/mote-quantize" "$D/f.mote" -o "$D/gat
 
 # A goal: the file fits, the table of sensitivities is in it.
 quantize -o "$D/bits.mote" --bits 6 --calibrate "$D/calibration" --validate "$D/heldout" -c 200 --json >"$D/bits.json"
-less "$(number bits_per_weight <"$D/bits.json")" 6.0001 || fail "--bits 6 takes $(number bits_per_weight <"$D/bits.json")"
+less "$(number bits_per_weight <"$D/bits.json")" 6.0001 ||
+	fail "--bits 6 takes $(number bits_per_weight <"$D/bits.json")"
 less 5.5 "$(number bits_per_weight <"$D/bits.json")" || fail "--bits 6 wastes bits"
 "$B/mote-inspect" "$D/bits.mote" --json | grep -q '"tensor":"model.layers.0.mlp.up_proj.weight","type":"q4"' ||
 	fail "no sensitivities"
@@ -110,23 +114,27 @@ expect 3 'quantized\|q4 already' "$B/mote-quantize" "$D/q4.mote" -o "$D/x.mote" 
 expect 3 'quantizing it again' "$B/mote-quantize" "$D/q4.mote" -o "$D/x.mote" --bits 5
 expect 3 'must not be measured on' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 --calibrate $F/heldout.txt \
 	--validate "$D/heldout"
-"$B/mote-quantize" "$D/q4.mote" -o "$D/again.mote" --type q8 --requantize --no-validate 2>/dev/null || fail "--requantize"
+"$B/mote-quantize" "$D/q4.mote" -o "$D/again.mote" --type q8 --requantize --no-validate 2>/dev/null ||
+	fail "--requantize"
 
-# A source that is not what its checksums say: its name, and no file; what is no text is not calibrated on, and said of a
-# text to measure on.
+# A source that is not what its checksums say: its name, and no file; what is no text is not calibrated on, and said of
+# a text to measure on.
 cp "$D/f.mote" "$D/flipped.mote"
 printf '\377\377\177\077' | dd of="$D/flipped.mote" bs=1 seek=40000 conv=notrunc 2>/dev/null
 for encoder in round gptq; do
-	expect 3 'tensor "model.* checksum does not match' "$B/mote-quantize" "$D/flipped.mote" -o "$D/x.mote" --type q8 \
+	expect 3 'tensor "model.* checksum does not match' "$B/mote-quantize" "$D/flipped.mote" -o "$D/x.mote" \
+		--type q8 \
 		--encoder $encoder --no-validate
 done
 { cat "$D/calibration"; printf 'caf\351'; } >"$D/latin1"
-expect 3 'calibration text: latin1: byte 6003 (0xe9) is not UTF-8' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 \
+expect 3 'calibration text: latin1: byte 6003 (0xe9) is not UTF-8' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" \
+	--type q4 \
 	--calibrate "$D/latin1" --no-validate
 expect 0 'validation text latin1: byte 6003' "$B/mote-quantize" "$D/f.mote" -o "$D/latin1.mote" --type q8 \
 	--validate "$D/latin1" -c 200
 printf 'What is' >"$D/little"
-expect 2 'calibration text: the text has .* tokens; with a context of' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 \
+expect 2 'calibration text: the text has .* tokens; with a context of' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" \
+	--type q4 \
 	--calibrate "$D/little" --no-validate
 
 # Interrupted at any moment: 130, and nothing left.

@@ -1,6 +1,6 @@
 #!/bin/sh
-# mote-quantize --recover on the fixture: better on text that none has seen, the same bytes on other threads and instruction
-# sets and from the tokens that a time came to, refusals.
+# mote-quantize --recover on the fixture: better on text that none has seen, the same bytes on other threads and
+# instruction sets and from the tokens that a time came to, refusals.
 set -eu
 B=$MOTE_BUILD
 F=tests/fixtures/adder
@@ -12,7 +12,8 @@ number() { sed 's/.*"'"$1"'":\([^,}]*\).*/\1/'; }
 "$B/mote-convert" $F -o "$D/f.mote" >/dev/null 2>&1
 head -c 40000 $F/calibration.txt >"$D/calibration"
 head -c 6000 $F/heldout.txt >"$D/heldout"
-quantize() { "$B/mote-quantize" "$D/f.mote" --type q3 --tensor '*=q3' --encoder round --calibrate "$D/calibration" "$@" 2>/dev/null; }
+quantize() { "$B/mote-quantize" "$D/f.mote" --type q3 --tensor '*=q3' --encoder round --calibrate "$D/calibration" \
+	"$@" 2>/dev/null; }
 
 quantize -o "$D/plain.mote" --validate "$D/heldout" -c 200 --json >"$D/plain.json"
 quantize -o "$D/better.mote" --validate "$D/heldout" -c 200 --recover 8k --json -t 1 >"$D/better.json"
@@ -20,7 +21,8 @@ awk -v a="$(number kld_mean <"$D/better.json")" -v b="$(number kld_mean <"$D/pla
 	fail "no better: $(number kld_mean <"$D/better.json"), before $(number kld_mean <"$D/plain.json")"
 [ "$(wc -c <"$D/better.mote")" -le $(($(wc -c <"$D/plain.mote") + 100)) ] || fail "larger"
 grep -q '"kept":true' "$D/better.json" || fail "not kept"
-[ "$(number recover_tokens <"$D/better.json")" = 8192 ] || fail "tokens in the recipe: $(number recover_tokens <"$D/better.json")"
+[ "$(number recover_tokens <"$D/better.json")" = 8192 ] ||
+	fail "tokens in the recipe: $(number recover_tokens <"$D/better.json")"
 "$B/mote-inspect" "$D/better.mote" --json | grep -q '"recover_tokens":8192' || fail "no tokens in the lineage"
 
 (export MOTE_ISA=avx2; quantize -o "$D/again.mote" --validate "$D/heldout" -c 200 --recover 8192 -t 3) ||
@@ -32,7 +34,8 @@ quantize -o "$D/tokens.mote" --no-validate --recover "$(number recover_tokens <"
 cmp "$D/time.mote" "$D/tokens.mote" || fail "other bytes from the tokens that a time came to"
 
 # stopped in the middle it leaves its state and nothing else, and goes on from that to the same bytes
-"$B/mote-quantize" "$D/f.mote" -o "$D/parts.mote" --type q3 --tensor '*=q3' --encoder round --calibrate "$D/calibration" --no-validate \
+"$B/mote-quantize" "$D/f.mote" -o "$D/parts.mote" --type q3 --tensor '*=q3' --encoder round \
+	--calibrate "$D/calibration" --no-validate \
 	--recover 28k --state "$D/state" 2>"$D/err" &
 child=$!
 until grep -q 'recovering from 28672 tokens' "$D/err" || ! kill -0 $child 2>/dev/null; do sleep 0.02; done
@@ -47,7 +50,8 @@ cmp "$D/parts.mote" "$D/whole.mote" || fail "other bytes after an interruption"
 refused() { # words, arguments...
 	words=$1
 	shift
-	! "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --calibrate "$D/calibration" --no-validate "$@" 2>"$D/err" || fail "$* is taken"
+	! "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --calibrate "$D/calibration" --no-validate "$@" 2>"$D/err" ||
+		fail "$* is taken"
 	grep -q -- "$words" "$D/err" || fail "$*: $(cat "$D/err")"
 }
 refused 'another recovery' --type q3 --encoder round --recover 28k --state "$D/state"
@@ -56,7 +60,8 @@ refused 'goes with --recover' --type q3 --state "$D/state"
 refused 'goes with --recover' --budget 100k --recover 8k --state "$D/state"
 
 for wrong in 0 k 5x 5mm -3 1e; do
-	! "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 --recover $wrong 2>/dev/null || fail "--recover $wrong is taken"
+	! "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 --recover $wrong 2>/dev/null ||
+		fail "--recover $wrong is taken"
 done
 [ ! -e "$D/x.mote" ] || fail "a file"
 echo "recover: fine"

@@ -205,7 +205,8 @@ done
 echo '{"type":"object","properties":{"sum":{"type":"integer","minimum":10,"maximum":99},"done":{"type":"boolean"}},
 	"required":["sum"]}' >"$work/schema"
 for seed in 1 2 3; do
-	expect 0 "$run" "$m" -p "$question" --temp 1.5 --top-p 1 --seed $seed --json-schema "$work/schema" --think-budget 20 --json
+	expect 0 "$run" "$m" -p "$question" --temp 1.5 --top-p 1 --seed $seed --json-schema "$work/schema" \
+		--think-budget 20 --json
 	if python3 -c 'import json, sys
 r = json.load(open(sys.argv[1]))
 v = json.loads(r["text"])
@@ -213,7 +214,8 @@ sys.exit(not (10 <= v["sum"] <= 99 and set(v) <= {"sum", "done"} and r["reasonin
 		"$work/out"; then ok; else bad "not of the schema:"; cat "$work/out"; fi
 done
 stable "$work/out" >"$work/seed3"
-expect 0 "$run" "$m" -p "$question" --temp 1.5 --top-p 1 --seed 3 --json-schema "$work/schema" --think-budget 20 --json -t 1
+expect 0 "$run" "$m" -p "$question" --temp 1.5 --top-p 1 --seed 3 --json-schema "$work/schema" --think-budget 20 \
+	--json -t 1
 stable "$work/out" >"$work/other"
 same "$work/seed3" "$work/other" "a schema on one thread"
 printf 'root ::= "It is " [0-9]+ "." | "I do not know."\n' >"$work/gbnf"

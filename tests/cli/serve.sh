@@ -10,4 +10,5 @@ export PATH="/usr/bin:$PATH"
 # A sanitizer keeps what was freed: there, memory says nothing.
 case $build in *sanitize) memory=--no-memory ;; *) memory= ;; esac
 python3 tests/cli/serve.py "$build" "$work" &&
-	python3 tests/serve_load.py "$build" "$work/m.mote" hostile soak -n 120 $memory >"$work/load" || { cat "$work/load"; exit 1; }
+	python3 tests/serve_load.py "$build" "$work/m.mote" hostile soak -n 120 $memory \
+	>"$work/load" || { cat "$work/load"; exit 1; }

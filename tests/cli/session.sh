@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sessions on disk: a conversation goes on as it would have without them, from what was computed; files that are damaged,
-# cut or of something else are refused by name.
+# Sessions on disk: a conversation goes on as it would have without them, from what was computed; files that are
+# damaged, cut or of something else are refused by name.
 set -u
 build=${MOTE_BUILD:-build/release}
 work=$(mktemp -d) || exit 1

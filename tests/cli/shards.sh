@@ -1,5 +1,5 @@
-# Parts of an evaluation: any number of shards joins to the bytes of one process; a part that is there is left alone; gaps,
-# duplicates, foreign and damaged parts are refused.
+# Parts of an evaluation: any number of shards joins to the bytes of one process; a part that is there is left alone;
+# gaps, duplicates, foreign and damaged parts are refused.
 set -eu
 B=$MOTE_BUILD
 F=tests/fixtures/adder

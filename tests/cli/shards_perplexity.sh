@@ -32,7 +32,8 @@ same() { # NAME, arguments...: 1, 3 and 16 shards of 9 chunks give the bytes of 
 	measure "$@" >"$D/table"
 	for n in 1 3 16; do
 		seq $n | xargs -P 2 -I@ "$B/mote-perplexity" "$@" -t 1 --shard @/$n -o "$D/$name-$n-@.part"
-		measure --merge "$D/$name-$n"-*.part --json | cmp - "$D/one" || fail "$name: $n shards give other figures"
+		measure --merge "$D/$name-$n"-*.part --json | cmp - "$D/one" ||
+			fail "$name: $n shards give other figures"
 		measure --merge "$D/$name-$n"-*.part | cmp - "$D/table" || fail "$name: $n shards print another table"
 	done
 }

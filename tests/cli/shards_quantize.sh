@@ -20,7 +20,8 @@ expect() { # exit code, words of the message, command...
 head -c 6000 $F/calibration.txt >"$D/calibration"
 head -c 4000 $F/heldout.txt >"$D/heldout"
 quantize() { # with a text, so that none is written, and with few matrices to choose for: 9
-	"$B/mote-quantize" "$D/f.mote" --calibrate "$D/calibration" --encoder search --tensor '*mlp*=q4' --tensor '*[koq]_proj*=q4' -q "$@"
+	"$B/mote-quantize" "$D/f.mote" --calibrate "$D/calibration" --encoder search --tensor '*mlp*=q4' \
+		--tensor '*[koq]_proj*=q4' -q "$@"
 }
 part() { quantize --bits 4.5 --shard "$1/$2" -o "$D/$2-$1.part" -t 1; }
 quantize --bits 4.5 --validate "$D/heldout" -o "$D/one.mote"

@@ -11,14 +11,16 @@ ok() { passed=$((passed + 1)); }
 bad() { echo "$*"; failed=$((failed + 1)); }
 shown() { if grep -qF -e "$1" "$2"; then ok; else bad "\"$1\" is not shown:"; od -c "$2" | head -20; fi; }
 # raw FILE: how many of our bad characters are in it
-raw() { LC_ALL=C grep -c -e "$(printf '\033')" -e "$(printf '\302\233')" -e "$(printf '\342\200\256')" -e "$(printf '\342\201\246')" "$1"; }
+raw() { LC_ALL=C grep -c -e "$(printf '\033')" -e "$(printf '\302\233')" -e "$(printf '\342\200\256')" \
+	-e "$(printf '\342\201\246')" "$1"; }
 safe() { if [ "$(raw "$1")" -eq 0 ]; then ok; else bad "raw control characters: $2"; od -c "$1" | head -20; fi; }
 unsafe() { if [ "$(raw "$1")" -ne 0 ]; then ok; else bad "a pipe does not get the bytes as they are: $2"; fi; }
 
 # ESC, C1's CSI, right-to-left override and isolate, in a template, in messages and in a name
 text=$(printf 'a\033[31mb\302\233c\342\200\256d\342\201\246e')
 cp -r tests/fixtures/adder "$work/checkpoint"
-printf '{# %s #}%s{%% for m in messages %%}{{ m.content }}{%% endfor %%}' "$text" "$text" >"$work/checkpoint/chat_template.jinja"
+printf '{# %s #}%s{%% for m in messages %%}{{ m.content }}{%% endfor %%}' "$text" "$text" \
+	>"$work/checkpoint/chat_template.jinja"
 "$build/mote-convert" "$work/checkpoint" -qo "$work/m.mote" || exit 1
 m=$work/m.mote
 printf '[{"role":"user","content":"%s"}]' "$(printf '%s' "$text" | sed 's/\x1b/\\u001b/')" >"$work/messages"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# mote-tokenize: input as it is, ids and back, messages that cannot forge control tokens, the comparison with ChatML, and
-# exit codes.
+# mote-tokenize: input as it is, ids and back, messages that cannot forge control tokens, the comparison with ChatML,
+# and exit codes.
 set -u
 build=${MOTE_BUILD:-build/release}
 work=$(mktemp -d) || exit 1
@@ -74,7 +74,8 @@ expect 0 "$build/mote-tokenize" "$m" --messages "$work/object.json" --json
 has '"ids":[7,0,3,1,8,3,7,0,3,0]'
 echo '{"b": "b"}' >"$work/context.json"
 echo '["ab"]' >"$work/tools.json"
-expect 0 "$build/mote-tokenize" "$m" --messages "$work/object.json" --template-context "$work/context.json" --tools "$work/tools.json" --json
+expect 0 "$build/mote-tokenize" "$m" --messages "$work/object.json" --template-context "$work/context.json" \
+	--tools "$work/tools.json" --json
 has '"ids":[7,0,3,1,8,3,7,0,3,1,2]'
 expect 0 "$build/mote-tokenize" "$m" --messages "$work/object.json" --no-generation-prompt --diff chatml --json
 has '"differences":0'

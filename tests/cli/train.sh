@@ -1,5 +1,5 @@
-# mote-train on the fixture: threads and instruction sets change no bit, a training that was interrupted goes on to the same
-# file, preferences begin where they must, what it learnt is in the lineage, and refusals.
+# mote-train on the fixture: threads and instruction sets change no bit, a training that was interrupted goes on to the
+# same file, preferences begin where they must, what it learnt is in the lineage, and refusals.
 set -eu
 B=$MOTE_BUILD
 D=$(mktemp -d)
@@ -22,7 +22,8 @@ awk -v q='"' -v sft="$D/sft.jsonl" -v dpo="$D/dpo.jsonl" 'BEGIN { for (i = 1; i 
 short="--epochs 2 --batch 4 --lr 1e-3 --max-length 90"
 
 # the same bits everywhere, and less loss
-"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short -o "$D/a.mote" -t 1 --json --curve "$D/a.svg" --eval "$D/sft.jsonl" >"$D/a.json"
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short -o "$D/a.mote" -t 1 --json --curve "$D/a.svg" \
+	--eval "$D/sft.jsonl" >"$D/a.json"
 MOTE_ISA=scalar "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short -o "$D/b.mote" -t 3 2>/dev/null
 cmp "$D/a.mote" "$D/b.mote" || fail "threads or instruction sets change the result"
 python3 - "$D" <<'END' || fail "results"
@@ -34,15 +35,18 @@ assert all(x > 0 for x in last["speed"].values()) and last["speed"]["share_of_pe
 assert last["records"] == 8 and last["cut"] == last["dropped"] == 0 and last["eval_after"] < 0.8 * last["eval_before"], last
 assert xml.dom.minidom.parse(sys.argv[1] + "/a.svg").documentElement.tagName == "svg"
 END
-"$B/mote-inspect" "$D/a.mote" --json | grep -q '"step":"train".*"loss":"nll"' || fail "the lineage does not say how it was trained"
+"$B/mote-inspect" "$D/a.mote" --json | grep -q '"step":"train".*"loss":"nll"' ||
+	fail "the lineage does not say how it was trained"
 "$B/mote-run" "$D/a.mote" -p "What is 1 + 2?" -n 4 >/dev/null 2>&1 || fail "the trained model does not run"
-! "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --seed 1 -o "$D/c.mote" 2>/dev/null || ! cmp -s "$D/a.mote" "$D/c.mote" ||
+! "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --seed 1 -o "$D/c.mote" 2>/dev/null ||
+	! cmp -s "$D/a.mote" "$D/c.mote" ||
 	fail "the seed changes nothing"
 
 # only the state is kept of a training that is interrupted; the same command goes on from it
 "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/whole.mote" 2>/dev/null
 : >"$D/steps"
-"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/parts.mote" --state "$D/state" --state-every 5 --json \
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/parts.mote" \
+	--state "$D/state" --state-every 5 --json \
 	>>"$D/steps" 2>/dev/null &
 child=$!
 while [ "$(wc -l <"$D/steps")" -lt 3 ] && kill -0 $child 2>/dev/null; do sleep 0.02; done
@@ -51,13 +55,17 @@ code=0
 wait $child || code=$?
 [ $code = 130 ] || fail "an interrupted training exited with $code"
 [ -f "$D/state" ] && [ ! -e "$D/parts.mote" ] || fail "an interrupted training left the wrong files"
-"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/parts.mote" --state "$D/state" 2>/dev/null
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/parts.mote" \
+	--state "$D/state" 2>/dev/null
 cmp "$D/whole.mote" "$D/parts.mote" || fail "going on gives another result"
-expect 3 'the state of another training' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 15 -o "$D/x.mote" --state "$D/state"
+expect 3 'the state of another training' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 15 \
+	-o "$D/x.mote" --state "$D/state"
 head -c 5000 "$D/state" >"$D/cut"
-expect 3 'the state ends too early' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/x.mote" --state "$D/cut"
+expect 3 'the state ends too early' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 \
+	--neftune 5 -o "$D/x.mote" --state "$D/cut"
 printf x | dd of="$D/state" bs=1 seek=9000 conv=notrunc 2>/dev/null
-expect 3 'checksum does not match' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/x.mote" --state "$D/state"
+expect 3 'checksum does not match' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 \
+	--neftune 5 -o "$D/x.mote" --state "$D/state"
 
 # preferences: nothing is preferred at first, then the chosen answer
 for loss in sigmoid apo_zero; do
@@ -70,19 +78,24 @@ assert abs(lines[0]["margin"]) < 1e-6 and lines[-1]["margin"] > 0.1, lines[-1]
 END
 done
 
-# low-rank adapters: the same bits everywhere and after an interruption's state, and what conversion makes of the adapter is the merged model
-"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lora 4 --lora-alpha 12 --neftune 5 -o "$D/lora.mote" --adapter "$D/adapter" -t 1 --json \
+# low-rank adapters: the same bits everywhere and after an interruption's state, and what conversion makes of the
+# adapter is the merged model
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lora 4 --lora-alpha 12 --neftune 5 -o "$D/lora.mote" \
+	--adapter "$D/adapter" -t 1 --json \
 	--eval "$D/sft.jsonl" --state "$D/lora.state" --state-every 2 >"$D/lora.json"
 tail -n 1 "$D/lora.json" | python3 -c 'import json, sys; x = json.load(sys.stdin); assert x["eval_after"] < 0.99 * x["eval_before"], x' ||
 	fail "an adapter learns nothing"
-MOTE_ISA=scalar "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lora 4 --lora-alpha 12 --neftune 5 -o "$D/lora2.mote" -t 3 2>/dev/null
+MOTE_ISA=scalar "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lora 4 --lora-alpha 12 --neftune 5 \
+	-o "$D/lora2.mote" -t 3 2>/dev/null
 cmp "$D/lora.mote" "$D/lora2.mote" || fail "threads or instruction sets change an adapter"
 [ "$(wc -c <"$D/lora.state")" -lt 700000 ] || fail "the state of an adapter holds $(wc -c <"$D/lora.state") bytes"
 "$B/mote-convert" tests/fixtures/adder --lora "$D/adapter" -o "$D/converted.mote" >/dev/null 2>&1
 for f in lora converted; do "$B/mote-inspect" "$D/$f.mote" --json | grep -o '"tensors_hash":"[0-9a-f]*"' >"$D/$f.tensors"; done
-[ -s "$D/lora.tensors" ] && cmp "$D/lora.tensors" "$D/converted.tensors" || fail "the adapter converts to another model than the merged one"
+[ -s "$D/lora.tensors" ] && cmp "$D/lora.tensors" "$D/converted.tensors" ||
+	fail "the adapter converts to another model than the merged one"
 expect 2 'exists' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" --lora 4 -o "$D/x.mote" --adapter "$D/adapter"
-"$B/mote-inspect" "$D/lora.mote" --json | grep -q '"neftune":5,"lora_rank":4,"lora_alpha":12' || fail "the lineage does not say what an adapter was"
+"$B/mote-inspect" "$D/lora.mote" --json | grep -q '"neftune":5,"lora_rank":4,"lora_alpha":12' ||
+	fail "the lineage does not say what an adapter was"
 expect 2 'goes with sft' "$B/mote-train" dpo "$D/f.mote" --data "$D/dpo.jsonl" --neftune 5 -o "$D/x.mote"
 expect 2 'go with --lora' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" --adapter "$D/adapter2"
 [ ! -e "$D/adapter2" ] || fail "a refused training left a folder"
@@ -95,13 +108,15 @@ cmp -s "$D/sloppy/chat_template.jinja" tests/fixtures/adder/chat_template.jinja 
 "$B/mote-train" sft "$D/sloppy.mote" --data "$D/sft.jsonl" $short -o "$D/s.mote" --json | head -n 4 >"$D/s.json"
 head -n 4 "$D/a.json" | cmp - "$D/s.json" || fail "white space of the prompt decides what is learnt"
 
-# plain text: all of it is learnt, also by a model without a template; what is longer than a record goes on in the next one
+# plain text: all of it is learnt, also by a model without a template; what is longer than a record goes on in the next
+# one
 awk 'BEGIN { for (i = 1; i <= 8; i++) printf "{\"text\":\"%s %s\"}\n", "One cold morning Ben walked to the park.<|endoftext|>", i * 37 }' >"$D/text.jsonl"
 cp -r tests/fixtures/adder "$D/plain"
 rm "$D/plain/chat_template.jinja"
 "$B/mote-convert" "$D/plain" -o "$D/plain.mote" >/dev/null 2>&1
 for length in 90 8; do
-	"$B/mote-train" sft "$D/plain.mote" --data "$D/text.jsonl" --eval "$D/text.jsonl" --max-length $length --batch 4 --epochs 2 --lr 1e-3 -o "$D/t$length.mote" --json |
+	"$B/mote-train" sft "$D/plain.mote" --data "$D/text.jsonl" --eval "$D/text.jsonl" --max-length $length \
+		--batch 4 --epochs 2 --lr 1e-3 -o "$D/t$length.mote" --json |
 		tail -n 1 >"$D/t$length.json"
 done
 python3 - "$D" <<'END' || fail "plain text"
@@ -113,10 +128,12 @@ assert parts["records"] > 8 and parts["cut"] == 0, parts
 assert parts["tokens"] - 2 * parts["records"] == whole["tokens"] - 2 * whole["records"], (whole, parts)
 END
 
-# new special tokens: their rows begin as the mean of all others, ids and metadata follow, and it becomes a directory again
+# new special tokens: their rows begin as the mean of all others, ids and metadata follow, and it becomes a directory
+# again
 sed 's/"content":"\([0-9]*\.\)"/"content":"<reason>\\n\1\\n<\/reason>\\n\1"/' "$D/sft.jsonl" >"$D/reason.jsonl"
 grep -q '<reason>.n[0-9]*\..n</reason>' "$D/reason.jsonl" || fail "the records are as they were"
-"$B/mote-train" sft "$D/f.mote" --data "$D/reason.jsonl" --add-token '<reason>' --add-token '</reason>' --lr 1e-30 --dtype f32 \
+"$B/mote-train" sft "$D/f.mote" --data "$D/reason.jsonl" --add-token '<reason>' --add-token '</reason>' --lr 1e-30 \
+	--dtype f32 \
 	-o "$D/new.mote" --json | tail -n 1 >"$D/new.json"
 "$B/mote-convert" -q "$D/new.mote" -o "$D/new/"
 python3 - "$D" <<'END' || fail "new tokens"
@@ -138,16 +155,22 @@ assert json.load(open(D + "/new.json"))["recipe"]["added_tokens"] == ["<reason>"
 END
 "$B/mote-convert" -q "$D/new" -o "$D/again.mote"
 for file in new again; do
-	"$B/mote-tokenize" "$D/$file.mote" -p '<reason>1</reason>' | grep -q '^506 .* 507$' || fail "$file: new tokens are not found"
-	"$B/mote-inspect" "$D/$file.mote" --json | grep -q '"</reason>":507' || fail "$file: the metadata do not name the new tokens"
+	"$B/mote-tokenize" "$D/$file.mote" -p '<reason>1</reason>' | grep -q '^506 .* 507$' ||
+		fail "$file: new tokens are not found"
+	"$B/mote-inspect" "$D/$file.mote" --json | grep -q '"</reason>":507' ||
+		fail "$file: the metadata do not name the new tokens"
 done
-"$B/mote-train" sft "$D/f.mote" --data "$D/reason.jsonl" --add-token '<reason>' --add-token '</reason>' --lr 3e-3 --epochs 20 --batch 4 -o "$D/r.mote" -t 1 2>/dev/null
-"$B/mote-run" "$D/r.mote" -p "What is 7 + 31?" --temp 0 -n 30 --json 2>/dev/null | grep -q '"ids":\[506,.*507' || fail "the new tokens are not learnt"
-expect 2 'is in the vocabulary already (id 504)' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" --add-token '<think>' -o "$D/x.mote"
+"$B/mote-train" sft "$D/f.mote" --data "$D/reason.jsonl" --add-token '<reason>' --add-token '</reason>' --lr 3e-3 \
+	--epochs 20 --batch 4 -o "$D/r.mote" -t 1 2>/dev/null
+"$B/mote-run" "$D/r.mote" -p "What is 7 + 31?" --temp 0 -n 30 --json 2>/dev/null | grep -q '"ids":\[506,.*507' ||
+	fail "the new tokens are not learnt"
+expect 2 'is in the vocabulary already (id 504)' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" \
+	--add-token '<think>' -o "$D/x.mote"
 
 # refusals
 bad() { # words, line
-	printf '%s\n' '{"messages":[{"role":"user","content":"1?"},{"role":"assistant","content":"1."}]}' "$2" >"$D/bad.jsonl"
+	printf '%s\n' '{"messages":[{"role":"user","content":"1?"},{"role":"assistant","content":"1."}]}' "$2" \
+		>"$D/bad.jsonl"
 	expect 3 "$1" "$B/mote-train" sft "$D/f.mote" --data "$D/bad.jsonl" -o "$D/x.mote"
 }
 bad 'bad.jsonl, line 2: line 1, column 15' '{"messages": [}'

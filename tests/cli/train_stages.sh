@@ -1,6 +1,7 @@
 #!/bin/sh
-# tests/fixtures/stages.sh, a few steps of each stage: it runs from random weights to preferences, and a second time gives the
-# same bytes, from the first file to the last figure. (That instruction sets and threads change no bit, train.sh shows.)
+# tests/fixtures/stages.sh, a few steps of each stage: it runs from random weights to preferences, and a second time
+# gives the same bytes, from the first file to the last figure. (That instruction sets and threads change no bit,
+# train.sh shows.)
 set -eu
 D=$(mktemp -d)
 trap 'rm -rf "$D"' EXIT

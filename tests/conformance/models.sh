@@ -3,7 +3,8 @@
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-${CC:-cc} -std=c11 -D_GNU_SOURCE -O1 -I. tests/conformance/models.c "$MOTE_BUILD"/format/tool/*.o "$MOTE_BUILD/libmote.a" \
+${CC:-cc} -std=c11 -D_GNU_SOURCE -O1 -I. tests/conformance/models.c "$MOTE_BUILD"/format/tool/*.o \
+	"$MOTE_BUILD/libmote.a" \
 	$(pkg-config --libs libzstd libcjson libutf8proc libxxhash libpcre2-8) -lm -pthread -o "$folder/models"
 passed=0 failed=0
 for model in tiny1m stories260k; do

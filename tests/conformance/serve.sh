@@ -1,6 +1,6 @@
 #!/bin/sh
-# mote-serve under clients that others wrote: npm's openai and @anthropic-ai/sdk, and headless Chromium on the chat page.
-# Fetches the two packages into a temporary folder, or takes them from NODE_MODULES.
+# mote-serve under clients that others wrote: npm's openai and @anthropic-ai/sdk, and headless Chromium on the chat
+# page. Fetches the two packages into a temporary folder, or takes them from NODE_MODULES.
 set -u
 build=$(realpath "${MOTE_BUILD:-build/release}")
 work=$(mktemp -d) || exit 1
@@ -44,7 +44,8 @@ wait "$server" && server=
 
 if command -v chromium >/dev/null; then
 	mkdir "$work/shots"
-	PATH=/usr/bin:$PATH python3 tests/conformance/serve_page.py "$build" "$work/adder.mote" "${SHOTS:-$work/shots}" >"$work/out" 2>&1
+	PATH=/usr/bin:$PATH python3 tests/conformance/serve_page.py "$build" "$work/adder.mote" \
+		"${SHOTS:-$work/shots}" >"$work/out" 2>&1
 	grep -q ' passed, ' "$work/out" || echo "0 passed, 1 failed" >>"$work/out"
 	add
 fi

@@ -24,13 +24,15 @@ run() { # output, isa, threads, options...
 
 for what in types mixture; do
 	set -- --bits 4.6
-	[ $what = mixture ] || set -- --type q4 --tensor '*.0.*=q3' --tensor '*up*=q5' --tensor '*.k_proj*=q6' --tensor '*.v_proj*=q4b' --tensor '*down*=q6b' --tensor 'model.embed*=q6'
+	[ $what = mixture ] || set -- --type q4 --tensor '*.0.*=q3' --tensor '*up*=q5' --tensor '*.k_proj*=q6' \
+		--tensor '*.v_proj*=q4b' --tensor '*down*=q6b' --tensor 'model.embed*=q6'
 	run "$D/first" avx2 2 "$@" || run "$D/first" scalar 2 "$@"
 	for on in 'avx2 1' 'avx2 5' 'avx512 1' 'avx512 2' 'avx512 5' 'neon 2' 'scalar 2'; do
 		isa=${on% *}
 		run "$D/other" "$isa" "${on#* }" "$@" || continue # not on this machine
 		count "$what on $on: other bytes" cmp "$D/first" "$D/other"
-		count "$what on $on: the receipt does not hold" env MOTE_ISA="$isa" "$B/mote-perplexity" "$D/first" --check \
+		count "$what on $on: the receipt does not hold" env MOTE_ISA="$isa" "$B/mote-perplexity" "$D/first" \
+			--check \
 			--reference "$D/f.mote" -f "$D/heldout" -t "${on#* }"
 	done
 done

@@ -3,7 +3,8 @@
 export TZ=UTC0 # strftime_now prints local time
 for python in python3 /usr/bin/python3; do
 	if "$python" -c 'import jinja2' 2>/dev/null; then
-		exec "$python" -W ignore tests/differential/template.py "$MOTE_BUILD/drive_template" "${COUNT:-20000}" "${SEED:-1}"
+		exec "$python" -W ignore tests/differential/template.py "$MOTE_BUILD/drive_template" "${COUNT:-20000}" \
+			"${SEED:-1}"
 	fi
 done
 echo "template.sh: no python3 with jinja2 (Debian: python3-jinja2)" >&2

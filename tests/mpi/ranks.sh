@@ -1,5 +1,6 @@
-# Ranks of MPI: the same bytes as one process, for perplexity with a reference, evaluation, and a mixture's whole file; a rank that
-# fails makes the run fail with its message, and what was finished is kept; a rank that is killed costs nothing but time.
+# Ranks of MPI: the same bytes as one process, for perplexity with a reference, evaluation, and a mixture's whole file;
+# a rank that fails makes the run fail with its message, and what was finished is kept; a rank that is killed costs
+# nothing but time.
 set -eu
 B=$(cd "$MOTE_BUILD" && pwd)
 F=$(pwd)/tests/fixtures/adder
@@ -38,8 +39,10 @@ same() { # NAME, command...: the output, or the file out.mote, is that of one pr
 }
 set -- "$B/mote-perplexity" q.mote --reference f.mote -f "$F/heldout.txt" -c 200 --chunks 40 -t 1 --json
 same perplexity "$@"
-same evaluation "$B/mote-eval" q.mote --reference f.mote --task boolq=boolq.jsonl --task gsm8k=gsm8k.jsonl --zero-shot --max-tokens 24 -t 1 --json
-same mixture "$B/mote-quantize" f.mote --calibrate calibration --validate heldout --encoder search --tensor '*mlp*=q4' --bits 4.7 \
+same evaluation "$B/mote-eval" q.mote --reference f.mote --task boolq=boolq.jsonl --task gsm8k=gsm8k.jsonl --zero-shot \
+	--max-tokens 24 -t 1 --json
+same mixture "$B/mote-quantize" f.mote --calibrate calibration --validate heldout --encoder search --tensor '*mlp*=q4' \
+	--bits 4.7 \
 	-t 1 -qo out.mote
 "$@" >one
 
@@ -48,7 +51,8 @@ code=0
 root=
 [ "$(id -u)" != 0 ] || root=--allow-run-as-root
 # shellcheck disable=SC2086
-mpirun $root --oversubscribe --bind-to none -n 3 "$@" --parts kept : -n 1 "$B/mote-perplexity" q.mote -f nothing --parts kept \
+mpirun $root --oversubscribe --bind-to none -n 3 "$@" --parts kept : -n 1 "$B/mote-perplexity" q.mote -f nothing \
+	--parts kept \
 	>out 2>err </dev/null || code=$?
 [ "$code" = 1 ] && [ ! -s out ] || fail "a rank that fails: exit code $code"
 grep -q '^mote-perplexity: rank 3 of 4: nothing: No such file' err || fail "no message of the rank: $(cat err)"
