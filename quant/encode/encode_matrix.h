@@ -8,7 +8,8 @@
 #include "runtime/kernels/pool.h"
 
 /* The codebook of MOTE_ENCODER_WEIGHTED, [16]: where Lloyd's algorithm ends for blocks of 32 normally distributed
- * weights that each have their best scale (tests/test_encode_matrix.c repeats it). NULL for types without a codebook. */
+ * weights that each have their best scale (tests/test_encode_matrix.c repeats it).
+ * NULL for types without a codebook. */
 const uint8_t *mote_type_normal_codebook(enum mote_type type);
 
 /* A matrix and how to encode it. */
