@@ -244,6 +244,18 @@ const cJSON *mote_receipt_find(const struct mote_container *c, const char *text_
 	return found;
 }
 
+/* A hash as put_hash() writes it. */
+static enum mote_status need_hash(const cJSON *object, const char *key, const char *where, const char **out,
+				  struct mote_error *error)
+{
+	enum mote_status status = mote_json_need_string(object, key, where, out, error);
+
+	if (status == MOTE_OK && (strlen(*out) != 32 || strspn(*out, "0123456789abcdef") != 32))
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"%s\" is not 32 hexadecimal digits", where,
+					key);
+	return status;
+}
+
 enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_terms *out, struct mote_error *error)
 {
 	const cJSON *validation = mote_json_get(receipt, "validation"), *rule = mote_json_get(receipt, "rule");
@@ -271,9 +283,9 @@ enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_ter
 		status = mote_json_need_string(validation, "name", "receipt, validation", &out->text_name, error);
 	}
 	if (status == MOTE_OK)
-		status = mote_json_need_string(validation, "xxh3", "receipt, validation", &out->text_hash, error);
+		status = need_hash(validation, "xxh3", "receipt, validation", &out->text_hash, error);
 	if (status == MOTE_OK && reference && !cJSON_IsNull(reference))
-		status = mote_json_need_string(reference, "tensors", "receipt, reference", &out->reference_hash, error);
+		status = need_hash(reference, "tensors", "receipt, reference", &out->reference_hash, error);
 	if (status == MOTE_OK)
 		status = mote_json_need_string(rule, "name", "receipt, rule", &name, error);
 	if (status == MOTE_OK && strcmp(name, "llama.cpp") != 0 && strcmp(name, "all-positions") != 0)
@@ -289,7 +301,7 @@ enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_ter
 	if (status == MOTE_OK)
 		status = mote_json_want_bool(rule, "plain", false, "receipt, rule", &out->options.plain, error);
 	if (status == MOTE_OK)
-		status = mote_json_need_string(rule, "ids", "receipt, rule", &out->ids_hash, error);
+		status = need_hash(rule, "ids", "receipt, rule", &out->ids_hash, error);
 	return status;
 }
 
