@@ -20,7 +20,7 @@
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
 #define TILE TARGET static inline __attribute__((always_inline))
 
-enum { LANES = 16, TILE_ROWS = 4, TILE_PANELS = 2, ROW_PANELS = 4, TILE_CELLS = 8, NEAR = 1536 };
+enum { LANES = 16, TILE_ROWS = 4, TILE_PANELS = 2, ROW_PANELS = 4, TILE_CELLS = 12, NEAR = 1536 };
 
 /* The inputs of a tile, each at its first row or panel. */
 struct tile {
@@ -281,7 +281,7 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 			t.out += TILE_ROWS * out_stride;
 		}
 		if (n_rows - r == 3)
-			tiles(t, step, 3, 2, type, true);
+			tiles(t, step, 3, 4, type, true);
 		else if (n_rows - r == 2)
 			tiles(t, step, 2, 4, type, true);
 		else if (n_rows - r == 1)
