@@ -1,9 +1,10 @@
 /* Matrix products for AVX-512 with VNNI (Ice Lake, Zen 4 and later). Lane r of a register is row r of a
  * panel, so nothing here sums across lanes.
  *
- * Tiles of T rows of activations x P panels are held in registers. Prefill uses 4 x 2, where each weight and each
- * broadcast is used often enough that loads do not limit (per block and row: 8 vpdpbusd, one multiplication and
- * one fma on the two ports that have them, so 80 % of the vpdpbusd peak is the ceiling; measured 77 %). A single
+ * Tiles of T rows of activations x P panels are held in registers. Prefill uses 3 x 4: 12 sums and as many
+ * products of a block, and each broadcast serves four panels (4 x 2, whose serve two: a fifth slower; 6 x 2 spills). Per
+ * block, row and panel there are 8 vpdpbusd, one multiplication and one fma on the two ports that have them, so 80 % of
+ * the vpdpbusd peak is the ceiling. A single
  * row (decode) uses four panels instead, as one chain of dependent operations would wait for itself. They are not
  * neighbours but a quarter of the piece apart, so that memory is read as four long streams, which the hardware's
  * prefetcher follows over panels' ends; quantized lines are also fetched 1.5 KiB ahead. (Four neighbours, with the
@@ -20,7 +21,7 @@
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")))
 #define TILE TARGET static inline __attribute__((always_inline))
 
-enum { LANES = 16, TILE_ROWS = 4, TILE_PANELS = 2, ROW_PANELS = 4, TILE_CELLS = 12, NEAR = 1536 };
+enum { LANES = 16, TILE_ROWS = 3, TILE_PANELS = 4, ROW_PANELS = 4, TILE_CELLS = 12, NEAR = 1536 };
 
 /* The inputs of a tile, each at its first row or panel. */
 struct tile {
@@ -266,23 +267,24 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 	}
 	for (uint32_t p = 0; p < n_panels; p += step) {
 		struct tile t = all;
-		uint32_t r;
+		uint32_t r, rows;
 
 		t.panel += (size_t)p * w->panel_bytes;
 		t.out += (size_t)p * LANES;
 		t.ahead = panel + p + 2 * ROW_PANELS <= w->panels ? ROW_PANELS * w->panel_bytes : 0;
 		step = n_panels - p >= ROW_PANELS ? ROW_PANELS : n_panels - p >= 2 ? 2 : 1;
-		for (r = 0; r + TILE_ROWS <= n_rows; r += TILE_ROWS) {
-			if (r == 0) /* the other rows find the next panels there */
+		for (r = 0; n_rows - r > 2; r += rows) {
+			rows = n_rows - r == 4 || n_rows - r == 8 ? 4 : TILE_ROWS;
+			if (rows == 4) /* not 3 and 1, nor 3, 3 and 2 */
+				tiles(t, step, 4, 2, type, true);
+			else if (r == 0) /* the other rows find the next panels there */
 				tiles(t, step, TILE_ROWS, TILE_PANELS, type, true);
 			else
 				tiles(t, step, TILE_ROWS, TILE_PANELS, type, false);
-			t.row += TILE_ROWS;
-			t.out += TILE_ROWS * out_stride;
+			t.row += rows;
+			t.out += rows * out_stride;
 		}
-		if (n_rows - r == 3)
-			tiles(t, step, 3, 4, type, true);
-		else if (n_rows - r == 2)
+		if (n_rows - r == 2)
 			tiles(t, step, 2, 4, type, true);
 		else if (n_rows - r == 1)
 			tiles(t, step, 1, 4, type, true);
