@@ -26,6 +26,11 @@ struct gate {
 	struct mote_sleep sleep;
 };
 
+/* What is to be claimed of a list. */
+struct list {
+	_Alignas(128) atomic_uint next;
+};
+
 struct worker {
 	struct mote_pool *pool;
 	uint32_t index;
@@ -47,21 +52,19 @@ struct mote_pool {
 	struct gate start;                     /* opens when a run begins */
 	struct gate barrier;
 	_Alignas(128) atomic_uint arrived;     /* at the barrier */
-	struct {
-		_Alignas(128) atomic_uint next;
-	} items[2];                            /* to claim: of phases after an even and an odd number of barriers */
 	_Alignas(128) atomic_uint misses;      /* waits in a row that ended asleep */
 	_Alignas(128) mote_pool_fn *fn;        /* of the current run; NULL: workers end */
 	void *user;
 	uint32_t threads, spins;
 	uint32_t active;                       /* threads of the current run: all of them, or 1 */
 	uint32_t alone_next;                   /* to claim, in a run of 1;
-						* items[] may still be reset by a worker of the run before */
+						* lists may still be reset by a worker of the run before */
 	_Alignas(128) atomic_uint slept;       /* waits at a barrier that ended asleep, since the run began */
 	struct pace pace[PACES];
 	bool spread;                           /* each thread can have a core of its own */
 	struct mote_cpus cpus;                 /* that this process may use */
 	uint32_t started;                      /* workers that exist */
+	struct list *lists;                    /* [2][threads]: of phases after an even and an odd number of barriers */
 	struct worker *worker;
 };
 
@@ -139,16 +142,23 @@ void mote_pool_barrier(struct mote_pool *p)
 	atomic_store_explicit(&p->arrived, 0, memory_order_relaxed);
 	gate_open(&p->barrier);
 	/* Not before, as whoever claimed last has that line. Nobody claims from it until two barriers on. */
-	atomic_store_explicit(&p->items[seen % 2].next, 0, memory_order_relaxed);
+	for (struct list *l = p->lists + seen % 2 * p->threads, *end = l + p->threads; l < end; l++)
+		if (atomic_load_explicit(&l->next, memory_order_relaxed))
+			atomic_store_explicit(&l->next, 0, memory_order_relaxed);
 }
 
 uint32_t mote_pool_claim(struct mote_pool *p)
+{
+	return mote_pool_claim_from(p, 0);
+}
+
+uint32_t mote_pool_claim_from(struct mote_pool *p, uint32_t list)
 {
 	unsigned phase = atomic_load_explicit(&p->barrier.generation, memory_order_relaxed) % 2;
 
 	if (p->active == 1)
 		return p->alone_next++;
-	return atomic_fetch_add_explicit(&p->items[phase].next, 1, memory_order_relaxed);
+	return atomic_fetch_add_explicit(&p->lists[phase * p->threads + list].next, 1, memory_order_relaxed);
 }
 
 static void *worker_main(void *user)
@@ -289,7 +299,10 @@ enum mote_status mote_pool_open(uint32_t threads, struct mote_pool **out, struct
 	p->spins = (long)threads <= sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0;
 	p->spread = mote_cpus_allowed(&p->cpus) && p->cpus.count >= threads;
 	p->worker = calloc(threads, sizeof *p->worker);
-	if (!p->worker) {
+	p->lists = aligned_alloc(128, 2 * threads * sizeof *p->lists);
+	if (p->lists)
+		memset(p->lists, 0, 2 * threads * sizeof *p->lists);
+	if (!p->worker || !p->lists) {
 		(void)mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
 		goto fail;
 	}
@@ -320,6 +333,7 @@ void mote_pool_close(struct mote_pool *p)
 	mote_sleep_close(&p->start.sleep);
 	mote_sleep_close(&p->barrier.sleep);
 	free(p->worker);
+	free(p->lists);
 	free(p);
 }
 

@@ -42,6 +42,10 @@ void mote_pool_barrier(struct mote_pool *p);
  * ends with the next barrier or run()'s end. */
 uint32_t mote_pool_claim(struct mote_pool *p);
 
+/* The same from one of several lists, each of which counts for itself: list < mote_pool_threads(). List 0 is that of
+ * mote_pool_claim(). */
+uint32_t mote_pool_claim_from(struct mote_pool *p, uint32_t list);
+
 /* Cores that this process may use: physical ones (hyper-threads count once) within its affinity mask and its
  * control group's quota; at least 1. The default of -t. */
 uint32_t mote_pool_physical_cores(void);

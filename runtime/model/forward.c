@@ -27,8 +27,11 @@ static void begin(struct mote_pass *p)
 	const struct mote_session *s = p->s;
 	const struct mote_batch *b = s->batch;
 	const float embedding_scale = (float)p->config->embedding_scale;
+	struct mote_turns rows = mote_share_rows(p, p->rows);
+	struct mote_turn t;
 
-	for (uint32_t r = mote_share_claim(p); r < p->rows; r = mote_share_claim(p)) {
+	while (mote_share_turn(p, &rows, &t)) {
+		const uint32_t r = t.row;
 		float *x = s->x + r * s->hidden_stride;
 
 		if (b->x)
@@ -66,8 +69,11 @@ static const struct mote_activations *normalize(struct mote_pass *p, const float
 {
 	bool few = n <= MOTE_FEW_ROWS;
 	struct mote_activations *y = few ? &p->own->normed : &p->s->normed;
+	struct mote_turns turns = mote_share_rows(p, n);
+	struct mote_turn t = {0};
 
-	for (uint32_t i = few ? 0 : mote_share_claim(p); i < n; i = few ? i + 1 : mote_share_claim(p)) {
+	for (; few ? t.row < n : mote_share_turn(p, &turns, &t); t.row += few) {
+		const uint32_t i = t.row;
 		const float *x = p->s->x + (rows ? rows[i] : i) * p->s->hidden_stride;
 
 		norm(p, x, weight, bias, y->x + i * y->stride);
@@ -84,6 +90,8 @@ static void add_product(struct mote_pass *p, const struct mote_matrix *w, const 
 			const struct mote_activations *h, const float *post_norm)
 {
 	struct mote_session *s = p->s;
+	struct mote_turns rows = mote_share_rows(p, p->rows);
+	struct mote_turn t;
 
 	mote_share_multiply(p, &(struct mote_matmul){.w = w, .bias = bias, .x = h,
 						     .epilogue = post_norm ? MOTE_STORE : MOTE_ADD,
@@ -93,7 +101,8 @@ static void add_product(struct mote_pass *p, const struct mote_matrix *w, const 
 	if (!post_norm)
 		return;
 	mote_share_barrier(p);
-	for (uint32_t r = mote_share_claim(p); r < p->rows; r = mote_share_claim(p)) {
+	while (mote_share_turn(p, &rows, &t)) {
+		const uint32_t r = t.row;
 		float *y = s->branch + r * s->hidden_stride;
 
 		norm(p, y, post_norm, NULL, y);

@@ -27,7 +27,9 @@ static uint32_t sure_share(const struct mote_pass *p, uint32_t pieces, uint32_t 
 void mote_share_multiply(struct mote_pass *p, const struct mote_matmul *job, uint32_t n)
 {
 	bool few = n <= MOTE_FEW_ROWS;
-	uint32_t panels = job->w->panels, piece = 4, tiles = few ? 1 : quotient_up(n, MOTE_TILE_ROWS), at = 0;
+	uint32_t panels = job->w->panels, piece = 4, at = 0;
+	struct mote_turns turns = {.rows = n, .groups = few ? 1 : mote_share_groups(p, n), .step = few ? n : MOTE_TILE_ROWS};
+	struct mote_turn t;
 
 	if (few) {
 		uint32_t share = sure_share(p, quotient_up(panels, piece), 16) * piece;
@@ -35,10 +37,12 @@ void mote_share_multiply(struct mote_pass *p, const struct mote_matmul *job, uin
 		mote_matmul_run(p->k, job, p->thread * share, (p->thread + 1) * share, 0, n);
 		at = p->threads * share;
 	}
-	for (uint32_t i = mote_share_claim(p), begin; (begin = at + i / tiles * piece) < panels;
-	     i = mote_share_claim(p))
-		mote_matmul_run(p->k, job, begin, least(begin + piece, panels), i % tiles * MOTE_TILE_ROWS,
-				few ? n : least(n, (i % tiles + 1) * MOTE_TILE_ROWS));
+	turns.items = quotient_up(panels - at, piece);
+	while (mote_share_turn(p, &turns, &t)) {
+		uint32_t begin = at + t.item * piece;
+
+		mote_matmul_run(p->k, job, begin, least(begin + piece, panels), t.row, t.row_end);
+	}
 }
 
 /* ---- queries, keys and values ---- */
@@ -178,12 +182,14 @@ static void project_wide(struct mote_pass *p, uint32_t layer, const struct mote_
 	const struct mote_layer *w = &s->model->layer[layer];
 	struct mote_matmul job[3] = {key_job(p, layer, x), value_job(p, layer, x), query_job(p, layer, x)};
 	const float eps = (float)p->config->norm_eps;
+	struct mote_turns rows = mote_share_rows(p, p->rows);
 
 	for (int i = 0; i < 3; i++) {
 		mote_share_multiply(p, &job[i], p->rows);
 		mote_share_barrier(p);
 	}
-	for (uint32_t r = mote_share_claim(p); r < p->rows; r = mote_share_claim(p)) {
+	for (struct mote_turn t; mote_share_turn(p, &rows, &t);) {
+		const uint32_t r = t.row;
 		float *q = s->q + r * s->q_stride, *k = s->k + r * s->kv_stride;
 
 		p->k->norm(q, w->q_norm, w->q.rows, eps, q);
@@ -222,9 +228,12 @@ static void fetch_first_segment(struct mote_pass *p, uint32_t layer);
 /* Shared out like any product. Few rows: a piece of keys and values, which is twice as long, counts as two. */
 void mote_share_project(struct mote_pass *p, uint32_t layer, const struct mote_activations *x)
 {
-	uint32_t span = p->s->span, tiles = p->few ? 1 : quotient_up(p->rows, MOTE_TILE_ROWS), at = 0;
+	uint32_t span = p->s->span, at = 0;
 	uint32_t kv_pieces = quotient_up(p->config->kv_heads, span), q_pieces = quotient_up(p->config->heads, span);
 	uint32_t pieces = kv_pieces + q_pieces;
+	struct mote_turns turns = {.rows = p->rows, .groups = p->few ? 1 : mote_share_groups(p, p->rows),
+				   .step = p->few ? p->rows : MOTE_TILE_ROWS};
+	struct mote_turn t;
 
 	if (p->config->features & MOTE_WIDE_NORM) {
 		project_wide(p, layer, x);
@@ -237,10 +246,9 @@ void mote_share_project(struct mote_pass *p, uint32_t layer, const struct mote_a
 							   piece_at((p->thread + 1) * share, kv_pieces), 0, p->rows});
 		at = piece_at(p->threads * share, kv_pieces);
 	}
-	for (uint32_t i = mote_share_claim(p), n; (n = at + i / tiles) < pieces; i = mote_share_claim(p))
-		project_pieces(p, layer, x, (struct piece){n, n + 1, i % tiles * MOTE_TILE_ROWS,
-							   p->few ? p->rows
-								  : least((i % tiles + 1) * MOTE_TILE_ROWS, p->rows)});
+	turns.items = pieces - at;
+	while (mote_share_turn(p, &turns, &t))
+		project_pieces(p, layer, x, (struct piece){at + t.item, at + t.item + 1, t.row, t.row_end});
 	if (p->few)
 		fetch_first_segment(p, layer);
 	mote_share_barrier(p);
@@ -385,14 +393,18 @@ static const struct mote_activations *attend_few(struct mote_pass *p, uint32_t l
 	return y;
 }
 
-/* Many rows: a piece is one block and KV head with all its segments; the last blocks, the longest, come first. */
+/* Many rows: a piece is one block and KV head with all its segments. */
 static const struct mote_activations *attend_many(struct mote_pass *p, uint32_t layer, bool quantized)
 {
 	struct mote_session *s = p->s;
-	uint32_t kv_heads = p->config->kv_heads;
+	uint32_t groups = mote_share_groups(p, p->rows);
+	struct mote_turns turns = {.rows = s->blocks, .groups = least(groups, s->blocks), .step = 1,
+				   .items = p->config->kv_heads};
+	struct mote_turns rows = mote_share_rows(p, p->rows);
+	struct mote_turn t;
 
-	for (uint32_t i = mote_share_claim(p); i < s->blocks * kv_heads; i = mote_share_claim(p)) {
-		struct segment at = {.b = &s->block[s->blocks - 1 - i / kv_heads], .kv_head = i % kv_heads};
+	while (mote_share_turn(p, &turns, &t)) {
+		struct segment at = {.b = &s->block[t.row], .kv_head = t.item};
 		uint32_t n = at.b->rows * s->group;
 
 		mote_attention_clear(p->own->state, n, p->config->head_dim);
@@ -404,8 +416,8 @@ static const struct mote_activations *attend_many(struct mote_pass *p, uint32_t 
 	}
 	mote_share_barrier(p);
 	if (quantized) {
-		for (uint32_t r = mote_share_claim(p); r < p->rows; r = mote_share_claim(p))
-			mote_activations_quantize(p->k, &s->attended, r, r + 1);
+		while (mote_share_turn(p, &rows, &t))
+			mote_activations_quantize(p->k, &s->attended, t.row, t.row_end);
 		mote_share_barrier(p);
 	}
 	return &s->attended;

@@ -30,6 +30,35 @@ static inline void mote_share_barrier(struct mote_pass *p)
 	mote_pool_barrier(p->s->pool);
 }
 
+/* Work on many rows: they belong to the threads, some each, and a thread takes what is to be done for its own rows first,
+ * as it wrote what is read then, and another core's caches are far; then it helps the others. */
+struct mote_turns {
+	uint32_t rows, groups;  /* groups: of rows, each the list of one thread */
+	uint32_t step, items;   /* a piece is one of so many items, for so many rows */
+	uint32_t helped;        /* lists that are done, as far as this thread knows */
+};
+
+struct mote_turn {
+	uint32_t item, row, row_end;
+};
+
+/* Groups of rows, such that each has enough of them to make use of a weight that is unpacked. */
+static inline uint32_t mote_share_groups(const struct mote_pass *p, uint32_t rows)
+{
+	uint32_t most = rows / MOTE_GROUP_ROWS;
+
+	return most == 0 ? 1 : most < p->threads ? most : p->threads;
+}
+
+/* One by one. */
+static inline struct mote_turns mote_share_rows(const struct mote_pass *p, uint32_t rows)
+{
+	return (struct mote_turns){.rows = rows, .groups = mote_share_groups(p, rows), .step = 1, .items = 1};
+}
+
+/* The next piece for this thread; false: there is none. */
+bool mote_share_turn(struct mote_pass *p, struct mote_turns *t, struct mote_turn *turn);
+
 /* This thread's share of a product of n rows. No barrier. */
 void mote_share_multiply(struct mote_pass *p, const struct mote_matmul *job, uint32_t n);
 

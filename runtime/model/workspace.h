@@ -19,6 +19,8 @@
 
 /* Most rows that one piece of a large product covers. */
 #define MOTE_TILE_ROWS 128u
+/* Rows from which a thread has some of its own (share_out.h). */
+#define MOTE_GROUP_ROWS 32u
 
 /* Consecutive rows of one sequence, at most MOTE_BLOCK_ROWS, all in one segment of positions. */
 struct mote_block {
