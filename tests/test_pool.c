@@ -34,7 +34,8 @@ static void work(void *user, uint32_t thread, uint32_t threads)
 	for (uint32_t phase = 0; phase < PHASES; phase++) {
 		/* From one list; or from one for each thread, its own first. */
 		for (uint32_t l = 0, lists = phase % 2 ? threads : 1; l < lists; l++) {
-			uint32_t list = (thread + l) % lists, begin = ITEMS * list / lists, end = ITEMS * (list + 1) / lists;
+			uint32_t list = (thread + l) % lists;
+			uint32_t begin = ITEMS * list / lists, end = ITEMS * (list + 1) / lists;
 
 			for (uint32_t i; (i = mote_pool_claim_from(s->pool, list)) < end - begin; )
 				s->claimed[phase][begin + i]++;

@@ -28,7 +28,8 @@ void mote_share_multiply(struct mote_pass *p, const struct mote_matmul *job, uin
 {
 	bool few = n <= MOTE_FEW_ROWS;
 	uint32_t panels = job->w->panels, piece = 4, at = 0;
-	struct mote_turns turns = {.rows = n, .groups = few ? 1 : mote_share_groups(p, n), .step = few ? n : MOTE_TILE_ROWS};
+	struct mote_turns turns = {.rows = n, .groups = few ? 1 : mote_share_groups(p, n),
+				   .step = few ? n : MOTE_TILE_ROWS};
 	struct mote_turn t;
 
 	if (few) {

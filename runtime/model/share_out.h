@@ -30,8 +30,8 @@ static inline void mote_share_barrier(struct mote_pass *p)
 	mote_pool_barrier(p->s->pool);
 }
 
-/* Work on many rows: they belong to the threads, some each, and a thread takes what is to be done for its own rows first,
- * as it wrote what is read then, and another core's caches are far; then it helps the others. */
+/* Work on many rows: they belong to the threads, some each, and a thread takes what is to be done for its own rows
+ * first, as it wrote what is read then, and another core's caches are far; then it helps the others. */
 struct mote_turns {
 	uint32_t rows, groups;  /* groups: of rows, each the list of one thread */
 	uint32_t step, items;   /* a piece is one of so many items, for so many rows */

@@ -1,14 +1,14 @@
 /* Matrix products for AVX-512 with VNNI (Ice Lake, Zen 4 and later). Lane r of a register is row r of a
  * panel, so nothing here sums across lanes.
  *
- * Tiles of T rows of activations x P panels are held in registers. Prefill uses 3 x 4: 12 sums and as many
- * products of a block, and each broadcast serves four panels (4 x 2, whose serve two: a fifth slower; 6 x 2 spills). Per
- * block, row and panel there are 8 vpdpbusd, one multiplication and one fma on the two ports that have them, so 80 % of
- * the vpdpbusd peak is the ceiling. A single
- * row (decode) uses four panels instead, as one chain of dependent operations would wait for itself. They are not
- * neighbours but a quarter of the piece apart, so that memory is read as four long streams, which the hardware's
- * prefetcher follows over panels' ends; quantized lines are also fetched 1.5 KiB ahead. (Four neighbours, with the
- * next four fetched into the second-level cache, were slower: docs/benchmarks.md, "Decode's streams".)
+ * Tiles of T rows of activations x P panels are held in registers. Prefill uses 3 x 4: 12 sums and as many products of
+ * a block, and each broadcast serves four panels (4 x 2, whose serve two: a fifth slower; 6 x 2 spills). Per block, row
+ * and panel there are 8 vpdpbusd, one multiplication and one fma on the two ports that have them, so 80 % of the
+ * vpdpbusd peak is the ceiling. A single row (decode) uses four panels too, as one chain of dependent operations would
+ * wait for itself. They are not neighbours but a quarter of the piece apart, so that memory is read as four long
+ * streams, which the hardware's prefetcher follows over panels' ends; quantized lines are also fetched 1.5 KiB ahead.
+ * (Four neighbours, with the next four fetched into the second-level cache, were slower: docs/benchmarks.md, "Decode's
+ * streams".)
  */
 #if defined(__x86_64__)
 
