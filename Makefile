@@ -255,7 +255,7 @@ build/neon/test_gemm: $(GEMM_SOURCES) tests/kernel_inputs.h $(wildcard runtime/k
 
 # And whole forward passes: every table, thread count and batch size there, and the same logits as here.
 FORWARD_BITS_SOURCES := tests/neon/forward_bits.c $(filter-out tests/%,$(NEON_SOURCES)) \
-	$(addprefix runtime/model/,architecture.c session.c batch.c workspace.c kv_cache.c forward.c share_out.c rope.c memory.c finite_check.c)
+	$(addprefix runtime/model/,architecture.c session.c batch.c workspace.c kv_cache.c forward.c share_out.c share_turn.c rope.c memory.c finite_check.c)
 FORWARD_BITS_HEADERS := $(wildcard runtime/*/*.h runtime/*/*/*.h format/*.h tests/*.h)
 build/neon/forward_bits: $(FORWARD_BITS_SOURCES) $(FORWARD_BITS_HEADERS)
 	@mkdir -p $(@D)
