@@ -15,8 +15,7 @@ enum { BLOCK_ROWS = 24, SEGMENT_BLOCKS = MOTE_SEGMENT_POSITIONS / 32 };
 /* With few query rows attention is as fast as the cache comes from memory. What is asked for next is then fetched
  * meanwhile, some lines between one step of the arithmetic and the next, as more at once would be waited for. A core
  * has more lines on their way from four places than from one; but what fills the first-level cache before it is read
- * is better fetched in its own order. (A segment of q8, 36 KB: 1.35 us instead of 1.87; one of f16, 64 KB, from four
- * places: 3.3 instead of 2.6.) */
+ * is better fetched in its own order, as a segment of floats does (docs/architecture.md, "Four places"). */
 enum { FEW_ROWS = 8, STEP_QUANTS = 64, STEP_FLOATS = 32 };
 
 uint32_t mote_attention_first_segment(uint32_t position, uint32_t window)

@@ -23,13 +23,20 @@ static uint32_t sure_share(const struct mote_pass *p, uint32_t pieces, uint32_t 
 	return (pieces - rest) / p->threads;
 }
 
+/* Few rows are one tile; how many items there are is the caller's. */
+static struct mote_turns turns_of_tiles(const struct mote_pass *p, uint32_t rows)
+{
+	uint32_t step = rows <= MOTE_FEW_ROWS ? rows : MOTE_TILE_ROWS;
+
+	return (struct mote_turns){.rows = rows, .groups = mote_share_groups(p, rows), .step = step};
+}
+
 /* In pieces of four panels, which kernels take together; many rows in tiles. */
 void mote_share_multiply(struct mote_pass *p, const struct mote_matmul *job, uint32_t n)
 {
 	bool few = n <= MOTE_FEW_ROWS;
 	uint32_t panels = job->w->panels, piece = 4, at = 0;
-	struct mote_turns turns = {.rows = n, .groups = few ? 1 : mote_share_groups(p, n),
-				   .step = few ? n : MOTE_TILE_ROWS};
+	struct mote_turns turns = turns_of_tiles(p, n);
 	struct mote_turn t;
 
 	if (few) {
@@ -232,8 +239,7 @@ void mote_share_project(struct mote_pass *p, uint32_t layer, const struct mote_a
 	uint32_t span = p->s->span, at = 0;
 	uint32_t kv_pieces = quotient_up(p->config->kv_heads, span), q_pieces = quotient_up(p->config->heads, span);
 	uint32_t pieces = kv_pieces + q_pieces;
-	struct mote_turns turns = {.rows = p->rows, .groups = p->few ? 1 : mote_share_groups(p, p->rows),
-				   .step = p->few ? p->rows : MOTE_TILE_ROWS};
+	struct mote_turns turns = turns_of_tiles(p, p->rows);
 	struct mote_turn t;
 
 	if (p->config->features & MOTE_WIDE_NORM) {
@@ -374,6 +380,8 @@ static const struct mote_activations *attend_few(struct mote_pass *p, uint32_t l
 	struct mote_activations *y = &p->own->attended;
 	const uint32_t share = attention_share(p, layer), claimed = p->threads * share;
 	struct segment now, next;
+	const uint8_t *fetched;
+	size_t part;
 
 	for (uint32_t n = 0;; n++) {
 		uint32_t i = n < share ? p->thread * share + n : claimed + mote_share_claim(p);
@@ -381,9 +389,9 @@ static const struct mote_activations *attend_few(struct mote_pass *p, uint32_t l
 
 		if (!find_segment(p, layer, i, &now))
 			break;
-		attend_segment(p, &now, layer, find_segment(p, layer, then, &next)
-			       ? kv_of_segment(p, &next, layer).k_data : NULL, s->parts +
-			       (now.b->first_part + (size_t)now.index * now.b->rows * s->group) * s->part_floats);
+		fetched = find_segment(p, layer, then, &next) ? kv_of_segment(p, &next, layer).k_data : NULL;
+		part = now.b->first_part + (size_t)now.index * now.b->rows * s->group;
+		attend_segment(p, &now, layer, fetched, s->parts + part * s->part_floats);
 	}
 	mote_share_barrier(p);
 	for (const struct mote_block *b = s->block; b < s->block + s->blocks; b++)
@@ -398,12 +406,12 @@ static const struct mote_activations *attend_few(struct mote_pass *p, uint32_t l
 static const struct mote_activations *attend_many(struct mote_pass *p, uint32_t layer, bool quantized)
 {
 	struct mote_session *s = p->s;
-	uint32_t groups = mote_share_groups(p, p->rows);
-	struct mote_turns turns = {.rows = s->blocks, .groups = least(groups, s->blocks), .step = 1,
-				   .items = p->config->kv_heads};
-	struct mote_turns rows = mote_share_rows(p, p->rows);
+	struct mote_turns rows = mote_share_rows(p, p->rows), turns = rows;
 	struct mote_turn t;
 
+	turns.rows = s->blocks; /* each of them belongs to who has about these rows */
+	turns.groups = least(rows.groups, s->blocks);
+	turns.items = p->config->kv_heads;
 	while (mote_share_turn(p, &turns, &t)) {
 		struct segment at = {.b = &s->block[t.row], .kv_head = t.item};
 		uint32_t n = at.b->rows * s->group;
