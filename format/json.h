@@ -39,8 +39,6 @@ enum mote_status mote_json_parse_large(const char *text, size_t bytes, const cha
 
 /* The member with exactly this key, or NULL (also when object is NULL or no object). */
 const cJSON *mote_json_get(const cJSON *object, const char *key);
-/* Whether the key is one of the words, which blanks part. */
-bool mote_json_key_among(const char *words, const char *key);
 
 /* Compact text of a tree, which the caller frees with free(); NULL when memory is gone. Numbers which
  * were parsed print as their source text (so do not change them with cJSON_SetNumberValue());

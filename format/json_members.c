@@ -16,16 +16,6 @@ const cJSON *mote_json_get(const cJSON *object, const char *key)
 	return NULL;
 }
 
-bool mote_json_key_among(const char *words, const char *key)
-{
-	size_t bytes = strlen(key);
-
-	for (const char *at = words; bytes && (at = strstr(at, key)); at += bytes)
-		if ((at == words || at[-1] == ' ') && (at[bytes] == ' ' || !at[bytes]))
-			return !strchr(key, ' ');
-	return false;
-}
-
 bool mote_json_integer(const cJSON *item, int64_t *value)
 {
 	double x;

@@ -8,6 +8,7 @@
 
 #include "format/tool/console.h"
 #include "format/tool/options_value.h"
+#include "format/word_list.h"
 
 enum { MAX_NAME = 40 };
 
@@ -87,8 +88,8 @@ static const struct mote_option *find_name(const struct mote_tool *tool, const c
 	for (size_t i = 0; i < count_options(tool); i++) {
 		const struct mote_option *o = option_at(tool, i);
 
-		if (mote_option_has_word(o->names, name, bytes) ||
-		    (o->brief && strlen(o->brief) > 1 && mote_option_has_word(o->brief, name, bytes)))
+		if (mote_words_have_bytes(o->names, name, bytes) ||
+		    (o->brief && strlen(o->brief) > 1 && mote_words_have_bytes(o->brief, name, bytes)))
 			return o;
 	}
 	for (size_t i = 0; beginnings && bytes > 0 && i < count_options(tool); i++) {

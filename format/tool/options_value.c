@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "format/portable.h"
+#include "format/word_list.h"
 
 static enum mote_status read_number(const struct mote_option *o, const char *text, double *value,
 				    struct mote_error *error)
@@ -103,18 +104,6 @@ static enum mote_status read_seed(const char *text, struct mote_option_seed *see
 			      MOTE_OPTION_MAX_SEED);
 }
 
-bool mote_option_has_word(const char *words, const char *word, size_t bytes)
-{
-	for (const char *at = words; at && *at; at += strspn(at, " ")) {
-		size_t length = strcspn(at, " ");
-
-		if (length == bytes && !memcmp(at, word, bytes))
-			return true;
-		at += length;
-	}
-	return false;
-}
-
 /* "expected f16, q8 or f32" */
 static enum mote_status none_of(const char *choices, struct mote_error *error)
 {
@@ -145,7 +134,7 @@ enum mote_status mote_option_set(const struct mote_option *o, const char *text, 
 	case MOTE_OPTION_CLEAR: *(bool *)at = false; break;
 	case MOTE_OPTION_TEXT:
 		*(const char **)at = text;
-		return !o->choices || mote_option_has_word(o->choices, text, strlen(text)) ? MOTE_OK
+		return !o->choices || mote_words_have(o->choices, text) ? MOTE_OK
 											   : none_of(o->choices, error);
 	case MOTE_OPTION_COUNT:
 		if (!o->minus_one || strcmp(text, "-1") != 0)

@@ -9,7 +9,4 @@
  * MOTE_ERROR_IO: no random number for a seed. */
 enum mote_status mote_option_set(const struct mote_option *o, const char *text, void *at, struct mote_error *error);
 
-/* Whether one of the words between blanks is this one; words NULL: none is. */
-bool mote_option_has_word(const char *words, const char *word, size_t bytes);
-
 #endif

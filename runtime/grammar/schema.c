@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/word_list.h"
+
 void mote_schema_fail(struct schema_reader *r, enum mote_status status, const char *format, ...)
 {
 	char message[400];
@@ -51,7 +53,7 @@ bool mote_schema_requires(const cJSON *schema, const char *name)
 
 bool mote_schema_is_annotation(const char *key)
 {
-	return mote_json_key_among("title description default examples example deprecated readOnly writeOnly "
+	return mote_words_have("title description default examples example deprecated readOnly writeOnly "
 				   "$schema $id id "
 		       "$comment $defs "
 		       "definitions",
@@ -91,7 +93,7 @@ static void check_keywords(struct schema_reader *r, const cJSON *schema)
 			(!strcmp(item->string, "uniqueItems") && cJSON_IsFalse(item)) ||
 			(!strcmp(item->string, "additionalItems") && !cJSON_IsArray(mote_json_get(schema, "items")));
 
-		if (!mote_json_key_among(known, item->string) && !mote_schema_is_annotation(item->string) && !no_effect)
+		if (!mote_words_have(known, item->string) && !mote_schema_is_annotation(item->string) && !no_effect)
 			mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "%.100s is not supported", item->string);
 	}
 }
@@ -151,7 +153,7 @@ static void build_values(struct schema_reader *r, const cJSON *schema, uint32_t 
 	bool any = false;
 
 	for (const cJSON *item = schema->child; item; item = item->next)
-		if (!mote_json_key_among("const enum type", item->string) && !mote_schema_is_annotation(item->string))
+		if (!mote_words_have("const enum type", item->string) && !mote_schema_is_annotation(item->string))
 			mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "%.100s beside %s is not supported", item->string,
 					 only ? "const" : "enum");
 	if (only && list)
@@ -184,7 +186,7 @@ static unsigned speaks_of(const cJSON *schema)
 
 	for (const cJSON *item = schema->child; item; item = item->next)
 		for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-			if (mote_json_key_among(kinds[i].words, item->string))
+			if (mote_words_have(kinds[i].words, item->string))
 				types |= kinds[i].type;
 	return types;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/word_list.h"
+
 static const char where[] = "the request";
 
 enum mote_status mote_ask_fail(const struct mote_lm_error *from, struct mote_error *error)
@@ -15,7 +17,7 @@ enum mote_status mote_ask_check_keys(struct mote_ask *ask, const cJSON *object, 
 				     struct mote_error *error)
 {
 	for (const cJSON *item = object ? object->child : NULL; item; item = item->next)
-		if (!mote_json_key_among(words, item->string)) {
+		if (!mote_words_have(words, item->string)) {
 			ask->parameter = item->string;
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "unknown parameter: %.200s", item->string);
 		}
