@@ -48,6 +48,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD, MUTANT = "build/release", "build/mutant/release"
 
 
+def words_of(path):
+    """The words in a path, those of several letters, in the singular."""
+    return {word.rstrip("s") for word in re.split(r"[^a-z]+", path) if len(word) > 2}
+
+
 class Place:
     def __init__(self, name, number, old, new):
         self.name, self.number, self.old, self.new = name, number, old, new
@@ -67,7 +72,7 @@ def fails(command, cpu=600.0, seconds=1800):
     """Also true when it does not come to an end: a process of it after so many seconds of a processor, all of it by the clock."""
     def limit():  # a changed line must not take the machine with it
         resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 30, 4 << 30))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16 << 30, 16 << 30))  # tests/cli/convert.sh makes 4.4 GB, with holes
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (int(cpu), int(cpu) + 5))
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
@@ -112,13 +117,15 @@ class House:
         return {s for s in self.symbols(self.object_of(name), "-g") if s}
 
     def tests_of(self, name):
-        """Those that hold the file: which call it, which include what lies beside it, all others."""
+        """Those that hold the file: which call it, which share most words of its path, which include what lies beside it."""
         of_file = self.globals_of(name)
         folder = '#include "%s/' % os.path.dirname(name)
+        words = words_of(name)
 
         def rank(test):
-            called = sum(bool(re.search(r"\b%s\b" % s, self.text[test])) for s in of_file)
-            return (not called, folder not in self.text[test], self.seconds.get(test) or 0, test)
+            called = any(re.search(r"\b%s\b" % s, self.text[test]) for s in of_file)
+            return (not called, -len(words & words_of(os.path.basename(test))), folder not in self.text[test],
+                    self.seconds.get(test) or 0, test)
         order = sorted(self.tests, key=rank)
         return (test for test in order if of_file & self.symbols(test))
 
@@ -227,7 +234,7 @@ def options():
     parser.add_argument("--minutes", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--whole", action="store_true")
-    parser.add_argument("--programs", type=int, default=6)
+    parser.add_argument("--programs", type=int, default=12)
     parser.add_argument("--scripts", type=float, default=60)
     parser.add_argument("--again")
     parser.add_argument("--work", default="build/mutants")
