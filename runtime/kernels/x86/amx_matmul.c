@@ -6,9 +6,12 @@
  * are those of vpdpbusd with its bias, and what follows is written as there: the results are the same bits.
  *
  * Weights are unpacked once a panel, to s8 in the first-level cache, whatever their type. Two sets of tiles take turns,
- * and the scaling of one pair of blocks stands between the products of the next, so that the two units overlap.
- * Measured in a prototype on one core: load and multiply 4.8 ns a block of 16 x 16 x 32, with the store 8.9, the
- * scaling alone 8.2.
+ * and the scaling of one pair of blocks stands between the products of the next.
+ *
+ * Measured in a prototype on one core of a Xeon at 2.8 GHz, ns a block of 16 x 16 x 32: load and multiply 8, with the
+ * store 13 to 15, the scaling alone 9.5, all together 22. Beside tile instructions multiplications of vectors go through
+ * one port instead of two, so that the halves hardly overlap: four sets, loads ahead, stores behind, scaling up to ten
+ * blocks later, by four to 24 blocks at once, or from scales that lie side by side took 21 to 31.
  */
 #if defined(__x86_64__)
 
