@@ -32,21 +32,38 @@ enum mote_status mote_logit_row_check(const float *logits, uint32_t vocab, struc
 	return MOTE_OK;
 }
 
-int32_t mote_logit_row_argmax(const float *logits, uint32_t vocab)
+static float largest(const float *logits, uint32_t n)
 {
 	float most[LANES], max = -INFINITY;
 	uint32_t i = 0;
 
 	for (int j = 0; j < LANES; j++)
 		most[j] = -INFINITY;
-	for (; i + LANES <= vocab; i += LANES)
+	for (; i + LANES <= n; i += LANES)
 		for (int j = 0; j < LANES; j++)
 			most[j] = logits[i + (uint32_t)j] > most[j] ? logits[i + (uint32_t)j] : most[j];
 	for (int j = 0; j < LANES; j++)
 		max = most[j] > max ? most[j] : max;
-	for (; i < vocab; i++)
+	for (; i < n; i++)
 		max = logits[i] > max ? logits[i] : max;
-	for (i = 0; i < vocab; i++)
+	return max;
+}
+
+int32_t mote_logit_row_argmax(const float *logits, uint32_t vocab)
+{
+	const uint32_t part = 1024; /* only the part that has it is searched */
+	float max = -INFINITY;
+	uint32_t begin = 0;
+
+	for (uint32_t i = 0; i < vocab; i += part) {
+		float own = largest(logits + i, vocab - i < part ? vocab - i : part);
+
+		if (own > max) {
+			max = own;
+			begin = i;
+		}
+	}
+	for (uint32_t i = begin; i < vocab; i++)
 		if (logits[i] == max)
 			return (int32_t)i;
 	return 0; /* NaN only */

@@ -185,6 +185,25 @@ static uint32_t cut(const struct mote_sampler *s, uint32_t n, bool complete, dou
 	return complete ? n : 0;
 }
 
+/* Candidates of at least this weight, in the order of ids; returns how many. All but a few of many are below it. */
+static uint32_t collect(struct mote_sampler *s, float threshold)
+{
+	enum { LANES = 16 };
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->vocab; i += LANES) {
+		uint32_t lanes = s->vocab - i < LANES ? s->vocab - i : LANES, any = lanes < LANES;
+
+		if (lanes == LANES)
+			for (uint32_t k = 0; k < LANES; k++)
+				any |= -(uint32_t)(s->weight[i + k] >= threshold);
+		for (uint32_t k = i; any && k < i + lanes; k++)
+			if (s->weight[k] >= threshold)
+				s->candidate[n++] = (struct candidate){s->weight[k], (int32_t)k};
+	}
+	return n;
+}
+
 /* Orders as many of the best candidates as the options need (none when they keep all: then the order is that of the
  * ids) and returns how many stay. Sorting the whole vocabulary
  * would take longer than a forward pass of a small model: those above a threshold are collected and sorted, and the
@@ -200,12 +219,9 @@ static uint32_t select_candidates(struct mote_sampler *s, double all)
 	}
 	for (;; threshold = threshold > 1e-12f ? threshold / 256 : 0) {
 		bool complete = threshold == 0;
-		uint32_t n = 0, kept, wanted = s->options.top_k;
+		uint32_t n = collect(s, threshold), kept, wanted = s->options.top_k;
 		double total = wanted ? 0 : all;
 
-		for (uint32_t i = 0; i < s->vocab; i++)
-			if (s->weight[i] >= threshold)
-				s->candidate[n++] = (struct candidate){s->weight[i], (int32_t)i};
 		if (wanted && n < wanted && !complete)
 			continue;
 		qsort(s->candidate, n, sizeof *s->candidate, by_falling_weight);
@@ -284,17 +300,18 @@ static const float *adjust(struct mote_sampler *s, const float *logits, const ui
 	return s->adjusted;
 }
 
-/* A draw from logits of which the largest, that of best, is finite. */
-static int32_t draw(struct mote_sampler *s, const float *logits, int32_t best)
+/* False, and nothing drawn: the largest logit by the temperature is not finite, as all tokens are ruled out or the
+ * temperature is so low that only the first can come. */
+static bool draw(struct mote_sampler *s, const float *logits, int32_t *id)
 {
-	float scale = 1 / s->options.temperature, max = logits[best] * scale;
+	float max;
 	double all, sum = 0, target;
 	uint32_t kept;
 
-	if (!(max - max == 0)) /* a temperature so low that only the first can come */
-		return best;
 	memcpy(s->weight, logits, s->vocab * sizeof *logits);
-	all = (double)s->kernels.softmax(s->weight, s->vocab, scale, &max);
+	all = (double)s->kernels.softmax(s->weight, s->vocab, 1 / s->options.temperature, &max);
+	if (!(max - max == 0))
+		return false;
 	kept = select_candidates(s, all);
 	if (s->options.typical_p > 0 && s->options.typical_p < 1)
 		kept = keep_typical(s, kept);
@@ -303,12 +320,15 @@ static int32_t draw(struct mote_sampler *s, const float *logits, int32_t best)
 	target = (double)(random_next(&s->random) >> 11) * 0x1p-53 * sum;
 	for (uint32_t i = 0; i + 1 < kept; i++) {
 		target -= (double)s->candidate[i].weight;
-		if (target < 0)
-			return s->candidate[i].id;
+		if (target < 0) {
+			*id = s->candidate[i].id;
+			return true;
+		}
 	}
 	while (kept > 1 && s->candidate[kept - 1].weight == 0) /* what was ruled out stays so */
 		kept--;
-	return s->candidate[kept - 1].id;
+	*id = s->candidate[kept - 1].id;
+	return true;
 }
 
 enum mote_status mote_sampler_next(struct mote_sampler *s, const float *logits, int32_t *id, struct mote_error *error)
@@ -320,16 +340,16 @@ enum mote_status mote_sampler_next_of(struct mote_sampler *s, const float *logit
 				      struct mote_error *error)
 {
 	enum mote_status status = mote_logit_row_check(logits, s->vocab, error);
-	int32_t best;
 
 	if (status)
 		return status;
 	logits = adjust(s, logits, allowed);
 	if (!logits)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory to sample from %u tokens", s->vocab);
-	best = mote_logit_row_argmax(logits, s->vocab);
-	if (!isfinite(logits[best]))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "no token is left to choose from");
-	*id = s->options.temperature == 0 ? best : draw(s, logits, best);
+	if (s->options.temperature == 0 || !draw(s, logits, id)) {
+		*id = mote_logit_row_argmax(logits, s->vocab);
+		if (!isfinite(logits[*id]))
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "no token is left to choose from");
+	}
 	return mote_sampler_accept(s, *id, error);
 }
