@@ -9,9 +9,9 @@
  * and the scaling of one pair of blocks stands between the products of the next.
  *
  * Measured in a prototype on one core of a Xeon at 2.8 GHz, ns a block of 16 x 16 x 32: load and multiply 8, with the
- * store 13 to 15, the scaling alone 9.5, all together 22. Beside tile instructions multiplications of vectors go through
- * one port instead of two, so that the halves hardly overlap: four sets, loads ahead, stores behind, scaling up to ten
- * blocks later, by four to 24 blocks at once, or from scales that lie side by side took 21 to 31.
+ * store 13 to 15, the scaling alone 9.5, all together 22. Beside tile instructions multiplications of vectors go
+ * through one port instead of two, so that the halves hardly overlap: four sets, loads ahead, stores behind, scaling up
+ * to ten blocks later, by four to 24 blocks at once, or from scales that lie side by side took 21 to 31.
  */
 #if defined(__x86_64__)
 
