@@ -143,6 +143,53 @@ static int32_t naive_last_kept(const float *logits, uint32_t vocab, double tempe
 	return last;
 }
 
+/* With nothing left out an id is drawn by the sums of parts. Against one sum over all, with the generator's description
+ * (SplitMix64) written down again: the same ids, wherever between zero weights they lie. */
+static void test_of_all(void **state)
+{
+	enum { VOCAB = 2600 };
+	static float logits[VOCAB];
+	static double weight[VOCAB];
+	struct mote_sampler_options o = {.temperature = 1, .top_p = 1, .seed = 5};
+	uint64_t seed = 3, random = o.seed;
+	struct mote_logit_bias out[VOCAB];
+	struct mote_sampler *s;
+
+	(void)state;
+	for (int i = 0; i < VOCAB; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		logits[i] = 4 * (float)(seed >> 40) * 0x1p-24f;
+		weight[i] = exp((double)logits[i]);
+		/* a whole part at the beginning, one in the middle and the end, and every fifth, are ruled out */
+		if (i < 512 || (i >= 1024 && i < 1600) || i >= 2300 || i % 5 == 0) {
+			out[o.biases++] = (struct mote_logit_bias){i, -INFINITY};
+			weight[i] = 0;
+		}
+	}
+	o.bias = out;
+	assert_int_equal(mote_sampler_open(&o, VOCAB, &s, NULL), MOTE_OK);
+	for (int n = 0; n < 3000; n++) {
+		uint64_t z = random += 0x9e3779b97f4a7c15u;
+		double total = 0, target, sum = 0;
+		int32_t id = next(s, logits), expected = 0;
+
+		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+		z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+		for (int i = 0; i < VOCAB; i++)
+			total += weight[i];
+		target = (double)((z ^ z >> 31) >> 11) * 0x1p-53 * total;
+		while (sum + weight[expected] <= target)
+			sum += weight[expected++];
+		if (id != expected) { /* weights are floats: at a border the neighbour may come */
+			double border = id > expected ? sum + weight[expected] : sum;
+
+			assert_true(fabs(target - border) < 1e-5 * total);
+		}
+		assert_true(weight[id] > 0);
+	}
+	mote_sampler_close(s);
+}
+
 static void test_against_sorting(void **state)
 {
 	enum { VOCAB = 700 };
@@ -453,6 +500,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_distribution),
 		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_of_all),
 		cmocka_unit_test(test_against_sorting),
 		cmocka_unit_test(test_greedy),
 		cmocka_unit_test(test_seed),

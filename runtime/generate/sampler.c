@@ -5,36 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/generate/draw.h"
 #include "runtime/generate/logit_row.h"
-#include "runtime/kernels/exact.h"
-#include "runtime/kernels/kernels.h"
-
-struct candidate {
-	float weight; /* exp((logit - max) / temperature), 1 for the first */
-	int32_t id;
-};
 
 struct mote_sampler {
 	struct mote_sampler_options options;
-	struct mote_kernels kernels; /* for softmax: its exponential is the same on every machine */
-	uint64_t random;
+	struct mote_draw *draw;
 	uint32_t vocab;
-	float *weight;               /* [vocab] by id, 64-byte aligned */
-	struct candidate *candidate; /* [vocab] */
-	float *adjusted;             /* [vocab] logits with bias, penalties and mask; NULL without any */
+	float *adjusted; /* [vocab] logits with bias, penalties and mask; NULL without any */
 	struct mote_logit_bias *bias;
 	struct mote_penalties *penalties;
 };
-
-/* SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014). */
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
 
 static bool within(float x, float low, float high)
 {
@@ -94,11 +75,9 @@ static bool take_memory(struct mote_sampler *s, const struct mote_sampler_option
 {
 	bool adjusts = s->penalties || o->mask || o->biases;
 
-	s->weight = aligned_alloc(64, ((size_t)s->vocab * sizeof *s->weight + 63) / 64 * 64);
-	s->candidate = malloc(s->vocab * sizeof *s->candidate);
 	s->adjusted = adjusts ? malloc(s->vocab * sizeof *s->adjusted) : NULL;
 	s->bias = malloc((o->biases + 1) * sizeof *s->bias);
-	if (!s->weight || !s->candidate || (adjusts && !s->adjusted) || !s->bias)
+	if ((adjusts && !s->adjusted) || !s->bias)
 		return false;
 	for (size_t i = 0; i < o->biases; i++)
 		s->bias[i] = o->bias[i];
@@ -118,10 +97,9 @@ enum mote_status mote_sampler_open(const struct mote_sampler_options *options, u
 	if (!s)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a sampler");
 	s->options = *options;
-	s->random = options->seed;
 	s->vocab = vocab;
 	if ((status = mote_penalties_open(&options->penalties, vocab, &s->penalties, error)) == MOTE_OK &&
-	    (status = mote_kernels_select(NULL, &s->kernels, error)) == MOTE_OK && !take_memory(s, options))
+	    (status = mote_draw_open(vocab, options->seed, &s->draw, error)) == MOTE_OK && !take_memory(s, options))
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "no memory to sample from %u tokens", vocab);
 	if (status) {
 		mote_sampler_close(s);
@@ -136,8 +114,7 @@ void mote_sampler_close(struct mote_sampler *s)
 	if (!s)
 		return;
 	mote_penalties_close(s->penalties);
-	free(s->weight);
-	free(s->candidate);
+	mote_draw_close(s->draw);
 	free(s->adjusted);
 	free(s->bias);
 	free(s);
@@ -158,118 +135,6 @@ enum mote_status mote_sampler_begin(struct mote_sampler *s, const int32_t *ids, 
 	for (size_t i = 0; i < count && status == MOTE_OK; i++)
 		status = mote_penalties_accept(s->penalties, ids[i], error);
 	return status;
-}
-
-static int by_falling_weight(const void *left, const void *right)
-{
-	const struct candidate *a = left, *b = right;
-
-	if (a->weight != b->weight)
-		return a->weight < b->weight ? 1 : -1;
-	return (a->id > b->id) - (a->id < b->id);
-}
-
-/* Of the n best candidates in order, with all of them weighing total: how many top-p and min-p keep; 0 when
- * these n are not enough to tell. */
-static uint32_t cut(const struct mote_sampler *s, uint32_t n, bool complete, double total)
-{
-	double sum = 0, enough = (double)s->options.top_p * total;
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (i && s->candidate[i].weight < s->options.min_p)
-			return i;
-		sum += (double)s->candidate[i].weight;
-		if (s->options.top_p < 1 && sum >= enough)
-			return i + 1;
-	}
-	return complete ? n : 0;
-}
-
-/* Candidates of at least this weight, in the order of ids; returns how many. All but a few of many are below it. */
-static uint32_t collect(struct mote_sampler *s, float threshold)
-{
-	enum { LANES = 16 };
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < s->vocab; i += LANES) {
-		uint32_t lanes = s->vocab - i < LANES ? s->vocab - i : LANES, any = lanes < LANES;
-
-		if (lanes == LANES)
-			for (uint32_t k = 0; k < LANES; k++)
-				any |= -(uint32_t)(s->weight[i + k] >= threshold);
-		for (uint32_t k = i; any && k < i + lanes; k++)
-			if (s->weight[k] >= threshold)
-				s->candidate[n++] = (struct candidate){s->weight[k], (int32_t)k};
-	}
-	return n;
-}
-
-/* Orders as many of the best candidates as the options need (none when they keep all: then the order is that of the
- * ids) and returns how many stay. Sorting the whole vocabulary
- * would take longer than a forward pass of a small model: those above a threshold are collected and sorted, and the
- * threshold falls until they suffice. The result does not depend on the thresholds. all: the sum of all weights. */
-static uint32_t select_candidates(struct mote_sampler *s, double all)
-{
-	float threshold = 1.0f / 256;
-
-	if (!s->options.top_k && s->options.top_p >= 1 && s->options.min_p <= 0) {
-		for (uint32_t i = 0; i < s->vocab; i++)
-			s->candidate[i] = (struct candidate){s->weight[i], (int32_t)i};
-		return s->vocab;
-	}
-	for (;; threshold = threshold > 1e-12f ? threshold / 256 : 0) {
-		bool complete = threshold == 0;
-		uint32_t n = collect(s, threshold), kept, wanted = s->options.top_k;
-		double total = wanted ? 0 : all;
-
-		if (wanted && n < wanted && !complete)
-			continue;
-		qsort(s->candidate, n, sizeof *s->candidate, by_falling_weight);
-		if (wanted) {
-			n = n < wanted ? n : wanted;
-			complete = true;
-			for (uint32_t i = 0; i < n; i++)
-				total += (double)s->candidate[i].weight;
-		}
-		kept = cut(s, n, complete, total);
-		if (kept)
-			return kept;
-	}
-}
-
-static int by_rising_weight(const void *left, const void *right)
-{
-	const struct candidate *a = left, *b = right;
-
-	if (a->weight != b->weight)
-		return a->weight > b->weight ? 1 : -1;
-	return (a->id > b->id) - (a->id < b->id);
-}
-
-/* Of n candidates those that typical-p keeps, moved to the front; returns how many. */
-static uint32_t keep_typical(struct mote_sampler *s, uint32_t n)
-{
-	double total = 0, entropy = 0, sum = 0, scale;
-	struct candidate *c = s->candidate;
-	uint32_t positive = 0, kept = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (c[i].weight > 0)
-			c[positive++] = c[i];
-	for (uint32_t i = 0; i < positive; i++)
-		total += (double)c[i].weight;
-	scale = mote_exact_log(total); /* -log p = scale - log weight */
-	for (uint32_t i = 0; i < positive; i++)
-		entropy += (double)c[i].weight / total * (scale - mote_exact_log((double)c[i].weight));
-	/* While they are sorted, the weight's place holds how far the surprise is from the entropy. */
-	for (uint32_t i = 0; i < positive; i++)
-		c[i].weight = (float)fabs(scale - mote_exact_log((double)c[i].weight) - entropy);
-	qsort(c, positive, sizeof *c, by_rising_weight);
-	while (kept < positive && sum < (double)s->options.typical_p * total)
-		sum += (double)s->weight[c[kept++].id];
-	for (uint32_t i = 0; i < kept; i++)
-		c[i].weight = s->weight[c[i].id];
-	return kept ? kept : n;
 }
 
 /* Rules out what has no bit; most words of a mask are all zeros or all ones. */
@@ -300,37 +165,6 @@ static const float *adjust(struct mote_sampler *s, const float *logits, const ui
 	return s->adjusted;
 }
 
-/* False, and nothing drawn: the largest logit by the temperature is not finite, as all tokens are ruled out or the
- * temperature is so low that only the first can come. */
-static bool draw(struct mote_sampler *s, const float *logits, int32_t *id)
-{
-	float max;
-	double all, sum = 0, target;
-	uint32_t kept;
-
-	memcpy(s->weight, logits, s->vocab * sizeof *logits);
-	all = (double)s->kernels.softmax(s->weight, s->vocab, 1 / s->options.temperature, &max);
-	if (!(max - max == 0))
-		return false;
-	kept = select_candidates(s, all);
-	if (s->options.typical_p > 0 && s->options.typical_p < 1)
-		kept = keep_typical(s, kept);
-	for (uint32_t i = 0; i < kept; i++)
-		sum += (double)s->candidate[i].weight;
-	target = (double)(random_next(&s->random) >> 11) * 0x1p-53 * sum;
-	for (uint32_t i = 0; i + 1 < kept; i++) {
-		target -= (double)s->candidate[i].weight;
-		if (target < 0) {
-			*id = s->candidate[i].id;
-			return true;
-		}
-	}
-	while (kept > 1 && s->candidate[kept - 1].weight == 0) /* what was ruled out stays so */
-		kept--;
-	*id = s->candidate[kept - 1].id;
-	return true;
-}
-
 enum mote_status mote_sampler_next(struct mote_sampler *s, const float *logits, int32_t *id, struct mote_error *error)
 {
 	return mote_sampler_next_of(s, logits, NULL, id, error);
@@ -346,7 +180,7 @@ enum mote_status mote_sampler_next_of(struct mote_sampler *s, const float *logit
 	logits = adjust(s, logits, allowed);
 	if (!logits)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory to sample from %u tokens", s->vocab);
-	if (s->options.temperature == 0 || !draw(s, logits, id)) {
+	if (s->options.temperature == 0 || !mote_draw_id(s->draw, &s->options, logits, id)) {
 		*id = mote_logit_row_argmax(logits, s->vocab);
 		if (!isfinite(logits[*id]))
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "no token is left to choose from");
