@@ -39,6 +39,12 @@ enum mote_status mote_json_parse_large(const char *text, size_t bytes, const cha
 
 /* The member with exactly this key, or NULL (also when object is NULL or no object). */
 const cJSON *mote_json_get(const cJSON *object, const char *key);
+/* The same for who asks often about a stranger's text: *steps, counted down for each member that is looked at, is what
+ * is left; at 0 nothing is found. */
+const cJSON *mote_json_find(const cJSON *object, const char *key, uint64_t *steps);
+/* Whether both are alike: numbers by their doubles, objects in any order of their members. (cJSON_Compare() takes twice
+ * as long for each level of objects in objects.) With steps as above; at 0 it is false. */
+bool mote_json_equal(const cJSON *a, const cJSON *b, uint64_t *steps);
 
 /* Compact text of a tree, which the caller frees with free(); NULL when memory is gone. Numbers which
  * were parsed print as their source text (so do not change them with cJSON_SetNumberValue());

@@ -16,6 +16,55 @@ const cJSON *mote_json_get(const cJSON *object, const char *key)
 	return NULL;
 }
 
+static bool take_step(uint64_t *steps)
+{
+	*steps -= *steps > 0;
+	return *steps > 0;
+}
+
+const cJSON *mote_json_find(const cJSON *object, const char *key, uint64_t *steps)
+{
+	if (!cJSON_IsObject(object))
+		return NULL;
+	for (const cJSON *child = object->child; child && take_step(steps); child = child->next)
+		if (strcmp(child->string, key) == 0)
+			return child;
+	return NULL;
+}
+
+static bool equal_texts(const char *a, const char *b, uint64_t *steps)
+{
+	size_t n = 0;
+
+	for (; a[n] == b[n] && a[n]; n++)
+		if (n % 64 == 63 && !take_step(steps))
+			return false;
+	return a[n] == b[n];
+}
+
+bool mote_json_equal(const cJSON *a, const cJSON *b, uint64_t *steps)
+{
+	const cJSON *left, *right;
+
+	if (!take_step(steps) || !a || !b || (a->type & 0xff) != (b->type & 0xff))
+		return false;
+	if (cJSON_IsNumber(a))
+		return a->valuedouble == b->valuedouble;
+	if (cJSON_IsString(a))
+		return equal_texts(a->valuestring, b->valuestring, steps);
+	if (!cJSON_IsArray(a) && !cJSON_IsObject(a))
+		return true;
+	for (left = a->child, right = b->child; left && right; left = left->next, right = right->next) {
+		/* No key comes twice, so that as many members of which each is found are the same ones. */
+		const cJSON *other = cJSON_IsArray(a) || !strcmp(left->string, right->string)
+					     ? right : mote_json_find(b, left->string, steps);
+
+		if (!mote_json_equal(left, other, steps))
+			return false;
+	}
+	return !left && !right;
+}
+
 bool mote_json_integer(const cJSON *item, int64_t *value)
 {
 	double x;

@@ -180,6 +180,47 @@ static void test_integers(void **state)
 	assert_false(mote_json_integer(NULL, &value));
 }
 
+static bool equal(const char *a, const char *b, uint64_t steps)
+{
+	cJSON *left = parsed(a), *right = parsed(b);
+	bool result = mote_json_equal(left, right, &steps);
+
+	cJSON_Delete(left);
+	cJSON_Delete(right);
+	return result;
+}
+
+static void test_equal(void **state)
+{
+	static const char *const different[] = {"1", "true", "false", "null", "\"1\"", "\"\"", "[]", "[1]", "[1,1]",
+						"{}", "{\"a\":1}", "{\"b\":1}", "{\"a\":1,\"b\":1}",
+						"{\"a\":[1]}"};
+	char deep[1024];
+	uint64_t steps = 2;
+	cJSON *tree;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof different / sizeof *different; i++)
+		for (size_t k = 0; k < sizeof different / sizeof *different; k++)
+			assert_int_equal(equal(different[i], different[k], 100), i == k);
+	assert_true(equal("{\"a\":1.0,\"b\":[{}],\"c\":\"x\"}", "{ \"c\":\"x\", \"a\":1, \"b\":[ {} ] }", 100));
+	assert_false(equal("[1,1,1,1]", "[1,1,1,1]", 4));
+	memset(deep, 0, sizeof deep);
+	for (int i = 0; i < 120; i++)
+		strcat(deep, "{\"a\":");
+	strcat(deep, "1");
+	for (int i = 0; i < 120; i++)
+		strcat(deep, "}");
+	assert_true(equal(deep, deep, 1000));
+	tree = parsed("{\"a\":1,\"b\":2,\"c\":3}");
+	assert_null(mote_json_find(tree, "c", &steps));
+	assert_int_equal(steps, 0);
+	steps = 100;
+	assert_ptr_equal(mote_json_find(tree, "c", &steps), mote_json_get(tree, "c"));
+	assert_null(mote_json_find(tree, "d", &steps));
+	cJSON_Delete(tree);
+}
+
 static void test_members(void **state)
 {
 	cJSON *tree = parsed("{\"n\":7,\"N\":8,\"big\":5000000000,\"x\":0.25,\"b\":true,\"s\":\"t\",\"null\":null}");
@@ -365,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_refuses_every_prefix),  cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_messages_name_the_place), cmocka_unit_test(test_strings_are_decoded),
 		cmocka_unit_test(test_number_texts),	      cmocka_unit_test(test_integers),
+		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_members),		      cmocka_unit_test(test_print_keeps_texts),
 		cmocka_unit_test(test_print_doubles),	      cmocka_unit_test(test_big_object),
 		cmocka_unit_test(test_too_many_values),

@@ -104,9 +104,116 @@ static void test_class_edges(void **state)
 		}
 }
 
+/* ---- small texts that would be much work ---- */
+
+struct text {
+	char *at;
+	size_t bytes;
+};
+
+static void put(struct text *t, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	t->bytes += (size_t)vsprintf(t->at + t->bytes, format, list);
+	va_end(list);
+}
+
+static enum mote_status read_text(struct text *t)
+{
+	struct mote_grammar *g = NULL;
+	struct mote_error error = {0};
+	cJSON *schema = NULL;
+	enum mote_status status;
+
+	assert_int_equal(mote_json_parse(t->at, t->bytes, "s", &schema, &error), MOTE_OK);
+	status = mote_grammar_read_schema(schema, "s", &g, &error);
+	mote_grammar_close(g);
+	cJSON_Delete(schema);
+	t->bytes = 0;
+	return status;
+}
+
+static void put_deep(struct text *t, int levels)
+{
+	put(t, "{\"const\":");
+	for (int i = 0; i < levels; i++)
+		put(t, "{\"a\":");
+	put(t, "1");
+	for (int i = 0; i < levels; i++)
+		put(t, "}");
+	put(t, "}");
+}
+
+static void put_definitions(struct text *t, int count)
+{
+	put(t, ",\"$defs\":{\"z\":true");
+	for (int i = 0; i < count; i++)
+		put(t, ",\"k%d\":{\"const\":%d}", i, i);
+	put(t, "}}");
+}
+
+static void test_much_work(void **state)
+{
+	struct text t = {.at = malloc(8 << 20)};
+
+	(void)state;
+	assert_non_null(t.at);
+	put(&t, "{\"allOf\":["); /* to compare both was two to the power of the levels */
+	put_deep(&t, 100);
+	put(&t, ",");
+	put_deep(&t, 100);
+	put(&t, "]}");
+	assert_int_equal(read_text(&t), MOTE_OK);
+
+	put(&t, "{\"oneOf\":[{\"const\":-1}"); /* each pair, each found behind all others */
+	for (int i = 0; i < 900; i++)
+		put(&t, ",{\"$ref\":\"#/$defs/k%d\"}", 29000 + i);
+	put(&t, "]");
+	put_definitions(&t, 30000);
+	assert_int_equal(read_text(&t), MOTE_ERROR_LIMIT);
+
+	put(&t, "{\"prefixItems\":[true"); /* each found behind all others */
+	for (int i = 0; i < 30000; i++)
+		put(&t, ",{\"$ref\":\"#/$defs/k%d\"}", 29999 - i % 7);
+	put(&t, "]");
+	put_definitions(&t, 30000);
+	assert_int_equal(read_text(&t), MOTE_ERROR_LIMIT);
+
+	put(&t, "{\"type\":\"string\""); /* each alternative is given all members of what stands beside it */
+	for (int i = 0; i < 20000; i++)
+		put(&t, ",\"x-%d\":1", i);
+	put(&t, ",\"anyOf\":[{\"minLength\":1}");
+	for (int i = 0; i < 900; i++)
+		put(&t, ",{\"maxLength\":%d}", i);
+	put(&t, "]}");
+	assert_int_equal(read_text(&t), MOTE_ERROR_LIMIT);
+	free(t.at);
+}
+
+/* What is compared all the same: half a thousand alternatives that a property tells apart. */
+static void test_many_alternatives(void **state)
+{
+	struct text t = {.at = malloc(1 << 20)};
+
+	(void)state;
+	assert_non_null(t.at);
+	put(&t, "{\"oneOf\":[true");
+	t.bytes -= 4;
+	for (int i = 0; i < 500; i++)
+		put(&t, "%s{\"$ref\":\"#/$defs/k%d\"}", i ? "," : "", i);
+	put(&t, "]");
+	put_definitions(&t, 500);
+	assert_int_equal(read_text(&t), MOTE_OK);
+	free(t.at);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_schemas), cmocka_unit_test(test_class_edges)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_schemas), cmocka_unit_test(test_class_edges),
+					   cmocka_unit_test(test_much_work),
+					   cmocka_unit_test(test_many_alternatives)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,13 +180,14 @@ static enum mote_status read_kind(const struct rope_reader *r, const char *type)
 static enum mote_status find_scaling(struct rope_reader *r)
 {
 	const cJSON *scaling = mote_json_get(r->config, "rope_scaling"), *parameters;
+	uint64_t steps = 100000; /* they have twenty members or so */
 
 	parameters = mote_json_get(r->config, "rope_parameters");
 	if (cJSON_IsNull(scaling))
 		scaling = NULL;
 	if (cJSON_IsNull(parameters))
 		parameters = NULL;
-	if (scaling && parameters && !cJSON_Compare(scaling, parameters, true))
+	if (scaling && parameters && !mote_json_equal(scaling, parameters, &steps))
 		return mote_error_set(r->error, MOTE_ERROR_CORRUPT,
 				      MOTE_HF_WHERE ": \"rope_scaling\" and \"rope_parameters\" say different things");
 	r->where = parameters ? "config.json: \"rope_parameters\"" : "config.json: \"rope_scaling\"";

@@ -86,7 +86,7 @@ static uint32_t read_name(struct gbnf_reader *r)
 		r->at++;
 	bytes = (size_t)(r->at - begin);
 	for (uint32_t i = 0; i < r->g->rules; i++)
-		if (strlen(r->g->rule[i].name) == bytes && !memcmp(r->g->rule[i].name, begin, bytes))
+		if (!strncmp(r->g->rule[i].name, begin, bytes) && !r->g->rule[i].name[bytes])
 			return i;
 	if (r->g->rules >= MAX_RULES)
 		mote_gbnf_fail_at(r, begin, MOTE_ERROR_LIMIT, "more than 2000 rules, counting repetitions");

@@ -41,13 +41,39 @@ void mote_schema_leave(struct schema_reader *r, size_t before)
 	r->path[before] = 0;
 }
 
-bool mote_schema_requires(const cJSON *schema, const char *name)
+/* Names and alternatives are compared with each other: what is allowed of each by itself is too much of both. */
+void mote_schema_spend(struct schema_reader *r, size_t steps)
 {
-	const cJSON *list = mote_json_get(schema, "required");
+	r->steps -= steps < r->steps ? steps : r->steps;
+	if (r->steps == 0)
+		mote_schema_fail(r, MOTE_ERROR_LIMIT, "too much to compare: it is too large a schema");
+}
 
-	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item; item = item->next)
-		if (cJSON_IsString(item) && !strcmp(item->valuestring, name))
+const cJSON *mote_schema_member(struct schema_reader *r, const cJSON *schema, const char *key)
+{
+	const cJSON *found = mote_json_find(schema, key, &r->steps);
+
+	mote_schema_spend(r, 0);
+	return found;
+}
+
+bool mote_schema_equal(struct schema_reader *r, const cJSON *a, const cJSON *b)
+{
+	bool equal = mote_json_equal(a, b, &r->steps);
+
+	mote_schema_spend(r, 0);
+	return equal;
+}
+
+bool mote_schema_requires(struct schema_reader *r, const cJSON *schema, const char *name)
+{
+	const cJSON *list = mote_schema_member(r, schema, "required");
+
+	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item; item = item->next) {
+		mote_schema_spend(r, 1);
+		if (mote_schema_failed(r) || (cJSON_IsString(item) && !strcmp(item->valuestring, name)))
 			return true;
+	}
 	return false;
 }
 
@@ -106,6 +132,31 @@ static bool says_nothing(const cJSON *schema)
 	return true;
 }
 
+/* oneOf: none of its alternatives may share a value with another. */
+static void check_apart(struct schema_reader *r, const cJSON *list)
+{
+	const cJSON **found = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof *found);
+	int n = 0;
+
+	if (!found)
+		mote_schema_fail(r, MOTE_ERROR_MEMORY, "no memory for alternatives");
+	for (const cJSON *item = list->child; item && !mote_schema_failed(r); item = item->next, n++) {
+		char index[16];
+		size_t outer;
+
+		snprintf(index, sizeof index, "%d", n);
+		outer = mote_schema_enter(r, index);
+		found[n] = mote_schema_resolve(r, item);
+		for (int i = 0; i < n && !mote_schema_failed(r); i++)
+			if (!mote_schema_are_apart(r, found[i], found[n]))
+				mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED,
+						 "oneOf: it cannot be told that no value fits this one and "
+						 "another alternative, too (anyOf does not need that)");
+		mote_schema_leave(r, outer);
+	}
+	free(found);
+}
+
 static void build_alternatives(struct schema_reader *r, const cJSON *schema, const char *key, uint32_t from,
 			       uint32_t to)
 {
@@ -116,6 +167,8 @@ static void build_alternatives(struct schema_reader *r, const cJSON *schema, con
 
 	if (!cJSON_IsArray(list) || !list->child || cJSON_GetArraySize(list) > 1000)
 		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "expected a list of 1 to 1000 schemas");
+	if (!mote_schema_failed(r) && !strcmp(key, "oneOf"))
+		check_apart(r, list);
 	for (const cJSON *item = mote_schema_failed(r) ? NULL : list->child; item && !mote_schema_failed(r);
 	     item = item->next) {
 		char index[16];
@@ -123,11 +176,6 @@ static void build_alternatives(struct schema_reader *r, const cJSON *schema, con
 
 		snprintf(index, sizeof index, "%d", n++);
 		outer = mote_schema_enter(r, index);
-		for (const cJSON *other = list->child; !strcmp(key, "oneOf") && other != item; other = other->next)
-			if (!mote_schema_are_apart(r, other, item))
-				mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED,
-						 "oneOf: it cannot be told that no value fits this one and "
-						 "another alternative, too (anyOf does not need that)");
 		mote_schema_build(r, alone ? item : mote_schema_merge(r, base, item), from, to);
 		mote_schema_leave(r, outer);
 	}
@@ -292,7 +340,7 @@ void mote_schema_close(struct schema_reader *r)
 enum mote_status mote_grammar_read_schema(const cJSON *schema, const char *name, struct mote_grammar **out,
 					  struct mote_error *error)
 {
-	struct schema_reader r = {.name = name, .g = mote_network_open(error)};
+	struct schema_reader r = {.name = name, .g = mote_network_open(error), .steps = SCHEMA_MAX_STEPS};
 	char named[200];
 
 	*out = NULL;

@@ -8,7 +8,7 @@
 
 #include "runtime/grammar/network.h"
 
-enum { SCHEMA_MAX_DEPTH = 100, SCHEMA_MAX_MERGED = 5000, SCHEMA_MAX_COMPARED = 10000000 };
+enum { SCHEMA_MAX_DEPTH = 100, SCHEMA_MAX_MERGED = 5000, SCHEMA_MAX_LENT = 500000, SCHEMA_MAX_STEPS = 50000000 };
 
 /* Rules that many schemas need, made when the first one does. */
 enum schema_rule {
@@ -39,7 +39,8 @@ struct schema_reader {
 	struct schema_reference *reference; /* [references], of which [built] are built */
 	size_t references, built, reference_room;
 	cJSON *made; /* array of schemas that were merged out of others */
-	int merged, compared; /* how often: both are bounded */
+	int merged, lent; /* such schemas, and members in them: both are bounded */
+	uint64_t steps; /* members that may still be looked at where schemas are compared, merged and searched */
 };
 
 /* schema.c. status _UNSUPPORTED: "name: #/path: message"; the first error stays. */
@@ -56,7 +57,12 @@ void mote_schema_close(struct schema_reader *r);
 /* A count from 0 on, or otherwise when there is none. */
 uint32_t mote_schema_count(struct schema_reader *r, const cJSON *schema, const char *key, uint32_t otherwise);
 bool mote_schema_is_annotation(const char *key);
-bool mote_schema_requires(const cJSON *schema, const char *name); /* a property, by "required" */
+/* So many of the reader's steps; fails when none is left. */
+void mote_schema_spend(struct schema_reader *r, size_t steps);
+/* mote_json_find() and mote_json_equal() with the reader's steps. */
+const cJSON *mote_schema_member(struct schema_reader *r, const cJSON *schema, const char *key);
+bool mote_schema_equal(struct schema_reader *r, const cJSON *a, const cJSON *b);
+bool mote_schema_requires(struct schema_reader *r, const cJSON *schema, const char *name); /* by "required" */
 
 /* schema_reference.c */
 /* What a pointer ("#/$defs/x") points to; NULL with an error. */

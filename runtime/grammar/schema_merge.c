@@ -23,13 +23,13 @@ static unsigned type_named(const char *name)
 
 unsigned mote_schema_types(struct schema_reader *r, const cJSON *schema)
 {
-	const cJSON *type = mote_json_get(schema, "type");
+	const cJSON *type = mote_schema_member(r, schema, "type");
 	unsigned all = 0;
 
 	if (!type)
 		return TYPE_ALL;
 	for (const cJSON *item = cJSON_IsArray(type) ? type->child : type; item;
-	     item = cJSON_IsArray(type) ? item->next : NULL) {
+	     item = cJSON_IsArray(type) && !mote_schema_failed(r) ? item->next : NULL) {
 		unsigned one = cJSON_IsString(item) ? type_named(item->valuestring) : 0;
 
 		if (!one)
@@ -37,6 +37,7 @@ unsigned mote_schema_types(struct schema_reader *r, const cJSON *schema)
 				r, MOTE_ERROR_CORRUPT,
 				"type: expected null, boolean, integer, number, string, array, object or a list "
 				"of these");
+		mote_schema_spend(r, 1);
 		all |= one;
 	}
 	return all;
@@ -78,8 +79,11 @@ static cJSON *new_schema(struct schema_reader *r)
 /* The item stays its owner's. */
 static void lend(struct schema_reader *r, cJSON *to, const char *key, const cJSON *item)
 {
+	if (++r->lent > SCHEMA_MAX_LENT)
+		mote_schema_fail(r, MOTE_ERROR_LIMIT, "more than %d members in schemas that are made of several",
+				 SCHEMA_MAX_LENT);
 	/* cJSON only copies the item's head, but does not say so in its type. */
-	if (!cJSON_AddItemReferenceToObject(to, key, (cJSON *)(uintptr_t)item))
+	else if (!cJSON_AddItemReferenceToObject(to, key, (cJSON *)(uintptr_t)item))
 		mote_schema_fail(r, MOTE_ERROR_MEMORY, "no memory for a schema");
 }
 
@@ -117,16 +121,16 @@ static void merge_properties(struct schema_reader *r, cJSON *to, const cJSON *a,
 {
 	cJSON *all = add(r, to, "properties", cJSON_CreateObject());
 
-	for (const cJSON *item = a->child; item && all; item = item->next) {
-		const cJSON *other = mote_json_get(b, item->string);
+	for (const cJSON *item = a->child; item && all && !mote_schema_failed(r); item = item->next) {
+		const cJSON *other = mote_schema_member(r, b, item->string);
 
-		if (!other || cJSON_Compare(item, other, true))
+		if (!other || mote_schema_equal(r, item, other))
 			lend(r, all, item->string, item);
 		else
 			merge_later(r, all, item->string, item, other);
 	}
-	for (const cJSON *item = b->child; item && all; item = item->next)
-		if (!mote_json_get(a, item->string))
+	for (const cJSON *item = b->child; item && all && !mote_schema_failed(r); item = item->next)
+		if (!mote_schema_member(r, a, item->string))
 			lend(r, all, item->string, item);
 }
 
@@ -135,8 +139,12 @@ static void merge_required(struct schema_reader *r, cJSON *to, const cJSON *a, c
 	cJSON *all = add(r, to, "required", cJSON_CreateArray());
 
 	for (int i = 0; i < 2 && all; i++)
-		for (const cJSON *item = (i ? b : a)->child; item; item = item->next)
-			if (!cJSON_AddItemReferenceToArray(all, (cJSON *)(uintptr_t)item))
+		for (const cJSON *item = (i ? b : a)->child; item && !mote_schema_failed(r); item = item->next)
+			if (++r->lent > SCHEMA_MAX_LENT)
+				mote_schema_fail(r, MOTE_ERROR_LIMIT,
+						 "more than %d members in schemas that are made of several",
+						 SCHEMA_MAX_LENT);
+			else if (!cJSON_AddItemReferenceToArray(all, (cJSON *)(uintptr_t)item))
 				mote_schema_fail(r, MOTE_ERROR_MEMORY, "no memory for a schema");
 }
 
@@ -175,7 +183,7 @@ static void merge_keyword(struct schema_reader *r, cJSON *to, const cJSON *a, co
 	const char *key = in_b->string;
 	int side = bound(key);
 
-	if (cJSON_Compare(in_a, in_b, true))
+	if (mote_schema_equal(r, in_a, in_b))
 		lend(r, to, key, in_a);
 	else if (!strcmp(key, "properties"))
 		merge_properties(r, to, in_a, in_b);
@@ -196,8 +204,9 @@ static void check_closed(struct schema_reader *r, const cJSON *closed, const cJS
 	const cJSON *may = mote_json_get(closed, "additionalProperties"), *own = mote_json_get(closed, "properties");
 	const cJSON *names = mote_json_get(other, "properties");
 
-	for (const cJSON *item = may && !cJSON_IsTrue(may) && names ? names->child : NULL; item; item = item->next)
-		if (!mote_json_get(own, item->string))
+	for (const cJSON *item = may && !cJSON_IsTrue(may) && names ? names->child : NULL;
+	     item && !mote_schema_failed(r); item = item->next)
+		if (!mote_schema_member(r, own, item->string))
 			mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED,
 					 "additionalProperties of one schema for property %.100s of another that "
 					 "must fit, too, is not supported",
@@ -224,10 +233,10 @@ const cJSON *mote_schema_merge(struct schema_reader *r, const cJSON *a, const cJ
 	check_closed(r, a, b);
 	check_closed(r, b, a);
 	for (const cJSON *item = a->child; item && !mote_schema_failed(r); item = item->next)
-		if (!mote_json_get(b, item->string) || mote_schema_is_annotation(item->string))
+		if (!mote_schema_member(r, b, item->string) || mote_schema_is_annotation(item->string))
 			lend(r, all, item->string, item);
 	for (const cJSON *item = b->child; item && !mote_schema_failed(r); item = item->next) {
-		const cJSON *in_a = mote_json_get(a, item->string);
+		const cJSON *in_a = mote_schema_member(r, a, item->string);
 
 		if (!in_a)
 			lend(r, all, item->string, item);
@@ -241,10 +250,9 @@ const cJSON *mote_schema_merge(struct schema_reader *r, const cJSON *a, const cJ
 
 static bool in_list(struct schema_reader *r, const cJSON *list, const cJSON *value)
 {
-	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item; item = item->next)
-		if (++r->compared > SCHEMA_MAX_COMPARED)
-			mote_schema_fail(r, MOTE_ERROR_LIMIT, "oneOf: too many values to compare");
-		else if (cJSON_Compare(item, value, true))
+	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item && !mote_schema_failed(r);
+	     item = item->next)
+		if (mote_schema_equal(r, item, value))
 			return true;
 	return false;
 }
@@ -252,15 +260,15 @@ static bool in_list(struct schema_reader *r, const cJSON *list, const cJSON *val
 /* Whether both list their values, and share none. */
 static bool values_apart(struct schema_reader *r, const cJSON *a, const cJSON *b)
 {
-	const cJSON *one = mote_json_get(a, "const"), *other = mote_json_get(b, "const");
-	const cJSON *many = mote_json_get(a, "enum"), *others = mote_json_get(b, "enum");
+	const cJSON *one = mote_schema_member(r, a, "const"), *other = mote_schema_member(r, b, "const");
+	const cJSON *many = mote_schema_member(r, a, "enum"), *others = mote_schema_member(r, b, "enum");
 
 	if ((!one && !cJSON_IsArray(many)) || (!other && !cJSON_IsArray(others)))
 		return false;
 	if (one)
-		return other ? !cJSON_Compare(one, other, true) : !in_list(r, others, one);
+		return other ? !mote_schema_equal(r, one, other) : !in_list(r, others, one);
 	for (const cJSON *item = many->child; item; item = item->next)
-		if (other ? cJSON_Compare(item, other, true) : in_list(r, others, item))
+		if (other ? mote_schema_equal(r, item, other) : in_list(r, others, item))
 			return false;
 	return true;
 }
@@ -268,21 +276,22 @@ static bool values_apart(struct schema_reader *r, const cJSON *a, const cJSON *b
 /* Whether no object that is built for a fits b: it has a property whose values differ, or lacks one that b requires. */
 static bool never_fits(struct schema_reader *r, const cJSON *a, const cJSON *b)
 {
-	const cJSON *own = mote_json_get(a, "properties"), *theirs = mote_json_get(b, "properties");
-	const cJSON *more = mote_json_get(a, "additionalProperties"), *required = mote_json_get(b, "required");
+	const cJSON *own = mote_schema_member(r, a, "properties"), *theirs = mote_schema_member(r, b, "properties");
+	const cJSON *more = mote_schema_member(r, a, "additionalProperties");
+	const cJSON *required = mote_schema_member(r, b, "required");
 
-	for (const cJSON *item = own ? own->child : NULL; item; item = item->next) {
-		const cJSON *other = mote_json_get(theirs, item->string);
+	for (const cJSON *item = own ? own->child : NULL; item && !mote_schema_failed(r); item = item->next) {
+		const cJSON *other = mote_schema_member(r, theirs, item->string);
 
-		if (other && mote_schema_requires(a, item->string) &&
+		if (other && mote_schema_requires(r, a, item->string) &&
 		    values_apart(r, mote_schema_resolve(r, item), mote_schema_resolve(r, other)))
 			return true;
 	}
 	if (!own || (more && !cJSON_IsFalse(more)))
 		return false;
 	for (const cJSON *item = cJSON_IsArray(required) ? required->child : NULL; item; item = item->next)
-		if (cJSON_IsString(item) && !mote_json_get(own, item->valuestring) &&
-		    !mote_schema_requires(a, item->valuestring))
+		if (cJSON_IsString(item) && !mote_schema_member(r, own, item->valuestring) &&
+		    !mote_schema_requires(r, a, item->valuestring))
 			return true;
 	return false;
 }
@@ -290,13 +299,16 @@ static bool never_fits(struct schema_reader *r, const cJSON *a, const cJSON *b)
 /* The types that a schema's values can have; more than they have where that takes more than a look. */
 static unsigned types_of(struct schema_reader *r, const cJSON *schema)
 {
-	const cJSON *only = mote_json_get(schema, "const"), *list = mote_json_get(schema, "enum");
+	const cJSON *only = mote_schema_member(r, schema, "const"), *list = mote_schema_member(r, schema, "enum");
 	unsigned types = 0;
 
 	if (only)
 		return mote_schema_type_of(only);
-	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item; item = item->next)
+	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item && !mote_schema_failed(r);
+	     item = item->next) {
 		types |= mote_schema_type_of(item);
+		mote_schema_spend(r, 1);
+	}
 	return list ? types & mote_schema_types(r, schema) : mote_schema_types(r, schema);
 }
 

@@ -197,7 +197,7 @@ static void build_properties(struct schema_reader *r, const cJSON *schema, struc
 
 	for (const cJSON *item = properties ? properties->child : NULL; item && !mote_schema_failed(r);
 	     item = item->next)
-		build_property(r, m, item->string, item, mote_schema_requires(schema, item->string));
+		build_property(r, m, item->string, item, mote_schema_requires(r, schema, item->string));
 	for (const cJSON *item = required ? required->child : NULL; item && !mote_schema_failed(r); item = item->next) {
 		bool built = false;
 

@@ -37,6 +37,21 @@ static bool read_step(const char **at, char *out, size_t room)
 	return true;
 }
 
+static const cJSON *item_at(struct schema_reader *r, const cJSON *list, const char *step)
+{
+	const cJSON *item = list->child;
+	char *end;
+	long index = strtol(step, &end, 10);
+
+	if (*step < '0' || *step > '9' || *end)
+		return NULL;
+	for (; index > 0 && item && !mote_schema_failed(r); index--) {
+		mote_schema_spend(r, 1);
+		item = item->next;
+	}
+	return item;
+}
+
 const cJSON *mote_schema_find(struct schema_reader *r, const char *pointer)
 {
 	const cJSON *at = r->root;
@@ -49,18 +64,13 @@ const cJSON *mote_schema_find(struct schema_reader *r, const char *pointer)
 		return NULL;
 	}
 	while (at && *p) {
-		char *end;
-		long index;
-
 		p++;
 		if (!read_step(&p, step, sizeof step))
 			at = NULL;
 		else if (cJSON_IsArray(at))
-			index = strtol(step, &end, 10),
-			at = *step >= '0' && *step <= '9' && !*end && index < 100000
-			     ? cJSON_GetArrayItem(at, (int)index) : NULL;
+			at = item_at(r, at, step);
 		else
-			at = mote_json_get(at, step);
+			at = mote_schema_member(r, at, step);
 	}
 	if (!at)
 		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "$ref: %.200s: there is nothing", pointer);
@@ -70,7 +80,7 @@ const cJSON *mote_schema_find(struct schema_reader *r, const char *pointer)
 /* The pointer of a schema that is nothing but a reference, or NULL. */
 const char *mote_schema_lone_reference(struct schema_reader *r, const cJSON *schema)
 {
-	const cJSON *item = mote_json_get(schema, "$ref");
+	const cJSON *item = mote_schema_member(r, schema, "$ref");
 
 	if (!item)
 		return NULL;
@@ -78,9 +88,11 @@ const char *mote_schema_lone_reference(struct schema_reader *r, const cJSON *sch
 		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "$ref: expected a text");
 		return NULL;
 	}
-	for (const cJSON *other = schema->child; other; other = other->next)
-		if (other != item && !mote_schema_is_annotation(other->string))
+	for (const cJSON *other = schema->child; other; other = other->next) {
+		mote_schema_spend(r, 1);
+		if (mote_schema_failed(r) || (other != item && !mote_schema_is_annotation(other->string)))
 			return NULL;
+	}
 	return item->valuestring;
 }
 
@@ -112,6 +124,7 @@ uint32_t mote_schema_reference(struct schema_reader *r, const char *pointer)
 	for (size_t i = 0; i < r->references; i++)
 		if (r->reference[i].schema == schema)
 			return r->reference[i].rule;
+	mote_schema_spend(r, r->references);
 	if (r->references == r->reference_room) {
 		grown = realloc(r->reference, (r->references + 64) * 2 * sizeof *grown);
 		if (!grown) {

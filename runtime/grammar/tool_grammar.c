@@ -58,7 +58,7 @@ enum mote_status mote_grammar_tool_calls(const cJSON *tools, const char *only, b
 					 struct mote_error *error)
 {
 	static const char open[] = "<tool_call>\n", close[] = "\n</tool_call>";
-	struct schema_reader r = {.name = "tools", .g = mote_network_open(error)};
+	struct schema_reader r = {.name = "tools", .g = mote_network_open(error), .steps = SCHEMA_MAX_STEPS};
 	uint32_t from, to, inside, end;
 
 	*out = NULL;
