@@ -58,6 +58,10 @@ static const struct example keys[] = {
 	  "2.0)] }}", "aaaaa", NULL },
 	{ "{{ {1: 'a', true: 'b', 1.0: 'c'} }}{{ true in {1: 0} }}{{ 1 in {true: 0} }}{{ 2 in {true: 0} }}",
 	  "{1: 'c'}TrueTrueFalse", NULL },
+	{ "{{ {-9007199254740992: 'a'}[-9007199254740992.0] }}{{ {9007199254740992.0: 'a'}[9007199254740992] }}"
+	  "{{ {1152921504606846976: 'a'}[1152921504606846976.0] }}{{ {(-2) ** 63: 'a'}[-9223372036854775808.0] }}"
+	  "{{ 9223372036854775807 in {9223372036854775808.0: 'a'} }}",
+	  "aaaaFalse", NULL },
 	{ "{{ nope == nah }}{{ [nope] == [nah] }}{{ none == nope }}{{ none in [nope] }}{{ [none] == [none] }}",
 	  "TrueTrueFalseFalseTrue", NULL },
 };
@@ -188,6 +192,10 @@ static const struct example methods[] = {
 	{ "{{ ' a,b '.strip().split(',') }} {{ 'a b  c'.split() }} {{ 'a b c'.rsplit(' ', 1) }} "
 	  "{{ 'a.b'.partition('.') }} {{ 'xaxbx'.strip('x') }} {{ 'l1\nl2\r\n'.splitlines() }}",
 	  "['a', 'b'] ['a', 'b', 'c'] ['a b', 'c'] ('a', '.', 'b') axb ['l1', 'l2']", NULL },
+	/* nothing is left, and what stands before it in the text is no part of it */
+	{ "{{ 'x  '[3:].rstrip() }}|{{ 'x  '[3:] | trim }}|{{ 'xaa'[3:].rstrip('a') }}|{{ 'x  y'[1:3].strip() }}|"
+	  "{{ '   '.rstrip() }}|{{ 'aa'.strip('a') }}|{{ '\342\200\203'.strip() }}|",
+	  "|||||||", NULL },
 	{ "{{ 'stra\303\237e'.upper() }} {{ '\316\221\316\243'.lower() }} {{ \"they're \307\206\".title() }} "
 	  "{{ 'aB'.swapcase() }} {{ '\303\251'.isalpha() }} {{ '\302\262'.isdigit() }} {{ '12'.isdecimal() }} "
 	  "{{ 'a_1'.isidentifier() }} {{ 'd\314\201'.isidentifier() }} {{ '1a'.isidentifier() }}",

@@ -96,7 +96,7 @@ static uint64_t hash_number(struct jinja_value v)
 	if (v.kind == JINJA_INT)
 		return mix((uint64_t)v.integer);
 	x = v.real;
-	if (x >= -9007199254740992.0 && x <= 9007199254740992.0 && x == (double)(int64_t)x)
+	if (x >= -0x1p63 && x < 0x1p63 && x == (double)(int64_t)x)
 		return mix((uint64_t)(int64_t)x);
 	memcpy(&bits, &x, sizeof bits);
 	return mix(bits + 1);
