@@ -272,7 +272,7 @@ enum mote_status mote_console_read_file(const char *path, size_t max_bytes, char
 	if (!file)
 		return mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
 	do {
-		if (room - used < 65536) { /* one byte of it is for the NUL */
+		if (room - used < 65536) {
 			size_t more = room ? room * 2 : 131072;
 			char *grown = realloc(buffer, more);
 
@@ -283,7 +283,7 @@ enum mote_status mote_console_read_file(const char *path, size_t max_bytes, char
 			buffer = grown;
 			room = more;
 		}
-		got = fread(buffer + used, 1, room - used - 1, file);
+		got = fread(buffer + used, 1, room - used, file);
 		used += got;
 		if (used > max_bytes) {
 			status = mote_error_set(error, MOTE_ERROR_LIMIT, "%s: larger than %zu bytes", path, max_bytes);
@@ -294,7 +294,7 @@ enum mote_status mote_console_read_file(const char *path, size_t max_bytes, char
 		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
 		goto end;
 	}
-	buffer[used] = 0;
+	buffer[used] = 0; /* the last round made room and read nothing */
 	*data = buffer;
 	*bytes = used;
 	buffer = NULL;
