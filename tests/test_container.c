@@ -184,6 +184,60 @@ static void test_verify_can_be_interrupted(void **state)
 	free(copy);
 }
 
+static bool watch(void *user, uint64_t done, uint64_t total)
+{
+	uint64_t *before = user;
+
+	assert_true(done > *before && done <= total);
+	*before = done;
+	return true;
+}
+
+/* A tensor of more bytes than verify takes at once: all of them count, and the last call tells that all is done. */
+static void test_verify_in_pieces(void **state)
+{
+	enum { ROWS = 5 << 18, BYTES = 4 * ROWS };
+	static const size_t places[] = {0, (4 << 20) - 1, 4 << 20, BYTES - 1};
+	struct mote_error error = {0};
+	uint64_t done = 0, offset, all;
+	struct mote_container *c;
+	struct mote_writer *w;
+	char path[64];
+	uint8_t *data = calloc(1, BYTES);
+	cJSON *json;
+	FILE *file;
+
+	(void)state;
+	assert_non_null(data);
+	snprintf(path, sizeof path, "%s/pieces.mote", folder);
+	must(mote_writer_open(path, true, &w, &error), &error);
+	must(mote_writer_add_tensor(w, "t", 1, MOTE_F32, ROWS, 1, NULL, &error), &error);
+	must(mote_writer_write(w, data, BYTES, &error), &error);
+	free(data);
+	json = cJSON_CreateObject();
+	must(mote_writer_put_json(w, MOTE_SECTION_METADATA, json, &error), &error);
+	cJSON_Delete(json);
+	must(mote_writer_finish(w, &error), &error);
+	must(mote_writer_commit(w, &error), &error);
+	must(mote_container_open(path, &c, &error), &error);
+	must(mote_container_verify(c, &(struct mote_progress){watch, &done}, &error), &error);
+	mote_container_data_range(c, &offset, &all);
+	assert_int_equal(done, all);
+	file = fopen(path, "r+b");
+	assert_non_null(file);
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		for (int byte = 1; byte >= 0; byte--) { /* changed, then as it was */
+			fseek(file, (long)(offset + places[i]), SEEK_SET);
+			fputc(byte, file);
+			fflush(file);
+			assert_int_equal(mote_container_verify(c, NULL, NULL), byte ? MOTE_ERROR_CORRUPT : MOTE_OK);
+		}
+	}
+	fclose(file);
+	mote_container_close(c);
+	unlink(path);
+}
+
 /* The hash that receipts name: depends on what the tensors are, not on where they lie. */
 static void test_tensors_hash(void **state)
 {
@@ -269,7 +323,8 @@ int main(void)
 		cmocka_unit_test(test_every_truncated_length), cmocka_unit_test(test_every_truncated_length_sealed),
 		cmocka_unit_test(test_extra_byte), cmocka_unit_test(test_bad_header_and_future_version),
 		cmocka_unit_test(test_every_changed_byte), cmocka_unit_test(test_verify_can_be_interrupted),
-		cmocka_unit_test(test_tensors_hash), cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_verify_in_pieces), cmocka_unit_test(test_tensors_hash),
+		cmocka_unit_test(test_paths),
 	};
 	return cmocka_run_group_tests(tests, make_sample, remove_folder);
 }

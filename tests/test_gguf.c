@@ -356,6 +356,10 @@ static void test_hostile_tensors(void **state)
 	tiny_put_tensor(&g, "t", 1, (uint32_t)1 << 31, 0, 0);
 	tiny_pad(&g);
 	refuse_gguf(&g, MOTE_ERROR_CORRUPT, "8589934592 bytes at byte 96 of a file of 96");
+	start(&g, 1, 0); /* the data would begin at the next multiple of 32 */
+	tiny_put_tensor(&g, "t", 1, 8, 0, 0);
+	assert_true(g.size % 32);
+	refuse_gguf(&g, MOTE_ERROR_CORRUPT, "the file ends before its tensors' data begin");
 	start(&g, 1, 0);
 	tiny_put_tensor(&g, "t", 1, 33, 8, 0);
 	refuse_gguf(&g, MOTE_ERROR_CORRUPT, "rows of 33 are no whole blocks of Q8_0");

@@ -1,4 +1,5 @@
-/* Which tokenizers GGUF has a name for: SentencePiece's way with spaces, and what only looks like it. */
+/* Which tokenizers GGUF has a name for: SentencePiece's way with spaces, and what only looks like it; and its keys for
+ * tokens with a meaning. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,9 +18,9 @@
 #define TEXT \
 	"{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[],\"normalizer\":{\"type\":" \
 	"\"Sequence\",\"normalizers\":[%s]},\"pre_tokenizer\":null,\"post_processor\":null,\"decoder\":null," \
-	"\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"continuing_subword_prefix\":null," \
-	"\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":true,\"vocab\":{\"a\":0,\"b\":1,\"ab\":2}," \
-	"\"merges\":[\"a b\"]}}"
+	"\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":%s,\"continuing_subword_prefix\":null," \
+	"\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":true," \
+	"\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"<u>\":3},\"merges\":[\"a b\"]}}"
 
 static void test_spaces(void **state)
 {
@@ -42,10 +43,10 @@ static void test_spaces(void **state)
 		enum mote_status status;
 		struct tiny_json j = {0};
 
-		tiny_put(&j, TEXT, cases[i].steps);
+		tiny_put(&j, TEXT, cases[i].steps, "null");
 		if (!tiny_open(&tiny, j.text, NULL))
 			fail_msg("%s: %s", cases[i].steps, tiny.error.message);
-		status = mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, NULL, 3, &error);
+		status = mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, NULL, 4, &error);
 		if (cases[i].prefix < 0) {
 			assert_int_equal(status, MOTE_ERROR_UNSUPPORTED);
 			assert_non_null(strstr(error.message, "how it cuts a text"));
@@ -63,9 +64,68 @@ static void test_spaces(void **state)
 	}
 }
 
+/* What the file says of a key: an u32 or a truth value (kinds 4 and 7 of GGUF's specification); -1: nothing. */
+static int64_t value_of(const struct mote_gguf_put *put, const char *key)
+{
+	const char *at = memmem(put->b.text, put->b.bytes, key, strlen(key));
+	uint32_t kind, x;
+
+	if (!at)
+		return -1;
+	at += strlen(key);
+	memcpy(&kind, at, 4);
+	if (kind == 7)
+		return at[4];
+	assert_int_equal(kind, 4);
+	memcpy(&x, at + 4, 4);
+	return x;
+}
+
+/* Tokens with a meaning: each under GGUF's key for it, and no key where there is none. */
+static void test_special_ids(void **state)
+{
+	static const char *const keys[] = {"bos_token_id", "eos_token_id", "eot_token_id", "padding_token_id",
+					   "unknown_token_id", "add_bos_token", "add_eos_token"};
+	static const struct {
+		const char *tokens, *unknown;
+		int ids[7];
+	} cases[] = {
+		{"{\"bos\":0,\"eos\":[1,2],\"pad\":2,\"add_bos\":true,\"add_eos\":false}", "\"<u>\"",
+		 {0, 1, 2, 2, 3, 1, 0}},
+		{"{\"bos\":2,\"eos\":[0],\"add_eos\":true}", "null", {2, 0, -1, -1, -1, 0, 1}},
+		{"{\"eos\":[],\"pad\":4}", "null", {-1, -1, -1, -1, -1, 0, 0}}, /* the model has no id 4 */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct mote_gguf_put put = {0};
+		struct mote_error error = {0};
+		struct tiny_tokenizer tiny;
+		struct tiny_json j = {0};
+		char text[256], key[64];
+		cJSON *metadata;
+
+		snprintf(text, sizeof text, "{\"tokens\":%s}", cases[i].tokens);
+		metadata = cJSON_Parse(text);
+		assert_non_null(metadata);
+		tiny_put(&j, TEXT, REPLACE(" ", META), cases[i].unknown);
+		if (!tiny_open(&tiny, j.text, NULL) ||
+		    mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, metadata, 4, &error))
+			fail_msg("%s%s", tiny.error.message, error.message);
+		for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+			snprintf(key, sizeof key, "tokenizer.ggml.%s", keys[k]);
+			if (value_of(&put, key) != cases[i].ids[k])
+				fail_msg("%s of %s: %d", keys[k], cases[i].tokens, (int)value_of(&put, key));
+		}
+		free(put.b.text);
+		cJSON_Delete(metadata);
+		tiny_close(&tiny);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_spaces)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_spaces), cmocka_unit_test(test_special_ids)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

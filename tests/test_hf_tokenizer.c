@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "format/utf8.h"
 #include "runtime/tokenizer/tokenizer_section.h"
 #include "tests/tiny_tokenizer.h"
 
@@ -164,6 +165,29 @@ static void test_unused_ids(void **state)
 	tiny_close(&tiny);
 }
 
+/* Id 0 is a token like the others: as a pair's left, its right, and what the two become. */
+static void test_merges_with_id_0(void **state)
+{
+	static const char order[][4] = {"abc", "bac", "cab"};
+	struct tiny_tokenizer tiny;
+	char json[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+		const int a = (int)(strchr(order[i], 'a') - order[i]), b = (int)(strchr(order[i], 'b') - order[i]);
+		const int ab = 3 - a - b;
+		char want[8];
+
+		snprintf(json, sizeof json, "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":%d,\"b\":%d,\"ab\":%d},"
+			 "\"merges\":[\"a b\"]}}", a, b, ab);
+		if (!tiny_open(&tiny, json, NULL))
+			fail_msg("%s", tiny.error.message);
+		snprintf(want, sizeof want, "%d %d %d", b, ab, a);
+		expect(&tiny, "baba", want);
+		tiny_close(&tiny);
+	}
+}
+
 /* One text twice: the first one's id, the later flags; a special one decides where it is looked for. */
 static void test_added_twice(void **state)
 {
@@ -295,6 +319,28 @@ static void test_normalizers(void **state)
 		   "  ", "");
 }
 
+/* A character of BERT's Chinese ones has spaces around it: these ranges, to their ends, as the reference's
+ * is_chinese_char has them (which begins one at U+2B920 where BERT's has U+2B820). */
+static void test_chinese(void **state)
+{
+	static const uint32_t ranges[][2] = {{0x3400, 0x4dbf}, {0x4e00, 0x9fff}, {0xf900, 0xfaff}, {0x20000, 0x2a6df},
+					     {0x2a700, 0x2b81f}, {0x2b920, 0x2ceaf}, {0x2f800, 0x2fa1f}};
+	static const char spaces[] = "{\"type\":\"BertNormalizer\",\"clean_text\":false,\"handle_chinese_chars\":true,"
+				     "\"strip_accents\":false,\"lowercase\":false}";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+		for (int k = 0; k < 4; k++) {
+			const uint32_t c = k < 2 ? ranges[i][0] - 1 + (uint32_t)k : ranges[i][1] + (uint32_t)k - 2;
+			char one[5] = "", text[8], want[10];
+
+			mote_utf8_encode(c, one);
+			snprintf(text, sizeof text, "a%sb", one);
+			snprintf(want, sizeof want, k == 1 || k == 2 ? "a %s b" : "a%sb", one);
+			normalizes(spaces, text, want);
+		}
+}
+
 /* A charsmap of one key, "A" (and "AB", which never counts: the shortest key decides), made by hand:
  * unit 0: offset 1; unit 1^'A': label 'A', leaf, offset 2; its leaf 2^1^'A': value 0, the string "x\u00e9". */
 static void test_precompiled(void **state)
@@ -328,7 +374,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_by_name), cmocka_unit_test(test_corrupt),
 		cmocka_unit_test(test_unused_ids),	cmocka_unit_test(test_added_twice),
-		cmocka_unit_test(test_dropped_tokens),
+		cmocka_unit_test(test_dropped_tokens),	cmocka_unit_test(test_merges_with_id_0),
+		cmocka_unit_test(test_chinese),
 		cmocka_unit_test(test_config),		cmocka_unit_test(test_same_bytes),
 		cmocka_unit_test(test_normalizers),	cmocka_unit_test(test_precompiled)};
 

@@ -231,6 +231,10 @@ static void test_spans(void **state)
 	open_or_fail(&tiny, tiny_byte_level(&j, "", BYTE_LEVEL, SPECIAL(256, "<a>", ""), ""), NULL);
 	expect_spans(&tiny, "<a><a><a>", spans, 3, "256 60 97 62 256");
 	expect_spans(&tiny, "<a><a>", across, 3, "60 97 62 60 97 62");
+	/* nor behind bytes that are no UTF-8, for which other bytes stand */
+	expect_spans(&tiny, "<a>\xff<a><a>", (struct mote_text_span[]){{0, 4, false}, {4, 7, true}, {7, 10, false}}, 3,
+		     "256 239 191 189 60 97 62 256");
+	expect_spans(&tiny, "\xf0\x9f<a>", (struct mote_text_span[]){{0, 5, true}}, 1, "239 191 189 60 97 62");
 	tiny_close(&tiny);
 	/* The same through a normalizer, whose pattern is "\u2581<a>" */
 	open_or_fail(&tiny,

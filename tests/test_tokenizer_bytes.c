@@ -1,4 +1,5 @@
-/* The alphabet of bytes, and a step of a section that would never end. */
+/* The alphabet of bytes, and steps of a section that no compiler makes: one that would never end, ways to split that
+ * there are not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "runtime/tokenizer/tokenizer_section.h"
 #include "runtime/tokenizer/unicode_class.h"
 #include "tests/tiny_tokenizer.h"
 
@@ -64,9 +66,59 @@ static void test_pieces_of_nothing(void **state)
 	tiny_close(&three);
 }
 
+#define SPLIT(pattern, behavior) \
+	"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":" pattern ",\"behavior\":\"" behavior "\"}," MODEL
+#define PUNCTUATION(behavior) "{\"pre_tokenizer\":{\"type\":\"Punctuation\",\"behavior\":\"" behavior "\"}," MODEL
+#define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}"
+
+/* Sections that are the same but for the way a step splits, which is one byte. */
+static void test_unknown_ways_to_split(void **state)
+{
+	static const char *const pairs[][2] = {
+		{SPLIT("{\"Regex\":\"x+\"}", "Isolated"), SPLIT("{\"Regex\":\"x+\"}", "Contiguous")},
+		{SPLIT("{\"String\":\"x\"}", "Isolated"), SPLIT("{\"String\":\"x\"}", "Contiguous")},
+		{SPLIT("{\"Regex\":\"\\\\w+|[^\\\\w\\\\s]+\"}", "Isolated"),
+		 SPLIT("{\"Regex\":\"\\\\w+|[^\\\\w\\\\s]+\"}", "Contiguous")},
+		{PUNCTUATION("Isolated"), PUNCTUATION("Contiguous")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		struct tiny_tokenizer one, other;
+		struct mote_tokenizer *t;
+		size_t at = 0, places = 0;
+
+		assert_true(tiny_open(&one, pairs[i][0], NULL) && tiny_open(&other, pairs[i][1], NULL));
+		assert_int_equal(one.section_bytes, other.section_bytes);
+		for (size_t k = 0; k < one.section_bytes; k++)
+			if (one.section[k] != other.section[k]) {
+				at = k;
+				places++;
+			}
+		assert_int_equal(places, 1);
+		mote_tokenizer_close(one.t);
+		one.t = NULL;
+		for (unsigned mode = 0; mode < 256; mode++) {
+			struct mote_error error = {0};
+
+			one.section[at] = (uint8_t)mode;
+			assert_int_equal(mote_tokenizer_open(one.section, one.section_bytes, &t, &error),
+					 mode < BEHAVIORS ? MOTE_OK : MOTE_ERROR_CORRUPT);
+			assert_true(mode < BEHAVIORS || strstr(error.message, "step"));
+			mote_tokenizer_close(t);
+		}
+		tiny_close(&one);
+		tiny_close(&other);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_alphabet), cmocka_unit_test(test_pieces_of_nothing)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_alphabet),
+		cmocka_unit_test(test_pieces_of_nothing),
+		cmocka_unit_test(test_unknown_ways_to_split),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,15 @@ for arguments in "" "$model" "-o $dir/out/a.mote" "$model $model -o $dir/out/a.m
 done
 check "usage errors leave nothing" empty "$dir/out"
 
+# what is no number behind the last colon belongs to the folder's name
+for adapter in none none:0.5 none:-2e3 none:x none:1x none: no:ne:1; do
+	run "$convert" --lora "$dir/$adapter" "$model" -o "$dir/out/a.mote"
+	case $adapter in none:0.5 | none:-2e3 | no:ne:1) name=${adapter%:*} ;; *) name=$adapter ;; esac
+	check "--lora $adapter: names the folder that is not there" test "$code" -eq 1 -a "$(cat "$dir/stderr")" = \
+		"mote-convert: $dir/$name: $dir/$name: No such file or directory"
+done
+check "an adapter that is not there leaves nothing" empty "$dir/out"
+
 run "$convert" "$model" -o "$dir/out/a.mote"
 check "converts" test "$code" -eq 0 -a ! -s "$dir/stdout"
 check "says what it wrote" grep -q 'a.mote: 38 tensors' "$dir/stderr"
