@@ -12,6 +12,8 @@
 
 /* Tokens, and three values a merge: twice as many as the largest vocabulary known (262,144 tokens) takes. */
 #define MAX_VALUES ((size_t)1 << 22)
+/* Of all added tokens together, as the normalizer writes them: as much as a tokenizer.json may have. */
+#define MAX_PATTERN_BYTES ((size_t)1 << 26)
 
 static const char *pattern_of(const struct added_token *added, size_t *bytes)
 {
@@ -145,6 +147,8 @@ static enum mote_status write_section(struct builder *b, struct bytes *out)
 /* Tokens that are looked for in normalized text are looked for as the normalizer writes them. */
 static enum mote_status normalize_patterns(struct builder *b, const struct mote_tokenizer *t)
 {
+	size_t all = 0;
+
 	for (uint32_t i = 0; i < b->n_added; i++) {
 		struct added_token *added = &b->added[i];
 		enum mote_status status;
@@ -161,6 +165,11 @@ static enum mote_status normalize_patterns(struct builder *b, const struct mote_
 				TOKENIZER_JSON
 				": added token \"%.60s\" normalizes to %zu bytes (1 to %u are supported)",
 				added->content, added->pattern_bytes, MOTE_TOKENIZER_MAX_TOKEN_BYTES);
+		all += added->pattern_bytes;
+		if (all > MAX_PATTERN_BYTES)
+			return mote_error_set(b->error, MOTE_ERROR_LIMIT,
+					      TOKENIZER_JSON ": added tokens normalize to more than %zu bytes",
+					      MAX_PATTERN_BYTES);
 	}
 	return MOTE_OK;
 }

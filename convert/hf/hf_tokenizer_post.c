@@ -5,6 +5,8 @@
 
 #define WHERE TOKENIZER_JSON ": post_processor"
 #define MAX_NESTING 16
+#define MAX_PIECES 64u    /* of a template; known ones have four */
+#define MAX_AROUND 1024u  /* ids before a text, and behind it */
 
 static enum mote_status wrong(struct builder *b, const char *what)
 {
@@ -15,8 +17,12 @@ static enum mote_status wrong(struct builder *b, const char *what)
 static enum mote_status put_around(struct builder *b, bool before, uint32_t at, uint32_t id)
 {
 	struct bytes *part = &b->part[before ? PART_BEFORE : PART_AFTER];
-	enum mote_status status = mote_hf_bytes_add(part, &id, 4, b->error);
+	enum mote_status status;
 
+	if (part->size >= 4 * MAX_AROUND)
+		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, WHERE ": more than %u ids %s a text",
+				      MAX_AROUND, before ? "before" : "behind");
+	status = mote_hf_bytes_add(part, &id, 4, b->error);
 	if (status == MOTE_OK && before) {
 		memmove(part->data + 4 * ((size_t)at + 1), part->data + 4 * (size_t)at,
 			part->size - 4 * ((size_t)at + 1));
@@ -49,8 +55,8 @@ static enum mote_status read_template(struct builder *b, const cJSON *item)
 {
 	const cJSON *single = mote_json_get(item, "single"), *tokens = mote_json_get(item, "special_tokens");
 	enum mote_status status = MOTE_OK;
+	uint32_t at = 0, pieces = 0;
 	bool before = true;
-	uint32_t at = 0;
 
 	if (!cJSON_IsArray(single))
 		return wrong(b, "TemplateProcessing: \"single\" is not a list");
@@ -58,6 +64,10 @@ static enum mote_status read_template(struct builder *b, const cJSON *item)
 		const cJSON *special = mote_json_get(mote_json_get(piece, "SpecialToken"), "id");
 		const cJSON *sequence = mote_json_get(mote_json_get(piece, "Sequence"), "id");
 
+		if (++pieces > MAX_PIECES)
+			return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED,
+					      WHERE ": TemplateProcessing: \"single\" of more than %u pieces",
+					      MAX_PIECES);
 		if (cJSON_IsString(special))
 			status = put_template_token(b, tokens, special->valuestring, before, &at);
 		else if (cJSON_IsString(sequence) && !strcmp(sequence->valuestring, "A") && before)

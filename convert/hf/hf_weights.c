@@ -82,6 +82,7 @@ static enum mote_status add_aliases(struct mote_hf_weights *w, struct mote_error
 {
 	const uint32_t own = w->weights;
 	struct mote_hf_weight *grown;
+	uint32_t kept = 0;
 	const cJSON *item;
 	size_t most = own;
 
@@ -104,12 +105,10 @@ static enum mote_status add_aliases(struct mote_hf_weights *w, struct mote_error
 		}
 	qsort(w->weight, w->weights, sizeof *w->weight, by_name);
 	/* two shards may say the same */
-	for (uint32_t i = 1; i < w->weights; i++)
-		if (strcmp(w->weight[i - 1].name, w->weight[i].name) == 0) {
-			memmove(&w->weight[i], &w->weight[i + 1], (w->weights - i - 1) * sizeof *w->weight);
-			w->weights--;
-			i--;
-		}
+	for (uint32_t i = 0; i < w->weights; i++)
+		if (!kept || strcmp(w->weight[kept - 1].name, w->weight[i].name))
+			w->weight[kept++] = w->weight[i];
+	w->weights = kept;
 	return MOTE_OK;
 }
 

@@ -19,6 +19,11 @@ void mote_tokenizer_run_fail(struct run *r, enum mote_status status, const char 
 
 void mote_tokenizer_text_add(struct run *r, struct text *text, const char *bytes, size_t count, uint8_t mark)
 {
+	if (count > r->left) {
+		mote_tokenizer_run_fail(r, MOTE_ERROR_LIMIT, "text that the tokenizer's steps lengthen");
+		return;
+	}
+	r->left -= count;
 	if (text->room - text->size < count || !text->data) {
 		size_t room = text->room * 2 > text->size + count ? text->room * 2 : text->size + count + 64;
 		char *data = realloc(text->data, room);

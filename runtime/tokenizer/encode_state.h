@@ -31,6 +31,7 @@ struct run {
 	bool plain;                 /* some of the text is plain: the model must not make special tokens */
 	bool no_added;              /* added tokens are ordinary text everywhere */
 	bool marked;                /* texts carry marks */
+	size_t left;                /* bytes that steps may still write: text_most() */
 	enum mote_status status;    /* sticky; on failure what follows does nothing */
 	struct mote_error *error;
 	struct text repaired, normal[2];
@@ -45,6 +46,13 @@ struct run {
 	struct bpe_scratch *bpe;
 	struct unigram_scratch *unigram;
 };
+
+/* All that the steps of a call may write, one after the other: more than 32 steps need for text that Unicode's forms
+ * lengthen elevenfold, and little enough that steps which lengthen it without end come to one. */
+static inline size_t text_most(size_t bytes)
+{
+	return bytes > SIZE_MAX / 1024 ? SIZE_MAX : bytes * 512 + (1u << 14);
+}
 
 void mote_tokenizer_run_fail(struct run *r, enum mote_status status, const char *what);
 /* Appends; the mark goes to each of the bytes. Failure is in r->status. */
