@@ -146,7 +146,8 @@ static enum mote_status convert(struct conversion *c, const char *path, const ch
 	}
 	if (status)
 		return status;
-	if ((status = mote_writer_open(output, c->options->force, &c->writer, error)) ||
+	if ((status = mote_source_refuse_output(&c->source, output, error)) ||
+	    (status = mote_writer_open(output, c->options->force, &c->writer, error)) ||
 	    (status = mote_conversion_plan_tensors(c, error)) || (status = write_data(c, error)) ||
 	    (status = write_metadata(c, error)) || (status = mote_writer_finish(c->writer, error)))
 		return status;

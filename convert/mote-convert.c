@@ -186,8 +186,8 @@ static enum mote_status print_report(const struct arguments *a, const struct mot
 	return end_report(&b, json, seconds, error);
 }
 
-/* The output replaces no file of the checkpoint, whatever it is called; an older container that lies among them,
- * it may. */
+/* The output replaces no file of the checkpoint's directory, whatever it is called; an older container that lies among
+ * them, it may. (What is read is known later: mote_source_refuse_output().) */
 static enum mote_status refuse_inputs(const struct arguments *a, struct mote_error *error)
 {
 	enum mote_status status = mote_output_refuse_input(a->output, a->directory, error);

@@ -158,12 +158,13 @@ static enum mote_status refuse_kind(const struct mote_source *s, const char *nam
 	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s/%s is %s: %s", s->path, name, kind.is, kind.advice);
 }
 
-/* *fd is -1 when there is no such file. */
-static enum mote_status open_file(const struct mote_source *s, const char *name, bool required, int *fd,
-				  uint64_t *bytes, struct mote_error *error)
+/* file->fd is -1 when there is no such file. */
+static enum mote_status open_file(const struct mote_source *s, const char *name, bool required,
+				  struct mote_source_file *file, struct mote_error *error)
 {
 	enum mote_status status;
 	struct stat st;
+	int *fd = &file->fd;
 
 	*fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us waiting */
 	if (*fd < 0 && errno == ENOENT)
@@ -174,8 +175,11 @@ static enum mote_status open_file(const struct mote_source *s, const char *name,
 		status = mote_error_set(error, MOTE_ERROR_IO, "%s/%s is no regular file", s->path, name);
 	else
 		status = refuse_kind(s, name, *fd, error);
-	if (!status)
-		*bytes = (uint64_t)st.st_size;
+	if (!status) {
+		file->bytes = (uint64_t)st.st_size;
+		file->device = (uint64_t)st.st_dev;
+		file->inode = (uint64_t)st.st_ino;
+	}
 	if (status && *fd >= 0) {
 		close(*fd);
 		*fd = -1;
@@ -214,7 +218,7 @@ enum mote_status mote_source_read(struct mote_source *s, const char *name, bool 
 
 	*text = NULL;
 	*bytes = 0;
-	status = open_file(s, name, required, &file.fd, &file.bytes, error);
+	status = open_file(s, name, required, &file, error);
 	if (status || file.fd < 0)
 		return status;
 	if (file.bytes > most) {
@@ -270,7 +274,7 @@ enum mote_status mote_source_open_file(struct mote_source *s, const char *name, 
 	struct mote_source_file file = {0};
 	enum mote_status status;
 
-	status = open_file(s, name, true, &file.fd, &file.bytes, error);
+	status = open_file(s, name, true, &file, error);
 	if (status)
 		return status;
 	status = record(s, name, file, error);
@@ -306,6 +310,19 @@ enum mote_status mote_source_hash(struct mote_source_file *file, const _Atomic(b
 	free(piece);
 	XXH3_freeState(state);
 	return status;
+}
+
+enum mote_status mote_source_refuse_output(const struct mote_source *s, const char *path, struct mote_error *error)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return MOTE_OK;
+	for (uint32_t i = 0; i < s->files; i++)
+		if (s->file[i].device == (uint64_t)st.st_dev && s->file[i].inode == (uint64_t)st.st_ino)
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is an input, %s, and is not replaced",
+					      path, s->file[i].name);
+	return MOTE_OK;
 }
 
 enum mote_status mote_source_adopt(struct mote_source *s, struct mote_source *other, struct mote_error *error)

@@ -21,6 +21,7 @@ struct mote_source_file {
 	uint64_t bytes;
 	struct mote_hash128 hash;
 	int fd;                    /* -1 unless opened by mote_source_open_file() */
+	uint64_t device, inode;    /* which file it is, by whatever name */
 };
 
 struct mote_source {
@@ -68,6 +69,10 @@ enum mote_status mote_source_read_json(struct mote_source *s, const char *name, 
  * MOTE_ERROR_CORRUPT when absent; MOTE_ERROR_UNSUPPORTED, _IO as for read(). */
 enum mote_status mote_source_open_file(struct mote_source *s, const char *name, uint32_t *index,
 				       struct mote_error *error);
+
+/* MOTE_ERROR_ARGUMENT when path is one of the files that were read or opened, by whatever name: an output replaces none
+ * of them. It may not exist. */
+enum mote_status mote_source_refuse_output(const struct mote_source *s, const char *path, struct mote_error *error);
 
 /* Moves all files of another source, opened or read, behind those of this one.
  * MOTE_ERROR_MEMORY: nothing has changed. */

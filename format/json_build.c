@@ -1,5 +1,10 @@
 #include "format/json_build.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/utf8.h"
+
 static cJSON *checked(struct mote_json_builder *b, cJSON *item)
 {
 	b->failed |= !item;
@@ -53,9 +58,32 @@ void mote_json_add_null(struct mote_json_builder *b, cJSON *parent, const char *
 	put(b, parent, key, cJSON_CreateNull());
 }
 
+/* JSON is UTF-8, and the name of a file may be any bytes: what no reader would take becomes U+FFFD. */
+static cJSON *new_text(const char *text)
+{
+	size_t bytes = text ? strlen(text) : 0, used = 0, step, bad;
+	cJSON *item;
+	char *clean;
+
+	if (mote_utf8_valid(text, bytes) == bytes)
+		return cJSON_CreateString(text);
+	clean = malloc(3 * bytes + 1);
+	if (!clean)
+		return NULL;
+	for (size_t at = 0; at < bytes; at += step ? step : bad ? bad : bytes - at) {
+		step = mote_utf8_step(text + at, bytes - at, &bad);
+		memcpy(clean + used, step ? text + at : "\xef\xbf\xbd", step ? step : 3);
+		used += step ? step : 3;
+	}
+	clean[used] = 0;
+	item = cJSON_CreateString(clean);
+	free(clean);
+	return item;
+}
+
 void mote_json_add_text(struct mote_json_builder *b, cJSON *parent, const char *key, const char *text)
 {
-	put(b, parent, key, cJSON_CreateString(text));
+	put(b, parent, key, new_text(text));
 }
 
 void mote_json_add_item(struct mote_json_builder *b, cJSON *parent, const char *key, cJSON *item)

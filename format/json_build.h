@@ -19,7 +19,8 @@ struct mote_json_builder {
 cJSON *mote_json_new_object(struct mote_json_builder *b);
 cJSON *mote_json_new_array(struct mote_json_builder *b);
 
-/* Adds to parent: with a key to an object, with key NULL to an array. Texts are copied; they must be UTF-8. */
+/* Adds to parent: with a key to an object, with key NULL to an array. Texts are copied; what is no UTF-8 in them
+ * becomes U+FFFD. Keys must be UTF-8. */
 cJSON *mote_json_add_object(struct mote_json_builder *b, cJSON *parent, const char *key);
 cJSON *mote_json_add_array(struct mote_json_builder *b, cJSON *parent, const char *key);
 void mote_json_add_number(struct mote_json_builder *b, cJSON *parent, const char *key, double value);

@@ -36,7 +36,8 @@ enum mote_status mote_writer_write(struct mote_writer *w, const void *data, size
 				   struct mote_error *error);
 
 /* Stores or replaces a section, which is copied: raw bytes, or JSON which is compressed. Sections are kept in memory
- * until finish. MOTE_ERROR_ARGUMENT: the kind does not take this content. MOTE_ERROR_LIMIT: JSON beyond 4 MiB. */
+ * until finish. MOTE_ERROR_ARGUMENT: the kind does not take this content. MOTE_ERROR_LIMIT: JSON beyond 4 MiB, or of
+ * more values than are read. MOTE_ERROR_CORRUPT: JSON that no reader would take (nested too deep, a key twice). */
 enum mote_status mote_writer_put_section(struct mote_writer *w, enum mote_section kind, const void *data,
 					 size_t bytes, struct mote_error *error);
 enum mote_status mote_writer_put_json(struct mote_writer *w, enum mote_section kind, const cJSON *json,

@@ -1,6 +1,7 @@
 /* What a container has besides its tensors' data: see writer.h. Sections wait in memory until finish() puts the tensor
  * directory and them behind the data, then the table, then the header: a file that was not finished has zeros where
  * the magic number belongs. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,12 +60,29 @@ static size_t count_values(const cJSON *json)
 	return values;
 }
 
+/* What a reader would refuse (nested too deep, no UTF-8, a key twice) makes no file. */
+static enum mote_status check_readable(const struct mote_writer *w, enum mote_section kind, const char *text,
+				       size_t bytes, struct mote_error *error)
+{
+	enum mote_status status;
+	char name[40];
+	cJSON *again;
+
+	snprintf(name, sizeof name, "JSON for section kind %u", (unsigned)kind);
+	status = mote_json_parse_large(text, bytes, name, mote_layout_max_values(kind), &again, error);
+	if (status)
+		mote_error_prefix(error, "%s: cannot be written", w->target);
+	cJSON_Delete(again);
+	return status;
+}
+
 enum mote_status mote_writer_put_json(struct mote_writer *w, enum mote_section kind, const cJSON *json,
 				      struct mote_error *error)
 {
 	bool array = kind == MOTE_SECTION_RECEIPTS;
 	uint32_t flags = mote_layout_flags(kind);
 	size_t bytes, room, stored, values;
+	enum mote_status status;
 	char *text;
 	void *frame;
 
@@ -83,6 +101,11 @@ enum mote_status mote_writer_put_json(struct mote_writer *w, enum mote_section k
 		free(text);
 		return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: section kind %u: %zu bytes of JSON, at most %u fit",
 				      w->target, (unsigned)kind, bytes, MOTE_LAYOUT_MAX_JSON);
+	}
+	status = check_readable(w, kind, text, bytes, error);
+	if (status) {
+		free(text);
+		return status;
 	}
 	room = ZSTD_compressBound(bytes);
 	frame = malloc(room);
