@@ -86,7 +86,13 @@ static void test_error_places(void **state)
 		    "'list' object is unsafe");
 	check_error("{{ '{:{:{}}}'.format(1, 2, 3) }}", MOTE_ERROR_CORRUPT,
 		    "line 1, column 21: max string recursion exceeded");
+	check_error("{{ '{!a}'.format(1) }}", MOTE_ERROR_UNSUPPORTED, "line 1, column 17: conversion specifier 'a'");
+	check_error("{{ '{!b}'.format(1) }}", MOTE_ERROR_CORRUPT, "line 1, column 17: unknown conversion specifier");
 	check_error("\xff", MOTE_ERROR_CORRUPT, "template is not valid UTF-8");
+	assert_int_equal(render("{{ 1e24 | filesizeformat }} {{ 1.1e24 | filesizeformat }} {{ [[1], [[2]]] | "
+				"tojson(indent='') }}", NULL, NULL, &r, &error), MOTE_OK);
+	assert_string_equal(r.text, "1000.0 ZB 1.1 YB [\n[\n1\n],\n[\n[\n2\n]\n]\n]");
+	mote_rendered_free(&r);
 	/* in a condition, an unknown filter is an error only when it is reached */
 	assert_int_equal(render("{% if false %}{{ 1 | nope }}{% endif %}{{ 1 | nope if false }}ok", NULL, NULL, &r,
 				&error), MOTE_OK);
@@ -109,6 +115,27 @@ static void test_limits(void **state)
 		"{{ 'x' | center(999999999) }}", "{{ '%999999999d' % 1 }}",
 		"{{ '{:999999999}'.format(1) }}", "{{ 'x' | indent(999999999, true) }}",
 		"{{ [1] | tojson(indent=999999999) }}", "{{ ('a' * 100000) | replace('a', 'b' * 100000) }}",
+		/* what works long and leaves nothing behind that memory would bound */
+		"{% set s = '\\t' * 1000 * 4000 %}{% for i in range(9999) %}{% set x = s.expandtabs(0) %}"
+		"{% endfor %}",
+		"{% set s = '%' ~ '-' * 1000 * 1000 ~ 'd' %}{% for i in range(9999) %}{% set x = s % 1 %}{% endfor %}",
+		"{% set s = '{:' ~ '0' * 1000 * 1000 ~ '}' %}{% for i in range(9999) %}{% set x = s.format(1) %}"
+		"{% endfor %}",
+		"{% set d = dict(range(4000) | map('string') | batch(2), x='') %}"
+		"{% set x = ('{x}' * 1000 * 100).format_map(d) %}",
+		"{% set s = ('9' * 1000 * 1000) | int %}{% set t = ('9' * 1000 * 1000) | int %}"
+		"{% for i in range(9999) %}{% if s == t %}{% endif %}{% endfor %}",
+		"{% set s = ('9' * 1000 * 1000) | int %}{% for i in range(999) %}{% if s < 1.5 %}{% endif %}"
+		"{% endfor %}",
+		"{% set s = '%z' * 1000 * 1000 %}{% for i in range(99) %}{% set x = strftime_now(s) %}{% endfor %}",
+		"{% set s = ' ' * 1000 * 1000 %}{% for i in range(9999) %}{% if s.isspace() %}{% endif %}{% endfor %}",
+		"{% set s = 'a' * 1000 * 1000 %}{% for i in range(9999) %}{% if s.isprintable() %}{% endif %}"
+		"{% endfor %}",
+		"{% set s = 'a' * 1000 * 1000 %}{% for i in range(9999) %}{% if s.isidentifier() %}{% endif %}"
+		"{% endfor %}",
+		"{% set p = '0.' * 1000 * 100 ~ '0' %}{{ (['a'] * 99) | map(attribute=p) | list }}",
+		"{{ '%*5d' % (-9223372036854775807, 1) }}", "{{ range(0, 10, 2)[::9223372036854775807] }}",
+		"{{ range(-9223372036854775807, 9223372036854775807, 4611686018427387904)[::-1] }}",
 		"{{ [1] | batch(999999999, 0) | list }}", "{% set s = 'a' * 1000000 %}{% for i in range(9999) %}{{ "
 		"s.rfind('b' + 'a' * 100000) }}{% endfor %}",
 	};
@@ -124,6 +151,28 @@ static void test_limits(void **state)
 	assert_int_equal(render("0123456789", NULL, &limits, &r, &error), MOTE_OK);
 	mote_rendered_free(&r);
 	assert_int_equal(render("0123456789{{ 'a' }}", NULL, &limits, &r, &error), MOTE_ERROR_LIMIT);
+}
+
+/* A variable of a scope that has many is looked for among them. */
+static void test_many_variables(void **state)
+{
+	static const char begin[] = "{% macro m(a) %}", end[] = "{% for i in range(9999) %}{% if a %}{% endif %}"
+				    "{% if a %}{% endif %}{% if a %}{% endif %}{% endfor %}{% endmacro %}{{ m(1) }}";
+	struct mote_template_limits limits = {.steps = 1000000};
+	char *text = malloc(100000);
+	struct mote_rendered r;
+	struct mote_error error;
+	int n = sprintf(text, "%s", begin);
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		n += sprintf(text + n, "{%% set v%d = 1 %%}", i);
+	strcpy(text + n, end);
+	assert_int_equal(render(text, NULL, &limits, &r, &error), MOTE_ERROR_LIMIT);
+	sprintf(text, "%s%s", begin, end);
+	assert_int_equal(render(text, NULL, &limits, &r, &error), MOTE_OK);
+	mote_rendered_free(&r);
+	free(text);
 }
 
 /* One construct within itself, n times. */
@@ -303,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_error_places),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_many_variables),
 		cmocka_unit_test(test_nesting),
 		cmocka_unit_test(test_long_messages),
 		cmocka_unit_test(test_memory),

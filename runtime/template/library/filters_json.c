@@ -86,7 +86,7 @@ static void dump_break(struct dump *d, size_t level, bool plain)
 	if (!d->indent)
 		return;
 	mote_jinja_put(&d->b, "\n", 1, plain);
-	for (size_t i = 0; i < level; i++)
+	for (size_t i = 0; d->indent->bytes && i < level; i++)
 		mote_jinja_put(&d->b, d->indent->at, d->indent->bytes, plain);
 }
 

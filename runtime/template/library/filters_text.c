@@ -245,7 +245,8 @@ JINJA_BUILTIN(filesizeformat)
 		snprintf(text, sizeof text, "%lld Bytes", (long long)mote_jinja_to_int(j, bytes).integer);
 		return mote_jinja_literal(j, text);
 	}
-	for (unit = base * base; i < 7 && !(bytes < unit); i++)
+	/* 1e24 is the double below 10^24, with which Python compares it. */
+	for (unit = base * base; i < 7 && !(bytes < unit) && !(bytes == unit && unit == 1e24); i++)
 		unit *= base;
 	snprintf(text, sizeof text, "%.1f %s", base * bytes / unit, two ? binary[i] : decimal[i]);
 	return mote_jinja_literal(j, text);

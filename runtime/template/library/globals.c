@@ -118,6 +118,7 @@ static const struct jinja_text *strftime_text(struct jinja *j, const struct jinj
 		mote_jinja_fail(j, MOTE_ERROR_ARGUMENT, "strftime_now: no such time");
 	mote_jinja_begin(&b, j);
 	while (at < format->bytes) {
+		mote_jinja_charge(j, 4);
 		for (end = at; end < format->bytes && format->at[end] != '%'; end++)
 			;
 		mote_jinja_put_slice(&b, format, at, end);

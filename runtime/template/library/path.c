@@ -41,6 +41,7 @@ struct jinja_path mote_jinja_attribute_path(struct jinja *j, struct jinja_value 
 struct jinja_value mote_jinja_follow(struct jinja *j, const struct jinja_path *p, struct jinja_value v)
 {
 	for (size_t i = 0; i < p->count; i++) {
+		mote_jinja_charge(j, 1);
 		v = mote_jinja_getitem(j, v, p->parts[i]);
 		if (v.kind == JINJA_UNDEFINED && mote_jinja_given(p->fallback))
 			v = p->fallback;

@@ -125,6 +125,7 @@ static struct jinja_value format_argument(struct format *f, const struct jinja_t
 		f->automatic = -1;
 		i = index.integer;
 	} else {
+		mote_jinja_charge(j, f->args->n_keywords / 4);
 		for (size_t k = 0; k < f->args->n_keywords; k++)
 			if (f->args->keywords[k].name->bytes == name->bytes &&
 			    !memcmp(f->args->keywords[k].name->at, name->at, name->bytes))
@@ -189,6 +190,8 @@ static void put_replacement(struct format *f, const struct jinja_text *t, unsign
 	v = format_field(f, mote_jinja_slice(j, t, 0, at));
 	if (at < t->bytes && t->at[at] == '!') {
 		end = at + 2;
+		if (end <= t->bytes && t->at[at + 1] == 'a' && (end == t->bytes || t->at[end] == ':'))
+			mote_jinja_fail(j, MOTE_ERROR_UNSUPPORTED, "conversion specifier 'a'");
 		if (end > t->bytes || (t->at[at + 1] != 'r' && t->at[at + 1] != 's') ||
 		    (end < t->bytes && t->at[end] != ':'))
 			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "unknown conversion specifier in format string");
@@ -250,6 +253,7 @@ static void run_format(struct format *f, const struct jinja_text *t, unsigned de
 		}
 		if (end >= t->bytes)
 			mote_jinja_fail(j, MOTE_ERROR_CORRUPT, "expected '}' before end of string");
+		mote_jinja_charge(j, (end - at) / 2);
 		put_replacement(f, mote_jinja_slice(j, t, at + 1, end), depth);
 		at = end;
 		from = end + 1;

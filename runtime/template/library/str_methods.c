@@ -82,13 +82,13 @@ static struct jinja_value expandtabs(const struct jinja_str_call *c)
 		mote_jinja_fail(c->j, MOTE_ERROR_CORRUPT, "tab size too large");
 	mote_jinja_begin(&b, c->j);
 	for (size_t i = 0; i < c->t->bytes; i++) {
+		mote_jinja_charge(c->j, 1);
 		if (c->t->at[i] == '\t') {
 			mote_jinja_put_fill(&b, space, size > 0 ? (size_t)(size - column % size) : 0);
 			column += size > 0 ? size - column % size : 0;
 			continue;
 		}
 		mote_jinja_put_slice(&b, c->t, i, i + 1);
-		mote_jinja_charge(c->j, 1);
 		column = c->t->at[i] == '\n' || c->t->at[i] == '\r' ? 0 :
 			 column + (((unsigned char)c->t->at[i] & 0xc0) != 0x80);
 	}

@@ -61,6 +61,7 @@ struct jinja_value mote_jinja_str_istitle(const struct jinja_str_call *c)
 
 struct jinja_value mote_jinja_str_isspace(const struct jinja_str_call *c)
 {
+	mote_jinja_charge(c->j, c->t->bytes >> 3);
 	return mote_jinja_bool(c->t->bytes && mote_jinja_str_skip(c, 0, true) == c->t->bytes);
 }
 
@@ -73,6 +74,7 @@ struct jinja_value mote_jinja_str_isprintable(const struct jinja_str_call *c)
 {
 	size_t length;
 
+	mote_jinja_charge(c->j, c->t->bytes >> 3);
 	for (size_t i = 0; i < c->t->bytes; i += length)
 		if (!mote_jinja_is_printable(mote_utf8_decode(c->t->at + i, &length)))
 			return mote_jinja_bool(false);
@@ -84,6 +86,7 @@ struct jinja_value mote_jinja_str_isidentifier(const struct jinja_str_call *c)
 	uint32_t code;
 	size_t length;
 
+	mote_jinja_charge(c->j, c->t->bytes >> 3);
 	for (size_t i = 0; i < c->t->bytes; i += length) {
 		code = mote_utf8_decode(c->t->at + i, &length);
 		if (!mote_jinja_is_identifier(code, i == 0))

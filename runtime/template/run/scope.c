@@ -34,6 +34,7 @@ struct jinja_value mote_jinja_variable(struct jinja *j, uint32_t name, const str
 		for (uint32_t i = scope->count; i--;) {
 			if (scope->bindings[i].name != name)
 				continue;
+			mote_jinja_charge(j, (scope->count - i) / 8);
 			v = scope->bindings[i].value;
 			goto found;
 		}

@@ -127,13 +127,21 @@ static bool equal_inside(struct jinja *j, struct jinja_value a, struct jinja_val
 	}
 }
 
+/* Long integers are compared by their digits, and read as floats for it. */
+static int compare_numbers(struct jinja *j, struct jinja_value a, struct jinja_value b)
+{
+	mote_jinja_charge(j, (a.kind == JINJA_BIG ? a.text->bytes >> 2 : 0) +
+			     (b.kind == JINJA_BIG ? b.text->bytes >> 2 : 0));
+	return mote_jinja_compare_numbers(a, b);
+}
+
 bool mote_jinja_equal(struct jinja *j, struct jinja_value a, struct jinja_value b)
 {
 	bool equal;
 
 	mote_jinja_charge(j, 1);
 	if (mote_jinja_is_number(a) && mote_jinja_is_number(b))
-		return mote_jinja_compare_numbers(a, b) == 0;
+		return compare_numbers(j, a, b) == 0;
 	if (a.kind != b.kind)
 		return false;
 	if (a.kind == JINJA_UNDEFINED || a.kind == JINJA_NONE)
@@ -203,7 +211,7 @@ bool mote_jinja_order(struct jinja *j, struct jinja_value a, struct jinja_value 
 
 	mote_jinja_charge(j, 1);
 	if (mote_jinja_is_number(a) && mote_jinja_is_number(b))
-		return holds(mote_jinja_compare_numbers(a, b), how);
+		return holds(compare_numbers(j, a, b), how);
 	if (a.kind == JINJA_STRING && b.kind == JINJA_STRING) {
 		shorter = a.text->bytes < b.text->bytes ? a.text->bytes : b.text->bytes;
 		mote_jinja_charge(j, shorter >> 6);

@@ -42,7 +42,7 @@ static int64_t percent_size(struct percent *p)
 		p->at++;
 		n = mote_jinja_need_int(p->b.j, next_arg(p), "* in a format");
 	}
-	for (; peek(p) >= '0' && peek(p) <= '9' && n <= JINJA_MAX_WIDTH; p->at++)
+	for (; peek(p) >= '0' && peek(p) <= '9' && n <= JINJA_MAX_WIDTH && n >= -JINJA_MAX_WIDTH; p->at++)
 		n = n * 10 + (peek(p) - '0');
 	if (n > JINJA_MAX_WIDTH || n < -JINJA_MAX_WIDTH)
 		mote_jinja_fail(p->b.j, MOTE_ERROR_LIMIT, "field wider than %d", JINJA_MAX_WIDTH);
@@ -197,8 +197,10 @@ const struct jinja_text *mote_jinja_percent(struct jinja *j, const struct jinja_
 			;
 		mote_jinja_put_slice(&p.b, format, p.at, run);
 		p.at = run + 1;
-		if (run < format->bytes)
-			percent_field(&p);
+		if (run == format->bytes)
+			break;
+		percent_field(&p);
+		mote_jinja_charge(j, 1 + (p.at - run) / 4); /* flags and zeros leave nothing behind */
 	}
 	if (args.kind == JINJA_TUPLE ? p.next < args.list->count :
 	    !p.next && args.kind != JINJA_DICT && args.kind != JINJA_LIST && args.kind != JINJA_RANGE &&

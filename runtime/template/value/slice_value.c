@@ -43,11 +43,30 @@ static struct jinja_value slice_text(struct jinja *j, const struct jinja_text *t
 	return mote_jinja_string(mote_jinja_as_markup(j, mote_jinja_end(&b), t->markup));
 }
 
+/* The elements are some of the range's own; stop, which lies behind them, and the step may be beyond 64 bits. */
+static struct jinja_value slice_range(struct jinja *j, struct jinja_value v, int64_t start, int64_t stop, int64_t step,
+				      int64_t count)
+{
+	struct jinja_range *range = mote_jinja_alloc(j, sizeof *range);
+	const struct jinja_range *of = v.range;
+	bool overflow;
+
+	range->count = count;
+	overflow = __builtin_mul_overflow(start, of->step, &range->start);
+	overflow |= __builtin_add_overflow(range->start, of->start, &range->start);
+	overflow |= __builtin_mul_overflow(stop, of->step, &range->stop);
+	overflow |= __builtin_add_overflow(range->stop, of->start, &range->stop);
+	overflow |= __builtin_mul_overflow(of->step, step, &range->step);
+	if (overflow)
+		mote_jinja_fail(j, MOTE_ERROR_LIMIT, "integer beyond 64 bits");
+	v.range = range;
+	return v;
+}
+
 struct jinja_value mote_jinja_slice_value(struct jinja *j, struct jinja_value v, struct jinja_value a,
 					  struct jinja_value b, struct jinja_value c)
 {
 	int64_t length, start, stop, step, count = 0;
-	struct jinja_range *range;
 	struct jinja_list *l;
 
 	if (v.kind == JINJA_UNDEFINED)
@@ -76,11 +95,7 @@ struct jinja_value mote_jinja_slice_value(struct jinja *j, struct jinja_value v,
 	if (v.kind == JINJA_STRING)
 		return slice_text(j, v.text, start, step, count);
 	if (v.kind == JINJA_RANGE) {
-		range = mote_jinja_alloc(j, sizeof *range);
-		*range = (struct jinja_range){v.range->start + start * v.range->step, 0, v.range->step * step, count};
-		range->stop = v.range->start + stop * v.range->step;
-		v.range = range;
-		return v;
+		return slice_range(j, v, start, stop, step, count);
 	}
 	l = mote_jinja_new_list(j, (size_t)count);
 	for (int64_t k = 0; k < count; k++)
