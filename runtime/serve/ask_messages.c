@@ -68,12 +68,15 @@ static void add_calls(struct mote_json_builder *b, cJSON *message, const cJSON *
 	for (cJSON *call = copy ? copy->child : NULL; call; call = call->next) {
 		cJSON *function = cJSON_GetObjectItemCaseSensitive(call, "function"), *parsed = NULL;
 		const cJSON *text = mote_json_get(function, "arguments");
+		enum mote_status status = MOTE_OK;
 
-		if (!cJSON_IsString(text) ||
-		    mote_json_parse(text->valuestring, strlen(text->valuestring), "arguments", &parsed, NULL))
-			continue;
+		if (cJSON_IsString(text))
+			status = mote_json_parse(text->valuestring, strlen(text->valuestring), "arguments", &parsed,
+						 NULL);
+		b->failed |= status == MOTE_ERROR_MEMORY;
 		if (cJSON_IsObject(parsed) && cJSON_ReplaceItemInObjectCaseSensitive(function, "arguments", parsed))
 			continue;
+		b->failed |= cJSON_IsObject(parsed);
 		cJSON_Delete(parsed);
 	}
 	mote_json_add_item(b, message, "tool_calls", copy);

@@ -165,8 +165,9 @@ static enum mote_status read_biases(const struct mote_lm *lm, struct mote_ask *a
 
 static enum mote_status read_most_tokens(struct mote_ask *ask, struct mote_error *error)
 {
+	const cJSON *newer = mote_json_get(ask->json, "max_completion_tokens");
 	const char *key = ask->dialect == MOTE_DIALECT_RESPONSES ? "max_output_tokens" :
-			  mote_json_get(ask->json, "max_completion_tokens") ? "max_completion_tokens" : "max_tokens";
+			  newer && !cJSON_IsNull(newer) ? "max_completion_tokens" : "max_tokens";
 	uint32_t min = ask->dialect == MOTE_DIALECT_COMPLETION ? 0 : 1;
 	uint32_t most = UINT32_MAX;
 	enum mote_status status;

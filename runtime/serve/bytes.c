@@ -32,6 +32,17 @@ void mote_bytes_add(struct mote_bytes *b, const char *text, size_t bytes)
 	b->text[b->count] = 0;
 }
 
+void mote_bytes_add_text(struct mote_bytes *b, const char *text, size_t bytes)
+{
+	const char *nul;
+
+	for (; bytes && (nul = memchr(text, 0, bytes)); bytes -= (size_t)(nul + 1 - text), text = nul + 1) {
+		mote_bytes_add(b, text, (size_t)(nul - text));
+		mote_bytes_add(b, "\xef\xbf\xbd", 3);
+	}
+	mote_bytes_add(b, text, bytes);
+}
+
 void mote_bytes_print(struct mote_bytes *b, const char *format, ...)
 {
 	va_list list;

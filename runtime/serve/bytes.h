@@ -15,6 +15,8 @@ struct mote_bytes {
 };
 
 void mote_bytes_add(struct mote_bytes *b, const char *text, size_t bytes);
+/* For a JSON text, which ends at a NUL here: that becomes U+FFFD. */
+void mote_bytes_add_text(struct mote_bytes *b, const char *text, size_t bytes);
 void mote_bytes_print(struct mote_bytes *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The tree as compact JSON; it is freed. NULL counts as out of memory. */
 void mote_bytes_add_json(struct mote_bytes *b, cJSON *json);

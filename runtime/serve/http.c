@@ -16,17 +16,17 @@
 
 enum { STACK_BYTES = 2 << 20, BLOCK_BYTES = 16 << 10 };
 
-/* A connection. Who sends a header a byte at a time would hold one, and its thread, for as long as he likes. */
+/* A connection. Who sends a header a byte at a time, or what frames a body's chunks, or what follows it, would hold
+ * one, and its thread, for as long as he likes. */
 struct guest {
 	struct guest *next, **link; /* what points here */
 	int fd;
-	time_t since;               /* when it was connected, or its last request ended */
-	bool asking;                /* its next request's headers have not come */
+	time_t until;               /* when the headers, or the next piece of a body, must be there; 0: whenever */
 };
 
 struct mote_http {
 	struct MHD_Daemon *daemon;
-	pthread_t warden;           /* shuts connections down whose headers do not come */
+	pthread_t warden;           /* shuts connections down whose requests do not come */
 	pthread_mutex_t lock;       /* of the guests and of answering */
 	uint32_t answering;         /* requests that were handed on and whose answers are not sent yet */
 	pthread_cond_t end;
@@ -160,7 +160,7 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
 	pthread_mutex_lock(&h->lock);
 	if (what == MHD_CONNECTION_NOTIFY_STARTED && (g = calloc(1, sizeof *g))) {
 		*g = (struct guest){.next = h->guest, .link = &h->guest, .fd = socket_of(connection),
-				    .since = time(NULL), .asking = true};
+				    .until = time(NULL) + (time_t)h->options.header_seconds};
 		if (g->next)
 			g->next->link = &g->next;
 		h->guest = g;
@@ -175,7 +175,8 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
 	pthread_mutex_unlock(&h->lock);
 }
 
-static void set_asking(struct mote_http *h, struct MHD_Connection *connection, bool asking)
+/* Whether something must come now. */
+static void set_waiting(struct mote_http *h, struct MHD_Connection *connection, bool waiting)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct guest *g = info ? info->socket_context : NULL;
@@ -183,8 +184,7 @@ static void set_asking(struct mote_http *h, struct MHD_Connection *connection, b
 	if (!g)
 		return;
 	pthread_mutex_lock(&h->lock);
-	g->asking = asking;
-	g->since = time(NULL);
+	g->until = waiting ? time(NULL) + (time_t)h->options.header_seconds : 0;
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -198,7 +198,7 @@ static void *watch(void *user)
 		time_t now = time(NULL);
 
 		for (struct guest *g = h->guest; g; g = g->next)
-			if (g->asking && now - g->since > (time_t)h->options.header_seconds)
+			if (g->until && now > g->until)
 				shutdown(g->fd, SHUT_RDWR);
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec++;
@@ -217,7 +217,7 @@ static enum MHD_Result begin(struct mote_http *h, struct mote_exchange *x, void 
 	if (!r)
 		return MHD_NO;
 	r->began = time(NULL);
-	set_asking(h, x->connection, false);
+	set_waiting(h, x->connection, true);
 	*state = r;
 	h->options.admit(h->options.user, x);
 	if (x->code)
@@ -240,12 +240,14 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 	if (*bytes) {
 		if (time(NULL) - r->began > MOTE_HTTP_BODY_SECONDS)
 			return MHD_NO;
+		set_waiting(h, connection, true);
 		r->too_large |= r->body.count + *bytes > MOTE_HTTP_MAX_BODY;
 		if (!r->too_large)
 			mote_bytes_add(&r->body, data, *bytes);
 		*bytes = 0;
 		return r->body.failed ? MHD_NO : MHD_YES;
 	}
+	set_waiting(h, connection, false);
 	if (r->too_large)
 		return refuse(h, &x, 413, too_large);
 	pthread_mutex_lock(&h->lock);
@@ -264,7 +266,7 @@ static void on_end(void *user, struct MHD_Connection *connection, void **state, 
 	struct mote_http *h = user;
 	(void)code;
 
-	set_asking(h, connection, true);
+	set_waiting(h, connection, true);
 	if (r && r->answering) {
 		pthread_mutex_lock(&h->lock);
 		h->answering--;

@@ -1,8 +1,9 @@
 /* HTTP, the one room that knows libmicrohttpd: connections, each with a thread of its own, bodies, answers, streams.
  *
  * Bounds: MOTE_HTTP_MAX_CONNECTIONS connections, each with a stack and 32 KiB for its headers; a body of
- * MOTE_HTTP_MAX_BODY bytes, which must come within MOTE_HTTP_BODY_SECONDS; a connection on which nothing moves for
- * MOTE_HTTP_IDLE_SECONDS is closed. A client that reads slowly holds up its own thread only.
+ * MOTE_HTTP_MAX_BODY bytes, which must come within MOTE_HTTP_BODY_SECONDS, some of it every header_seconds; a
+ * connection on which nothing moves for MOTE_HTTP_IDLE_SECONDS is closed. A client that reads slowly holds up its own
+ * thread only.
  */
 #ifndef MOTE_RUNTIME_SERVE_HTTP_H
 #define MOTE_RUNTIME_SERVE_HTTP_H
@@ -40,8 +41,8 @@ const char *mote_exchange_header(const struct mote_exchange *x, const char *name
 struct mote_http_options {
 	const char *host;          /* an address or a name of this machine */
 	uint16_t port;             /* 0: a free one */
-	uint32_t header_seconds;   /* most until a request's headers are there: of a connection,
-				    * or since its last one */
+	uint32_t header_seconds;   /* most until a request's headers are there, of a connection or since its last
+				    * request; and between them and the pieces of its body, and its end */
 	int socket;                /* a listening one that is there already, or -1 */
 	void (*handle)(void *user, struct mote_exchange *x); /* called on many threads at once */
 	/* Looks at a request before its body: sets x->code and x->out to refuse it. */

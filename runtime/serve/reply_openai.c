@@ -221,7 +221,7 @@ static void add_echo(struct mote_json_builder *b, cJSON *item, const struct mote
 
 	*characters = 0;
 	if (r->ask.echo && mote_lm_decode(r->lm, prompt->ids, prompt->count, 1, &text, &bytes, NULL) == MOTE_LM_OK)
-		mote_bytes_add(&whole, text, bytes);
+		mote_bytes_add_text(&whole, text, bytes);
 	else
 		b->failed |= r->ask.echo;
 	mote_bytes_add(&whole, mote_choice_text(&r->choice[choice]), strlen(mote_choice_text(&r->choice[choice])));

@@ -101,9 +101,9 @@ void mote_route_embeddings(struct mote_serve *s, struct mote_exchange *x)
 	ask.job.options.prompt_only = 1;
 	ask.job.copies = 1;
 	mote_lm_sampling_recommended(s->lm, &ask.job.sampling);
-	if (format && !base64 && !is_text(format, "float")) {
+	if (format && !cJSON_IsNull(format) && !base64 && !is_text(format, "float")) {
 		mote_route_refuse(x, 400, "encoding_format", NULL, "encoding_format: expected float or base64");
-	} else if (pooling && !ask.job.embedding_last && !is_text(pooling, "mean")) {
+	} else if (pooling && !cJSON_IsNull(pooling) && !ask.job.embedding_last && !is_text(pooling, "mean")) {
 		mote_route_refuse(x, 400, "pooling", NULL, "pooling: expected mean or last");
 	} else if (mote_ask_read_input(s->lm, input, "input", s->context_tokens, &ask, &error)) {
 		mote_route_fail(x, &ask, &error);

@@ -229,24 +229,30 @@ void mote_route_detokenize(struct mote_serve *s, struct mote_exchange *x)
 {
 	struct mote_json_builder b = {0};
 	struct mote_error error = {0};
+	struct mote_bytes content = {0};
 	struct mote_ask ask;
+	const cJSON *list;
 	char *text = NULL;
 	size_t bytes;
 	cJSON *json;
 
 	if (!mote_route_read_body(x, "model tokens", &ask))
 		return;
-	if (!cJSON_IsArray(mote_json_get(ask.json, "tokens"))) {
+	list = mote_json_get(ask.json, "tokens");
+	if (!cJSON_IsArray(list) || (list->child && !cJSON_IsNumber(list->child))) {
 		mote_route_refuse(x, 400, "tokens", NULL, "tokens: expected a list of ids");
-	} else if (mote_ask_read_input(s->lm, mote_json_get(ask.json, "tokens"), "tokens", UINT32_MAX, &ask, &error)) {
+	} else if (mote_ask_read_input(s->lm, list, "tokens", UINT32_MAX, &ask, &error)) {
 		mote_route_fail(x, &ask, &error);
 	} else if (mote_lm_decode(s->lm, ask.prompt->ids, ask.prompt->count, 1, &text, &bytes, NULL)) {
 		mote_route_refuse(x, 500, NULL, NULL, "no memory for the text");
 	} else {
 		json = mote_json_new_object(&b);
-		mote_json_add_text(&b, json, "content", text);
+		mote_bytes_add_text(&content, text, bytes);
+		mote_json_add_text(&b, json, "content", content.text ? content.text : "");
+		b.failed |= content.failed;
 		mote_route_json(x, &b, json);
 	}
+	mote_bytes_free(&content);
 	mote_lm_free(text);
 	mote_ask_free(&ask);
 }

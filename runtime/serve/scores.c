@@ -6,8 +6,9 @@
 
 enum { TOKEN_BYTES = 1024 };
 
-/* A token's text as it stands within a text, cut at TOKEN_BYTES; U+FFFD where it is part of a character. */
-static void token_text(const struct mote_reply *r, int32_t id, char text[TOKEN_BYTES], bool *whole)
+/* A token's text as it stands within a text, cut at TOKEN_BYTES; U+FFFD where it is part of a character, or a NUL. */
+static void token_text(struct mote_json_builder *b, const struct mote_reply *r, int32_t id, char text[TOKEN_BYTES],
+		       bool *whole)
 {
 	struct mote_lm_text *stream;
 	const char *piece;
@@ -15,10 +16,17 @@ static void token_text(const struct mote_reply *r, int32_t id, char text[TOKEN_B
 
 	text[0] = 0;
 	*whole = true;
-	if (mote_lm_text_open(r->lm, MOTE_LM_TEXT_SPECIAL | MOTE_LM_TEXT_CONTINUES, &stream, NULL))
+	if (mote_lm_text_open(r->lm, MOTE_LM_TEXT_SPECIAL | MOTE_LM_TEXT_CONTINUES, &stream, NULL)) {
+		b->failed = true;
 		return;
+	}
 	piece = mote_lm_text_next(stream, id, &bytes);
 	snprintf(text, TOKEN_BYTES, "%.*s", (int)(bytes < TOKEN_BYTES ? bytes : 0), piece);
+	if (memchr(text, 0, bytes < TOKEN_BYTES ? bytes : 0)) {
+		strcpy(text, "\xef\xbf\xbd");
+		bytes = 3;
+		*whole = false;
+	}
 	piece = mote_lm_text_flush(stream, &more);
 	if (more && bytes + more < TOKEN_BYTES) {
 		memcpy(text + bytes, piece, more);
@@ -43,7 +51,7 @@ static cJSON *add_token(struct mote_json_builder *b, cJSON *list, const struct m
 	char text[TOKEN_BYTES];
 	bool whole;
 
-	token_text(r, id, text, &whole);
+	token_text(b, r, id, text, &whole);
 	mote_json_add_text(b, item, "token", text);
 	add_logprob(b, item, "logprob", logprob);
 	if (!whole) {
@@ -113,7 +121,7 @@ void mote_scores_add_completion(struct mote_json_builder *b, cJSON *object, cons
 		cJSON *top;
 		bool whole;
 
-		token_text(r, scored[i].id, text, &whole);
+		token_text(b, r, scored[i].id, text, &whole);
 		mote_json_add_text(b, tokens, NULL, text);
 		add_logprob(b, logprobs, NULL, scored[i].logprob);
 		mote_json_add_number(b, offsets, NULL, (double)*offset);
@@ -124,7 +132,7 @@ void mote_scores_add_completion(struct mote_json_builder *b, cJSON *object, cons
 		}
 		top = mote_json_add_object(b, tops, NULL);
 		for (uint32_t k = 0; k < scored[i].tops; k++) {
-			token_text(r, scored[i].top[k].id, text, &whole);
+			token_text(b, r, scored[i].top[k].id, text, &whole);
 			if (!mote_json_get(top,
 					   text)) /* texts of several ids may look alike; the most probable counts */
 				add_logprob(b, top, text, scored[i].top[k].logprob);

@@ -198,18 +198,20 @@ static void end_held(void *user)
 }
 
 /* The model that a body names; owned. NULL: none, or the route will say what is wrong with the body. */
-static char *named_model(const struct mote_exchange *x)
+static enum mote_status named_model(const struct mote_exchange *x, char **name, struct mote_error *error)
 {
-	cJSON *json = NULL;
+	enum mote_status status = MOTE_OK;
 	const cJSON *model;
-	char *name = NULL;
+	cJSON *json = NULL;
 
-	if (x->bytes && mote_json_parse(x->body, x->bytes, "the request", &json, NULL) == MOTE_OK) {
-		model = mote_json_get(json, "model");
-		name = cJSON_IsString(model) ? strdup(model->valuestring) : NULL;
-	}
+	*name = NULL;
+	if (x->bytes)
+		status = mote_json_parse(x->body, x->bytes, "the request", &json, NULL);
+	model = mote_json_get(json, "model");
+	if (cJSON_IsString(model) && !(*name = strdup(model->valuestring)))
+		status = MOTE_ERROR_MEMORY;
 	cJSON_Delete(json);
-	return name;
+	return status == MOTE_ERROR_MEMORY ? mote_error_set(error, status, "no memory for a request") : MOTE_OK;
 }
 
 static void refuse_model(struct mote_exchange *x, const struct mote_error *error)
@@ -225,13 +227,15 @@ static void refuse_model(struct mote_exchange *x, const struct mote_error *error
 /* Answers with the model that is asked for, which a stream keeps until its end. */
 static void handle_with_model(const struct mote_serve *s, struct mote_exchange *x, mote_route *route)
 {
-	char *name = mote_models_count(s->models) > 1 ? named_model(x) : NULL;
+	char *name = NULL;
 	struct held *held = calloc(1, sizeof *held);
 	struct mote_error error = {0};
 	struct mote_serve view = {.models = s->models, .guard = s->guard, .seconds = s->seconds, .started = s->started};
 
 	if (!held)
 		(void)mote_error_set(&error, MOTE_ERROR_MEMORY, "no memory for a request");
+	else if (mote_models_count(s->models) > 1 && named_model(x, &name, &error))
+		; /* not the first one's answer instead */
 	else if ((held->served = mote_models_take(s->models, name, &error))) {
 		view.lm = held->served->lm;
 		view.info = held->served->info;

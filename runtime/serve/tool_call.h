@@ -10,7 +10,8 @@ struct mote_tool_call {
 	char *name, *arguments; /* the arguments as JSON text */
 };
 
-/* How much of a text that still grows is certainly no call: all before a tag, or before what may become one. */
+/* How much of a text that still grows is certainly no call: all before a tag, or before what may become one, but for
+ * the white space there, which goes with a call. */
 size_t mote_tool_calls_begin(const char *text, size_t bytes);
 
 /* Takes the calls out of text; what is left, with what looks like a call and is none, is appended to *rest. Returns how

@@ -194,6 +194,13 @@ for choice in ("required", {"type": "function", "function": {"name": "add"}}):
     deltas = [x[1]["choices"][0]["delta"] for x in events[:-1] if x[1]["choices"]]
     check(f"a stream of {choice}", [d["tool_calls"][0]["function"]["arguments"] for d in deltas if d.get("tool_calls")]
           == [call["arguments"]], deltas)
+# what stands around a call, and white space before it
+body = ask("x", max_tokens=400, think_budget=5, tools=TOOLS, grammar='root ::= "<tool_x> Hello \\n\\n<tool_call>{\\"name\\":'
+           '\\"now\\"}</tool_call>bye now \\n"')
+c = s.post(CHAT, body)[2]["choices"][0]["message"]
+check("text around a call", c["content"] == "<tool_x> Hellobye now \n" and len(c["tool_calls"]) == 1, c)
+deltas = [x[1]["choices"][0]["delta"] for x in s.stream(CHAT, body)[:-1]]
+check("and in a stream", "".join(d.get("content", "") for d in deltas) == c["content"], deltas)
 r = s.post("/v1/responses", {"input": "x", "temperature": 0, "max_output_tokens": 300, "text": {"format": {
     "type": "json_schema", "name": "n", "schema": {"type": "object", "properties": {"n": {"enum": [7]}}, "required": ["n"]}}}})[2]
 check("responses of a schema", json.loads(r["output"][-1]["content"][0]["text"]) == {"n": 7}, r)
@@ -240,6 +247,20 @@ check("responses streamed", "".join(e[1]["delta"] for e in events if e[0] == "re
       and events[-1][1]["response"]["output"][-1]["content"] == r["output"][-1]["content"] and
       [e[1]["sequence_number"] for e in events] == list(range(len(events))), events[-1])
 
+# ---- null is what is not given
+r = s.post(CHAT, ask("x", ignore_eos=True, max_tokens=3, max_completion_tokens=None))[2]
+check("a limit beside null", r["usage"]["completion_tokens"] == 3, r["usage"])
+check("null as a format", s.post("/v1/embeddings", {"input": "x", "encoding_format": None, "pooling": None})[0] == 200)
+
+# ---- a NUL, which JSON's readers here end a text at
+a, z = (s.post("/tokenize", {"content": x})[2]["tokens"] for x in "az")
+with open("tests/fixtures/adder/tokenizer.json", encoding="utf-8") as f:
+    nul = json.load(f)["model"]["vocab"]["\u0100"]
+r = s.post("/detokenize", {"tokens": a + [nul] + z})[2]
+check("a NUL in the middle", r["content"] == "a\ufffdz", r)
+r = s.post("/v1/completions", {"prompt": a + [nul] + z, "max_tokens": 0, "echo": True, "logprobs": 0})[2]["choices"][0]
+check("and in what is echoed", r["text"] == "a\ufffdz" and r["logprobs"]["tokens"] == ["a", "\ufffd", "z"], r)
+
 # ---- what is refused, and how it is said
 def refused(name, want, path, body, parameter=None, code=None, **headers):
     status, _, r = s.post(path, body, **headers)
@@ -252,6 +273,8 @@ refused("no JSON", 400, CHAT, "{")
 refused("a key twice", 400, CHAT, '{"n": 1, "n": 1}')
 refused("no object", 400, CHAT, "[]")
 refused("no messages", 400, CHAT, {}, "messages")
+refused("texts as ids", 400, "/detokenize", {"tokens": ["a", "b"]}, "tokens")
+refused("lists of ids", 400, "/detokenize", {"tokens": [[1], [2]]}, "tokens")
 refused("an unknown name", 400, CHAT, ask("x", max_token=1), "max_token")
 refused("a wrong role", 400, CHAT, {"messages": [{"role": "usr", "content": "x"}]}, "messages")
 refused("an image", 400, CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages",
@@ -358,6 +381,26 @@ for junk in (b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"POST / HTTP/1.1\r\nContent-L
 check("answers after junk", s.post(CHAT, ask("What is 27 + 48?"))[2]["choices"][0]["message"]["content"] == "27 + 48 = 75.")
 check("SIGTERM", s.stop() == (0, ""))
 half.close()
+
+# ---- what follows a body, a byte at a time
+s = Server("--header-timeout", "1")
+c = socket.create_connection(("127.0.0.1", s.port))
+c.settimeout(0.2)
+c.sendall(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: ")
+ended = False
+for _ in range(60):
+    try:
+        c.sendall(b"x")
+        ended = not c.recv(100)
+    except TimeoutError:
+        continue
+    except OSError:
+        ended = True
+    if ended:
+        break
+check("a trailer without end", ended)
+c.close()
+s.stop()
 
 # ---- keys, a full queue, time
 with open(work + "/keys", "w", encoding="utf-8") as f:
