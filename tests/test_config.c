@@ -107,6 +107,24 @@ static void test_differences(void **state)
 	check_round_trip(&c, "decoder");
 }
 
+/* What lies in the array behind the model's layers is none of its own. */
+static void test_layers_that_are_none(void **state)
+{
+	struct mote_config c = llama;
+	cJSON *plain, *odd;
+
+	(void)state;
+	c.window = 16;
+	c.layer_kind[1] = c.layer_kind[3] = MOTE_LAYER_WINDOW;
+	plain = written(&c);
+	for (uint32_t i = c.layers; i < MOTE_MAX_LAYERS; i++)
+		c.layer_kind[i] = MOTE_LAYER_WINDOW | MOTE_LAYER_NO_ROPE;
+	odd = written(&c);
+	assert_true(cJSON_Compare(plain, odd, true));
+	cJSON_Delete(plain);
+	cJSON_Delete(odd);
+}
+
 /* A decoder's "model" with this added. */
 static void refuses(const char *key, const char *value, enum mote_status code, const char *says)
 {
@@ -166,6 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_llama),
 		cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_layers_that_are_none),
 		cmocka_unit_test(test_refuses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,36 @@ static void test_bbh_answers(void **state)
 	expect_found("bbh", f, sizeof f / sizeof *f, 1);
 }
 
+/* Patterns that may match nothing: as re.findall() goes on behind an empty match, a character at a time. */
+static void test_empty_matches(void **state)
+{
+	static const struct {
+		const char *pattern, *text, *first, *last;
+	} f[] = {
+		{"[0-9]+|(?=b)", "b \xc3\xa9 12", "", "12"},
+		{"[0-9]+|(?=\xc3\xa9)", "\xc3\xa9\xc3\xa9 a 12 bc", "", "12"},
+		{"[0-9]+|(?=\xe2\x82\xac)", "7 \xe2\x82\xac" "5 \xe2\x82\xac", "7", ""},
+		{"[0-9]+|(?=b)", "1bb2bb34bb", "1", ""},
+		{"x*", "xx", "xx", ""}, /* the last one is behind the text's end */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof f / sizeof *f; i++) {
+		const struct mote_task_row row = {.filter = {{.name = "first", .pattern = f[i].pattern},
+							     {.name = "last", .pattern = f[i].pattern, .last = true}}};
+		struct mote_answer_match *m;
+
+		assert_int_equal(mote_answer_match_open(&row, &m, NULL), MOTE_OK);
+		for (uint32_t k = 0; k < 2; k++) {
+			char *found = mote_answer_match_find(m, k, f[i].text, strlen(f[i].text));
+
+			assert_string_equal(found, k ? f[i].last : f[i].first);
+			free(found);
+		}
+		mote_answer_match_close(m);
+	}
+}
+
 static void test_equal_answers(void **state)
 {
 	static const struct {
@@ -416,7 +446,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gsm8k_answers), cmocka_unit_test(test_bbh_answers),
-		cmocka_unit_test(test_equal_answers), cmocka_unit_test(test_until), cmocka_unit_test(test_mcnemar),
+		cmocka_unit_test(test_empty_matches), cmocka_unit_test(test_equal_answers),
+		cmocka_unit_test(test_until), cmocka_unit_test(test_mcnemar),
 		cmocka_unit_test(test_rates_and_pairs), cmocka_unit_test(test_arc),
 		cmocka_unit_test(test_best_constant), cmocka_unit_test(test_long_line), cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_tables),

@@ -154,6 +154,75 @@ static void test_pays(void **state)
 	free(l);
 }
 
+struct watched {
+	uint32_t count, beside_guesses; /* positions; those that came in a pass with guesses */
+	float logits[CONTEXT][VOCAB];
+};
+
+static void see(void *user, uint32_t position, const float *logits)
+{
+	struct watched *w = user;
+
+	assert_int_equal(position, w->count);
+	memcpy(w->logits[w->count++], logits, sizeof *w->logits);
+}
+
+/* The logits of a prompt that joins answers which are being written, or none. */
+static void watch_prompt(struct teller *l, uint32_t answers, struct watched *w)
+{
+	struct mote_session_options o = {.context_tokens = CONTEXT, .sequences = 3, .logit_rows = 9, .threads = 2};
+	struct mote_scheduler_options options = {.lookup = true, .slice_rows = 20};
+	struct mote_prompt_watch watch = {.logits = see, .user = w};
+	struct mote_session *session;
+	struct mote_scheduler *s;
+
+	*w = (struct watched){0};
+	assert_int_equal(mote_session_open(&model.model, &o, &session, NULL), MOTE_OK);
+	assert_int_equal(mote_scheduler_open(session, &options, &s, NULL), MOTE_OK);
+	for (uint32_t i = 0; i <= answers; i++) {
+		make_teller(&l[i], i < answers ? 4 : 7);
+		l[i].scheduler = s;
+		if (i == answers && i > 0)
+			while (mote_scheduler_counts(s).guesses.made == 0)
+				assert_int_equal(mote_scheduler_step(s, NULL), MOTE_OK);
+		if (mote_scheduler_add(s, l[i].prompt, l[i].prompt_tokens, (struct mote_taker){tell, &l[i]},
+				       &l[i].ticket, NULL))
+			fail();
+	}
+	assert_int_equal(mote_scheduler_watch(s, l[answers].ticket, watch, NULL), MOTE_OK);
+	while (mote_scheduler_answers(s)) {
+		uint64_t guesses = mote_scheduler_counts(s).guesses.made;
+		uint32_t seen = w->count;
+		struct mote_error error = {0};
+
+		if (mote_scheduler_step(s, &error))
+			fail_msg("%s", error.message);
+		w->beside_guesses += mote_scheduler_counts(s).guesses.made > guesses ? w->count - seen : 0;
+	}
+	assert_int_equal(w->count, l[answers].prompt_tokens);
+	mote_scheduler_close(s);
+	mote_session_close(session);
+}
+
+/* Guesses and a prompt whose logits are watched share the rows of logits that there are. */
+static void test_watched_beside_guesses(void **state)
+{
+	struct teller *l = calloc(3, sizeof *l);
+	struct watched *alone = calloc(1, sizeof *alone), *w = calloc(1, sizeof *w);
+
+	(void)state;
+	watch_prompt(l, 0, alone);
+	assert_int_equal(alone->beside_guesses, 0);
+	for (uint32_t answers = 1; answers < 3; answers++) {
+		watch_prompt(l, answers, w);
+		assert_memory_equal(w->logits, alone->logits, alone->count * sizeof *w->logits);
+		assert_true(w->beside_guesses > 0);
+	}
+	free(alone);
+	free(w);
+	free(l);
+}
+
 static void test_search(void **state)
 {
 	static const int32_t ids[] = {1, 2, 3, 4, 9, 2, 3, 4, 7, 1, 2, 3, 4};
@@ -187,6 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_search), cmocka_unit_test(test_same), cmocka_unit_test(test_pays),
+		cmocka_unit_test(test_watched_beside_guesses),
 	};
 	return cmocka_run_group_tests(tests, open_model, close_model);
 }

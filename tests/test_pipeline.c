@@ -17,6 +17,8 @@
 
 #define ADDER "tests/fixtures/adder"
 
+enum { LAYERS = 4 }; /* it has; its head is tied */
+
 static char folder[] = "/tmp/test_pipeline_XXXXXX";
 static char source[64], output[64];
 
@@ -228,7 +230,8 @@ static struct mote_text read_text(const char *name)
 struct watcher {
 	uint32_t stages, of;
 	double before, share;
-	bool finishing, stop;
+	uint64_t layers_steps, layers_total; /* of the stage that encodes layer after layer */
+	bool finishing, layers, stop;
 };
 
 static void watch(void *user, const struct mote_stage *stage)
@@ -244,13 +247,18 @@ static void watch(void *user, const struct mote_stage *stage)
 	w->before = stage->before;
 	w->share = stage->share;
 	w->finishing = strcmp(stage->label, "finishing") == 0;
+	w->layers = strcmp(stage->label, "quantizing layers") == 0;
 }
 
 static bool go_on(void *user, uint64_t done, uint64_t total)
 {
-	const struct watcher *w = user;
+	struct watcher *w = user;
 
 	assert_true(done <= total);
+	if (w->layers) {
+		w->layers_steps++;
+		w->layers_total = total;
+	}
 	return !(w->finishing && w->stop);
 }
 
@@ -259,13 +267,15 @@ static bool go_on(void *user, uint64_t done, uint64_t total)
 static void test_stages(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 6; i++) {
 		struct mote_text calibration = read_text("calibration.txt"), validation = read_text("heldout.txt");
 		struct watcher w = {.stop = i % 2};
 		struct mote_progress progress = {go_on, &w};
-		struct mote_pipeline_options o = { .recipe = {.type = i == 0 ? MOTE_Q8 : MOTE_Q4}, .best_encoder = true,
-						   .no_validation = i < 2, .context_tokens = 200, .stage = watch,
-						   .progress = &progress, .force = true,
+		enum mote_encoder encoder = i < 4 ? MOTE_ENCODER_GPTQ : MOTE_ENCODER_WEIGHTED;
+		struct mote_pipeline_options o = { .recipe = {.type = i == 0 ? MOTE_Q8 : MOTE_Q4, .encoder = encoder},
+						   .best_encoder = i < 4, .no_validation = i < 2 || i == 5,
+						   .context_tokens = 200, .stage = watch, .progress = &progress,
+						   .force = true,
 						   .aim = {.goal = i == 3 ? MOTE_GOAL_BITS : MOTE_GOAL_TYPE,
 							   .bits = 6} };
 		struct mote_error error = {0};
@@ -278,6 +288,9 @@ static void test_stages(void **state)
 		assert_int_equal(w.stages, w.of);
 		assert_true(fabs(w.before + w.share - 1) < 1e-9);
 		assert_int_equal(access(output, F_OK), w.stop ? -1 : 0);
+		/* Of each layer: the source's, one for each of its four inputs, and what was encoded, but the last. */
+		assert_int_equal(w.layers_steps, w.layers_total / (6 * LAYERS) * (6 * LAYERS - 1));
+		assert_true(i > 0 && i < 3 ? w.layers_steps > 0 : i < 4 || w.layers_steps == 0);
 		unlink(output);
 		mote_text_free(&calibration);
 		mote_text_free(&validation);

@@ -104,6 +104,26 @@ static void test_class_edges(void **state)
 		}
 }
 
+/* Where white space may be: nothing, one blank, or a line break with up to 20 blanks and tabs (docs/grammar.md). */
+static void test_white_space(void **state)
+{
+	cJSON *schema = cJSON_Parse("{\"type\": \"array\", \"items\": {\"type\": \"boolean\"}}");
+	struct mote_grammar *g;
+
+	(void)state;
+	assert_int_equal(mote_grammar_read_schema(schema, "s", &g, NULL), MOTE_OK);
+	assert_true(fits(g, "[true,false]") && fits(g, "[ true, false ]") && fits(g, "[\n\ttrue,\n \tfalse\n]"));
+	assert_false(fits(g, "[  true]") || fits(g, "[\ttrue]") || fits(g, "[ \ntrue]") || fits(g, "[\n\ntrue]"));
+	for (int blanks = 0; blanks < 40; blanks++) {
+		char text[64];
+
+		snprintf(text, sizeof text, "[\n%*strue]", blanks, "");
+		assert_int_equal(fits(g, text), blanks <= 20);
+	}
+	mote_grammar_close(g);
+	cJSON_Delete(schema);
+}
+
 /* ---- small texts that would be much work ---- */
 
 struct text {
@@ -212,6 +232,7 @@ static void test_many_alternatives(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_schemas), cmocka_unit_test(test_class_edges),
+					   cmocka_unit_test(test_white_space),
 					   cmocka_unit_test(test_much_work),
 					   cmocka_unit_test(test_many_alternatives)};
 
