@@ -205,6 +205,35 @@ awk -v folder="$D" '/^<!-- file: / { name = $3; next } /^```json/ && name { insi
 	inside { print >(folder "/" name) }' docs/evaluation.md
 "$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/capitals.jsonl" --task "$D/sums.json=$D/sums.jsonl" --chat \
 	--json --log "$D/own" >"$D/a"
+"$B/mote-eval" "$D/f.mote" "$D/q.mote" --task "$D/capitals.json=$D/capitals.jsonl" --json --report "$D/groups.html" \
+	>"$D/b"
+python3 - "$D" <<'END' || fail "groups on the page"
+import html.parser, json, sys
+class Tables(html.parser.HTMLParser): # [table][row][cell], texts
+    tables = []
+    def handle_starttag(self, tag, attributes):
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            assert not dict(attributes).get("colspan")
+            self.tables[-1][-1].append("")
+    def handle_data(self, data):
+        if self.tables and self.tables[-1] and self.tables[-1][-1]:
+            self.tables[-1][-1][-1] += data
+reader = Tables()
+reader.feed(open(sys.argv[1] + "/groups.html", encoding="utf-8").read())
+assert len(reader.tables) >= 2 and all(len({len(row) for row in table}) == 1 for table in reader.tables), reader.tables
+[table] = [t for t in reader.tables if t[0][0] == "group"]
+results = json.load(open(sys.argv[1] + "/b"))["results"]
+assert [x.strip() for x in table[0]] == ["group", "items", "f.mote", "q.mote"], table
+rate = lambda x: "%.2f" % (100 * x["value"])
+assert [x.split()[0] for x in table[1][2:]] == [rate(r["macro"]) for r in results], table
+for row, of in zip(table[2:], zip(*(r["groups"] for r in results))):
+    assert row[:2] == [of[0]["group"], "%d" % of[0]["items"]], row
+    assert [x.split()[0] for x in row[2:]] == [rate(g["acc_norm"]) for g in of], row
+END
 python3 - "$D" <<'END' || fail "own tasks: $(cat "$D/own")"
 import json, sys
 capitals, sums = json.load(open(sys.argv[1] + "/a"))["results"]

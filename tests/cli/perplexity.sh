@@ -89,6 +89,17 @@ grep -q '1 scored' "$D/out" || fail "not one token: $(cat "$D/out")"
 ! grep -qi 'nan' "$D/out" "$D/page0.html" || fail "an error that does not exist: $(cat "$D/out")"
 "$B/mote-perplexity" "$D/f.mote" "$D/q.mote" -f "$D/two" -c 2 --all-positions >"$D/out"
 ! grep -qi 'nan' "$D/out" || fail "an error that does not exist: $(cat "$D/out")"
+"$B/mote-perplexity" "$D/f.mote" --reference "$D/q.mote" -f $F/heldout.txt -c 200 --chunks 5 >"$D/out"
+"$B/mote-perplexity" "$D/f.mote" --reference "$D/q.mote" -f $F/heldout.txt -c 200 --chunks 5 --json >"$D/json"
+python3 - "$D/out" "$D/json" <<'END' || fail "figures without their errors: $(cat "$D/out")"
+import json, re, sys
+text, figures = open(sys.argv[1], encoding="utf-8").read(), json.load(open(sys.argv[2]))
+shown = re.findall(r"^  .{22} +(\S+) ± (\S+)  \(by chunks ± (\S+)\)", text, re.M)
+keys = {"perplexity": 1, "reference_perplexity": 1, "perplexity_ratio": 1, "log_perplexity_ratio": 1, "kld_mean": 1,
+        "top1_agreement": 100, "delta_p_mean": 100, "delta_p_rms": 100}
+assert shown == [tuple("%.6f" % (scale * figures[key + kind]) for kind in ("", "_error", "_block_error"))
+                 for key, scale in keys.items()], shown
+END
 expect 2 "--all-positions has no chunks" "$B/mote-perplexity" "$D/f.mote" -f "$D/text" --all-positions --chunks 2
 head -c 4000 $F/heldout.txt >"$D/utf8"
 { printf '\377\376'; sed 's/./&\x00/g; s/$/\x00/' "$D/utf8"; } >"$D/utf16" 2>/dev/null

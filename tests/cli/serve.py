@@ -87,6 +87,9 @@ def ask(text, **more):
 CHAT = "/v1/chat/completions"
 s = Server()
 check("listening", s.port > 0, s.line)
+# All of 127/8 is this machine: who listens at an address listens at no other.
+with socket.socket() as other:
+    check("one address alone", other.connect_ex(("127.0.0.2", s.port)) != 0)
 check("health", s.call("GET", "/health")[::2] == (200, {"status": "ok"}))
 check("models", s.call("GET", "/v1/models")[2]["data"][0]["id"] == "m")
 
@@ -216,6 +219,9 @@ ids = s.post("/tokenize", {"content": text})[2]["tokens"]
 again = s.post("/v1/completions", {"prompt": ids, "max_tokens": 1, "echo": True, "logprobs": 0, "temperature": 0})[2]
 check("echo of ids, and one token more", again["choices"][0]["logprobs"]["token_logprobs"][:-1] == p["token_logprobs"]
       and len(again["choices"][0]["logprobs"]["tokens"]) == len(ids) + 1)
+first = s.post("/v1/completions", {"prompt": [0, 505], "max_tokens": 1, "echo": True, "logprobs": 0, "return_token_ids": True})
+check("the first and the last id of the vocabulary", first[0] == 200 and
+      first[2]["choices"][0]["prompt_token_ids"] == [0, 505], first)
 check("/detokenize", s.post("/detokenize", {"tokens": ids})[2]["content"] == text)
 
 # ---- embeddings

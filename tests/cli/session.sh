@@ -83,6 +83,20 @@ expect 3 "$run" "$m" -p x --load-session "$m"
 has "$work/err" 'm.mote: not a session of mote-run'
 : >"$work/empty"
 expect 3 "$run" "$m" -p x --load-session "$work/empty"
+# A conversation of 64 MiB is one, if it is there; a byte more is not.
+cat >"$work/large.py" <<'END'
+import ctypes, ctypes.util, struct, sys
+xxh3 = ctypes.CDLL("libxxhash.so.0").XXH3_64bits
+xxh3.argtypes, xxh3.restype = (ctypes.c_char_p, ctypes.c_size_t), ctypes.c_uint64
+for name, size in ("most", 64 << 20), ("more", (64 << 20) + 1):
+    header = b"MOTECHAT" + struct.pack("<QQQ", 1, size, 0)
+    open(f"{sys.argv[1]}/{name}", "wb").write(header + struct.pack("<Q", xxh3(header, len(header))) + b"{}")
+END
+python3 "$work/large.py" "$work"
+expect 3 "$run" "$m" -p x --load-session "$work/most"
+has "$work/err" 'a session that ends too soon'
+expect 3 "$run" "$m" -p x --load-session "$work/more"
+has "$work/err" 'a conversation of 67108865 bytes; at most 64 MiB'
 # Cut anywhere, longer, or with a byte changed in every part of it: refused by name.
 cat >"$work/damage.py" <<'END'
 import sys

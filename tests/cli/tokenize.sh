@@ -81,6 +81,15 @@ expect 0 "$build/mote-tokenize" "$m" --messages "$work/object.json" --no-generat
 has '"differences":0'
 expect 0 "$build/mote-tokenize" "$m" --messages "$work/object.json" --diff chatml
 has '+       0  "a"'
+expect 0 "$build/mote-tokenize" "$m" --messages "$work/object.json" --diff chatml --json
+cp "$work/out" "$work/edits"
+expect 0 "$build/mote-tokenize" "$m" --messages "$work/object.json" --json
+if python3 - "$work/edits" "$work/out" <<'END'; then ok; else bad "the difference leaves ids out, or adds some"; fi
+import json, sys
+edits, model = (json.load(open(name)) for name in sys.argv[1:])
+assert [e["id"] for e in edits["tokens"] if e["in"] != "chatml"] == model["ids"], edits
+assert edits["differences"] == sum(e["in"] != "same" for e in edits["tokens"]) > 0, edits
+END
 
 # Refusals
 expect 2 "$build/mote-tokenize"

@@ -37,6 +37,14 @@ assert xml.dom.minidom.parse(sys.argv[1] + "/a.svg").documentElement.tagName == 
 END
 "$B/mote-inspect" "$D/a.mote" --json | grep -q '"step":"train".*"loss":"nll"' ||
 	fail "the lineage does not say how it was trained"
+"$B/mote-inspect" "$D/a.mote" --json >"$D/facts"
+python3 - "$D" <<'END' || fail "the lineage's losses are not the log's"
+import json, sys
+[lineage] = [x for x in json.load(open(sys.argv[1] + "/facts"))["metadata"]["lineage"] if x["step"] == "train"]
+steps = [json.loads(x) for x in open(sys.argv[1] + "/a.json")][:-1]
+assert [at for at, _ in lineage["loss"]] == [1, 2, 3, 4] and lineage["steps"] == 4, lineage
+assert all(abs(loss - x["loss"]) < 1e-6 for (_, loss), x in zip(lineage["loss"], steps)), lineage
+END
 "$B/mote-run" "$D/a.mote" -p "What is 1 + 2?" -n 4 >/dev/null 2>&1 || fail "the trained model does not run"
 ! "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --seed 1 -o "$D/c.mote" 2>/dev/null ||
 	! cmp -s "$D/a.mote" "$D/c.mote" ||
