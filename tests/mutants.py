@@ -37,13 +37,15 @@ SCRIPTS = [("format/tool/sandbox", "sandbox"), ("format/tool", "options terminal
            ("format/json", "limits inspect"), ("format/portable", "output kill"), ("format", "inspect bad_input"),
            ("runtime/kernels", "bench"), ("runtime/model/finite", "finite"), ("runtime/model", "session run"), ("runtime/tokenizer", "tokenize"),
            ("runtime/template", "tokenize chat"), ("runtime/chat", "run chat tokenize"), ("runtime/generate", "run serve"),
-           ("runtime/grammar", "run serve"), ("runtime/api", "run chat"), ("runtime/serve", "serve"), ("runtime/mote-serve", "serve"),
+           ("runtime/grammar", "run serve"), ("runtime/api", "run chat serve"), ("runtime/serve", "serve"), ("runtime/mote-serve", "serve"),
            ("runtime/run_session", "session"), ("runtime/run", "run chat"), ("runtime/mote-run", "run chat"), ("runtime/bench", "bench"),
            ("runtime/mote-bench", "bench"), ("runtime/tokenize", "tokenize"), ("runtime/mote-tokenize", "tokenize"),
            ("convert/gguf", "export convert"), ("convert/export", "export"), ("convert", "convert export"), ("quant/train", "train recover"),
-           ("quant/mote-train", "train"), ("quant/eval", "eval"), ("quant/mote-eval", "eval"),
-           ("quant/team", "shards shards_perplexity"), ("quant/receipt", "perplexity quantize"), ("quant/measure", "perplexity"),
-           ("quant/perplexity", "perplexity shards_perplexity"), ("quant/mote-perplexity", "perplexity"), ("quant", "quantize shards_quantize")]
+           ("quant/mote-train", "train"), ("quant/eval/eval_part", "shards"), ("quant/eval", "eval"), ("quant/mote-eval", "eval"),
+           ("quant/mote-quantize", "quantize output shards_quantize"), ("quant/team", "shards shards_perplexity"),
+           ("quant/receipt", "perplexity quantize"), ("quant/measure", "perplexity"),
+           ("quant/perplexity", "perplexity shards_perplexity"), ("quant/mote-perplexity", "perplexity shards_perplexity"),
+           ("quant", "quantize shards_quantize")]
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD, MUTANT = "build/release", "build/mutant/release"
 
