@@ -9,14 +9,28 @@
 #include "format/cursor.h"
 #include "format/layout.h"
 
-/* The slot that holds the name, or the free one where it belongs. */
-static uint32_t *find_slot(const struct mote_directory *d, const char *name)
+/* Of equal names the one that comes first in the file. */
+static int by_name(const void *a, const void *b)
 {
-	uint64_t slot = XXH3_64bits(name, strlen(name)) & (d->n_slots - 1);
+	const struct mote_tensor *const *x = a, *const *y = b;
+	int order = strcmp((*x)->name, (*y)->name);
 
-	while (d->slots[slot] && strcmp(d->tensors[d->slots[slot] - 1].name, name) != 0)
-		slot = (slot + 1) & (d->n_slots - 1);
-	return d->slots + slot;
+	return order ? order : (*x > *y) - (*x < *y);
+}
+
+/* Sorted, not hashed: names are chosen by whoever wrote the file. */
+static enum mote_status index_names(struct mote_directory *d, struct mote_cursor *names)
+{
+	for (uint32_t i = 0; i < d->n_tensors; i++)
+		d->by_name[i] = d->tensors + i;
+	qsort(d->by_name, d->n_tensors, sizeof *d->by_name, by_name);
+	for (uint32_t i = 1; i < d->n_tensors; i++)
+		if (strcmp(d->by_name[i - 1]->name, d->by_name[i]->name) == 0) {
+			names->at = (size_t)(d->by_name[i]->name - (const char *)names->data);
+			return mote_cursor_fail(names, MOTE_ERROR_CORRUPT, "two tensors have the name \"%s\"",
+						d->by_name[i]->name);
+		}
+	return MOTE_OK;
 }
 
 /* Fills t from its entry; the cursor stands behind the entry. end: of the tensor before it. */
@@ -80,14 +94,13 @@ static enum mote_status check_tensor(struct mote_cursor *cursor, const uint8_t *
 	return cursor->status = padding.status;
 }
 
-/* The names follow the entries; each tensor's is checked and entered into the hash table. */
+/* The names follow the entries; each tensor's is checked. */
 static enum mote_status read_names(struct mote_directory *d, struct mote_cursor *entries,
 				   struct mote_cursor *names)
 {
 	for (uint32_t i = 0; i < d->n_tensors; i++) {
 		struct mote_layout_tensor entry;
 		const char *name;
-		uint32_t *slot;
 		size_t bytes;
 
 		mote_cursor_read(entries, &entry, sizeof entry, "entry");
@@ -101,13 +114,9 @@ static enum mote_status read_names(struct mote_directory *d, struct mote_cursor 
 						"name of tensor %u: expected 1..%u bytes of UTF-8 without control "
 						"characters", i, MOTE_MAX_TENSOR_NAME);
 		d->tensors[i].name = name;
-		slot = find_slot(d, name);
-		if (*slot)
-			return mote_cursor_fail(names, MOTE_ERROR_CORRUPT, "two tensors have the name \"%s\"", name);
-		*slot = i + 1;
 		names->at += bytes;
 	}
-	return mote_cursor_end(names);
+	return mote_cursor_end(names) ? names->status : index_names(d, names);
 }
 
 static enum mote_status hash_tensors(struct mote_directory *d, const uint8_t *entries, const uint8_t *names,
@@ -146,11 +155,9 @@ enum mote_status mote_directory_read(struct mote_directory *d, const uint8_t *fi
 		return cursor.status;
 
 	/* The entries exist in the file, so what is allocated is in proportion to its size. */
-	for (d->n_slots = 16; d->n_slots < 2 * (uint64_t)d->n_tensors; d->n_slots *= 2)
-		;
-	d->tensors = calloc(d->n_tensors + 1u, sizeof *d->tensors);
-	d->slots = calloc(d->n_slots, sizeof *d->slots);
-	if (!d->tensors || !d->slots)
+	d->tensors = calloc(d->n_tensors + (size_t)1, sizeof *d->tensors);
+	d->by_name = calloc(d->n_tensors + (size_t)1, sizeof *d->by_name);
+	if (!d->tensors || !d->by_name)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
 
 	entries = mote_cursor(records, entries_bytes, s->offset + 8, "tensor directory", error);
@@ -180,12 +187,24 @@ enum mote_status mote_directory_read(struct mote_directory *d, const uint8_t *fi
 
 const struct mote_tensor *mote_directory_find(const struct mote_directory *d, const char *name)
 {
-	uint32_t slot = *find_slot(d, name);
-	return slot ? d->tensors + (slot - 1) : NULL;
+	uint32_t low = 0, high = d->n_tensors;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		int order = strcmp(d->by_name[middle]->name, name);
+
+		if (order == 0)
+			return d->by_name[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
 }
 
 void mote_directory_free(struct mote_directory *d)
 {
 	free(d->tensors);
-	free(d->slots);
+	free(d->by_name);
 }

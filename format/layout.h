@@ -55,8 +55,7 @@ _Static_assert(sizeof(struct mote_layout_tensor) == 72, "no padding");
 struct mote_directory {
 	struct mote_tensor *tensors; /* names are borrowed from the file */
 	uint32_t n_tensors;
-	uint32_t *slots;             /* hash table by name: index + 1, 0 is free */
-	uint64_t n_slots;            /* power of two, at least twice n_tensors */
+	const struct mote_tensor **by_name; /* [n_tensors], ascending */
 	struct mote_hash128 hash;    /* of all tensors */
 };
 

@@ -46,6 +46,7 @@ struct builder {
 	struct token *token;               /* [n_ids] */
 	uint32_t n_ids, ids_room;
 	uint32_t *slot, slot_mask;         /* all tokens by text: id + 1, 0 free */
+	uint64_t seed;                     /* of the texts' hashes */
 	struct added_token *added;
 	uint32_t n_added;
 	uint32_t model_ids;                /* 0: any; added tokens from here on are dropped */

@@ -1,8 +1,10 @@
 /* The vocabulary of tokenizer.json: the model's tokens by id and by text. Added tokens: hf_tokenizer_added.c. */
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "convert/hf/hf_tokenizer_build.h"
+#include "format/portable.h"
 
 enum mote_status mote_hf_out_of_memory(struct builder *b)
 {
@@ -61,18 +63,10 @@ static enum mote_status set_token(struct builder *b, int64_t id, const char *tex
 	return MOTE_OK;
 }
 
-static uint32_t hash_text(const char *text, size_t bytes)
-{
-	uint32_t hash = 2166136261u; /* FNV-1a */
-
-	for (size_t i = 0; i < bytes; i++)
-		hash = (hash ^ (uint8_t)text[i]) * 16777619u;
-	return hash ^ hash >> 15;
-}
-
+/* Seeded: a file's texts are chosen by whoever wrote it, and many of one hash would take the square of their time. */
 static uint32_t find_slot(const struct builder *b, const char *text, size_t bytes)
 {
-	uint32_t slot = hash_text(text, bytes) & b->slot_mask;
+	uint32_t slot = (uint32_t)XXH3_64bits_withSeed(text, bytes, b->seed) & b->slot_mask;
 
 	for (; b->slot[slot]; slot = (slot + 1) & b->slot_mask) {
 		const struct token *token = &b->token[b->slot[slot] - 1];
@@ -131,6 +125,8 @@ static enum mote_status index_tokens(struct builder *b)
 	b->slot_mask = slots - 1;
 	if (!b->slot)
 		return mote_hf_out_of_memory(b);
+	if (!mote_portable_random(&b->seed, sizeof b->seed))
+		b->seed = (uint64_t)(uintptr_t)b->slot;
 	for (uint32_t id = 0; id < b->n_ids; id++)
 		if (b->token[id].in_model) /* of two with one text (Unigram allows it) the later wins */
 			index_token(b, id);

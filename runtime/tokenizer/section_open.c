@@ -154,7 +154,7 @@ static enum mote_status check_merges(const struct mote_tokenizer *t, struct mote
 		return mote_tokenizer_section_bad(error, "number of merges", count);
 	for (uint32_t i = 1; i <= 1u << t->bucket_bits; i++, last = next) {
 		next = load32(bucket + 4 * (size_t)i);
-		if (next < last || next > count)
+		if (next < last || next > count || next - last > MOTE_TOKENIZER_MAX_BUCKET)
 			return mote_tokenizer_section_bad(error, "merge bucket", i);
 	}
 	if (last != count)

@@ -22,6 +22,9 @@
 #define MOTE_TOKENIZER_RANK_BITS 21u
 #define MOTE_TOKENIZER_MAX_IDS (1u << MOTE_TOKENIZER_ID_BITS)
 #define MOTE_TOKENIZER_MAX_MERGES (1u << MOTE_TOKENIZER_RANK_BITS)
+/* A bucket is searched from its beginning: merges that were chosen to fall into one would make every look-up slow. The
+ * largest that a vocabulary of known models has holds 10. */
+#define MOTE_TOKENIZER_MAX_BUCKET 256u
 /* 16 tokens of this length still fit 16-bit offsets. */
 #define MOTE_TOKENIZER_MAX_TOKEN_BYTES 4095u
 #define MOTE_TOKENIZER_MAX_STEPS 32u
