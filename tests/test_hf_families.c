@@ -206,6 +206,16 @@ static void test_phi3_and_longrope(void **state)
 	c = accept(text);
 	assert_int_equal(c.rope_original_positions, 8192);
 	assert_int_equal(c.rotary_dim, 18);
+	/* the factor that follows divides by the logarithm of one */
+	for (int given = 0; given < 2; given++) {
+		snprintf(text, sizeof text, FAMILY("phi3") ",\"original_max_position_embeddings\":1,"
+			 "\"partial_rotary_factor\":0.25,\"rope_scaling\":{\"type\":\"longrope\",%s%s}}", factors,
+			 given ? ",\"attention_factor\":1.5" : "");
+		if (given)
+			assert_near(accept(text).rope_attention_factor, 1.5);
+		else
+			refuse(text, MOTE_ERROR_CORRUPT, "1 original positions");
+	}
 }
 
 static void test_yarn_and_dynamic(void **state)

@@ -241,63 +241,6 @@ static void test_dropped_tokens(void **state)
 	tiny_close(&tiny);
 }
 
-/* A few hundred bytes that would become gigabytes are refused, by the compiler or when a text comes. */
-static void test_no_growth(void **state)
-{
-	static const char twice[] = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aa\"}";
-	char json[8192] = "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[", plain[8192];
-	struct mote_error error = {0};
-	struct tiny_tokenizer tiny;
-	struct mote_ids ids = {0};
-
-	(void)state;
-	for (int i = 0; i < 30; i++)
-		sprintf(json + strlen(json), "%s%s", i ? "," : "", twice);
-	strcat(json, "]}");
-	snprintf(plain, sizeof plain, "%s," MODEL "}", json);
-	strcat(json, ",\"added_tokens\":[{\"id\":3,\"content\":\"a!\",\"normalized\":true}]," MODEL "}");
-	refused(json, NULL, MOTE_ERROR_LIMIT, "lengthen");
-	assert_true(tiny_open(&tiny, plain, NULL));
-	assert_int_equal(mote_tokenizer_encode(tiny.t, "a", 1, 0, &ids, &error), MOTE_ERROR_LIMIT);
-	assert_non_null(strstr(error.message, "lengthen"));
-	assert_int_equal(ids.count, 0);
-	assert_int_equal(mote_tokenizer_encode(tiny.t, "b", 1, 0, &ids, NULL), MOTE_OK);
-	assert_int_equal(ids.count, 1);
-	mote_ids_free(&ids);
-	tiny_close(&tiny);
-}
-
-/* "single" of so many pieces, each of them so many ids. */
-static void template(char *json, int pieces, int ids)
-{
-	strcpy(json, "{\"post_processor\":{\"type\":\"TemplateProcessing\",\"special_tokens\":{\"x\":{\"ids\":[0");
-	for (int i = 1; i < ids; i++)
-		strcat(json, ",0");
-	strcat(json, "]}},\"single\":[");
-	for (int i = 1; i < pieces; i++)
-		strcat(json, "{\"SpecialToken\":{\"id\":\"x\"}},");
-	strcat(json, "{\"Sequence\":{\"id\":\"A\"}}]}," MODEL "}");
-}
-
-static void test_template_limits(void **state)
-{
-	struct tiny_tokenizer tiny;
-	struct mote_ids ids = {0};
-	char json[16384];
-
-	(void)state;
-	template(json, 65, 16);
-	refused(json, NULL, MOTE_ERROR_UNSUPPORTED, "more than 64 pieces");
-	template(json, 64, 17);
-	refused(json, NULL, MOTE_ERROR_UNSUPPORTED, "more than 1024 ids before");
-	template(json, 64, 16);
-	assert_true(tiny_open(&tiny, json, NULL));
-	assert_int_equal(mote_tokenizer_encode(tiny.t, "b", 1, MOTE_ENCODE_ADD_SPECIAL, &ids, NULL), MOTE_OK);
-	assert_int_equal(ids.count, 63 * 16 + 1);
-	mote_ids_free(&ids);
-	tiny_close(&tiny);
-}
-
 /* Both spellings of merges, and the same input twice, give the same bytes. */
 static void test_same_bytes(void **state)
 {
@@ -434,7 +377,6 @@ int main(void)
 		cmocka_unit_test(test_dropped_tokens),	cmocka_unit_test(test_merges_with_id_0),
 		cmocka_unit_test(test_chinese),
 		cmocka_unit_test(test_config),		cmocka_unit_test(test_same_bytes),
-		cmocka_unit_test(test_no_growth),	cmocka_unit_test(test_template_limits),
 		cmocka_unit_test(test_normalizers),	cmocka_unit_test(test_precompiled)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/source.h"
 #include "format/utf8.h"
 
 #define MAX_MERGES ((size_t)1 << 21)
@@ -145,6 +146,9 @@ enum mote_status mote_gguf_merges_write(struct mote_text_buffer *b, const struct
 		mote_text_buffer_add(b, ",", 1);
 		mote_text_buffer_quote(b, y->text, y->bytes);
 		mote_text_buffer_add(b, "]", 1);
+		if (b->bytes > MOTE_SOURCE_MAX_TOKENIZER_BYTES) /* a few long tokens have very many long merges */
+			status = mote_error_set(error, MOTE_ERROR_LIMIT, "the vocabulary's merges are more than %zu "
+						"bytes of JSON", MOTE_SOURCE_MAX_TOKENIZER_BYTES);
 	}
 	free(l.merge);
 	return status;

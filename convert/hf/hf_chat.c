@@ -29,39 +29,43 @@ static cJSON *make_context(const cJSON *variables)
 }
 
 /* The first token of a text, behind white space, if it is special; else -1. */
-static int32_t first_special(const struct mote_tokenizer *tokenizer, const char *text)
+static enum mote_status first_special(const struct mote_tokenizer *tokenizer, const char *text, int32_t *id)
 {
 	struct mote_ids ids = {0};
-	int32_t id = -1;
+	enum mote_status status;
 
 	text += strspn(text, " \t\r\n");
-	if (mote_tokenizer_encode(tokenizer, text, strlen(text), 0, &ids, NULL) == MOTE_OK && ids.count &&
-	    mote_tokenizer_is_special(tokenizer, ids.id[0]))
-		id = ids.id[0];
+	status = mote_tokenizer_encode(tokenizer, text, strlen(text), 0, &ids, NULL);
+	if (!status && ids.count && mote_tokenizer_is_special(tokenizer, ids.id[0]))
+		*id = ids.id[0];
 	mote_ids_free(&ids);
-	return id;
+	return status;
 }
 
-int32_t mote_hf_turn_end(const char *template, const cJSON *variables, const struct mote_tokenizer *tokenizer)
+enum mote_status mote_hf_turn_end(const char *template, const cJSON *variables, const struct mote_tokenizer *tokenizer,
+				  int32_t *id, struct mote_error *error)
 {
 	struct mote_template_options options = mote_template_options_default();
 	struct mote_template_limits limits = {0};
 	struct mote_rendered rendered = {0};
 	struct mote_template *t = NULL;
 	cJSON *context = template ? make_context(variables) : NULL;
-	int32_t id = -1;
+	enum mote_status status = template && !context ? MOTE_ERROR_MEMORY : MOTE_OK;
 
-	if (context && mote_template_open(template, strlen(template), &options, &t, NULL) == MOTE_OK &&
-	    mote_template_render(t, context, NULL, &limits, &rendered, NULL) == MOTE_OK) {
+	*id = -1;
+	if (context && !(status = mote_template_open(template, strlen(template), &options, &t, NULL)) &&
+	    !(status = mote_template_render(t, context, NULL, &limits, &rendered, NULL))) {
 		const char *place = strstr(rendered.text, mark);
 
 		if (place)
-			id = first_special(tokenizer, place + strlen(mark));
+			status = first_special(tokenizer, place + strlen(mark), id);
 	}
 	mote_rendered_free(&rendered);
 	mote_template_close(t);
 	cJSON_Delete(context);
-	return id;
+	/* every other failure is the template's, which has no end of a turn then */
+	return status == MOTE_ERROR_MEMORY ? mote_error_set(error, status, "a chat template's end of a turn: out of "
+							    "memory") : MOTE_OK;
 }
 
 bool mote_hf_reasoning_tags(const char *template, const struct mote_tokenizer *tokenizer, const char **open,

@@ -33,17 +33,18 @@ static void add_special(struct mote_json_builder *b, cJSON *tokens, const struct
 	}
 }
 
-/* The id that a text without any tokens of its own begins with, when the tokenizer adds one. */
-static int32_t added_bos(const struct mote_hf_metadata_inputs *in)
+/* *id becomes the one that a text without any tokens of its own begins with, when the tokenizer adds one. */
+static enum mote_status added_bos(const struct mote_hf_metadata_inputs *in, int32_t *id, struct mote_error *error)
 {
+	enum mote_status status = MOTE_OK;
 	struct mote_ids ids = {0};
-	int32_t id = -1;
 
-	if (in->tokenizer_info->adds_bos &&
-	    mote_tokenizer_encode(in->tokenizer, "", 0, MOTE_ENCODE_ADD_SPECIAL, &ids, NULL) == MOTE_OK && ids.count)
-		id = ids.id[0];
+	if (in->tokenizer_info->adds_bos)
+		status = mote_tokenizer_encode(in->tokenizer, "", 0, MOTE_ENCODE_ADD_SPECIAL, &ids, error);
+	if (!status && ids.count)
+		*id = ids.id[0];
 	mote_ids_free(&ids);
-	return id;
+	return status;
 }
 
 /* The model's ids for which it has no row: they can neither be read nor come. A pad token's is often stale. */
@@ -123,8 +124,10 @@ static enum mote_status add_turn_end(const struct mote_hf_metadata_inputs *in, c
 			mote_json_add_text(&b, variables, keys[i], text[i]);
 	if ((status = mote_json_finish(&b, &variables, "metadata", error)))
 		return status;
-	end = mote_hf_turn_end(default_template(in->directory), variables, in->tokenizer);
+	status = mote_hf_turn_end(default_template(in->directory), variables, in->tokenizer, &end, error);
 	cJSON_Delete(variables);
+	if (status)
+		return status;
 	for (uint32_t i = 0; i < ids->n_eos; i++)
 		if (ids->eos[i] == end)
 			return MOTE_OK;
@@ -161,7 +164,9 @@ static enum mote_status add_tokens(struct mote_json_builder *b, cJSON *metadata,
 		return status;
 	/* The model's own ids say what it was trained with; the tokenizer's words are the fallback. */
 	if (ids.bos < 0)
-		ids.bos = by_text[0] >= 0 ? by_text[0] : added_bos(in);
+		ids.bos = by_text[0];
+	if (ids.bos < 0 && (status = added_bos(in, &ids.bos, error)))
+		return status;
 	if (ids.n_eos == 0 && by_text[1] >= 0)
 		ids.eos[ids.n_eos++] = by_text[1];
 	if ((status = add_turn_end(in, keys, text, &ids, error)))

@@ -137,7 +137,11 @@ static enum mote_status read_longrope(const struct rope_reader *r)
 		return status;
 	if (factor > 1)
 		magnitude = sqrt(1 + mote_exact_log(factor) / mote_exact_log((double)c->rope_original_positions));
-	return want(r, "attention_factor", 1e-6, 1e6, magnitude, &c->rope_attention_factor);
+	status = want(r, "attention_factor", 1e-6, 1e6, magnitude, &c->rope_attention_factor);
+	if (!status && !isfinite(c->rope_attention_factor)) /* the logarithm of one position divided */
+		return mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: kind longrope with %u original positions and "
+				      "no \"attention_factor\"", r->where, c->rope_original_positions);
+	return status;
 }
 
 static enum mote_status read_kind(const struct rope_reader *r, const char *type)
