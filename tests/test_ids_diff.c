@@ -48,14 +48,14 @@ static void check(struct mote_ids a, struct mote_ids b)
 
 static void test_shortest(void **state)
 {
-	int32_t a[MOST], b[MOST];
+	int32_t id[2 * MOST], *a = id, *b = id + MOST;
 	uint32_t random = 1;
 
 	(void)state;
 	for (int n = 0; n < 3000; n++) {
 		for (int i = 0; i < 2 * MOST; i++) {
 			random = random * 1664525 + 1013904223;
-			(i < MOST ? a : b - MOST)[i] = (int32_t)(random >> 24) % 3;
+			id[i] = (int32_t)(random >> 24) % 3;
 		}
 		check((struct mote_ids){.id = a, .count = (size_t)(n % (MOST + 1))},
 		      (struct mote_ids){.id = b, .count = (size_t)(n / (MOST + 1) % (MOST + 1))});

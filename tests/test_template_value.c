@@ -35,6 +35,7 @@ static void test_sort(void **state)
 			random = random * 1664525 + 1013904223;
 			key[i] = (uint8_t)(random >> 28);
 		}
+		mote_jinja_alloc(&j, 1); /* as in a rendering, where no first allocation is of nothing */
 		order[n] = 12345;
 		mote_jinja_sort(&j, order, n, less, key);
 		assert_int_equal(order[n], 12345);
