@@ -15,12 +15,14 @@
 #include "format/utf8.h"
 
 enum { HISTORY_LINES = 1000 };
+#define INITIAL_KEY "\x1b[999~" /* that no keyboard has */
 
 struct run_line_reader {
 	EditLine *edit;
 	History *history;
 	const char *const *commands;
 	const char *prompt;
+	const char *initial;    /* what the line is to begin with, until it does */
 	bool terminal;          /* else lines are read as they are */
 	bool interrupted, no_memory;
 	char *text;             /* what was read */
@@ -104,6 +106,32 @@ static unsigned char take_paste(EditLine *edit, wint_t key)
 	return CC_REFRESH;
 }
 
+/* What the line begins with is text, from a file perhaps: as keys, a newline in it would send what follows, a command
+ * say. */
+static unsigned char take_initial(EditLine *edit, wint_t key)
+{
+	struct run_line_reader *r;
+	const char *at;
+	wchar_t *text;
+	size_t count = 0, length;
+
+	(void)key;
+	el_get(edit, EL_CLIENTDATA, &r);
+	at = r->initial ? r->initial : "";
+	r->initial = NULL;
+	text = malloc((strlen(at) + 1) * sizeof *text);
+	if (!text) {
+		r->no_memory = true;
+		return CC_EOF;
+	}
+	for (; *at; at += length)
+		text[count++] = (wchar_t)mote_utf8_decode(at, &length);
+	text[count] = 0;
+	el_winsertstr(edit, text);
+	free(text);
+	return CC_REFRESH;
+}
+
 static unsigned char complete(EditLine *edit, wint_t key)
 {
 	const LineInfo *line = el_line(edit);
@@ -151,6 +179,8 @@ static void set_up(struct run_line_reader *r)
 	/* the wide calls: the narrow ones leak copies of the names */
 	el_wset(r->edit, EL_ADDFN, L"mote-paste", L"takes pasted text", take_paste);
 	el_set(r->edit, EL_BIND, "\x1b[200~", "mote-paste", NULL);
+	el_wset(r->edit, EL_ADDFN, L"mote-initial", L"takes the text to begin with", take_initial);
+	el_set(r->edit, EL_BIND, INITIAL_KEY, "mote-initial", NULL);
 	el_wset(r->edit, EL_ADDFN, L"mote-complete", L"completes a command", complete);
 	el_set(r->edit, EL_BIND, "\t", "mote-complete", NULL);
 	el_set(r->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
@@ -228,9 +258,12 @@ static enum run_line read_one(struct run_line_reader *r, const char *prompt, con
 	r->prompt = prompt;
 	r->interrupted = false;
 	if (r->terminal) {
+		r->initial = initial;
 		if (initial)
-			el_push(r->edit, initial);
+			el_push(r->edit, INITIAL_KEY);
 		line = el_gets(r->edit, &n);
+		if (r->no_memory)
+			return RUN_LINE_NO_MEMORY;
 		if (r->interrupted || mote_console_interrupted()) {
 			el_reset(r->edit);
 			return RUN_LINE_INTERRUPTED;

@@ -127,6 +127,11 @@ printf 'What is 1 + 2?\n/bye\n' | expect 0 "--load-session $work/kept.session --
 shown '[2 messages]' 1
 printf '/bye\n' | expect 0 "--load-session $work/more.session"
 shown '[4 messages]' 1
+# A message of several lines comes back to be edited as one: none of a file's is a command.
+printf '[{"role":"user","content":"What\\u00e4 is\\n/save %s/stolen\\n/bye"},{"role":"assistant","content":"x"}]' "$work" >"$work/lines"
+types 0 '' '/load '"$work"'/lines\n' '/edit\n\n' '/save '"$work"'/edited\n' '/bye\n'
+[ ! -e "$work/stolen" ] && passed=$((passed + 1)) || { failed=$((failed + 1)); echo "a message was a command"; }
+told "$work/edited" user 'What\u00e4 is\n/save '"$work"'/stolen\n/bye'
 # A message that the template refuses is dropped; the next one is answered.
 cp -r tests/fixtures/adder "$work/refusing"
 printf '%s' '{%- if "secret" in messages[-1].content %}{{ raise_exception("not about that") }}{% endif -%}' \
