@@ -1,5 +1,6 @@
 /* A pass that stops being finite names the weight at fault: each weight of a model in turn is made too large, in passes
  * of one row and of many. Without the check, nobody chooses a token from what came out. */
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "runtime/api/api_session.h"
 #include "runtime/generate/logit_row.h"
 #include "runtime/model/session.h"
 #include "tests/same_bits.h"
@@ -112,9 +114,29 @@ static void test_squares(void **state)
 	free(r);
 }
 
+/* A token that is less probable than floats can say has the least log-probability that they can, not none. */
+static void test_improbable(void **state)
+{
+	const float logits[] = {3e38f, -3e38f, 2.9e38f};
+	struct mote_api_logprobs kept = {.tops = 3};
+	struct mote_lm_logprobs l;
+
+	(void)state;
+	assert_true(mote_api_logprobs_add(&kept, logits, 3, 1));
+	assert_true(mote_api_logprobs_get(&kept, 0, &l));
+	assert_int_equal(l.token.id, 1);
+	assert_true(l.token.logprob == -FLT_MAX);
+	assert_int_equal(l.tops, 3);
+	assert_true(l.top[0].id == 0 && l.top[0].logprob == 0);
+	assert_true(l.top[1].id == 2 && l.top[1].logprob > -1.1e37f && l.top[1].logprob < -0.9e37f);
+	assert_true(l.top[2].id == 1 && l.top[2].logprob == -FLT_MAX);
+	free(kept.entry);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_weight), cmocka_unit_test(test_squares)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_weight), cmocka_unit_test(test_squares),
+		cmocka_unit_test(test_improbable)};
 
 	random_tokens(token, ROWS, VOCAB);
 	for (uint32_t i = 0; i < ROWS; i++)

@@ -1,9 +1,18 @@
 /* Log-probabilities that answers keep for mote.h. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "runtime/api/api_session.h"
 #include "runtime/generate/logit_row.h"
+
+/* Of finite logits, if beyond floats: what is that improbable is as good as the least of them. */
+static float logprob(float logit, double sum)
+{
+	double log = (double)logit - sum;
+
+	return log < -(double)FLT_MAX ? -FLT_MAX : (float)log;
+}
 
 bool mote_api_logprobs_add(struct mote_api_logprobs *l, const float *logits, uint32_t vocab, int32_t id)
 {
@@ -24,10 +33,10 @@ bool mote_api_logprobs_add(struct mote_api_logprobs *l, const float *logits, uin
 	entry[0] = (struct mote_lm_logprob){id, NAN};
 	if (logits) {
 		sum = mote_logit_row_log_sum(logits, vocab);
-		entry[0].logprob = (float)((double)logits[id] - sum);
+		entry[0].logprob = logprob(logits[id], sum);
 		n = mote_logit_row_top(logits, vocab, l->tops, top);
 		for (uint32_t i = 0; i < n; i++)
-			entry[1 + i] = (struct mote_lm_logprob){top[i].id, (float)((double)top[i].logit - sum)};
+			entry[1 + i] = (struct mote_lm_logprob){top[i].id, logprob(top[i].logit, sum)};
 	}
 	for (; n < l->tops; n++)
 		entry[1 + n] = (struct mote_lm_logprob){-1, NAN};

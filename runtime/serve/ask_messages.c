@@ -60,8 +60,19 @@ static enum mote_status add_message(struct mote_json_builder *b, cJSON *messages
 	return status;
 }
 
-/* Templates write a call's arguments as JSON and want them as an object; clients send them as a text. */
-static void add_calls(struct mote_json_builder *b, cJSON *message, const cJSON *calls)
+static size_t values_of(const cJSON *item)
+{
+	size_t n = 0;
+
+	for (; item; item = item->next)
+		n += 1 + values_of(item->child);
+	return n;
+}
+
+/* Templates write a call's arguments as JSON and want them as an object; clients send them as a text. All calls have
+ * *left values together: what is the most of one text could otherwise come in each of many. */
+static enum mote_status add_calls(struct mote_json_builder *b, cJSON *message, const cJSON *calls, size_t *left,
+				  struct mote_error *error)
 {
 	cJSON *copy = cJSON_Duplicate(calls, true);
 
@@ -71,8 +82,14 @@ static void add_calls(struct mote_json_builder *b, cJSON *message, const cJSON *
 		enum mote_status status = MOTE_OK;
 
 		if (cJSON_IsString(text))
-			status = mote_json_parse(text->valuestring, strlen(text->valuestring), "arguments", &parsed,
-						 NULL);
+			status = mote_json_parse_large(text->valuestring, strlen(text->valuestring), "arguments", *left,
+						       &parsed, NULL);
+		if (status == MOTE_ERROR_LIMIT) {
+			cJSON_Delete(copy);
+			return mote_error_set(error, status, "tool_calls: arguments deeper than %d, or of more than "
+					      "%zu values in all", MOTE_JSON_MAX_DEPTH, MOTE_JSON_MAX_VALUES);
+		}
+		*left -= values_of(parsed);
 		b->failed |= status == MOTE_ERROR_MEMORY;
 		if (cJSON_IsObject(parsed) && cJSON_ReplaceItemInObjectCaseSensitive(function, "arguments", parsed))
 			continue;
@@ -80,6 +97,7 @@ static void add_calls(struct mote_json_builder *b, cJSON *message, const cJSON *
 		cJSON_Delete(parsed);
 	}
 	mote_json_add_item(b, message, "tool_calls", copy);
+	return MOTE_OK;
 }
 
 static void copy_text(struct mote_json_builder *b, cJSON *message, const cJSON *from, const char *key)
@@ -107,6 +125,7 @@ static const char *role_of(const cJSON *item)
 static enum mote_status add_list(struct mote_json_builder *b, cJSON *messages, const cJSON *list, const char *key,
 				 struct mote_error *error)
 {
+	size_t left = MOTE_JSON_MAX_VALUES;
 	int n = 0;
 
 	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > MAX_MESSAGES || !list->child)
@@ -130,8 +149,9 @@ static enum mote_status add_list(struct mote_json_builder *b, cJSON *messages, c
 		copy_text(b, message, item, "name");
 		copy_text(b, message, item, "tool_call_id");
 		copy_text(b, message, item, "reasoning_content");
-		if (cJSON_IsArray(calls) && calls->child)
-			add_calls(b, message, calls);
+		if (cJSON_IsArray(calls) && calls->child &&
+		    (status = add_calls(b, message, calls, &left, error)))
+			return status;
 	}
 	return MOTE_OK;
 }

@@ -281,6 +281,9 @@ refused("no object", 400, CHAT, "[]")
 refused("no messages", 400, CHAT, {}, "messages")
 refused("texts as ids", 400, "/detokenize", {"tokens": ["a", "b"]}, "tokens")
 refused("lists of ids", 400, "/detokenize", {"tokens": [[1], [2]]}, "tokens")
+several = [{"type": "function", "function": {"name": "f", "arguments": json.dumps({"a": [1] * 200000})}}] * 2
+refused("arguments without end", 400, CHAT, {"messages": [{"role": "assistant", "content": None, "tool_calls": several}]},
+        "messages")
 refused("an unknown name", 400, CHAT, ask("x", max_token=1), "max_token")
 refused("a wrong role", 400, CHAT, {"messages": [{"role": "usr", "content": "x"}]}, "messages")
 refused("an image", 400, CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages",
