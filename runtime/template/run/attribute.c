@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "runtime/template/parse/tree.h"
 #include "runtime/template/run/loop.h"
 #include "runtime/template/value/builtin.h"
 #include "runtime/template/value/compare.h"
@@ -49,6 +50,32 @@ static struct jinja_value range_attribute(const struct jinja_range *r, const str
 	return (struct jinja_value){.kind = JINJA_ABSENT};
 }
 
+static struct jinja_value macro_attribute(struct jinja *j, const struct jinja_macro *m, const struct jinja_text *name)
+{
+	const struct jinja_signature *s = &m->stmt->signature;
+	bool explicit_caller = false;
+	struct jinja_list *l;
+
+	if (mote_jinja_text_is(name, "name"))
+		return m->name ? mote_jinja_string(m->name) : mote_jinja_none();
+	if (mote_jinja_text_is(name, "arguments")) {
+		l = mote_jinja_new_list(j, s->count);
+		for (uint32_t i = 0; i < s->count; i++)
+			mote_jinja_append(j, l, mote_jinja_string(j->names[s->names[i]]));
+		return mote_jinja_tuple(l);
+	}
+	if (mote_jinja_text_is(name, "catch_kwargs"))
+		return mote_jinja_bool(s->uses_kwargs);
+	if (mote_jinja_text_is(name, "catch_varargs"))
+		return mote_jinja_bool(s->uses_varargs);
+	for (uint32_t i = 0; i < s->count; i++)
+		explicit_caller |= s->names[i] == JINJA_NAME_CALLER;
+	if (mote_jinja_text_is(name, "caller")) /* a parameter of this name is taken to be used */
+		return mote_jinja_bool(s->uses_caller || explicit_caller);
+	return mote_jinja_text_is(name, "explicit_caller") ? mote_jinja_bool(explicit_caller)
+							   : (struct jinja_value){.kind = JINJA_ABSENT};
+}
+
 /* What Python's getattr() finds, or ABSENT. */
 static struct jinja_value attribute(struct jinja *j, struct jinja_value v, const struct jinja_text *name)
 {
@@ -66,8 +93,8 @@ static struct jinja_value attribute(struct jinja *j, struct jinja_value v, const
 		found = cycler_attribute(v, name);
 	else if (v.kind == JINJA_RANGE)
 		found = range_attribute(v.range, name);
-	else if (v.kind == JINJA_MACRO && mote_jinja_text_is(name, "name") && v.macro->name)
-		found = mote_jinja_string(v.macro->name);
+	else if (v.kind == JINJA_MACRO)
+		found = macro_attribute(j, v.macro, name);
 	else if (v.kind == JINJA_TUPLE && v.list->group && mote_jinja_text_is(name, "grouper"))
 		found = v.list->items[0];
 	else if (v.kind == JINJA_TUPLE && v.list->group && mote_jinja_text_is(name, "list"))
