@@ -50,6 +50,33 @@ static void test_no_growth(void **state)
 	tiny_close(&tiny);
 }
 
+#define SPLIT(pattern) \
+	"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern "\"},\"behavior\":\"Isolated\"}," MODEL "}"
+
+/* A pattern that takes some hundred thousand steps at each "a" and does not match there: none of its matches reaches
+ * the limit of one. */
+static void test_patterns_that_backtrack(void **state)
+{
+	enum { LONG = 50000 };
+	struct tiny_tokenizer tiny;
+	struct mote_error error = {0};
+	struct mote_ids ids = {0};
+	char *text = malloc(LONG);
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'a', LONG);
+	assert_true(tiny_open(&tiny, SPLIT("(?:a?){16}a{16}[bc]|a"), NULL));
+	assert_int_equal(mote_tokenizer_encode(tiny.t, text, 100, 0, &ids, NULL), MOTE_OK);
+	assert_int_equal(ids.count, 100);
+	assert_int_equal(mote_tokenizer_encode(tiny.t, text, LONG, 0, &ids, &error), MOTE_ERROR_LIMIT);
+	assert_non_null(strstr(error.message, "a pattern"));
+	assert_int_equal(ids.count, 100);
+	mote_ids_free(&ids);
+	tiny_close(&tiny);
+	free(text);
+}
+
 /* "single" of so many pieces, each of them so many ids. */
 static void template(char *json, int pieces, int ids)
 {
@@ -203,6 +230,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_growth),	  cmocka_unit_test(test_template_limits),
+		cmocka_unit_test(test_patterns_that_backtrack),
 		cmocka_unit_test(test_texts_of_one_hash), cmocka_unit_test(test_one_bucket),
 		cmocka_unit_test(test_long_merges),	  cmocka_unit_test(test_turn_end_without_memory),
 	};

@@ -32,6 +32,7 @@ struct run {
 	bool no_added;              /* added tokens are ordinary text everywhere */
 	bool marked;                /* texts carry marks */
 	size_t left;                /* bytes that steps may still write: text_most() */
+	uint64_t steps;             /* that patterns may still take, beyond those which each match has: regex_most() */
 	enum mote_status status;    /* sticky; on failure what follows does nothing */
 	struct mote_error *error;
 	struct text repaired, normal[2];
@@ -52,6 +53,12 @@ struct run {
 static inline size_t text_most(size_t bytes)
 {
 	return bytes > SIZE_MAX / 1024 ? SIZE_MAX : bytes * 512 + (1u << 14);
+}
+
+/* Steps of backtracking in all matches of a call: a second or two. */
+static inline uint64_t regex_most(size_t bytes)
+{
+	return (UINT64_C(1) << 26) + 256 * (uint64_t)bytes;
 }
 
 void mote_tokenizer_run_fail(struct run *r, enum mote_status status, const char *what);

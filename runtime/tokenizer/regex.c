@@ -9,7 +9,8 @@
 #include "runtime/tokenizer/regex.h"
 
 #define MAX_PATTERN 65536u
-#define MATCH_LIMIT 10000000u
+#define FIRST_LIMIT 4096u      /* steps that every match may take */
+#define MATCH_LIMIT 10000000u  /* and that none may */
 #define JIT_STACK_BYTES (8u << 20)
 
 struct regex {
@@ -91,7 +92,6 @@ static struct regex_scratch *scratch_of(struct run *r)
 		mote_tokenizer_run_fail(r, MOTE_ERROR_MEMORY, "matching a pattern");
 		return NULL;
 	}
-	pcre2_set_match_limit(s->context, MATCH_LIMIT);
 	pcre2_jit_stack_assign(s->context, NULL, s->stack);
 	return s;
 }
@@ -106,15 +106,32 @@ void mote_tokenizer_regex_scratch_free(struct regex_scratch *s)
 	free(s);
 }
 
+/* A pattern that backtracks at every place would take the product of the limit and the text: what matches take beyond
+ * the first limit comes out of what the call has for all of them. PCRE2 does not say how much a match took, but a try
+ * that reached its limit took that. */
+static int match(struct run *r, const struct regex *regex, const char *text, size_t bytes, size_t at)
+{
+	struct regex_scratch *s = r->regex;
+
+	for (uint32_t limit = FIRST_LIMIT;; limit = limit * 8 < MATCH_LIMIT ? limit * 8 : MATCH_LIMIT) {
+		int rc;
+
+		pcre2_set_match_limit(s->context, limit);
+		/* The whole text was checked once: checking it at each match would take quadratic time. */
+		rc = pcre2_match(regex->code, (PCRE2_SPTR)text, bytes, at, PCRE2_NO_UTF_CHECK, s->match, s->context);
+		if (rc != PCRE2_ERROR_MATCHLIMIT || limit == MATCH_LIMIT || r->steps < limit)
+			return rc;
+		r->steps -= limit;
+	}
+}
+
 bool mote_tokenizer_regex_next(struct run *r, const struct regex *regex, const char *text, size_t bytes,
 			       struct regex_walk *walk, size_t *begin, size_t *end)
 {
 	struct regex_scratch *s = r->status ? NULL : scratch_of(r);
 
 	while (s && walk->at <= bytes) {
-		/* The whole text was checked once: checking it at each match would take quadratic time. */
-		int rc = pcre2_match(regex->code, (PCRE2_SPTR)text, bytes, walk->at, PCRE2_NO_UTF_CHECK, s->match,
-				     s->context);
+		int rc = match(r, regex, text, bytes, walk->at);
 		PCRE2_SIZE *found = pcre2_get_ovector_pointer(s->match);
 
 		if (rc == PCRE2_ERROR_NOMATCH)

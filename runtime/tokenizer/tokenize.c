@@ -115,6 +115,7 @@ static enum mote_status encode(const struct mote_tokenizer *t, const char *text,
 	r.plain = r.no_added || plain;
 	r.marked = mark != NULL;
 	r.left = text_most(bytes);
+	r.steps = regex_most(bytes);
 	if (!(flags & MOTE_ENCODE_NO_CACHE))
 		r.cache = mote_tokenizer_cache_open(bytes);
 	if (bytes && mote_utf8_valid(text, bytes) < bytes)
@@ -179,7 +180,8 @@ enum mote_status mote_tokenizer_normalize_text(const struct mote_tokenizer *t, c
 					       char **out, size_t *out_bytes, struct mote_error *error)
 {
 	struct mote_ids none = {0};
-	struct run r = {.t = t, .out = &none, .left = text_most(bytes), .error = error};
+	struct run r = {.t = t, .out = &none, .left = text_most(bytes),
+			.steps = regex_most(bytes), .error = error};
 	struct piece in = {.text = text, .bytes = bytes, .first = true}, normal;
 
 	*out = NULL;
