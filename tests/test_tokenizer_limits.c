@@ -8,6 +8,7 @@
 
 #include "convert/gguf/gguf_merges.h"
 #include "convert/hf/hf_chat.h"
+#include "format/utf8.h"
 #include "runtime/tokenizer/tokenizer_section.h"
 #include "tests/tiny_tokenizer.h"
 
@@ -51,7 +52,8 @@ static void test_no_growth(void **state)
 }
 
 #define SPLIT(pattern) \
-	"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern "\"},\"behavior\":\"Isolated\"}," MODEL "}"
+	"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern "\"},\"behavior\":\"Isolated\"}," \
+	MODEL "}"
 
 /* A pattern that takes some hundred thousand steps at each "a" and does not match there: none of its matches reaches
  * the limit of one. */
@@ -135,6 +137,41 @@ static void test_texts_of_one_hash(void **state)
 	assert_int_equal(tiny.info.vocab_size, TEXTS);
 	assert_int_equal(mote_tokenizer_find(tiny.t, "ogBOZMonmtzUJguJTIaChKOet8woAro9uaW4xpZYRiL99dwzIjQX1SzwoHCR"
 					     "CiFKjbC4u6tPqmI1QKrQ0YoKXbhy7w", 6 * BLOCKS), 0);
+	tiny_close(&tiny);
+	free(json);
+}
+
+/* Every character beyond Latin that multiplies to a low number, which an unseeded hash would put side by side; and one
+ * of each page of 256, at its ends. */
+static void test_chosen_characters(void **state)
+{
+	enum { MOST = 45000, ROOM = MOST * 16 + 200 };
+	struct tiny_tokenizer tiny;
+	char *json = malloc(ROOM), *at = json, c[5] = "";
+	struct mote_ids ids = {0};
+	int n = 0;
+
+	(void)state;
+	assert_non_null(json);
+	at += sprintf(at, "{\"model\":{\"type\":\"BPE\",\"merges\":[],\"vocab\":{");
+	for (uint32_t i = 512; i < 0x110000 && n < MOST; i++)
+		if ((i < 0xd800 || i > 0xdfff) &&
+		    ((i * 0x9e3779b1u >> 12 & 0xffff) < 1932 || (i & 255) == 0 || (i & 255) == 255)) {
+			c[mote_utf8_encode(i, c)] = 0;
+			at += sprintf(at, "%s\"%s\":%d", n ? "," : "", c, n);
+			n++;
+		}
+	sprintf(at, "}}}");
+	if (!tiny_open(&tiny, json, NULL))
+		fail_msg("%s", tiny.error.message);
+	assert_int_equal(tiny.info.vocab_size, n);
+	/* U+0200, U+02FF, U+10FFFF, U+0201 */
+	assert_int_equal(mote_tokenizer_encode(tiny.t, "\xc8\x80\xcb\xbf\xf4\x8f\xbf\xbf\xc8\x81", 10, 0, &ids, NULL),
+			 MOTE_OK);
+	assert_int_equal(ids.count, 3);
+	assert_int_equal(ids.id[0], 0);
+	assert_int_equal(ids.id[2], n - 1);
+	mote_ids_free(&ids);
 	tiny_close(&tiny);
 	free(json);
 }
@@ -232,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_no_growth),	  cmocka_unit_test(test_template_limits),
 		cmocka_unit_test(test_patterns_that_backtrack),
 		cmocka_unit_test(test_texts_of_one_hash), cmocka_unit_test(test_one_bucket),
+		cmocka_unit_test(test_chosen_characters),
 		cmocka_unit_test(test_long_merges),	  cmocka_unit_test(test_turn_end_without_memory),
 	};
 

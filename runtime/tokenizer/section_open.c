@@ -328,7 +328,6 @@ void mote_tokenizer_close(struct mote_tokenizer *t)
 	free(t->step);
 	free((void *)(uintptr_t)t->added);
 	free(t->special);
-	free(t->far_char);
 	free(t->far_id);
 	free(t);
 }

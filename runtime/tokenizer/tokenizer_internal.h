@@ -53,9 +53,8 @@ struct mote_tokenizer {
 
 	/* Models: the id of a single character, by code point. */
 	int32_t char_id[512];               /* small code points; -1: none */
-	uint32_t *far_char;                 /* open addressing: code point + 1, then id; for the others */
-	int32_t *far_id;
-	uint32_t far_mask;
+	uint16_t far_page[0x1100];          /* for the others: of 256 code points each, page + 1, or 0 */
+	int32_t *far_id;                    /* [pages][256] */
 	int32_t byte_id[256];               /* with byte fallback: of "<0x00>"...; -1: none */
 	bool cut_at_space;                  /* no token crosses a boundary before U+2581: words can be cut there */
 	double unk_score;                   /* Unigram */

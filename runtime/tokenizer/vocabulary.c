@@ -10,58 +10,52 @@ static enum mote_status out_of_memory(struct mote_error *error)
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a tokenizer");
 }
 
-static uint32_t far_slot(const struct mote_tokenizer *t, uint32_t c)
-{
-	uint32_t slot = c * 0x9e3779b1u >> 12 & t->far_mask;
-
-	while (t->far_char[slot] && t->far_char[slot] != c + 1)
-		slot = (slot + 1) & t->far_mask;
-	return slot;
-}
-
 int32_t mote_tokenizer_char_id(const struct mote_tokenizer *t, uint32_t c)
 {
-	uint32_t slot;
-
 	if (c < 512)
 		return t->char_id[c];
-	slot = far_slot(t, c);
-	return t->far_char[slot] ? t->far_id[slot] : -1;
+	return t->far_page[c >> 8] ? t->far_id[(t->far_page[c >> 8] - 1u) * (size_t)256 + (c & 255)] : -1;
 }
 
 static void set_char(struct mote_tokenizer *t, uint32_t c, uint32_t id)
 {
-	uint32_t slot;
-
-	if (c < 512) {
+	if (c < 512)
 		t->char_id[c] = (int32_t)id;
-		return;
+	else
+		t->far_id[(t->far_page[c >> 8] - 1u) * (size_t)256 + (c & 255)] = (int32_t)id;
+}
+
+/* Pages for the single characters among the texts: at most 4.4 MB, and no choice of characters makes a look-up slow. */
+static enum mote_status make_pages(struct mote_tokenizer *t, struct mote_error *error)
+{
+	size_t bytes, length, pages = 0;
+
+	for (uint32_t id = 0; id < t->n_ids; id++) {
+		const char *text = token_text(t, id, &bytes);
+
+		if (bytes > 1 && bytes <= 4 && mote_utf8_length(text[0]) == bytes)
+			t->far_page[mote_utf8_decode(text, &length) >> 8] = 1;
 	}
-	slot = far_slot(t, c);
-	t->far_char[slot] = c + 1;
-	t->far_id[slot] = (int32_t)id;
+	for (size_t i = 0; i < sizeof t->far_page / sizeof *t->far_page; i++)
+		if (t->far_page[i])
+			t->far_page[i] = (uint16_t)++pages;
+	t->far_id = malloc((pages + 1) * 256 * sizeof *t->far_id);
+	if (!t->far_id)
+		return out_of_memory(error);
+	memset(t->far_id, 0xff, (pages + 1) * 256 * sizeof *t->far_id);
+	return MOTE_OK;
 }
 
 /* The models' own tokens of one character, and of one byte. */
 static enum mote_status build_chars(struct mote_tokenizer *t, const uint64_t *foreign, struct mote_error *error)
 {
-	uint32_t count = 0, slots = 64;
+	enum mote_status status = make_pages(t, error);
 	size_t bytes, length;
 
+	if (status)
+		return status;
 	memset(t->char_id, 0xff, sizeof t->char_id);
 	memset(t->byte_id, 0xff, sizeof t->byte_id);
-	for (uint32_t id = 0; id < t->n_ids; id++) {
-		const char *text = token_text(t, id, &bytes);
-
-		count += bytes > 1 && bytes <= 4 && mote_utf8_length(text[0]) == bytes;
-	}
-	while (slots < 2 * count)
-		slots *= 2;
-	t->far_char = calloc(slots, sizeof *t->far_char);
-	t->far_id = calloc(slots, sizeof *t->far_id);
-	t->far_mask = slots - 1;
-	if (!t->far_char || !t->far_id)
-		return out_of_memory(error);
 	for (uint32_t id = 0; id < t->n_ids; id++) {
 		const char *text = token_text(t, id, &bytes);
 
