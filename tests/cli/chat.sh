@@ -36,9 +36,10 @@ for variable in NO_COLOR=1 TERM=dumb; do
 	shown "$(printf '\033')[2m" 0
 done
 shown "$(printf '\033')" 0
-# What a user types who waits for each prompt; \\n, \\003 and so on are what they are in Python.
+# What a user types who waits for each prompt; \\n, \\003 and so on are what they are in Python. \\377: not typed, but an
+# interruption that another thread of the program gets, as when it came just before the wait for input.
 cat >"$work/type.py" <<'END'
-import os, pty, re, select, sys, time
+import ctypes, os, pty, re, select, signal, sys, time
 command, typed = sys.argv[1].split(), [t.encode().decode("unicode_escape").encode("latin-1") for t in sys.argv[2:]]
 pid, terminal = pty.fork()
 if pid == 0:
@@ -59,6 +60,10 @@ while time.time() < ends:
         seen, quiet = seen + new, time.time()
     if not pending and typed and time.time() - quiet > 0.1 and prompt.search(seen):
         pending, seen = typed.pop(0), b""
+    if pending == b"\xff":
+        thread = next(t for t in map(int, os.listdir(f"/proc/{pid}/task")) if t != pid)
+        assert ctypes.CDLL(None).tgkill(pid, thread, signal.SIGINT) == 0
+        pending, writable = b"", []
     if writable:
         pending = pending[os.write(terminal, pending[:500]):]
 else:
@@ -78,6 +83,8 @@ types() {
 
 # Ctrl-C takes back the line that is being typed, Ctrl-D on an empty one ends.
 types 0 '' 'What is 1\003' 'What is 27 + 48?\n' '\004'
+shown '27 + 48 = 75.' 1
+types 0 '-t 2' '\377' 'What is 27 + 48?\n' '/exit\n'
 shown '27 + 48 = 75.' 1
 # Backspace, of a character of three bytes too, and Ctrl-U.
 types 0 '' 'no\025What is 27 + 4\342\202\254\1778?\n' '/exit\n'
