@@ -126,6 +126,8 @@ kept "is to be two files" "$files/text" "$build/mote-perplexity" "$a" -f "$files
 	--report "$files/x"
 kept "is an input" "$files/text" "$build/mote-quantize" "$a" -o "$files/text" --type q8 --force \
 	--calibrate "$files/text"
+kept "is an input" "$files/text" "$build/mote-quantize" "$a" -o "$files/text" --type q8 --force \
+	--validate "$files/text"
 kept "exists already (--force replaces it)" "$a" "$build/mote-convert" tests/fixtures/adder -o "$a"
 cp -r tests/fixtures/adder "$work/checkpoint"
 kept "is an input" "$work/checkpoint/model.safetensors" "$build/mote-convert" "$work/checkpoint" \
