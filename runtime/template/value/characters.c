@@ -51,14 +51,20 @@ static bool is_letter(utf8proc_category_t c)
 	       c == UTF8PROC_CATEGORY_LM || c == UTF8PROC_CATEGORY_LO;
 }
 
-/* Superscripts and circled digits: str.isdigit() but not isdecimal(). */
+/* str.isdigit() but not isdecimal(): Unicode's Numeric_Type=Digit, to which nothing is added any more. */
 static bool is_other_digit(uint32_t code)
 {
-	return code == 0xb2 || code == 0xb3 || code == 0xb9 || code == 0x2070 || (code >= 0x2074 && code <= 0x2079) ||
-	       (code >= 0x2080 && code <= 0x2089) || (code >= 0x2460 && code <= 0x2468) ||
-	       (code >= 0x2474 && code <= 0x247c) || (code >= 0x2488 && code <= 0x2490) || code == 0x24ea ||
-	       (code >= 0x24f5 && code <= 0x24fd) || code == 0x24ff || (code >= 0x2776 && code <= 0x277e) ||
-	       (code >= 0x2780 && code <= 0x2788) || (code >= 0x278a && code <= 0x2792);
+	static const uint32_t ranges[][2] = {
+		{0xb2, 0xb3}, {0xb9, 0xb9}, {0x1369, 0x1371}, {0x19da, 0x19da}, {0x2070, 0x2070}, {0x2074,
+		0x2079}, {0x2080, 0x2089}, {0x2460, 0x2468}, {0x2474, 0x247c}, {0x2488, 0x2490}, {0x24ea,
+		0x24ea}, {0x24f5, 0x24fd}, {0x24ff, 0x24ff}, {0x2776, 0x277e}, {0x2780, 0x2788}, {0x278a,
+		0x2792}, {0x10a40, 0x10a43}, {0x10e60, 0x10e68}, {0x11052, 0x1105a}, {0x1f100, 0x1f10a}
+	};
+	size_t i = 0;
+
+	while (i < sizeof ranges / sizeof *ranges && code > ranges[i][1])
+		i++;
+	return i < sizeof ranges / sizeof *ranges && code >= ranges[i][0];
 }
 
 bool mote_jinja_is(uint32_t code, enum jinja_class what)
