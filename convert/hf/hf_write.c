@@ -46,7 +46,7 @@ static enum mote_status open_file(struct writing *w, const char *name)
 	snprintf(path, room, "%s/%s", w->directory, name);
 	if (w->files == MAX_FILES)
 		status = mote_error_set(w->error, MOTE_ERROR_LIMIT, "%s: more than %u files", w->directory, MAX_FILES);
-	else
+	else if (!(status = mote_output_refuse_input(path, mote_container_path(w->c), w->error)))
 		status = mote_output_open(path, w->options->force, &w->file[w->files], w->error);
 	free(path);
 	if (!status)

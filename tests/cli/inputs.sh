@@ -75,6 +75,12 @@ ln -s lora/adapter_model.safetensors "$work/link.mote"
 stays "$adapter" "$build/mote-convert" $model --lora "$work/lora" -o "$work/link.mote" -f
 stays "$work/shards/first.mote" "$build/mote-convert" "$work/shards" -o "$work/shards/first.mote" -f
 
+# Nor by a file of the directory that a container becomes, which can be a link to it.
+"$build/mote-convert" $model -o "$work/source.mote" -q || bad "convert"
+mkdir "$work/directory"
+ln -s ../source.mote "$work/directory/model.safetensors"
+stays "$work/source.mote" "$build/mote-convert" "$work/source.mote" -o "$work/directory/" -f
+
 # The same copies in both shards are no two weights.
 "$build/mote-convert" $model -o "$work/whole.mote" -q || bad "convert"
 "$build/mote-convert" "$work/shards" -o "$work/shards.mote" -q || bad "shards"
