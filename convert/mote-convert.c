@@ -39,6 +39,7 @@ struct arguments {
 	const char *directory, *output;
 	struct mote_checkpoint_options convert;
 	struct mote_checkpoint_adapter adapter[MAX_ADAPTERS];
+	char *folder[MAX_ADAPTERS]; /* of adapters given as DIR:SCALE, owned */
 	uint32_t threads;
 	bool json, quiet;
 };
@@ -49,7 +50,7 @@ static enum mote_status take_adapter(void *at, const char *text, struct mote_err
 	struct arguments *a = at;
 	const char *colon = strrchr(text, ':');
 	struct mote_checkpoint_adapter *adapter = &a->adapter[a->convert.adapters];
-	char *end = NULL;
+	char **folder = &a->folder[a->convert.adapters], *end = NULL;
 
 	if (a->convert.adapters == MAX_ADAPTERS)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "more than %d adapters", MAX_ADAPTERS);
@@ -59,7 +60,7 @@ static enum mote_status take_adapter(void *at, const char *text, struct mote_err
 		if (*end || !(adapter->factor > -1e6 && adapter->factor < 1e6))
 			adapter->factor = 1;
 		else
-			adapter->directory = strndup(text, (size_t)(colon - text)); /* as long as the program lives */
+			adapter->directory = *folder = strndup(text, (size_t)(colon - text));
 	}
 	if (!adapter->directory)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
@@ -322,27 +323,34 @@ static int run(struct arguments *a)
 	return status ? mote_console_fail("mote-convert", &error) : 0;
 }
 
+static int run_what_was_asked(struct arguments *a)
+{
+	if (!a->output)
+		return mote_options_refuse(&tool, "no output: give -o FILE.mote");
+	if (a->convert.adapters && (a->convert.vocab_only || mote_source_is_container(a->directory)))
+		return mote_options_refuse(&tool, "--lora: only when a checkpoint's weights are converted");
+	a->convert.one_thread = a->threads == 1;
+	if (mote_source_is_container(a->directory)) {
+		if (!ends_in(a->output, "/") && !ends_in(a->output, ".gguf"))
+			return mote_options_refuse(&tool, "%s is a file of mote's: give -o FILE.gguf or -o DIR/",
+						   a->directory);
+		if (a->convert.vocab_only)
+			return mote_options_refuse(&tool, "--vocab-only: only for what becomes a file of mote's");
+		return run_export(a);
+	}
+	if (ends_in(a->output, "/") || ends_in(a->output, ".gguf"))
+		return mote_options_refuse(&tool, "%s is no file of mote's: convert it to one first", a->directory);
+	return run(a);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments a = {.convert = {.tool = "mote-convert " MOTE_VERSION, .keep_types = true}};
 	int code = mote_options_parse(&tool, argc, argv, &a);
 
-	if (code >= 0)
-		return code;
-	if (!a.output)
-		return mote_options_refuse(&tool, "no output: give -o FILE.mote");
-	if (a.convert.adapters && (a.convert.vocab_only || mote_source_is_container(a.directory)))
-		return mote_options_refuse(&tool, "--lora: only when a checkpoint's weights are converted");
-	a.convert.one_thread = a.threads == 1;
-	if (mote_source_is_container(a.directory)) {
-		if (!ends_in(a.output, "/") && !ends_in(a.output, ".gguf"))
-			return mote_options_refuse(&tool, "%s is a file of mote's: give -o FILE.gguf or -o DIR/",
-						   a.directory);
-		if (a.convert.vocab_only)
-			return mote_options_refuse(&tool, "--vocab-only: only for what becomes a file of mote's");
-		return run_export(&a);
-	}
-	if (ends_in(a.output, "/") || ends_in(a.output, ".gguf"))
-		return mote_options_refuse(&tool, "%s is no file of mote's: convert it to one first", a.directory);
-	return run(&a);
+	if (code < 0)
+		code = run_what_was_asked(&a);
+	for (int i = 0; i < MAX_ADAPTERS; i++)
+		free(a.folder[i]);
+	return code;
 }
