@@ -33,7 +33,7 @@ CHANGES = [(r" < ", " <= "), (r" <= ", " < "), (r" > ", " >= "), (r" >= ", " > "
 # What this machine does not compile.
 ELSEWHERE = ("runtime/kernels/arm/", "quant/team/team_mpi.c")
 # The scripts of a room: the first folder or file that fits. Those that build for themselves would not see the change.
-SCRIPTS = [("format/tool/sandbox", "sandbox"), ("format/tool", "options terminal output"), ("format/output", "output"),
+SCRIPTS = [("format/tool/sandbox", "sandbox"), ("format/tool/shortened", "limits"), ("format/tool", "options terminal output"), ("format/output", "output"),
            ("format/json", "limits inspect"), ("format/portable", "output kill"), ("format", "inspect bad_input"),
            ("runtime/kernels", "bench"), ("runtime/model/finite", "finite"), ("runtime/model", "session run"), ("runtime/tokenizer", "tokenize"),
            ("runtime/template", "tokenize chat"), ("runtime/chat", "run chat tokenize"), ("runtime/generate", "run serve"),
@@ -188,7 +188,8 @@ class House:
         for program in self.commands:
             tool = re.search(r"/(mote-[a-z]+)$", program)
             if tool:
-                changed = name and self.globals_of(name) & self.symbols(program)
+                own = name and self.object_of(name) in self.commands[program]  # also a file that nothing calls by a name
+                changed = own or name and self.globals_of(name) & self.symbols(program)
                 self.link(program, name if changed and re.search(r"\$tool|mote-\*|\b%s\b" % tool[1], text) else "")
         return None
 
