@@ -212,6 +212,12 @@ static void test_equal(void **state)
 	for (int i = 0; i < 120; i++)
 		strcat(deep, "}");
 	assert_true(equal(deep, deep, 1000));
+	/* a text's first 64 bytes are part of its own step, each 64 more are one */
+	memset(deep, 'x', 402);
+	deep[0] = deep[401] = '"';
+	deep[402] = 0;
+	assert_true(equal(deep, deep, 8));
+	assert_false(equal(deep, deep, 7));
 	tree = parsed("{\"a\":1,\"b\":2,\"c\":3}");
 	assert_null(mote_json_find(tree, "c", &steps));
 	assert_int_equal(steps, 0);
