@@ -134,8 +134,7 @@ enum mote_status mote_option_set(const struct mote_option *o, const char *text, 
 	case MOTE_OPTION_CLEAR: *(bool *)at = false; break;
 	case MOTE_OPTION_TEXT:
 		*(const char **)at = text;
-		return !o->choices || mote_words_have(o->choices, text) ? MOTE_OK
-											   : none_of(o->choices, error);
+		return !o->choices || mote_words_have(o->choices, text) ? MOTE_OK : none_of(o->choices, error);
 	case MOTE_OPTION_COUNT:
 		if (!o->minus_one || strcmp(text, "-1") != 0)
 			status = read_count(o, text, &count, error);

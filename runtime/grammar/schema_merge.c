@@ -76,14 +76,15 @@ static cJSON *new_schema(struct schema_reader *r)
 	return NULL;
 }
 
-/* The item stays its owner's. */
+/* The item stays its owner's. key NULL: to is an array. */
 static void lend(struct schema_reader *r, cJSON *to, const char *key, const cJSON *item)
 {
+	cJSON *lent = (cJSON *)(uintptr_t)item; /* cJSON only copies its head, but does not say so in its type */
+
 	if (++r->lent > SCHEMA_MAX_LENT)
 		mote_schema_fail(r, MOTE_ERROR_LIMIT, "more than %d members in schemas that are made of several",
 				 SCHEMA_MAX_LENT);
-	/* cJSON only copies the item's head, but does not say so in its type. */
-	else if (!cJSON_AddItemReferenceToObject(to, key, (cJSON *)(uintptr_t)item))
+	else if (!(key ? cJSON_AddItemReferenceToObject(to, key, lent) : cJSON_AddItemReferenceToArray(to, lent)))
 		mote_schema_fail(r, MOTE_ERROR_MEMORY, "no memory for a schema");
 }
 
@@ -140,12 +141,7 @@ static void merge_required(struct schema_reader *r, cJSON *to, const cJSON *a, c
 
 	for (int i = 0; i < 2 && all; i++)
 		for (const cJSON *item = (i ? b : a)->child; item && !mote_schema_failed(r); item = item->next)
-			if (++r->lent > SCHEMA_MAX_LENT)
-				mote_schema_fail(r, MOTE_ERROR_LIMIT,
-						 "more than %d members in schemas that are made of several",
-						 SCHEMA_MAX_LENT);
-			else if (!cJSON_AddItemReferenceToArray(all, (cJSON *)(uintptr_t)item))
-				mote_schema_fail(r, MOTE_ERROR_MEMORY, "no memory for a schema");
+			lend(r, all, NULL, item);
 }
 
 static void merge_types(struct schema_reader *r, cJSON *to, const cJSON *a, const cJSON *b)

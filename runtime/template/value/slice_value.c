@@ -94,9 +94,8 @@ struct jinja_value mote_jinja_slice_value(struct jinja *j, struct jinja_value v,
 	}
 	if (v.kind == JINJA_STRING)
 		return slice_text(j, v.text, start, step, count);
-	if (v.kind == JINJA_RANGE) {
+	if (v.kind == JINJA_RANGE)
 		return slice_range(j, v, start, stop, step, count);
-	}
 	l = mote_jinja_new_list(j, (size_t)count);
 	for (int64_t k = 0; k < count; k++)
 		mote_jinja_append(j, l, v.list->items[start + k * step]);
