@@ -65,7 +65,8 @@ static const struct mote_option options[] = {
 	 "no limit)", AT(seconds), 0, 86400},
 
 	{MOTE_OPTION_COUNT, NULL, "header-timeout", "SECONDS", "most until a request's headers are there, and "
-	 "between pieces of its body, 1 to 3600 (default: 30); then the connection is closed", AT(header_seconds), 1, 3600},
+	 "between pieces of its body, 1 to 3600 (default: 30); then the connection is closed", AT(header_seconds),
+	 1, 3600},
 
 	{MOTE_OPTION_HEADING, .help = "Machine"},
 	{MOTE_OPTION_COUNT, "t", "threads", "N", "threads, 1 to 256 (default: the physical cores)", AT(threads), 1,
