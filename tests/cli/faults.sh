@@ -1,5 +1,6 @@
 #!/bin/sh
-# Some of the calls that make faults lets fail, all of them one by one: see tests/faults/sweep.py.
+# Every job of make faults without a fault, and some of the calls that it lets fail, all of them one by one: see
+# tests/faults/sweep.py.
 set -u
 build=${MOTE_BUILD:-build/release}
 case $build in
@@ -9,5 +10,7 @@ esac
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cc -std=c11 -D_GNU_SOURCE -O1 -fPIC -shared tests/faults/shim.c -o "$work/shim.so" -ldl || exit 1
+python3 tests/faults/sweep.py "$build" "$work/shim.so" --kind none --jobs 2 >"$work/plain" ||
+	{ cat "$work/plain"; exit 1; }
 python3 tests/faults/sweep.py "$build" "$work/shim.so" --sample 1 --jobs 2 \
 	--job convert-over,quantize,perplexity,perplexity-logits,stamp,run,tokenize,messages,inspect,inspect-json

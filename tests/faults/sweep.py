@@ -6,7 +6,8 @@
 A job runs once as it is, which gives the right result and how many calls of each kind there are (tests/faults/shim.c);
 then once for each call, which fails. It must end with exit code 1 (or 3, where a file ended early) and a message, or
 with 0 and the same output and files. In both cases each file is as before or as it should be after, and there is no
-other: nothing partial, nothing left behind. With --sample only N calls of each kind are made to fail, spread evenly.
+other: nothing partial, nothing left behind. With --sample only N calls of each kind are made to fail, spread evenly;
+with --kind none no call is, so that each job runs only as it is.
 
 A server is asked three things and stopped: of its answers one may be an error or none, each other is right.
 """
@@ -45,8 +46,8 @@ def jobs(build, d):
                       "--validate", d + "/words", "-c", "64"], None, {}),
         "quantize-own": ([tool("quantize"), m, "-o", out + "o.mote", "--type", "q8", "--encoder", "round", "--force",
                           "-t", "2", "-q"], None, {"o.mote": q}),
-        "quantize-mixed": ([tool("quantize"), m, "-o", out + "o.mote", "--bits", "6", "--calibrate", d + "/words",
-                            "--no-validate", "-t", "2", "-q"], None, {}),
+        "quantize-mixed": ([tool("quantize"), m, "-o", out + "o.mote", "--bits", "6", "--calibrate", d + "/more",
+                            "--encoder", "round", "--no-validate", "-t", "2", "-q"], None, {}),
         "perplexity": ([tool("perplexity"), q, "-f", text, "--reference", m, *short, "--per-token", out + "p", "--report",
                         out + "r.html", "--json", "--force"], None, {"r.html": text}),
         "perplexity-logits": ([tool("perplexity"), q, "-f", text, "--reference-logits", d + "/logits", *short], None, {}),
@@ -236,9 +237,9 @@ def sweep(name, job, options, shim, d, pool):
     counts = os.path.join(d, name + ".counts")
     right = Run(shim, d, job, counts=counts)
     if right.code != 0:
-        return 0, ["%s: exit code %s without a fault: %s" % (name, right.code, right.err)]
+        return 1, ["%s: exit code %s without a fault: %s" % (name, right.code, right.err)]
     if isinstance(right.out, dict) and None in right.out.get("answers", []):
-        return 0, ["%s: no answer without a fault" % name]
+        return 1, ["%s: no answer without a fault" % name]
     count = {line.split()[0]: int(line.split()[1]) for line in open(counts)}
     points = [(kind, how, k) for kind, how in FAULTS if not options.kind or kind == options.kind
               for k in sample(count[kind], options.sample * (3 if options.sample and kind == "alloc" else 1))]
@@ -250,7 +251,7 @@ def sweep(name, job, options, shim, d, pool):
         return wrong and "%s, %s %d of %d (%s): %s%s" % (name, kind, k, count[kind], how, wrong,
                                                          "\n    " + run.err.strip()[-300:] if run.err.strip() else "")
 
-    return len(points), [wrong for wrong in pool.map(one, points) if wrong]
+    return 1 + len(points), [wrong for wrong in pool.map(one, points) if wrong]
 
 
 def main():
@@ -272,7 +273,7 @@ def main():
             points, wrong = sweep(name, job, options, shim, d, pool)
             passed += points - len(wrong)
             failed += len(wrong)
-            print("%-20s %6d faults, %d bad" % (name, points, len(wrong)), *wrong, sep="\n  ", flush=True)
+            print("%-20s %6d runs, %d bad" % (name, points, len(wrong)), *wrong, sep="\n  ", flush=True)
     print("%d passed, %d failed" % (passed, failed))
     sys.exit(failed > 0 or passed == 0)
 
