@@ -3,6 +3,7 @@
  * and the name comes in one step. */
 #include "format/output.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,6 +13,11 @@
 #include <unistd.h>
 
 #include "format/portable.h"
+
+enum {
+	LETTERS = 8,    /* random ones at the end of a temporary name */
+	MOST_NAME = 200 /* of the target's name in it: one of the greatest length must have a temporary one, too */
+};
 
 struct mote_output {
 	char *target; /* symbolic links resolved when it exists */
@@ -38,25 +44,73 @@ static enum mote_status fail_exists(const char *path, struct mote_error *error)
 	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: exists already", path);
 }
 
+static const char *target_name(const struct mote_output *o)
+{
+	const char *slash = strrchr(o->target, '/');
+
+	return slash ? slash + 1 : o->target;
+}
+
+/* Who writes a file holds its lock, so that others see that it is no killed process's. Where there are no locks nobody
+ * gets one, and nothing is taken for abandoned. */
+static bool lock_at_once(int fd)
+{
+	int got;
+
+	while ((got = flock(fd, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR)
+		;
+	return got == 0;
+}
+
+/* Removes the file of that temporary name when nobody holds it: its process was killed. */
+static void remove_if_abandoned(int folder, const char *name)
+{
+	int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && lock_at_once(fd))
+		unlinkat(folder, name, 0);
+	close(fd);
+}
+
+/* What runs that were killed have left of this target. Nothing that goes wrong here is a reason to fail. */
+static void remove_abandoned(const struct mote_output *o)
+{
+	DIR *folder = opendir(o->folder);
+	const char *name = target_name(o);
+	size_t bytes = strlen(name) < MOST_NAME ? strlen(name) : MOST_NAME;
+	size_t before = 1 + bytes + strlen(MOTE_OUTPUT_PART);
+
+	for (struct dirent *entry; folder && (entry = readdir(folder));)
+		if (entry->d_name[0] == '.' && strlen(entry->d_name) == before + LETTERS &&
+		    !memcmp(entry->d_name + 1, name, bytes) &&
+		    !memcmp(entry->d_name + 1 + bytes, MOTE_OUTPUT_PART, strlen(MOTE_OUTPUT_PART)))
+			remove_if_abandoned(dirfd(folder), entry->d_name);
+	if (folder)
+		closedir(folder);
+}
+
 /* A name of its own that nobody guesses, in the target's folder; make() creates something there.
  * NULL: errno says why. */
 static char *create_named(const struct mote_output *o,
 			  bool (*make)(const struct mote_output *o, const char *path, int *fd), int *fd)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	const char *slash = strrchr(o->target, '/'), *name = slash ? slash + 1 : o->target;
-	size_t room = strlen(o->folder) + strlen(name) + 16;
+	const char *name = target_name(o);
+	size_t room = strlen(o->folder) + strlen(name) + strlen(MOTE_OUTPUT_PART) + LETTERS + 4;
 	char *path = malloc(room);
 
 	for (int attempt = 0; path && attempt < 100; attempt++) {
-		unsigned char random[8];
+		unsigned char random[LETTERS];
 
 		if (!mote_portable_random(random, sizeof random))
 			break;
 		for (size_t i = 0; i < sizeof random; i++)
 			random[i] = (unsigned char)letters[random[i] % (sizeof letters - 1)];
-		/* 200: a name of the greatest length must have a temporary one, too. */
-		snprintf(path, room, "%s/.%.200s.%.8s", o->folder, name, (const char *)random);
+		snprintf(path, room, "%s/.%.*s" MOTE_OUTPUT_PART "%.*s", o->folder, MOST_NAME, name, LETTERS,
+			 (const char *)random);
 		if (make(o, path, fd))
 			return path;
 		if (errno != EEXIST)
@@ -69,8 +123,20 @@ static char *create_named(const struct mote_output *o,
 static bool make_file(const struct mote_output *o, const char *path, int *fd)
 {
 	(void)o;
+	struct stat st;
+
 	*fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	return *fd >= 0;
+	if (*fd < 0)
+		return false;
+	/* Another run may find it before it is locked, and take it for abandoned: then it has no name any more. */
+	while (flock(*fd, LOCK_EX) != 0 && errno == EINTR)
+		;
+	if (fstat(*fd, &st) != 0 || st.st_nlink > 0)
+		return true;
+	close(*fd);
+	*fd = -1;
+	errno = EEXIST; /* the next name */
+	return false;
 }
 
 static bool make_link(const struct mote_output *o, const char *path, int *fd)
@@ -83,6 +149,8 @@ static bool make_link(const struct mote_output *o, const char *path, int *fd)
 static bool create_nameless(struct mote_output *o)
 {
 	o->fd = mote_portable_open_nameless(o->folder, o->held, sizeof o->held);
+	if (o->fd >= 0)
+		lock_at_once(o->fd);
 	return o->fd >= 0;
 }
 
@@ -146,6 +214,8 @@ enum mote_status mote_output_open(const char *path, bool replace, struct mote_ou
 	o->fd = -1;
 	o->replace = replace;
 	status = find_target(o, path, &exists, &st, error);
+	if (status == MOTE_OK)
+		remove_abandoned(o);
 	if (status == MOTE_OK && !create_nameless(o) && !(o->temp = create_named(o, make_file, &o->fd)))
 		status = mote_output_fail(o, "cannot create a temporary file beside it", error);
 	if (status == MOTE_OK && exists && fchmod(o->fd, st.st_mode & 0777) != 0)

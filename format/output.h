@@ -3,8 +3,9 @@
  *   open -> write_at ... or fprintf(stream) ... -> commit, or discard
  *
  * Until commit nothing is at path, or what was there before. Where the file system can, the file has no name until then
- * (O_TMPFILE), so that not even a killed process leaves anything; else it has a temporary one beside path, ".NAME." and
- * eight random letters. Not thread-safe.
+ * (O_TMPFILE); else, and for the moment in which it replaces another, it has a temporary one beside path: ".NAME",
+ * MOTE_OUTPUT_PART and eight random letters. What a process that was killed leaves under such a name the next output to
+ * the same path removes: whoever writes one holds its lock (flock). Not thread-safe.
  */
 #ifndef MOTE_FORMAT_OUTPUT_H
 #define MOTE_FORMAT_OUTPUT_H
@@ -15,6 +16,8 @@
 #include <stdio.h>
 
 #include "format/status.h"
+
+#define MOTE_OUTPUT_PART ".mote-part."
 
 struct mote_output;
 

@@ -5,6 +5,7 @@
  * library keeps no list of what it has mapped.
  *
  * All functions called here may be called in a signal's handler. Systems without /proc have none of this. */
+#include "format/output.h"
 #include "format/portable.h"
 
 #if MOTE_LINUX
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE = 4400, TEMPORARY = 8, MOST_DESCRIPTORS = 1000 };
+enum { LINE = 4400, TEMPORARY = sizeof MOTE_OUTPUT_PART - 1 + 8, MOST_DESCRIPTORS = 1000 };
 
 static uint64_t read_hex(const char **text)
 {
@@ -74,7 +75,8 @@ static const char *find_mapping(uint64_t address, char line[LINE])
 	return found;
 }
 
-/* An output that has a name before it is whole (format/output.h): ".NAME." and eight letters, open for writing. */
+/* An output that has a name before it is whole (format/output.h): ".NAME", MOTE_OUTPUT_PART and eight letters, open for
+ * writing. */
 static void remove_temporary_files(void)
 {
 	for (int fd = 3; fd < MOST_DESCRIPTORS; fd++) {
@@ -93,8 +95,8 @@ static void remove_temporary_files(void)
 			continue;
 		path[bytes] = 0;
 		name = strrchr(path, '/');
-		if (name && name[1] == '.' && path[bytes - TEMPORARY - 1] == '.' &&
-		    !strchr(path + bytes - TEMPORARY, '/'))
+		if (name && name[1] == '.' && name + 1 < path + bytes - TEMPORARY &&
+		    !memcmp(path + bytes - TEMPORARY, MOTE_OUTPUT_PART, sizeof MOTE_OUTPUT_PART - 1))
 			unlink(path);
 	}
 }

@@ -144,6 +144,25 @@ cp "$files/old" "$work/before"
 got=$?
 if [ $got -eq 1 ] && cmp -s "$files/old" "$work/before" && grep -q 'cannot write' "$work/err"; then ok; else bad "full disk: $got"; cat "$work/err"; fi
 if [ -z "$(find "$files" -name '.*' -type f)" ]; then ok; else bad "left behind: $(ls -A "$files")"; fi
+# What a killed run left under a temporary name the next to the same path removes; not what a process holds, nor what
+# only looks alike.
+for name in .o.mote.mote-part.abcdefgh .o.mote.mote-part.held0000; do echo left >"$files/$name"; done
+alike=".o.mote.mote-part.abcdefg .o.mote.mote-part.abcdefghi .p.mote.mote-part.abcdefgh .o.mote.download o.mote.mote-part.abcdefgh"
+for name in $alike; do echo other >"$files/$name"; done
+mkdir "$files/.o.mote.mote-part.a_folder"
+for force in '' --force; do
+	# shellcheck disable=SC2086
+	flock "$files/.o.mote.mote-part.held0000" "$build/mote-convert" tests/fixtures/adder -o "$files/o.mote" -q $force ||
+		bad "beside what others left: $?"
+	if cmp -s "$files/o.mote" "$m"; then ok; else bad "another file beside what others left"; fi
+	if [ ! -e "$files/.o.mote.mote-part.abcdefgh" ]; then ok; else bad "a killed run's file stays"; fi
+	for name in .o.mote.mote-part.held0000 .o.mote.mote-part.a_folder $alike; do
+		if [ -e "$files/$name" ]; then ok; else bad "$name was removed"; fi
+	done
+	echo left >"$files/.o.mote.mote-part.abcdefgh"
+done
+"$build/mote-convert" tests/fixtures/adder -o "$files/o.mote" -q --force
+if [ ! -e "$files/.o.mote.mote-part.held0000" ]; then ok; else bad "what nobody holds any more stays"; fi
 # Two receipts at once: both stay.
 head -c 3000 "$work/text" >"$work/text2"
 "$build/mote-perplexity" "$a" -f "$work/text" -c 64 --stamp >/dev/null &
