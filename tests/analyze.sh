@@ -8,6 +8,12 @@ found=$(mktemp) || exit 1
 trap 'rm -f "$found"' EXIT
 [ $# -gt 0 ] || set -- $(find format runtime convert quant -name '*.c' | grep -v '/kernels/')
 flags=$(pkg-config --cflags libcjson libzstd libxxhash libpcre2-8 libmicrohttpd libedit 2>/dev/null)
+if mpi=$(pkg-config --cflags mpi-c 2>/dev/null); then
+	flags="$flags $mpi"
+else
+	echo "quant/team/team_mpi.c is left out: no MPI (make deps-mpi)"
+	set -- $(printf '%s\n' "$@" | grep -v '^quant/team/team_mpi\.c$')
+fi
 
 checkers=" ${CHECKERS:-clang-tidy cppcheck gcc} "
 for program in $checkers; do
