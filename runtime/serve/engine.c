@@ -123,10 +123,12 @@ enum mote_engine_entry mote_engine_submit(struct mote_engine *e, struct mote_job
 	enum mote_engine_entry entry = MOTE_ENTRY_TAKEN;
 	pthread_cond_t *signal = malloc(sizeof *signal);
 
+	if (!signal)
+		return MOTE_ENTRY_MEMORY;
 	job->last = &job->first;
 	job->entered = mote_engine_seconds();
 	pthread_mutex_lock(&e->lock);
-	if (!signal || (e->waiting >= e->queue && e->running + e->waiting >= e->sequences))
+	if (e->waiting >= e->queue && e->running + e->waiting >= e->sequences)
 		entry = MOTE_ENTRY_FULL;
 	else if (e->draining)
 		entry = MOTE_ENTRY_STOPPING;

@@ -87,7 +87,7 @@ bool mote_engine_idle(struct mote_engine *e);
 void mote_engine_stop(struct mote_engine *e);
 void mote_engine_close(struct mote_engine *e); /* NULL is fine; after all jobs were released */
 
-enum mote_engine_entry { MOTE_ENTRY_TAKEN, MOTE_ENTRY_FULL, MOTE_ENTRY_STOPPING };
+enum mote_engine_entry { MOTE_ENTRY_TAKEN, MOTE_ENTRY_FULL, MOTE_ENTRY_STOPPING, MOTE_ENTRY_MEMORY };
 enum mote_engine_entry mote_engine_submit(struct mote_engine *e, struct mote_job *job);
 /* Waits for the next pieces, in order, which the caller frees. NULL: all choices have ended and been given. */
 struct mote_piece *mote_engine_wait(struct mote_engine *e, struct mote_job *job);

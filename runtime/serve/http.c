@@ -329,7 +329,10 @@ enum mote_status mote_http_open(const struct mote_http_options *options, struct 
 	pthread_cond_init(&h->end, NULL);
 	snprintf(port, sizeof port, "%u", options->port);
 	if (options->socket < 0 && (code = getaddrinfo(options->host, port, &hints, &found)))
-		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: %s", options->host, gai_strerror(code));
+		status = mote_error_set(error, code == EAI_MEMORY ? MOTE_ERROR_MEMORY :
+					code == EAI_SYSTEM || code == EAI_AGAIN || code == EAI_FAIL ? MOTE_ERROR_IO :
+					MOTE_ERROR_ARGUMENT, "%s: %s", options->host,
+					code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
 	if (status == MOTE_OK)
 		status = start(h, found ? found->ai_addr : NULL, error);
 	if (found)

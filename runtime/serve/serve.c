@@ -79,6 +79,8 @@ bool mote_route_submit(struct mote_serve *s, struct mote_exchange *x, struct mot
 		mote_route_refuse(x, 429, NULL, "queue_full", "too many requests wait already; try again in a second");
 	else if (entry == MOTE_ENTRY_STOPPING)
 		mote_route_refuse(x, 503, NULL, "stopping", "the server is stopping");
+	else if (entry == MOTE_ENTRY_MEMORY)
+		mote_route_refuse(x, 500, NULL, NULL, "no memory for the request");
 	return entry == MOTE_ENTRY_TAKEN;
 }
 

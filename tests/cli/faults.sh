@@ -10,7 +10,10 @@ esac
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cc -std=c11 -D_GNU_SOURCE -O1 -fPIC -shared tests/faults/shim.c -o "$work/shim.so" -ldl || exit 1
-python3 tests/faults/sweep.py "$build" "$work/shim.so" --kind none --jobs 2 >"$work/plain" ||
-	{ cat "$work/plain"; exit 1; }
-python3 tests/faults/sweep.py "$build" "$work/shim.so" --sample 1 --jobs 2 \
-	--job convert-over,quantize,perplexity,perplexity-logits,stamp,run,tokenize,messages,inspect,inspect-json
+faults() { python3 tests/faults/sweep.py "$build" "$work/shim.so" --jobs 2 "$@"; }
+faults --kind none >"$work/plain" || { cat "$work/plain"; exit 1; }
+if [ -x "$build/mote-serve" ]; then
+	faults --job serve --kind other || exit 1
+fi
+faults --sample 1 \
+	--job convert-over,quantize,perplexity,perplexity-logits,stamp,run,tokenize,messages,inspect,inspect-json,serve,requests

@@ -3,6 +3,8 @@
  *   MOTE_FAULT=KIND:K[:how]   the K-th call of a kind fails; how is "error" (what that kind fails with), "short" (half
  *                             of what was asked for is read or written) or "end" (a file ends early;
  *                             one that is mapped is shortened on the disk, and only mappings of files are counted)
+ *   MOTE_FAULT_AIM=PATH       a file of a 64-bit number, which the tester writes while the process runs: while it is
+ *                             above zero each allocation takes one from it, and that which makes it zero fails
  *   MOTE_FAULT_COUNTS=PATH    at exit, one line for each kind: its name and how many calls there were
  *
  * Streams are made to fail by what lies under them: a folder cannot be read (EISDIR), /dev/full cannot be written
@@ -12,10 +14,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +27,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum kind { ALLOC, MAP, OPEN, STAT, READ, WRITE, SYNC, NAME, CLOSE, THREAD, OTHER, KINDS };
@@ -35,6 +40,7 @@ static atomic_long counts[KINDS];
 static enum kind chosen = KINDS;
 static long chosen_call;
 static enum how chosen_how;
+static _Atomic(int64_t) *aim;
 
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t n, size_t bytes);
@@ -43,8 +49,17 @@ void *__libc_memalign(size_t alignment, size_t bytes);
 
 __attribute__((constructor)) static void start(void)
 {
-	const char *text = getenv("MOTE_FAULT"), *colon = text ? strchr(text, ':') : NULL;
+	const char *path = getenv("MOTE_FAULT_AIM"), *text = getenv("MOTE_FAULT");
+	const char *colon = text ? strchr(text, ':') : NULL;
 
+	if (path) {
+		long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDWR);
+		long mapped = syscall(SYS_mmap, NULL, sizeof *aim, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+		if (mapped == -1)
+			abort();
+		aim = (_Atomic(int64_t) *)mapped;
+	}
 	for (int i = 0; colon && i < KINDS; i++)
 		if (strlen(names[i]) == (size_t)(colon - text) && !strncmp(names[i], text, strlen(names[i])))
 			chosen = (enum kind)i;
@@ -73,12 +88,13 @@ __attribute__((destructor)) static void finish(void)
 static enum how next(enum kind kind)
 {
 	long call = atomic_fetch_add(&counts[kind], 1) + 1;
+	bool aimed = kind == ALLOC && aim && atomic_load(aim) > 0 && atomic_fetch_sub(aim, 1) == 1;
 
-	if (kind != chosen || call != chosen_call)
+	if (!aimed && (kind != chosen || call != chosen_call))
 		return PASS;
-	if (chosen_how == FAIL)
+	if (aimed || chosen_how == FAIL)
 		errno = reasons[kind];
-	return chosen_how;
+	return aimed ? FAIL : chosen_how;
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -375,4 +391,9 @@ ssize_t getrandom(void *to, size_t bytes, unsigned flags)
 int access(const char *path, int mode)
 {
 	return next(OTHER) ? -1 : REAL(access)(path, mode);
+}
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+	return next(OTHER) ? EAI_SYSTEM : REAL(getaddrinfo)(host, service, hints, found);
 }

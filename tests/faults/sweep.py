@@ -9,28 +9,24 @@ with 0 and the same output and files. In both cases each file is as before or as
 other: nothing partial, nothing left behind. With --sample only N calls of each kind are made to fail, spread evenly;
 with --kind none no call is, so that each job runs only as it is.
 
-A server is asked three things and stopped: of its answers one may be an error or none, each other is right.
+A server is asked some things and stopped: of its answers one may be none or an error of the server's, each other is right. The job
+requests fails each allocation of every kind of request in one server, which goes on: see server.py.
 """
 import argparse
 import concurrent.futures
-import http.client
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
+
+from server import LIMIT_SECONDS, TIME_FIGURES, same, serve, sweep_requests, without
 
 # kind and how it fails, as in shim.c
 FAULTS = [("alloc", "error"), ("map", "error"), ("open", "error"), ("stat", "error"), ("read", "error"),
           ("read", "short"), ("read", "end"), ("write", "error"), ("write", "short"), ("sync", "error"),
           ("name", "error"), ("close", "error"), ("thread", "error"), ("other", "error")]
-TIME_FIGURES = {"seconds", "speed", "timings", "load_ms", "first_token_ms"}  # what no two runs have in common
-LIMIT_SECONDS = 600  # of a clock, on a machine that does other things as well
-QUESTION = {"messages": [{"role": "user", "content": "What is 1 + 2?"}], "temperature": 0, "max_tokens": 60}
-REQUESTS = [("/v1/chat/completions", QUESTION), ("/v1/embeddings", {"input": "What is 1 + 2?"}),
-            ("/v1/chat/completions", {**QUESTION, "stream": True})]
 
 
 def jobs(build, d):
@@ -78,6 +74,7 @@ def jobs(build, d):
                       "chatml"], None, {}),
         "messages-json": ([tool("tokenize"), m, "--messages", d + "/messages", "--diff", "chatml", "--json"], None, {}),
         "serve": ([tool("serve"), q, "--port", "0", "-t", "2", "-np", "2"], None, {}),
+        "requests": ([tool("serve"), q, "--port", "0", "-t", "1", "-np", "2"], None, {}),
         "inspect": ([tool("inspect"), q, "--verify"], None, {}),
         "inspect-json": ([tool("inspect"), q, "--json"], None, {}),
         "inspect-dump": ([tool("inspect"), q, "--dump", "model.layers.0.self_attn.q_proj.weight"], None, {}),
@@ -107,76 +104,18 @@ def prepare(build, d):
 
 def plain(text):
     """Standard output without figures of time."""
-    def strip(value):
-        if isinstance(value, dict):
-            return {k: strip(v) for k, v in value.items() if k not in TIME_FIGURES}
-        return [strip(v) for v in value] if isinstance(value, list) else value
-
     try:
-        return strip(json.loads(text))
+        return without(json.loads(text), TIME_FIGURES)
     except ValueError:
         pass
     try:
-        return [strip(json.loads(line)) for line in text.splitlines()]
+        return [without(json.loads(line), TIME_FIGURES) for line in text.splitlines()]
     except ValueError:
         return text
 
 
 def contents(folder):
     return {name: open(os.path.join(folder, name), "rb").read() for name in os.listdir(folder)}
-
-
-def ask(port, path, body):
-    """The answer without figures of time; None: an error, or none."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_SECONDS)
-    try:
-        connection.request("POST", path, json.dumps(body))
-        answer = connection.getresponse()
-        text = answer.read().decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException) as failed:
-        if isinstance(failed, TimeoutError):
-            raise subprocess.TimeoutExpired(path, LIMIT_SECONDS) from failed
-        return None
-    finally:
-        connection.close()
-    if answer.status >= 400:
-        return None
-    if not body.get("stream"):
-        return {k: v for k, v in plain(text).items() if k not in ("id", "created")}
-    events = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
-    if "[DONE]" not in events or any('"error"' in e for e in events):
-        return None
-    # how an answer is cut into events depends on what the client had read
-    events = [plain(e)[0] if isinstance(plain(e), list) else plain(e) for e in events if e != "[DONE]"]
-    deltas = [c["delta"] for e in events for c in e.get("choices", [])]
-    return ["".join(d.get(part) or "" for d in deltas) for part in ("reasoning_content", "content")]
-
-
-def serve(command, env):
-    """What a server answered and how it ended, as of subprocess.run()."""
-    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
-    try:
-        line = process.stderr.readline()
-        answers = []
-        if line.startswith(b"listening on "):
-            answers = [ask(int(line.rsplit(b":", 1)[1]), *request) for request in REQUESTS]
-            process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=LIMIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise
-    out += json.dumps({"answers": answers}).encode()
-    return subprocess.CompletedProcess(command, process.returncode, out, line + err)
-
-
-def same(out, right):
-    """Whether an output is right: of a server's answers one may be missing."""
-    if not isinstance(right, dict) or "answers" not in right:
-        return out == right
-    pairs = list(zip(out["answers"], right["answers"], strict=True))
-    return all(a in (None, b) for a, b in pairs) and sum(a is None for a, _ in pairs) <= 1
 
 
 class Run:
@@ -234,6 +173,11 @@ def sample(count, most):
 
 
 def sweep(name, job, options, shim, d, pool):
+    if name == "requests":
+        none = options.kind not in ("", "alloc")
+        # all of a request that has few
+        return sweep_requests(name, job[0], shim, d, lambda count: [] if none else
+                              sample(count, options.sample * 12 if count > 150 else 0))
     counts = os.path.join(d, name + ".counts")
     right = Run(shim, d, job, counts=counts)
     if right.code != 0:
@@ -268,7 +212,7 @@ def main():
     with tempfile.TemporaryDirectory() as d, concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         prepare(options.build, d)
         for name, job in jobs(options.build, d).items():
-            if options.job and name not in options.job.split(","):
+            if options.job and name not in options.job.split(",") or not os.path.exists(job[0][0]):  # without a server: SERVER=0
                 continue
             points, wrong = sweep(name, job, options, shim, d, pool)
             passed += points - len(wrong)
