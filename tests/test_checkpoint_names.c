@@ -210,6 +210,7 @@ static void test_something_else(void **state)
 		{"PK\3\4 and more", "is a ZIP archive"},
 		{"GGUF\3", "is a GGUF file: give that file itself"},
 		{"\x1f\x8b\x08", "is a gzip archive"},
+		{"\x28\xb5\x2f\xfd", "is a zstd archive: unpack it"}, /* and nothing behind what says so */
 	};
 	static const char *const names[] = {"model.safetensors", "config.json", "tokenizer.json",
 					    "tokenizer_config.json"};

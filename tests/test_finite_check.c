@@ -114,6 +114,34 @@ static void test_squares(void **state)
 	free(r);
 }
 
+/* A pass is not blamed for what another left behind its rows. */
+static void test_rows_of_before(void **state)
+{
+	static const enum mote_type types[4] = {MOTE_F32, MOTE_F32, MOTE_F32, MOTE_F32};
+	struct random_model *r = malloc(sizeof *r);
+	struct mote_session_options options = {.threads = 1, .check = true};
+	struct mote_batch batch = {.rows = 2, .token = token, .position = position};
+	struct mote_matrix *down;
+	struct mote_session *s;
+	const float *row;
+	float *values, first;
+
+	(void)state;
+	random_model_init(r, &odd_config, types, 1);
+	down = &r->model.layer[0].down;
+	values = (float *)(uintptr_t)down->data;
+	assert_int_equal(mote_session_open(&r->model, &options, &s, NULL), MOTE_OK);
+	first = values[0];
+	values[0] = INFINITY;
+	assert_int_equal(mote_session_forward(s, &batch, &row, NULL), MOTE_ERROR_CORRUPT);
+	values[0] = first;
+	batch.rows = 1;
+	assert_int_equal(mote_session_forward(s, &batch, &row, NULL), MOTE_OK);
+	mote_session_close(s);
+	random_model_free(r);
+	free(r);
+}
+
 /* A token that is less probable than floats can say has the least log-probability that they can, not none. */
 static void test_improbable(void **state)
 {
@@ -136,6 +164,7 @@ static void test_improbable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_weight), cmocka_unit_test(test_squares),
+		cmocka_unit_test(test_rows_of_before),
 		cmocka_unit_test(test_improbable)};
 
 	random_tokens(token, ROWS, VOCAB);

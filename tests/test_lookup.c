@@ -223,6 +223,51 @@ static void test_watched_beside_guesses(void **state)
 	free(l);
 }
 
+/* Answers that count on from their prompts to the end of their last page. */
+struct counter {
+	uint32_t prompt, most, count;
+};
+
+static int32_t count_on(void *user, const float *logits)
+{
+	struct counter *c = user;
+
+	(void)logits;
+	c->count++;
+	return c->count == c->most ? MOTE_ENDED : (int32_t)((c->prompt + c->count - 1) % 7);
+}
+
+/* Where a guess would take a page and none is free, the pass goes without guesses. */
+static void test_no_page_for_guesses(void **state)
+{
+	enum { PAGE = 256, ANSWERS_HERE = 2 };
+	struct mote_session_options o = {.context_tokens = 300, .sequences = ANSWERS_HERE, .pages = ANSWERS_HERE,
+					 .logit_rows = 18, .threads = 1};
+	struct mote_scheduler_options options = {.lookup = true};
+	struct counter c[ANSWERS_HERE] = {{.prompt = PAGE - 41, .most = 42}, {.prompt = PAGE - 40, .most = 41}};
+	struct mote_error error = {0};
+	struct mote_session *session;
+	struct mote_scheduler *s;
+	int32_t prompt[PAGE];
+
+	(void)state;
+	for (int32_t i = 0; i < PAGE; i++)
+		prompt[i] = i % 7;
+	assert_int_equal(mote_session_open(&model.model, &o, &session, NULL), MOTE_OK);
+	assert_int_equal(mote_session_page_positions(session), PAGE);
+	assert_int_equal(mote_scheduler_open(session, &options, &s, NULL), MOTE_OK);
+	for (int i = 0; i < ANSWERS_HERE; i++)
+		if (mote_scheduler_add(s, prompt, c[i].prompt, (struct mote_taker){count_on, &c[i]}, NULL, &error))
+			fail_msg("%s", error.message);
+	while (mote_scheduler_answers(s))
+		if (mote_scheduler_step(s, &error))
+			fail_msg("%s", error.message);
+	assert_true(c[0].count == c[0].most && c[1].count == c[1].most);
+	assert_true(mote_scheduler_counts(s).guesses.right > 0);
+	mote_scheduler_close(s);
+	mote_session_close(session);
+}
+
 static void test_search(void **state)
 {
 	static const int32_t ids[] = {1, 2, 3, 4, 9, 2, 3, 4, 7, 1, 2, 3, 4};
@@ -257,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_search), cmocka_unit_test(test_same), cmocka_unit_test(test_pays),
 		cmocka_unit_test(test_watched_beside_guesses),
+		cmocka_unit_test(test_no_page_for_guesses),
 	};
 	return cmocka_run_group_tests(tests, open_model, close_model);
 }

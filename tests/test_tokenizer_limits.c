@@ -9,6 +9,7 @@
 #include "convert/gguf/gguf_merges.h"
 #include "convert/hf/hf_chat.h"
 #include "format/utf8.h"
+#include "runtime/tokenizer/regex.h"
 #include "runtime/tokenizer/tokenizer_section.h"
 #include "tests/tiny_tokenizer.h"
 
@@ -263,13 +264,29 @@ static void test_turn_end_without_memory(void **state)
 	tiny_close(&tiny);
 }
 
+/* A pattern ends where its bytes do, whatever lies behind them. */
+static void test_pattern_end(void **state)
+{
+	struct mote_error error = {0};
+	size_t bytes;
+	char *out;
+
+	(void)state;
+	assert_int_equal(mote_tokenizer_regex_rewrite("a{2}+", 5, &out, &bytes, &error), MOTE_ERROR_UNSUPPORTED);
+	free(out);
+	assert_int_equal(mote_tokenizer_regex_rewrite("a{2}+", 4, &out, &bytes, NULL), MOTE_OK);
+	assert_int_equal(bytes, 4);
+	assert_memory_equal(out, "a{2}", 4);
+	free(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_growth),	  cmocka_unit_test(test_template_limits),
 		cmocka_unit_test(test_patterns_that_backtrack),
 		cmocka_unit_test(test_texts_of_one_hash), cmocka_unit_test(test_one_bucket),
-		cmocka_unit_test(test_chosen_characters),
+		cmocka_unit_test(test_chosen_characters), cmocka_unit_test(test_pattern_end),
 		cmocka_unit_test(test_long_merges),	  cmocka_unit_test(test_turn_end_without_memory),
 	};
 
