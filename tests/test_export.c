@@ -2,6 +2,8 @@
  * file. */
 #include "tests/checkpoint_place.h"
 
+#include "convert/gguf/gguf_read.h"
+#include "convert/gguf/gguf_vocabulary.h"
 #include "convert/gguf/gguf_write.h"
 #include "convert/hf/hf_tokenizer.h"
 #include "convert/hf/hf_tokenizer_write.h"
@@ -90,6 +92,27 @@ static void test_directory(void **state)
 	}
 }
 
+/* The model's ids that no token has are unused. */
+static void expect_unused(const char *folder, const char *name)
+{
+	struct mote_source source;
+	struct mote_error error = {0};
+	const struct mote_gguf_value *types;
+	struct mote_gguf gguf;
+
+	assert_int_equal(mote_source_open(folder, &source, NULL), MOTE_OK);
+	source.gguf = true;
+	if (mote_gguf_open(&source, name, &gguf, &error))
+		fail_msg("%s", error.message);
+	types = mote_gguf_find(&gguf, "tokenizer.ggml.token_type");
+	assert_non_null(types);
+	assert_int_equal(types->count, 37);
+	for (uint32_t id = 0; id < 37; id++)
+		assert_int_equal(mote_gguf_integer_at(types, id) == MOTE_GGUF_TOKEN_UNUSED, id >= 7);
+	mote_gguf_close(&gguf);
+	mote_source_close(&source);
+}
+
 static void test_gguf(void **state)
 {
 	static const char *const dtypes[] = {"BF16", "F16", "F32"};
@@ -112,6 +135,7 @@ static void test_gguf(void **state)
 		assert_int_equal(notes.notes, 0);
 		assert_int_equal(stat(file, &st), 0);
 		assert_int_equal(st.st_size, bytes);
+		expect_unused(p->root, strrchr(file, '/') + 1);
 		b = convert_from(file, again);
 		same_model(a, b, false);
 		mote_container_close(b);

@@ -92,6 +92,21 @@ static void check_generated(const char *text, const char *context, const char *e
 	assert_null(r.generated);
 }
 
+/* A text that takes memory of its own, whose end is the text's: the sanitizer build watches over it. */
+static void check_long(void)
+{
+	enum { BYTES = 1 << 15 };
+	struct mote_rendered r;
+	struct mote_error error;
+	const char *text = "{% generation %}{{ 'a' * 32768 }}{% endgeneration %}";
+
+	assert_int_equal(render(text, NULL, NULL, &r, &error), MOTE_OK);
+	assert_int_equal(r.bytes, BYTES);
+	assert_int_equal(r.n_generated, 1);
+	assert_true(r.generated->begin == 0 && r.generated->end == BYTES);
+	mote_rendered_free(&r);
+}
+
 #define ASSISTANT "{% if m.role == 'assistant' %}{% generation %}{{ m.text }}{% if not loop.last %}|{% endif %}" \
 		  "{% endgeneration %}{% else %}{{ m.text }}{% endif %}"
 static void test_generated(void **state)
@@ -112,6 +127,7 @@ static void test_generated(void **state)
 			"endgeneration %}c", NULL, "<ab>c");
 	check_generated("{% generation %}a{% generation %}b{% endgeneration %}{% endgeneration %}", NULL, "<ab>");
 	check_generated("no{{ '' }}ne", NULL, "none");
+	check_long();
 	check_generated("", NULL, "");
 	/* which text is plain is another matter, and a number made of the template's text stays the template's */
 	check_spans("{{ x }}{% generation %}<s>{{ x }}{% endgeneration %}{{ x }}", "{\"x\":\"u\"}", "[u]<s>[uu]");

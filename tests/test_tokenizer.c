@@ -245,6 +245,9 @@ static void test_spans(void **state)
 		     "\"merges\":[]}}",
 		     NULL);
 	expect_spans(&tiny, "<a>", (struct mote_text_span[]){{0, 3, false}}, 1, "4");
+	/* and behind a token, where nothing is put before it, it is its own text */
+	expect_spans(&tiny, "<a><a>", (struct mote_text_span[]){{0, 6, false}}, 1, "4 4");
+	expect_spans(&tiny, "<a><a>", (struct mote_text_span[]){{0, 3, false}, {3, 6, true}}, 2, "4 1 2 3");
 	expect_spans(&tiny, "<a>", (struct mote_text_span[]){{0, 3, true}}, 1, "0 1 2 3");
 	expect_spans(&tiny, "<a>", (struct mote_text_span[]){{0, 2, false}, {2, 3, true}}, 2, "0 1 2 3");
 	tiny_close(&tiny);

@@ -111,12 +111,13 @@ static void put_axes(struct chart *c)
 	double step = round_step((c->x.high - c->x.low) / 8.0);
 
 	if (c->y.logarithmic) {
-		double span = c->y.high / c->y.low;
+		static const int steps[] = {1, 2, 5};
+		int n = c->y.high / c->y.low < 2000.0 ? 3 : 1; /* over many decades 1 alone */
 
 		for (double power = 1e-12; power < c->y.high; power *= 10.0)
-			for (int k = 1; k <= 5; k += k == 1 ? 1 : 3) /* 1, 2, 5; over many decades 1 alone */
-				if (power * k >= c->y.low && power * k <= c->y.high && (k == 1 || span < 2000.0))
-					put_grid_y(c, power * k);
+			for (int i = 0; i < n; i++)
+				if (power * steps[i] >= c->y.low && power * steps[i] <= c->y.high)
+					put_grid_y(c, power * steps[i]);
 	} else {
 		double step_y = round_step((c->y.high - c->y.low) / 6.0);
 

@@ -118,6 +118,15 @@ grep -q '"behaviour":{"prompts":3,"identical_answers":1,.*"closed_thinking":1}' 
 	fail "behaviour: $(cat "$D/out")"
 grep -q '<svg' "$D/page.html" && grep -q '<mark>' "$D/page.html" && tail -1 "$D/page.html" | grep -q '</html>$' ||
 	fail "the page lacks a part"
+python3 - "$D/page.html" "$D/out" <<'END' || fail "the axis of divergences has other steps"
+import json, re, sys
+page, figures = (open(name, encoding="utf-8").read() for name in sys.argv[1:])
+kld = json.loads(figures)["models"][1]["kld_mean"]
+axis = page[page.index('<line class="grid"'):page.index("megabytes")]
+shown = [float(x) for x in re.findall('text-anchor="end">([^<]+)</text>', axis)]
+steps = [float("%de%d" % (k, power)) for power in range(-12, 3) for k in (1, 2, 5)]
+assert shown == [x for x in steps if kld / 5 <= x <= kld * 1.8] and len(shown) > 1, (kld, shown)
+END
 grep -q '@media print{@page{size:A4 landscape' "$D/page.html" || fail "the page is not made for paper"
 python3 - "$D/page.html" $F/heldout.txt <<'END' || fail "the page's tokens are not the text's"
 import html, re, sys
@@ -127,6 +136,12 @@ assert len(shown) > 5 and all(html.unescape("".join(x)).replace("\u21b5", "\n") 
 assert all(len(before + after) > 20 for before, token, after in shown), shown
 END
 ! grep -q '<script' "$D/page.html" || fail "the page needs a script"
+
+# Without being asked to, it makes no parts where it was started, where there may be no place for them.
+mkdir "$D/here"
+: >"$D/here/mote-perplexity.parts"
+(B=$(cd "$B" && pwd) && text=$PWD/$F/heldout.txt && cd "$D/here" &&
+	"$B/mote-perplexity" ../q.mote -f "$text" -c 200 --chunks 5) >"$D/out" || fail "parts that nobody asked for"
 
 # Wrong usage, little text.
 expect 2 "no model" "$B/mote-perplexity" -f $F/heldout.txt

@@ -23,6 +23,11 @@ awk -v a="$(number kld_mean <"$D/better.json")" -v b="$(number kld_mean <"$D/pla
 grep -q '"kept":true' "$D/better.json" || fail "not kept"
 [ "$(number recover_tokens <"$D/better.json")" = 8192 ] ||
 	fail "tokens in the recipe: $(number recover_tokens <"$D/better.json")"
+for model in f plain better; do
+	"$B/mote-inspect" "$D/$model.mote" --dump model.norm.weight >"$D/$model.norm"
+done
+cmp "$D/f.norm" "$D/plain.norm" || fail "a vector is another without recovery"
+! cmp -s "$D/f.norm" "$D/better.norm" || fail "what recovery made of a vector is not written"
 "$B/mote-inspect" "$D/better.mote" --json | grep -q '"recover_tokens":8192' || fail "no tokens in the lineage"
 
 (export MOTE_ISA=avx2; quantize -o "$D/again.mote" --validate "$D/heldout" -c 200 --recover 8192 -t 3) ||
