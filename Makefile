@@ -152,6 +152,9 @@ $(B)/runtime/kernels/%.o: HARDENING := $(filter-out -fstack-protector%,$(HARDENI
 # clang with both sanitizers takes minutes over the intrinsics, which no fuzzer reaches (their test has guard pages).
 $(B)/runtime/kernels/x86/%.o: CONFIG_fuzz := -O1 -g
 
+# Unoptimized intrinsics take most of the time that the tests have: these lines are counted a little coarser.
+$(B)/runtime/kernels/%.o: CONFIG_coverage := -O1 -g --coverage
+
 # Flags are in this file: when it changes, so do the objects. Other flags from outside want another B.
 $(B)/%.o: %.c Makefile | libraries
 	@mkdir -p $(@D)
