@@ -68,7 +68,7 @@ for encoder in search gptq; do
 		--validate "$work/text" -c 64 -t 3
 done
 tool "quantize, mixed" quantize "$work/m.mote" -o "$work/mixed.mote" --bits 5 --calibrate "$work/calibration" \
-	--no-validate -t 3
+	--tensor '*mlp*=q4' --tensor '*[koq]_proj*=q4' --no-validate -t 3 # few matrices to choose for
 tool "quantize, recovered" quantize "$work/m.mote" -o "$work/recovered.mote" --type q3 --encoder round \
 	--calibrate "$work/calibration" \
 	--recover 400 --no-validate -t 3
