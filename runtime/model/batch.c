@@ -83,7 +83,8 @@ static enum mote_status check_wanted(struct mote_session *s, const struct mote_b
 static void make_blocks(struct mote_session *s, const struct mote_batch *batch)
 {
 	uint32_t pieces = 4 * s->options.threads / s->model->config.kv_heads + 1;
-	uint32_t most = batch->rows / pieces, parts = 0;
+	uint32_t most = batch->rows / pieces;
+	size_t parts = 0;
 	struct mote_block *b = NULL;
 
 	most = batch->rows <= MOTE_FEW_ROWS || most > MOTE_BLOCK_ROWS ? MOTE_BLOCK_ROWS : most ? most : 1;
@@ -97,11 +98,12 @@ static void make_blocks(struct mote_session *s, const struct mote_batch *batch)
 			continue;
 		}
 		if (b)
-			parts += b->segments * b->rows * s->model->config.heads;
+			parts += (size_t)b->segments * b->rows * s->model->config.heads;
 		b = &s->block[s->blocks++];
 		*b = (struct mote_block){.row = row, .rows = 1, .sequence = sequence, .position = position,
 					 .segments = mote_attention_segments(position), .first_part = parts};
 	}
+	s->n_parts = b ? parts + (size_t)b->segments * b->rows * s->model->config.heads : 0;
 }
 
 enum mote_status mote_batch_begin(struct mote_session *s, const struct mote_batch *batch, struct mote_error *error)

@@ -434,5 +434,7 @@ static const struct mote_activations *attend_many(struct mote_pass *p, uint32_t 
 
 const struct mote_activations *mote_share_attend(struct mote_pass *p, uint32_t layer, bool quantized)
 {
-	return p->few ? attend_few(p, layer, quantized) : attend_many(p, layer, quantized);
+	bool few = p->few && p->s->n_parts <= p->s->max_parts;
+
+	return few ? attend_few(p, layer, quantized) : attend_many(p, layer, quantized);
 }

@@ -65,8 +65,8 @@ void mote_share_multiply(struct mote_pass *p, const struct mote_matmul *job, uin
 /* query = rope(Wq x) and cache = rope(Wk x), Wv x. Ends with a barrier. */
 void mote_share_project(struct mote_pass *p, uint32_t layer, const struct mote_activations *x);
 
-/* softmax(q K^T / sqrt(head_dim)) V of all rows, quantized where a quantized matrix reads it: valid on this thread
- * for few rows, on all for many. Barriers inside. */
+/* softmax(q K^T / sqrt(head_dim)) V of all rows, quantized where a quantized matrix reads it: valid on this thread,
+ * as attention to few rows is merged by each for itself. Barriers inside. */
 const struct mote_activations *mote_share_attend(struct mote_pass *p, uint32_t layer, bool quantized);
 
 #endif

@@ -74,8 +74,9 @@ static void carve_workspace(struct mote_session *s, struct carve *c)
 	s->q = carve(c, rows * s->q_stride * sizeof *s->q);
 	s->k = carve(c, rows * s->kv_stride * sizeof *s->k);
 	s->v = carve(c, rows * s->kv_stride * sizeof *s->v);
-	s->parts = carve(c,
-			 (size_t)MOTE_FEW_ROWS * config->heads * s->cache.chunks * s->part_floats * sizeof *s->parts);
+	s->max_parts = (size_t)MOTE_DEEP_ROWS * s->cache.chunks;
+	s->max_parts = (s->max_parts > MOTE_FEW_ROWS ? s->max_parts : MOTE_FEW_ROWS) * config->heads;
+	s->parts = carve(c, s->max_parts * s->part_floats * sizeof *s->parts);
 	s->logits = carve(c, (size_t)s->options.logit_rows * config->vocab * sizeof *s->logits);
 	carve_activations(c, &s->normed, s->options.batch_rows, config->hidden);
 	carve_activations(c, &s->query, s->options.batch_rows * config->heads, config->head_dim);

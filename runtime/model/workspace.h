@@ -11,8 +11,11 @@
 #include "runtime/model/session.h"
 
 /* Up to this many rows every thread prepares a product's input (norm, quantization) for itself, which is faster
- * than sharing the work and meeting at a barrier. */
-#define MOTE_FEW_ROWS 8u
+ * than sharing the work and meeting at a barrier, and knows most of its share beforehand (share_out.h). */
+#define MOTE_FEW_ROWS 32u
+/* The parts of attention to few rows that there is room for: those of this many rows at the end of the context, or of
+ * MOTE_FEW_ROWS in a first segment. Where there would be more, attention is shared out as for many rows. */
+#define MOTE_DEEP_ROWS 8u
 
 /* Rows of attention that are computed together share the loads of keys and values. */
 #define MOTE_BLOCK_ROWS 16u
@@ -27,7 +30,7 @@ struct mote_block {
 	uint32_t row, rows;
 	uint32_t sequence, position;  /* of the first row */
 	uint32_t segments;            /* that these rows attend to */
-	uint32_t first_part;          /* few rows: the block's first part in mote_session.parts */
+	size_t first_part;            /* few rows: the block's first part in mote_session.parts */
 };
 
 /* The positions [begin, end) of a sequence that a batch computes; end 0: none. */
@@ -69,7 +72,8 @@ struct mote_session {
 	struct mote_activations query;     /* [kv_heads * rows * group][head_dim] after RoPE */
 	struct mote_activations attended;  /* [rows][heads * head_dim] */
 	struct mote_activations ffn;       /* [rows][ffn] */
-	float *parts;                      /* [MOTE_FEW_ROWS * heads * chunks][part_floats] */
+	float *parts;                      /* [max_parts][part_floats] */
+	size_t max_parts;                  /* max(MOTE_DEEP_ROWS * chunks, MOTE_FEW_ROWS) * heads */
 	float *logits;                     /* [logit_rows][vocab] */
 	struct mote_scratch *scratch;      /* [threads] */
 
@@ -78,6 +82,7 @@ struct mote_session {
 	uint32_t first_layer, end_layer;   /* layers [first, end) are run */
 	struct mote_block *block;          /* [rows] */
 	uint32_t blocks;
+	size_t n_parts;                    /* of all blocks */
 	uint32_t *wanted;                  /* [logit_rows] rows whose logits are wanted */
 	uint32_t n_wanted;
 	struct mote_reach *reach;          /* [sequences] */

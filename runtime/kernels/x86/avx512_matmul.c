@@ -31,8 +31,9 @@ struct tile {
 	size_t row;
 	float *out;
 	size_t out_stride;
-	size_t step;  /* panels from one to the tile's next */
-	size_t ahead; /* several rows: bytes from a panel to the one to prefetch; 0: none */
+	size_t step;         /* panels from one to the tile's next */
+	const uint8_t *next; /* several rows: what is fetched meanwhile, */
+	size_t next_lines;   /* so many lines a block */
 };
 
 /* ---- quantized: types differ in how groups are unpacked and scales read, see block.h, and in nothing else ---- */
@@ -103,18 +104,23 @@ TILE __m512i broadcast_quad(const int8_t *q)
 	return v;
 }
 
-/* Lines of a pair of groups. One row: what its panel's stream goes on with, else the same of a later panel. */
-TILE void fetch_lines(const struct tile *t, const uint8_t *lines, const int T, const int first, const int end)
+/* One row: lines [first, end) of what its panel's stream goes on with. */
+TILE void fetch_lines(const uint8_t *lines, const int first, const int end)
 {
-	for (int line = first; line < end; line++) {
-		if (T == 1)
-			_mm_prefetch((const char *)lines + line * 64 + NEAR, _MM_HINT_T0);
-		else
-			_mm_prefetch((const char *)lines + line * 64 + t->ahead, _MM_HINT_T1);
-	}
+	for (int line = first; line < end; line++)
+		_mm_prefetch((const char *)lines + line * 64 + NEAR, _MM_HINT_T0);
 }
 
-TILE void tile_quants(const struct tile *t, const int T, const int P, const enum mote_type type, const bool fetch)
+/* Several rows: a block's share of the panels that come after these. */
+TILE void fetch_next(const struct tile *t, size_t block)
+{
+	const char *at = (const char *)t->next + block * t->next_lines * 64;
+
+	for (size_t i = 0; i < t->next_lines; i++)
+		_mm_prefetch(at + i * 64, _MM_HINT_T0);
+}
+
+TILE void tile_quants(const struct tile *t, const int T, const int P, const enum mote_type type)
 {
 	const struct mote_matrix *w = t->w;
 	const int bits = (int)mote_type_bits(type);
@@ -134,6 +140,8 @@ TILE void tile_quants(const struct tile *t, const int T, const int P, const enum
 	for (size_t b = 0; b < w->blocks; b++) {
 		__m512i isum[TILE_CELLS];
 
+		if (T > 1)
+			fetch_next(t, b);
 		UNROLL for (int i = 0; i < T * P; i++)
 			isum[i] = _mm512_srai_epi32(_mm512_set1_epi32(bias[(size_t)(i / P) * s_stride + b]),
 						    mote_bias_shift(type));
@@ -144,20 +152,23 @@ TILE void tile_quants(const struct tile *t, const int T, const int P, const enum
 				__m512i u[2] = {unpack(lines, 2 * pair, codebook, type),
 						unpack(lines, 2 * pair + 1, codebook, type)};
 
-				if (fetch)
-					fetch_lines(t, lines, T, pair * bits / 4, (pair + 1) * bits / 4);
-				UNROLL for (int r = 0; r < T; r++) {
-					const int8_t *quads = q + (size_t)r * q_stride + b * 32 + (size_t)pair * 8;
-					__m512i sum = _mm512_dpbusd_epi32(isum[r * P + p], u[0], broadcast_quad(quads));
-					isum[r * P + p] = _mm512_dpbusd_epi32(sum, u[1], broadcast_quad(quads + 4));
-				}
+				if (T == 1)
+					fetch_lines(lines, pair * bits / 4, (pair + 1) * bits / 4);
+				/* Rows inside: an instruction's neighbours do not wait for it. */
+				UNROLL for (int g = 0; g < 2; g++)
+					UNROLL for (int r = 0; r < T; r++) {
+						const int8_t *quad = q + (size_t)r * q_stride + b * 32 + pair * 8 + g * 4;
+						__m512i *sum = &isum[r * P + p];
+
+						*sum = _mm512_dpbusd_epi32(*sum, u[g], broadcast_quad(quad));
+					}
 			}
 		UNROLL for (int p = 0; p < P; p++) {
 			const uint8_t *panel = t->panel + (size_t)p * step;
 			__m512 ws = load_scales(panel, b, unit, type);
 
 			/* As many of the next panel's lines as scales come between two panels' quants. */
-			if (fetch && T == 1 && b % (64 / mote_type_scales_bytes(type)) == 0)
+			if (T == 1 && b % (64 / mote_type_scales_bytes(type)) == 0)
 				_mm_prefetch((const char *)panel + b * mote_type_scales_bytes(type) + w->panel_bytes +
 					     NEAR, _MM_HINT_T0);
 			UNROLL for (int r = 0; r < T; r++) {
@@ -205,30 +216,34 @@ TILE void tile_floats(const struct tile *t, const int T, const int P, const enum
 
 /* ---- cutting a product into tiles ---- */
 
-TILE void tile_any(const struct tile *t, const int T, const int P, const enum mote_type type, const bool fetch)
+TILE void tile_any(const struct tile *t, const int T, const int P, const enum mote_type type)
 {
 	if (mote_type_is_quantized(type))
-		tile_quants(t, T, P, type, fetch);
+		tile_quants(t, T, P, type);
 	else
 		tile_floats(t, T, P, type);
 }
 
-/* step panels (4, 2 or 1) from t->panel on times T rows, as tiles of P panels;
- * fetch: those that come after them, too. */
-TILE void tiles(struct tile t, uint32_t step, const int T, const int P, const enum mote_type type, const bool fetch)
+/* step panels (4, 2 or 1) from t->panel on times T rows, as tiles of P panels. t goes on to the rows after them. */
+TILE void tiles(struct tile *t, uint32_t step, const int T, const int P, const enum mote_type type)
 {
-	if (step < ROW_PANELS) {
-		if (step == 2)
-			tile_any(&t, T, 2, type, fetch);
-		else
-			tile_any(&t, T, 1, type, fetch);
-		return;
+	struct tile at = *t;
+
+	if (step == 2) {
+		tile_any(&at, T, 2, type);
+	} else if (step == 1) {
+		tile_any(&at, T, 1, type);
+	} else {
+		for (int i = 0; i < ROW_PANELS; i += P) {
+			tile_any(&at, T, P, type);
+			at.panel += (size_t)P * t->w->panel_bytes;
+			at.out += P * LANES;
+			at.next += t->next_lines * t->w->blocks * 64;
+		}
 	}
-	for (int i = 0; i < ROW_PANELS; i += P) {
-		tile_any(&t, T, P, type, fetch);
-		t.panel += (size_t)P * t.w->panel_bytes;
-		t.out += P * LANES;
-	}
+	t->next = at.next;
+	t->row += (size_t)T;
+	t->out += (size_t)T * t->out_stride;
 }
 
 /* One row: four streams over a quarter of the panels each, and what is left. */
@@ -238,7 +253,7 @@ TILE void multiply_row(struct tile t, uint32_t n_panels, const enum mote_type ty
 
 	t.step = n_panels / ROW_PANELS;
 	for (size_t i = 0; i < t.step; i++) {
-		tile_any(&t, 1, ROW_PANELS, type, true);
+		tile_any(&t, 1, ROW_PANELS, type);
 		t.panel += t.w->panel_bytes;
 		t.out += LANES;
 	}
@@ -246,11 +261,30 @@ TILE void multiply_row(struct tile t, uint32_t n_panels, const enum mote_type ty
 	t.out += (ROW_PANELS - 1) * t.step * LANES;
 	t.step = 1;
 	if (rest == 3)
-		tile_any(&t, 1, 3, type, true);
+		tile_any(&t, 1, 3, type);
 	else if (rest == 2)
-		tile_any(&t, 1, 2, type, true);
+		tile_any(&t, 1, 2, type);
 	else if (rest == 1)
-		tile_any(&t, 1, 1, type, true);
+		tile_any(&t, 1, 1, type);
+}
+
+/* The rows of the next tile: three; but four where one or two would be left, which make less of an unpacked weight. */
+TILE uint32_t tile_rows(uint32_t left)
+{
+	return left == 4 || left == 8 ? 4 : left < TILE_ROWS ? left : TILE_ROWS;
+}
+
+/* Lines a block to fetch, such that four panels' are once n_rows have been multiplied with as many. At once would be
+ * faster than memory is, and everything would wait. */
+TILE size_t lines_a_block(const struct mote_matrix *w, uint32_t n_rows)
+{
+	size_t lines = ROW_PANELS * w->panel_bytes / 64, times = 0;
+
+	for (uint32_t r = 0, rows; r < n_rows; r += rows) {
+		rows = tile_rows(n_rows - r);
+		times += rows == 4 ? 2 * w->blocks : w->blocks;
+	}
+	return (lines + times - 1) / times;
 }
 
 TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
@@ -260,34 +294,32 @@ TILE void multiply(const struct mote_matrix *w, uint32_t panel, uint32_t n_panel
 	struct tile all = {.w = w, .panel = w->data + (size_t)panel * w->panel_bytes, .a = a, .row = row, .out = out,
 			   .out_stride = out_stride, .step = 1};
 	uint32_t step;
+	size_t lines;
 
 	if (n_rows == 1) {
 		multiply_row(all, n_panels, type);
 		return;
 	}
+	lines = lines_a_block(w, n_rows);
 	for (uint32_t p = 0; p < n_panels; p += step) {
 		struct tile t = all;
-		uint32_t r, rows;
 
 		t.panel += (size_t)p * w->panel_bytes;
 		t.out += (size_t)p * LANES;
-		t.ahead = panel + p + 2 * ROW_PANELS <= w->panels ? ROW_PANELS * w->panel_bytes : 0;
+		t.next = t.panel + ROW_PANELS * w->panel_bytes;
+		t.next_lines = panel + p + 2 * ROW_PANELS <= w->panels ? lines : 0;
 		step = n_panels - p >= ROW_PANELS ? ROW_PANELS : n_panels - p >= 2 ? 2 : 1;
-		for (r = 0; n_rows - r > 2; r += rows) {
-			rows = n_rows - r == 4 || n_rows - r == 8 ? 4 : TILE_ROWS;
-			if (rows == 4) /* not 3 and 1, nor 3, 3 and 2 */
-				tiles(t, step, 4, 2, type, true);
-			else if (r == 0) /* the other rows find the next panels there */
-				tiles(t, step, TILE_ROWS, TILE_PANELS, type, true);
+		for (uint32_t r = 0, rows; r < n_rows; r += rows) {
+			rows = tile_rows(n_rows - r);
+			if (rows == 4)
+				tiles(&t, step, 4, 2, type);
+			else if (rows == 3)
+				tiles(&t, step, TILE_ROWS, TILE_PANELS, type);
+			else if (rows == 2)
+				tiles(&t, step, 2, 4, type);
 			else
-				tiles(t, step, TILE_ROWS, TILE_PANELS, type, false);
-			t.row += rows;
-			t.out += rows * out_stride;
+				tiles(&t, step, 1, 4, type);
 		}
-		if (n_rows - r == 2)
-			tiles(t, step, 2, 4, type, true);
-		else if (n_rows - r == 1)
-			tiles(t, step, 1, 4, type, true);
 	}
 }
 
