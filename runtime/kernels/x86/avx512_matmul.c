@@ -157,10 +157,10 @@ TILE void tile_quants(const struct tile *t, const int T, const int P, const enum
 				/* Rows inside: an instruction's neighbours do not wait for it. */
 				UNROLL for (int g = 0; g < 2; g++)
 					UNROLL for (int r = 0; r < T; r++) {
-						const int8_t *quad = q + (size_t)r * q_stride + b * 32 + pair * 8 + g * 4;
-						__m512i *sum = &isum[r * P + p];
+						const int8_t *row = q + (size_t)r * q_stride + b * 32;
+						__m512i quad = broadcast_quad(row + pair * 8 + g * 4);
 
-						*sum = _mm512_dpbusd_epi32(*sum, u[g], broadcast_quad(quad));
+						isum[r * P + p] = _mm512_dpbusd_epi32(isum[r * P + p], u[g], quad);
 					}
 			}
 		UNROLL for (int p = 0; p < P; p++) {
