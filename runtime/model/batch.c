@@ -84,7 +84,6 @@ static void make_blocks(struct mote_session *s, const struct mote_batch *batch)
 {
 	uint32_t pieces = 4 * s->options.threads / s->model->config.kv_heads + 1;
 	uint32_t most = batch->rows / pieces;
-	size_t parts = 0;
 	struct mote_block *b = NULL;
 
 	most = batch->rows <= MOTE_FEW_ROWS || most > MOTE_BLOCK_ROWS ? MOTE_BLOCK_ROWS : most ? most : 1;
@@ -97,13 +96,15 @@ static void make_blocks(struct mote_session *s, const struct mote_batch *batch)
 			b->rows++;
 			continue;
 		}
-		if (b)
-			parts += (size_t)b->segments * b->rows * s->model->config.heads;
 		b = &s->block[s->blocks++];
 		*b = (struct mote_block){.row = row, .rows = 1, .sequence = sequence, .position = position,
-					 .segments = mote_attention_segments(position), .first_part = parts};
+					 .segments = mote_attention_segments(position)};
 	}
-	s->n_parts = b ? parts + (size_t)b->segments * b->rows * s->model->config.heads : 0;
+	s->n_parts = 0;
+	for (b = s->block; b < s->block + s->blocks; b++) {
+		b->first_part = s->n_parts;
+		s->n_parts += (size_t)b->segments * b->rows * s->model->config.heads;
+	}
 }
 
 enum mote_status mote_batch_begin(struct mote_session *s, const struct mote_batch *batch, struct mote_error *error)
