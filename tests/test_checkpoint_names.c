@@ -107,6 +107,22 @@ static void test_prefixes(void **state)
 	refuse(p, &keep, MOTE_ERROR_CORRUPT, "\"model.layers.1.mlp.down_proj.weight\" [24, 20] is missing; the "
 	       "nearest name is \"model.layers.1.mlp.dawn_proj.weight\"");
 	tiny_free(&t);
+	/* a letter too many or too few is one edit, and nearer than two other letters in a name that comes first */
+	for (int i = 0; i < 2; i++) {
+		static const char *const near[] = {"model.layers.1.mlp.down_projs.weight",
+						   "model.layers.1.mlp.down_prj.weight"};
+		char expected[128];
+
+		tiny_init(&t, "BF16");
+		strcpy(tiny_find(&t, "model.layers.0.mlp.down_proj.weight")->name,
+		       "model.layers.1.mlp.dawm_proj.weight");
+		strcpy(tiny_find(&t, "model.layers.1.mlp.down_proj.weight")->name, near[i]);
+		tiny_save(&t, p->in);
+		snprintf(expected, sizeof expected, "\"model.layers.0.mlp.down_proj.weight\" [24, 20] is missing; the "
+			 "nearest name is \"%s\"", near[i]);
+		refuse(p, &keep, MOTE_ERROR_CORRUPT, expected);
+		tiny_free(&t);
+	}
 }
 
 /* Puts an entry into the index, or takes it out: text is what to look for, put what stands there then. */

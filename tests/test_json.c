@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <xxhash.h>
 
-#include "format/json.h"
+#include "format/json_build.h"
 
 /* Parses a copy of exactly these bytes, so that the address sanitizer sees a read beyond them. */
 static enum mote_status parse(const char *text, size_t bytes, cJSON **out, struct mote_error *error)
@@ -293,6 +293,26 @@ static uint64_t random_bits(uint64_t *seed)
 }
 
 /* Any double that a program puts into a tree reads back as the same double. */
+/* What is no UTF-8, as a file's name may be, is U+FFFD for each piece of it; what is, stays. */
+static void test_texts_that_are_none(void **state)
+{
+	static const char *const pairs[][2] = {{"a\xc3\xa9\xe6\x97\xa5", "a\xc3\xa9\xe6\x97\xa5"}, {"", ""},
+					       {"a\xff" "b", "a\xef\xbf\xbd" "b"},
+					       {"\xc3\xa9\xe6\x97", "\xc3\xa9\xef\xbf\xbd"},
+					       {"\xff\xfe", "\xef\xbf\xbd\xef\xbf\xbd"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		struct mote_json_builder b = {0};
+		cJSON *object = mote_json_new_object(&b);
+
+		mote_json_add_text(&b, object, "name", pairs[i][0]);
+		assert_int_equal(mote_json_finish(&b, &object, "a name", NULL), MOTE_OK);
+		assert_string_equal(mote_json_get(object, "name")->valuestring, pairs[i][1]);
+		cJSON_Delete(object);
+	}
+}
+
 static void test_print_doubles(void **state)
 {
 	static const double special[] = { 0.1, 1.0 / 3, 1e22, 1e23, 5e-324, 2.2250738585072014e-308,
@@ -414,7 +434,8 @@ int main(void)
 		cmocka_unit_test(test_number_texts),	      cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_members),		      cmocka_unit_test(test_print_keeps_texts),
-		cmocka_unit_test(test_print_doubles),	      cmocka_unit_test(test_big_object),
+		cmocka_unit_test(test_texts_that_are_none),   cmocka_unit_test(test_print_doubles),
+		cmocka_unit_test(test_big_object),
 		cmocka_unit_test(test_too_many_values),
 		cmocka_unit_test(test_crafted_keys),
 	};

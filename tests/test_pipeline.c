@@ -369,6 +369,33 @@ static void test_varied_text(void **state)
 	mote_model_close(m);
 }
 
+/* A token that ends a turn is no part of what the user says, also where it is a sign like others. */
+static void test_users_turn_ends(void **state)
+{
+	static const char user[] = "<|im_start|>user\n", end[] = "<|im_end|>";
+	const struct mote_own_text_options options = {.seed = 1, .min_tokens = 1, .threads = 1};
+	struct mote_model *m = NULL;
+
+	(void)state;
+	assert_int_equal(mote_model_open(source, MOTE_WEIGHTS_MAPPED, &m, NULL), MOTE_OK);
+	for (int sign = 0; sign < 2; sign++) {
+		const char *turn, *question;
+		struct mote_text t = {0};
+
+		if (sign) {
+			m->config.n_eos = 1;
+			m->config.eos[0] = 33; /* "?" */
+		}
+		assert_int_equal(mote_text_generate(m, &options, &t, NULL), MOTE_OK);
+		turn = strstr(t.data, user);
+		assert_non_null(turn);
+		question = strchr(turn, '?'); /* the seed's first turn is a question */
+		assert_int_equal(question && question < strstr(turn, end), !sign);
+		mote_text_free(&t);
+	}
+	mote_model_close(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_stages),
 		cmocka_unit_test(test_own_text_without_memory),
 		cmocka_unit_test(test_varied_text),
+		cmocka_unit_test(test_users_turn_ends),
 	};
 
 	return cmocka_run_group_tests(tests, make_source, remove_source);

@@ -321,12 +321,21 @@ static void test_bad_options(void **state)
 		{.top_p = 1, .penalties = {.presence = 101}}, {.top_p = 1, .penalties = {.frequency = NAN}},
 		{.top_p = 1, .penalties = {.dry_multiplier = 1}}, {.temperature = 1, .top_p = 1, .min_p = 2},
 		{.temperature = 1, .top_p = NAN}};
+	static const struct mote_penalties_options ends[] = {
+		{.repetition = 100}, {.repetition = 0.01f}, {.presence = 100}, {.presence = -100}, {.frequency = 100},
+		{.frequency = -100}, {.dry_multiplier = 100, .dry_base = 1}, {.dry_multiplier = 1, .dry_base = 100}};
 	struct mote_sampler *s;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_int_equal(mote_sampler_open(&bad[i], 4, &s, NULL), MOTE_ERROR_ARGUMENT);
 		assert_null(s);
+	}
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		const struct mote_sampler_options at_an_end = {.top_p = 1, .penalties = ends[i]};
+
+		assert_int_equal(mote_sampler_open(&at_an_end, 4, &s, NULL), MOTE_OK);
+		mote_sampler_close(s);
 	}
 }
 

@@ -59,6 +59,31 @@ cc "$work/bus.c" format/tool/shortened.c -I. -D_GNU_SOURCE -o "$work/bus" || bad
 "$work/bus" 2>/dev/null
 got=$?
 if [ $got -ne 1 ]; then ok; else bad "any SIGBUS is taken for a shortened file"; fi
+# The message is whole where standard error takes three bytes at a time.
+cat >"$work/slow.c" <<'EOF'
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+ssize_t write(int fd, const void *data, size_t bytes)
+{
+	return syscall(SYS_write, fd, data, bytes < 3 ? bytes : 3);
+}
+
+int main(int argc, char **argv)
+{
+	int fd = open(argv[argc - 1], O_RDWR | O_CREAT, 0600);
+	const char *mapped = ftruncate(fd, 10000) ? NULL : mmap(NULL, 10000, PROT_READ, MAP_SHARED, fd, 0);
+
+	return !mapped || ftruncate(fd, 0) ? 2 : mapped[5000];
+}
+EOF
+cc "$work/slow.c" format/tool/shortened.c -I. -D_GNU_SOURCE -o "$work/slow" || bad "does not compile alone"
+"$work/slow" "$work/slow.mote" 2>"$work/err"
+got=$?
+echo "slow: $work/slow.mote: was shortened by another program, or cannot be read, while this one used it" >"$work/expected"
+if [ $got -eq 1 ] && cmp "$work/err" "$work/expected"; then ok; else bad "a message that is not whole: $(cat "$work/err")"; fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
