@@ -214,6 +214,10 @@ $(B)/fuzz_request $(B)/test_replay_request: LIBRARIES += $(B)/libmote.a
 $(B)/fuzz_session $(B)/test_replay_session: $(B)/runtime/run_session.o
 $(B)/fuzz_session $(B)/test_replay_session: LIBRARIES += $(B)/libmote.a
 
+# Nor what shares a measurement a tool.
+$(B)/test_part: $(B)/quant/team/share.o $(B)/quant/team/team_alone.o
+$(B)/test_part: LIBRARIES += $(B)/libmote.a
+
 # A driver feeds a room from a script of tests/differential, tests/conformance or tests/families.
 $(B)/drive_%: $(B)/tests/drive_%.o $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ $(LIBRARIES) -o $@

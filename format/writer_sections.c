@@ -148,7 +148,7 @@ static enum mote_status make_directory(const struct mote_writer *w, struct write
 
 	for (uint32_t i = 0; i < w->n_tensors; i++)
 		bytes += w->tensors[i].name_bytes + 1;
-	data = calloc(1, bytes);
+	data = calloc(1, bytes); /* a zero ends each name */
 	if (!data)
 		return mote_writer_fail_memory(w, error);
 	memcpy(data, &w->n_tensors, sizeof w->n_tensors);
@@ -156,7 +156,7 @@ static enum mote_status make_directory(const struct mote_writer *w, struct write
 		memcpy(data + 8, w->tensors, w->n_tensors * sizeof *w->tensors);
 	p = data + names_at;
 	for (uint32_t i = 0; i < w->n_tensors; i++) {
-		memcpy(p, w->names[i], w->tensors[i].name_bytes + 1);
+		memcpy(p, w->names[i], w->tensors[i].name_bytes);
 		p += w->tensors[i].name_bytes + 1;
 	}
 	*s = (struct writer_section){MOTE_SECTION_TENSORS, 0, bytes, bytes, data};

@@ -294,7 +294,7 @@ static enum mote_status perform(struct eval_run *r, struct mote_error *error)
 	}
 	if (!status && goes_on)
 		status = give_results(r, error);
-	if (!status && share.team)
+	if (!status)
 		mote_share_forget(&share, MOTE_EVAL);
 	return status;
 }

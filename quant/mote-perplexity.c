@@ -222,7 +222,7 @@ static enum mote_status perform(struct perplexity_run *r, struct mote_error *err
 		status = perplexity_compare_behaviour(r, error);
 	if (status == MOTE_OK)
 		status = perplexity_give_results(r, error);
-	if (status == MOTE_OK && s.team)
+	if (status == MOTE_OK)
 		mote_share_forget(&s, PERPLEXITY);
 	return status;
 }

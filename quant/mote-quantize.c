@@ -369,7 +369,7 @@ static enum mote_status run(struct quantize_command *c, struct mote_error *error
 	} else if (!c->quiet && status == MOTE_OK && !result.shared) {
 		quantize_print_text(c, &result, seconds);
 	}
-	if (status == MOTE_OK && c->share.team)
+	if (status == MOTE_OK)
 		mote_share_forget(&c->share, QUANTIZE);
 	mote_pipeline_result_free(&result);
 	return status;

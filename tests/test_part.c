@@ -1,5 +1,5 @@
 /* Parts of a measurement: computed, stored, read again at every size that the reader's room has a step at, and refused
- * when a byte is missing or changed; the shards that a text names. */
+ * when a byte is missing or changed; the shards that a text names; a run in parts that is stopped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "quant/measure/part.h"
+#include "quant/team/share.h"
 
 static char folder[] = "/tmp/test_part_XXXXXX", path[64], other[64];
 
@@ -190,11 +190,70 @@ static void test_together(void **state)
 	}
 }
 
+struct watch {
+	uint32_t calls, most; /* of progress, so many before it says stop */
+	uint32_t computed;    /* parts */
+};
+
+static enum mote_status count_part(void *user, struct mote_shard shard, struct mote_json_builder *b, cJSON *part,
+				   struct mote_error *error)
+{
+	struct watch *w = user;
+
+	(void)error;
+	w->computed++;
+	mote_json_add_number(b, part, "of", shard.index);
+	return MOTE_OK;
+}
+
+static bool watch(void *user, uint64_t done, uint64_t total)
+{
+	struct watch *w = user;
+
+	assert_int_equal(done, w->computed);
+	assert_int_equal(total, 3);
+	return ++w->calls < w->most;
+}
+
+/* Progress is told after each piece and can stop the run there; what was finished is not computed again. */
+static void test_stopped(void **state)
+{
+	char parts[64], name[128];
+	struct watch w = {.most = 2};
+	const struct mote_progress progress = {watch, &w};
+	cJSON *inputs = cJSON_Parse("{}"), **part = NULL;
+	const struct mote_whole whole = {.tool = "t", .inputs = inputs, .compute = count_part, .user = &w};
+	struct mote_share share = {.folder = parts, .pieces = 3, .progress = &progress};
+	struct mote_error error = {0};
+
+	(void)state;
+	snprintf(parts, sizeof parts, "%s/parts", folder);
+	assert_int_equal(mote_team_open(&share.team, NULL), MOTE_OK);
+	assert_int_equal(mote_share_compute(&share, &whole, &part, &error), MOTE_ERROR_INTERRUPTED);
+	assert_string_equal(error.message, "interrupted");
+	assert_null(part);
+	assert_int_equal(w.computed, 2);
+	w.most = UINT32_MAX;
+	assert_int_equal(mote_share_compute(&share, &whole, &part, NULL), MOTE_OK);
+	assert_int_equal(w.computed, 3);
+	assert_int_equal(w.calls, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(mote_json_get(part[i], "of")->valueint, i + 1);
+		cJSON_Delete(part[i]);
+		snprintf(name, sizeof name, "%s/%016llx-%u-of-3.part", parts, (unsigned long long)share.key, i + 1);
+		assert_int_equal(unlink(name), 0);
+	}
+	free(part);
+	cJSON_Delete(inputs);
+	assert_int_equal(mote_team_close(share.team, MOTE_OK, NULL), MOTE_OK);
+	assert_int_equal(rmdir(parts), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shards), cmocka_unit_test(test_sizes), cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_together),
+		cmocka_unit_test(test_together), cmocka_unit_test(test_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

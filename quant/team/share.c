@@ -171,7 +171,7 @@ void mote_share_forget(const struct mote_share *s, const char *tool)
 {
 	char *path = NULL, *slash;
 
-	if (s->folder || !s->pieces || mote_team_rank(s->team))
+	if (s->folder || !s->team || mote_team_rank(s->team))
 		return;
 	for (uint32_t i = 0; i < s->pieces; i++) {
 		free(path);

@@ -22,7 +22,7 @@ struct mote_share {
  * and those of parts. */
 enum mote_status mote_share_compute(struct mote_share *s, const struct mote_whole *w, cJSON ***parts,
 				    struct mote_error *error) MOTE_CHECKED;
-/* When all is done: removes the parts that nobody has asked to keep. */
+/* When all is done: removes the parts that nobody has asked to keep. Where nothing was shared, s is all zeros. */
 void mote_share_forget(const struct mote_share *s, const char *tool);
 
 /* A number of pieces for so many units of work: a claim should be worth its part, and the last of them not long. */

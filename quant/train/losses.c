@@ -11,12 +11,9 @@ enum { LANES = 8 };
 
 /* ---- one row ---- */
 
-static double sum_lanes(double a[LANES])
+static double sum_lanes(const double a[LANES])
 {
-	for (int half = LANES / 2; half > 0; half /= 2)
-		for (int j = 0; j < half; j++)
-			a[j] += a[j + half];
-	return a[0];
+	return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
 }
 
 double mote_loss_kl_row(const struct mote_kernels *k, float *logits, float *reference, float *difference,
