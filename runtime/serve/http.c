@@ -98,10 +98,9 @@ static struct MHD_Response *make_response(struct mote_exchange *x)
 	struct MHD_Response *response;
 	struct stream *s;
 
-	if (!x->next) {
-		response = MHD_create_response_from_buffer(x->out.count, x->out.text, MHD_RESPMEM_MUST_COPY);
-		return x->out.failed ? NULL : response;
-	}
+	if (!x->next)
+		return x->out.failed ? NULL : MHD_create_response_from_buffer(x->out.count, x->out.text,
+									      MHD_RESPMEM_MUST_COPY);
 	s = calloc(1, sizeof *s);
 	if (!s)
 		return NULL;
@@ -114,6 +113,17 @@ static struct MHD_Response *make_response(struct mote_exchange *x)
 	return response;
 }
 
+/* An answer without one of them would say something else. */
+static bool add_headers(struct MHD_Response *response, const struct mote_exchange *x)
+{
+	bool all = MHD_add_response_header(response, "Content-Type", x->type ? x->type : "application/json") &&
+		   MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+
+	for (size_t i = 0; i < 8 && x->header[i][0]; i++)
+		all = all && MHD_add_response_header(response, x->header[i][0], x->header[i][1]);
+	return all;
+}
+
 static enum MHD_Result send_answer(struct mote_exchange *x)
 {
 	struct MHD_Response *response = make_response(x);
@@ -124,11 +134,7 @@ static enum MHD_Result send_answer(struct mote_exchange *x)
 		x->end(x->user);
 	if (!response)
 		return MHD_NO;
-	MHD_add_response_header(response, "Content-Type", x->type ? x->type : "application/json");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	for (size_t i = 0; i < 8 && x->header[i][0]; i++)
-		MHD_add_response_header(response, x->header[i][0], x->header[i][1]);
-	result = MHD_queue_response(x->connection, x->code, response);
+	result = add_headers(response, x) ? MHD_queue_response(x->connection, x->code, response) : MHD_NO;
 	MHD_destroy_response(response);
 	return result;
 }

@@ -267,7 +267,7 @@ static void allow_origin(struct mote_exchange *x)
 	const char *origin = mote_exchange_header(x, "Origin");
 	size_t i = 0;
 
-	if (!origin)
+	if (!origin || !*origin || strpbrk(origin, "\t\r\n")) /* what no header of an answer can say */
 		return;
 	while (i < 5 && x->header[i][0])
 		i++;

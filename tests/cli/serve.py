@@ -330,6 +330,8 @@ check("messages refuse in their own way", r["type"] == "error" and r["error"]["t
 r = s.call("POST", CHAT, ask("x", max_tokens=1), Origin="http://localhost:3000")
 check("a page of this machine", r[0] == 200 and r[1]["Access-Control-Allow-Origin"] == "http://localhost:3000")
 check("preflight", s.call("OPTIONS", CHAT, Origin="http://localhost:3000")[0] == 204)
+r = s.call("POST", CHAT, ask("x", max_tokens=1), Origin="http\t://localhost:3000")
+check("an origin that no header can repeat", r[0] == 200 and "Access-Control-Allow-Origin" not in r[1])
 
 # ---- the page
 status, headers, page = s.call("GET", "/")
