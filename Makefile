@@ -7,7 +7,7 @@
 #   make families      every family of models, and training, against a reference in PyTorch
 #   make differential  long comparisons with Jinja2 and Python's regex
 #   make fuzz TIME=60  every fuzzer for so many seconds (clang)
-#   make faults        every call to the system fails once, in every tool's main jobs (hours; FAULTS="--sample 5 --job run")
+#   make faults        every call to the system fails once, in every tool's main jobs (about half an hour; FAULTS="--stacks 3 --job run")
 #   make tsan          main jobs of all tools, and a server under load, with ThreadSanitizer
 #   make valgrind      the same under valgrind
 #   make analyze       clang-tidy, cppcheck and gcc's analyzer; tests/analyze.txt explains what they find and is none
@@ -278,9 +278,9 @@ neon-check: build/neon/test_kernels $(B)/test_kernels build/neon/test_gemm build
 	build/neon/forward_bits_here
 	test "$$(qemu-aarch64-static -cpu max build/neon/forward_bits)" = "$$(build/neon/forward_bits_here)"
 
-$(B)/libfaults.so: tests/faults/shim.c
+$(B)/libfaults.so: tests/faults/shim.c tests/faults/choice.c tests/faults/choice.h
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LANGUAGE) $(WARNINGS) -O1 -fPIC -shared $< -o $@ -ldl
+	$(call say,LD,$@)$(CC) $(LANGUAGE) $(WARNINGS) -O1 -fPIC -shared $(filter %.c,$^) -o $@ -ldl
 
 faults: all $(B)/libfaults.so
 	@python3 tests/faults/sweep.py $(B) $(B)/libfaults.so $(FAULTS)

@@ -13,7 +13,7 @@ import subprocess
 
 LIMIT_SECONDS = 600  # of a clock, on a machine that does other things as well
 TIME_FIGURES = {"seconds", "speed", "timings", "load_ms", "first_token_ms"}  # what no two runs have in common
-NO_TWICE = {"id", "created", "created_at", "item_id", "cached_tokens"} | TIME_FIGURES  # and no two answers
+NO_TWICE = {"id", "created", "created_at", "item_id", "cached_tokens", "date", "content-length"} | TIME_FIGURES  # nor two answers
 CHAT, TEXT, STREAM = "/v1/chat/completions", "/v1/completions", {"stream": True}
 QUESTION = {"messages": [{"role": "user", "content": "What is 1 + 2?"}], "temperature": 0, "max_tokens": 16}
 SCHEMA = {"type": "object", "properties": {"n": {"enum": [7]}, "w": {"type": "string", "maxLength": 3}}, "required": ["n", "w"]}
@@ -82,12 +82,14 @@ def of_stream(text):
 
 
 def ask(port, path, body):
-    """The answer without what differs from one to the next; None: an error of the server's, or no answer."""
+    """Headers and answer without what differs from one to the next; None: an error of the server's, or no answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_SECONDS)
     try:
         connection.request("POST" if body else "GET", path, json.dumps(body) if body else None)
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
+        headers = sorted((name.lower(), re.sub("[0-9a-f]{32}", "NONCE", value)) for name, value in answer.getheaders()
+                         if name.lower() not in NO_TWICE)
     except (OSError, http.client.HTTPException) as failed:
         if isinstance(failed, TimeoutError):
             raise subprocess.TimeoutExpired(path, LIMIT_SECONDS) from failed
@@ -99,16 +101,23 @@ def ask(port, path, body):
     if answer.status >= 400:  # it says that who asks is to blame
         return ["refused", answer.status, text]
     if body and body.get("stream"):
-        return of_stream(text)
+        said = of_stream(text)
+        return said and [headers, said]
     if path == "/metrics":
-        return re.sub(" [0-9.e+-]+\n", " N\n", text)
-    return re.sub("[0-9a-f]{32}", "NONCE", text) if path == "/" else without(json.loads(text), NO_TWICE | {"request"})
+        return [headers, re.sub(" [0-9.e+-]+\n", " N\n", text)]
+    return [headers, re.sub("[0-9a-f]{32}", "NONCE", text) if path == "/" else without(json.loads(text), NO_TWICE | {"request"})]
+
+
+def without_warnings(err):
+    """What a program said, not what LeakSanitizer says of itself."""
+    return b"".join(line for line in err.splitlines(True) if not line.startswith(b"Warning: REAL("))
 
 
 def start(command, env):
     """The process, its first line and its port, or None."""
     process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    line = process.stderr.readline()
+    while without_warnings(line := process.stderr.readline()) != line:
+        pass
     return process, line, int(line.rsplit(b":", 1)[1]) if line.startswith(b"listening on ") else None
 
 
@@ -177,5 +186,5 @@ def sweep_requests(name, command, shim, d, choose):
         finally:
             process.kill()
     if process.returncode or not port:
-        wrong.append("%s: exit code %s: %s" % (name, process.returncode, err))
+        wrong.append("%s: exit code %s: %s" % (name, process.returncode, err.decode("utf-8", "replace")))
     return points, wrong

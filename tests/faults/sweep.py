@@ -2,12 +2,18 @@
 """Every call to the system fails once, in every tool's main jobs.
 
   sweep.py BUILD SHIM [--sample N] [--job NAME,NAME] [--kind KIND] [--jobs PROCESSES]
+           [--stacks N] [--leaks]
 
 A job runs once as it is, which gives the right result and how many calls of each kind there are (tests/faults/shim.c);
 then once for each call, which fails. It must end with exit code 1 (or 3, where a file ended early) and a message, or
 with 0 and the same output and files. In both cases each file is as before or as it should be after, and there is no
 other: nothing partial, nothing left behind. With --sample only N calls of each kind are made to fail, spread evenly;
-with --kind none no call is, so that each job runs only as it is.
+with --kind none no call is, so that each job runs only as it is. With --stacks N, of the calls of a kind that come from the same
+stack (the innermost 48 callers) the first N - 1 and the last fail: the others are the same code with other data. With --leaks
+LeakSanitizer looks at each run, the server's too, and what it finds is wrong (the job whose mapped file is shortened is left out:
+LeakSanitizer takes the signal).
+
+Jobs that would take hours with the fixture's model have a small one cut from it (small_model.py), which reaches the same calls.
 
 A server is asked some things and stopped: of its answers one may be none or an error of the server's, each other is right. The job
 requests fails each allocation of every kind of request in one server, which goes on: see server.py.
@@ -16,12 +22,14 @@ import argparse
 import concurrent.futures
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 
-from server import LIMIT_SECONDS, TIME_FIGURES, same, serve, sweep_requests, without
+import small_model
+from server import LIMIT_SECONDS, TIME_FIGURES, same, serve, sweep_requests, without, without_warnings
 
 # kind and how it fails, as in shim.c
 FAULTS = [("alloc", "error"), ("map", "error"), ("open", "error"), ("stat", "error"), ("read", "error"),
@@ -33,16 +41,17 @@ def jobs(build, d):
     """name: (command, standard input, files of the output folder before). The last entry of a path is in OUT."""
     tool = lambda name: os.path.join(build, "mote-" + name)
     m, q, text, out = d + "/m.mote", d + "/q.mote", d + "/text", "OUT/"
+    small, brief = d + "/small.mote", d + "/brief.mote"
     short = ["-c", "64", "--chunks", "2", "-t", "2"]
     return {
-        "convert": ([tool("convert"), "tests/fixtures/adder", "-o", out + "o.mote", "--json", "-q"], None, {}),
-        "convert-over": ([tool("convert"), "tests/fixtures/adder", "-o", out + "o.mote", "--force", "-t", "1"], None,
+        "convert": ([tool("convert"), d + "/small", "-o", out + "o.mote", "--json", "-q"], None, {}),
+        "convert-over": ([tool("convert"), d + "/small", "-o", out + "o.mote", "--force", "-t", "1"], None,
                          {"o.mote": q}),
-        "quantize": ([tool("quantize"), m, "-o", out + "o.mote", "--type", "q4", "--encoder", "search", "--json", "-t", "2",
+        "quantize": ([tool("quantize"), small, "-o", out + "o.mote", "--type", "q4", "--encoder", "search", "--json", "-t", "2",
                       "--validate", d + "/words", "-c", "64"], None, {}),
-        "quantize-own": ([tool("quantize"), m, "-o", out + "o.mote", "--type", "q8", "--encoder", "round", "--force",
+        "quantize-own": ([tool("quantize"), small, "-o", out + "o.mote", "--type", "q8", "--encoder", "round", "--force",
                           "-t", "2", "-q"], None, {"o.mote": q}),
-        "quantize-mixed": ([tool("quantize"), m, "-o", out + "o.mote", "--bits", "6", "--calibrate", d + "/more",
+        "quantize-mixed": ([tool("quantize"), brief, "-o", out + "o.mote", "--bits", "6", "--calibrate", d + "/more",
                             "--encoder", "round", "--tensor", "*mlp*=q4", "--tensor", "*[koq]_proj*=q4", "--no-validate",
                             "-t", "2", "-q"], None, {}),
         "perplexity": ([tool("perplexity"), q, "-f", text, "--reference", m, *short, "--per-token", out + "p", "--report",
@@ -52,13 +61,13 @@ def jobs(build, d):
                                 "8"], None, {}),
         "save-logits": ([tool("perplexity"), m, "-f", text, *short, "--save-logits", out + "l"], None, {}),
         "stamp": ([tool("perplexity"), out + "q.mote", "-f", text, *short, "--stamp"], None, {"q.mote": q}),
-        "quantize-gptq": ([tool("quantize"), m, "-o", out + "o.mote", "--type", "q4", "--encoder", "gptq", "--calibrate",
+        "quantize-gptq": ([tool("quantize"), brief, "-o", out + "o.mote", "--type", "q4", "--encoder", "gptq", "--calibrate",
                            d + "/more", "--no-validate", "-t", "2", "-q"], None, {}),
-        "recover": ([tool("quantize"), m, "-o", out + "o.mote", "--type", "q3", "--encoder", "round", "--calibrate", d + "/more",
+        "recover": ([tool("quantize"), brief, "-o", out + "o.mote", "--type", "q3", "--encoder", "round", "--calibrate", d + "/more",
                      "--recover", "64", "--no-validate", "-t", "2", "-q"], None, {}),
-        "train": ([tool("train"), "sft", m, "--data", d + "/records", "--epochs", "1", "--batch", "2", "--max-length", "120", "-o",
+        "train": ([tool("train"), "sft", small, "--data", d + "/records", "--epochs", "1", "--batch", "2", "--max-length", "250", "-o",
                    out + "o.mote", "--state", out + "s", "--curve", out + "c.svg", "--json", "-t", "2"], None, {}),
-        "train-dpo": ([tool("train"), "dpo", m, "--data", d + "/pairs", "--epochs", "1", "--batch", "2", "--max-length", "120", "-o",
+        "train-dpo": ([tool("train"), "dpo", small, "--data", d + "/pairs", "--epochs", "1", "--batch", "2", "--max-length", "250", "-o",
                        out + "o.mote", "-t", "1"], None, {}),
         "eval": ([tool("eval"), q, "--reference", m, "--task", "boolq=" + d + "/boolq.jsonl", "--log", out + "log", "--report",
                   out + "r.html", "--json", "-t", "2"], None, {}),
@@ -88,7 +97,8 @@ def prepare(build, d):
 
     held_out = open("tests/fixtures/adder/heldout.txt", "rb").read()
     for name, data in (("text", held_out[:1200]), ("words", held_out[:600]), ("prompts", b"What is 1 + 2?\nWhat is 2 + 5?\n"),
-                       ("messages", b'[{"role":"user","content":"What is 1 + 2?"}]'), ("context", b'{"x":[1,2]}'), ("more", open("tests/fixtures/adder/calibration.txt", "rb").read()[:3600]),
+                       ("messages", b'[{"role":"user","content":"What is 1 + 2?"}]'), ("context", b'{"x":[1,2]}'),
+                       ("more", open("tests/fixtures/adder/calibration.txt", "rb").read()[:600]),
                        ("schema", b'{"type":"object","properties":{"a":{"enum":[1,"b"]}}}'),
                        ("records", b"".join(b'{"messages":[{"role":"user","content":"What is 1 + %d?"},{"role":"assistant",'
                                             b'"content":"%d."}]}\n' % (i, 1 + i) for i in range(3))),
@@ -97,6 +107,9 @@ def prepare(build, d):
                                        b'{"passage":"B","question":"is it not","label":"false"}\n')):
         open(d + "/" + name, "wb").write(data)
     run(build + "/mote-convert", "tests/fixtures/adder", "-o", d + "/m.mote", "-q")
+    for name, positions in (("small", 512), ("brief", 32)):
+        small_model.make("tests/fixtures/adder", d + "/" + name, positions)
+        run(build + "/mote-convert", d + "/" + name, "-o", d + "/" + name + ".mote", "-q")
     run(build + "/mote-quantize", d + "/m.mote", "-o", d + "/q.mote", "--type", "q4", "--encoder", "search", "-q", "--validate",
         d + "/words", "-c", "64")
     run(build + "/mote-run", d + "/q.mote", "-p", "What is 3 + 4?", "--temp", "0", "-n", "8", "-t", "2", "--save-session", d + "/session")
@@ -120,7 +133,7 @@ def contents(folder):
 
 
 class Run:
-    def __init__(self, shim, d, job, fault=None, counts=None):
+    def __init__(self, shim, d, job, fault=None, counts=None, stacks=None):
         command, given, before = job
         self.folder = tempfile.mkdtemp(dir=d)
         for name, source in before.items():
@@ -132,6 +145,8 @@ class Run:
             env["MOTE_FAULT"] = fault
         if counts:
             env["MOTE_FAULT_COUNTS"] = counts
+        if stacks:
+            env["MOTE_FAULT_STACKS"] = stacks
         out = self.folder + "/"
         command = [part.replace("OUT/", out) for part in command]
         try:
@@ -144,7 +159,7 @@ class Run:
         except subprocess.TimeoutExpired as stopped:
             done, self.code = stopped, "no end"
         self.out = plain((done.stdout or b"").decode("utf-8", "replace").replace(out, "OUT/"))
-        self.err = (done.stderr or b"").decode("utf-8", "replace")
+        self.err = without_warnings(done.stderr or b"").decode("utf-8", "replace")
         self.after = contents(self.folder)
         shutil.rmtree(self.folder)
 
@@ -173,21 +188,36 @@ def sample(count, most):
     return sorted({1 + (count - 1) * i // (most - 1) for i in range(most)}) if most > 1 else [count // 2 + 1]
 
 
+def of_stacks(path, most):
+    """{kind: numbers of its calls}, of each stack the first ones and the last."""
+    found = {}
+    for line in open(path):
+        kind, call, stack = line.split()
+        found.setdefault(kind, {}).setdefault(stack, []).append(int(call))
+    return {kind: sorted(k for calls in stacks.values() for k in sorted(set(calls[:most - 1] + calls[-1:])))
+            for kind, stacks in found.items()}
+
+
 def sweep(name, job, options, shim, d, pool):
     if name == "requests":
         none = options.kind not in ("", "alloc")
         # all of a request that has few
         return sweep_requests(name, job[0], shim, d, lambda count: [] if none else
                               sample(count, options.sample * 12 if count > 150 else 0))
-    counts = os.path.join(d, name + ".counts")
+    counts, stacks = os.path.join(d, name + ".counts"), os.path.join(d, name + ".stacks")
     right = Run(shim, d, job, counts=counts)
     if right.code != 0:
         return 1, ["%s: exit code %s without a fault: %s" % (name, right.code, right.err)]
     if isinstance(right.out, dict) and None in right.out.get("answers", []):
         return 1, ["%s: no answer without a fault" % name]
     count = {line.split()[0]: int(line.split()[1]) for line in open(counts)}
-    points = [(kind, how, k) for kind, how in FAULTS if not options.kind or kind == options.kind
-              for k in sample(count[kind], options.sample * (3 if options.sample and kind == "alloc" else 1))]
+    if options.stacks:
+        Run(shim, d, job, stacks=stacks)
+        calls = of_stacks(stacks, options.stacks)
+    else:
+        calls = {kind: sample(n, options.sample * (3 if kind == "alloc" else 1)) for kind, n in count.items()}
+    points = [(kind, how, k) for kind, how in FAULTS if not options.kind or kind == options.kind for k in calls.get(kind, [])
+              if not (options.leaks and (kind, how) == ("map", "end"))]
 
     def one(point):
         kind, how, k = point
@@ -199,6 +229,12 @@ def sweep(name, job, options, shim, d, pool):
     return 1 + len(points), [wrong for wrong in pool.map(one, points) if wrong]
 
 
+def processor_seconds():
+    """Of this process and of those that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
@@ -207,18 +243,26 @@ def main():
     parser.add_argument("--job", default="")
     parser.add_argument("--kind", default="")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--stacks", type=int, default=0)
+    parser.add_argument("--leaks", action="store_true")
     options = parser.parse_args()
     shim = os.path.abspath(options.shim)
+    if options.leaks:  # preloaded behind the shim, which fails before it
+        shim += ":" + os.path.realpath(subprocess.run(["cc", "-print-file-name=liblsan.so"], check=True, capture_output=True,
+                                                      text=True).stdout.strip())
+        os.environ["LSAN_OPTIONS"] = "fast_unwind_on_malloc=0:exitcode=99"
     passed = failed = 0
     with tempfile.TemporaryDirectory() as d, concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         prepare(options.build, d)
         for name, job in jobs(options.build, d).items():
             if options.job and name not in options.job.split(",") or not os.path.exists(job[0][0]):  # without a server: SERVER=0
                 continue
+            before = processor_seconds()
             points, wrong = sweep(name, job, options, shim, d, pool)
             passed += points - len(wrong)
             failed += len(wrong)
-            print("%-20s %6d runs, %d bad" % (name, points, len(wrong)), *wrong, sep="\n  ", flush=True)
+            print("%-20s %6d runs, %d bad, %.0f s of processor time" % (name, points, len(wrong), processor_seconds() - before),
+                  *wrong, sep="\n  ", flush=True)
     print("%d passed, %d failed" % (passed, failed))
     sys.exit(failed > 0 or passed == 0)
 
