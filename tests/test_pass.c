@@ -95,6 +95,86 @@ static void test_layers(void **state)
 	mote_session_close(s);
 }
 
+/* What the second layer's four inputs are, those that were seen, and its residual stream. */
+struct inputs {
+	float x[4][ROWS][80], middle[ROWS][HIDDEN], after[ROWS][HIDDEN];
+	uint32_t seen;
+};
+
+static void keep_input(void *user, const struct mote_matrix *weight, const float *x, size_t stride, uint32_t n)
+{
+	const struct mote_layer *layer = &shared->model.layer[1];
+	const struct mote_matrix *first[4] = {&layer->q, &layer->o, &layer->gate, &layer->down};
+	struct inputs *in = user;
+
+	for (uint32_t i = 0; i < 4; i++)
+		for (uint32_t r = 0; weight == first[i] && r < n; r++) {
+			memcpy(in->x[i][r], x + r * stride, weight->cols * sizeof *x);
+			in->seen |= 1u << i;
+		}
+}
+
+static void keep_halves(void *user, uint32_t half, const float *x, size_t stride, uint32_t n)
+{
+	struct inputs *in = user;
+
+	for (uint32_t r = 0; half >= 2 && r < n; r++)
+		memcpy(half == 2 ? in->middle[r] : in->after[r], x + r * stride, sizeof in->after[r]);
+}
+
+/* A pass may begin behind a layer's attention, and end when a layer's input has been seen: what is seen is what the
+ * whole pass sees, and nothing later is. For many rows, and few. */
+static void ends_early(uint32_t rows)
+{
+	struct mote_session *s = open_session((struct mote_session_options){.logit_rows = ROWS});
+	struct inputs *whole = calloc(1, sizeof *whole), *part = calloc(1, sizeof *part);
+	uint8_t none[ROWS] = {0};
+	float expected[VOCAB];
+	const float *logits;
+
+	mote_session_set_activation_hook(s, &(struct mote_activation_hook){.input = keep_input, .residual = keep_halves,
+									   .user = whole});
+	assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = rows, .token = token,
+								      .position = position}, &logits, NULL), MOTE_OK);
+	memcpy(expected, logits, sizeof expected);
+	mote_session_set_activation_hook(s, &(struct mote_activation_hook){.input = keep_input, .residual = keep_halves,
+									   .user = part});
+	for (uint32_t until = 1; until <= 4; until++)
+		for (uint32_t behind = 0; behind <= (until > 2); behind++) {
+			struct mote_batch batch = {.rows = rows, .position = position, .until = until,
+						   .want_logits = behind ? none : NULL};
+
+			memset(part, 0, sizeof *part);
+			batch.token = behind ? NULL : token;
+			batch.x = behind ? whole->middle[0] : NULL;
+			batch.x_stride = HIDDEN;
+			batch.first_layer = behind;
+			batch.after_attention = behind;
+			assert_int_equal(mote_session_forward(s, &batch, &logits, NULL), MOTE_OK);
+			assert_null(logits);
+			assert_int_equal(part->seen, behind ? (1u << until) - 4 : (1u << until) - 1);
+			for (uint32_t i = behind ? 2 : 0; i < until; i++)
+				assert_memory_equal(part->x[i], whole->x[i], sizeof whole->x[i]);
+			if (until > 2 && !behind)
+				assert_memory_equal(part->middle, whole->middle, sizeof whole->middle);
+		}
+	assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = rows, .x = whole->middle[0],
+					      .x_stride = HIDDEN, .position = position, .first_layer = 1,
+					      .after_attention = true}, &logits, NULL), MOTE_OK);
+	assert_memory_equal(logits, expected, sizeof expected);
+	assert_memory_equal(part->after, whole->after, sizeof whole->after);
+	mote_session_close(s);
+	free(whole);
+	free(part);
+}
+
+static void test_parts_of_layers(void **state)
+{
+	(void)state;
+	ends_early(ROWS);
+	ends_early(3);
+}
+
 static void refuses(struct mote_session *s, struct mote_batch batch, const char *says)
 {
 	struct mote_error error = {0};
@@ -124,6 +204,13 @@ static void test_refusals(void **state)
 	refuses(s, (struct mote_batch){.token = token, .layers = 1, .hidden = hidden}, "final hidden states");
 	refuses(s, (struct mote_batch){.token = token, .layers = 1, .want_logits = (uint8_t[]){0, 1}},
 		"logits come from layer 1");
+	refuses(s, (struct mote_batch){.token = token, .until = 5}, "ends at input 5");
+	refuses(s, (struct mote_batch){.token = token, .after_attention = true}, "after a layer's attention");
+	refuses(s, (struct mote_batch){.x = x, .x_stride = HIDDEN, .layers = 1, .after_attention = true, .until = 2},
+		"ends at input 2");
+	refuses(s, (struct mote_batch){.token = token, .until = 4, .hidden = hidden}, "final hidden states");
+	refuses(s, (struct mote_batch){.token = token, .until = 4, .want_logits = (uint8_t[]){0, 1}},
+		"logits of a pass that ends at input 4");
 	mote_session_close(s);
 }
 
@@ -231,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layers),
+		cmocka_unit_test(test_parts_of_layers),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_cancel),

@@ -1,4 +1,5 @@
 /* What a batch asks for: checked in one pass over its rows, then cut into blocks of attention. */
+#include "runtime/model/architecture.h"
 #include "runtime/model/workspace.h"
 
 uint32_t mote_batch_sequence(const struct mote_batch *batch, uint32_t row)
@@ -24,6 +25,15 @@ static enum mote_status check_layers(struct mote_session *s, const struct mote_b
 	if (batch->x && batch->x_stride < s->model->config.hidden)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "states of %zu floats a row; the model's have %u",
 				      batch->x_stride, s->model->config.hidden);
+	if (batch->until > MOTE_IN_DOWN + 1u || (batch->after_attention && !batch->x) ||
+	    (batch->after_attention && s->end_layer == s->first_layer + 1 && batch->until &&
+	     batch->until <= MOTE_IN_OUT + 1u))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a pass that begins %s a layer's attention and ends at "
+				      "input %u", batch->after_attention ? "after" : "with", batch->until);
+	s->to_the_end = s->end_layer == layers && !batch->until;
+	if (batch->hidden && batch->until)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "final hidden states of a pass that ends at input %u",
+				      batch->until);
 	if (batch->hidden && s->end_layer < layers)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "final hidden states come from layer %u; the last "
 				      "one run is %u", layers - 1, s->end_layer - 1);
@@ -65,11 +75,11 @@ static enum mote_status check_row(struct mote_session *s, const struct mote_batc
 static enum mote_status check_wanted(struct mote_session *s, const struct mote_batch *batch, uint32_t row,
 				     struct mote_error *error)
 {
-	bool last_layer = s->end_layer == s->model->config.layers;
-
-	if (batch->want_logits ? !batch->want_logits[row] : !last_layer || row + 1 < batch->rows)
+	if (batch->want_logits ? !batch->want_logits[row] : !s->to_the_end || row + 1 < batch->rows)
 		return MOTE_OK;
-	if (!last_layer)
+	if (batch->until)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "logits of a pass that ends at input %u", batch->until);
+	if (!s->to_the_end)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "logits come from layer %u; the last one run is %u",
 				      s->model->config.layers - 1, s->end_layer - 1);
 	if (s->n_wanted == s->options.logit_rows)

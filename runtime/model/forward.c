@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "runtime/model/architecture.h"
 #include "runtime/model/rope.h"
 #include "runtime/model/share_out.h"
 
@@ -127,6 +128,12 @@ static bool end_half(struct mote_pass *p, uint32_t half)
 	return true;
 }
 
+/* The hook has seen this input of layer `index`, and the pass ends with it; so all threads see it alike. */
+static bool ends_at(const struct mote_pass *p, uint32_t index, enum mote_input input)
+{
+	return p->s->batch->until == input + 1u && index + 1 == p->s->end_layer;
+}
+
 /* x += Wo attention(rope(Wq n), rope(Wk n), Wv n), n = norm(x) */
 static bool attention(struct mote_pass *p, uint32_t index)
 {
@@ -138,9 +145,13 @@ static bool attention(struct mote_pass *p, uint32_t index)
 	show(p, &layer->q, n, p->rows);
 	show(p, &layer->k, n, p->rows);
 	show(p, &layer->v, n, p->rows);
+	if (ends_at(p, index, MOTE_IN_QKV))
+		return false;
 	mote_share_project(p, index, n);
 	a = mote_share_attend(p, index, quantized(&layer->o));
 	show(p, &layer->o, a, p->rows);
+	if (ends_at(p, index, MOTE_IN_OUT))
+		return false;
 	add_product(p, &layer->o, layer->o_bias, a, layer->attention_post_norm);
 	return end_half(p, 2 * index);
 }
@@ -161,6 +172,8 @@ static bool feed_forward(struct mote_pass *p, uint32_t index)
 		      quantized(&layer->gate) || quantized(&layer->up));
 	show(p, &layer->gate, n, p->rows);
 	show(p, &layer->up, n, p->rows);
+	if (ends_at(p, index, MOTE_IN_FFN))
+		return false;
 	mote_share_multiply(p, &(struct mote_matmul){.w = &layer->gate, .up = &layer->up, .bias = layer->gate_bias,
 						     .up_bias = layer->up_bias, .x = n,
 						     .epilogue = p->config->features & MOTE_GELU ? MOTE_GEGLU
@@ -168,6 +181,8 @@ static bool feed_forward(struct mote_pass *p, uint32_t index)
 						     .out = &hidden}, p->rows);
 	mote_share_barrier(p);
 	show(p, &layer->down, &hidden, p->rows);
+	if (ends_at(p, index, MOTE_IN_DOWN))
+		return false;
 	add_product(p, &layer->down, layer->down_bias, &hidden, layer->ffn_post_norm);
 	return end_half(p, 2 * index + 1);
 }
@@ -203,10 +218,13 @@ static void forward_thread(void *user, uint32_t thread, uint32_t threads)
 			      .few = s->batch->rows <= MOTE_FEW_ROWS};
 
 	begin(&p);
-	for (uint32_t i = s->first_layer; i < s->end_layer; i++)
-		if (!attention(&p, i) || !feed_forward(&p, i))
+	for (uint32_t i = s->first_layer; i < s->end_layer; i++) {
+		bool begun = i == s->first_layer && s->batch->after_attention;
+
+		if ((!begun && !attention(&p, i)) || !feed_forward(&p, i))
 			return;
-	if (s->end_layer == s->model->config.layers)
+	}
+	if (s->to_the_end)
 		output(&p);
 }
 
@@ -214,16 +232,19 @@ static void forward_thread(void *user, uint32_t thread, uint32_t threads)
 static uint64_t work(const struct mote_session *s)
 {
 	const struct mote_config *c = &s->model->config;
+	const struct mote_batch *b = s->batch;
 	uint64_t dims = (uint64_t)c->heads * c->head_dim, kv_dims = (uint64_t)c->kv_heads * c->head_dim, positions = 0;
-	uint64_t weights = c->hidden * (2 * dims + 2 * kv_dims + 3 * (uint64_t)c->ffn);
+	uint64_t layers = s->end_layer - s->first_layer;
+	uint64_t attentions = layers - b->after_attention - (b->until == MOTE_IN_QKV + 1u);
+	uint64_t feed_forwards = layers - (b->until && b->until < MOTE_IN_DOWN + 1u);
 
 	for (uint32_t i = 0; i < s->n_present; i++) {
 		const struct mote_reach *reach = &s->reach[s->present[i]];
 
 		positions += (uint64_t)(reach->end - reach->begin) * (reach->begin + (reach->end - reach->begin) / 2);
 	}
-	return (s->end_layer - s->first_layer) * (weights * s->batch->rows + 2 * dims * positions) +
-	       (uint64_t)s->n_wanted * c->hidden * c->vocab;
+	return attentions * (c->hidden * (2 * dims + 2 * kv_dims) * b->rows + 2 * dims * positions) +
+	       feed_forwards * 3 * c->hidden * c->ffn * b->rows + (uint64_t)s->n_wanted * c->hidden * c->vocab;
 }
 
 void mote_forward(struct mote_session *s)

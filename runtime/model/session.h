@@ -52,6 +52,13 @@ struct mote_batch {
 	uint32_t first_layer;
 	uint32_t layers;            /* 0: all from first_layer on */
 
+	/* Less than that. after_attention: x is what it is after first_layer's attention, so of that layer the
+	 * feed-forward half alone is run. until: the pass ends when the hook has seen the last layer's input number 1
+	 * (of q, k and v), 2 (of o), 3 (of gate and up) or 4 (of down), and computes nothing that this does not need;
+	 * no logits and no hidden states then. */
+	bool after_attention;
+	uint32_t until;             /* 0: to the end */
+
 	/* NULL, or receives the states behind the last layer and the final norm, [rows][hidden], of all rows. */
 	float *hidden;
 

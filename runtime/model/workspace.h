@@ -80,6 +80,7 @@ struct mote_session {
 	/* The batch under way. */
 	const struct mote_batch *batch;
 	uint32_t first_layer, end_layer;   /* layers [first, end) are run */
+	bool to_the_end;                   /* of the model: hidden states and logits can be had */
 	struct mote_block *block;          /* [rows] */
 	uint32_t blocks;
 	size_t n_parts;                    /* of all blocks */
