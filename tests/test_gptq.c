@@ -58,7 +58,7 @@ static void make_inputs(float *x, size_t stride, uint32_t tokens, uint32_t cols)
 static void test_moments(void **state)
 {
 	const struct { uint32_t a_cols, b_cols, rows; } shapes[] = {{1, 1, 1}, {80, 80, 33}, {67, 130, 20},
-								    {130, 17, 5}};
+								    {130, 17, 5}, {200, 150, 20}};
 
 	(void)state;
 	for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
@@ -70,12 +70,17 @@ static void test_moments(void **state)
 		make_inputs(a, a_stride, rows, a_cols);
 		make_inputs(b, b_stride, rows, b_cols);
 		for (int k = 0; k < 3; k++) {
+			struct mote_second_moments m = {0};
+			struct mote_moment_sum job = { .a = a, .b = b, .a_stride = a_stride, .b_stride = b_stride,
+						       .a_cols = a_cols, .b_cols = b_cols, .rows = rows };
 			struct mote_pool *pool;
 
-			sum[k] = calloc((size_t)a_cols * b_cols, sizeof(double));
+			sum[k] = job.sum = calloc((size_t)a_cols * b_cols, sizeof(double));
 			assert_int_equal(mote_pool_open(k == 2 ? 5 : (uint32_t)k + 1, &pool, NULL), MOTE_OK);
-			mote_second_moments_add(pool, a, a_stride, a_cols, b, b_stride, b_cols, rows, false, sum[k]);
-			mote_second_moments_add(pool, a, a_stride, a_cols, b, b_stride, b_cols, rows, false, sum[k]);
+			assert_int_equal(mote_second_moments_open(&m, pool, NULL), MOTE_OK);
+			mote_second_moments_add(&m, &job);
+			mote_second_moments_add(&m, &job);
+			mote_second_moments_close(&m);
 			mote_pool_close(pool);
 		}
 		for (uint32_t i = 0; i < a_cols; i++)
@@ -93,6 +98,35 @@ static void test_moments(void **state)
 		free(a);
 		free(b);
 	}
+}
+
+/* Where only the lower triangle is asked for, it is what it is among all sums. */
+static void test_lower_moments(void **state)
+{
+	enum { COLUMNS = 256, TALL = 280 };
+	float *a = malloc(TALL * COLUMNS * sizeof *a);
+	double *all = calloc((size_t)COLUMNS * COLUMNS, sizeof *all);
+	double *lower = calloc((size_t)COLUMNS * COLUMNS, sizeof *lower);
+	struct mote_moment_sum job = { .a = a, .b = a, .a_stride = COLUMNS, .b_stride = COLUMNS, .a_cols = COLUMNS - 3,
+				       .b_cols = COLUMNS - 3, .rows = TALL, .sum = all };
+	struct mote_second_moments m = {0};
+	struct mote_pool *pool;
+
+	(void)state;
+	make_inputs(a, COLUMNS, TALL, COLUMNS);
+	assert_int_equal(mote_pool_open(2, &pool, NULL), MOTE_OK);
+	assert_int_equal(mote_second_moments_open(&m, pool, NULL), MOTE_OK);
+	mote_second_moments_add(&m, &job);
+	job.sum = lower;
+	job.lower = true;
+	mote_second_moments_add(&m, &job);
+	for (uint32_t i = 0; i < job.a_cols; i++)
+		assert_memory_equal(all + (size_t)i * job.b_cols, lower + (size_t)i * job.b_cols, (i + 1) * sizeof *all);
+	mote_second_moments_close(&m);
+	mote_pool_close(pool);
+	free(all);
+	free(lower);
+	free(a);
 }
 
 /* X: what the source sees; Y: what the quantized model sees; and the sums over them. */
@@ -461,6 +495,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_moments, seed),
+		cmocka_unit_test_setup(test_lower_moments, seed),
 		cmocka_unit_test_setup(test_beats_search, seed),
 		cmocka_unit_test_setup(test_ends_at_a_minimum, seed),
 		cmocka_unit_test_setup(test_target, seed),

@@ -1,76 +1,83 @@
-/* Second moments: see second_moments.h. */
+/* Second moments: see second_moments.h. A piece of the sums is one product of the transposed rows with the rows
+ * (runtime/kernels/gemm.c) in a thread's own memory, which is then added to the doubles. */
 #include "quant/encode/second_moments.h"
 
-#include <string.h>
+#include <stdlib.h>
 
-#include "quant/encode/row_lanes.h"
+#include "runtime/kernels/train.h"
 
-/* A piece: this many rows of sum, 16 columns. */
-#define PIECE_ROWS 64u
-#define LANES 16u
-#define AT_ONCE 4u
+/* A piece: at most so many rows and columns of the sums. */
+enum { PIECE_ROWS = 192, PIECE_COLS = 128, PIECE = PIECE_ROWS * PIECE_COLS };
 
-struct job {
-	struct mote_pool *pool;
-	const float *a, *b;
-	size_t a_stride, b_stride;
-	uint32_t a_cols, b_cols, rows;
-	bool lower;
-	double *sum;
-};
+static const size_t scratch_floats = (PIECE + MOTE_GEMM_SCRATCH_FLOATS + 15) / 16 * 16;
 
-/* total[k] = sum over t of a[t][k] * b[t][0..15] */
-MOTE_WIDEST static void add_tile(const float *a, size_t a_stride, const float *b, size_t b_stride, uint32_t rows,
-				 mote_lanes total[AT_ONCE])
+enum mote_status mote_second_moments_open(struct mote_second_moments *m, struct mote_pool *pool,
+					  struct mote_error *error)
 {
-	mote_lanes t0 = {0}, t1 = {0}, t2 = {0}, t3 = {0}, v;
-
-	for (uint32_t t = 0; t < rows; t++, a += a_stride, b += b_stride) {
-		memcpy(&v, b, sizeof v);
-		t0 += a[0] * v;
-		t1 += a[1] * v;
-		t2 += a[2] * v;
-		t3 += a[3] * v;
-	}
-	total[0] = t0;
-	total[1] = t1;
-	total[2] = t2;
-	total[3] = t3;
+	m->pool = pool;
+	m->scratch = aligned_alloc(64, mote_pool_threads(pool) * scratch_floats * sizeof *m->scratch);
+	if (!m->scratch)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for second moments");
+	return mote_kernels_select(NULL, &m->kernels, error);
 }
 
-static void add_piece(const struct job *job, uint32_t i0, uint32_t j0)
+void mote_second_moments_close(struct mote_second_moments *m)
 {
-	uint32_t width = job->b_cols - j0 < LANES ? job->b_cols - j0 : LANES;
+	free(m->scratch);
+	*m = (struct mote_second_moments){0};
+}
 
-	for (uint32_t i = i0; i < i0 + PIECE_ROWS && i < job->a_cols; i += AT_ONCE) {
-		mote_lanes total[AT_ONCE];
+struct job {
+	const struct mote_second_moments *m;
+	const struct mote_moment_sum *s;
+};
 
-		if (job->lower && i + AT_ONCE <= j0)
-			continue;
-		add_tile(job->a + i, job->a_stride, job->b + j0, job->b_stride, job->rows, total);
-		for (uint32_t k = 0; k < AT_ONCE && i + k < job->a_cols; k++)
-			for (uint32_t j = 0; j < width; j++)
-				job->sum[(size_t)(i + k) * job->b_cols + j0 + j] += (double)total[k][j];
+/* Rows [i, i_end) and columns [j, j_end) of the sums. */
+static void add_piece(const struct job *job, uint32_t i, uint32_t i_end, uint32_t j, uint32_t j_end, float *scratch)
+{
+	const struct mote_moment_sum *s = job->s;
+	const uint32_t rows = i_end - i, cols = j_end - j;
+	const struct mote_gemm product = { .a = s->a + i, .a_row = 1, .a_col = s->a_stride, .b = s->b + j,
+					   .b_row = s->b_stride, .b_col = 1, .c = scratch, .c_row = PIECE_COLS,
+					   .m = rows, .n = cols, .depth = s->rows };
+
+	mote_gemm_run(&job->m->kernels, &product, scratch + PIECE);
+	for (uint32_t r = 0; r < rows; r++) {
+		double *to = s->sum + (size_t)(i + r) * s->b_cols + j;
+
+		for (uint32_t k = 0; k < cols; k++)
+			to[k] += (double)scratch[(size_t)r * PIECE_COLS + k];
 	}
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
 }
 
 static void add_thread(void *user, uint32_t thread, uint32_t threads)
 {
 	const struct job *job = user;
-	uint32_t across = (job->b_cols + LANES - 1) / LANES, down = (job->a_cols + PIECE_ROWS - 1) / PIECE_ROWS;
-	uint32_t item;
+	const struct mote_moment_sum *s = job->s;
+	uint32_t across = (s->b_cols + PIECE_COLS - 1) / PIECE_COLS;
+	uint32_t down = (s->a_cols + PIECE_ROWS - 1) / PIECE_ROWS, item;
 
-	(void)thread;
 	(void)threads;
-	while ((item = mote_pool_claim(job->pool)) < across * down)
-		add_piece(job, item / across * PIECE_ROWS, item % across * LANES);
+	while ((item = mote_pool_claim(job->m->pool)) < across * down) {
+		uint32_t i = item / across * PIECE_ROWS, i_end = least(i + PIECE_ROWS, s->a_cols);
+		uint32_t j = item % across * PIECE_COLS;
+
+		if (s->lower && i < j)
+			i = j;
+		if (i < i_end)
+			add_piece(job, i, i_end, j, least(j + PIECE_COLS, s->b_cols),
+				  job->m->scratch + thread * scratch_floats);
+	}
 }
 
-void mote_second_moments_add(struct mote_pool *pool, const float *a, size_t a_stride, uint32_t a_cols, const float *b,
-		      size_t b_stride, uint32_t b_cols, uint32_t rows, bool lower, double *sum)
+void mote_second_moments_add(const struct mote_second_moments *m, const struct mote_moment_sum *s)
 {
-	struct job job = { .pool = pool, .a = a, .b = b, .a_stride = a_stride, .b_stride = b_stride, .a_cols = a_cols,
-			   .b_cols = b_cols, .rows = rows, .lower = lower, .sum = sum };
+	struct job job = {m, s};
 
-	mote_pool_run(pool, add_thread, &job);
+	mote_pool_run(m->pool, add_thread, &job);
 }

@@ -46,6 +46,17 @@ for encoder in round learned gptq; do
 	cmp "$D/$encoder.1" "$D/$encoder.3" || fail "$encoder: 1 and 3 threads differ"
 done
 
+# Second order looks as far as it must: what is quantized later, or not at all, changes nothing in a matrix.
+quantize -o "$D/alone.mote" --type bf16 --encoder gptq --calibrate "$D/calibration" --no-validate \
+	--tensor '*.1.*o_proj*=q4'
+quantize -o "$D/later.mote" --type bf16 --encoder gptq --calibrate "$D/calibration" --no-validate --tensor '*.1.*=q4' \
+	--tensor '*.1.*[qkv]_proj*=bf16' --tensor '*.2.*down*=q5'
+hash_of() {
+	"$B/mote-inspect" "$1" --json | tr '{' '\n' | grep 'model.layers.1.self_attn.o_proj.weight' | sed 's/.*"xxh3"//'
+}
+[ "$(type_of "$D/later.mote" model.layers.1.mlp.up_proj.weight)" = q4 ] || fail "rules for gptq"
+[ "$(hash_of "$D/alone.mote")" = "$(hash_of "$D/later.mote")" ] || fail "what is quantized later changes a matrix"
+
 # Each better than plain rounding, on text that none has seen; the receipt repeats.
 for encoder in round weighted gptq; do
 	quantize -o "$D/$encoder.mote" --type q4 --encoder $encoder --calibrate "$D/calibration" \
