@@ -121,7 +121,8 @@ static void test_lower_moments(void **state)
 	job.lower = true;
 	mote_second_moments_add(&m, &job);
 	for (uint32_t i = 0; i < job.a_cols; i++)
-		assert_memory_equal(all + (size_t)i * job.b_cols, lower + (size_t)i * job.b_cols, (i + 1) * sizeof *all);
+		assert_memory_equal(all + (size_t)i * job.b_cols, lower + (size_t)i * job.b_cols,
+				    (i + 1) * sizeof *all);
 	mote_second_moments_close(&m);
 	mote_pool_close(pool);
 	free(all);

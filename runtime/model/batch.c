@@ -28,8 +28,8 @@ static enum mote_status check_layers(struct mote_session *s, const struct mote_b
 	if (batch->until > MOTE_IN_DOWN + 1u || (batch->after_attention && !batch->x) ||
 	    (batch->after_attention && s->end_layer == s->first_layer + 1 && batch->until &&
 	     batch->until <= MOTE_IN_OUT + 1u))
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a pass that begins %s a layer's attention and ends at "
-				      "input %u", batch->after_attention ? "after" : "with", batch->until);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a pass that begins %s a layer's attention and ends "
+				      "at input %u", batch->after_attention ? "after" : "with", batch->until);
 	s->to_the_end = s->end_layer == layers && !batch->until;
 	if (batch->hidden && batch->until)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "final hidden states of a pass that ends at input %u",
@@ -78,7 +78,8 @@ static enum mote_status check_wanted(struct mote_session *s, const struct mote_b
 	if (batch->want_logits ? !batch->want_logits[row] : !s->to_the_end || row + 1 < batch->rows)
 		return MOTE_OK;
 	if (batch->until)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "logits of a pass that ends at input %u", batch->until);
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "logits of a pass that ends at input %u",
+				      batch->until);
 	if (!s->to_the_end)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "logits come from layer %u; the last one run is %u",
 				      s->model->config.layers - 1, s->end_layer - 1);
