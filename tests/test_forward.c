@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "runtime/model/rope.h"
 #include "tests/same_bits.h"
 
 /* A straight transcription of the equations: row-major weights, doubles, libm, no cache, no batching. */
@@ -283,6 +284,28 @@ static void test_reference(void **state)
 	}
 }
 
+/* Where the bounds of yarn's ramp lie at the ends of the dimensions. */
+static void test_yarn_ends(void **state)
+{
+	static const struct {
+		uint32_t dims, positions;
+		double theta, slow, fast;
+	} cases[] = {{4, 396, 10, 1, 60}, {4, 9, 10, 1, 4}, {8, 60000, 100, 1, 32}};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		struct mote_config c = { .head_dim = cases[k].dims, .rope_kind = MOTE_ROPE_YARN, .rope_factor = 4,
+					 .rope_theta = cases[k].theta, .rope_beta_slow = cases[k].slow,
+					 .rope_beta_fast = cases[k].fast,
+					 .rope_original_positions = cases[k].positions };
+		double found[4];
+
+		mote_rope_frequencies(&c, MOTE_ROTATION, 1000, found);
+		for (uint32_t i = 0; i < cases[k].dims / 2; i++)
+			assert_true(fabs(found[i] / reference_frequency(&c, MOTE_ROTATION, i) - 1) < 1e-12);
+	}
+}
+
 static void test_same_bits(void **state)
 {
 	char message[300];
@@ -339,6 +362,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reference),
+		cmocka_unit_test(test_yarn_ends),
 		cmocka_unit_test(test_sequences),
 		cmocka_unit_test(test_same_bits),
 	};

@@ -102,6 +102,10 @@ static void test_corrupt(void **state)
 		refused(cases[i].json, NULL, MOTE_ERROR_CORRUPT, cases[i].named);
 	refused("{" MODEL "}", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"x\"}}}", MOTE_ERROR_CORRUPT,
 		"\"x\" is no id");
+	refused("{" MODEL "}", "{\"added_tokens_decoder\":{\"-1\":{\"content\":\"x\"}}}", MOTE_ERROR_CORRUPT,
+		"\"-1\" is no id");
+	refused("{" MODEL "}", "{\"added_tokens_decoder\":{\"2097152\":{\"content\":\"x\"}}}", MOTE_ERROR_CORRUPT,
+		"\"2097152\" is no id");
 }
 
 static void test_config(void **state)
@@ -124,6 +128,10 @@ static void test_config(void **state)
 	assert_int_equal(mote_tokenizer_encode(tiny.t, "<x>  a", 6, 0, &ids, NULL), MOTE_OK);
 	assert_int_equal(ids.count, 2); /* the spaces went with <x> */
 	mote_ids_free(&ids);
+	tiny_close(&tiny);
+	assert_true(tiny_open(&tiny, "{" MODEL "}",
+			      "{\"added_tokens_decoder\":{\"0\":{\"content\":\"a\",\"special\":true}}}"));
+	assert_true(mote_tokenizer_is_special(tiny.t, 0));
 	tiny_close(&tiny);
 }
 

@@ -78,6 +78,11 @@ static void test_error_places(void **state)
 		    "not closed");
 	check_error("{% if 1 %}{% endfor %}", MOTE_ERROR_CORRUPT, "line 1, column 14: unknown tag 'endfor'; looking "
 		    "for elif");
+	/* a name of 40 letters is whole in a message, a longer one is not */
+	check_error("{{ 1 abcdefghijklmnopqrstuvwxyzabcdefghijklmn }}", MOTE_ERROR_CORRUPT,
+		    "line 1, column 6: expected '}}', got 'abcdefghijklmnopqrstuvwxyzabcdefghijklmn'");
+	check_error("{{ 1 abcdefghijklmnopqrstuvwxyzabcdefghijklmno }}", MOTE_ERROR_CORRUPT,
+		    "line 1, column 6: expected '}}', got 'abcdefghijklmnopqrstuvwxyzabcdefghijklmn...'");
 	check_error("{{ raise_exception('No ' ~ x) }}", MOTE_ERROR_ARGUMENT, "the chat template refuses: No 1");
 	check_error("{% include 'x' %}", MOTE_ERROR_UNSUPPORTED, "line 1, column 4: tag 'include' is not supported");
 	check_error("{{ x | pprint }}", MOTE_ERROR_UNSUPPORTED, "line 1, column 8: filter 'pprint' is not supported");

@@ -236,6 +236,39 @@ static void test_long_merges(void **state)
 	free(b.text);
 }
 
+/* Where texts of ids begin decides how long they are: one may not be longer than any that is compiled, nor end before
+ * it begins. */
+static void test_text_borders(void **state)
+{
+	static const uint16_t borders[][3] = {{4000, 4095, 0}, {4095, 4095, 0}, {4096, 4100, 1}, {10, 9, 2},
+					      {0, 4096, 2}};
+	static char json[8192];
+	struct tiny_tokenizer tiny;
+	struct mote_tokenizer *t;
+	char run[4001];
+
+	(void)state;
+	memset(run, 'a', 4000);
+	run[4000] = 0;
+	snprintf(json, sizeof json, "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"%s\":0,\"%.100s\":1,\"%.99s\":2},"
+		 "\"merges\":[]}}", run, run, run);
+	assert_true(tiny_open(&tiny, json, NULL));
+	for (size_t i = 0; i < sizeof borders / sizeof *borders; i++) {
+		uint8_t *offset = tiny.section + MOTE_TOKENIZER_HEADER_BYTES + 8; /* behind one base */
+		struct mote_error error = {0};
+		char named[32];
+
+		memcpy(offset + 2, borders[i], 4);
+		snprintf(named, sizeof named, "text of id %d ", borders[i][2]);
+		assert_int_equal(mote_tokenizer_open(tiny.section, tiny.section_bytes, &t, &error),
+				 borders[i][2] ? MOTE_ERROR_CORRUPT : MOTE_OK);
+		if (borders[i][2] && !strstr(error.message, named))
+			fail_msg("%s", error.message);
+		mote_tokenizer_close(t);
+	}
+	tiny_close(&tiny);
+}
+
 static void *no_memory(size_t bytes)
 {
 	(void)bytes;
@@ -287,7 +320,8 @@ int main(void)
 		cmocka_unit_test(test_patterns_that_backtrack),
 		cmocka_unit_test(test_texts_of_one_hash), cmocka_unit_test(test_one_bucket),
 		cmocka_unit_test(test_chosen_characters), cmocka_unit_test(test_pattern_end),
-		cmocka_unit_test(test_long_merges),	  cmocka_unit_test(test_turn_end_without_memory),
+		cmocka_unit_test(test_long_merges),	  cmocka_unit_test(test_text_borders),
+		cmocka_unit_test(test_turn_end_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
