@@ -111,8 +111,14 @@ tool "train, sft" train sft "$work/m.mote" --data "$work/sft.jsonl" --epochs 1 -
 tool bench bench "$q" -p 32 -n 4 -r 1 -t 3
 tool inspect inspect "$q" --verify --json
 tool tokenize tokenize "$q" -f "$work/text" --json
-[ ! -x "$build/mote-serve" ] ||
-	job serve python3 tests/serve_load.py "$tools" "$work/m.mote" answers models hostile soak -n 60 -t 3 --no-memory
+serve() { # name of the job, tests of serve_load.py...
+	name=$1
+	shift
+	[ ! -x "$build/mote-serve" ] || job "$name" python3 tests/serve_load.py "$tools" "$work/m.mote" "$@" -t 3 --no-memory \
+		--header-seconds $([ "$watcher" = valgrind ] && echo 30 || echo 2)
+}
+serve serve answers models soak -n 60
+serve "serve, hostile" hostile -n 60
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

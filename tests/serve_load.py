@@ -137,6 +137,7 @@ def prefix(s, vocab, _):
               f"{first / second:.1f} times sooner")
 
 
+HEADER_SECONDS = 2
 QUESTION = {"messages": [{"role": "user", "content": "What is 27 + 48?"}], "temperature": 0, "max_tokens": 80}
 MALFORMED = [b"{", b"[]", b"{}", b'{"messages": 1}', b'{"messages":[{"role":"user","content":"\xff\xfe"}]}', b"[" * 5000,
              b'{"messages":[{"role":"user","content":"x"}],"n":0}', b"\x00" * 100, b'{"a":1,"a":2}', b'{"":1}']
@@ -299,7 +300,7 @@ def hostile(s, _, n):
     # Who sends a header a byte at a time is shown out.
     with s.connect() as c:
         c.sendall(b"GET /health HTTP/1.1\r\n")
-        for _ in range(100):
+        for _ in range(10 * HEADER_SECONDS + 80):
             try:
                 c.sendall(b"X")
                 if select.select([c], [], [], 0.1)[0] and c.recv(100) == b"":
@@ -332,11 +333,14 @@ def main():
     p.add_argument("tests", nargs="+", choices=["speed", "gap", "prefix", "soak", "answers", "models", "hostile"])
     p.add_argument("-t", type=int, default=2)
     p.add_argument("-n", type=int, default=10000)
+    p.add_argument("--header-seconds", type=int, default=2, help="that a client has for its headers; more where all is slow")
     p.add_argument("--no-memory", action="store_true", help="do not compare how much memory is taken")
     a = p.parse_args()
     if a.no_memory:
         Server.memory = lambda s: (0, len(os.listdir(f"/proc/{s.process.pid}/fd")))
-    s = Server(a.build, a.model, "-t", str(a.t), "-np", "8", "--header-timeout", "2")
+    global HEADER_SECONDS
+    HEADER_SECONDS = a.header_seconds
+    s = Server(a.build, a.model, "-t", str(a.t), "-np", "8", "--header-timeout", str(HEADER_SECONDS))
     vocab = json.loads(s.get("/props"))["vocab"]
     good = True
     for test in a.tests:
