@@ -278,7 +278,7 @@ neon-check: build/neon/test_kernels $(B)/test_kernels build/neon/test_gemm build
 	build/neon/forward_bits_here
 	test "$$(qemu-aarch64-static -cpu max build/neon/forward_bits)" = "$$(build/neon/forward_bits_here)"
 
-$(B)/libfaults.so: tests/faults/shim.c tests/faults/choice.c tests/faults/choice.h
+$(B)/libfaults.so: $(wildcard tests/faults/*.c) tests/faults/choice.h
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LANGUAGE) $(WARNINGS) -O1 -fPIC -shared $(filter %.c,$^) -o $@ -ldl
 

@@ -90,10 +90,13 @@ static enum mote_status write_metadata(struct conversion *c, struct mote_error *
 static enum mote_status open_source(struct conversion *c, const char *path, struct mote_error *error)
 {
 	const bool vocab_only = c->options->vocab_only;
-	enum mote_status status;
 	char *folder;
+	bool gguf;
+	enum mote_status status = mote_source_is_gguf(path, &gguf, error);
 
-	if (!mote_source_is_gguf(path)) {
+	if (status)
+		return status;
+	if (!gguf) {
 		status = mote_source_open(path, &c->source, error);
 		return status ? status : mote_hf_directory_read(&c->source, vocab_only, &c->directory, error);
 	}

@@ -1,5 +1,6 @@
 /* mote-convert: a Hugging Face directory or a GGUF file becomes one file, and such a file one of those. */
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,16 +188,31 @@ static enum mote_status print_report(const struct arguments *a, const struct mot
 	return end_report(&b, json, seconds, error);
 }
 
+/* NULL: there is none, or *status. */
+static const struct dirent *next_entry(DIR *folder, const char *path, enum mote_status *status,
+				       struct mote_error *error)
+{
+	const struct dirent *entry;
+
+	errno = 0;
+	entry = readdir(folder);
+	if (!entry && errno)
+		*status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
+	return entry;
+}
+
 /* The output replaces no file of the checkpoint's directory, whatever it is called; an older container that lies among
  * them, it may. (What is read is known later: mote_source_refuse_output().) */
 static enum mote_status refuse_inputs(const struct arguments *a, struct mote_error *error)
 {
 	enum mote_status status = mote_output_refuse_input(a->output, a->directory, error);
-	DIR *folder = opendir(a->directory);
+	DIR *folder = status ? NULL : opendir(a->directory);
 	const struct dirent *entry;
 	char path[PATH_MAX];
 
-	while (folder && status == MOTE_OK && (entry = readdir(folder)) != NULL) {
+	if (!status && !folder && errno != ENOENT && errno != ENOTDIR) /* a file has none beside it */
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s: %s", a->directory, strerror(errno));
+	while (folder && status == MOTE_OK && (entry = next_entry(folder, a->directory, &status, error))) {
 		const char *ending = strrchr(entry->d_name, '.');
 
 		if ((ending && !strcmp(ending, ".mote")) ||
@@ -325,12 +341,17 @@ static int run(struct arguments *a)
 
 static int run_what_was_asked(struct arguments *a)
 {
+	struct mote_error error = {0};
+	bool container;
+
 	if (!a->output)
 		return mote_options_refuse(&tool, "no output: give -o FILE.mote");
-	if (a->convert.adapters && (a->convert.vocab_only || mote_source_is_container(a->directory)))
+	if (mote_source_is_container(a->directory, &container, &error))
+		return mote_console_fail("mote-convert", &error);
+	if (a->convert.adapters && (a->convert.vocab_only || container))
 		return mote_options_refuse(&tool, "--lora: only when a checkpoint's weights are converted");
 	a->convert.one_thread = a->threads == 1;
-	if (mote_source_is_container(a->directory)) {
+	if (container) {
 		if (!ends_in(a->output, "/") && !ends_in(a->output, ".gguf"))
 			return mote_options_refuse(&tool, "%s is a file of mote's: give -o FILE.gguf or -o DIR/",
 						   a->directory);

@@ -17,25 +17,36 @@ static struct mote_hash128 to_hash(XXH128_hash_t h)
 	return (struct mote_hash128){.low = h.low64, .high = h.high64};
 }
 
-/* The file's beginning, as much as there is of it; nothing when it cannot be read. */
-static struct mote_file_kind kind_of(int fd)
+/* By the file's beginning, as much as there is of it. A folder or a pipe is of no kind. False: it cannot be read. */
+static bool find_kind(int fd, struct mote_file_kind *kind)
 {
 	uint8_t first[MOTE_FILE_KIND_BYTES];
 	ssize_t got = pread(fd, first, sizeof first, 0);
 
-	return mote_file_kind_of(first, got > 0 ? (size_t)got : 0);
+	*kind = mote_file_kind_of(first, got > 0 ? (size_t)got : 0);
+	return got >= 0 || errno == EISDIR || errno == ESPIPE;
+}
+
+static enum mote_status find_kind_at(const char *path, struct mote_file_kind *kind, struct mote_error *error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool found = fd >= 0 && find_kind(fd, kind);
+	enum mote_status status = found ? MOTE_OK
+					: mote_error_set(error, MOTE_ERROR_IO, "%s: %s", path, strerror(errno));
+
+	if (fd >= 0)
+		close(fd);
+	return status;
 }
 
 /* A file where a directory was expected. */
 static enum mote_status refuse_single(const char *path, struct mote_error *error)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct mote_file_kind kind = {0};
+	enum mote_status status = find_kind_at(path, &kind, error);
 
-	if (fd >= 0) {
-		kind = kind_of(fd);
-		close(fd);
-	}
+	if (status)
+		return status;
 	if (kind.is)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s is %s; expected a checkpoint's directory: %s",
 				      path, kind.is, kind.advice);
@@ -44,26 +55,23 @@ static enum mote_status refuse_single(const char *path, struct mote_error *error
 			      "(config.json, tokenizer.json and the weights)", path);
 }
 
-static bool is_file_of_kind(const char *path, const char *words)
+static enum mote_status is_file_of_kind(const char *path, const char *words, bool *is, struct mote_error *error)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct mote_file_kind kind = {0};
+	enum mote_status status = find_kind_at(path, &kind, error);
 
-	if (fd < 0)
-		return false;
-	kind = kind_of(fd);
-	close(fd);
-	return kind.is && strstr(kind.is, words);
+	*is = !status && kind.is && strstr(kind.is, words);
+	return status;
 }
 
-bool mote_source_is_gguf(const char *path)
+enum mote_status mote_source_is_gguf(const char *path, bool *is, struct mote_error *error)
 {
-	return is_file_of_kind(path, "GGUF");
+	return is_file_of_kind(path, "GGUF", is, error);
 }
 
-bool mote_source_is_container(const char *path)
+enum mote_status mote_source_is_container(const char *path, bool *is, struct mote_error *error)
 {
-	return is_file_of_kind(path, "mote's");
+	return is_file_of_kind(path, "mote's", is, error);
 }
 
 const char *mote_source_base(const char *path)
@@ -108,11 +116,14 @@ void mote_source_close(struct mote_source *s)
 	*s = (struct mote_source){.fd = -1};
 }
 
-bool mote_source_has(const struct mote_source *s, const char *name)
+enum mote_status mote_source_has(const struct mote_source *s, const char *name, bool *has, struct mote_error *error)
 {
 	struct stat st;
 
-	return fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	*has = fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (*has || errno == ENOENT)
+		return MOTE_OK;
+	return mote_error_set(error, MOTE_ERROR_IO, "%s/%s: %s", s->path, name, strerror(errno));
 }
 
 enum mote_status mote_source_absent(const struct mote_source *s, const char *name, bool required,
@@ -120,8 +131,12 @@ enum mote_status mote_source_absent(const struct mote_source *s, const char *nam
 {
 	char target[512];
 	ssize_t n;
+	bool has;
+	enum mote_status status = mote_source_has(s, name, &has, error);
 
-	if (mote_source_has(s, name)) {
+	if (status)
+		return status;
+	if (has) {
 		n = readlinkat(s->fd, name, target, sizeof target);
 		return mote_error_set(error, MOTE_ERROR_CORRUPT,
 				      "%s/%s is a symbolic link to \"%.*s\", which is not there (an incomplete "
@@ -150,8 +165,10 @@ static enum mote_status record(struct mote_source *s, const char *name, struct m
 static enum mote_status refuse_kind(const struct mote_source *s, const char *name, int fd, struct mote_error *error)
 {
 	const size_t n = strlen(name);
-	struct mote_file_kind kind = kind_of(fd);
+	struct mote_file_kind kind;
 
+	if (!find_kind(fd, &kind))
+		return mote_error_set(error, MOTE_ERROR_IO, "%s/%s: %s", s->path, name, strerror(errno));
 	if (!kind.is || (s->gguf && strstr(kind.is, "GGUF")) ||
 	    (n > 6 && strcmp(name + n - 6, ".jinja") == 0 && strstr(kind.is, "HTML")))
 		return MOTE_OK;
@@ -315,9 +332,13 @@ enum mote_status mote_source_hash(struct mote_source_file *file, const _Atomic(b
 enum mote_status mote_source_refuse_output(const struct mote_source *s, const char *path, struct mote_error *error)
 {
 	struct stat st;
+	bool there = stat(path, &st) == 0;
 
-	if (stat(path, &st) != 0)
+	if (!there && (errno == ENOENT || errno == ENOTDIR))
 		return MOTE_OK;
+	if (!there)
+		return mote_error_set(error, MOTE_ERROR_IO, "%s: cannot tell whether it is an input: %s", path,
+				      strerror(errno));
 	for (uint32_t i = 0; i < s->files; i++)
 		if (s->file[i].device == (uint64_t)st.st_dev && s->file[i].inode == (uint64_t)st.st_ino)
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is an input, %s, and is not replaced",

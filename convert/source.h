@@ -37,16 +37,18 @@ struct mote_source {
 enum mote_status mote_source_open(const char *path, struct mote_source *s, struct mote_error *error);
 void mote_source_close(struct mote_source *s);
 
-/* True for a file (not a directory) that begins as a GGUF file does. */
-bool mote_source_is_gguf(const char *path);
-bool mote_source_is_container(const char *path); /* the same of mote's own */
+/* *is: a file (not a directory) that begins as a GGUF file does, or as mote's own. MOTE_ERROR_IO: there is nothing, or
+ * it cannot be read. */
+enum mote_status mote_source_is_gguf(const char *path, bool *is, struct mote_error *error) MOTE_CHECKED;
+enum mote_status mote_source_is_container(const char *path, bool *is, struct mote_error *error) MOTE_CHECKED;
 /* The folder that a path names a file in (allocated, NULL when memory is gone),
  * and that file's name in it (in path). */
 char *mote_source_folder(const char *path);
 const char *mote_source_base(const char *path);
 
-/* True when the directory has an entry of this name, be it a link to nothing. */
-bool mote_source_has(const struct mote_source *s, const char *name);
+/* *has: the directory has an entry of this name, be it a link to nothing. MOTE_ERROR_IO: it cannot be told. */
+enum mote_status mote_source_has(const struct mote_source *s, const char *name, bool *has,
+				 struct mote_error *error) MOTE_CHECKED;
 
 /* What it means that a name could not be opened because nothing is there: MOTE_ERROR_CORRUPT for a symbolic link to
  * nothing (model hubs' caches are made of links, and what one is for must not be lost in silence), and for a file that

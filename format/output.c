@@ -165,13 +165,32 @@ static bool is_standard_stream(const struct stat *st)
 	return false;
 }
 
+/* False with MOTE_OK: nothing is there. */
+static enum mote_status look(const char *path, int (*get)(const char *, struct stat *), struct stat *st, bool *exists,
+			     struct mote_error *error)
+{
+	*exists = get(path, st) == 0;
+	if (*exists || errno == ENOENT || errno == ENOTDIR)
+		return MOTE_OK;
+	return mote_error_set(error, MOTE_ERROR_IO, "%s: cannot tell what is there: %s", path, strerror(errno));
+}
+
+enum mote_status mote_output_exists(const char *path, bool *exists, struct mote_error *error)
+{
+	struct stat st;
+
+	return look(path, lstat, &st, exists, error);
+}
+
 /* What is at path decides whether there can be an output, and fills target, folder and *st when a file is replaced. */
 static enum mote_status find_target(struct mote_output *o, const char *path, bool *exists, struct stat *st,
 				    struct mote_error *error)
 {
+	enum mote_status status = look(path, lstat, st, exists, error);
 	const char *slash;
 
-	*exists = lstat(path, st) == 0;
+	if (status)
+		return status;
 	if (strcmp(path, "-") == 0) /* elsewhere this is standard output; a file of that name is hard to get rid of */
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
 				      "-: a file is written, never standard output; name one (./- if need be)");
@@ -230,10 +249,13 @@ enum mote_status mote_output_open(const char *path, bool replace, struct mote_ou
 enum mote_status mote_output_refuse_input(const char *path, const char *input, struct mote_error *error)
 {
 	struct stat a, b;
+	bool there = path && input;
+	enum mote_status status = there ? look(path, stat, &a, &there, error) : MOTE_OK;
 
-	if (!path || !input || stat(path, &a) != 0 || stat(input, &b) != 0 || a.st_dev != b.st_dev ||
-	    a.st_ino != b.st_ino)
-		return MOTE_OK;
+	if (!status && there)
+		status = look(input, stat, &b, &there, error);
+	if (status || !there || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return status;
 	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is an input, %s, and is not replaced", path, input);
 }
 

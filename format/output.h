@@ -27,8 +27,12 @@ struct mote_output;
  * file; is a link to what is none or does not exist. MOTE_ERROR_IO, MOTE_ERROR_MEMORY. */
 enum mote_status mote_output_open(const char *path, bool replace, struct mote_output **out, struct mote_error *error);
 
+/* Whether there is something at path, be it a link to nothing. Not to be able to tell is MOTE_ERROR_IO, as what is
+ * there must not be lost. */
+enum mote_status mote_output_exists(const char *path, bool *exists, struct mote_error *error) MOTE_CHECKED;
+
 /* MOTE_ERROR_ARGUMENT when path and input are one file, by whatever names: an output never replaces what it is made
- * from. Either may be NULL or not exist, which is fine. */
+ * from. Either may be NULL or not exist, which is fine; MOTE_ERROR_IO: it cannot be told. */
 enum mote_status mote_output_refuse_input(const char *path, const char *input, struct mote_error *error);
 
 /* Every byte, or MOTE_ERROR_IO. */

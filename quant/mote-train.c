@@ -141,15 +141,6 @@ static enum mote_status open_model(struct train_run *r, struct mote_error *error
 
 /* ---- running ---- */
 
-static bool exists(const char *path)
-{
-	FILE *f = fopen(path, "rb");
-
-	if (f)
-		fclose(f);
-	return f != NULL;
-}
-
 static enum mote_status keep_state(struct train_run *r, struct mote_error *error)
 {
 	return r->o.state ? mote_trainer_save(&r->trainer, r->o.state, r->identity, error) : MOTE_OK;
@@ -160,10 +151,13 @@ static enum mote_status begin(struct train_run *r, struct mote_error *error)
 	struct mote_console_bar bar;
 	struct mote_progress progress = mote_console_progress(&bar, "measuring the answers as they are", "records");
 	enum mote_status status = mote_trainer_open(&r->trainer, r->model, &r->examples, &r->settings, error);
+	bool there = false;
 
+	if (status == MOTE_OK && r->o.state)
+		status = mote_output_exists(r->o.state, &there, error);
 	if (status == MOTE_OK && r->eval.n)
 		r->before = mote_trainer_measure(&r->trainer, &r->eval);
-	if (status == MOTE_OK && r->o.state && exists(r->o.state))
+	if (status == MOTE_OK && there)
 		return mote_trainer_load(&r->trainer, r->o.state, r->identity, error);
 	if (status == MOTE_OK)
 		status = mote_trainer_refer(&r->trainer, &progress, error);

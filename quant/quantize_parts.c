@@ -1,6 +1,5 @@
 /* Sensitivities in parts: a shard of the matrices written, or all parts joined. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "format/output.h"
 #include "quant/quantize_command.h"
@@ -8,9 +7,12 @@
 enum mote_status quantize_check_part(const struct quantize_command *c, struct mote_error *error)
 {
 	struct mote_output *o = NULL;
+	bool there = false;
 	enum mote_status status = mote_output_refuse_input(c->output, c->options.input, error);
 
-	if (!status && access(c->output, F_OK) != 0)
+	if (!status)
+		status = mote_output_exists(c->output, &there, error);
+	if (!status && !there)
 		status = mote_output_open(c->output, c->options.force, &o, error);
 	mote_output_discard(o);
 	return status;

@@ -102,7 +102,7 @@ static enum mote_status add_extra_templates(struct mote_source *source, cJSON *l
 			return mote_source_absent(source, EXTRA_FOLDER, false, error);
 		return mote_error_set(error, MOTE_ERROR_IO, "%s/" EXTRA_FOLDER ": %s", source->path, strerror(errno));
 	}
-	while ((entry = readdir(folder)) && !status) {
+	for (errno = 0; !status && (entry = readdir(folder)); errno = 0) {
 		length = strlen(entry->d_name);
 		if (length <= 6 || strcmp(entry->d_name + length - 6, ".jinja"))
 			continue;
@@ -114,6 +114,8 @@ static enum mote_status add_extra_templates(struct mote_source *source, cJSON *l
 			status = mote_error_set(error, MOTE_ERROR_MEMORY, EXTRA_FOLDER ": out of memory");
 		}
 	}
+	if (!status && errno)
+		status = mote_error_set(error, MOTE_ERROR_IO, "%s/" EXTRA_FOLDER ": %s", source->path, strerror(errno));
 	closedir(folder);
 	qsort(names, count, sizeof *names, by_name);
 	for (size_t i = 0; i < count; i++) {
@@ -203,23 +205,32 @@ static enum mote_status read_tokenizer(struct mote_source *source, struct mote_h
 					      "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)" },
 	};
 
-	for (size_t i = 0; i < sizeof other / sizeof *other && !mote_source_has(source, "tokenizer.json"); i++)
-		if (mote_source_has(source, other[i].name))
+	bool has, instead;
+	enum mote_status status = mote_source_has(source, "tokenizer.json", &has, error);
+
+	for (size_t i = 0; i < sizeof other / sizeof *other && !status && !has; i++) {
+		status = mote_source_has(source, other[i].name, &instead, error);
+		if (!status && instead)
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 					      "%s holds %s%s but no tokenizer.json, which is what mote reads: %s",
 					      source->path, other[i].name, other[i].with, other[i].advice);
-	return mote_source_read(source, "tokenizer.json", true, &d->tokenizer, &d->tokenizer_bytes, error);
+	}
+	return status ? status : mote_source_read(source, "tokenizer.json", true, &d->tokenizer, &d->tokenizer_bytes,
+						  error);
 }
 
 /* What else a directory without config.json can be. */
 static enum mote_status refuse_adapter(struct mote_source *source, struct mote_error *error)
 {
-	enum mote_status status;
 	const cJSON *base;
 	cJSON *adapter;
+	bool config, other = false;
+	enum mote_status status = mote_source_has(source, "config.json", &config, error);
 
-	if (mote_source_has(source, "config.json") || !mote_source_has(source, "adapter_config.json"))
-		return MOTE_OK;
+	if (!status && !config)
+		status = mote_source_has(source, "adapter_config.json", &other, error);
+	if (status || !other)
+		return status;
 	status = mote_source_read_json(source, "adapter_config.json", true, &adapter, error);
 	if (status)
 		return status;

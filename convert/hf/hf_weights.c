@@ -267,15 +267,21 @@ static enum mote_status open_single(struct mote_source *source, struct mote_hf_w
 enum mote_status mote_hf_weights_open(struct mote_source *source, struct mote_hf_weights *out,
 				      struct mote_error *error)
 {
-	enum mote_status status;
+	static const char *const layout[] = {SINGLE, INDEX, "pytorch_model.bin", "pytorch_model.bin.index.json"};
+	enum mote_status status = MOTE_OK;
+	bool has = false;
+	size_t i = 0;
 
 	*out = (struct mote_hf_weights){0};
-	if (mote_source_has(source, SINGLE))
+	while (i < 4 && !(status = mote_source_has(source, layout[i], &has, error)) && !has)
+		i++;
+	if (status)
+		return status;
+	if (i == 0)
 		status = open_single(source, out, error);
-	else if (mote_source_has(source, INDEX))
+	else if (i == 1)
 		status = open_index(source, out, error);
-	else if (mote_source_has(source, "pytorch_model.bin") ||
-		 mote_source_has(source, "pytorch_model.bin.index.json"))
+	else if (i < 4)
 		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 					"%s holds pickled weights (pytorch_model.bin); mote reads safetensors only",
 					source->path);

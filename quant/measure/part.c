@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "format/output.h"
@@ -213,14 +212,18 @@ enum mote_status mote_part_find(const struct mote_whole *w, struct mote_shard sh
 	cJSON *part = NULL;
 	struct mote_output *o = NULL;
 	struct mote_error other = {0};
+	bool exists = false;
 	enum mote_status status = mote_output_open(path, replace, &o, &other);
 
 	*there = false;
 	mote_output_discard(o);
 	if (!status)
 		return MOTE_OK;
-	if (access(path, F_OK) != 0)
+	if (status != MOTE_ERROR_ARGUMENT) /* of what is at path */
 		return mote_error_set(error, status, "%s", other.message);
+	status = mote_output_exists(path, &exists, error);
+	if (status || !exists)
+		return status ? status : mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s", other.message);
 	status = mote_part_read(path, w->tool, &part, &found, error);
 	if (!status)
 		status = mote_part_match(path, part, w->inputs, "this run", error);
@@ -247,7 +250,7 @@ enum mote_status mote_part_make(const struct mote_whole *w, struct mote_shard sh
 
 		status = mote_part_store(path, replace, text, bytes, &late);
 		/* another process was faster: the same part, or an error */
-		if (status && !replace && access(path, F_OK) == 0)
+		if (status == MOTE_ERROR_ARGUMENT && !replace)
 			status = mote_part_find(w, shard, path, false, there, error);
 		else if (status)
 			(void)mote_error_set(error, status, "%s", late.message);

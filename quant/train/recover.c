@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/output.h"
 #include "quant/train/random.h"
 #include "quant/train/recovery.h"
 #include "quant/train/state_file.h"
@@ -245,8 +246,11 @@ static bool measure(struct mote_recovery *r, double *kld)
 static enum mote_status begin(struct mote_recovery *r, struct mote_error *error)
 {
 	enum mote_status status = r->o->state ? mote_recovery_identify(r, error) : MOTE_OK;
+	bool there = false;
 
-	if (status == MOTE_OK && r->o->state && mote_state_exists(r->o->state)) {
+	if (status == MOTE_OK && r->o->state)
+		status = mote_output_exists(r->o->state, &there, error);
+	if (status == MOTE_OK && there) {
 		status = mote_recovery_load(r, error);
 		r->work = (double)(r->step * mote_recovery_step_tokens(r)) + MOTE_RECOVERY_MEASURED * (double)r->held;
 		return status;

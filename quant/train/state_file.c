@@ -87,12 +87,3 @@ void mote_state_close(struct mote_state_reader *r)
 		fclose(r->file);
 	*r = (struct mote_state_reader){0};
 }
-
-bool mote_state_exists(const char *path)
-{
-	FILE *f = fopen(path, "rb");
-
-	if (f)
-		fclose(f);
-	return f != NULL;
-}

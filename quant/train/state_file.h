@@ -39,7 +39,4 @@ enum mote_status mote_state_get(struct mote_state_reader *r, void *data, size_t 
 enum mote_status mote_state_check(struct mote_state_reader *r, struct mote_error *error) MOTE_CHECKED;
 void mote_state_close(struct mote_state_reader *r);
 
-/* Whether there is such a file to go on from. */
-bool mote_state_exists(const char *path);
-
 #endif

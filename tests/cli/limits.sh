@@ -36,7 +36,7 @@ case $build in
 	exit
 	;;
 esac
-cc -std=c11 -D_GNU_SOURCE -O1 -fPIC -shared tests/faults/shim.c tests/faults/choice.c -o "$work/shim.so" -ldl || exit 1
+cc -std=c11 -D_GNU_SOURCE -O1 -fPIC -shared tests/faults/*.c -o "$work/shim.so" -ldl || exit 1
 "$build/mote-convert" tests/fixtures/adder -o "$work/whole.mote" -q
 mkdir "$work/folder"
 # shortened COMMAND...: of $m, which is whole when it is opened

@@ -2,7 +2,10 @@
 #ifndef MOTE_TESTS_FAULTS_CHOICE_H
 #define MOTE_TESTS_FAULTS_CHOICE_H
 
+#include <dlfcn.h>
 #include <stdbool.h>
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 enum kind { ALLOC, MAP, OPEN, STAT, READ, WRITE, SYNC, NAME, CLOSE, THREAD, OTHER, KINDS };
 enum how { PASS, FAIL, SHORT, END };

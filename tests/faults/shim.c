@@ -35,8 +35,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-
 /* ---- memory */
 
 /* Found once: the others are called too seldom for it to matter. */
@@ -98,7 +96,7 @@ static void shorten(int fd)
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	again = REAL(open)(path, O_WRONLY);
-	if (again < 0 || ftruncate(again, 100) != 0)
+	if (again < 0 || REAL(ftruncate)(again, 100) != 0)
 		abort();
 	REAL(close)(again);
 }
@@ -117,81 +115,6 @@ void *mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offs
 		return mapped;
 	default: return MAP_FAILED;
 	}
-}
-
-/* ---- files by name */
-
-int open(const char *path, int flags, ...)
-{
-	mode_t mode = 0;
-	va_list arguments;
-
-	va_start(arguments, flags);
-	if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))
-		mode = va_arg(arguments, mode_t);
-	va_end(arguments);
-	return fault_next(OPEN) ? -1 : REAL(open)(path, flags, mode);
-}
-
-int __open_2(const char *path, int flags);
-int __open_2(const char *path, int flags)
-{
-	return open(path, flags);
-}
-
-FILE *fopen(const char *path, const char *mode)
-{
-	return fault_next(OPEN) ? NULL : REAL(fopen)(path, mode);
-}
-
-FILE *fdopen(int fd, const char *mode)
-{
-	return fault_next(OPEN) ? NULL : REAL(fdopen)(fd, mode);
-}
-
-DIR *opendir(const char *path)
-{
-	return fault_next(OPEN) ? NULL : REAL(opendir)(path);
-}
-
-char *realpath(const char *restrict path, char *restrict resolved)
-{
-	return fault_next(STAT) ? NULL : REAL(realpath)(path, resolved);
-}
-
-int stat(const char *restrict path, struct stat *restrict st)
-{
-	return fault_next(STAT) ? -1 : REAL(stat)(path, st);
-}
-
-int lstat(const char *restrict path, struct stat *restrict st)
-{
-	return fault_next(STAT) ? -1 : REAL(lstat)(path, st);
-}
-
-int fstat(int fd, struct stat *st)
-{
-	return fault_next(STAT) ? -1 : REAL(fstat)(fd, st);
-}
-
-int rename(const char *from, const char *to)
-{
-	return fault_next(NAME) ? -1 : REAL(rename)(from, to);
-}
-
-int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
-{
-	return fault_next(NAME) ? -1 : REAL(renameat2)(from_folder, from, to_folder, to, flags);
-}
-
-int link(const char *from, const char *to)
-{
-	return fault_next(NAME) ? -1 : REAL(link)(from, to);
-}
-
-int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags)
-{
-	return fault_next(NAME) ? -1 : REAL(linkat)(from_folder, from, to_folder, to, flags);
 }
 
 /* ---- open files */
@@ -252,6 +175,22 @@ ssize_t pwrite(int fd, const void *from, size_t bytes, off_t at)
 	return how == FAIL ? -1 : REAL(pwrite)(fd, from, how == PASS ? bytes : part(SHORT, bytes), at);
 }
 
+/* A folder that is read says so by errno alone. */
+struct dirent *readdir(DIR *folder)
+{
+	return fault_next(READ) == FAIL ? NULL : REAL(readdir)(folder);
+}
+
+int ftruncate(int fd, off_t bytes)
+{
+	return fault_next(WRITE) == FAIL ? -1 : REAL(ftruncate)(fd, bytes);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t bytes)
+{
+	return fault_next(WRITE) == FAIL ? -1 : REAL(fallocate)(fd, mode, offset, bytes);
+}
+
 /* From now on the stream stands on what fails. */
 static void undermine(FILE *stream, const char *path, int flags)
 {
@@ -275,6 +214,14 @@ size_t __fread_chk(void *restrict to, size_t room, size_t bytes, size_t n, FILE 
 {
 	(void)room;
 	return fread(to, bytes, n, stream);
+}
+
+ssize_t __getdelim(char **line, size_t *bytes, int end, FILE *stream);
+ssize_t __getdelim(char **line, size_t *bytes, int end, FILE *stream)
+{
+	if (fault_next(READ) == FAIL)
+		undermine(stream, "/", O_RDONLY | O_DIRECTORY);
+	return REAL(__getdelim)(line, bytes, end, stream);
 }
 
 size_t fwrite(const void *restrict from, size_t bytes, size_t n, FILE *restrict stream)
@@ -336,6 +283,11 @@ int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
 	result = REAL(pthread_getattr_np)(thread, attributes);
 	fault_spare(false);
 	return result;
+}
+
+int fseek(FILE *stream, long offset, int from)
+{
+	return fault_next(OTHER) ? -1 : REAL(fseek)(stream, offset, from);
 }
 
 int flock(int fd, int operation)

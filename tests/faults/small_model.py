@@ -68,6 +68,8 @@ def make(source, target, positions):
     os.mkdir(target)
     for name in ("chat_template.jinja", "generation_config.json", "special_tokens_map.json"):
         shutil.copyfile(os.path.join(source, name), os.path.join(target, name))
+    os.mkdir(os.path.join(target, "additional_chat_templates"))
+    shutil.copyfile(os.path.join(source, "chat_template.jinja"), os.path.join(target, "additional_chat_templates/other.jinja"))
     kept = cut_tokenizer(source, target)
     config = json.load(open(os.path.join(source, "config.json"), encoding="utf-8"))
     config.update(num_hidden_layers=LAYERS, hidden_size=HIDDEN, intermediate_size=FFN, num_attention_heads=HEADS,

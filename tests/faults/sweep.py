@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """Every call to the system fails once, in every tool's main jobs.
 
-  sweep.py BUILD SHIM [--sample N] [--job NAME,NAME] [--kind KIND] [--jobs PROCESSES]
+  sweep.py BUILD SHIM [--sample N] [--job NAME,NAME] [--kind KIND,KIND] [--jobs PROCESSES]
            [--stacks N] [--leaks]
 
 A job runs once as it is, which gives the right result and how many calls of each kind there are (tests/faults/shim.c);
-then once for each call, which fails. It must end with exit code 1 (or 3, where a file ended early) and a message, or
-with 0 and the same output and files. In both cases each file is as before or as it should be after, and there is no
-other: nothing partial, nothing left behind. With --sample only N calls of each kind are made to fail, spread evenly;
-with --kind none no call is, so that each job runs only as it is. With --stacks N, of the calls of a kind that come from the same
-stack (the innermost 48 callers) the first N - 1 and the last fail: the others are the same code with other data. With --leaks
-LeakSanitizer looks at each run, the server's too, and what it finds is wrong (the job whose mapped file is shortened is left out:
+then once for each call, which fails. It must end with exit code 1 (where a file ended early 3, or 2: an empty one may be of the
+wrong kind) and a message, or with 0 and the same output and files. In both cases each file is as before or as it should be after,
+and there is no other: nothing partial, nothing left behind. With --sample only N calls of each kind are made to fail, spread
+evenly; with --kind none no call is, so that each job runs only as it is. With --stacks N, of the calls of a kind that come from
+the same stack (the innermost 48 callers) the first N - 1 and the last fail: the others are the same code with other data. With
+--leaks LeakSanitizer looks at each run, the server's too, and what it finds is wrong (no mapped file is shortened then:
 LeakSanitizer takes the signal).
 
 Jobs that would take hours with the fixture's model have a small one cut from it (small_model.py), which reaches the same calls.
@@ -20,6 +20,7 @@ requests fails each allocation of every kind of request in one server, which goe
 """
 import argparse
 import concurrent.futures
+import glob
 import json
 import os
 import resource
@@ -42,11 +43,29 @@ def jobs(build, d):
     tool = lambda name: os.path.join(build, "mote-" + name)
     m, q, text, out = d + "/m.mote", d + "/q.mote", d + "/text", "OUT/"
     small, brief = d + "/small.mote", d + "/brief.mote"
+    mixed = ["--bits", "6", "--calibrate", d + "/more", "--encoder", "round", "-t", "2", "-q"]
+    some_parts = {os.path.basename(part): part for part in sorted(glob.glob(d + "/parts/*"))[:-2]}
+    lora = ["--lora", "2", "--batch", "2", "--max-length", "250", "-t", "1"]
     short = ["-c", "64", "--chunks", "2", "-t", "2"]
     return {
         "convert": ([tool("convert"), d + "/small", "-o", out + "o.mote", "--json", "-q"], None, {}),
         "convert-over": ([tool("convert"), d + "/small", "-o", out + "o.mote", "--force", "-t", "1"], None,
                          {"o.mote": q}),
+        "to-gguf": ([tool("convert"), small, "-o", out + "o.gguf"], None, {}),
+        "from-gguf": ([tool("convert"), d + "/small.gguf", "-o", out + "o.mote"], None, {}),
+        "to-folder": ([tool("convert"), small, "-o", out + "o/"], None, {}),
+        "lora": ([tool("convert"), d + "/small", "--lora", d + "/adapter", "-o", out + "o.mote"], None, {}),
+        "train-lora": ([tool("train"), "sft", small, "--data", d + "/records", *lora, "--adapter", out + "a", "-o", out + "o.mote"],
+                       None, {}),
+        "shard": ([tool("quantize"), brief, "--shard", "1/2", "-o", out + "part", *mixed], None, {}),
+        "merge": ([tool("quantize"), "--merge", brief, d + "/part1", d + "/part2", "-o", out + "o.mote", *mixed, "--no-validate"],
+                  None, {}),
+        "parts": ([tool("quantize"), brief, "--parts", out, "-o", out + "o.mote", *mixed, "--no-validate"], None, some_parts),
+        "perplexity-own": ([tool("perplexity"), small, "--generate", "40", "-c", "16", "-t", "1"], None, {}),
+        "perplexity-shard": ([tool("perplexity"), q, "-f", text, "--shard", "1/2", "-o", out + "p", *short], None, {}),
+        "perplexity-merge": ([tool("perplexity"), "--merge", d + "/p1", d + "/p2"], None, {}),
+        "eval-shard": ([tool("eval"), q, "--task", "boolq=" + d + "/boolq.jsonl", "--shard", "1/2", "-o", out + "p"], None, {}),
+        "eval-merge": ([tool("eval"), "--merge", d + "/e1", d + "/e2", "--log", out + "log"], None, {}),
         "quantize": ([tool("quantize"), small, "-o", out + "o.mote", "--type", "q4", "--encoder", "search", "--json", "-t", "2",
                       "--validate", d + "/words", "-c", "64"], None, {}),
         "quantize-own": ([tool("quantize"), small, "-o", out + "o.mote", "--type", "q8", "--encoder", "round", "--force",
@@ -110,10 +129,21 @@ def prepare(build, d):
     for name, positions in (("small", 512), ("brief", 32)):
         small_model.make("tests/fixtures/adder", d + "/" + name, positions)
         run(build + "/mote-convert", d + "/" + name, "-o", d + "/" + name + ".mote", "-q")
+    run(build + "/mote-convert", d + "/small.mote", "-o", d + "/small.gguf", "-q")
+    run(build + "/mote-train", "sft", d + "/small.mote", "--data", d + "/records", "--lora", "2", "--batch", "2", "--max-length",
+        "250", "--adapter", d + "/adapter", "-o", d + "/trained.mote")
     run(build + "/mote-quantize", d + "/m.mote", "-o", d + "/q.mote", "--type", "q4", "--encoder", "search", "-q", "--validate",
         d + "/words", "-c", "64")
     run(build + "/mote-run", d + "/q.mote", "-p", "What is 3 + 4?", "--temp", "0", "-n", "8", "-t", "2", "--save-session", d + "/session")
     run(build + "/mote-perplexity", d + "/m.mote", "-f", d + "/text", "-c", "64", "--chunks", "2", "--save-logits", d + "/logits")
+    run(build + "/mote-quantize", d + "/brief.mote", "--parts", d + "/parts", "-o", d + "/mixed.mote", "--bits", "6", "--calibrate",
+        d + "/more", "--encoder", "round", "--no-validate")
+    for i in "12":
+        run(build + "/mote-quantize", d + "/brief.mote", "--shard", i + "/2", "-o", d + "/part" + i, "--bits", "6", "--calibrate",
+            d + "/more", "--encoder", "round")
+        run(build + "/mote-perplexity", d + "/q.mote", "-f", d + "/text", "-c", "64", "--chunks", "2", "--shard", i + "/2", "-o",
+            d + "/p" + i)
+        run(build + "/mote-eval", d + "/q.mote", "--task", "boolq=" + d + "/boolq.jsonl", "--shard", i + "/2", "-o", d + "/e" + i)
 
 
 def plain(text):
@@ -129,7 +159,13 @@ def plain(text):
 
 
 def contents(folder):
-    return {name: open(os.path.join(folder, name), "rb").read() for name in os.listdir(folder)}
+    """{path: bytes}; a folder's are empty."""
+    found = {}
+    for at, folders, files in os.walk(folder):
+        inside = os.path.relpath(at, folder)
+        found.update({os.path.join(inside, name) + "/": b"" for name in folders})
+        found.update({os.path.join(inside, name): open(os.path.join(at, name), "rb").read() for name in files})
+    return found
 
 
 class Run:
@@ -177,7 +213,7 @@ def judge(run, right, how):
         if run.after != right.after:
             return "exit code 0 without the files"
         return None if same(run.out, right.out) else "exit code 0 with another output"
-    if run.code not in ((1, 3) if how == "end" else (1,)):
+    if run.code not in ((1, 2, 3) if how == "end" else (1,)):
         return "exit code %s" % run.code
     return None if run.err.strip() else "no message"
 
@@ -200,7 +236,7 @@ def of_stacks(path, most):
 
 def sweep(name, job, options, shim, d, pool):
     if name == "requests":
-        none = options.kind not in ("", "alloc")
+        none = options.kind and "alloc" not in options.kind.split(",")
         # all of a request that has few
         return sweep_requests(name, job[0], shim, d, lambda count: [] if none else
                               sample(count, options.sample * 12 if count > 150 else 0))
@@ -216,7 +252,7 @@ def sweep(name, job, options, shim, d, pool):
         calls = of_stacks(stacks, options.stacks)
     else:
         calls = {kind: sample(n, options.sample * (3 if kind == "alloc" else 1)) for kind, n in count.items()}
-    points = [(kind, how, k) for kind, how in FAULTS if not options.kind or kind == options.kind for k in calls.get(kind, [])
+    points = [(kind, how, k) for kind, how in FAULTS if not options.kind or kind in options.kind.split(",") for k in calls.get(kind, [])
               if not (options.leaks and (kind, how) == ("map", "end"))]
 
     def one(point):
