@@ -305,8 +305,9 @@ static void test_pattern_end(void **state)
 	char *out;
 
 	(void)state;
-	assert_int_equal(mote_tokenizer_regex_rewrite("a{2}+", 5, &out, &bytes, &error), MOTE_ERROR_UNSUPPORTED);
+	assert_int_equal(mote_tokenizer_regex_rewrite("a{2}+behind", 5, &out, &bytes, &error), MOTE_ERROR_UNSUPPORTED);
 	free(out);
+	assert_non_null(strstr(error.message, "pattern \"a{2}+\": byte"));
 	assert_int_equal(mote_tokenizer_regex_rewrite("a{2}+", 4, &out, &bytes, NULL), MOTE_OK);
 	assert_int_equal(bytes, 4);
 	assert_memory_equal(out, "a{2}", 4);

@@ -37,12 +37,15 @@ for variable in NO_COLOR=1 TERM=dumb; do
 done
 shown "$(printf '\033')" 0
 # What a user types who waits for each prompt; \\n, \\003 and so on are what they are in Python. \\377: not typed, but an
-# interruption that another thread of the program gets, as when it came just before the wait for input.
+# interruption that another thread of the program gets, as when it came just before the wait for input. \\376: the
+# terminal goes away, and who ignores SIGHUP reads its end.
 cat >"$work/type.py" <<'END'
 import ctypes, os, pty, re, select, signal, sys, time
 command, typed = sys.argv[1].split(), [t.encode().decode("unicode_escape").encode("latin-1") for t in sys.argv[2:]]
 pid, terminal = pty.fork()
 if pid == 0:
+    if b"\xfe" in typed:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.execv(command[0], command)
 os.set_blocking(terminal, False)
 seen, pending, ends, quiet = b"", b"", time.time() + 120, time.time()
@@ -64,6 +67,12 @@ while time.time() < ends:
         thread = next(t for t in map(int, os.listdir(f"/proc/{pid}/task")) if t != pid)
         assert ctypes.CDLL(None).tgkill(pid, thread, signal.SIGINT) == 0
         pending, writable = b"", []
+    if pending == b"\xfe":
+        os.close(terminal)
+        while time.time() < ends and not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            time.sleep(0.05)
+        os.kill(pid, 9)
+        break
     if writable:
         pending = pending[os.write(terminal, pending[:500]):]
 else:
@@ -86,6 +95,7 @@ types 0 '' 'What is 1\003' 'What is 27 + 48?\n' '\004'
 shown '27 + 48 = 75.' 1
 types 0 '-t 2' '\377' 'What is 27 + 48?\n' '/exit\n'
 shown '27 + 48 = 75.' 1
+types 0 '' 'What is 27 + 48?\n' '\376'
 # Backspace, of a character of three bytes too, and Ctrl-U.
 types 0 '' 'no\025What is 27 + 4\342\202\254\1778?\n' '/exit\n'
 shown '27 + 48 = 75.' 1
