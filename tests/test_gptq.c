@@ -167,6 +167,37 @@ static void free_problem(struct problem *p)
 	free(p);
 }
 
+/* U' D U is H with its damping, which is the mean of the sums' lower triangle; that of the padding is apart. */
+static void test_factors(void **state)
+{
+	struct problem *p = make_problem(0.3, true);
+	const struct mote_second_order *s = &p->s;
+	double mean = 0;
+
+	(void)state;
+	for (int i = 0; i < COLS; i++)
+		mean += p->h[i * COLS + i] / TOKENS / COLS;
+	for (int i = 0; i < N; i++)
+		for (int j = 0; j <= i; j++) {
+			double product = 0, expected = 0;
+
+			for (int k = 0; k <= j; k++)
+				product += (double)s->u[k * N + i] * s->d[k] * s->u[k * N + j];
+			if (i < COLS)
+				expected = p->h[i * COLS + j] / TOKENS;
+			if (i == j)
+				expected = i < COLS ? expected + 0.01 * mean : mean;
+			assert_true(fabs(product - expected) < 1e-5 * mean);
+			assert_true(fabs(s->h[i * N + j] - expected) < 1e-6 * mean);
+			assert_true(s->h[i * N + j] == s->h[j * N + i]);
+			if (i < COLS) {
+				assert_true(s->cross[i * N + j] == (float)(p->cross[j * COLS + i] / TOKENS));
+				assert_true(s->cross[j * N + i] == (float)(p->cross[i * COLS + j] / TOKENS));
+			}
+		}
+	free_problem(p);
+}
+
 /* Mean square of what the outputs w.x - q.y + lost are off by, over rows and tokens. */
 static double output_error(const struct problem *p, const struct mote_grid *g, const uint8_t *quants,
 			   const uint16_t *scales)
@@ -497,6 +528,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_moments, seed),
 		cmocka_unit_test_setup(test_lower_moments, seed),
+		cmocka_unit_test_setup(test_factors, seed),
 		cmocka_unit_test_setup(test_beats_search, seed),
 		cmocka_unit_test_setup(test_ends_at_a_minimum, seed),
 		cmocka_unit_test_setup(test_target, seed),

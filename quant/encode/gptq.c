@@ -37,15 +37,42 @@ MOTE_WIDEST static void add_products(mote_lanes *sum, const float *m, const mote
 	*sum = total;
 }
 
-/* sum[k] += m[0][k] * v[0] + ... + m[31][k] * v[31] for k < n, m's rows being `stride` apart. */
+/* The same for four sums whose rows of m are `stride` apart: a sum waits for its last addition, so four go on at once. */
+MOTE_WIDEST static void add_four_products(mote_lanes *sum, const float *m, size_t stride, const mote_lanes *v,
+					   uint32_t n)
+{
+	mote_lanes t0 = sum[0], t1 = sum[1], t2 = sum[2], t3 = sum[3];
+
+	for (uint32_t j = 0; j < n; j++, m++) {
+		t0 += m[0] * v[j];
+		t1 += m[stride] * v[j];
+		t2 += m[2 * stride] * v[j];
+		t3 += m[3 * stride] * v[j];
+	}
+	sum[0] = t0;
+	sum[1] = t1;
+	sum[2] = t2;
+	sum[3] = t3;
+}
+
+/* sum[k] += m[0][k] * v[0] + ... + m[31][k] * v[31] for k < n, m's rows being `stride` apart. n: a multiple of 4. */
 MOTE_WIDEST static void add_block(mote_lanes *sum, const float *m, size_t stride, const mote_lanes *v, uint32_t n)
 {
-	for (uint32_t k = 0; k < n; k++) {
-		mote_lanes total = sum[k];
+	for (uint32_t k = 0; k < n; k += 4, m += 4, sum += 4) {
+		mote_lanes t0 = sum[0], t1 = sum[1], t2 = sum[2], t3 = sum[3];
 
-		for (uint32_t j = 0; j < BLOCK; j++)
-			total += m[j * stride + k] * v[j];
-		sum[k] = total;
+		for (uint32_t j = 0; j < BLOCK; j++) {
+			const float *from = m + j * stride;
+
+			t0 += from[0] * v[j];
+			t1 += from[1] * v[j];
+			t2 += from[2] * v[j];
+			t3 += from[3] * v[j];
+		}
+		sum[0] = t0;
+		sum[1] = t1;
+		sum[2] = t2;
+		sum[3] = t3;
 	}
 }
 
@@ -100,8 +127,8 @@ static void set_target(struct work *w, const float *rows, const float *lost)
 	if (!w->s->cross && !lost)
 		return;
 	if (w->s->cross)
-		for (uint32_t j = 0; j < w->n; j++)
-			add_products(correction + j, w->s->cross + (size_t)j * w->n, w->target, w->n);
+		for (uint32_t j = 0; j < w->n; j += 4)
+			add_four_products(correction + j, w->s->cross + (size_t)j * w->n, w->n, w->target, w->n);
 	solve(w, correction);
 	for (uint32_t j = 0; j < w->n; j++)
 		w->target[j] += correction[j];
@@ -138,11 +165,10 @@ static void feed_back(struct work *w)
 		mote_lanes compensated[BLOCK];
 
 		o -= BLOCK;
-		for (uint32_t j = 0; j < BLOCK; j++) {
-			compensated[j] = w->target[o + j];
-			add_products(compensated + j, w->s->u + (size_t)(o + j) * w->n + o + BLOCK,
-				     w->error + o + BLOCK, w->n - o - BLOCK);
-		}
+		memcpy(compensated, w->target + o, sizeof compensated);
+		for (uint32_t j = 0; j < BLOCK; j += 4)
+			add_four_products(compensated + j, w->s->u + (size_t)(o + j) * w->n + o + BLOCK, w->n,
+					  w->error + o + BLOCK, w->n - o - BLOCK);
 		for (uint32_t lane = 0; lane < w->n_rows; lane++)
 			feed_back_row(w, o, lane, compensated);
 	}
@@ -164,7 +190,7 @@ struct block {
 };
 
 /* Adds delta * v to the decoded weights: the gradient falls by delta H v, given as hv. */
-static void move_all(struct block *b, double delta, const double *v, const double *hv)
+static inline void move_all(struct block *b, double delta, const double *v, const double *hv)
 {
 	for (uint32_t j = 0; j < BLOCK; j++) {
 		b->moved[j] += delta * v[j];
@@ -175,22 +201,22 @@ static void move_all(struct block *b, double delta, const double *v, const doubl
 
 /* The error as a function of the scale is a parabola; takes the scale nearest to its minimum if that lowers the
  * error. */
-static void refit_scale(struct block *b)
+MOTE_WIDEST static void refit_scale(struct block *b)
 {
-	double value[BLOCK], hv[BLOCK], slope = 0, curvature = 0, scale, delta;
+	double value[BLOCK], hv[BLOCK] = {0}, slope = 0, curvature = 0, scale, delta;
 	uint16_t half;
 
 	for (uint32_t j = 0; j < BLOCK; j++)
 		value[j] = b->g->value[b->quants[j]];
-	for (uint32_t j = 0; j < BLOCK; j++) {
-		const float *h = b->h + j * b->stride;
-		double sum = 0;
+	for (uint32_t k = 0; k < BLOCK; k++) { /* H is symmetric: its row k for its column k */
+		const float *h = b->h + k * b->stride;
 
-		for (uint32_t k = 0; k < BLOCK; k++)
-			sum += (double)h[k] * value[k];
-		hv[j] = sum;
+		for (uint32_t j = 0; j < BLOCK; j++)
+			hv[j] += (double)h[j] * value[k];
+	}
+	for (uint32_t j = 0; j < BLOCK; j++) {
 		slope += value[j] * b->gradient[j];
-		curvature += value[j] * sum;
+		curvature += value[j] * hv[j];
 	}
 	if (!(curvature > 0))
 		return;
@@ -208,7 +234,7 @@ static void refit_scale(struct block *b)
 }
 
 /* Each quant in turn to the best value that it can take with all others fixed. */
-static void refit_quants(struct block *b)
+MOTE_WIDEST static void refit_quants(struct block *b)
 {
 	double inverse = 1 / b->scale;
 
@@ -230,7 +256,7 @@ static void refit_quants(struct block *b)
 }
 
 /* One pass over all blocks; false when nothing changed. */
-static bool descend(struct work *w)
+MOTE_WIDEST static bool descend(struct work *w)
 {
 	bool changed = false;
 
@@ -270,10 +296,9 @@ static bool descend(struct work *w)
 
 static void set_gradient(struct work *w)
 {
-	for (uint32_t k = 0; k < w->n; k++) {
-		w->gradient[k] = (mote_lanes){0};
-		add_products(w->gradient + k, w->s->h + (size_t)k * w->n, w->error, w->n);
-	}
+	memset(w->gradient, 0, w->n * sizeof *w->gradient);
+	for (uint32_t k = 0; k < w->n; k += 4)
+		add_four_products(w->gradient + k, w->s->h + (size_t)k * w->n, w->n, w->error, w->n);
 }
 
 double mote_gptq_encode(const struct mote_second_order *s, const struct mote_grid *g, const float *rows,

@@ -7,7 +7,7 @@
 #include "runtime/kernels/train.h"
 
 /* A piece: at most so many rows and columns of the sums. */
-enum { PIECE_ROWS = 192, PIECE_COLS = 128, PIECE = PIECE_ROWS * PIECE_COLS };
+enum { PIECE_ROWS = 384, PIECE_COLS = 128, PIECE = PIECE_ROWS * PIECE_COLS };
 
 static const size_t scratch_floats = (PIECE + MOTE_GEMM_SCRATCH_FLOATS + 15) / 16 * 16;
 
