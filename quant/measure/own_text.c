@@ -15,7 +15,9 @@
 
 enum {
 	USER_TOKENS = 96,      /* longest turn of the user */
-	DOCUMENT_TOKENS = 512  /* longest document, prompt included */
+	DOCUMENT_TOKENS = 512, /* longest document, prompt included */
+	AT_ONCE = 16           /* most documents that grow: twice as many as read weights half as often, and more of the
+				* last ones would be begun in vain */
 };
 
 enum phase { PHASE_USER, PHASE_ANSWER, PHASE_DONE };
@@ -95,8 +97,8 @@ static bool is_end(const struct writer *w, int32_t id)
 
 static enum mote_status open_scheduler(struct writer *w, struct mote_error *error)
 {
-	const struct mote_session_options options = { .context_tokens = w->context, .sequences = MOTE_SIDE_BY_SIDE,
-						      .logit_rows = MOTE_SIDE_BY_SIDE, .threads = w->o->threads };
+	const struct mote_session_options options = { .context_tokens = w->context, .sequences = AT_ONCE,
+						      .logit_rows = AT_ONCE, .threads = w->o->threads };
 	enum mote_status status = mote_session_open(w->model, &options, &w->session, error);
 
 	return status == MOTE_OK ? mote_scheduler_open(w->session, NULL, &w->scheduler, error) : status;
