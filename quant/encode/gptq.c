@@ -37,7 +37,8 @@ MOTE_WIDEST static void add_products(mote_lanes *sum, const float *m, const mote
 	*sum = total;
 }
 
-/* The same for four sums whose rows of m are `stride` apart: a sum waits for its last addition, so four go on at once. */
+/* The same for four sums, whose rows of m are `stride` apart: each waits for its last addition, so four go on at
+ * once. */
 MOTE_WIDEST static void add_four_products(mote_lanes *sum, const float *m, size_t stride, const mote_lanes *v,
 					   uint32_t n)
 {
