@@ -13,7 +13,8 @@ cc -std=c11 -D_GNU_SOURCE -O1 -fPIC -shared tests/faults/*.c -o "$work/shim.so" 
 faults() { python3 tests/faults/sweep.py "$build" "$work/shim.so" --jobs 2 "$@"; }
 faults --kind none >"$work/plain" || { cat "$work/plain"; exit 1; }
 # whether something is there, and what it is: never guessed
-faults --kind stat,open,other --stacks 2 --job convert-over,from-gguf,to-folder,parts,serve || exit 1
+faults --kind stat,open,other --stacks 2 --job convert-over,from-gguf,to-folder,parts,train-on,serve ||
+	exit 1
 faults --sample 1 --job convert-over,quantize,perplexity,perplexity-logits,stamp,run,tokenize,messages,inspect,inspect-json ||
 	exit 1
 [ -x "$build/mote-serve" ] || exit 0

@@ -45,7 +45,8 @@ def jobs(build, d):
     small, brief = d + "/small.mote", d + "/brief.mote"
     mixed = ["--bits", "6", "--calibrate", d + "/more", "--encoder", "round", "-t", "2", "-q"]
     some_parts = {os.path.basename(part): part for part in sorted(glob.glob(d + "/parts/*"))[:-2]}
-    lora = ["--lora", "2", "--batch", "2", "--max-length", "250", "-t", "1"]
+    plain_sft = ["--batch", "2", "--max-length", "250", "-t", "1"]
+    lora = ["--lora", "2", *plain_sft]
     short = ["-c", "64", "--chunks", "2", "-t", "2"]
     return {
         "convert": ([tool("convert"), d + "/small", "-o", out + "o.mote", "--json", "-q"], None, {}),
@@ -57,6 +58,8 @@ def jobs(build, d):
         "lora": ([tool("convert"), d + "/small", "--lora", d + "/adapter", "-o", out + "o.mote"], None, {}),
         "train-lora": ([tool("train"), "sft", small, "--data", d + "/records", *lora, "--adapter", out + "a", "-o", out + "o.mote"],
                        None, {}),
+        "train-on": ([tool("train"), "sft", small, "--data", d + "/records", *plain_sft, "--state", out + "s", "-o", out + "o.mote",
+                      "--json"], None, {"s": d + "/state"}),
         "shard": ([tool("quantize"), brief, "--shard", "1/2", "-o", out + "part", *mixed], None, {}),
         "merge": ([tool("quantize"), "--merge", brief, d + "/part1", d + "/part2", "-o", out + "o.mote", *mixed, "--no-validate"],
                   None, {}),
@@ -136,6 +139,8 @@ def prepare(build, d):
         d + "/words", "-c", "64")
     run(build + "/mote-run", d + "/q.mote", "-p", "What is 3 + 4?", "--temp", "0", "-n", "8", "-t", "2", "--save-session", d + "/session")
     run(build + "/mote-perplexity", d + "/m.mote", "-f", d + "/text", "-c", "64", "--chunks", "2", "--save-logits", d + "/logits")
+    run(build + "/mote-train", "sft", d + "/small.mote", "--data", d + "/records", "--batch", "2", "--max-length", "250", "-t", "1",
+        "--state", d + "/state", "--state-every", "1", "-o", d + "/trained.mote", "--force")
     run(build + "/mote-quantize", d + "/brief.mote", "--parts", d + "/parts", "-o", d + "/mixed.mote", "--bits", "6", "--calibrate",
         d + "/more", "--encoder", "round", "--no-validate")
     for i in "12":
