@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "runtime/kernels/kernels.h"
-#include "runtime/model/session.h"
+#include "runtime/model/workspace.h"
 #include "tests/random_model.h"
 
 /* Three KV heads of 8 dimensions: nothing is a multiple of 16 or 32. */
@@ -48,10 +48,10 @@ static inline void random_tokens(int32_t *token, uint32_t n, uint32_t vocab)
 		token[i] = (int32_t)(random_bits(&state) % vocab);
 }
 
-/* Logits of all n rows, in batches of `batch` rows. */
+/* Logits of all n rows, in batches of `batch` rows. In every second one, the first among them, threads leave at every
+ * third place where they may. */
 static inline void run_batches(const struct mote_model *m, struct mote_session_options options, const int32_t *token,
-			       uint32_t n,
-		uint32_t batch, float *logits)
+			       uint32_t n, uint32_t batch, float *logits)
 {
 	struct mote_session *s;
 	struct mote_error error = {0};
@@ -69,6 +69,7 @@ static inline void run_batches(const struct mote_model *m, struct mote_session_o
 				       .position = position + i, .want_logits = want};
 		const float *out;
 
+		mote_pool_drill(s->pool, i / batch % 2 ? 0 : 3);
 		if (mote_session_forward(s, &b, &out, &error))
 			fprintf(stderr, "%s\n", error.message), abort();
 		memcpy(logits + (size_t)i * m->config.vocab, out, (size_t)b.rows * m->config.vocab * sizeof *out);

@@ -267,7 +267,8 @@ static bool proceed(void *user)
 	return p->left-- > 0;
 }
 
-/* Cancelled at each place where it may be, the sequence holds what it held, and the same batch then gives the same. */
+/* Cancelled at each place where it may be, the sequence holds what it held, and the same batch then gives the same;
+ * also while threads leave and join. */
 static void test_cancel(void **state)
 {
 	static const uint32_t sizes[] = {ROWS - 3, 1};
@@ -276,10 +277,11 @@ static void test_cancel(void **state)
 	const float *logits;
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		struct mote_batch batch = {.rows = sizes[i], .token = token + 3, .position = position + 3};
+	for (uint32_t i = 0; i < 40; i++) {
+		struct mote_batch batch = {.rows = sizes[i % 2], .token = token + 3, .position = position + 3};
 		struct patience patience = {.left = 100};
 
+		mote_pool_drill(s->pool, i / 2 % 3);
 		assert_int_equal(mote_session_forward(s, &(struct mote_batch){.rows = 3, .token = token,
 									      .position = position},
 						      &logits, NULL), MOTE_OK);

@@ -100,7 +100,7 @@ static void multiply_portion(void *user, uint32_t thread, uint32_t threads)
 	if (s->states.q) {
 		if (thread == 0)
 			mote_activations_quantize(&s->kernels, &s->states, 0, s->rows);
-		mote_pool_barrier(s->pool);
+		mote_pool_barrier(s->pool, thread);
 	}
 	while ((piece = mote_pool_claim(s->pool)) < pieces) {
 		uint32_t end = piece * 16 + 16;

@@ -1,9 +1,5 @@
-/* Thread pool. Two waiting places, the start of a run and the barrier, are one mechanism: a
- * generation number that waiters watch, first spinning, then asleep.
- *
- * No wake-up is lost: a waiter counts itself in `sleepers` before its sleep looks at the generation, the
- * releaser moves the generation before it looks at `sleepers`, all sequentially consistent; so either the releaser
- * sees the sleeper or the sleep sees the new generation.
+/* See pool.h. There are two waiting places: the start of a run, where also who joins one under way waits, and the
+ * barrier. Who takes part changes at a checkpoint only, by the thread that arrives last, while all others wait.
  */
 #include "runtime/kernels/pool.h"
 
@@ -14,137 +10,110 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "format/portable.h"
-
-/* Each hot word on cache lines of its own (pairs of lines are fetched together). */
-struct gate {
-	_Alignas(128) atomic_uint generation;
-	atomic_int opener;                     /* the core of the thread that opened it last */
-	_Alignas(128) atomic_uint sleepers;
-	struct mote_sleep sleep;
-};
+#include "runtime/kernels/pool_gate.h"
+#include "runtime/kernels/pool_pace.h"
 
 /* What is to be claimed of a list. */
 struct list {
 	_Alignas(128) atomic_uint next;
 };
 
+/* What a thread is to the run under way. IDLE: it waits for one awake, or has done its share of this one. ASKING: it
+ * was asleep when the run began, or left it; it may be asleep again. */
+enum state { IDLE, ASLEEP, ASKING, JOINING, MEMBER, LEAVING, AWAY };
+
+/* A thread of the pool; number 0 is whoever calls run(). */
 struct worker {
-	struct mote_pool *pool;
+	_Alignas(128) struct mote_pool *pool;
 	uint32_t index;
 	pthread_t thread;
+	/* Who waits becomes JOINING, then MEMBER, and who is LEAVING becomes AWAY by whoever changes the members; all
+	 * else is the thread's. */
+	_Atomic enum state state;
+	uint32_t rank, joined;                 /* of a member: among the members; after so many checkpoints */
+	bool slept;                            /* since it looked at its slice */
+	bool away;                             /* it left a run and has not joined one since */
+	struct mote_slice slice;
 };
 
-/* How long runs of about the same work took, in seconds for each unit of it; 0: not known. The way in use is smoothed
- * over some sixteen runs, the other is what its last trial found. */
-struct pace {
-	double alone, together;
-	uint32_t runs;                         /* since the last trial */
-	uint32_t trial;                        /* runs left of the one under way */
-	bool prefers_alone;
-};
-
-enum { PACES = 64 }; /* by the logarithm of the work */
+enum { PACES = 64 };
 
 struct mote_pool {
-	struct gate start;                     /* opens when a run begins */
-	struct gate barrier;
+	struct mote_gate start;                    /* opens when a run begins */
+	struct mote_gate barrier;
 	_Alignas(128) atomic_uint arrived;     /* at the barrier */
-	_Alignas(128) atomic_uint misses;      /* waits in a row that ended asleep */
-	_Alignas(128) mote_pool_fn *fn;        /* of the current run; NULL: workers end */
+	_Alignas(128) struct mote_waiting waiting;
+	_Alignas(128) mote_pool_fn *fn;        /* of the current run, if it is for all threads */
+	mote_pool_member_fn *member_fn;        /* else, if it is for those who have time */
 	void *user;
-	uint32_t threads, spins;
-	uint32_t active;                       /* threads of the current run: all of them, or 1 */
-	uint32_t alone_next;                   /* to claim, in a run of 1;
+	uint32_t threads;
+	uint32_t members;                      /* of the current run */
+	uint32_t checkpoints;                  /* of it, passed */
+	bool alone;                            /* it is the calling thread's */
+	uint32_t alone_next;                   /* to claim then;
 						* lists may still be reset by a worker of the run before */
 	_Alignas(128) atomic_uint slept;       /* waits at a barrier that ended asleep, since the run began */
-	struct pace pace[PACES];
-	bool spread;                           /* each thread can have a core of its own */
-	struct mote_cpus cpus;                 /* that this process may use */
+	_Alignas(128) atomic_bool wishes;      /* somebody wants to leave or to join */
+	atomic_bool over;                      /* the run has ended, without the caller */
+	atomic_bool closing;
+	struct mote_pace pace[PACES];          /* by the logarithm of the work */
 	uint32_t started;                      /* workers that exist */
 	struct list *lists;                    /* [2][threads]: of phases after an even and an odd number of barriers */
 	struct worker *worker;
 };
 
-/* SPINS is about 50 microseconds: longer than a phase is uneven, shorter than a scheduler's slice. Where other
- * work takes the cores, the one waited for is often queued behind the very thread that spins; so after PATIENCE
- * waits in a row that ended asleep, threads spin only briefly, and every PROBE-th wait tries the long way again.
- * (Two threads beside one busy process on two cores: 125 tokens/s decoded instead of 35 to 85.) */
-enum { SPINS = 4000, BRIEF_SPINS = 100, PATIENCE = 4, PROBE = 64 };
-
-static void pause_briefly(void)
+/* Of a clock that never goes back. */
+static double seconds(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Kernels that wake a thread on its waker's core may leave both there, with other cores idle, for as long as they
- * keep handing over to each other. (Two threads on two idle cores: one process in three ran at half speed.) So who
- * wakes up beside its waker moves, and is free to be moved again. */
-static void leave_core_of_opener(struct mote_pool *p, struct gate *g)
+/* With what the system adds, some 0.1 ms. */
+static void sleep_briefly(void)
 {
-	int here = mote_cpus_here();
-
-	if (p->spread && here >= 0 && here == atomic_load_explicit(&g->opener, memory_order_relaxed))
-		mote_cpus_leave(&p->cpus, here);
+	nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
 }
 
-static void gate_wait(struct mote_pool *p, struct gate *g, unsigned seen)
+static void wait_at_barrier(struct worker *w, unsigned seen)
 {
-	unsigned misses = atomic_load_explicit(&p->misses, memory_order_relaxed);
-	bool patient = misses < PATIENCE || misses % PROBE == 0;
-	uint32_t spins = patient ? p->spins : p->spins ? BRIEF_SPINS : 0;
+	struct mote_pool *p = w->pool;
 
-	for (uint32_t i = 0; i < spins; i++) {
-		if (atomic_load_explicit(&g->generation, memory_order_acquire) != seen) {
-			if (patient && misses)
-				atomic_store_explicit(&p->misses, 0, memory_order_relaxed);
-			return;
-		}
-		pause_briefly();
-	}
-	atomic_store_explicit(&p->misses, misses + 1, memory_order_relaxed); /* a lost update does no harm */
-	if (g == &p->barrier)
-		atomic_fetch_add_explicit(&p->slept, 1, memory_order_relaxed);
-	atomic_fetch_add(&g->sleepers, 1);
-	while (atomic_load(&g->generation) == seen)
-		mote_sleep_wait(&g->sleep, &g->generation, seen);
-	atomic_fetch_sub(&g->sleepers, 1);
-	leave_core_of_opener(p, g);
+	if (mote_gate_spin(&p->waiting, &p->barrier, seen))
+		return;
+	w->slept = true;
+	atomic_fetch_add_explicit(&p->slept, 1, memory_order_relaxed);
+	mote_gate_sleep(&p->waiting, &p->barrier, seen, true);
 }
 
-static void gate_open(struct gate *g)
+/* Lists of the phase that ended when the barrier's generation was `phase`. Nobody claims from them until two barriers
+ * on. */
+static void reset_lists(struct mote_pool *p, unsigned phase)
 {
-	atomic_store_explicit(&g->opener, mote_cpus_here(), memory_order_relaxed);
-	atomic_fetch_add(&g->generation, 1);
-	if (atomic_load(&g->sleepers) > 0)
-		mote_sleep_wake(&g->sleep, &g->generation);
+	for (struct list *l = p->lists + phase % 2 * p->threads, *end = l + p->threads; l < end; l++)
+		if (atomic_load_explicit(&l->next, memory_order_relaxed))
+			atomic_store_explicit(&l->next, 0, memory_order_relaxed);
 }
 
-void mote_pool_barrier(struct mote_pool *p)
+void mote_pool_barrier(struct mote_pool *p, uint32_t thread)
 {
 	unsigned seen = atomic_load(&p->barrier.generation);
 
-	if (p->active == 1) {
+	if (p->alone) {
 		p->alone_next = 0;
 		return;
 	}
-	if (atomic_fetch_add(&p->arrived, 1) + 1 < p->threads) {
-		gate_wait(p, &p->barrier, seen);
+	if (atomic_fetch_add(&p->arrived, 1) + 1 < p->members) {
+		wait_at_barrier(&p->worker[thread], seen);
 		return;
 	}
 	/* The last one: everybody else waits, so these stores race with nobody. */
 	atomic_store_explicit(&p->arrived, 0, memory_order_relaxed);
-	gate_open(&p->barrier);
-	/* Not before, as whoever claimed last has that line. Nobody claims from it until two barriers on. */
-	for (struct list *l = p->lists + seen % 2 * p->threads, *end = l + p->threads; l < end; l++)
-		if (atomic_load_explicit(&l->next, memory_order_relaxed))
-			atomic_store_explicit(&l->next, 0, memory_order_relaxed);
+	mote_gate_open(&p->barrier);
+	reset_lists(p, seen); /* not before, as whoever claimed last has those lines */
 }
 
 uint32_t mote_pool_claim(struct mote_pool *p)
@@ -156,125 +125,264 @@ uint32_t mote_pool_claim_from(struct mote_pool *p, uint32_t list)
 {
 	unsigned phase = atomic_load_explicit(&p->barrier.generation, memory_order_relaxed) % 2;
 
-	if (p->active == 1)
+	if (p->alone)
 		return p->alone_next++;
 	return atomic_fetch_add_explicit(&p->lists[phase * p->threads + list].next, 1, memory_order_relaxed);
 }
 
-static void *worker_main(void *user)
-{
-	const struct worker *w = user;
-	struct mote_pool *p = w->pool;
-	unsigned seen = 0;
+/* ---- members of a run ---- */
 
+static bool becomes(struct worker *w, enum state from, enum state to)
+{
+	return atomic_compare_exchange_strong(&w->state, &from, to);
+}
+
+/* True: the thread waits, and joins. At a run's start who may be asleep does so only if everyone is needed; else it
+ * asks for its place once it is awake, and nobody waits for it. */
+static bool joins(struct worker *w, bool begins, bool everyone)
+{
 	for (;;) {
-		gate_wait(p, &p->start, seen++);
-		if (!p->fn)
-			return NULL;
-		p->fn(p->user, w->index, p->threads);
-		mote_pool_barrier(p);
+		if (becomes(w, IDLE, JOINING) || (!begins && becomes(w, ASKING, JOINING)))
+			return true;
+		if (!everyone)
+			return false;
+		if (becomes(w, ASLEEP, JOINING) || becomes(w, ASKING, JOINING))
+			return true;
+		sleep_briefly(); /* it is away */
 	}
 }
 
-/* Workers stay asleep, or spin and go to sleep, at the start of the next run on all threads: that gate does not
- * move. */
-static void run_alone(struct mote_pool *p, mote_pool_fn *fn, void *user)
+/* Called while no member computes: who waits is one from now on, who is leaving is none; but `last`, who calls this at
+ * a checkpoint, stays if nobody else does. Returns how many join, who are to be admitted when everything else is
+ * ready. */
+static uint32_t change_members(struct mote_pool *p, struct worker *last, bool everyone)
 {
-	p->active = 1;
-	p->alone_next = 0;
-	fn(user, 0, 1);
+	uint32_t members = 0, joining = 0;
+
+	atomic_store(&p->wishes, false);
+	for (struct worker *w = p->worker; w < p->worker + p->threads; w++) {
+		bool is_new = joins(w, !last, everyone);
+
+		if (w != last)
+			(void)becomes(w, LEAVING, AWAY);
+		if (is_new || atomic_load(&w->state) == MEMBER) {
+			w->rank = members++;
+			w->joined = p->checkpoints;
+		}
+		joining += is_new;
+	}
+	if (last && atomic_load(&last->state) == LEAVING) {
+		last->rank = 0;
+		atomic_store(&last->state, members ? AWAY : MEMBER);
+		members += members == 0;
+	}
+	p->members = members;
+	return joining;
+}
+
+/* Behind the last one nothing is looked at: from then on members can change again. */
+static void admit(struct mote_pool *p, uint32_t joining)
+{
+	for (struct worker *w = p->worker; joining; w++)
+		if (atomic_load(&w->state) == JOINING) {
+			joining--;
+			atomic_store(&w->state, MEMBER);
+		}
+	mote_gate_open(&p->start);
+}
+
+/* The last one at a checkpoint. false: it has left. */
+static bool pass_checkpoint(struct worker *w, unsigned phase)
+{
+	struct mote_pool *p = w->pool;
+	uint32_t joining = 0;
+	bool stays;
+
+	atomic_store_explicit(&p->arrived, 0, memory_order_relaxed);
+	p->checkpoints++;
+	reset_lists(p, phase); /* before the gate opens, as this thread may be no member then */
+	if (atomic_load(&p->wishes))
+		joining = change_members(p, w, false);
+	stays = atomic_load(&w->state) == MEMBER;
+	mote_gate_open(&p->barrier);
+	if (joining)
+		admit(p, joining);
+	return stays;
+}
+
+bool mote_pool_checkpoint(struct mote_pool *p, struct mote_pool_member *m, bool may_leave)
+{
+	struct worker *w = &p->worker[m->thread];
+	unsigned seen = atomic_load(&p->barrier.generation);
+	uint32_t members = p->members;
+	bool leaves;
+
+	if (p->alone) {
+		p->alone_next = 0;
+		return true;
+	}
+	leaves = mote_slice_look(&w->slice, seconds(), w->slept) && may_leave;
+	w->slept = false;
+	if (leaves) {
+		atomic_store(&w->state, LEAVING);
+		atomic_store(&p->wishes, true);
+	}
+	if (atomic_fetch_add(&p->arrived, 1) + 1 < members) {
+		if (leaves)
+			return false;
+		wait_at_barrier(w, seen);
+	} else if (!pass_checkpoint(w, seen)) {
+		return false;
+	}
+	m->rank = w->rank;
+	m->members = p->members;
+	return true;
+}
+
+/* Until this thread is a member. false: the pool closes, or the run is over. */
+static bool wait_to_join(struct worker *w)
+{
+	struct mote_pool *p = w->pool;
+
+	for (;;) {
+		unsigned seen = atomic_load(&p->start.generation);
+
+		if (atomic_load(&w->state) == MEMBER)
+			return true;
+		if (atomic_load(&p->closing) || (w->index == 0 && atomic_load(&p->over)))
+			return false;
+		if (mote_gate_spin(&p->waiting, &p->start, seen) ||
+		    (!becomes(w, IDLE, ASLEEP) && atomic_load(&w->state) != ASKING))
+			continue;
+		w->slept = true;
+		mote_gate_sleep(&p->waiting, &p->start, seen, !w->away);
+		if (becomes(w, ASLEEP, ASKING) || atomic_load(&w->state) == ASKING)
+			atomic_store(&p->wishes, true);
+	}
+}
+
+/* Does a member's share of the run. false: it has left, and asks to join again. */
+static bool take_part(struct worker *w)
+{
+	struct mote_pool *p = w->pool;
+	struct mote_pool_member m = {.thread = w->index, .rank = w->rank, .members = p->members,
+				     .passed = w->joined};
+	double left;
+
+	if (!p->member_fn) {
+		p->fn(p->user, w->index, p->threads);
+		return true;
+	}
+	mote_slice_begin(&w->slice, seconds(), w->slept && !w->away);
+	w->slept = w->away = false;
+	if (p->member_fn(p->user, &m))
+		return true;
+	w->away = true;
+	left = seconds();
+	sleep_briefly();
+	mote_slice_given(&w->slice, left, seconds());
+	while (atomic_load(&w->state) == LEAVING) /* others have not arrived yet */
+		sleep_briefly();
+	atomic_store(&w->state, ASKING);
+	atomic_store(&p->wishes, true);
+	return false;
+}
+
+/* Nobody joins or leaves any more, as no checkpoint follows. */
+static void end_part(struct worker *w)
+{
+	struct mote_pool *p = w->pool;
+	unsigned seen = atomic_load(&p->barrier.generation);
+	uint32_t members = p->members;
+	bool without_caller;
+
+	if (w->index)
+		atomic_store(&w->state, IDLE);
+	if (atomic_fetch_add(&p->arrived, 1) + 1 < members) {
+		wait_at_barrier(w, seen);
+		return;
+	}
+	atomic_store_explicit(&p->arrived, 0, memory_order_relaxed);
+	without_caller = atomic_load(&p->worker[0].state) != MEMBER;
+	mote_gate_open(&p->barrier);
+	if (without_caller) {
+		atomic_store(&p->over, true);
+		mote_gate_open(&p->start);
+	}
+	reset_lists(p, seen);
+}
+
+static void *worker_main(void *user)
+{
+	struct worker *w = user;
+
+	while (wait_to_join(w))
+		if (take_part(w))
+			end_part(w);
+	return NULL;
+}
+/* ---- runs ---- */
+
+static void run_together(struct mote_pool *p)
+{
+	struct worker *caller = &p->worker[0];
+
+	atomic_store(&p->over, false);
+	p->checkpoints = 0;
+	atomic_store(&caller->state, IDLE);
+	admit(p, change_members(p, NULL, !p->member_fn));
+	while (wait_to_join(caller))
+		if (take_part(caller)) {
+			end_part(caller);
+			return;
+		}
 }
 
 void mote_pool_run(struct mote_pool *p, mote_pool_fn *fn, void *user)
 {
-	if (p->threads == 1) {
-		run_alone(p, fn, user);
+	p->alone = p->threads == 1;
+	if (p->alone) {
+		p->alone_next = 0;
+		fn(user, 0, 1);
 		return;
 	}
-	p->active = p->threads;
 	p->fn = fn;
+	p->member_fn = NULL;
 	p->user = user;
-	gate_open(&p->start);
-	fn(user, 0, p->threads);
-	mote_pool_barrier(p);
+	run_together(p);
 }
 
-/* ---- alone or together ---- */
-
-/* TRIAL runs in a row are tried the other way, so that the first, for which threads must wake up or caches are cold,
- * does not decide. Work below LITTLE begins alone: some ten microseconds, which meeting at barriers does not shorten.
- * Runs of LONG seconds and more stay together: a thread that loses its core for a scheduler's slice holds them up by
- * little. PATIENT_RUNS pass before the first trial where nothing speaks for one. */
-enum { TRIAL = 3, LITTLE = 4000000, PATIENT_RUNS = 256, LEAST_INTERVAL = 16, MOST_INTERVAL = 2048 };
-static const double LONG = 0.2, SHORT = 150e-6, LOSS_QUIET = 0.005, LOSS_DISTURBED = 0.03;
-
-static double seconds(void)
+/* Workers stay asleep, or spin and go to sleep, at the start gate, which does not move. */
+static void run_alone(struct mote_pool *p, mote_pool_member_fn *fn, void *user)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+	p->alone = true;
+	p->alone_next = 0;
+	(void)fn(user, &(struct mote_pool_member){.members = 1});
 }
 
-/* Is the other way to be tried now? After so many runs that what a trial loses is a small share of the time. */
-static bool try_other(const struct pace *pace, double work, bool disturbed)
+void mote_pool_run_adaptive(struct mote_pool *p, uint64_t work, mote_pool_member_fn *fn, void *user)
 {
-	double other = pace->prefers_alone ? pace->together : pace->alone;
-	double used = pace->prefers_alone ? pace->alone : pace->together, runs;
-
-	if (used == 0 || (pace->together * work > LONG && !pace->prefers_alone))
-		return false;
-	if (other == 0)
-		return pace->runs >= (disturbed || used * work < SHORT ? LEAST_INTERVAL : PATIENT_RUNS);
-	runs = TRIAL * (other / used - 1) / (disturbed ? LOSS_DISTURBED : LOSS_QUIET);
-	return pace->runs >= LEAST_INTERVAL && (pace->runs >= MOST_INTERVAL || pace->runs >= runs);
-}
-
-static void learn(struct pace *pace, bool alone, bool trial, double took)
-{
-	double *known = alone ? &pace->alone : &pace->together;
-
-	if (!trial || *known == 0)
-		*known = *known == 0 ? took : *known + (took - *known) / 16;
-	else if (pace->trial == TRIAL - 2) /* the first after its warm-up */
-		*known = took;
-	else if (pace->trial < TRIAL - 2)
-		*known = (*known + took) / 2;
-	if (pace->trial == 0 && pace->alone > 0 && pace->together > 0)
-		pace->prefers_alone = pace->alone < pace->together;
-}
-
-void mote_pool_run_adaptive(struct mote_pool *p, uint64_t work, mote_pool_fn *fn, void *user)
-{
-	struct pace *pace = &p->pace[work ? 63 - __builtin_clzll(work) : 0];
-	bool disturbed, trial, alone;
+	struct mote_pace *pace = &p->pace[work ? 63 - __builtin_clzll(work) : 0];
+	bool alone;
 	double begin;
 
 	if (p->threads == 1) {
 		run_alone(p, fn, user);
 		return;
 	}
-	if (pace->alone == 0 && pace->together == 0)
-		pace->prefers_alone = work < LITTLE;
-	disturbed = atomic_load_explicit(&p->slept, memory_order_relaxed) > 0;
-	if (pace->trial == 0 && try_other(pace, (double)work, disturbed)) {
-		pace->trial = TRIAL;
-		pace->runs = 0;
-	}
-	trial = pace->trial > 0;
-	alone = pace->prefers_alone != trial;
+	alone = !p->worker[0].slice.drill &&
+		mote_pace_alone(pace, work, atomic_load_explicit(&p->slept, memory_order_relaxed) > 0);
 	begin = seconds();
 	if (alone) {
 		run_alone(p, fn, user);
 	} else {
 		atomic_store_explicit(&p->slept, 0, memory_order_relaxed);
-		mote_pool_run(p, fn, user);
+		p->alone = false;
+		p->member_fn = fn;
+		p->user = user;
+		run_together(p);
 	}
-	if (trial)
-		pace->trial--;
-	else
-		pace->runs++;
-	learn(pace, alone, trial, (seconds() - begin) / (work ? (double)work : 1));
+	mote_pace_learn(pace, alone, work, seconds() - begin);
 }
 
 enum mote_status mote_pool_open(uint32_t threads, struct mote_pool **out, struct mote_error *error)
@@ -290,24 +398,27 @@ enum mote_status mote_pool_open(uint32_t threads, struct mote_pool **out, struct
 	if (!p)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
 	memset(p, 0, bytes);
-	if (!mote_sleep_init(&p->start.sleep) || !mote_sleep_init(&p->barrier.sleep)) {
+	if (!mote_gate_init(&p->start) || !mote_gate_init(&p->barrier)) {
 		free(p);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
 	}
 	p->threads = threads;
-	/* With more threads than cores the one waited for may need this very core. */
-	p->spins = (long)threads <= sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0;
-	p->spread = mote_cpus_allowed(&p->cpus) && p->cpus.count >= threads;
-	p->worker = calloc(threads, sizeof *p->worker);
+	mote_waiting_init(&p->waiting, threads);
+	p->worker = aligned_alloc(128, threads * sizeof *p->worker);
 	p->lists = aligned_alloc(128, 2 * threads * sizeof *p->lists);
 	if (p->lists)
 		memset(p->lists, 0, 2 * threads * sizeof *p->lists);
+	if (p->worker)
+		memset(p->worker, 0, threads * sizeof *p->worker);
 	if (!p->worker || !p->lists) {
 		(void)mote_error_set(error, MOTE_ERROR_MEMORY, "thread pool: out of memory");
 		goto fail;
 	}
+	for (uint32_t i = 0; i < threads; i++) {
+		p->worker[i].pool = p;
+		p->worker[i].index = i;
+	}
 	for (uint32_t i = 1; i < threads; i++) {
-		p->worker[i] = (struct worker){.pool = p, .index = i};
 		if (pthread_create(&p->worker[i].thread, NULL, worker_main, &p->worker[i]) != 0) {
 			(void)mote_error_set(error, MOTE_ERROR_MEMORY,
 					     "thread pool: cannot start thread %u of %u", i, threads);
@@ -322,16 +433,22 @@ fail:
 	return MOTE_ERROR_MEMORY;
 }
 
+void mote_pool_drill(struct mote_pool *p, uint32_t checkpoints)
+{
+	for (uint32_t i = 0; i < p->threads; i++)
+		p->worker[i].slice.drill = checkpoints;
+}
+
 void mote_pool_close(struct mote_pool *p)
 {
 	if (!p)
 		return;
-	p->fn = NULL;
-	gate_open(&p->start);
+	atomic_store(&p->closing, true);
+	mote_gate_open(&p->start);
 	for (uint32_t i = 1; i <= p->started; i++)
 		pthread_join(p->worker[i].thread, NULL);
-	mote_sleep_close(&p->start.sleep);
-	mote_sleep_close(&p->barrier.sleep);
+	mote_gate_close(&p->start);
+	mote_gate_close(&p->barrier);
 	free(p->worker);
 	free(p->lists);
 	free(p);

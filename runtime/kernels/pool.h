@@ -9,6 +9,7 @@
 #ifndef MOTE_RUNTIME_POOL_H
 #define MOTE_RUNTIME_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "format/status.h"
@@ -28,15 +29,35 @@ uint32_t mote_pool_threads(const struct mote_pool *p);
 /* Runs fn(user, thread, threads) on every thread and returns when all have. */
 void mote_pool_run(struct mote_pool *p, mote_pool_fn *fn, void *user);
 
-/* The same for a run whose result does not depend on who takes part: on every thread, or on the calling one alone
- * (thread 0 of 1), whichever took less time of late for runs of about this much work. Beside other processes, or where
- * there is little to do, meeting at barriers can cost more than the other threads are worth. The slower way is tried
- * now and then: at most half a percent of the time on a quiet machine, three where threads are kept waiting.
- *   work  what there is to do, in multiplications or anything else that time grows with */
-void mote_pool_run_adaptive(struct mote_pool *p, uint64_t work, mote_pool_fn *fn, void *user);
+/* A thread in a run that need not have all of them. */
+struct mote_pool_member {
+	uint32_t thread;        /* 0 is the calling one */
+	uint32_t rank, members; /* its number among those who take part now, and how many they are */
+	uint32_t passed;        /* checkpoints that the run had passed when the thread joined it */
+};
 
-/* Inside run(), called by every thread: returns when all have arrived; what they wrote is visible. */
-void mote_pool_barrier(struct mote_pool *p);
+/* false: a checkpoint said that the thread has left. */
+typedef bool mote_pool_member_fn(void *user, struct mote_pool_member *m);
+
+/* The same for a run whose result does not depend on who takes part: on every thread, or on the calling one alone,
+ * whichever took less time of late for runs of about this much work. Beside other processes, or where there is little
+ * to do, meeting at barriers can cost more than the other threads are worth. The slower way is tried now and then: at
+ * most half a percent of the time on a quiet machine, three where threads are kept waiting.
+ *   work  what there is to do, in multiplications or anything else that time grows with */
+void mote_pool_run_adaptive(struct mote_pool *p, uint64_t work, mote_pool_member_fn *fn, void *user);
+
+/* Inside run_adaptive(), called by every member equally often: a barrier at which members may change, and with them m.
+ * A thread whose core another process waits for leaves here, when it would soon lose the core in the midst of its work,
+ * and joins again, at a later checkpoint or in a later run, when it has it back.
+ * false: this thread has left, and returns false from its function without any further barrier.
+ * may_leave: false for who is needed. */
+bool mote_pool_checkpoint(struct mote_pool *p, struct mote_pool_member *m, bool may_leave);
+
+/* For tests: from now on every thread leaves at every so many checkpoints, and run_adaptive() takes all threads. */
+void mote_pool_drill(struct mote_pool *p, uint32_t checkpoints);
+
+/* Inside a run, called by every thread or member: returns when all have arrived; what they wrote is visible. */
+void mote_pool_barrier(struct mote_pool *p, uint32_t thread);
 
 /* Inside run(): 0, 1, 2, ... each given out once in a phase. A phase begins with run() or a barrier and
  * ends with the next barrier or run()'s end. */

@@ -18,7 +18,7 @@ static bool quantized(const struct mote_matrix *w)
 
 static void show(struct mote_pass *p, const struct mote_matrix *w, const struct mote_activations *x, uint32_t rows)
 {
-	if (p->thread == 0 && p->s->hook.input)
+	if (p->at.thread == 0 && p->s->hook.input)
 		p->s->hook.input(p->s->hook.user, w, x->x, x->stride, rows);
 }
 
@@ -111,19 +111,27 @@ static void add_product(struct mote_pass *p, const struct mote_matrix *w, const 
 	}
 }
 
-/* x is complete on all threads: `half` is done. false: the pass ends here, for all threads alike. The calling thread
- * writes its answer before the barrier, and no thread reads it later than the next barrier,
- * before which it may change. */
+/* The calling thread has something to do that no other may. */
+static bool needed(const struct mote_pass *p)
+{
+	const struct mote_session *s = p->s;
+
+	return p->at.thread == 0 && (s->batch->proceed || s->hook.input || s->hook.residual);
+}
+
+/* x is complete on all threads: `half` is done. false: the pass ends here, for all threads alike or for this one, which
+ * has left it. The calling thread writes its answer before the checkpoint, and no thread reads it later than the next
+ * barrier, before which it may change. */
 static bool end_half(struct mote_pass *p, uint32_t half)
 {
 	struct mote_session *s = p->s;
 
-	if (p->thread == 0 && s->batch->proceed)
+	if (p->at.thread == 0 && s->batch->proceed)
 		s->stopped = !s->batch->proceed(s->batch->proceed_user);
-	mote_share_barrier(p);
-	if (s->stopped)
+	p->left = !mote_pool_checkpoint(s->pool, &p->at, !needed(p));
+	if (p->left || s->stopped)
 		return false;
-	if (p->thread == 0 && s->hook.residual)
+	if (p->at.thread == 0 && s->hook.residual)
 		s->hook.residual(s->hook.user, half, s->x, s->hidden_stride, p->rows);
 	return true;
 }
@@ -210,22 +218,25 @@ static void output(struct mote_pass *p)
 						     .cap = (float)m->config.logits_cap}, s->n_wanted);
 }
 
-static void forward_thread(void *user, uint32_t thread, uint32_t threads)
+/* From the half of a layer on that is next when this thread joins. */
+static bool forward_thread(void *user, struct mote_pool_member *m)
 {
 	struct mote_session *s = user;
-	struct mote_pass p = {.s = s, .config = &s->model->config, .k = &s->kernels, .own = &s->scratch[thread],
-			      .thread = thread, .threads = threads, .rows = s->batch->rows,
-			      .few = s->batch->rows <= MOTE_FEW_ROWS};
+	struct mote_pass p = {.s = s, .config = &s->model->config, .k = &s->kernels, .own = &s->scratch[m->thread],
+			      .at = *m, .rows = s->batch->rows, .few = s->batch->rows <= MOTE_FEW_ROWS};
+	uint32_t half;
 
-	begin(&p);
-	for (uint32_t i = s->first_layer; i < s->end_layer; i++) {
-		bool begun = i == s->first_layer && s->batch->after_attention;
-
-		if ((!begun && !attention(&p, i)) || !feed_forward(&p, i))
-			return;
-	}
+	if (m->passed == 0)
+		begin(&p);
+	else if (s->stopped)
+		return true;
+	half = 2 * s->first_layer + s->batch->after_attention + m->passed;
+	for (; half < 2 * s->end_layer; half++)
+		if (!(half % 2 ? feed_forward(&p, half / 2) : attention(&p, half / 2)))
+			return !p.left;
 	if (s->to_the_end)
 		output(&p);
+	return true;
 }
 
 /* About how many multiplications the batch takes. */

@@ -18,9 +18,9 @@ static uint32_t quotient_up(uint32_t a, uint32_t b)
  * Returns how many pieces a thread need not claim. */
 static uint32_t sure_share(const struct mote_pass *p, uint32_t pieces, uint32_t part)
 {
-	uint32_t rest = least(quotient_up(pieces, part), 4 * p->threads);
+	uint32_t rest = least(quotient_up(pieces, part), 4 * p->at.members);
 
-	return (pieces - rest) / p->threads;
+	return (pieces - rest) / p->at.members;
 }
 
 /* Few rows are one tile; how many items there are is the caller's. */
@@ -42,8 +42,8 @@ void mote_share_multiply(struct mote_pass *p, const struct mote_matmul *job, uin
 	if (few) {
 		uint32_t share = sure_share(p, quotient_up(panels, piece), 16) * piece;
 
-		mote_matmul_run(p->k, job, p->thread * share, (p->thread + 1) * share, 0, n);
-		at = p->threads * share;
+		mote_matmul_run(p->k, job, p->at.rank * share, (p->at.rank + 1) * share, 0, n);
+		at = p->at.members * share;
 	}
 	turns.items = quotient_up(panels - at, piece);
 	while (mote_share_turn(p, &turns, &t)) {
@@ -249,9 +249,9 @@ void mote_share_project(struct mote_pass *p, uint32_t layer, const struct mote_a
 	if (p->few) {
 		uint32_t share = sure_share(p, pieces + kv_pieces, 6);
 
-		project_pieces(p, layer, x, (struct piece){piece_at(p->thread * share, kv_pieces),
-							   piece_at((p->thread + 1) * share, kv_pieces), 0, p->rows});
-		at = piece_at(p->threads * share, kv_pieces);
+		project_pieces(p, layer, x, (struct piece){piece_at(p->at.rank * share, kv_pieces),
+							   piece_at((p->at.rank + 1) * share, kv_pieces), 0, p->rows});
+		at = piece_at(p->at.members * share, kv_pieces);
 	}
 	turns.items = pieces - at;
 	while (mote_share_turn(p, &turns, &t))
@@ -319,7 +319,7 @@ static void fetch_first_segment(struct mote_pass *p, uint32_t layer)
 	struct segment first;
 	struct mote_kv kv;
 
-	if (!find_segment(p, layer, share ? p->thread * share : p->thread, &first))
+	if (!find_segment(p, layer, share ? p->at.rank * share : p->at.rank, &first))
 		return;
 	kv = kv_of_segment(p, &first, layer);
 	mote_kv_fetch(&kv, least(first.b->position - first.segment * MOTE_SEGMENT_POSITIONS, MOTE_SEGMENT_POSITIONS));
@@ -378,14 +378,14 @@ static const struct mote_activations *attend_few(struct mote_pass *p, uint32_t l
 {
 	struct mote_session *s = p->s;
 	struct mote_activations *y = &p->own->attended;
-	const uint32_t share = attention_share(p, layer), claimed = p->threads * share;
+	const uint32_t share = attention_share(p, layer), claimed = p->at.members * share;
 	struct segment now, next;
 	const uint8_t *fetched;
 	size_t part;
 
 	for (uint32_t n = 0;; n++) {
-		uint32_t i = n < share ? p->thread * share + n : claimed + mote_share_claim(p);
-		uint32_t then = n + 1 < share ? i + 1 : n + 1 == share ? claimed + p->thread : i + p->threads;
+		uint32_t i = n < share ? p->at.rank * share + n : claimed + mote_share_claim(p);
+		uint32_t then = n + 1 < share ? i + 1 : n + 1 == share ? claimed + p->at.rank : i + p->at.members;
 
 		if (!find_segment(p, layer, i, &now))
 			break;

@@ -15,7 +15,9 @@ struct mote_pass {
 	const struct mote_config *config;
 	const struct mote_kernels *k;
 	struct mote_scratch *own;
-	uint32_t thread, threads, rows; /* thread 0 is the calling one */
+	struct mote_pool_member at;     /* at.thread 0 is the calling one */
+	bool left;                      /* this thread is no member any more */
+	uint32_t rows;
 	bool few;                       /* rows <= MOTE_FEW_ROWS */
 };
 
@@ -27,7 +29,7 @@ static inline uint32_t mote_share_claim(struct mote_pass *p)
 
 static inline void mote_share_barrier(struct mote_pass *p)
 {
-	mote_pool_barrier(p->s->pool);
+	mote_pool_barrier(p->s->pool, p->at.thread);
 }
 
 /* Work on many rows: they belong to the threads, some each, and a thread takes what is to be done for its own rows
@@ -47,7 +49,7 @@ static inline uint32_t mote_share_groups(const struct mote_pass *p, uint32_t row
 {
 	uint32_t most = rows / MOTE_GROUP_ROWS;
 
-	return most == 0 ? 1 : most < p->threads ? most : p->threads;
+	return most == 0 ? 1 : most < p->at.members ? most : p->at.members;
 }
 
 /* One by one. */

@@ -4,7 +4,7 @@
 bool mote_share_turn(struct mote_pass *p, struct mote_turns *t, struct mote_turn *turn)
 {
 	for (; t->helped < t->groups; t->helped++) {
-		uint32_t list = (p->thread + t->helped) % t->groups;
+		uint32_t list = (p->at.rank + t->helped) % t->groups;
 		uint32_t begin = (uint32_t)((uint64_t)t->rows * list / t->groups);
 		uint32_t end = (uint32_t)((uint64_t)t->rows * (list + 1) / t->groups);
 		uint32_t tiles = (end - begin + t->step - 1) / t->step, i = mote_pool_claim_from(p->s->pool, list);
