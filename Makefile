@@ -152,7 +152,8 @@ $(B)/runtime/kernels/%.o: HARDENING := $(filter-out -fstack-protector%,$(HARDENI
 # clang with both sanitizers takes minutes over the intrinsics, which no fuzzer reaches (their test has guard pages).
 $(B)/runtime/kernels/x86/%.o: CONFIG_fuzz := -O1 -g
 
-# Lines are counted a little coarser than without an optimizer, in a tenth of the time; tests' own are not counted.
+# Lines are counted a little coarser than without an optimizer, and what calculates takes half to a tenth of the time.
+# Tests' own lines are not counted.
 $(B)/tests/%.o: CONFIG_coverage := -O1 -g
 
 # Flags are in this file: when it changes, so do the objects. Other flags from outside want another B.
