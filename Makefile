@@ -7,7 +7,7 @@
 #   make families      every family of models, and training, against a reference in PyTorch
 #   make differential  long comparisons with Jinja2 and Python's regex
 #   make fuzz TIME=60  every fuzzer for so many seconds (clang)
-#   make faults        every call to the system fails once, in every tool's main jobs (half an hour of processor time; FAULTS="--stacks 3 --job run")
+#   make faults        every call to the system fails once, in every tool's main jobs (up to an hour of processor time; FAULTS="--stacks 3 --job run")
 #   make tsan          main jobs of all tools, and a server under load, with ThreadSanitizer
 #   make valgrind      the same under valgrind
 #   make analyze       clang-tidy, cppcheck and gcc's analyzer; tests/analyze.txt explains what they find and is none

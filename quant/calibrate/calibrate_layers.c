@@ -25,11 +25,6 @@ struct calibration {
 	float *lost_rows;              /* [hidden rounded up][widest n] */
 };
 
-static size_t round_up(size_t n, size_t multiple)
-{
-	return (n + multiple - 1) / multiple * multiple;
-}
-
 /* ---- sums ---- */
 
 /* What the encoded stream lacks against the exact one at the place where this input's matrix adds its output. */
@@ -78,9 +73,9 @@ static void set_lost_rows(struct calibration *c, uint32_t width)
 {
 	const struct mote_config *config = &c->walk.source->config;
 	double scale = config->residual_scale > 0 ? config->residual_scale : 1;
-	size_t n = round_up(width, MOTE_BLOCK_COLS);
+	size_t n = mote_layer_round_up(width, MOTE_BLOCK_COLS);
 
-	memset(c->lost_rows, 0, round_up(config->hidden, MOTE_PANEL_ROWS) * n * sizeof *c->lost_rows);
+	memset(c->lost_rows, 0, mote_layer_round_up(config->hidden, MOTE_PANEL_ROWS) * n * sizeof *c->lost_rows);
 	for (uint32_t r = 0; r < config->hidden; r++)
 		for (uint32_t j = 0; j < width; j++)
 			c->lost_rows[r * n + j] = (float)(c->lost[(size_t)r * width + j] /
@@ -226,12 +221,12 @@ static enum mote_status take_memory(struct calibration *c, struct mote_error *er
 	c->exact.whole = true;
 	c->input = calloc(w->context * widest, sizeof *c->input);
 	c->difference = calloc(w->context * widest, sizeof *c->difference);
-	widest = round_up(widest, MOTE_BLOCK_COLS);
+	widest = mote_layer_round_up(widest, MOTE_BLOCK_COLS);
 	square = widest * widest;
 	c->h = malloc(square * sizeof *c->h);
 	c->cross = malloc(square * sizeof *c->cross);
 	c->lost = malloc(hidden * widest * sizeof *c->lost);
-	c->lost_rows = malloc(round_up(hidden, MOTE_PANEL_ROWS) * widest * sizeof *c->lost_rows);
+	c->lost_rows = malloc(mote_layer_round_up(hidden, MOTE_PANEL_ROWS) * widest * sizeof *c->lost_rows);
 	if (c->input && c->difference && c->h && c->cross && c->lost && c->lost_rows)
 		return mote_second_moments_open(&c->moments, c->q->pool, error);
 fail:

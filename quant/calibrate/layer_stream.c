@@ -7,11 +7,6 @@
 #include "runtime/kernels/kernels.h"
 #include "runtime/model/session.h"
 
-static size_t round_up(size_t n, size_t multiple)
-{
-	return (n + multiple - 1) / multiple * multiple;
-}
-
 enum mote_status mote_layer_walk_open(struct mote_layer_walk *w, const struct mote_model *source,
 				      const struct mote_plan *text, struct mote_error *error)
 {
@@ -19,10 +14,10 @@ enum mote_status mote_layer_walk_open(struct mote_layer_walk *w, const struct mo
 	w->text = text;
 	w->context = text->context;
 	w->tokens = (size_t)text->chunks * text->context;
-	w->hidden_stride = round_up(source->config.hidden, 16);
+	w->hidden_stride = mote_layer_round_up(source->config.hidden, 16);
 	for (enum mote_input i = MOTE_IN_QKV; i < MOTE_INPUTS; i++) {
 		w->width[i] = mote_input_width(&source->config, i);
-		w->stride[i] = round_up(w->width[i], 16);
+		w->stride[i] = mote_layer_round_up(w->width[i], 16);
 	}
 	w->final = malloc((size_t)w->context * source->config.hidden * sizeof *w->final);
 	w->position = malloc(w->context * sizeof *w->position);

@@ -7,6 +7,11 @@
 #include "quant/measure/plan.h"
 #include "runtime/model/architecture.h"
 
+static inline size_t mote_layer_round_up(size_t n, size_t multiple)
+{
+	return (n + multiple - 1) / multiple * multiple;
+}
+
 /* What all streams of a calibration share. Arrays of activations are [tokens][stride of their width]. */
 struct mote_layer_walk {
 	const struct mote_model *source;

@@ -53,7 +53,8 @@ void mote_pool_run_adaptive(struct mote_pool *p, uint64_t work, mote_pool_member
  * may_leave: false for who is needed. */
 bool mote_pool_checkpoint(struct mote_pool *p, struct mote_pool_member *m, bool may_leave);
 
-/* For tests: from now on every thread leaves at every so many checkpoints, and run_adaptive() takes all threads. */
+/* For tests: from now on every thread leaves at every so many checkpoints, and no run is the calling thread's alone.
+ * 0: as it was. */
 void mote_pool_drill(struct mote_pool *p, uint32_t checkpoints);
 
 /* Inside a run, called by every thread or member: returns when all have arrived; what they wrote is visible. */

@@ -64,7 +64,7 @@ void mote_pace_learn(struct mote_pace *pace, bool alone, uint64_t work, double t
 /* A pause of AWAY and more, and of MANY times the usual, was another process's slice: such slices are some milliseconds
  * long, LONGEST at most. The core is given away when PORTION of a slice is over; where nobody takes it, again when
  * AGAIN of one more is, and after CALM such times in a row there is nobody. (Two threads, one of them beside a busy
- * process on its core: up to 1.2 times what one thread does on the other core, which is what both did without this;
+ * process on its core: 1.12 to 1.16 times what one thread does on the other core, which is what both did without this;
  * portions of 0.4 to 0.9 are alike.) */
 enum { CALM = 16 };
 static const double LONGEST = 8e-3, AWAY = 500e-6, MANY = 8, PORTION = 0.75, AGAIN = 0.5;

@@ -17,7 +17,6 @@ struct mote_pace {
 	bool prefers_alone;
 };
 
-
 /* Is the next run to be done by one thread? disturbed: threads were kept waiting of late. */
 bool mote_pace_alone(struct mote_pace *pace, uint64_t work, bool disturbed);
 /* It took so long. */

@@ -9,14 +9,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* There is one where a file may be made. */
+static mode_t mode_of(int flags, va_list arguments)
+{
+	return flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? va_arg(arguments, mode_t) : 0;
+}
+
 int open(const char *path, int flags, ...)
 {
-	mode_t mode = 0;
 	va_list arguments;
+	mode_t mode;
 
 	va_start(arguments, flags);
-	if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))
-		mode = va_arg(arguments, mode_t);
+	mode = mode_of(flags, arguments);
 	va_end(arguments);
 	return fault_next(OPEN) ? -1 : REAL(open)(path, flags, mode);
 }
@@ -39,12 +44,11 @@ FILE *fdopen(int fd, const char *mode)
 
 int openat(int folder, const char *path, int flags, ...)
 {
-	mode_t mode = 0;
 	va_list arguments;
+	mode_t mode;
 
 	va_start(arguments, flags);
-	if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))
-		mode = va_arg(arguments, mode_t);
+	mode = mode_of(flags, arguments);
 	va_end(arguments);
 	return fault_next(OPEN) ? -1 : REAL(openat)(folder, path, flags, mode);
 }
