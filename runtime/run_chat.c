@@ -1,6 +1,7 @@
 /* The chat: a conversation that grows, its commands, and what happens when it no longer fits the context. The model
  * sees all turns, but of its own answers not the reasoning.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,9 +197,9 @@ static enum mote_status read_lines(struct chat *c, struct mote_error *error)
 			status = take_line(c, text, error);
 			continue;
 		}
+		if (got == RUN_LINE_FAILED)
+			status = mote_error_set(error, MOTE_ERROR_IO, "standard input: %s", strerror(errno));
 		fputc('\n', stderr);
-		if (got == RUN_LINE_NO_MEMORY)
-			status = mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a line");
 		c->ended = got == RUN_LINE_END;
 	}
 	if (status == MOTE_OK && mote_console_interrupted())

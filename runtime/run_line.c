@@ -1,5 +1,6 @@
 #include "runtime/run_line.h"
 
+#include <errno.h>
 #include <histedit.h>
 #include <locale.h>
 #include <poll.h>
@@ -78,17 +79,22 @@ static unsigned char take_paste(EditLine *edit, wint_t key)
 {
 	static const wchar_t end[] = L"\x1b[201~";
 	size_t count = 0, room = 0, matched = 0;
+	struct run_line_reader *r;
 	wchar_t *text = NULL, c;
 
 	(void)key;
+	el_get(edit, EL_CLIENTDATA, &r);
 	while (matched < 6 && read_character(edit, &c) == 1) {
 		wchar_t *grown = text;
 
 		if (count + 2 > room) {
 			room = room * 2 + 256;
 			grown = realloc(text, room * sizeof *text);
-			if (!grown)
-				break;
+			if (!grown) {
+				free(text);
+				r->no_memory = true;
+				return CC_EOF;
+			}
 			text = grown;
 		}
 		text[count++] = c == L'\r' ? L'\n' : c;
@@ -262,8 +268,10 @@ static enum run_line read_one(struct run_line_reader *r, const char *prompt, con
 		if (initial)
 			el_push(r->edit, INITIAL_KEY);
 		line = el_gets(r->edit, &n);
-		if (r->no_memory)
-			return RUN_LINE_NO_MEMORY;
+		if (r->no_memory) {
+			errno = ENOMEM;
+			return RUN_LINE_FAILED;
+		}
 		if (r->interrupted || mote_console_interrupted()) {
 			el_reset(r->edit);
 			return RUN_LINE_INTERRUPTED;
@@ -277,6 +285,8 @@ static enum run_line read_one(struct run_line_reader *r, const char *prompt, con
 			clearerr(stdin);
 			return RUN_LINE_INTERRUPTED;
 		}
+		if (got < 0 && !feof(stdin))
+			return RUN_LINE_FAILED;
 		line = got < 0 ? NULL : r->line;
 		n = (int)got;
 	}
@@ -284,7 +294,7 @@ static enum run_line read_one(struct run_line_reader *r, const char *prompt, con
 		return RUN_LINE_END;
 	while (n && (line[n - 1] == '\n' || line[n - 1] == '\r'))
 		n--;
-	return put(r, line, (size_t)n) ? RUN_LINE : RUN_LINE_NO_MEMORY;
+	return put(r, line, (size_t)n) ? RUN_LINE : RUN_LINE_FAILED;
 }
 
 static size_t quotes_at_end(const struct run_line_reader *r, size_t begin)
@@ -313,7 +323,7 @@ static enum run_line read_rest(struct run_line_reader *r)
 		}
 		r->bytes -= !quoted;
 		if (!put(r, "\n", 1))
-			return RUN_LINE_NO_MEMORY;
+			return RUN_LINE_FAILED;
 		got = read_one(r, "... ", NULL);
 	}
 	return got;
@@ -326,7 +336,7 @@ enum run_line run_line_read(struct run_line_reader *r, const char *prompt, const
 
 	r->bytes = 0;
 	if (!put(r, "", 0))
-		return RUN_LINE_NO_MEMORY;
+		return RUN_LINE_FAILED;
 	got = read_one(r, prompt, initial);
 	if (got == RUN_LINE)
 		got = read_rest(r);

@@ -7,7 +7,7 @@
 
 #include "format/status.h"
 
-enum run_line { RUN_LINE, RUN_LINE_END, RUN_LINE_INTERRUPTED, RUN_LINE_NO_MEMORY };
+enum run_line { RUN_LINE, RUN_LINE_END, RUN_LINE_INTERRUPTED, RUN_LINE_FAILED };
 
 struct run_line_reader;
 
@@ -17,7 +17,7 @@ void run_line_close(struct run_line_reader *r); /* NULL is fine; gives the termi
 
 /* Shows a prompt on standard error and reads a line or several; *text is valid until the next call, without its last
  * newline. initial: text that is there already, to be edited; or NULL. INTERRUPTED: a signal came, and what had been
- * typed is gone. */
+ * typed is gone. FAILED: errno says why. */
 enum run_line run_line_read(struct run_line_reader *r, const char *prompt, const char *initial, const char **text);
 
 #endif

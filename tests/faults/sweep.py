@@ -23,6 +23,7 @@ import concurrent.futures
 import glob
 import json
 import os
+import pty
 import resource
 import shutil
 import subprocess
@@ -36,6 +37,10 @@ from server import LIMIT_SECONDS, TIME_FIGURES, same, serve, sweep_requests, wit
 FAULTS = [("alloc", "error"), ("map", "error"), ("open", "error"), ("stat", "error"), ("read", "error"),
           ("read", "short"), ("read", "end"), ("write", "error"), ("write", "short"), ("sync", "error"),
           ("name", "error"), ("close", "error"), ("thread", "error"), ("other", "error")]
+
+
+class Typed(str):
+    """Standard input that is a terminal, where this was typed before; as standard error is none, no line is edited."""
 
 
 def jobs(build, d):
@@ -100,6 +105,8 @@ def jobs(build, d):
         "run": ([tool("run"), q, "-p", "What is 1 + 2?", "--temp", "0", "-n", "8", "-t", "2", "--json", "--logits", "3",
                  "--seed", "7"], None, {}),
         "run-stdin": ([tool("run"), m, "--seed", "3", "-n", "8", "-t", "1", "--mmap"], "What is 3 + 4?\n", {}),
+        "chat": ([tool("run"), q, "--temp", "0", "-n", "8", "-t", "1", "--save-session", out + "s"],
+                 Typed('What is 1 + 2?\n"""What is\n3 + 4?"""\n\4'), {}),
         "tokenize": ([tool("tokenize"), m, "-f", text, "--show"], None, {}),
         "decode": ([tool("tokenize"), m, "--decode", "--json"], "1 2 3 4 5", {}),
         "messages": ([tool("tokenize"), m, "--messages", d + "/messages", "--template-context", d + "/context", "--diff",
@@ -151,6 +158,16 @@ def prepare(build, d):
         run(build + "/mote-eval", d + "/q.mote", "--task", "boolq=" + d + "/boolq.jsonl", "--shard", i + "/2", "-o", d + "/e" + i)
 
 
+def run_typed(command, env, text):
+    ours, terminal = pty.openpty()
+    try:
+        os.write(ours, text.encode())
+        return subprocess.run(command, env=env, stdin=terminal, capture_output=True, timeout=LIMIT_SECONDS)
+    finally:
+        os.close(ours)
+        os.close(terminal)
+
+
 def plain(text):
     """Standard output without figures of time."""
     try:
@@ -193,6 +210,8 @@ class Run:
         try:
             if command[0].endswith("mote-serve"):
                 done = serve(command, env)
+            elif isinstance(given, Typed):
+                done = run_typed(command, env, given)
             else:
                 done = subprocess.run(command, env=env, input=(given or "").encode(), capture_output=True,
                                       timeout=LIMIT_SECONDS)
