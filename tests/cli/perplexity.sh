@@ -81,6 +81,15 @@ expect 3 "holds no receipt" "$B/mote-perplexity" "$D/q.mote" --check -f $F/calib
 "$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" --generate 900 --seed 7 -c 128 --stamp >/dev/null
 "$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" --check >"$D/out"
 grep -q "seed 7" "$D/out" || fail "--check did not write the text again"
+# A template whose text before the user's becomes no token: as without a template, a text begins with bos.
+cp -R $F "$D/silent"
+rm "$D/silent/chat_template.jinja"
+"$B/mote-convert" "$D/silent" -o "$D/none.mote" >/dev/null 2>&1
+echo '~{{ messages[0].content }}' >"$D/silent/chat_template.jinja"
+sed -i 's/"normalizer": null/"normalizer": {"type": "Replace", "pattern": {"String": "~"}, "content": ""}/' "$D/silent/tokenizer.json"
+"$B/mote-convert" "$D/silent" -o "$D/silent.mote" >/dev/null 2>&1
+for model in none silent; do "$B/mote-perplexity" "$D/$model.mote" --generate 200 -c 32 --json | number perplexity >"$D/$model.got"; done
+cmp "$D/none.got" "$D/silent.got" || fail "a template without a token changes what a text begins with"
 
 # Figures for people: no error where one token has no spread, no sixty digits; what is no text is said, and measured.
 printf 'What is' >"$D/two"
