@@ -27,56 +27,6 @@ size_t mote_gptq_scratch_bytes(uint32_t n)
 	return 3 * (size_t)n * sizeof(mote_lanes);
 }
 
-/* sum += m[j] * v[j], j ascending. */
-MOTE_WIDEST static void add_products(mote_lanes *sum, const float *m, const mote_lanes *v, uint32_t n)
-{
-	mote_lanes total = *sum;
-
-	for (uint32_t j = 0; j < n; j++)
-		total += m[j] * v[j];
-	*sum = total;
-}
-
-/* The same for four sums, whose rows of m are `stride` apart: each waits for its last addition, so four go on at
- * once. */
-MOTE_WIDEST static void add_four_products(mote_lanes *sum, const float *m, size_t stride, const mote_lanes *v,
-					   uint32_t n)
-{
-	mote_lanes t0 = sum[0], t1 = sum[1], t2 = sum[2], t3 = sum[3];
-
-	for (uint32_t j = 0; j < n; j++, m++) {
-		t0 += m[0] * v[j];
-		t1 += m[stride] * v[j];
-		t2 += m[2 * stride] * v[j];
-		t3 += m[3 * stride] * v[j];
-	}
-	sum[0] = t0;
-	sum[1] = t1;
-	sum[2] = t2;
-	sum[3] = t3;
-}
-
-/* sum[k] += m[0][k] * v[0] + ... + m[31][k] * v[31] for k < n, m's rows being `stride` apart. n: a multiple of 4. */
-MOTE_WIDEST static void add_block(mote_lanes *sum, const float *m, size_t stride, const mote_lanes *v, uint32_t n)
-{
-	for (uint32_t k = 0; k < n; k += 4, m += 4, sum += 4) {
-		mote_lanes t0 = sum[0], t1 = sum[1], t2 = sum[2], t3 = sum[3];
-
-		for (uint32_t j = 0; j < BLOCK; j++) {
-			const float *from = m + j * stride;
-
-			t0 += from[0] * v[j];
-			t1 += from[1] * v[j];
-			t2 += from[2] * v[j];
-			t3 += from[3] * v[j];
-		}
-		sum[0] = t0;
-		sum[1] = t1;
-		sum[2] = t2;
-		sum[3] = t3;
-	}
-}
-
 /* ---- step 1: the target ---- */
 
 /* x = b H^-1 in place, by the target's U^T, D and U; blocks keep what is touched repeatedly in the cache. */
@@ -93,14 +43,15 @@ static void solve(const struct work *w, mote_lanes *x)
 				x[k] -= u[(size_t)i * n + k] * x[i];
 			solved[i - o] = -x[i];
 		}
-		add_block(x + o + BLOCK, u + (size_t)o * n + o + BLOCK, n, solved, n - o - BLOCK);
+		mote_lanes_add_products(x + o + BLOCK, n - o - BLOCK, u + (size_t)o * n + o + BLOCK, 1, n, solved,
+					BLOCK);
 	}
 	for (uint32_t i = 0; i < n; i++)
 		x[i] /= (float)w->s->target_d[i];
 	for (uint32_t i = n; i-- > 0;) {
 		mote_lanes rest = {0};
 
-		add_products(&rest, u + (size_t)i * n + i + 1, x + i + 1, n - i - 1);
+		mote_lanes_add_products(&rest, 1, u + (size_t)i * n + i + 1, 0, 1, x + i + 1, n - i - 1);
 		x[i] -= rest;
 	}
 }
@@ -128,8 +79,7 @@ static void set_target(struct work *w, const float *rows, const float *lost)
 	if (!w->s->cross && !lost)
 		return;
 	if (w->s->cross)
-		for (uint32_t j = 0; j < w->n; j += 4)
-			add_four_products(correction + j, w->s->cross + (size_t)j * w->n, w->n, w->target, w->n);
+		mote_lanes_add_products(correction, w->n, w->s->cross, w->n, 1, w->target, w->n);
 	solve(w, correction);
 	for (uint32_t j = 0; j < w->n; j++)
 		w->target[j] += correction[j];
@@ -167,9 +117,8 @@ static void feed_back(struct work *w)
 
 		o -= BLOCK;
 		memcpy(compensated, w->target + o, sizeof compensated);
-		for (uint32_t j = 0; j < BLOCK; j += 4)
-			add_four_products(compensated + j, w->s->u + (size_t)(o + j) * w->n + o + BLOCK, w->n,
-					  w->error + o + BLOCK, w->n - o - BLOCK);
+		mote_lanes_add_products(compensated, BLOCK, w->s->u + (size_t)o * w->n + o + BLOCK, w->n, 1,
+					w->error + o + BLOCK, w->n - o - BLOCK);
 		for (uint32_t lane = 0; lane < w->n_rows; lane++)
 			feed_back_row(w, o, lane, compensated);
 	}
@@ -290,7 +239,7 @@ MOTE_WIDEST static bool descend(struct work *w)
 		changed = true;
 		for (uint32_t j = 0; j < BLOCK; j++)
 			w->error[o + j] += moved[j];
-		add_block(w->gradient, w->s->h + (size_t)o * w->n, w->n, moved, w->n);
+		mote_lanes_add_products(w->gradient, w->n, w->s->h + (size_t)o * w->n, 1, w->n, moved, BLOCK);
 	}
 	return changed;
 }
@@ -298,8 +247,7 @@ MOTE_WIDEST static bool descend(struct work *w)
 static void set_gradient(struct work *w)
 {
 	memset(w->gradient, 0, w->n * sizeof *w->gradient);
-	for (uint32_t k = 0; k < w->n; k += 4)
-		add_four_products(w->gradient + k, w->s->h + (size_t)k * w->n, w->n, w->error, w->n);
+	mote_lanes_add_products(w->gradient, w->n, w->s->h, w->n, 1, w->error, w->n);
 }
 
 double mote_gptq_encode(const struct mote_second_order *s, const struct mote_grid *g, const float *rows,

@@ -20,4 +20,9 @@ typedef float mote_lanes __attribute__((vector_size(64)));
 #define MOTE_WIDEST
 #endif
 
+/* sum[k] += m[k across] v[0] + m[k across + down] v[1] + ..., n products added one after the other, for k < sums. Fast
+ * for sums by fours. */
+void mote_lanes_add_products(mote_lanes *sum, uint32_t sums, const float *m, size_t across, size_t down,
+			     const mote_lanes *v, uint32_t n);
+
 #endif
