@@ -109,19 +109,17 @@ AVX2 __m256 finish_block(__m256i isum, __m256 wscale, float xscale, __m256 acc)
 	return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(wscale, _mm256_set1_ps(xscale)), acc);
 }
 
-/* What decode's streams (avx512_matmul.c) are fetched ahead; of a panel's block, as many lines as it has and, once
+/* Decode's streams (avx512_matmul.c) are fetched some bytes ahead; of a panel's block, as many lines as it has and, once
  * a line of scales, one for those between two panels' quants. */
-enum { NEAR = 1536 };
-
-AVX2 void fetch_block(const uint8_t *lines, const uint8_t *panel, size_t panel_bytes, size_t block,
+AVX2 void fetch_block(const uint8_t *lines, const uint8_t *panel, size_t panel_bytes, size_t block, size_t ahead,
 		      const enum mote_type type)
 {
 	const size_t scales_bytes = mote_type_scales_bytes(type);
 
 	for (size_t line = 0; line < 64 * mote_type_bits(type); line += 64)
-		_mm_prefetch((const char *)lines + line + NEAR, _MM_HINT_T0);
+		_mm_prefetch((const char *)lines + line + ahead, _MM_HINT_T0);
 	if (block % (64 / scales_bytes) == 0)
-		_mm_prefetch((const char *)panel + block * scales_bytes + panel_bytes + NEAR, _MM_HINT_T0);
+		_mm_prefetch((const char *)panel + block * scales_bytes + panel_bytes + ahead, _MM_HINT_T0);
 }
 
 #endif

@@ -7,7 +7,7 @@
 #define TARGET __attribute__((target("avx2,fma,f16c,avxvnni")))
 #define TILE TARGET static inline __attribute__((always_inline))
 
-enum { LANES = 16, ROW_PANELS = 4, TILE_ROWS = 4, CHUNK_ROWS = 64 };
+enum { LANES = 16, ROW_PANELS = 4, TILE_ROWS = 4, CHUNK_ROWS = 64, NEAR = 1536 };
 
 TILE __m256i broadcast_quad(const int8_t *q)
 {
@@ -39,7 +39,7 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
 			__m256i isum[2] = {first_sum(bias + b, type), first_sum(bias + b, type)};
 
-			fetch_block(lines, data, w->panel_bytes, b, type);
+			fetch_block(lines, data, w->panel_bytes, b, NEAR, type);
 			UNROLL for (int g = 0; g < 8; g++)
 				UNROLL for (int half = 0; half < 2; half++)
 					isum[half] = _mm256_dpbusd_avx_epi32(isum[half],
