@@ -1,11 +1,11 @@
 /* Matrix products for AVX2 with FMA and F16C (Haswell, Zen and later). A panel's 16 rows are two registers of 8.
  *
  * AVX2's byte product, vpmaddubsw, saturates at 16 bits with weights of 0..255 and activations of -127..127. Rows of
- * prefill widen bytes to 16 bits and multiply by vpmaddwd, which is exact: |u * a| <= 255 * 127, two of them added in 32
- * bits. Widening needs no shuffle: the even bytes of a register of quads are one 16-bit operand, (c0, c2) a row, the
- * odd ones another, (c1, c3), and the activations are split the same way. That is done once for a block of activations
- * and of weights, in a buffer that stays in the first-level cache; sign tricks on bytes need as many instructions for
- * each product.
+ * prefill widen bytes to 16 bits and multiply by vpmaddwd, which is exact: |u * a| <= 255 * 127, two of them added in
+ * 32 bits. Widening needs no shuffle: the even bytes of a register of quads are one 16-bit operand, (c0, c2) a row,
+ * the odd ones another, (c1, c3), and the activations are split the same way. That is done once for a block of
+ * activations and of weights, in a buffer that stays in the first-level cache; sign tricks on bytes need as many
+ * instructions for each product.
  *
  * Decode uses a weight once. There activations are split instead, a = 16 * high + low with low in -8..7 and high in
  * -8..8: sums of a whole block of either with bytes as they are fit 16 bits, 8 groups of |2 * 255 * 8| are 32,640.

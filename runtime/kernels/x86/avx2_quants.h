@@ -109,8 +109,8 @@ AVX2 __m256 finish_block(__m256i isum, __m256 wscale, float xscale, __m256 acc)
 	return _mm256_fmadd_ps(_mm256_cvtepi32_ps(isum), _mm256_mul_ps(wscale, _mm256_set1_ps(xscale)), acc);
 }
 
-/* Decode's streams (avx512_matmul.c) are fetched some bytes ahead; of a panel's block, as many lines as it has and, once
- * a line of scales, one for those between two panels' quants. */
+/* Decode's streams (avx512_matmul.c) are fetched some bytes ahead; of a panel's block, as many lines as it has and,
+ * once a line of scales, one for those between two panels' quants. */
 AVX2 void fetch_block(const uint8_t *lines, const uint8_t *panel, size_t panel_bytes, size_t block, size_t ahead,
 		      const enum mote_type type)
 {
