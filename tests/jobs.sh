@@ -51,8 +51,11 @@ for test in "$@"; do
 	job "${test##*/}" "$test"
 done
 
-head -c 3000 $F/calibration.txt >"$work/calibration"
-head -c 1500 $F/heldout.txt >"$work/text"
+# Every float product takes valgrind a thousand times as long: less text is enough there, and smaller models to learn from.
+bytes=1500
+[ "$watcher" = valgrind ] && bytes=600
+head -c $((2 * bytes)) $F/calibration.txt >"$work/calibration"
+head -c $bytes $F/heldout.txt >"$work/text"
 printf 'What is 1 + 2?\nWhat is 2 + 5?\nWhat is 40 + 17?\n' >"$work/prompts"
 awk -v q='"' 'BEGIN { for (i = 1; i <= 8; i++) { a = i * 7 % 90; b = i * 31 % 90
 	printf "{" q "messages" q ":[{" q "role" q ":" q "user" q "," q "content" q ":" q "What is " a " + " b "?" q "},"
@@ -62,8 +65,7 @@ awk 'BEGIN { for (i = 0; i < 12; i++) printf "{\"passage\":\"A %d\",\"question\"
 
 echo '{"type":"object","properties":{"a":{"type":"integer"}}}' >"$work/schema"
 tool convert convert $F -o "$work/m.mote" -q -t 3
-# Matrices learn by much arithmetic, which takes valgrind a hundred times as long: one layer of the four is enough there.
-deep=$work/m.mote
+deep=$work/m.mote small=$work/m.mote
 if [ "$watcher" = valgrind ]; then
 	cp -R $F "$work/shallow"
 	python3 -c '
@@ -81,17 +83,20 @@ for name, t in json.loads(data[8:8 + size]).items():
 head = json.dumps(kept).encode()
 open(path, "wb").write(struct.pack("<Q", len(head)) + head + body)
 config = json.load(open(sys.argv[1] + "/config.json"))
-json.dump({**config, "num_hidden_layers": 1}, open(sys.argv[1] + "/config.json", "w"))' "$work/shallow" || exit 1
+json.dump({**config, "num_hidden_layers": 1, "max_position_embeddings": 128}, open(sys.argv[1] + "/config.json", "w"))' "$work/shallow" || exit 1
 	deep=$work/shallow.mote
 	tool "convert, one layer" convert "$work/shallow" -o "$deep" -q -t 3
+	small=$work/small.mote
+	PYTHONPATH=tests/faults python3 -B -c 'import small_model, sys; small_model.make(*sys.argv[1:], 128)' $F "$work/small" || exit 1
+	tool "convert, a small one" convert "$work/small" -o "$small" -q -t 3
 fi
 tool "quantize, search" quantize "$work/m.mote" -o "$work/search.mote" --type q4 --encoder search --validate "$work/text" \
 	-c 64 -t 3
 tool "quantize, gptq" quantize "$deep" -o "$work/gptq.mote" --type q4 --encoder gptq --calibrate "$work/calibration" \
 	--no-validate -t 3
-tool "quantize, mixed" quantize "$deep" -o "$work/mixed.mote" --bits 5 --calibrate "$work/calibration" \
+tool "quantize, mixed" quantize "$small" -o "$work/mixed.mote" --bits 5 --calibrate "$work/calibration" \
 	--tensor '*mlp*=q4' --tensor '*[koq]_proj*=q4' --no-validate -t 3 # few matrices to choose for
-tool "quantize, recovered" quantize "$deep" -o "$work/recovered.mote" --type q3 --encoder round \
+tool "quantize, recovered" quantize "$small" -o "$work/recovered.mote" --type q3 --encoder round \
 	--calibrate "$work/calibration" \
 	--recover 400 --no-validate -t 3
 q=$work/search.mote
@@ -106,7 +111,7 @@ tool perplexity perplexity "$q" -f "$work/text" --reference "$work/m.mote" -c 64
 tool "perplexity, saved logits" perplexity "$work/m.mote" -f "$work/text" -c 64 -t 3 --save-logits "$work/logits"
 tool "perplexity, from saved logits" perplexity "$q" -f "$work/text" -c 64 -t 3 --reference-logits "$work/logits"
 tool eval eval "$q" --reference "$work/m.mote" --task boolq="$work/boolq.jsonl" -t 3
-tool "train, sft" train sft "$work/m.mote" --data "$work/sft.jsonl" --epochs 1 --batch 4 --max-length 60 \
+tool "train, sft" train sft "$small" --data "$work/sft.jsonl" --epochs 1 --batch 4 --max-length 60 \
 	-o "$work/t.mote" -t 3
 tool bench bench "$q" -p 32 -n 4 -r 1 -t 3
 tool inspect inspect "$q" --verify --json
