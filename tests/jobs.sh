@@ -112,7 +112,7 @@ tool perplexity perplexity "$q" -f "$work/text" --reference "$work/m.mote" -c 64
 tool "perplexity, saved logits" perplexity "$work/m.mote" -f "$work/text" -c 64 -t 3 --save-logits "$work/logits"
 tool "perplexity, from saved logits" perplexity "$q" -f "$work/text" -c 64 -t 3 --reference-logits "$work/logits"
 tool eval eval "$q" --reference "$work/m.mote" --task boolq="$work/boolq.jsonl" -t 3
-tool "train, sft" train sft "$small" --data "$work/sft.jsonl" --epochs 1 --batch 4 --max-length 60 \
+tool "train, sft" train sft "$small" --data "$work/sft.jsonl" --epochs 1 --batch 4 --max-length 100 \
 	-o "$work/t.mote" -t 3
 [ "$watcher" = valgrind ] || tool bench bench "$q" -p 32 -n 4 -r 1 -t 3
 tool inspect inspect "$q" --verify --json
