@@ -168,33 +168,31 @@ static unsigned char complete(EditLine *edit, wint_t key)
 	return CC_REFRESH;
 }
 
-static void set_up(struct run_line_reader *r)
+/* false: no memory. */
+static bool set_up(struct run_line_reader *r)
 {
+	static const char *const keys[][2] = {
+		{"\x1b[200~", "mote-paste"}, {INITIAL_KEY, "mote-initial"}, {"\t", "mote-complete"},
+		{"^R", "em-inc-search-prev"}, {"\x1b[1~", "ed-move-to-beg"}, {"\x1b[H", "ed-move-to-beg"},
+		{"\x1b[4~", "ed-move-to-end"}, {"\x1b[F", "ed-move-to-end"}, {"\x1b[3~", "ed-delete-next-char"}};
 	HistEvent event;
 
-	el_set(r->edit, EL_CLIENTDATA, r);
-	el_set(r->edit, EL_PROMPT, show_prompt);
-	el_set(r->edit, EL_EDITOR, "emacs");
-	el_set(r->edit, EL_SIGNAL, 0);
-	el_wset(r->edit, EL_GETCFN, read_character);
-	/* while the model answers, what is typed is neither echoed nor cut into lines of 4,095 bytes */
-	el_set(r->edit, EL_SETTY, "-x", "-icanon", "-echo", NULL);
-	history(r->history, &event, H_SETSIZE, HISTORY_LINES);
-	history(r->history, &event, H_SETUNIQUE, 1);
-	el_set(r->edit, EL_HIST, history, r->history);
-	/* the wide calls: the narrow ones leak copies of the names */
-	el_wset(r->edit, EL_ADDFN, L"mote-paste", L"takes pasted text", take_paste);
-	el_set(r->edit, EL_BIND, "\x1b[200~", "mote-paste", NULL);
-	el_wset(r->edit, EL_ADDFN, L"mote-initial", L"takes the text to begin with", take_initial);
-	el_set(r->edit, EL_BIND, INITIAL_KEY, "mote-initial", NULL);
-	el_wset(r->edit, EL_ADDFN, L"mote-complete", L"completes a command", complete);
-	el_set(r->edit, EL_BIND, "\t", "mote-complete", NULL);
-	el_set(r->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
-	el_set(r->edit, EL_BIND, "\x1b[1~", "ed-move-to-beg", NULL);
-	el_set(r->edit, EL_BIND, "\x1b[H", "ed-move-to-beg", NULL);
-	el_set(r->edit, EL_BIND, "\x1b[4~", "ed-move-to-end", NULL);
-	el_set(r->edit, EL_BIND, "\x1b[F", "ed-move-to-end", NULL);
-	el_set(r->edit, EL_BIND, "\x1b[3~", "ed-delete-next-char", NULL);
+	if (el_set(r->edit, EL_CLIENTDATA, r) || el_set(r->edit, EL_PROMPT, show_prompt) ||
+	    el_set(r->edit, EL_EDITOR, "emacs") || el_set(r->edit, EL_SIGNAL, 0) ||
+	    el_wset(r->edit, EL_GETCFN, read_character) ||
+	    /* while the model answers, what is typed is neither echoed nor cut into lines of 4,095 bytes */
+	    el_set(r->edit, EL_SETTY, "-x", "-icanon", "-echo", NULL) ||
+	    history(r->history, &event, H_SETSIZE, HISTORY_LINES) || history(r->history, &event, H_SETUNIQUE, 1) ||
+	    el_set(r->edit, EL_HIST, history, r->history) ||
+	    /* the wide calls: the narrow ones leak copies of the names */
+	    el_wset(r->edit, EL_ADDFN, L"mote-paste", L"takes pasted text", take_paste) ||
+	    el_wset(r->edit, EL_ADDFN, L"mote-initial", L"takes the text to begin with", take_initial) ||
+	    el_wset(r->edit, EL_ADDFN, L"mote-complete", L"completes a command", complete))
+		return false;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (el_set(r->edit, EL_BIND, keys[i][0], keys[i][1], NULL))
+			return false;
+	return true;
 }
 
 enum mote_status run_line_open(const char *const *commands, struct run_line_reader **out, struct mote_error *error)
@@ -212,11 +210,10 @@ enum mote_status run_line_open(const char *const *commands, struct run_line_read
 			setlocale(LC_CTYPE, "C.UTF-8"); /* models speak UTF-8 */
 		r->edit = el_init("mote-run", stdin, stderr, stderr);
 		r->history = history_init();
-		if (!r->edit || !r->history) {
+		if (!r->edit || !r->history || !set_up(r)) {
 			run_line_close(r);
 			return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for line editing");
 		}
-		set_up(r);
 		fputs("\x1b[?2004h", stderr);
 	}
 	*out = r;
