@@ -426,8 +426,8 @@ codes, late = [], []
 
 
 def flood():
-    status, headers, r = s.post("/v1/completions", {"prompt": ["x"] * 60, "n": 2, "max_tokens": 400, "ignore_eos": True},
-                                X_Api_Key="another-key")
+    status, headers, r = s.post("/v1/completions", {"prompt": ["x"] * 64, "n": 2, "max_tokens": 400, "ignore_eos": True,
+                                                    "logprobs": 5}, X_Api_Key="another-key")
     codes.append((status, headers.get("Retry-After"), r.get("error", {}).get("code")))
 
 
@@ -436,7 +436,8 @@ for t in threads:
     t.start()
 for t in threads:
     t.join()
-check("a full queue", (429, "1", "queue_full") in codes and all(x[0] in (429, 504) for x in codes), codes)
+# (a fast machine may be done with one within its second, not with the one that waits for it)
+check("a full queue", (429, "1", "queue_full") in codes and all(x[0] in (200, 429, 504) for x in codes), codes)
 check("time is up", (504, None, "timeout") in codes, codes)
 check("SIGINT", s.stop(signal.SIGINT) == (0, ""))
 
