@@ -38,7 +38,6 @@ struct split_activations {
 	int32_t bias;
 };
 
-
 /* A block of 32 activations of one row: [8 groups](a0, a2), and the same of (a1, a3). */
 struct wide_activations {
 	_Alignas(32) int16_t even[16], odd[16];
@@ -82,7 +81,7 @@ TILE __m256i broadcast_group(const void *group)
 	return _mm256_set1_epi32(four);
 }
 
-/* A block of a panel times a row's: the sums of 8 * half rows. */
+/* A panel's block times a row's, without the bias: its rows 0 to 7, and 8 to 15. */
 TILE void split_block(const uint8_t *lines, const struct split_activations *x, __m256i codebook, __m256i isum[2],
 		      const enum mote_type type)
 {
