@@ -211,7 +211,7 @@ def answers(s, vocab, _):
 
 def models(s, _, n):
     own = Server(s.build, "--models-dir", os.path.dirname(s.model), "--models-memory", "1", "-t", "2", "-np", "2",
-                 "-c", "256")
+                 "-c", "128")
     names = [m["id"] for m in json.loads(own.get("/v1/models"))["data"]]
     body = {**QUESTION, "max_tokens": 12}
     wanted = {name: own.post(CHAT, {**body, "model": name}) for name in names}
