@@ -133,7 +133,7 @@ static double best_tried(const struct mote_task *task, const char **answer)
 
 	for (uint32_t i = 0; i < task->items; i++)
 		for (uint32_t c = 0; c < MOTE_IFEVAL_CONSTANTS; c++)
-			count[c] += task->item[i].constants >> c & 1u;
+			count[c] += (uint32_t)task->item[i].constants >> c & 1u;
 	for (uint32_t c = 1; c < MOTE_IFEVAL_CONSTANTS; c++)
 		best = count[c] > count[best] ? c : best;
 	*answer = mote_ifeval_constant(best);
