@@ -7,8 +7,9 @@
  * activations and of weights, in a buffer that stays in the first-level cache; sign tricks on bytes need as many
  * instructions for each product.
  *
- * Decode uses a weight once. There activations are split instead, a = 16 * high + low with low in -8..7 and high in
- * -8..8: sums of a whole block of either with bytes as they are fit 16 bits, 8 groups of |2 * 255 * 8| are 32,640.
+ * Up to three rows use a weight too seldom for that. There activations are split instead, a = 16 * high + low with
+ * low in -8..7 and high in -8..8: sums of a whole block of either with bytes as they are fit 16 bits, 8 groups of
+ * |2 * 255 * 8| are 32,640.
  */
 #if defined(__x86_64__)
 
@@ -29,7 +30,7 @@
 
 /* NEAR: how far ahead weights are fetched. Zen 3 decodes 8 to 15 % slower if it is 1,536; without, products of 4 to 32
  * rows with weights from memory are 10 to 25 % slower. */
-enum { LANES = 16, ROW_PANELS = 4, TILE_ROWS = 4, CHUNK_ROWS = 32, NEAR = 512 };
+enum { LANES = 16, ROW_PANELS = 4, SPLIT_ROWS = 3, TILE_ROWS = 4, CHUNK_ROWS = 32, NEAR = 512 };
 
 /* A block of 32 activations of one row: 16 * high + low. */
 struct split_activations {
@@ -81,60 +82,79 @@ TILE __m256i broadcast_group(const void *group)
 	return _mm256_set1_epi32(four);
 }
 
-/* A panel's block times a row's, without the bias: its rows 0 to 7, and 8 to 15. */
-TILE void split_block(const uint8_t *lines, const struct split_activations *x, __m256i codebook, __m256i isum[2],
-		      const enum mote_type type)
+TILE void add_products(__m256i *sum, __m256i u, __m256i x)
 {
-	__m256i low[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()}, high[2] = {low[0], low[0]};
-
-	UNROLL for (int g = 0; g < 8; g++) {
-		__m256i x_low = broadcast_group(x->low + 4 * g), x_high = broadcast_group(x->high + 4 * g);
-
-		UNROLL for (int half = 0; half < 2; half++) {
-			__m256i u = unpack(lines, g, half, codebook, type);
-
-			low[half] = in_register(_mm256_add_epi16(low[half], _mm256_maddubs_epi16(u, x_low)));
-			high[half] = in_register(_mm256_add_epi16(high[half], _mm256_maddubs_epi16(u, x_high)));
-		}
-	}
-	UNROLL for (int half = 0; half < 2; half++)
-		isum[half] = _mm256_add_epi32(_mm256_madd_epi16(low[half], _mm256_set1_epi16(1)),
-					      _mm256_madd_epi16(high[half], _mm256_set1_epi16(16)));
+	*sum = in_register(_mm256_add_epi16(*sum, _mm256_maddubs_epi16(u, x)));
 }
 
-/* One row times P panels, step panels from one to the next: decode, whose pieces are read as four streams, see
+/* A panel's block times those of T rows, without the bias: the panel's rows 0 to 7, and 8 to 15. */
+TILE void split_block(const uint8_t *lines, const struct split_activations *x, __m256i codebook,
+		      __m256i isum[][2], const int T, const enum mote_type type)
+{
+	__m256i low[SPLIT_ROWS][2], high[SPLIT_ROWS][2];
+
+	UNROLL for (int r = 0; r < T; r++)
+		low[r][0] = low[r][1] = high[r][0] = high[r][1] = _mm256_setzero_si256();
+	UNROLL for (int g = 0; g < 8; g++) {
+		__m256i u[2] = {unpack(lines, g, 0, codebook, type), unpack(lines, g, 1, codebook, type)};
+
+		UNROLL for (int r = 0; r < T; r++) {
+			__m256i x_low = broadcast_group(x[r].low + 4 * g), x_high = broadcast_group(x[r].high + 4 * g);
+
+			UNROLL for (int half = 0; half < 2; half++) {
+				add_products(&low[r][half], u[half], x_low);
+				add_products(&high[r][half], u[half], x_high);
+			}
+		}
+	}
+	UNROLL for (int r = 0; r < T; r++)
+		UNROLL for (int half = 0; half < 2; half++)
+			isum[r][half] = _mm256_add_epi32(_mm256_madd_epi16(low[r][half], _mm256_set1_epi16(1)),
+							 _mm256_madd_epi16(high[r][half], _mm256_set1_epi16(16)));
+}
+
+/* T rows times P panels, step panels from one to the next: decode, whose pieces are read as four streams, see
  * avx512_matmul.c. */
 TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const struct mote_activations *a,
-		     size_t row, float *out, size_t step, const int P, const enum mote_type type)
+		     size_t row, float *out, size_t out_stride, size_t step, const int T, const int P,
+		     const enum mote_type type)
 {
 	const size_t block_bytes = 64 * mote_type_bits(type);
 	const __m256i codebook = load_codebook(w, type);
 	const __m256 unit = load_unit(w, type);
-	__m256 acc[ROW_PANELS * 2];
+	__m256 acc[SPLIT_ROWS * ROW_PANELS * 2];
 
-	for (int i = 0; i < P * 2; i++)
+	for (int i = 0; i < T * P * 2; i++)
 		acc[i] = _mm256_setzero_ps();
 	for (size_t b = 0; b < w->blocks; b++) {
-		struct split_activations x;
+		struct split_activations x[SPLIT_ROWS];
 
-		split_activations(a, row, b, &x);
+		UNROLL for (int r = 0; r < T; r++)
+			split_activations(a, row + (size_t)r, b, &x[r]);
 		/* else broadcasts become shuffles of registers, on the ports that unpacking needs */
 		__asm__("" : "+m"(x));
 		for (int p = 0; p < P; p++) {
 			const uint8_t *data = panel + (size_t)p * step * w->panel_bytes;
 			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
-			__m256i isum[2];
+			__m256i isum[SPLIT_ROWS][2];
 
 			fetch_block(lines, data, w->panel_bytes, b, NEAR, type);
-			split_block(lines, &x, codebook, isum, type);
-			UNROLL for (int half = 0; half < 2; half++)
-				acc[2 * p + half] = finish_block(_mm256_add_epi32(isum[half], first_sum(&x.bias, type)),
-								 load_scales(data, b, half, unit, type), x.scale,
-								 acc[2 * p + half]);
+			split_block(lines, x, codebook, isum, T, type);
+			UNROLL for (int half = 0; half < 2; half++) {
+				__m256 scales = load_scales(data, b, half, unit, type);
+
+				UNROLL for (int r = 0; r < T; r++) {
+					__m256i sum = _mm256_add_epi32(isum[r][half], first_sum(&x[r].bias, type));
+					__m256 *at = &acc[(r * P + p) * 2 + half];
+
+					*at = finish_block(sum, scales, x[r].scale, *at);
+				}
+			}
 		}
 	}
-	for (int i = 0; i < P * 2; i++)
-		_mm256_storeu_ps(out + (size_t)(i / 2) * step * LANES + (size_t)(i % 2) * 8, acc[i]);
+	for (int i = 0; i < T * P * 2; i++)
+		_mm256_storeu_ps(out + (size_t)(i / (P * 2)) * out_stride + (size_t)(i / 2 % P) * step * LANES +
+				 (size_t)(i % 2) * 8, acc[i]);
 }
 
 TILE void widen_activations(const struct mote_activations *a, size_t row, size_t block, struct wide_activations *wide)
@@ -232,23 +252,20 @@ TILE void chunk_quants(const struct mote_matrix *w, const uint8_t *panel, const 
 			_mm256_storeu_ps(out + r * out_stride + i, _mm256_load_ps(acc[r] + i));
 }
 
-/* Fewer rows than a tile: four streams over a quarter of the panels each, which all rows use while they are at hand,
- * and what is left. */
+/* Four streams over a quarter of the panels each, and what is left. */
 TILE void multiply_rows(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
-			const struct mote_activations *a, uint32_t row, uint32_t n_rows, float *out,
-			size_t out_stride, const enum mote_type type)
+			const struct mote_activations *a, uint32_t row, float *out, size_t out_stride, const int T,
+			const enum mote_type type)
 {
 	const uint32_t step = n_panels / ROW_PANELS;
 	const uint8_t *data = w->data + (size_t)panel * w->panel_bytes;
 
 	for (uint32_t p = 0; p < step; p++)
-		for (uint32_t r = 0; r < n_rows; r++)
-			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r,
-				   out + r * out_stride + (size_t)p * LANES, step, ROW_PANELS, type);
+		row_quants(w, data + (size_t)p * w->panel_bytes, a, row, out + (size_t)p * LANES, out_stride, step, T,
+			   ROW_PANELS, type);
 	for (uint32_t p = ROW_PANELS * step; p < n_panels; p++)
-		for (uint32_t r = 0; r < n_rows; r++)
-			row_quants(w, data + (size_t)p * w->panel_bytes, a, row + r,
-				   out + r * out_stride + (size_t)p * LANES, 1, 1, type);
+		row_quants(w, data + (size_t)p * w->panel_bytes, a, row, out + (size_t)p * LANES, out_stride, 1, T, 1,
+			   type);
 }
 
 TILE void multiply_quants(const struct mote_matrix *w, uint32_t panel, uint32_t n_panels,
@@ -257,10 +274,14 @@ TILE void multiply_quants(const struct mote_matrix *w, uint32_t panel, uint32_t 
 {
 	uint32_t step;
 
-	if (n_rows < TILE_ROWS) {
-		multiply_rows(w, panel, n_panels, a, row, n_rows, out, out_stride, type);
+	if (n_rows == 1)
+		multiply_rows(w, panel, n_panels, a, row, out, out_stride, 1, type);
+	else if (n_rows == 2)
+		multiply_rows(w, panel, n_panels, a, row, out, out_stride, 2, type);
+	else if (n_rows == 3)
+		multiply_rows(w, panel, n_panels, a, row, out, out_stride, 3, type);
+	if (n_rows <= SPLIT_ROWS)
 		return;
-	}
 	for (uint32_t p = 0; p < n_panels; p += step) {
 		const uint8_t *data = w->data + (size_t)(panel + p) * w->panel_bytes;
 
