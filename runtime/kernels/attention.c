@@ -13,10 +13,10 @@
 enum { BLOCK_ROWS = 24, SEGMENT_BLOCKS = MOTE_SEGMENT_POSITIONS / 32 };
 
 /* With few query rows attention is as fast as the cache comes from memory. What is asked for next is then fetched
- * meanwhile, some lines between one step of the arithmetic and the next, as more at once would be waited for. A core
- * has more lines on their way from four places than from one; but what fills the first-level cache before it is read
- * is better fetched in its own order, as a segment of floats does (docs/architecture.md, "Four places"). */
-enum { FEW_ROWS = 8, STEP_QUANTS = 64, STEP_FLOATS = 32 };
+ * meanwhile, some lines between one step of the arithmetic and the next: what is more than a core can have on their way
+ * is waited for, and so are the lines that the arithmetic needs; rather a part is not fetched. A core has more on their
+ * way from four places than from one (docs/architecture.md, "Four places"). */
+enum { FEW_ROWS = 8, STEP_QUANTS = 32, STEP_FLOATS = 16, PLACES = 4, MOST_FETCHES = 8, LINE = 64 };
 
 uint32_t mote_attention_first_segment(uint32_t position, uint32_t window)
 {
@@ -50,25 +50,30 @@ struct segment {
 	float *s;                    /* [n][MOTE_SEGMENT_POSITIONS]: scores, then weights */
 	float *part;
 	size_t stride;               /* of part */
-	size_t fetched, fetch_lines; /* of all places; a step */
-	uint32_t places_log2, step;  /* step: positions */
-	size_t place;                /* bytes from one to the next */
+	const uint8_t *next;         /* what is fetched, in the first of PLACES */
+	size_t place;                /* bytes from one of these to another */
+	uint32_t step;               /* positions */
+	uint32_t fetches, left;      /* lines of each place a step, and in all */
 };
 
 static void fetch(struct segment *g)
 {
-	const size_t end = g->fetched + g->fetch_lines, last = ((size_t)1 << g->places_log2) - 1;
+	const uint8_t *at = g->next;
+	uint32_t n = min_u32(g->fetches, g->left);
 
-	for (; g->fetched < end; g->fetched++) {
-		size_t place = (g->fetched & last) * g->place, line = g->fetched >> g->places_log2;
-
-		__builtin_prefetch(g->kv->next + place + line * 64, 0, 3);
+	g->left -= n;
+	for (; n > 0; n--, at += LINE) { /* four PLACES, one by one: as a loop they take longer than they save */
+		__builtin_prefetch(at, 0, 3);
+		__builtin_prefetch(at + g->place, 0, 3);
+		__builtin_prefetch(at + 2 * g->place, 0, 3);
+		__builtin_prefetch(at + 3 * g->place, 0, 3);
 	}
+	g->next = at;
 }
 
 static void score(struct segment *g)
 {
-	uint32_t panels = (g->last - g->begin + 15) / 16, step = g->fetch_lines ? g->step / 16 : panels;
+	uint32_t panels = (g->last - g->begin + 15) / 16, step = g->fetches ? g->step / 16 : panels;
 
 	for (uint32_t p = 0; p < panels; p += step) {
 		fetch(g);
@@ -94,7 +99,7 @@ static void mix_quants(struct segment *g)
 	_Alignas(64) int8_t q[BLOCK_ROWS * MOTE_SEGMENT_POSITIONS];
 	float scale[BLOCK_ROWS * SEGMENT_BLOCKS];
 	int32_t bias[BLOCK_ROWS * SEGMENT_BLOCKS];
-	uint32_t seen = g->last - g->begin;
+	uint32_t seen = g->last - g->begin, step;
 	struct mote_activations weights = { .q = q, .scale = scale, .bias = bias, .rows = g->n, .cols = seen,
 					    .stride = MOTE_SEGMENT_POSITIONS };
 	struct mote_matrix v = g->kv->v_quants;
@@ -115,14 +120,17 @@ static void mix_quants(struct segment *g)
 	v.quants_offset += (size_t)(g->begin / 32) * (512 - 32);
 	v.cols = seen;
 	v.blocks = (seen + 31) / 32;
-	fetch(g);
-	g->k->multiply[MOTE_Q8](&v, 0, v.panels, &weights, 0, g->n, g->part + MOTE_PART_VALUES, g->stride);
+	step = g->fetches ? 1 : v.panels;
+	for (uint32_t p = 0; p < v.panels; p += step) {
+		fetch(g);
+		g->k->multiply[MOTE_Q8](&v, p, step, &weights, 0, g->n, g->part + MOTE_PART_VALUES + p * 16, g->stride);
+	}
 }
 
 static void mix_floats(struct segment *g)
 {
 	mote_mix_fn *mix = g->k->mix[g->kv->v_type];
-	uint32_t common = g->end[0], step = g->fetch_lines ? g->step : MOTE_SEGMENT_POSITIONS;
+	uint32_t common = g->end[0], step = g->fetches ? g->step : MOTE_SEGMENT_POSITIONS;
 
 	for (uint32_t r = 0; r < g->n; r++)
 		memset(g->part + r * g->stride + MOTE_PART_VALUES, 0, (g->stride - MOTE_PART_VALUES) * sizeof *g->part);
@@ -175,11 +183,13 @@ static void plan_fetch(struct segment *g)
 {
 	bool quants = g->kv->v_type == MOTE_Q8;
 	uint32_t scans = MOTE_SEGMENT_POSITIONS / (quants ? STEP_QUANTS : STEP_FLOATS);
+	uint32_t steps = scans + g->n + (quants ? g->n + g->kv->v_quants.panels : scans);
 
 	g->step = MOTE_SEGMENT_POSITIONS / scans;
-	g->places_log2 = quants ? 2 : 0;
-	g->place = (g->kv->next_bytes >> g->places_log2) / 64 * 64;
-	g->fetch_lines = g->kv->next_bytes / 64 / (scans + g->n + (quants ? g->n + 1 : scans)) + 1;
+	g->next = g->kv->next;
+	g->left = (uint32_t)(g->kv->next_bytes / (PLACES * LINE));
+	g->fetches = min_u32(g->left / steps + 1, MOST_FETCHES);
+	g->place = (size_t)g->left * LINE;
 }
 
 /* Query rows [first, first + n) of a, n <= BLOCK_ROWS; positions from begin. */
