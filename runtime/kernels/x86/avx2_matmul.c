@@ -99,12 +99,13 @@ TILE void split_block(const uint8_t *lines, const struct split_activations *x, _
 		__m256i u[2] = {unpack(lines, g, 0, codebook, type), unpack(lines, g, 1, codebook, type)};
 
 		UNROLL for (int r = 0; r < T; r++) {
-			__m256i x_low = broadcast_group(x[r].low + 4 * g), x_high = broadcast_group(x[r].high + 4 * g);
+			__m256i v = broadcast_group(x[r].low + 4 * g);
 
-			UNROLL for (int half = 0; half < 2; half++) {
-				add_products(&low[r][half], u[half], x_low);
-				add_products(&high[r][half], u[half], x_high);
-			}
+			add_products(&low[r][0], u[0], v);
+			add_products(&low[r][1], u[1], v);
+			v = broadcast_group(x[r].high + 4 * g);
+			add_products(&high[r][0], u[0], v);
+			add_products(&high[r][1], u[1], v);
 		}
 	}
 	UNROLL for (int r = 0; r < T; r++)
@@ -124,16 +125,17 @@ TILE void row_quants(const struct mote_matrix *w, const uint8_t *panel, const st
 	const __m256 unit = load_unit(w, type);
 	__m256 acc[SPLIT_ROWS * ROW_PANELS * 2];
 
-	for (int i = 0; i < T * P * 2; i++)
+	UNROLL for (int i = 0; i < T * P * 2; i++)
 		acc[i] = _mm256_setzero_ps();
 	for (size_t b = 0; b < w->blocks; b++) {
 		struct split_activations x[SPLIT_ROWS];
 
 		UNROLL for (int r = 0; r < T; r++)
 			split_activations(a, row + (size_t)r, b, &x[r]);
-		/* else broadcasts become shuffles of registers, on the ports that unpacking needs */
-		__asm__("" : "+m"(x));
 		for (int p = 0; p < P; p++) {
+			/* Broadcasts read memory for each panel: else they become shuffles, on the ports that
+			 * unpacking needs, or are made once for all panels and stored. */
+			__asm__("" : "+m"(x));
 			const uint8_t *data = panel + (size_t)p * step * w->panel_bytes;
 			const uint8_t *lines = data + w->quants_offset + b * block_bytes;
 			__m256i isum[SPLIT_ROWS][2];
