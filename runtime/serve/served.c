@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/serve/engine_internal.h"
@@ -20,7 +19,6 @@ struct mote_models {
 	pthread_mutex_t lock, loading;
 	struct mote_served *served;        /* [count] */
 	uint32_t count;
-	uint64_t session_bytes;            /* of the model that was loaded last: what the next one's may be */
 	struct mote_engine_figures gone;   /* of those that were unloaded */
 	bool stopping;
 	bool waits;                        /* a model for room: others that are loaded wait behind it */
@@ -188,7 +186,7 @@ static void unload(struct mote_models *m, struct mote_served *s)
 	pthread_mutex_lock(&m->lock);
 }
 
-/* Under both: unloads until so many bytes more fit, or nothing is left to unload. False: those in use leave no room. */
+/* Under both: unloads until so many bytes more fit. False: those in use leave no room. */
 static bool make_room(struct mote_models *m, uint64_t bytes)
 {
 	for (;;) {
@@ -202,7 +200,7 @@ static bool make_room(struct mote_models *m, uint64_t bytes)
 			if (s->lm && !s->users && (!oldest || s->used < oldest->used))
 				oldest = s;
 		}
-		if (!m->options.most_bytes || sum <= m->options.most_bytes || sum == bytes)
+		if (!m->options.most_bytes || sum <= m->options.most_bytes)
 			return true;
 		if (!oldest)
 			return false;
@@ -211,13 +209,13 @@ static bool make_room(struct mote_models *m, uint64_t bytes)
 }
 
 /* Opens what lies at s->path, into *s, which others do not look into yet. */
-static enum mote_status load(struct mote_models *m, struct mote_served *s, struct mote_error *error)
+static enum mote_status load(const struct mote_models *m, bool mapped, struct mote_served *s, struct mote_error *error)
 {
 	struct mote_lm_options open = MOTE_LM_OPTIONS_INIT;
 	struct mote_engine_figures figures;
 	struct mote_lm_error own = {0};
 
-	open.mapped = m->options.mapped;
+	open.mapped = mapped;
 	if (mote_lm_open(s->path, &open, &s->lm, &own) ||
 	    mote_engine_open(s->lm, &m->options.engine, &s->engine, &own)) {
 		mote_lm_close(s->lm);
@@ -229,6 +227,26 @@ static enum mote_status load(struct mote_models *m, struct mote_served *s, struc
 	s->context_tokens = figures.context_tokens;
 	s->bytes = s->info.file_bytes + figures.bytes;
 	return MOTE_OK;
+}
+
+/* Whether it can be loaded, and in how many bytes: opened where it lies and closed again, since neither its pages nor
+ * those of a session take memory before they are used. Nobody need leave for what cannot come. */
+static enum mote_status measure(const struct mote_models *m, const struct mote_served *s, uint64_t *bytes,
+				struct mote_error *error)
+{
+	struct mote_served opened = *s;
+	enum mote_status status = load(m, true, &opened, error);
+
+	if (status)
+		return status;
+	mote_engine_close(opened.engine);
+	mote_lm_close(opened.lm);
+	*bytes = opened.bytes;
+	if (opened.bytes <= m->options.most_bytes)
+		return MOTE_OK;
+	return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: %llu bytes with a session of %u tokens for each answer; "
+			      "--models-memory is %llu", s->path, (unsigned long long)opened.bytes,
+			      opened.context_tokens, (unsigned long long)m->options.most_bytes);
 }
 
 /* Under `loading` and `lock`: those in use get a while to be given back. */
@@ -250,16 +268,20 @@ static bool wait_for_room(struct mote_models *m, uint64_t bytes)
 static enum mote_status load_at(struct mote_models *m, struct mote_served *s, struct mote_error *error)
 {
 	struct mote_served loaded = *s;
-	enum mote_status status;
-	struct stat st;
+	enum mote_status status = MOTE_OK;
+	uint64_t bytes = 0;
 
-	if (stat(s->path, &st))
-		return mote_error_set(error, MOTE_ERROR_IO, "%s: %s", s->path, strerror(errno));
-	if (!wait_for_room(m, (uint64_t)st.st_size + m->session_bytes))
-		return mote_error_set(error, MOTE_ERROR_LIMIT,
-				      "the models in use leave no memory for %s; try again later", s->name);
 	pthread_mutex_unlock(&m->lock);
-	status = load(m, &loaded, error);
+	if (m->options.most_bytes)
+		status = measure(m, s, &bytes, error);
+	pthread_mutex_lock(&m->lock);
+	if (status == MOTE_OK && !wait_for_room(m, bytes))
+		status = mote_error_set(error, MOTE_ERROR_LIMIT,
+					"the models in use leave no memory for %s; try again later", s->name);
+	if (status)
+		return status;
+	pthread_mutex_unlock(&m->lock);
+	status = load(m, m->options.mapped, &loaded, error);
 	pthread_mutex_lock(&m->lock);
 	if (status)
 		return status;
@@ -269,10 +291,6 @@ static enum mote_status load_at(struct mote_models *m, struct mote_served *s, st
 	s->info = loaded.info;
 	s->context_tokens = loaded.context_tokens;
 	s->bytes = loaded.bytes;
-	m->session_bytes = s->bytes - s->info.file_bytes;
-	s->users++;
-	(void)make_room(m, 0);
-	s->users--;
 	return MOTE_OK;
 }
 

@@ -501,7 +501,10 @@ refused("an unknown model", 404, CHAT, asked | {"model": "d"}, "model", "model_n
 refused("a broken one", 500, CHAT, asked | {"model": "broken"}, "model")
 refused("a model that is no text", 400, CHAT, {"model": 1}, "messages")
 check("several end", ended(s.process))
-several(model, work + "/models/a.mote", work + "/models/b.mote", "--models-memory", "1", "-np", "1")
+several(model, "-np", "1")
+need = sum(s.call("GET", "/props")[2][x] for x in ("file_bytes", "session_bytes"))
+check("one ends", ended(s.process))
+several(model, work + "/models/a.mote", work + "/models/b.mote", "--models-memory", str(need * 3 // 2), "-np", "1")
 for name in "mabmab":
     check("one at a time", s.post(CHAT, asked | {"model": name})[2]["model"] == name and s.metric("models_loaded") == 1)
 t = threading.Thread(target=lambda: s.post(CHAT, LONG | {"model": "a"}))
@@ -514,6 +517,16 @@ with concurrent.futures.ThreadPoolExecutor(6) as pool:
 check("they take turns", took == [200] * 18, took)
 check("one in use does not leave", status == 200 or r["error"]["code"] == "models_busy", r)
 check("then it does", s.post(CHAT, asked | {"model": "b"})[2]["model"] == "b")
+check("several end", ended(s.process))
+# what cannot be loaded costs the one that is nothing
+small, gone = work + "/small.mote", work + "/gone.mote"
+subprocess.run([build + "/mote-quantize", "-q", model, "-o", small, "--type", "q4", "--encoder", "round"], check=True)
+several(small, model, work + "/models/broken.mote", gone, "--models-memory", str(need - 1), "-np", "1")
+check("the small one fits", s.post(CHAT, asked | {"model": "small"})[0] == 200)
+for name, message in (("m", f"m.mote: {need} bytes"), ("broken", "broken.mote"), ("gone", "No such file")):
+    status, _, r = s.post(CHAT, asked | {"model": name})
+    check(f"{name} cannot be loaded", status == 500 and message in r["error"]["message"], status, r)
+    check(f"and the other stays for {name}", [x["model"] for x in s.call("GET", "/slots")[2]] == ["small"])
 check("several end", ended(s.process))
 for options, message in (([], "a model is missing"), ([model, model], "two models of the name m"),
                          (["--models-dir", "tests"], "no file of it"),
