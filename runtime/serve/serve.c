@@ -199,21 +199,24 @@ static void end_held(void *user)
 	free(h);
 }
 
-/* The model that a body names; owned. NULL: none, or the route will say what is wrong with the body. */
-static enum mote_status named_model(const struct mote_exchange *x, char **name, struct mote_error *error)
+/* The model that a body names; owned. NULL: none. False: no model need be loaded to refuse it, and it was. */
+static bool named_model(struct mote_exchange *x, char **name)
 {
-	enum mote_status status = MOTE_OK;
+	struct mote_ask none = {0};
+	struct mote_error error = {0};
 	const cJSON *model;
 	cJSON *json = NULL;
 
 	*name = NULL;
-	if (x->bytes)
-		status = mote_json_parse(x->body, x->bytes, "the request", &json, NULL);
+	if (x->bytes || !strcmp(x->method, "POST"))
+		(void)mote_json_parse(x->body, x->bytes, "the request", &json, &error);
 	model = mote_json_get(json, "model");
 	if (cJSON_IsString(model) && !(*name = strdup(model->valuestring)))
-		status = MOTE_ERROR_MEMORY;
+		(void)mote_error_set(&error, MOTE_ERROR_MEMORY, "no memory for a request");
 	cJSON_Delete(json);
-	return status == MOTE_ERROR_MEMORY ? mote_error_set(error, status, "no memory for a request") : MOTE_OK;
+	if (error.code)
+		mote_route_fail(x, &none, &error);
+	return !error.code;
 }
 
 static void refuse_model(struct mote_exchange *x, const struct mote_error *error)
@@ -234,10 +237,12 @@ static void handle_with_model(const struct mote_serve *s, struct mote_exchange *
 	struct mote_error error = {0};
 	struct mote_serve view = {.models = s->models, .guard = s->guard, .seconds = s->seconds, .started = s->started};
 
+	if (mote_models_count(s->models) > 1 && !named_model(x, &name)) {
+		free(held);
+		return;
+	}
 	if (!held)
 		(void)mote_error_set(&error, MOTE_ERROR_MEMORY, "no memory for a request");
-	else if (mote_models_count(s->models) > 1 && named_model(x, &name, &error))
-		; /* not the first one's answer instead */
 	else if ((held->served = mote_models_take(s->models, name, &error))) {
 		view.lm = held->served->lm;
 		view.info = held->served->info;

@@ -487,6 +487,7 @@ def several(*options):
 
 
 several("--models-dir", work + "/models")
+refused("no JSON, for none of them", 400, CHAT, '{"model": "a"')
 check("none is loaded yet", s.metric("models_loaded") == 0 and s.call("GET", "/slots")[2] == [])
 check("a list of them", [x["id"] for x in s.call("GET", "/v1/models")[2]["data"]] == ["a", "b", "broken", "c"])
 asked = ask("What is 27 + 48?", max_tokens=80, return_token_ids=True)
