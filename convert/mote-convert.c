@@ -10,6 +10,7 @@
 #include "convert/gguf/gguf_write.h"
 #include "convert/hf/hf_write.h"
 #include "convert/source.h"
+#include "format/clock.h"
 #include "format/json_build.h"
 #include "format/output.h"
 #include "format/portable.h"
@@ -282,7 +283,7 @@ static int run_export(struct arguments *a)
 	struct mote_notes notes = {0};
 	struct mote_console_bar bar;
 	struct mote_error error = {0};
-	double started = mote_console_seconds();
+	double started = mote_clock_seconds();
 	enum mote_status status;
 	uint64_t bytes = 0;
 
@@ -296,7 +297,7 @@ static int run_export(struct arguments *a)
 	mote_console_progress_end(&bar);
 	warn_notes(&notes);
 	if (!status)
-		status = untold(a, print_export(a, c, bytes, mote_console_seconds() - started, &error), &error);
+		status = untold(a, print_export(a, c, bytes, mote_clock_seconds() - started, &error), &error);
 	mote_notes_free(&notes);
 	mote_container_close(c);
 	mote_console_hint_force(a->convert.force, &error);
@@ -309,7 +310,7 @@ static int run(struct arguments *a)
 	struct mote_container *written = NULL;
 	struct mote_console_bar bar;
 	struct mote_error error = {0};
-	double started = mote_console_seconds();
+	double started = mote_clock_seconds();
 	enum mote_status status, told;
 
 	/* A tokenizer's JSON is a tree of small pieces: let the heap grow in large steps (8 % of the CPU time). */
@@ -329,7 +330,7 @@ static int run(struct arguments *a)
 		if (!told) {
 			warn_templates(written);
 			told = print_report(a, &report, mote_container_file_bytes(written),
-					    mote_console_seconds() - started, &error);
+					    mote_clock_seconds() - started, &error);
 		}
 		status = untold(a, told, &error);
 	}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/clock.h"
 #include "quant/eval.h"
 #include "quant/eval/evaluation.h"
 
@@ -75,7 +76,7 @@ static enum mote_status run_tasks(struct eval_run *r, uint32_t model, const stru
 		struct mote_eval_cell *c = &r->t.cell[model][t];
 		struct mote_task slice = mote_eval_slice(&r->t.task[t], r->shard);
 		struct mote_progress progress = {.update = look};
-		double started = mote_console_seconds();
+		double started = mote_clock_seconds();
 
 		if (slice.items == 0)
 			continue; /* more shards than items */
@@ -87,7 +88,7 @@ static enum mote_status run_tasks(struct eval_run *r, uint32_t model, const stru
 		status = mote_evaluate(m, eval_base_name(r->t.path[model]), &slice, &o, &c->outcome, &c->counts, error);
 		if (!r->sharing)
 			mote_console_progress_end(&r->bar);
-		c->seconds = mote_console_seconds() - started;
+		c->seconds = mote_clock_seconds() - started;
 	}
 	return status;
 }

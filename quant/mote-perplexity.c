@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/clock.h"
 #include "quant/perplexity.h"
 
 enum { DEFAULT_ANSWER_TOKENS = 256 };
@@ -267,7 +268,7 @@ int main(int argc, char **argv)
 		return mote_console_fail(PERPLEXITY, &error);
 	}
 	r->o = &given;
-	r->started = mote_console_seconds();
+	r->started = mote_clock_seconds();
 	status = mote_team_open(&r->team, &error);
 	if (status == MOTE_OK)
 		status = perform(r, &error);

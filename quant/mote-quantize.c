@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/clock.h"
 #include "format/output.h"
 #include "quant/quantize_command.h"
 
@@ -329,7 +330,7 @@ static void tell_plan(void *user, uint64_t tokens, double tokens_a_second)
 
 static enum mote_status run(struct quantize_command *c, struct mote_error *error)
 {
-	struct display d = {.quiet = c->quiet, .started = mote_console_seconds(), .sharing = &c->sharing};
+	struct display d = {.quiet = c->quiet, .started = mote_clock_seconds(), .sharing = &c->sharing};
 	struct mote_pipeline_result result = {0};
 	bool goes_on = quantize_share(c);
 	double seconds;
@@ -361,7 +362,7 @@ static enum mote_status run(struct quantize_command *c, struct mote_error *error
 	if (status != MOTE_OK && status != MOTE_ERROR_QUALITY)
 		mote_console_hint_model(c->options.input, error);
 	mote_console_progress_end(&d.bar);
-	seconds = mote_console_seconds() - d.started;
+	seconds = mote_clock_seconds() - d.started;
 	if (c->json && !result.shared && (status == MOTE_OK || status == MOTE_ERROR_QUALITY)) {
 		enum mote_status printed = quantize_print_json(c, &result, seconds, status == MOTE_OK, error);
 

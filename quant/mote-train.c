@@ -1,9 +1,9 @@
 /* mote-train: teaches a model answers (sft), or which of two answers is the better one (dpo). */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <xxhash.h>
 
+#include "format/clock.h"
 #include "format/output.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
@@ -173,12 +173,12 @@ static enum mote_status train(struct train_run *r, struct mote_error *error)
 	bool go_on = true;
 
 	while (r->trainer.step < r->trainer.steps && !status && go_on) {
-		double began = mote_console_seconds(), operations = r->trainer.passes.operations;
+		double began = mote_clock_seconds(), operations = r->trainer.passes.operations;
 		uint64_t tokens = r->trainer.tokens;
 		struct mote_train_point point;
 
 		status = mote_trainer_step(&r->trainer, &point, error);
-		r->step_seconds += mote_console_seconds() - began;
+		r->step_seconds += mote_clock_seconds() - began;
 		r->step_operations += r->trainer.passes.operations - operations;
 		r->step_tokens += r->trainer.tokens - tokens;
 		if (status == MOTE_OK && r->o.json)
@@ -229,7 +229,7 @@ static enum mote_status work(struct train_run *r, struct mote_error *error)
 	struct mote_hash128 ignored;
 	uint32_t length;
 
-	r->started = mote_console_seconds();
+	r->started = mote_clock_seconds();
 	if (status == MOTE_OK)
 		status = open_model(r, error);
 	if (status)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "format/clock.h"
 #include "format/json_build.h"
 #include "format/tool/console.h"
 #include "quant/train_run.h"
@@ -136,7 +137,7 @@ enum mote_status train_give_results(struct train_run *r, struct mote_error *erro
 	mote_json_add_number(&b, o, "dropped", r->examples.dropped);
 	mote_json_add_number(&b, o, "steps", t->steps);
 	mote_json_add_number(&b, o, "tokens", (double)t->tokens);
-	mote_json_add_number(&b, o, "seconds", mote_console_seconds() - r->started);
+	mote_json_add_number(&b, o, "seconds", mote_clock_seconds() - r->started);
 	if (r->step_tokens)
 		add_speed(&b, o, r);
 	if (r->eval.n) {

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "format/clock.h"
 #include "format/portable.h"
 #include "format/tool/console.h"
 #include "runtime/bench.h"
@@ -16,7 +17,7 @@ extern char **environ;
 /* The child: opens all that mote-run opens, reads a short prompt, reports, then fills memory as a longer one does. */
 enum mote_status bench_run_child(struct bench_arguments *a, struct mote_error *error)
 {
-	double started = mote_console_seconds(), loaded;
+	double started = mote_clock_seconds(), loaded;
 	struct mote_tokenizer *tokenizer = NULL;
 	struct mote_model *m = NULL;
 	struct mote_session_options options = a->session;
@@ -34,7 +35,7 @@ enum mote_status bench_run_child(struct bench_arguments *a, struct mote_error *e
 	options.sequences = 1;
 	if ((status = bench_open_texts(&s, m, &options, m->config.max_positions, error)))
 		goto end;
-	loaded = mote_console_seconds();
+	loaded = mote_clock_seconds();
 	if ((status = bench_advance(&s, 0, 0, FIRST_TOKEN_PROMPT < s.room ? FIRST_TOKEN_PROMPT : s.room, error)))
 		goto end;
 	printf("%.6f\n", loaded - started);
@@ -64,13 +65,13 @@ static bool time_child(char **argv, struct start *start)
 	posix_spawn_file_actions_adddup2(&actions, fd[1], STDOUT_FILENO);
 	posix_spawn_file_actions_addclose(&actions, fd[0]);
 	posix_spawn_file_actions_addclose(&actions, fd[1]);
-	started = mote_console_seconds();
+	started = mote_clock_seconds();
 	ok = posix_spawnp(&pid, mote_portable_program(argv[0]), &actions, NULL, argv, environ) == 0;
 	posix_spawn_file_actions_destroy(&actions);
 	close(fd[1]);
 	from = fdopen(fd[0], "r");
 	ok = from && fscanf(from, "%lf", &load) == 1 && ok;
-	*start = (struct start){.first_token_ms = (mote_console_seconds() - started) * 1e3, .load_ms = load * 1e3};
+	*start = (struct start){.first_token_ms = (mote_clock_seconds() - started) * 1e3, .load_ms = load * 1e3};
 	if (from)
 		fclose(from);
 	else

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/clock.h"
 #include "format/tool/console.h"
 #include "runtime/bench.h"
 #include "runtime/kernels/kernels.h"
@@ -71,11 +72,11 @@ static double prefill_limit(const struct bench *b, const struct limits *limits, 
 static enum mote_status time_once(struct texts *s, const struct result *r, bool prefill, double *rate,
 				  struct mote_error *error)
 {
-	double started = mote_console_seconds();
+	double started = mote_clock_seconds();
 	enum mote_status status = prefill ? bench_advance(s, 0, r->depth, r->depth + r->tokens, error) :
 					    bench_decode(s, r->streams, r->depth, r->depth + r->tokens, error);
 
-	*rate = (double)r->tokens * r->streams / (mote_console_seconds() - started);
+	*rate = (double)r->tokens * r->streams / (mote_clock_seconds() - started);
 	return status;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/clock.h"
 #include "format/tool/sandbox.h"
 #include "format/utf8.h"
 #include "runtime/run.h"
@@ -100,7 +101,7 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 	struct mote_lm_options model = MOTE_LM_OPTIONS_INIT;
 	struct mote_lm_session_options session = MOTE_LM_SESSION_OPTIONS_INIT;
 	struct mote_lm_error failed = {0};
-	double started = mote_console_seconds();
+	double started = mote_clock_seconds();
 	enum mote_status status;
 	size_t bytes;
 
@@ -132,7 +133,7 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 		return run_fail(&failed, error);
 	if (a->load && (status = run_session_load(r, a->load, &r->loaded, error)))
 		return status;
-	r->load_seconds = mote_console_seconds() - started;
+	r->load_seconds = mote_clock_seconds() - started;
 	return MOTE_OK;
 }
 

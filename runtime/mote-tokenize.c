@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/clock.h"
 #include "format/tool/console.h"
 #include "format/tool/options.h"
 #include "runtime/tokenize.h"
@@ -100,10 +101,10 @@ static enum mote_status encode(struct tokenize *t, const char *text, size_t byte
 	unsigned flags = (o->plain ? MOTE_ENCODE_PLAIN : 0) | (o->add_special ? MOTE_ENCODE_ADD_SPECIAL : 0) |
 			 (o->no_cache ? MOTE_ENCODE_NO_CACHE : 0);
 	struct mote_ids ids = {0};
-	double started = mote_console_seconds(), seconds;
+	double started = mote_clock_seconds(), seconds;
 	enum mote_status status = mote_tokenizer_encode(t->tokenizer, text, bytes, flags, &ids, &t->error);
 
-	seconds = mote_console_seconds() - started;
+	seconds = mote_clock_seconds() - started;
 	if (o->time)
 		fprintf(stderr, "opened in %.2f ms; %zu bytes to %zu ids in %.2f ms, %.1f MB/s\n",
 			1e3 * t->open_seconds, bytes, ids.count, 1e3 * seconds, (double)bytes / 1e6 / seconds);
@@ -196,9 +197,9 @@ static enum mote_status open_model(struct tokenize *t)
 	section = mote_container_section(t->container, MOTE_SECTION_TOKENIZER, &bytes);
 	if (!section)
 		return mote_error_set(&t->error, MOTE_ERROR_UNSUPPORTED, "%s: has no tokenizer", t->options.model);
-	started = mote_console_seconds();
+	started = mote_clock_seconds();
 	status = mote_tokenizer_open(section, bytes, &t->tokenizer, &t->error);
-	t->open_seconds = mote_console_seconds() - started;
+	t->open_seconds = mote_clock_seconds() - started;
 	if (status)
 		mote_error_prefix(&t->error, "%s", t->options.model);
 	return status;

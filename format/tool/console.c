@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "format/clock.h"
 #include "format/utf8.h"
 
 /* Before main(): where a caller closed a standard stream, the next file that is opened would take its number, and what
@@ -166,14 +166,6 @@ bool mote_console_resume(void)
 	return interrupted == 0;
 }
 
-double mote_console_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 double mote_console_time_left(const struct mote_console_bar *bar, double now, uint64_t done, uint64_t total)
 {
 	const double enough = 0.5; /* seconds of counting */
@@ -229,10 +221,10 @@ static bool update_bar(void *user, uint64_t done, uint64_t total)
 
 	if (bar->terminal && !bar->counting) {
 		bar->counting = true;
-		bar->started = mote_console_seconds();
+		bar->started = mote_clock_seconds();
 		bar->first = done;
 	}
-	if (bar->terminal && (now = mote_console_seconds()) - bar->shown >= 0.1) {
+	if (bar->terminal && (now = mote_clock_seconds()) - bar->shown >= 0.1) {
 		bar->shown = now;
 		bar->drawn = true;
 		draw_bar(bar, now, done, total);
@@ -242,7 +234,7 @@ static bool update_bar(void *user, uint64_t done, uint64_t total)
 
 struct mote_progress mote_console_progress(struct mote_console_bar *bar, const char *label, const char *unit)
 {
-	double now = mote_console_seconds();
+	double now = mote_clock_seconds();
 
 	*bar = (struct mote_console_bar){ .label = label, .unit = unit, .started = now, .shown = now,
 					  .terminal = isatty(STDERR_FILENO) && !is_dumb() };

@@ -74,7 +74,5 @@ int mote_console_print(const char *tool, const char *text);
  * MOTE_ERROR_IO when standard output fails. */
 enum mote_status mote_console_print_json(const cJSON *json, struct mote_error *error);
 
-/* Monotonic seconds. */
-double mote_console_seconds(void);
 
 #endif

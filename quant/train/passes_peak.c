@@ -1,19 +1,11 @@
 /* What the products' kernel does at best on this machine: see passes.h. */
 #include <string.h>
-#include <time.h>
 
+#include "format/clock.h"
 #include "quant/train/passes.h"
 
 enum { DEPTH = 128, TILES = 256 };   /* a tile's A, B and C lie in the first-level cache;
 				      * as many between two looks at the clock */
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 struct peak {
 	const struct mote_passes *p;
@@ -32,12 +24,12 @@ static void run_tiles(void *user, uint32_t thread, uint32_t threads)
 
 	(void)threads;
 	memset(b, 0, (DEPTH * (MOTE_GEMM_COLS + MOTE_GEMM_ROWS) + MOTE_GEMM_ROWS * MOTE_GEMM_COLS) * sizeof *b);
-	began = now();
+	began = mote_clock_seconds();
 	do {
 		for (int i = 0; i < TILES; i++)
 			j->p->kernels.tile(&t);
 		done += 2.0 * TILES * MOTE_GEMM_ROWS * MOTE_GEMM_COLS * DEPTH;
-		passed = now() - began;
+		passed = mote_clock_seconds() - began;
 	} while (passed < j->seconds);
 	*b = (float)(done / passed);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/clock.h"
 #include "format/output.h"
 #include "quant/train/random.h"
 #include "quant/train/recovery.h"
@@ -264,7 +265,7 @@ static enum mote_status learn(struct mote_recovery *r, struct mote_recover_resul
 {
 	enum mote_status status = begin(r, error);
 
-	r->kept = mote_recovery_now();
+	r->kept = mote_clock_seconds();
 	while (status == MOTE_OK && r->step < r->steps) {
 		mote_recovery_step(r, r->step + 1, r->sequences);
 		if (r->stopped)
@@ -272,7 +273,7 @@ static enum mote_status learn(struct mote_recovery *r, struct mote_recover_resul
 		r->step++;
 		if (!mote_recovery_go_on(r, (double)mote_recovery_step_tokens(r)))
 			return interrupted(r, error);
-		if (r->o->state && mote_recovery_now() - r->kept >= STATE_SECONDS)
+		if (r->o->state && mote_clock_seconds() - r->kept >= STATE_SECONDS)
 			status = mote_recovery_save(r, error);
 	}
 	if (status != MOTE_OK)
@@ -284,7 +285,7 @@ static enum mote_status learn(struct mote_recovery *r, struct mote_recover_resul
 		return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	result->kept = result->after < result->before;
 	status = result->kept ? mote_student_put(&r->student, error) : MOTE_OK;
-	result->seconds = mote_recovery_now() - r->began;
+	result->seconds = mote_clock_seconds() - r->began;
 	return status;
 }
 
@@ -294,7 +295,7 @@ enum mote_status mote_recover(struct mote_quantizer *q, const struct mote_model 
 {
 	struct mote_recovery r = {.o = options, .source = source, .length = passage_tokens(&source->config),
 				  .sequences = passages(&source->config), .random = options->seed,
-				  .began = mote_recovery_now()};
+				  .began = mote_clock_seconds()};
 	enum mote_status status = prepare(&r, q, text, error);
 
 	*result = (struct mote_recover_result){0};

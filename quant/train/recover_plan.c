@@ -1,24 +1,15 @@
 /* How much can be learnt in a given time, and how far a recovery is: see recovery.h. */
-#include <time.h>
-
+#include "format/clock.h"
 #include "quant/train/recovery.h"
 
 /* A plan's own time: at least so many seconds, and this share of what was asked for. */
 #define PLAN_SECONDS 0.5
 #define PLAN_SHARE 0.02
 
-double mote_recovery_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* In tokens that are learnt from; before there is a plan, what the speed so far would do in the time that was given. */
 static double whole(const struct mote_recovery *r)
 {
-	double elapsed = mote_recovery_now() - r->began, most;
+	double elapsed = mote_clock_seconds() - r->began, most;
 
 	if (r->steps)
 		return (double)(r->steps * mote_recovery_step_tokens(r)) +
@@ -50,10 +41,10 @@ static double time_step(struct mote_recovery *r)
 
 	mote_student_freeze(&r->student, true);
 	mote_recovery_step(r, 1, 1);
-	start = mote_recovery_now();
-	for (uint32_t n = 1; !r->stopped && (n == 1 || mote_recovery_now() - start < least); n++) {
+	start = mote_clock_seconds();
+	for (uint32_t n = 1; !r->stopped && (n == 1 || mote_clock_seconds() - start < least); n++) {
 		mote_recovery_step(r, 1, r->sequences);
-		each = (mote_recovery_now() - start) / n;
+		each = (mote_clock_seconds() - start) / n;
 		r->spent += (double)mote_recovery_step_tokens(r);
 		mote_recovery_go_on(r, (double)mote_recovery_step_tokens(r));
 	}
@@ -65,13 +56,13 @@ static double time_step(struct mote_recovery *r)
 void mote_recovery_plan(struct mote_recovery *r)
 {
 	uint64_t tokens = mote_recovery_step_tokens(r);
-	double measured = mote_recovery_now() - r->began, each = 0, steps;
+	double measured = mote_clock_seconds() - r->began, each = 0, steps;
 
 	r->steps = (r->o->tokens + tokens - 1) / tokens;
 	if (r->o->tokens == 0) {
 		each = time_step(r);
 		/* The last measuring takes what the first took. */
-		steps = each > 0 ? (r->o->seconds - (mote_recovery_now() - r->began) - measured) / each : 1;
+		steps = each > 0 ? (r->o->seconds - (mote_clock_seconds() - r->began) - measured) / each : 1;
 		r->steps = steps > 1 ? (uint64_t)(steps + 0.5) : 1;
 	}
 	if (r->o->planned && !r->stopped)

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "format/clock.h"
 #include "quant/train/recovery.h"
 #include "quant/train/state_file.h"
 
@@ -68,7 +69,7 @@ enum mote_status mote_recovery_save(struct mote_recovery *r, struct mote_error *
 	mote_state_create(&w, r->o->state, error);
 	mote_state_put(&w, &head, sizeof head);
 	mote_state_put(&w, r->student.memory, r->student.memory_floats * sizeof *r->student.memory);
-	r->kept = mote_recovery_now();
+	r->kept = mote_clock_seconds();
 	return mote_state_commit(&w);
 }
 

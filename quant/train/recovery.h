@@ -41,7 +41,6 @@ void mote_recovery_step(struct mote_recovery *r, uint64_t number, uint32_t seque
 
 /* ---- recover_plan.c ---- */
 
-double mote_recovery_now(void);
 /* So much more is done; reports it. False: stop. */
 bool mote_recovery_go_on(struct mote_recovery *r, double more);
 /* Sets the steps for the tokens or the time that was asked for. */

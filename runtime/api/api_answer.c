@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "format/clock.h"
 #include "runtime/api/api_session.h"
 #include "runtime/generate/answer.h"
 #include "runtime/generate/logit_row.h"
@@ -39,14 +39,6 @@ struct mote_lm_answer {
 	size_t pieces, piece_room, read;
 	bool no_memory;
 };
-
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void mote_lm_answer_recommended(const struct mote_lm *lm, struct mote_lm_answer_options *options)
 {
@@ -157,7 +149,7 @@ static int32_t take(void *user, const float *logits)
 	struct mote_lm_answer *a = user;
 	int32_t id;
 
-	a->last = seconds();
+	a->last = mote_clock_seconds();
 	a->guesses = mote_scheduler_guesses(a->session->scheduler, a->ticket);
 	if (!a->taken) {
 		a->taken = true;
@@ -243,7 +235,7 @@ int mote_lm_answer_open(struct mote_lm_session *s, const struct mote_lm_answer_o
 	if (!a)
 		return mote_api_refuse(error, MOTE_ERROR_MEMORY, "no memory for an answer");
 	a->session = s;
-	a->opened = a->first = a->last = seconds();
+	a->opened = a->first = a->last = mote_clock_seconds();
 	if (open_answer(a, &o, &own)) {
 		a->ended = true; /* nothing runs */
 		mote_lm_answer_close(a);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -13,19 +12,12 @@
 #include <arm_neon.h>
 #endif
 
+#include "format/clock.h"
 #include "format/portable.h"
 #include "runtime/kernels/tables.h"
 
 enum { LINE = 64, MOST_REPEATS = 64 };
 #define HUGE_PAGE ((size_t)2 << 20)
-
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- memory ---- */
 
@@ -116,10 +108,10 @@ enum mote_status mote_limits_bandwidth(struct mote_pool *p, size_t bytes, bool h
 	repeats = repeats < 1 ? 1 : repeats > MOST_REPEATS ? MOST_REPEATS : repeats;
 	for (int way = 0; way < WAYS; way++) {
 		for (unsigned i = 0; i < repeats; i++) {
-			double begin = seconds();
+			double begin = mote_clock_seconds();
 
 			mote_pool_run(p, ways[way], job);
-			rate[i] = (double)bytes / (seconds() - begin);
+			rate[i] = (double)bytes / (mote_clock_seconds() - begin);
 			sink = sink + job->sum[0][0][0];
 		}
 		qsort(rate, repeats, sizeof *rate, compare_doubles);
@@ -326,10 +318,10 @@ static double measure(struct mote_pool *p, double (*function)(void))
 	if (!function)
 		return 0;
 	for (int i = 0; i < 20; i++) {
-		double begin = seconds(), rate;
+		double begin = mote_clock_seconds(), rate;
 
 		mote_pool_run(p, work, &job);
-		rate = job.operations * mote_pool_threads(p) / (seconds() - begin);
+		rate = job.operations * mote_pool_threads(p) / (mote_clock_seconds() - begin);
 		best = rate > best ? rate : best;
 	}
 	return best;

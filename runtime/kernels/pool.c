@@ -5,17 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "format/clock.h"
 #include "runtime/kernels/pool_members.h"
-
-double mote_pool_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void mote_pool_wait_at_barrier(struct mote_pool_worker *w, unsigned seen)
 {
@@ -127,7 +119,7 @@ void mote_pool_run_adaptive(struct mote_pool *p, uint64_t work, mote_pool_member
 	}
 	alone = !p->worker[0].slice.drill &&
 		mote_pace_alone(pace, work, atomic_load_explicit(&p->slept, memory_order_relaxed) > 0);
-	begin = mote_pool_seconds();
+	begin = mote_clock_seconds();
 	if (alone) {
 		run_alone(p, fn, user);
 	} else {
@@ -137,7 +129,7 @@ void mote_pool_run_adaptive(struct mote_pool *p, uint64_t work, mote_pool_member
 		p->user = user;
 		run_together(p);
 	}
-	mote_pace_learn(pace, alone, work, mote_pool_seconds() - begin);
+	mote_pace_learn(pace, alone, work, mote_clock_seconds() - begin);
 }
 
 enum mote_status mote_pool_open(uint32_t threads, struct mote_pool **out, struct mote_error *error)

@@ -1,9 +1,10 @@
 /* See pool_members.h. Who takes part changes at a run's start and at a checkpoint, by the thread that arrives there
  * last, while all others wait.
  */
-#include "runtime/kernels/pool_members.h"
-
 #include <time.h>
+
+#include "format/clock.h"
+#include "runtime/kernels/pool_members.h"
 
 /* With what the system adds, some 0.1 ms. */
 static void sleep_briefly(void)
@@ -108,7 +109,7 @@ bool mote_pool_checkpoint(struct mote_pool *p, struct mote_pool_member *m, bool 
 		p->alone_next = 0;
 		return true;
 	}
-	leaves = mote_slice_look(&w->slice, mote_pool_seconds(), w->slept) && may_leave;
+	leaves = mote_slice_look(&w->slice, mote_clock_seconds(), w->slept) && may_leave;
 	w->slept = false;
 	if (leaves) {
 		atomic_store(&w->state, MOTE_LEAVING);
@@ -158,14 +159,14 @@ bool mote_pool_take_part(struct mote_pool_worker *w)
 		p->fn(p->user, w->index, p->threads);
 		return true;
 	}
-	mote_slice_begin(&w->slice, mote_pool_seconds(), w->slept && !w->away);
+	mote_slice_begin(&w->slice, mote_clock_seconds(), w->slept && !w->away);
 	w->slept = w->away = false;
 	if (p->member_fn(p->user, &m))
 		return true;
 	w->away = true;
-	left = mote_pool_seconds();
+	left = mote_clock_seconds();
 	sleep_briefly();
-	mote_slice_given(&w->slice, left, mote_pool_seconds());
+	mote_slice_given(&w->slice, left, mote_clock_seconds());
 	while (atomic_load(&w->state) == MOTE_LEAVING) /* others have not arrived yet */
 		sleep_briefly();
 	atomic_store(&w->state, MOTE_ASKING);

@@ -69,7 +69,6 @@ struct mote_pool {
 
 /* ---- pool.c ---- */
 
-double mote_pool_seconds(void); /* of a clock that never goes back */
 void mote_pool_wait_at_barrier(struct mote_pool_worker *w, unsigned seen);
 /* Lists of the phase that ended when the barrier's generation was `phase`. Nobody claims from them until two barriers
  * on. */

@@ -1,19 +1,11 @@
 /* See engine.h and engine_internal.h: opening and closing, and what those call who ask. */
+#include "format/clock.h"
 #include "runtime/serve/engine_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { PROMPT_ROWS = 64 };
-
-double mote_engine_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void mote_piece_free(struct mote_piece *list)
 {
@@ -126,7 +118,7 @@ enum mote_engine_entry mote_engine_submit(struct mote_engine *e, struct mote_job
 	if (!signal)
 		return MOTE_ENTRY_MEMORY;
 	job->last = &job->first;
-	job->entered = mote_engine_seconds();
+	job->entered = mote_clock_seconds();
 	pthread_mutex_lock(&e->lock);
 	if (e->waiting >= e->queue && e->running + e->waiting >= e->sequences)
 		entry = MOTE_ENTRY_FULL;

@@ -40,7 +40,5 @@ struct mote_engine {
 void *mote_engine_work(void *user);
 /* Under the lock: every choice of a job that waits and is not in a place ends without having begun. */
 void mote_engine_end_queued(struct mote_engine *e, struct mote_job *job, int status, const char *message);
-/* A clock that only goes on. */
-double mote_engine_seconds(void);
 
 #endif

@@ -1,4 +1,5 @@
 /* The engine's thread: jobs take places, passes are made, pieces are handed out. See engine_internal.h. */
+#include "format/clock.h"
 #include "runtime/serve/engine_internal.h"
 
 #include <math.h>
@@ -322,7 +323,7 @@ static void serve_all(struct mote_engine *e, const struct mote_lm_error *error)
 		if (r->job && error->status && error->status != MOTE_LM_INTERRUPTED)
 			give_up(e, r, error->status, error->message);
 		else if (r->job)
-			serve(e, r, mote_engine_seconds());
+			serve(e, r, mote_clock_seconds());
 	}
 }
 
@@ -335,14 +336,14 @@ void *mote_engine_work(void *user)
 		struct mote_lm_error error = {0};
 		double began;
 
-		sweep_queue(e, mote_engine_seconds());
+		sweep_queue(e, mote_clock_seconds());
 		admit(e);
 		if (e->running) {
 			pthread_mutex_unlock(&e->lock);
-			began = mote_engine_seconds();
+			began = mote_clock_seconds();
 			mote_lm_session_step(e->session, &error);
 			pthread_mutex_lock(&e->lock);
-			e->figures.busy_seconds += mote_engine_seconds() - began;
+			e->figures.busy_seconds += mote_clock_seconds() - began;
 			serve_all(e, &error);
 		} else if (e->stopping) {
 			break;

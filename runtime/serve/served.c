@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/clock.h"
 #include "runtime/serve/engine_internal.h"
 
 enum { WAIT_TRIES = 200, WAIT_MICROSECONDS = 50000 };
@@ -337,7 +338,7 @@ void mote_models_give_back(struct mote_models *m, const struct mote_served *serv
 
 	pthread_mutex_lock(&m->lock);
 	s->users--;
-	s->used = mote_engine_seconds();
+	s->used = mote_clock_seconds();
 	pthread_mutex_unlock(&m->lock);
 }
 
