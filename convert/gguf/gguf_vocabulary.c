@@ -156,14 +156,18 @@ static bool is_filler(const struct mote_gguf_vocabulary *v, uint32_t id)
 	       memcmp(text, v->token[id].text, (size_t)n) == 0;
 }
 
-/* The model's own tokens: all of them, as SentencePiece has it; byte-level vocabularies have the added ones apart. */
+/* The model's own tokens: all of them, as SentencePiece has it. Byte-level vocabularies have added ones apart, whose
+ * ids follow their own: one before that is an own token, too, and could not have its id otherwise. */
 static void write_tokens(struct mote_text_buffer *b, const struct mote_gguf_vocabulary *v, bool with_added)
 {
+	uint32_t end = v->tokens;
 	bool first = true;
 
+	while (!with_added && end && (is_added(v, end - 1) || is_filler(v, end - 1)))
+		end--;
 	mote_text_buffer_print(b, "\"vocab\":{");
-	for (uint32_t i = 0; i < v->tokens; i++) {
-		if ((!with_added && is_added(v, i)) || is_filler(v, i))
+	for (uint32_t i = 0; i < end; i++) {
+		if (is_filler(v, i) || (!with_added && is_added(v, i) && !v->token[i].bytes))
 			continue;
 		if (!first)
 			mote_text_buffer_add(b, ",", 1);

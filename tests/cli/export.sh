@@ -43,6 +43,11 @@ for file in back again; do
 	"$inspect" --template "$dir/$file.mote" >"$dir/t2"
 	check "$file: the same template" cmp -s "$dir/t1" "$dir/t2"
 done
+run "$convert" "$dir/back.mote" -o "$dir/backhf/"
+check "the same tokenizer from GGUF: added tokens that the vocabulary has" \
+	cmp -s "$dir/hf/tokenizer.json" "$dir/backhf/tokenizer.json"
+run "$MOTE_BUILD/mote-perplexity" "$dir/back.mote" --reference "$dir/m.mote" -f "$dir/text" --chunks 1
+check "and so one measured against the other" test "$code" -eq 0
 
 run "$convert" "$dir/m.mote" -o "$dir/m.gguf"
 check "does not overwrite a file" test "$code" -eq 2
