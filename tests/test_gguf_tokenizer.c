@@ -94,6 +94,8 @@ static void test_special_ids(void **state)
 		 {0, 1, 2, 2, 3, 1, 0}},
 		{"{\"bos\":2,\"eos\":[0],\"add_eos\":true}", "null", {2, 0, -1, -1, -1, 0, 1}},
 		{"{\"eos\":[],\"pad\":4}", "null", {-1, -1, -1, -1, -1, 0, 0}}, /* the model has no id 4 */
+		{"{\"unk_text\":\"<e>\",\"special\":{\"<e>\":1}}", "null", {-1, -1, -1, -1, 1, 0, 0}},
+		{"{\"unk_text\":\"<e>\",\"special\":{\"<f>\":1}}", "null", {-1, -1, -1, -1, -1, 0, 0}},
 	};
 
 	(void)state;

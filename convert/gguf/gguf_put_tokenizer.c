@@ -249,10 +249,11 @@ static void put_id(const struct export *e, const char *key, const cJSON *id)
 		mote_gguf_put_u32(e->put, key, (uint32_t)x);
 }
 
-/* One end of an answer is GGUF's eos, a second one its eot. */
+/* One end of an answer is GGUF's eos, a second one its eot. A token for what is unknown can be one by name only. */
 static void put_special(const struct export *e)
 {
 	const cJSON *tokens = mote_json_get(e->metadata, "tokens"), *eos = mote_json_get(tokens, "eos");
+	const cJSON *unk = mote_json_get(tokens, "unk_text");
 
 	put_id(e, KEY "bos_token_id", mote_json_get(tokens, "bos"));
 	put_id(e, KEY "eos_token_id", eos ? eos->child : NULL);
@@ -260,6 +261,8 @@ static void put_special(const struct export *e)
 	put_id(e, KEY "padding_token_id", mote_json_get(tokens, "pad"));
 	if (e->t->unk != MOTE_TOKENIZER_NONE)
 		mote_gguf_put_u32(e->put, KEY "unknown_token_id", e->t->unk);
+	else if (cJSON_IsString(unk))
+		put_id(e, KEY "unknown_token_id", mote_json_get(mote_json_get(tokens, "special"), unk->valuestring));
 	mote_gguf_put_bool(e->put, KEY "add_bos_token", cJSON_IsTrue(mote_json_get(tokens, "add_bos")));
 	mote_gguf_put_bool(e->put, KEY "add_eos_token", cJSON_IsTrue(mote_json_get(tokens, "add_eos")));
 }
