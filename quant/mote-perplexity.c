@@ -167,6 +167,8 @@ static enum mote_status lay_out(struct perplexity_run *r, const struct mote_plan
 		struct mote_plan *p = &r->text[i].plan;
 
 		status = mote_plan_init(r->model[0].model, &r->text[i].text, plan, p, error);
+		if (status == MOTE_OK)
+			status = perplexity_check_tokens(r, &r->text[i], plan, error);
 		if (status != MOTE_OK && r->texts > 1)
 			mote_error_prefix(error, "%s", r->text[i].text.name);
 		if (status == MOTE_OK && p->all_positions && p->context < p->text_tokens)

@@ -82,6 +82,10 @@ enum mote_status perplexity_open_outputs(struct perplexity_run *r, struct mote_e
 enum mote_status perplexity_open_models(struct perplexity_run *r, struct mote_error *error);
 /* The files, or what is generated; none with --check. */
 enum mote_status perplexity_read_texts(struct perplexity_run *r, struct mote_error *error);
+/* Token by token makes sense only where the tokens are the same: that every model reads the laid out text as the first
+ * one does. MOTE_ERROR_ARGUMENT if not; else statuses as mote_plan_init(). */
+enum mote_status perplexity_check_tokens(const struct perplexity_run *r, const struct perplexity_text *t,
+					 const struct mote_plan_options *options, struct mote_error *error);
 enum mote_status perplexity_generate(struct perplexity_run *r, uint64_t seed, uint32_t tokens,
 				     struct mote_error *error);
 

@@ -66,23 +66,6 @@ static enum mote_status open_model(struct perplexity_model *m, const char *path,
 	return MOTE_OK;
 }
 
-/* Token by token makes sense only where the tokens are the same. */
-static enum mote_status compare_tokenizers(const struct perplexity_run *r, const void *section, size_t bytes,
-					   struct mote_error *error)
-{
-	for (uint32_t i = 0; i <= r->models && section; i++) {
-		const struct mote_model *m = i < r->models ? r->model[i].model : r->reference.model;
-		size_t other_bytes = 0;
-		const void *other = m ? mote_container_section(m->container, MOTE_SECTION_TOKENIZER, &other_bytes)
-				      : NULL;
-
-		if (m && (!other || other_bytes != bytes || memcmp(section, other, bytes) != 0))
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s has another tokenizer than %s",
-					      mote_container_path(m->container), r->model[0].path);
-	}
-	return MOTE_OK;
-}
-
 enum mote_status perplexity_open_models(struct perplexity_run *r, struct mote_error *error)
 {
 	const struct perplexity_options *o = r->o;
@@ -100,11 +83,44 @@ enum mote_status perplexity_open_models(struct perplexity_run *r, struct mote_er
 	if (status != MOTE_OK)
 		return status;
 	section = mote_container_section(r->model[0].model->container, MOTE_SECTION_TOKENIZER, &bytes);
-	status = compare_tokenizers(r, section, bytes, error);
-	return section && status == MOTE_OK ? mote_tokenizer_open(section, bytes, &r->tokenizer, error) : status;
+	return section ? mote_tokenizer_open(section, bytes, &r->tokenizer, error) : MOTE_OK;
 }
 
 /* ---- texts ---- */
+
+static bool same_tokenizer(const struct mote_model *a, const struct mote_model *b)
+{
+	size_t bytes = 0, other_bytes = 0;
+	const void *section = mote_container_section(a->container, MOTE_SECTION_TOKENIZER, &bytes);
+	const void *other = mote_container_section(b->container, MOTE_SECTION_TOKENIZER, &other_bytes);
+
+	return section && other && bytes == other_bytes && memcmp(section, other, bytes) == 0;
+}
+
+/* Of one tokenizer there are several forms: a GGUF file has no merges of SentencePiece's, a directory has. */
+enum mote_status perplexity_check_tokens(const struct perplexity_run *r, const struct perplexity_text *t,
+					 const struct mote_plan_options *options, struct mote_error *error)
+{
+	struct mote_plan_options same = *options;
+	enum mote_status status = MOTE_OK;
+
+	same.context_tokens = t->plan.context; /* the first model's, where the other has fewer positions */
+	for (uint32_t i = 1; i <= r->models && status == MOTE_OK; i++) {
+		const struct mote_model *m = i < r->models ? r->model[i].model : r->reference.model;
+		struct mote_plan plan;
+
+		if (!m || same_tokenizer(m, r->model[0].model))
+			continue;
+		status = mote_plan_init(m, &t->text, &same, &plan, error);
+		if (status == MOTE_OK && (plan.chunks != t->plan.chunks ||
+					  memcmp(&plan.ids_hash, &t->plan.ids_hash, sizeof plan.ids_hash) != 0))
+			status = mote_error_set(error, MOTE_ERROR_ARGUMENT,
+						"%s has another tokenizer than %s, and reads the text as other tokens",
+						mote_container_path(m->container), r->model[0].path);
+		mote_plan_free(&plan);
+	}
+	return status;
+}
 
 enum mote_status perplexity_generate(struct perplexity_run *r, uint64_t seed, uint32_t tokens, struct mote_error *error)
 {

@@ -90,6 +90,12 @@ sed -i 's/"normalizer": null/"normalizer": {"type": "Replace", "pattern": {"Stri
 "$B/mote-convert" "$D/silent" -o "$D/silent.mote" >/dev/null 2>&1
 for model in none silent; do "$B/mote-perplexity" "$D/$model.mote" --generate 200 -c 32 --json | number perplexity >"$D/$model.got"; done
 cmp "$D/none.got" "$D/silent.got" || fail "a template without a token changes what a text begins with"
+# Another form of the tokenizer will do as long as it reads the text as the same tokens.
+"$B/mote-perplexity" "$D/none.mote" --reference "$D/silent.mote" -f "$D/text" -c 64 --json >"$D/out"
+grep -q '"kld_mean":0,' "$D/out" || fail "a tokenizer that differs in what the text has not: $(cat "$D/out")"
+sed 's/^/~/' "$D/text" >"$D/tilde"
+expect 2 'silent.mote has another tokenizer than .*none.mote, and reads the text as other tokens' \
+	"$B/mote-perplexity" "$D/none.mote" --reference "$D/silent.mote" -f "$D/tilde" -c 64
 
 # Figures for people: no error where one token has no spread, no sixty digits; what is no text is said, and measured.
 printf 'What is' >"$D/two"
