@@ -26,7 +26,8 @@ struct mote_ask {
 	uint32_t tops;
 	struct mote_job job;
 	struct mote_job_prompt *prompt;  /* [job.prompts] */
-	const char **stop;
+	const char **stop;               /* the request's [stops], then the model's own */
+	uint32_t stops;
 	int32_t *bias_ids;
 	float *bias;
 	struct mote_lm_grammar *grammar; /* of response_format, grammar or tool_choice; or NULL */

@@ -112,22 +112,24 @@ static enum mote_status read_stop(struct mote_ask *ask, struct mote_error *error
 	const char *key = ask->dialect == MOTE_DIALECT_MESSAGES ? "stop_sequences" : "stop";
 	const cJSON *list = mote_json_get(ask->json, key);
 	bool many = cJSON_IsArray(list);
-	uint32_t n = 0;
+	uint32_t own = ask->job.options.stops;
 
 	if (!list || cJSON_IsNull(list))
 		return MOTE_OK;
-	ask->stop = calloc(MOTE_ASK_MAX_STOPS, sizeof *ask->stop);
+	ask->stop = calloc(MOTE_ASK_MAX_STOPS + (size_t)own, sizeof *ask->stop);
 	if (!ask->stop)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for stop texts");
 	for (const cJSON *item = many ? list->child : list; item; item = many ? item->next : NULL) {
 		if (!cJSON_IsString(item) || !*item->valuestring || strlen(item->valuestring) > 1000 ||
-		    n == MOTE_ASK_MAX_STOPS)
+		    ask->stops == MOTE_ASK_MAX_STOPS)
 			return mote_ask_wrong(ask, key, "a text, or a list of up to 16, of 1 to 1000 bytes each",
 					      error);
-		ask->stop[n++] = item->valuestring;
+		ask->stop[ask->stops++] = item->valuestring;
 	}
+	for (uint32_t i = 0; i < own; i++)
+		ask->stop[ask->stops + i] = ask->job.options.stop[i];
 	ask->job.options.stop = ask->stop;
-	ask->job.options.stops = n;
+	ask->job.options.stops = ask->stops + own;
 	return MOTE_OK;
 }
 
@@ -176,8 +178,8 @@ static enum mote_status read_most_tokens(struct mote_ask *ask, struct mote_error
 		return status;
 	if (most == UINT32_MAX && ask->dialect == MOTE_DIALECT_MESSAGES)
 		return mote_ask_wrong(ask, "max_tokens", "a number of tokens; it must be given", error);
-	if (most == UINT32_MAX) /* OpenAI's default for completions is 16 */
-		most = ask->dialect == MOTE_DIALECT_COMPLETION ? 16 : 0;
+	if (most == UINT32_MAX) /* OpenAI's default for completions is 16; else the model's own */
+		most = ask->dialect == MOTE_DIALECT_COMPLETION ? 16 : ask->job.options.max_tokens;
 	else if (most == 0)
 		ask->job.options.prompt_only = 1;
 	ask->job.options.max_tokens = most;
@@ -230,6 +232,7 @@ enum mote_status mote_ask_settings(const struct mote_lm *lm, struct mote_ask *as
 	enum mote_status status;
 
 	mote_lm_sampling_recommended(lm, &ask->job.sampling);
+	mote_lm_answer_recommended(lm, &ask->job.options);
 	if ((status = mote_ask_check_keys(ask, ask->json, known[ask->dialect], error)) ||
 	    (status = refuse_what_is_missing(ask, error)) || (status = read_sampling(ask, error)) ||
 	    (status = read_stop(ask, error)) || (status = read_biases(lm, ask, error)) ||

@@ -6,11 +6,11 @@
 
 enum { NONE, THINKING, TEXT };
 
-/* Which stop text ended it is known when there was one only. */
+/* Which stop text ended it is known when there was one only. The model's own are an end of its turn. */
 static void add_stop(struct mote_json_builder *b, cJSON *json, const struct mote_reply *r)
 {
 	const struct mote_choice *c = r->choice;
-	bool by_text = c->finish == MOTE_LM_FINISH_STOP && r->ask.job.options.stops &&
+	bool by_text = c->finish == MOTE_LM_FINISH_STOP && r->ask.stops &&
 		       !(c->tokens && mote_lm_is_end(r->lm, c->ids[c->tokens - 1]));
 
 	mote_json_add_text(b, json, "stop_reason", c->finish == MOTE_LM_FINISH_LENGTH ? "max_tokens" :

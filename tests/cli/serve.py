@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -536,6 +537,20 @@ for options, message in (([], "a model is missing"), ([model, model], "two model
                          ([work + "/models/broken.mote"], "broken.mote")):
     r = subprocess.run([single, "--port", "0", *options], stderr=subprocess.PIPE, text=True)
     check(f"refused: {options}", r.returncode in (1, 2, 3) and message in r.stderr, r)
+
+# ---- what the model's makers ask for
+shutil.copytree("tests/fixtures/adder", work + "/asking")
+with open(work + "/asking/generation_config.json", "w", encoding="utf-8") as f:
+    f.write('{"max_new_tokens": 3, "stop_strings": [" = 75"]}')
+subprocess.run([build + "/mote-convert", "-q", work + "/asking", "-o", work + "/asking.mote"], check=True)
+several(work + "/asking.mote")
+check("their most tokens", s.post(CHAT, ask("What is 27 + 48?"))[2]["usage"]["completion_tokens"] == 3)
+for stop in (None, ["zzz"]):
+    r = s.post(CHAT, ask("What is 27 + 48?", max_tokens=300, stop=stop))[2]["choices"][0]
+    check(f"their stop text beside {stop}", r["message"]["content"] == "27 + 48" and r["finish_reason"] == "stop", r)
+r = s.post("/v1/messages", ask("What is 27 + 48?", max_tokens=300))[2]
+check("which ends the turn", r["content"][-1]["text"] == "27 + 48" and r["stop_reason"] == "end_turn", r)
+check("it ends", ended(s.process))
 
 # ---- a socket at a path, and one that a service manager opened
 def ask_unix(path):
