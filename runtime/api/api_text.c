@@ -85,6 +85,7 @@ int mote_lm_text_open(const struct mote_lm *lm, int flags, struct mote_lm_text *
 	(*out)->tokenizer = lm->tokenizer;
 	(*out)->skip_special = !(flags & MOTE_LM_TEXT_SPECIAL);
 	(*out)->state.started = (flags & MOTE_LM_TEXT_CONTINUES) != 0;
+	(*out)->state.raw = (flags & MOTE_LM_TEXT_BYTES) != 0;
 	return MOTE_LM_OK;
 }
 

@@ -128,7 +128,8 @@ MOTE_API int mote_lm_is_end(const struct mote_lm *lm, int32_t id);
 struct mote_lm_text;
 enum mote_lm_text_flags {
 	MOTE_LM_TEXT_SPECIAL = 1,    /* show special tokens, too */
-	MOTE_LM_TEXT_CONTINUES = 2   /* the text goes on with an earlier one: its first token keeps its leading space */
+	MOTE_LM_TEXT_CONTINUES = 2,  /* the text goes on with an earlier one: its first token keeps its leading space */
+	MOTE_LM_TEXT_BYTES = 4       /* each id's bytes as they are, parts of characters too: nothing is held back */
 };
 MOTE_API int mote_lm_text_open(const struct mote_lm *lm, int flags, struct mote_lm_text **out,
 			       struct mote_lm_error *error);

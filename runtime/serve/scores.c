@@ -7,15 +7,13 @@
 enum { TOKEN_BYTES = 1024 };
 
 /* A token's text as it stands within a text, cut at TOKEN_BYTES; U+FFFD where it is part of a character, or a NUL. */
-static void token_text(struct mote_json_builder *b, const struct mote_reply *r, int32_t id, char text[TOKEN_BYTES],
-		       bool *whole)
+static void token_text(struct mote_json_builder *b, const struct mote_reply *r, int32_t id, char text[TOKEN_BYTES])
 {
 	struct mote_lm_text *stream;
 	const char *piece;
 	size_t bytes, more;
 
 	text[0] = 0;
-	*whole = true;
 	if (mote_lm_text_open(r->lm, MOTE_LM_TEXT_SPECIAL | MOTE_LM_TEXT_CONTINUES, &stream, NULL)) {
 		b->failed = true;
 		return;
@@ -25,14 +23,31 @@ static void token_text(struct mote_json_builder *b, const struct mote_reply *r, 
 	if (memchr(text, 0, bytes < TOKEN_BYTES ? bytes : 0)) {
 		strcpy(text, "\xef\xbf\xbd");
 		bytes = 3;
-		*whole = false;
 	}
 	piece = mote_lm_text_flush(stream, &more);
 	if (more && bytes + more < TOKEN_BYTES) {
 		memcpy(text + bytes, piece, more);
 		text[bytes + more] = 0;
-		*whole = false;
 	}
+	mote_lm_text_close(stream);
+}
+
+/* A token's own bytes, from which clients put together the characters that are cut between tokens. */
+static void add_bytes(struct mote_json_builder *b, cJSON *item, const struct mote_reply *r, int32_t id)
+{
+	cJSON *array = mote_json_add_array(b, item, "bytes");
+	struct mote_lm_text *stream;
+	const char *piece;
+	size_t bytes;
+
+	if (mote_lm_text_open(r->lm, MOTE_LM_TEXT_SPECIAL | MOTE_LM_TEXT_CONTINUES | MOTE_LM_TEXT_BYTES, &stream,
+			      NULL)) {
+		b->failed = true;
+		return;
+	}
+	piece = mote_lm_text_next(stream, id, &bytes);
+	for (size_t i = 0; i < bytes; i++)
+		mote_json_add_number(b, array, NULL, (unsigned char)piece[i]);
 	mote_lm_text_close(stream);
 }
 
@@ -47,20 +62,13 @@ static void add_logprob(struct mote_json_builder *b, cJSON *parent, const char *
 
 static cJSON *add_token(struct mote_json_builder *b, cJSON *list, const struct mote_reply *r, int32_t id, float logprob)
 {
-	cJSON *item = mote_json_add_object(b, list, NULL), *array;
+	cJSON *item = mote_json_add_object(b, list, NULL);
 	char text[TOKEN_BYTES];
-	bool whole;
 
-	token_text(b, r, id, text, &whole);
+	token_text(b, r, id, text);
 	mote_json_add_text(b, item, "token", text);
 	add_logprob(b, item, "logprob", logprob);
-	if (!whole) {
-		mote_json_add_null(b, item, "bytes");
-		return item;
-	}
-	array = mote_json_add_array(b, item, "bytes");
-	for (const char *c = text; *c; c++)
-		mote_json_add_number(b, array, NULL, (unsigned char)*c);
+	add_bytes(b, item, r, id);
 	return item;
 }
 
@@ -119,9 +127,8 @@ void mote_scores_add_completion(struct mote_json_builder *b, cJSON *object, cons
 	for (size_t i = 0; i < n; i++) {
 		char text[TOKEN_BYTES];
 		cJSON *top;
-		bool whole;
 
-		token_text(b, r, scored[i].id, text, &whole);
+		token_text(b, r, scored[i].id, text);
 		mote_json_add_text(b, tokens, NULL, text);
 		add_logprob(b, logprobs, NULL, scored[i].logprob);
 		mote_json_add_number(b, offsets, NULL, (double)*offset);
@@ -132,7 +139,7 @@ void mote_scores_add_completion(struct mote_json_builder *b, cJSON *object, cons
 		}
 		top = mote_json_add_object(b, tops, NULL);
 		for (uint32_t k = 0; k < scored[i].tops; k++) {
-			token_text(b, r, scored[i].top[k].id, text, &whole);
+			token_text(b, r, scored[i].top[k].id, text);
 			if (!mote_json_get(top,
 					   text)) /* texts of several ids may look alike; the most probable counts */
 				add_logprob(b, top, text, scored[i].top[k].logprob);

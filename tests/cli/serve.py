@@ -262,11 +262,17 @@ check("null as a format", s.post("/v1/embeddings", {"input": "x", "encoding_form
 # ---- a NUL, which JSON's readers here end a text at
 a, z = (s.post("/tokenize", {"content": x})[2]["tokens"] for x in "az")
 with open("tests/fixtures/adder/tokenizer.json", encoding="utf-8") as f:
-    nul = json.load(f)["model"]["vocab"]["\u0100"]
+    vocab = json.load(f)["model"]["vocab"]
+nul = vocab["\u0100"]
 r = s.post("/detokenize", {"tokens": a + [nul] + z})[2]
 check("a NUL in the middle", r["content"] == "a\ufffdz", r)
 r = s.post("/v1/completions", {"prompt": a + [nul] + z, "max_tokens": 0, "echo": True, "logprobs": 0})[2]["choices"][0]
 check("and in what is echoed", r["text"] == "a\ufffdz" and r["logprobs"]["tokens"] == ["a", "\ufffd", "z"], r)
+for char, byte in (("\u0100", 0), ("\u00e2", 0xe2)):
+    r = s.post(CHAT, ask("x", max_tokens=1, logprobs=True, top_logprobs=1, logit_bias={str(vocab[char]): 100}))[2]
+    r = r["choices"][0]["logprobs"]["content"][0]
+    check(f"the byte {byte} alone", r["token"] == "\ufffd" and r["bytes"] == [byte] and
+          bytes(r["top_logprobs"][0]["bytes"]).decode() == r["top_logprobs"][0]["token"], r)
 
 # ---- what is refused, and how it is said
 def refused(name, want, path, body, parameter=None, code=None, **headers):
