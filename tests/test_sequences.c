@@ -334,7 +334,8 @@ static void test_state_refusals(void **state)
 		const char *says;
 	} fields[] = {{8, 2, MOTE_ERROR_UNSUPPORTED, "version 2"}, {16, 1, MOTE_ERROR_UNSUPPORTED, "another model"},
 		      {24, 1, MOTE_ERROR_UNSUPPORTED, "another model"}, {32, 2, MOTE_ERROR_UNSUPPORTED, "keys"},
-		      {40, 1, MOTE_ERROR_UNSUPPORTED, "values"}, {48, 100, MOTE_ERROR_UNSUPPORTED, "positions a page"},
+		      {40, 1, MOTE_ERROR_UNSUPPORTED, "values"},
+		      {48, 100, MOTE_ERROR_UNSUPPORTED, "pages of 100 positions"},
 		      {56, 641, MOTE_ERROR_ARGUMENT, "641 positions"},
 		      {56, UINT64_MAX, MOTE_ERROR_ARGUMENT, "positions"},
 		      {56, 257, MOTE_ERROR_CORRUPT, "pages for 257"}, {64, 3, MOTE_ERROR_CORRUPT, "3 pages"},

@@ -37,11 +37,18 @@ static struct mote_hash128 digest(const XXH3_state_t *hash)
 	return (struct mote_hash128){h.low64, h.high64};
 }
 
-/* What keys and values depend on: the tensors, and the metadata's "model". A model without a container (one built in
- * memory) is known by neither. */
-static enum mote_status identify(const struct mote_model *m, XXH3_state_t *hash, struct mote_hash128 *out,
+/* Whether keys depend on the session's context: RoPE of these kinds does. */
+static bool follows_context(const struct mote_model *m)
+{
+	return m->config.rope_kind == MOTE_ROPE_DYNAMIC || m->config.rope_kind == MOTE_ROPE_LONGROPE;
+}
+
+/* What keys and values depend on: the tensors, the metadata's "model", and frequencies that follow the context. A model
+ * without a container (one built in memory) is known by none of them. */
+static enum mote_status identify(const struct mote_session *s, XXH3_state_t *hash, struct mote_hash128 *out,
 				 struct mote_error *error)
 {
+	const struct mote_model *m = s->model;
 	struct mote_hash128 tensors;
 	size_t bytes;
 	char *config;
@@ -56,6 +63,8 @@ static enum mote_status identify(const struct mote_model *m, XXH3_state_t *hash,
 	XXH3_128bits_reset(hash);
 	XXH3_128bits_update(hash, &tensors, sizeof tensors);
 	XXH3_128bits_update(hash, config, bytes);
+	if (follows_context(m))
+		XXH3_128bits_update(hash, s->frequency, s->rotations * s->half * sizeof *s->frequency);
 	free(config);
 	*out = digest(hash);
 	return MOTE_OK;
@@ -69,7 +78,7 @@ static enum mote_status fill_header(const struct mote_session *s, uint32_t posit
 			     .pages = mote_kv_cache_pages(&s->cache, positions), .page_bytes = s->cache.page_bytes};
 	memcpy(h->magic, magic, sizeof magic);
 	h->check = 0;
-	return identify(s->model, hash, &h->model, error);
+	return identify(s, hash, &h->model, error);
 }
 
 static enum mote_status check_sequence(const struct mote_session *s, uint32_t sequence, struct mote_error *error)
@@ -188,6 +197,14 @@ static enum mote_status differs(const char *what, uint64_t found, uint64_t expec
 			      what, (unsigned long long)found, (unsigned long long)expected);
 }
 
+static enum mote_status other_type(const char *what, uint64_t found, uint64_t expected, struct mote_error *error)
+{
+	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "a sequence's state with %s of type %s; this session's "
+			      "are %s", what,
+			      found > MOTE_KV_F32 ? "unknown" : mote_type_name(mote_kv_matrix_type((uint32_t)found)),
+			      mote_type_name(mote_kv_matrix_type((uint32_t)expected)));
+}
+
 /* expected: as this session would write it, with no positions. */
 static enum mote_status check_header(const struct mote_session *s, const struct header *h,
 				     const struct header *expected, struct mote_error *error)
@@ -200,13 +217,18 @@ static enum mote_status check_header(const struct mote_session *s, const struct 
 	if (h->version != VERSION)
 		return differs("version", h->version, VERSION, error);
 	if (h->model.low != expected->model.low || h->model.high != expected->model.high)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "a sequence's state of another model");
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "a sequence's state of another model%s",
+				      follows_context(s->model) ? ", or of a context whose RoPE has other frequencies" :
+				      "");
 	if (h->kv_k != expected->kv_k)
-		return differs("keys of type", h->kv_k, expected->kv_k, error);
+		return other_type("keys", h->kv_k, expected->kv_k, error);
 	if (h->kv_v != expected->kv_v)
-		return differs("values of type", h->kv_v, expected->kv_v, error);
+		return other_type("values", h->kv_v, expected->kv_v, error);
 	if (h->page_positions != expected->page_positions)
-		return differs("positions a page", h->page_positions, expected->page_positions, error);
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "a sequence's state in pages of %llu positions; "
+				      "this session's have %llu (that of a context of less than %u is one page)",
+				      (unsigned long long)h->page_positions,
+				      (unsigned long long)expected->page_positions, MOTE_SEGMENT_POSITIONS);
 	if (h->page_bytes != expected->page_bytes)
 		return differs("bytes a page", h->page_bytes, expected->page_bytes, error);
 	if (h->positions > s->options.context_tokens)

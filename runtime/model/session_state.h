@@ -1,8 +1,9 @@
 /* A sequence's state on disk: the keys and values of its positions, so that a long text need not be read again.
  *
- * The ids are not in it; who saves a state keeps them beside it. A state belongs to one model (its tensors and its
- * config), one pair of KV types and one page size: it is refused elsewhere. A state that is loaded gives the same
- * logits as the sequence that was saved, bit for bit, on every machine.
+ * The ids are not in it; who saves a state keeps them beside it. A state belongs to one model (its tensors, its config
+ * and, where its RoPE follows the context, the frequencies), one pair of KV types and one page size: it is refused
+ * elsewhere. A state that is loaded gives the same logits as the sequence that was saved, bit for bit, on every
+ * machine.
  *
  *   header   88 bytes, little-endian: "MOTEKEYS", version 1, XXH3-128 of the model, KV types of keys and values
  *            (enum mote_kv_type), positions a page, positions held, pages, bytes a page; XXH3-64 of all that

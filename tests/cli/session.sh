@@ -77,8 +77,19 @@ expect 2 "$run" "$m" -p x --load-session "$work/fifo"
 expect 3 "$run" "$work/q4.mote" -p x --load-session "$work/s"
 has "$work/err" '/s: a sequence.s state of another model'
 expect 3 "$run" "$m" -p x --load-session "$work/s" -ctk q8
-has "$work/err" '/s: a sequence.s state with keys of type'
+has "$work/err" '/s: a sequence.s state with keys of type f16; this session.s are q8'
 expect 2 "$run" "$m" -p x --load-session "$work/s" -c 20
+expect 3 "$run" "$m" -p x --load-session "$work/s" -c 200
+has "$work/err" '/s: a sequence.s state in pages of 256 positions; this session.s have 200'
+# Keys that were turned by other frequencies are those of another context.
+cp -r tests/fixtures/adder "$work/dynamic"
+sed 's/"rope_scaling": null/"rope_scaling": {"rope_type": "dynamic", "factor": 4.0}/' tests/fixtures/adder/config.json \
+	>"$work/dynamic/config.json"
+"$build/mote-convert" -q "$work/dynamic" -o "$work/dynamic.mote" || exit 1
+expect 0 "$run" "$work/dynamic.mote" -p x -n 3 --save-session "$work/turned" -c 400
+expect 0 "$run" "$work/dynamic.mote" -p x -n 3 --load-session "$work/turned" -c 512
+expect 3 "$run" "$work/dynamic.mote" -p x -n 3 --load-session "$work/turned" -c 600
+has "$work/err" '/turned: .* or of a context whose RoPE has other frequencies'
 expect 3 "$run" "$m" -p x --load-session "$m"
 has "$work/err" 'm.mote: not a session of mote-run'
 : >"$work/empty"
