@@ -271,11 +271,10 @@ static void completion_text(struct mote_reply *r, uint32_t choice, bool reasonin
 {
 	struct mote_json_builder b = {0};
 	cJSON *item, *json = new_chunk(&b, r, choice, &item);
-	size_t offset = 0;
 	(void)reasoning;
 
 	add_part(&b, item, "text", text, bytes);
-	mote_scores_add_completion(&b, item, r, scored, without_end(r, scored, n), &offset);
+	mote_scores_add_completion(&b, item, r, scored, without_end(r, scored, n), &r->choice[choice].offset);
 	mote_json_add_null(&b, item, "finish_reason");
 	mote_reply_event(&b, NULL, json, out);
 }

@@ -212,6 +212,10 @@ check("responses of a schema", json.loads(r["output"][-1]["content"][0]["text"])
 # ---- completions, scores of a prompt
 r = s.post("/v1/completions", {"prompt": ["The sum of", "7 + 8"], "max_tokens": 4, "temperature": 0, "n": 2})[2]
 check("completions of two prompts", len(r["choices"]) == 4 and r["choices"][0]["text"] == r["choices"][1]["text"], r)
+body = {"prompt": "The sum of", "max_tokens": 20, "temperature": 0, "logprobs": 1}
+whole = s.post("/v1/completions", body)[2]["choices"][0]["logprobs"]
+parts = [e[1]["choices"][0]["logprobs"] for e in s.stream("/v1/completions", body)[:-1]]
+check("scores of a stream", all([x for p in parts if p for x in p[key]] == whole[key] for key in whole), parts)
 text = open("tests/fixtures/adder/heldout.txt", encoding="utf-8").read()[:400]
 r = s.post("/v1/completions", {"prompt": text, "max_tokens": 0, "echo": True, "logprobs": 2})[2]["choices"][0]
 p = r["logprobs"]
