@@ -233,14 +233,13 @@ static void refuse_model(struct mote_exchange *x, const struct mote_error *error
 static void handle_with_model(const struct mote_serve *s, struct mote_exchange *x, mote_route *route)
 {
 	char *name = NULL;
-	struct held *held = calloc(1, sizeof *held);
+	struct held *held;
 	struct mote_error error = {0};
 	struct mote_serve view = {.models = s->models, .guard = s->guard, .seconds = s->seconds, .started = s->started};
 
-	if (mote_models_count(s->models) > 1 && !named_model(x, &name)) {
-		free(held);
+	if (mote_models_count(s->models) > 1 && !named_model(x, &name))
 		return;
-	}
+	held = calloc(1, sizeof *held);
 	if (!held)
 		(void)mote_error_set(&error, MOTE_ERROR_MEMORY, "no memory for a request");
 	else if ((held->served = mote_models_take(s->models, name, &error))) {
@@ -321,8 +320,10 @@ static void admit(void *user, struct mote_exchange *x)
 		mote_route_refuse(x, 403, NULL, "origin", "pages of this origin may not use this server");
 	else if (strcmp(x->method, "OPTIONS") && (route < 0 || !routes[route].open) &&
 		 !mote_guard_key(s->guard, mote_exchange_header(x, "Authorization"),
-				 mote_exchange_header(x, "X-Api-Key")))
+				 mote_exchange_header(x, "X-Api-Key"))) {
 		mote_route_refuse(x, 401, NULL, "invalid_api_key", "a key is needed: Authorization: Bearer KEY");
+		allow_origin(x);
+	}
 }
 
 static void handle(void *user, struct mote_exchange *x)
@@ -348,6 +349,7 @@ static void refuse(void *user, struct mote_exchange *x, const char *message)
 {
 	(void)user;
 	mote_route_refuse(x, x->code, NULL, NULL, message);
+	allow_origin(x);
 }
 
 /* ---- opening and closing ---- */
