@@ -207,14 +207,26 @@ int run_parse_arguments(int argc, char **argv, struct run_arguments *a)
 
 /* ---- what they come to ---- */
 
-/* The id of a token that is given as its number or its text; -1: there is none. */
+/* The id of a token by its text, as the vocabulary spells it or as it reads; -1: there is none. */
+static int32_t token_id_of_text(const struct run *r, const char *text, size_t bytes)
+{
+	int32_t id = mote_lm_token_id(r->lm, text, bytes), *ids = NULL;
+	size_t count = 0;
+
+	if (id < 0 && mote_lm_encode(r->lm, text, bytes, MOTE_LM_PLAIN, &ids, &count, NULL) == MOTE_LM_OK && count == 1)
+		id = ids[0];
+	mote_lm_free(ids);
+	return id;
+}
+
+/* The same of one that is given as its number or its text. */
 static int32_t token_id(const struct run *r, const char *text, size_t bytes)
 {
 	char *end;
 	long id = strtol(text, &end, 10);
 
 	if (bytes == 0 || end != text + bytes)
-		return mote_lm_token_id(r->lm, text, bytes);
+		return token_id_of_text(r, text, bytes);
 	return id >= 0 && id < (long)r->info.vocab ? (int32_t)id : -1;
 }
 

@@ -134,6 +134,10 @@ has "$work/out" '"finish_reason":"stop"'
 expect 0 "$run" "$m" -p "$question" --temp 0 --json --stop-id '</think>'
 has "$work/out" '"text":""'
 expect 0 "$run" "$m" -p "$question" --temp 0 --json --stop-id 65
+for carry in 'Ġcarry' ' carry'; do
+	expect 0 "$run" "$m" -p "$question" --temp 0 --json --stop-id "$carry"
+	has "$work/out" '"reasoning":"[^"]*write 5, carry"'
+done
 expect 0 "$run" "$m" -p "$question" --temp 0 --json --ignore-eos -n 200
 has "$work/out" '"finish_reason":"length"'
 expect 0 "$run" "$m" -p "$question" --temp 0 --json --reasoning-budget 1
