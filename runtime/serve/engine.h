@@ -42,8 +42,8 @@ struct mote_piece {
 	size_t n_scored;
 	struct mote_scored *prompt;     /* [n_prompt], of END, where the job wants them */
 	size_t n_prompt;
-	int32_t *ids;                   /* of END: [tokens] all that was sampled */
-	size_t tokens;
+	size_t tokens;                  /* sampled when its last text came; of END: all */
+	int32_t *ids;                   /* of END: [tokens] */
 	size_t prompt_tokens, cached_tokens; /* of END */
 	uint64_t guessed, guessed_right;     /* of END: tokens, by lookup */
 	double prompt_seconds, predict_seconds;

@@ -82,6 +82,7 @@ static struct mote_piece *make_piece(struct run *r, const struct mote_lm_event *
 	if (!p)
 		return NULL;
 	p->finish = event->finish;
+	p->tokens = event->tokens;
 	if (!copy_scored(r->answer, 0, r->scored, event->tokens, &p->scored, &p->n_scored) ||
 	    (kind == MOTE_PIECE_END && !describe_end(r, p))) {
 		mote_piece_free(p);

@@ -102,7 +102,6 @@ static void take_end(struct mote_reply *r, struct mote_choice *c, struct mote_pi
 		thought->text[--thought->count] = 0;
 	c->ended = true;
 	c->finish = p->finish;
-	c->tokens = p->tokens;
 	c->prompt_tokens = p->prompt_tokens;
 	c->cached_tokens = p->cached_tokens;
 	c->prompt_seconds = p->prompt_seconds;
@@ -129,6 +128,8 @@ static void take(struct mote_reply *r, struct mote_piece *p)
 	}
 	if (p->kind != MOTE_PIECE_END)
 		mote_bytes_add(part, p->text, p->bytes);
+	c->reasoning_tokens += p->kind == MOTE_PIECE_REASONING ? p->tokens - c->tokens : 0;
+	c->tokens = p->tokens;
 	if (!keep_scores(c, p) || part->failed)
 		fail(r, MOTE_LM_MEMORY, "no memory for the answer");
 	if (p->kind == MOTE_PIECE_END)

@@ -18,6 +18,7 @@ struct mote_choice {
 	size_t n_scored, n_prompt;
 	int32_t *ids;
 	size_t tokens, prompt_tokens, cached_tokens;
+	size_t reasoning_tokens;         /* of the tokens: its thought's */
 	double prompt_seconds, predict_seconds;
 	uint64_t guessed, guessed_right;
 	enum mote_lm_finish finish;
