@@ -273,6 +273,15 @@ static int parse_options(int argc, char **argv, struct tokenize_options *o)
 	if (!o->messages && (o->tools || o->context || o->diff || o->no_generation_prompt))
 		return mote_options_refuse(&program, "--tools, --template-context, --no-generation-prompt and "
 					   "--diff need --messages");
+	if (o->skip_special && !o->decode)
+		return mote_options_refuse(&program, "--skip-special needs --decode");
+	if (o->decode && o->messages)
+		return mote_options_refuse(&program, "--decode and --messages exclude each other");
+	if ((o->decode || o->messages) && (o->add_special || o->plain || o->no_cache || o->time || o->show))
+		return mote_options_refuse(&program, "--add-special, --plain, --no-cache, --time and --show are of "
+					   "text, and go with neither --decode nor --messages");
+	if (o->json && o->show)
+		return mote_options_refuse(&program, "--show and --json exclude each other");
 	return -1;
 }
 

@@ -94,6 +94,10 @@ END
 # Refusals
 expect 2 "$build/mote-tokenize"
 expect 2 "$build/mote-tokenize" "$m" --tools x
+expect 2 "$build/mote-tokenize" "$m" -p a --skip-special
+expect 2 "$build/mote-tokenize" "$m" --decode --messages "$work/tools.json"
+for option in add-special plain no-cache time show; do expect 2 "$build/mote-tokenize" "$m" -p 1 --decode --$option; done
+expect 2 "$build/mote-tokenize" "$m" -p a --show --json
 expect 2 "$build/mote-tokenize" "$m" -p a -f b
 expect 2 "$build/mote-tokenize" "$m" --messages x --diff alpaca
 expect 1 "$build/mote-tokenize" "$m" -f "$work/absent"
