@@ -219,10 +219,13 @@ static enum mote_status open_stop(struct mote_answer_state *s, struct mote_error
 static enum mote_status open_constraint(struct mote_answer_state *s, struct mote_error *error)
 {
 	const struct mote_answer_options *o = &s->options;
+	struct mote_reasoning reasoning = s->reasoning;
 
 	if (!o->grammar)
 		return MOTE_OK;
-	return mote_constraint_open(o->grammar, o->tokens, o->config, &s->reasoning, &s->constraint, error);
+	if (o->continues_text) /* what goes on with a text is the text: no thought begins before it */
+		reasoning.open = -1;
+	return mote_constraint_open(o->grammar, o->tokens, o->config, &reasoning, &s->constraint, error);
 }
 
 enum mote_status mote_answer_open(const struct mote_answer_options *options, struct mote_answer *answer,

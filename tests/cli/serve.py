@@ -185,6 +185,9 @@ r = s.post(CHAT, ask("x", max_tokens=60, think_budget=5, grammar='root ::= "yes"
 check("grammar", re.fullmatch(r"yes|no\d{3}", r["message"]["content"]) and r["finish_reason"] == "stop", r)
 r = s.post("/v1/completions", {"prompt": "The sum", "max_tokens": 50, "seed": 1, "grammar": 'root ::= " is " [1-9]+ "."'})[2]
 check("grammar of a completion", re.fullmatch(r" is [1-9]+\.?", r["choices"][0]["text"]), r)
+turn = "What is 27 + 48?<|im_end|>\n<|im_start|>assistant\n"
+r = s.post("/v1/completions", {"prompt": turn, "max_tokens": 300, "temperature": 0, "grammar": 'root ::= "yes" | "no"'})[2]
+check("no thought within a completion's grammar", r["choices"][0]["text"] in ("yes", "no"), r)
 r = s.post(CHAT, ask("x", max_tokens=40, think_budget=5, response_format={"type": "json_object"}))[2]["choices"][0]
 check("json_object", r["message"]["content"].startswith("{"), r)
 for choice in ("required", {"type": "function", "function": {"name": "add"}}):
