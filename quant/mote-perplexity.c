@@ -125,14 +125,19 @@ static int check_options(const struct perplexity_options *o)
 		return mote_options_refuse(&tool, "no model given");
 	if (o->models.count > PERPLEXITY_MODELS)
 		return mote_options_refuse(&tool, "%u models; at most %d at once", o->models.count, PERPLEXITY_MODELS);
-	if (!o->files.count == !o->generate && !o->check)
+	if (!o->files.count && !o->generate && !o->check)
 		return mote_options_refuse(&tool, "give a text with -f FILE or --generate=TOKENS");
+	if (o->files.count && o->generate)
+		return mote_options_refuse(&tool, "-f and --generate exclude each other");
 	if (o->files.count > 1 &&
 	    (o->per_token || o->report || o->stamp || o->check || o->save_logits || o->reference_logits))
 		return mote_options_refuse(&tool, "several texts go with none of --per-token, --report, --stamp, "
 					   "--check, --save-logits and --reference-logits");
 	if (o->check && (o->generate || o->stamp || o->save_logits))
 		return mote_options_refuse(&tool, "--check goes with neither --generate, --stamp nor --save-logits");
+	if (o->check && (o->plan.context_tokens || o->plan.max_chunks || o->plan.all_positions || o->plan.plain))
+		return mote_options_refuse(&tool, "--check takes the receipt's rule: no -c, --chunks, --all-positions "
+					   "or --plain beside it");
 	if (o->reference && o->reference_logits)
 		return mote_options_refuse(&tool, "--reference and --reference-logits exclude each other");
 	if (o->save_logits && (o->models.count != 1 || o->reference || o->reference_logits))

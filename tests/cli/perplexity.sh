@@ -78,6 +78,11 @@ grep -q "receipt holds" "$D/out" || fail "the receipt does not hold"
 "$B/mote-inspect" --verify "$D/q.mote" >/dev/null || fail "mote-inspect does not verify the receipt"
 expect 2 "other tensors" "$B/mote-perplexity" "$D/q.mote" --check -f $F/heldout.txt --reference "$D/q.mote"
 expect 3 "holds no receipt" "$B/mote-perplexity" "$D/q.mote" --check -f $F/calibration.txt --reference "$D/f.mote"
+for rule in '-c 64' '--chunks 3' --all-positions --plain; do
+	# shellcheck disable=SC2086
+	expect 2 "takes the receipt's rule" "$B/mote-perplexity" "$D/q.mote" --check -f $F/heldout.txt --reference "$D/f.mote" $rule
+done
+expect 2 '-f and --generate exclude each other' "$B/mote-perplexity" "$D/q.mote" -f $F/heldout.txt --generate 100
 "$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" --generate 900 --seed 7 -c 128 --stamp >/dev/null
 "$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" --check >"$D/out"
 grep -q "seed 7" "$D/out" || fail "--check did not write the text again"
