@@ -223,6 +223,7 @@ static void print_receipts(struct listing *to, const struct mote_container *c)
 		printf("     %-24s ", "measured on");
 		print_inline(to, text);
 		putchar('\n');
+		print_figure(mote_json_get(r, "rule"), "context", "tokens a chunk", 1, "");
 		print_figure(figures, "tokens_scored", "tokens scored", 1, "");
 		print_figure(figures, "perplexity", "perplexity", 1, "");
 		print_figure(figures, "reference_perplexity", "reference perplexity", 1, "");

@@ -15,7 +15,7 @@ static enum mote_status read_receipt(struct perplexity_run *r, uint32_t i, struc
 	enum mote_status status;
 
 	mote_hash_to_hex(mote_text_hash(t), text);
-	r->receipt[i] = mote_receipt_find(r->model[i].model->container, t->data ? text : NULL);
+	r->receipt[i] = mote_receipt_find(r->model[i].model->container, t->data ? text : NULL, compared);
 	if (!r->receipt[i])
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: holds no receipt for its tensors%s", path,
 				      t->data ? " and this text" : "");

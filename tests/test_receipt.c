@@ -169,20 +169,20 @@ static void receipts_of_other_tensors_go(void **state)
 	assert_int_equal(cJSON_GetArraySize(third), 2);
 	assert_int_equal(mote_receipt_compare(cJSON_GetArrayItem(third, 1), &g, NULL), MOTE_OK);
 
-	assert_null(mote_receipt_find(c, NULL));
+	assert_null(mote_receipt_find(c, NULL, false));
 	mote_container_close(c);
 	assert_int_equal(mote_container_stamp(path, MOTE_SECTION_RECEIPTS, third, NULL), MOTE_OK);
 	assert_int_equal(mote_container_open(path, &c, NULL), MOTE_OK);
-	found = mote_receipt_find(c, NULL);
+	found = mote_receipt_find(c, NULL, false);
 	assert_non_null(found);
 	assert_int_equal(mote_receipt_compare(found, &g, NULL), MOTE_OK);
 	mote_hash_to_hex(mote_text_hash(&other), hex);
-	found = mote_receipt_find(c, hex);
+	found = mote_receipt_find(c, hex, true);
 	assert_non_null(found);
 	assert_string_equal(mote_json_get(mote_json_get(found, "validation"), "name")->valuestring, "others.txt");
 	mote_hash_to_hex((struct mote_hash128){1, 2}, hex);
 	assert_string_equal(hex, "00000000000000020000000000000001");
-	assert_null(mote_receipt_find(c, hex));
+	assert_null(mote_receipt_find(c, hex, true));
 	mote_container_close(c);
 
 	changed = make_container(2.0f);

@@ -131,6 +131,7 @@ static bool repeats(const cJSON *a, const cJSON *b)
 	       same_string(string_at(mote_json_get(a, "reference"), "tensors"),
 			   string_at(mote_json_get(b, "reference"), "tensors")) &&
 	       same_string(string_at(mote_json_get(a, "rule"), "name"), string_at(mote_json_get(b, "rule"), "name")) &&
+	       same_number(mote_json_get(a, "rule"), mote_json_get(b, "rule"), "context") &&
 	       same_string(string_at(mote_json_get(a, "rule"), "ids"), string_at(mote_json_get(b, "rule"), "ids"));
 }
 
@@ -196,7 +197,7 @@ static enum mote_status add_to_file(const char *path, struct mote_hash128 tensor
 
 enum mote_status mote_receipt_stamp(const char *path, const struct mote_receipt_facts *facts, struct mote_error *error)
 {
-	const cJSON *earlier = mote_receipt_find(facts->tensors, NULL);
+	const cJSON *earlier = mote_receipt_find(facts->tensors, NULL, true);
 	struct mote_receipt_facts all = *facts;
 	cJSON *receipt = NULL;
 	enum mote_status status;
@@ -222,7 +223,7 @@ enum mote_status mote_receipt_stamp_evaluation(const char *path, const char *too
 		cJSON_Delete(evaluation);
 		return status;
 	}
-	earlier = mote_receipt_find(c, NULL);
+	earlier = mote_receipt_find(c, NULL, true);
 	facts.recipe = earlier ? mote_json_get(earlier, "recipe") : last_quantization(c);
 	r = begin(&b, &facts, tensors);
 	mote_json_add_item(&b, r, "evaluation", evaluation);
@@ -231,16 +232,20 @@ enum mote_status mote_receipt_stamp_evaluation(const char *path, const char *too
 	return status ? status : add_to_file(path, tensors, r, error);
 }
 
-const cJSON *mote_receipt_find(const struct mote_container *c, const char *text_hash)
+const cJSON *mote_receipt_find(const struct mote_container *c, const char *text_hash, bool compared)
 {
 	const cJSON *receipts = mote_container_receipts(c), *found = NULL;
+	bool fits = false;
 	char hex[33];
 
 	mote_hash_to_hex(mote_container_tensors_hash(c), hex);
 	for (const cJSON *r = receipts ? receipts->child : NULL; r; r = r->next)
 		if (same_string(string_at(r, "tensors"), hex) && !mote_json_get(r, "evaluation") &&
-		    (!text_hash || same_string(string_at(mote_json_get(r, "validation"), "xxh3"), text_hash)))
+		    (!text_hash || same_string(string_at(mote_json_get(r, "validation"), "xxh3"), text_hash)) &&
+		    (!fits || cJSON_IsObject(mote_json_get(r, "reference")) == compared)) {
 			found = r;
+			fits = cJSON_IsObject(mote_json_get(r, "reference")) == compared;
+		}
 	return found;
 }
 

@@ -61,9 +61,9 @@ struct mote_receipt_terms {
 enum mote_status mote_receipt_read(const cJSON *receipt, struct mote_receipt_terms *out,
 				   struct mote_error *error) MOTE_CHECKED;
 
-/* The newest receipt of losses that speaks of c's tensors and, when text_hash is not NULL, of that text; or NULL.
- * Borrowed from c. */
-const cJSON *mote_receipt_find(const struct mote_container *c, const char *text_hash);
+/* The newest receipt of losses that speaks of c's tensors and, when text_hash is not NULL, of that text; or NULL. Of
+ * those that were compared with a reference, or were not, if there are any. Borrowed from c. */
+const cJSON *mote_receipt_find(const struct mote_container *c, const char *text_hash, bool compared);
 
 /* A hash as 32 hexadecimal digits, high half first. */
 void mote_hash_to_hex(struct mote_hash128 hash, char hex[33]);

@@ -76,6 +76,15 @@ measure --reference "$D/f.mote" --stamp >/dev/null
 "$B/mote-perplexity" "$D/q.mote" --check -f $F/heldout.txt --reference "$D/f.mote" -t 1 >"$D/out"
 grep -q "receipt holds" "$D/out" || fail "the receipt does not hold"
 "$B/mote-inspect" --verify "$D/q.mote" >/dev/null || fail "mote-inspect does not verify the receipt"
+# Measured with chunks of another length, or alone: another receipt, and each is found by what it was measured against.
+cp "$D/q.mote" "$D/two.mote"
+"$B/mote-perplexity" "$D/two.mote" --reference "$D/f.mote" -f $F/heldout.txt -c 400 --chunks 5 --stamp >/dev/null
+"$B/mote-perplexity" "$D/two.mote" --reference "$D/f.mote" -f $F/heldout.txt -c 100 --chunks 20 --stamp >/dev/null
+"$B/mote-perplexity" "$D/two.mote" -f $F/heldout.txt -c 50 --chunks 40 --stamp >/dev/null
+[ "$("$B/mote-inspect" "$D/two.mote" | grep -c 'tokens a chunk  *[1-4]0*0$')" = 3 ] || fail "a receipt was replaced"
+"$B/mote-perplexity" "$D/two.mote" --check -f $F/heldout.txt --reference "$D/f.mote" | grep -q ' of 100,' ||
+	fail "the newest receipt against a reference is not the one that is checked"
+"$B/mote-perplexity" "$D/two.mote" --check -f $F/heldout.txt | grep -q ' of 50,' || fail "nor the one without"
 expect 2 "other tensors" "$B/mote-perplexity" "$D/q.mote" --check -f $F/heldout.txt --reference "$D/q.mote"
 expect 3 "holds no receipt" "$B/mote-perplexity" "$D/q.mote" --check -f $F/calibration.txt --reference "$D/f.mote"
 for rule in '-c 64' '--chunks 3' --all-positions --plain; do

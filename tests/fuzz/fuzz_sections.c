@@ -89,7 +89,7 @@ static void open(const char *path)
 
 			(void)!mote_receipt_read(r, &terms, NULL);
 		}
-		(void)!mote_receipt_find(c, NULL);
+		(void)!mote_receipt_find(c, NULL, true);
 	}
 	mote_container_close(c);
 	if (mote_lm_open(path, NULL, &lm, &error)) {
