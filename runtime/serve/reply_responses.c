@@ -50,11 +50,16 @@ static void add_usage(struct mote_json_builder *b, cJSON *json, const struct mot
 	mote_json_add_number(b, usage, "total_tokens", (double)(prompt + tokens));
 }
 
+static bool is_cut(const struct mote_choice *c)
+{
+	return c->ended && c->finish == MOTE_LM_FINISH_LENGTH;
+}
+
 /* The response as a whole: under way (status in_progress, without output) or ended. */
 static cJSON *make(struct mote_json_builder *b, const struct mote_reply *r, bool ended)
 {
 	const struct mote_choice *c = r->choice;
-	bool cut = ended && c->finish == MOTE_LM_FINISH_LENGTH;
+	bool cut = ended && is_cut(c);
 	const char *status = r->failed ? "failed" : !ended ? "in_progress" : cut ? "incomplete" : "completed";
 	cJSON *json = mote_json_new_object(b), *output;
 	char id[48];
@@ -179,7 +184,8 @@ static void close_item(struct mote_reply *r, struct mote_bytes *out)
 	text_event(r, r->block == REASONING ? "response.reasoning_text.done" : "response.output_text.done", "text",
 		   text, strlen(text), out);
 	part_event(r, "response.content_part.done", text, out);
-	item_as_whole(r, "response.output_item.done", "completed", text, out);
+	item_as_whole(r, "response.output_item.done",
+		      r->block == MESSAGE && is_cut(r->choice) ? "incomplete" : "completed", text, out);
 	r->block = NONE;
 }
 
@@ -214,8 +220,7 @@ static void choice_end(struct mote_reply *r, uint32_t choice, struct mote_bytes 
 
 static void end(struct mote_reply *r, struct mote_bytes *out)
 {
-	whole_event(r, r->choice->finish == MOTE_LM_FINISH_LENGTH ? "response.incomplete" : "response.completed", true,
-		    out);
+	whole_event(r, is_cut(r->choice) ? "response.incomplete" : "response.completed", true, out);
 }
 
 static void failed(struct mote_reply *r, int status, const char *message, struct mote_bytes *out)

@@ -262,6 +262,9 @@ events = s.stream("/v1/responses", m)
 check("responses streamed", "".join(e[1]["delta"] for e in events if e[0] == "response.output_text.delta") == "27 + 48 = 75."
       and events[-1][1]["response"]["output"][-1]["content"] == r["output"][-1]["content"] and
       [e[1]["sequence_number"] for e in events] == list(range(len(events))), events[-1])
+events = s.stream("/v1/responses", m | {"max_output_tokens": 5})
+items = [e[1]["item"] for e in events if e[0] == "response.output_item.done"]
+check("one that is cut", items == events[-1][1]["response"]["output"] and items[-1]["status"] == "incomplete", items)
 
 # ---- null is what is not given
 r = s.post(CHAT, ask("x", ignore_eos=True, max_tokens=3, max_completion_tokens=None))[2]
