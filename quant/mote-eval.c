@@ -313,6 +313,8 @@ static int check_arguments(const struct eval_arguments *a)
 		return mote_options_refuse(&tool, "give a task with --task NAME=PATH");
 	if (a->models.count == 0 || a->models.count > EVAL_MAX_MODELS)
 		return mote_options_refuse(&tool, "%u models; 1 to %d at once", a->models.count, EVAL_MAX_MODELS);
+	if (a->few && a->zero_shot)
+		return mote_options_refuse(&tool, "--few-shot and --zero-shot exclude each other");
 	if (!a->shard.count != !a->part)
 		return mote_options_refuse(&tool, "--shard and -o PART go together");
 	if (a->shard.count && (a->log || a->json || a->report || a->stamp || a->print_requests))

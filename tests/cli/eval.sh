@@ -266,6 +266,8 @@ expect 2 'models' "$B/mote-eval" --task boolq="$D/boolq.jsonl"
 expect 2 'exists already' "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --log "$D/log"
 expect 1 'No such file' "$B/mote-eval" "$D/f.mote" --task boolq="$D/nothing"
 expect 2 'no place to take 3 examples' "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --few-shot 3
+expect 2 "--few-shot and --zero-shot exclude each other" "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --few-shot 3 \
+	--zero-shot
 { cat "$D/boolq.jsonl"; echo '{"passage":"p","question":"q","label":"maybe"}'; } >"$D/bad.jsonl"
 expect 3 'bad.jsonl, line 31: the answer "maybe" is none of the choices' "$B/mote-eval" "$D/f.mote" \
 	--task boolq="$D/bad.jsonl" \
