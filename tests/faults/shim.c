@@ -88,6 +88,12 @@ int posix_memalign(void **p, size_t alignment, size_t bytes)
 	return 0;
 }
 
+/* LeakSanitizer's, preloaded, calls null where gcc is 12. */
+char *strerror(int error)
+{
+	return (char *)(uintptr_t)strerrordesc_np(error); /* of every error that the system or this library gives */
+}
+
 /* What another program might do to a file that is mapped. */
 static void shorten(int fd)
 {
