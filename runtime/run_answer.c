@@ -41,6 +41,8 @@ enum mote_status run_encode(const struct run *r, const cJSON *messages, const cJ
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
 	else if (mote_lm_encode_chat(r->lm, &chat, &turn->prompt, &turn->prompt_tokens, &turn->reasoning_open, &failed))
 		status = run_fail(&failed, error);
+	if (status && r->arguments->template_file)
+		mote_error_prefix(error, "%s", r->arguments->template_file);
 	free(text);
 	free(tools_text);
 	return status;

@@ -200,8 +200,9 @@ int run_parse_arguments(int argc, char **argv, struct run_arguments *a)
 		return mote_options_refuse(&tool, "--json-schema and --grammar exclude each other");
 	if (a->logits && !a->json)
 		return mote_options_refuse(&tool, "--logits needs --json");
-	if (a->raw && a->system)
-		return mote_options_refuse(&tool, "--raw knows no system message (-s)");
+	if (a->raw && (a->system || a->template_file || a->variables))
+		return mote_options_refuse(&tool, "--raw knows no template: no -s, --chat-template-file or "
+					   "--chat-template-kwargs beside it");
 	return -1;
 }
 

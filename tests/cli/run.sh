@@ -198,6 +198,14 @@ expect 0 "$run" --version
 expect 2 "$run"
 expect 2 "$run" "$m" --none
 expect 2 "$run" "$m" -p x -f "$work/question"
+for option in '-s x' "--chat-template-file $work/question" '--chat-template-kwargs {}'; do
+	# shellcheck disable=SC2086
+	expect 2 "$run" "$m" -p x --raw $option
+	has "$work/err" '--raw knows no template'
+done
+echo '{% for' >"$work/broken.jinja"
+expect 3 "$run" "$m" -p x --chat-template-file "$work/broken.jinja"
+has "$work/err" '/broken.jinja: chat template: line 1'
 expect 2 "$run" "$m" --raw -s y -p x
 expect 2 "$run" "$m" --raw -p ''
 for wrong in '--temp x' '--temp -1' '--top-p 2' '--top-k -1' '--min-p 1.5' '-n 0' '-c 0' '-c 1000000' '-n -2' '-t 0' '-t 257' '-ctk q3' '--seed -2' \
