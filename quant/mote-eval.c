@@ -177,6 +177,37 @@ static enum mote_status print_requests(struct eval_run *r, struct mote_error *er
 
 /* ---- results ---- */
 
+/* What "NAME=PATH" reads, where NAME can be a definition's path. */
+static enum mote_status refuse_named(const char *output, const char *text, struct mote_error *error)
+{
+	const char *equals = strchr(text, '=');
+	char name[4096];
+	enum mote_status status = mote_output_refuse_input(output, equals + 1, error);
+
+	snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+	return status ? status : mote_output_refuse_input(output, name, error);
+}
+
+/* An output replaces nothing that is read, nor another output. */
+static enum mote_status check_outputs(const struct eval_arguments *a, struct mote_error *error)
+{
+	const char *const outputs[] = {a->log, a->report, a->part};
+	enum mote_status status = MOTE_OK;
+
+	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+		status = status ? status : mote_output_refuse_input(outputs[i], a->reference, error);
+		for (uint32_t k = 0; k < a->models.count && !status; k++)
+			status = mote_output_refuse_input(outputs[i], a->models.value[k], error);
+		for (uint32_t k = 0; k < a->tasks.count && !status; k++)
+			status = refuse_named(outputs[i], a->tasks.text[k], error);
+		for (uint32_t k = 0; k < a->shots.count && !status; k++)
+			status = refuse_named(outputs[i], a->shots.text[k], error);
+	}
+	if (!status && a->log && a->report && strcmp(a->log, a->report) == 0)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is to be two files at once", a->log);
+	return status;
+}
+
 /* Whatever has to be open before hours of work: nothing is found out at their end. */
 static enum mote_status open_file(const char *path, bool force, struct mote_output **out, FILE **stream,
 				  struct mote_error *error)
@@ -268,8 +299,9 @@ static enum mote_status perform(struct eval_run *r, struct mote_error *error)
 
 	if (!first && (a->merge || a->shard.count || a->print_requests))
 		return MOTE_OK; /* nothing that several could do */
-	if (a->merge)
-		return merge(r, error);
+	status = check_outputs(a, error);
+	if (status || a->merge)
+		return status ? status : merge(r, error);
 	if (a->reference)
 		r->t.path[r->t.models++] = a->reference;
 	for (uint32_t i = 0; i < a->models.count; i++)

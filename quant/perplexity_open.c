@@ -15,23 +15,31 @@ const char *perplexity_base_name(const char *path)
 
 /* ---- outputs ---- */
 
-/* One of the outputs, before anything is computed: it replaces nothing that is read, nor one of the others. */
-static enum mote_status open_output(const struct perplexity_options *o, const char *path, struct mote_output **out,
-				    struct mote_error *error)
+static enum mote_status refuse_inputs(const struct perplexity_options *o, const char *path, struct mote_error *error)
 {
 	const char *const inputs[] = {o->reference, o->reference_logits, o->prompts};
-	const char *const outputs[] = {o->per_token, o->report, o->save_logits};
 	enum mote_status status = MOTE_OK;
-	unsigned same = 0;
 
-	if (!path)
-		return MOTE_OK;
 	for (size_t i = 0; i < sizeof inputs / sizeof *inputs && status == MOTE_OK; i++)
 		status = mote_output_refuse_input(path, inputs[i], error);
 	for (uint32_t i = 0; i < o->files.count && status == MOTE_OK; i++)
 		status = mote_output_refuse_input(path, o->files.path[i], error);
 	for (uint32_t i = 0; i < o->models.count && status == MOTE_OK; i++)
 		status = mote_output_refuse_input(path, o->models.value[i], error);
+	return status;
+}
+
+/* One of the outputs, before anything is computed: it replaces nothing that is read, nor one of the others. */
+static enum mote_status open_output(const struct perplexity_options *o, const char *path, struct mote_output **out,
+				    struct mote_error *error)
+{
+	const char *const outputs[] = {o->per_token, o->report, o->save_logits};
+	enum mote_status status;
+	unsigned same = 0;
+
+	if (!path)
+		return MOTE_OK;
+	status = refuse_inputs(o, path, error);
 	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
 		same += outputs[i] && !strcmp(outputs[i], path);
 	if (status == MOTE_OK && same > 1)
@@ -45,8 +53,10 @@ static enum mote_status open_output(const struct perplexity_options *o, const ch
 
 enum mote_status perplexity_open_outputs(struct perplexity_run *r, struct mote_error *error)
 {
-	enum mote_status status = open_output(r->o, r->o->per_token, &r->per_token, error);
+	enum mote_status status = refuse_inputs(r->o, r->o->part, error);
 
+	if (status == MOTE_OK)
+		status = open_output(r->o, r->o->per_token, &r->per_token, error);
 	if (status == MOTE_OK)
 		status = open_output(r->o, r->o->report, &r->report, error);
 	return status == MOTE_OK ? open_output(r->o, r->o->save_logits, &r->logits, error) : status;

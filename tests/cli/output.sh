@@ -122,6 +122,16 @@ for option in --per-token --report --save-logits; do
 	fi
 	echo precious >"$files/old.part"
 done
+kept "is an input" "$a" "$build/mote-perplexity" "$a" -f "$files/text" --shard 1/2 -o "$a" --force
+kept "is an input" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" --shard 1/2 -o "$files/text" --force
+echo '{"question":"q","passage":"p","answer":true}' >"$files/task"
+for file in "$a" "$files/task" "$m"; do
+	for option in --log --report '--shard 1/2 -o'; do
+		# shellcheck disable=SC2086
+		kept "is an input" "$file" "$build/mote-eval" "$a" --reference "$m" --task boolq="$files/task" $option "$file" --force
+	done
+done
+kept "is to be two files" "$files/task" "$build/mote-eval" "$a" --task boolq="$files/task" --log "$files/x" --report "$files/x"
 kept "is to be two files" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" --per-token "$files/x" \
 	--report "$files/x"
 kept "is an input" "$files/text" "$build/mote-quantize" "$a" -o "$files/text" --type q8 --force \
