@@ -17,7 +17,7 @@
 
 #define TEXT \
 	"{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[],\"normalizer\":{\"type\":" \
-	"\"Sequence\",\"normalizers\":[%s]},\"pre_tokenizer\":null,\"post_processor\":null,\"decoder\":null," \
+	"\"Sequence\",\"normalizers\":[%s]},\"pre_tokenizer\":null,\"post_processor\":%s,\"decoder\":null," \
 	"\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":%s,\"continuing_subword_prefix\":null," \
 	"\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":true," \
 	"\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"<u>\":3},\"merges\":[\"a b\"]}}"
@@ -43,7 +43,7 @@ static void test_spaces(void **state)
 		enum mote_status status;
 		struct tiny_json j = {0};
 
-		tiny_put(&j, TEXT, cases[i].steps, "null");
+		tiny_put(&j, TEXT, cases[i].steps, "null", "null");
 		if (!tiny_open(&tiny, j.text, NULL))
 			fail_msg("%s: %s", cases[i].steps, tiny.error.message);
 		status = mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, NULL, 4, &error);
@@ -84,18 +84,23 @@ static int64_t value_of(const struct mote_gguf_put *put, const char *key)
 /* Tokens with a meaning: each under GGUF's key for it, and no key where there is none. */
 static void test_special_ids(void **state)
 {
-	static const char *const keys[] = {"bos_token_id", "eos_token_id", "eot_token_id", "padding_token_id",
-					   "unknown_token_id", "add_bos_token", "add_eos_token"};
+	static const char *const keys[] = {"bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id",
+					   "padding_token_id", "unknown_token_id", "add_bos_token", "add_eos_token"};
 	static const struct {
 		const char *tokens, *unknown;
-		int ids[7];
+		int ids[8];
 	} cases[] = {
 		{"{\"bos\":0,\"eos\":[1,2],\"pad\":2,\"add_bos\":true,\"add_eos\":false}", "\"<u>\"",
-		 {0, 1, 2, 2, 3, 1, 0}},
-		{"{\"bos\":2,\"eos\":[0],\"add_eos\":true}", "null", {2, 0, -1, -1, -1, 0, 1}},
-		{"{\"eos\":[],\"pad\":4}", "null", {-1, -1, -1, -1, -1, 0, 0}}, /* the model has no id 4 */
-		{"{\"unk_text\":\"<e>\",\"special\":{\"<e>\":1}}", "null", {-1, -1, -1, -1, 1, 0, 0}},
-		{"{\"unk_text\":\"<e>\",\"special\":{\"<f>\":1}}", "null", {-1, -1, -1, -1, -1, 0, 0}},
+		 {0, 1, 2, -1, 2, 3, 1, 0}},
+		{"{\"bos\":2,\"eos\":[0],\"add_eos\":true}", "null", {2, 0, -1, -1, -1, -1, 0, 1}},
+		{"{\"eos\":[],\"pad\":4}", "null", {-1, -1, -1, -1, -1, -1, 0, 0}}, /* the model has no id 4 */
+		{"{\"unk_text\":\"<e>\",\"special\":{\"<e>\":1}}", "null", {-1, -1, -1, -1, -1, 1, 0, 0}},
+		{"{\"unk_text\":\"<e>\",\"special\":{\"<f>\":1}}", "null", {-1, -1, -1, -1, -1, -1, 0, 0}},
+		/* of several ends that which a template knows comes first */
+		{"{\"eos\":[0,2,1,3],\"eos_text\":\"<e>\",\"special\":{\"<e>\":2}}", "null",
+		 {-1, 2, 0, 1, -1, -1, 0, 0}},
+		{"{\"eos\":[0,1],\"eos_text\":\"<e>\",\"special\":{\"<e>\":2}}", "null",
+		 {-1, 0, 1, -1, -1, -1, 0, 0}},
 	};
 
 	(void)state;
@@ -110,7 +115,7 @@ static void test_special_ids(void **state)
 		snprintf(text, sizeof text, "{\"tokens\":%s}", cases[i].tokens);
 		metadata = cJSON_Parse(text);
 		assert_non_null(metadata);
-		tiny_put(&j, TEXT, REPLACE(" ", META), cases[i].unknown);
+		tiny_put(&j, TEXT, REPLACE(" ", META), "null", cases[i].unknown);
 		if (!tiny_open(&tiny, j.text, NULL) ||
 		    mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, metadata, 4, &error))
 			fail_msg("%s%s", tiny.error.message, error.message);
@@ -125,9 +130,54 @@ static void test_special_ids(void **state)
 	}
 }
 
+#define ONE(name) "{\"SpecialToken\":{\"id\":\"" name "\"}}"
+#define SINGLE(before, after) \
+	"{\"type\":\"TemplateProcessing\",\"single\":[" before "{\"Sequence\":{\"id\":\"A\"}}" after "]," \
+	"\"special_tokens\":{\"a\":{\"ids\":[0]},\"b\":{\"ids\":[1]}}}"
+
+/* GGUF's bos and eos are what a text gets: the ids that the tokenizer puts there, whatever the config calls so. */
+static void test_ids_around(void **state)
+{
+	static const struct {
+		const char *processor;
+		int bos, eos, eot; /* -1 in bos: refused */
+	} cases[] = {
+		{"null", 2, 3, 1}, {SINGLE(ONE("a") ",", ""), 0, 3, 1}, {SINGLE("", "," ONE("b")), 2, 1, 3},
+		{SINGLE("", "," ONE("a")), -1, 0, 0}, {SINGLE(ONE("a") "," ONE("b") ",", ""), -1, 0, 0},
+		{SINGLE("", "," ONE("b") "," ONE("b")), -1, 0, 0},
+	};
+	cJSON *metadata = cJSON_Parse("{\"tokens\":{\"bos\":2,\"eos\":[3,1]}}");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct mote_gguf_put put = {0};
+		struct mote_error error = {0};
+		struct tiny_tokenizer tiny;
+		struct tiny_json j = {0};
+		enum mote_status status;
+
+		tiny_put(&j, TEXT, REPLACE(" ", META), cases[i].processor, "null");
+		if (!tiny_open(&tiny, j.text, NULL))
+			fail_msg("%s: %s", cases[i].processor, tiny.error.message);
+		status = mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, metadata, 4, &error);
+		assert_int_equal(status, cases[i].bos < 0 ? MOTE_ERROR_UNSUPPORTED : MOTE_OK);
+		if (cases[i].bos < 0) {
+			assert_non_null(strstr(error.message, "behind"));
+		} else {
+			assert_int_equal(value_of(&put, "tokenizer.ggml.bos_token_id"), cases[i].bos);
+			assert_int_equal(value_of(&put, "tokenizer.ggml.eos_token_id"), cases[i].eos);
+			assert_int_equal(value_of(&put, "tokenizer.ggml.eot_token_id"), cases[i].eot);
+		}
+		free(put.b.text);
+		tiny_close(&tiny);
+	}
+	cJSON_Delete(metadata);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_spaces), cmocka_unit_test(test_special_ids)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_spaces), cmocka_unit_test(test_special_ids),
+					   cmocka_unit_test(test_ids_around)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -249,22 +249,84 @@ static void put_id(const struct export *e, const char *key, const cJSON *id)
 		mote_gguf_put_u32(e->put, key, (uint32_t)x);
 }
 
-/* One end of an answer is GGUF's eos, a second one its eot. A token for what is unknown can be one by name only. */
-static void put_special(const struct export *e)
+/* The one id that the tokenizer puts before a text, or behind it; -1: none. */
+static enum mote_status id_around(const struct export *e, enum tokenizer_part part, int64_t *id)
 {
-	const cJSON *tokens = mote_json_get(e->metadata, "tokens"), *eos = mote_json_get(tokens, "eos");
-	const cJSON *unk = mote_json_get(tokens, "unk_text");
+	uint32_t x;
 
-	put_id(e, KEY "bos_token_id", mote_json_get(tokens, "bos"));
-	put_id(e, KEY "eos_token_id", eos ? eos->child : NULL);
-	put_id(e, KEY "eot_token_id", eos && eos->child ? eos->child->next : NULL);
+	*id = -1;
+	if (e->t->bytes[part] > sizeof x)
+		return unknown(e, "several tokens before a text, or several behind it");
+	if (e->t->bytes[part]) {
+		memcpy(&x, e->t->part[part], sizeof x);
+		*id = x;
+	}
+	return MOTE_OK;
+}
+
+/* The id of a token of which templates have the text under a name; -1: none. */
+static int64_t id_of_text(const struct export *e, const char *name)
+{
+	const cJSON *tokens = mote_json_get(e->metadata, "tokens"), *text = mote_json_get(tokens, name);
+	int64_t id;
+
+	return cJSON_IsString(text) &&
+	       mote_json_integer(mote_json_get(mote_json_get(tokens, "special"), text->valuestring), &id) ? id : -1;
+}
+
+static const cJSON *find_id(const cJSON *list, int64_t wanted)
+{
+	const cJSON *item = list ? list->child : NULL;
+	int64_t id;
+
+	while (item && (!mote_json_integer(item, &id) || id != wanted))
+		item = item->next;
+	return item;
+}
+
+/* Three ends of an answer have a key. The first one's also says what a text ends in, and a template's eos_token. */
+static enum mote_status put_ends(const struct export *e, const cJSON *list)
+{
+	static const char *const keys[] = {KEY "eos_token_id", KEY "eot_token_id", KEY "eom_token_id"};
+	const cJSON *first = find_id(list, id_of_text(e, "eos_text"));
+	int64_t behind;
+	size_t n = 1;
+	enum mote_status status = id_around(e, PART_AFTER, &behind);
+
+	if (!status && behind >= 0 && !(first = find_id(list, behind)))
+		status = unknown(e, "a token behind a text that ends no answer");
+	if (status)
+		return status;
+	first = first ? first : list ? list->child : NULL;
+	put_id(e, keys[0], first);
+	for (const cJSON *item = list ? list->child : NULL; item && n < sizeof keys / sizeof *keys; item = item->next)
+		if (item != first)
+			put_id(e, keys[n++], item);
+	return MOTE_OK;
+}
+
+/* A token for what is unknown can be one by name only. */
+static enum mote_status put_special(const struct export *e)
+{
+	const cJSON *tokens = mote_json_get(e->metadata, "tokens");
+	const int64_t unk = e->t->unk != MOTE_TOKENIZER_NONE ? (int64_t)e->t->unk : id_of_text(e, "unk_text");
+	int64_t bos;
+	enum mote_status status = id_around(e, PART_BEFORE, &bos);
+
+	if (!status)
+		status = put_ends(e, mote_json_get(tokens, "eos"));
+	if (status)
+		return status;
+	if (bos >= 0)
+		mote_gguf_put_u32(e->put, KEY "bos_token_id", (uint32_t)bos);
+	else
+		put_id(e, KEY "bos_token_id", mote_json_get(tokens, "bos"));
 	put_id(e, KEY "padding_token_id", mote_json_get(tokens, "pad"));
-	if (e->t->unk != MOTE_TOKENIZER_NONE)
-		mote_gguf_put_u32(e->put, KEY "unknown_token_id", e->t->unk);
-	else if (cJSON_IsString(unk))
-		put_id(e, KEY "unknown_token_id", mote_json_get(mote_json_get(tokens, "special"), unk->valuestring));
+	if (unk >= 0 && unk < (int64_t)e->ids)
+		mote_gguf_put_u32(e->put, KEY "unknown_token_id", (uint32_t)unk);
 	mote_gguf_put_bool(e->put, KEY "add_bos_token", cJSON_IsTrue(mote_json_get(tokens, "add_bos")));
 	mote_gguf_put_bool(e->put, KEY "add_eos_token", cJSON_IsTrue(mote_json_get(tokens, "add_eos")));
+	return MOTE_OK;
 }
 
 static enum mote_status put_templates(const struct export *e)
@@ -313,10 +375,10 @@ enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *se
 		status = put_sentence_bpe(&e, prefix);
 	else
 		status = unknown(&e, "how it cuts a text");
-	if (!status) {
-		put_special(&e);
+	if (!status)
+		status = put_special(&e);
+	if (!status)
 		status = put_templates(&e);
-	}
 	mote_tokenizer_parts_free(&t);
 	return status;
 }
