@@ -209,6 +209,10 @@ static enum mote_status check_outputs(const struct train_run *r, struct mote_err
 	for (int i = 0; i < 3; i++)
 		for (int k = 0; k < 3 && !status; k++)
 			status = mote_output_refuse_input(outputs[i], inputs[k], error);
+	for (int i = 0; i < 3 && !status; i++)
+		if (outputs[i] && outputs[(i + 1) % 3] && strcmp(outputs[i], outputs[(i + 1) % 3]) == 0)
+			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is to be two files at once",
+						outputs[i]);
 	for (int i = 0; i < 2 && !status; i++) {
 		struct mote_output *probe;
 
@@ -257,7 +261,7 @@ static int parse_options(int argc, char **argv, struct train_run *r)
 	bool dpo;
 	int code;
 
-	*o = (struct train_options){.lr = -1, .floor = -1, .warm_up = 0.1, .decay = 0.01, .clip = -1, .beta = 0.1,
+	*o = (struct train_options){.lr = -1, .floor = -1, .warm_up = 0.1, .decay = 0.01, .clip = -1, .beta = -1,
 				    .epochs = 1, .batch = 16,
 			      .length = 2048, .rows = 1024, .every = 100};
 	code = mote_options_parse(&tool, argc, argv, o);
@@ -280,10 +284,12 @@ static int parse_options(int argc, char **argv, struct train_run *r)
 		return mote_options_refuse(&tool, "--adapter and --lora-alpha go with --lora");
 	if (dpo && o->neftune > 0)
 		return mote_options_refuse(&tool, "--neftune goes with sft");
+	if (!dpo && o->beta > 0)
+		return mote_options_refuse(&tool, "--beta goes with dpo");
 	s->neftune = o->neftune;
 	s->lora_rank = o->lora;
 	s->lora_alpha = o->lora_alpha > 0 ? o->lora_alpha : 2.0 * o->lora;
-	s->beta = o->beta;
+	s->beta = o->beta > 0 ? o->beta : 0.1;
 	s->lr = o->lr > 0 ? o->lr : dpo ? 1e-5 : 3e-4;
 	s->floor = o->floor >= 0 ? o->floor : dpo ? 0.1 : 0;
 	s->warm_up = o->warm_up;

@@ -134,6 +134,7 @@ done
 kept "is to be two files" "$files/task" "$build/mote-eval" "$a" --task boolq="$files/task" --log "$files/x" --report "$files/x"
 kept "is to be two files" "$files/text" "$build/mote-perplexity" "$a" -f "$files/text" --per-token "$files/x" \
 	--report "$files/x"
+kept "is to be two files" "$a" "$build/mote-quantize" "$a" -o "$files/x" --type q8 --recover 1k --state "$files/x"
 kept "is an input" "$files/text" "$build/mote-quantize" "$a" -o "$files/text" --type q8 --force \
 	--calibrate "$files/text"
 kept "is an input" "$files/text" "$build/mote-quantize" "$a" -o "$files/text" --type q8 --force \

@@ -106,6 +106,11 @@ expect 2 'exists' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" --lora 4
 	fail "the lineage does not say what an adapter was"
 expect 2 'goes with sft' "$B/mote-train" dpo "$D/f.mote" --data "$D/dpo.jsonl" --neftune 5 -o "$D/x.mote"
 expect 2 'go with --lora' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" --adapter "$D/adapter2"
+expect 2 'goes with dpo' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" --beta 0.2 -o "$D/x.mote"
+for option in --curve --state; do
+	expect 2 'two files at once' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" $option "$D/x.mote"
+done
+expect 2 'two files at once' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" --curve "$D/x" --state "$D/x"
 [ ! -e "$D/adapter2" ] || fail "a refused training left a folder"
 
 # a template whose prompt for an answer has other white space than its answers: the same tokens are learnt
