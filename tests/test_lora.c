@@ -123,7 +123,8 @@ static void test_merge(void **state)
 		tiny_free(&base);
 	}
 	/* rank-stabilized: by the root of the rank */
-	adapter_folder(p, folder, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":6,\"use_rslora\":true}");
+	adapter_folder(p, folder, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":6,\"use_rslora\":true,"
+		       "\"init_lora_weights\":\"gaussian\"}");
 	tiny_init(&base, "F32");
 	tiny_save(&base, p->in);
 	c = merge(p, &(struct mote_checkpoint_adapter){folder, 1}, 1);
@@ -142,7 +143,7 @@ static void test_modules_to_save(void **state)
 	struct tiny base, a;
 	float row[64];
 
-	adapter_folder(p, folder, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":3,"
+	adapter_folder(p, folder, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":3,\"init_lora_weights\":true,"
 		       "\"modules_to_save\":[\"embed_tokens\"]}");
 	make_adapter(&a);
 	tiny_add(&a, "base_model.model.model.embed_tokens.weight", TINY_VOCAB, TINY_HIDDEN, "F16");
@@ -178,6 +179,8 @@ static void test_refused(void **state)
 		{"{\"peft_type\":\"IA3\"}", "\"peft_type\" is \"IA3\""}, {"{\"use_dora\":true}", "\"use_dora\" is set"},
 		{"{\"bias\":\"all\"}", "\"bias\" is \"all\""},
 		{"{\"rank_pattern\":{\"q\":4}}", "\"rank_pattern\" is set"},
+		{"{\"alora_invocation_tokens\":[5]}", "\"alora_invocation_tokens\" is set"},
+		{"{\"init_lora_weights\":\"pissa_niter_4\"}", "\"init_lora_weights\" is \"pissa_niter_4\""},
 		{"{\"lora_alpha\":\"x\"}", "\"lora_alpha\""},
 	};
 	static const struct {
@@ -204,7 +207,7 @@ static void test_refused(void **state)
 	for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
 		adapter_folder(p, folder, configs[i][0]);
 		tiny_write_shard(&a, 0, folder, "adapter_model.safetensors");
-		refuse_adapter(p, folder, i < 4 ? MOTE_ERROR_UNSUPPORTED : MOTE_ERROR_CORRUPT, configs[i][1]);
+		refuse_adapter(p, folder, i < 6 ? MOTE_ERROR_UNSUPPORTED : MOTE_ERROR_CORRUPT, configs[i][1]);
 	}
 	tiny_free(&a);
 	adapter_folder(p, folder, "{\"r\":3,\"lora_alpha\":3}");

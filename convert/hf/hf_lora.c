@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "convert/panel_pack.h"
 #include "format/json_build.h"
@@ -32,10 +33,28 @@ static bool is_set(const cJSON *item)
 	       !((cJSON_IsArray(item) || cJSON_IsObject(item)) && !item->child);
 }
 
+/* The other ways to begin take what the adapter begins as out of the model's weights: what belongs to it then is what
+ * remained of them, not the checkpoint. */
+static enum mote_status check_start(const struct adapter *a, const cJSON *config)
+{
+	static const char *const known[] = {"gaussian", "eva", "orthogonal"};
+	const cJSON *start = mote_json_get(config, "init_lora_weights");
+
+	if (!cJSON_IsString(start))
+		return MOTE_OK;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strcasecmp(start->valuestring, known[i]) == 0)
+			return MOTE_OK;
+	return mote_error_set(a->error, MOTE_ERROR_UNSUPPORTED,
+			      CONFIG ": \"init_lora_weights\" is \"%s\", which changes the model's weights, too: save "
+			      "the adapter with path_initial_model_for_weight_conversion", start->valuestring);
+}
+
 static enum mote_status read_config(struct adapter *a, const cJSON *config)
 {
 	static const char *const refused[] = { "use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern",
-					       "lora_bias", "megatron_config", "layer_replication", "use_qalora" };
+					       "lora_bias", "megatron_config", "layer_replication", "use_qalora",
+					       "alora_invocation_tokens" };
 	const char *type, *bias;
 	enum mote_status status;
 
@@ -54,7 +73,7 @@ static enum mote_status read_config(struct adapter *a, const cJSON *config)
 		if (is_set(mote_json_get(config, refused[i])))
 			return mote_error_set(a->error, MOTE_ERROR_UNSUPPORTED,
 					      CONFIG ": \"%s\" is set; mote does not merge that", refused[i]);
-	return MOTE_OK;
+	return check_start(a, config);
 }
 
 static const struct mote_safetensors_tensor *find(const struct mote_lora *l, const char *name)
