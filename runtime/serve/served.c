@@ -235,7 +235,7 @@ static enum mote_status load(const struct mote_models *m, bool mapped, struct mo
 static enum mote_status measure(const struct mote_models *m, const struct mote_served *s, uint64_t *bytes,
 				struct mote_error *error)
 {
-	struct mote_served opened = *s;
+	struct mote_served opened = {.path = s->path}; /* the rest is read under the lock */
 	enum mote_status status = load(m, true, &opened, error);
 
 	if (status)
