@@ -30,6 +30,8 @@ static enum mote_status add_content(const cJSON *content, const char *place, str
 	for (const cJSON *part = content->child; part; part = part->next) {
 		const cJSON *type = mote_json_get(part, "type"), *text = mote_json_get(part, "text");
 
+		if (is_text(type, "thinking")) /* what a client hands back of our own answers */
+			continue;
 		if (!is_text(type, "text") && !is_text(type, "input_text") && !is_text(type, "output_text"))
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 					      "%s: content: a part of type %.60s is not supported: "

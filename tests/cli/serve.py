@@ -249,6 +249,11 @@ m = {"messages": [{"role": "user", "content": "What is 27 + 48?"}], "max_tokens"
      "system": "You add."}
 r = s.post("/v1/messages", m)[2]
 check("messages", r["type"] == "message" and r["content"][-1]["type"] == "text" and r["stop_reason"] == "end_turn", r)
+turns = [s.post("/v1/messages", m | {"messages": m["messages"] + [{"role": "assistant", "content": c},
+                                                                  {"role": "user", "content": "What is 1 + 2?"}]})[2]
+         for c in (r["content"], r["content"][-1]["text"])]
+check("an answer handed back", r["content"][0]["type"] == "thinking" and turns[0]["usage"] == turns[1]["usage"] and
+      turns[0]["content"] == turns[1]["content"], turns)
 events = s.stream("/v1/messages", m)
 texts = "".join(e[1]["delta"]["text"] for e in events if e[0] == "content_block_delta" and "text" in e[1]["delta"])
 check("messages streamed", texts == r["content"][-1]["text"] and events[0][0] == "message_start" and
