@@ -143,6 +143,10 @@ static enum mote_status add_list(struct mote_json_builder *b, cJSON *messages, c
 		snprintf(place, sizeof place, "%.20s[%d]", key, n);
 		if (is_text(type, "reasoning")) /* what a client hands back of our own answers */
 			continue;
+		if (!role && cJSON_IsString(type) && !is_text(type, "message"))
+			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+					      "%s: an item of type %.60s is not supported by this server", place,
+					      type->valuestring);
 		if (!role)
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT,
 					      "%s: role: expected system, developer, user, assistant or tool", place);

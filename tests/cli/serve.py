@@ -310,6 +310,8 @@ refused("arguments without end", 400, CHAT, {"messages": [{"role": "assistant", 
         "messages")
 refused("an unknown name", 400, CHAT, ask("x", max_token=1), "max_token")
 refused("a wrong role", 400, CHAT, {"messages": [{"role": "usr", "content": "x"}]}, "messages")
+refused("what is not stored", 400, "/v1/responses", {"input": [{"type": "item_reference", "id": "msg_1"}]}, "input",
+        "unsupported")
 refused("an image", 400, CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages",
         "unsupported")
 for key, value in (("temperature", -1), ("top_p", 1.5), ("max_tokens", -1), ("max_tokens", 10**12), ("n", 0),
