@@ -156,9 +156,10 @@ static int32_t take(void *user, const float *logits)
 		a->first = a->last;
 		a->computed = a->prompt.count - mote_scheduler_shared(a->session->scheduler, a->ticket);
 	}
-	if (a->prompt_only || a->answer.error.code) {
+	if (a->prompt_only || a->answer.error.code || atomic_load(&a->cancelled)) {
 		mote_answer_end(&a->answer);
-		a->answer.finish = MOTE_FINISH_LENGTH;
+		if (!atomic_load(&a->cancelled))
+			a->answer.finish = MOTE_FINISH_LENGTH;
 		id = MOTE_ENDED;
 	} else {
 		id = take_token(a, logits);

@@ -123,6 +123,22 @@ int main(int argc, char **argv)
 	other.join();
 	check(e.kind == MOTE_LM_EVENT_END &&
 	      (e.finish == MOTE_LM_FINISH_CANCELLED || e.finish == MOTE_LM_FINISH_LENGTH), "a cancelled answer ends");
+
+	// cancelled before its first token, and only the other answer is read
+	mote_lm_answer *both[2] = {nullptr, nullptr};
+	mote_lm_answer_info of_first;
+	answers[0].reset();
+	for (int i = 0; i < 2; i++) {
+		check(mote_lm_answer_open(open.get(), &o, &both[i], &error) == 0, error.message);
+		answers[i].reset(both[i]);
+	}
+	mote_lm_answer_cancel(both[0]);
+	while (mote_lm_answer_next(both[1], &e, &error) == 0 && e.kind != MOTE_LM_EVENT_END)
+		;
+	mote_lm_answer_describe(both[0], &of_first);
+	check(of_first.tokens == 0, "no token comes after the cancellation");
+	check(mote_lm_answer_next(both[0], &e, &error) == 0 && e.kind == MOTE_LM_EVENT_END &&
+	      e.finish == MOTE_LM_FINISH_CANCELLED, "and it says so");
 	std::printf("%d passed, %d failed\n", failed ? 0 : 1, failed);
 	return failed != 0;
 }
