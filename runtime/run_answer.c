@@ -54,7 +54,7 @@ enum mote_status run_encode_raw(const struct run *r, const char *prompt, size_t 
 	struct mote_lm_error failed = {0};
 
 	turn->reasoning_open = mote_lm_opens_reasoning(r->lm, prompt, bytes);
-	if (mote_lm_encode(r->lm, prompt, bytes, MOTE_LM_ADD_SPECIAL, &turn->prompt, &turn->prompt_tokens, &failed))
+	if (mote_lm_encode(r->lm, prompt, bytes, MOTE_LM_ADD_BEFORE, &turn->prompt, &turn->prompt_tokens, &failed))
 		return run_fail(&failed, error);
 	return MOTE_OK;
 }

@@ -60,7 +60,7 @@ static enum mote_status encode(const struct run *r, const cJSON *conversation, i
 	*ids = NULL;
 	*count = 0;
 	if (text) {
-		if (mote_lm_encode(r->lm, text->valuestring, strlen(text->valuestring), MOTE_LM_ADD_SPECIAL, ids, count,
+		if (mote_lm_encode(r->lm, text->valuestring, strlen(text->valuestring), MOTE_LM_ADD_BEFORE, ids, count,
 				   &failed))
 			status = run_fail(&failed, error);
 	} else if (cJSON_GetArraySize(messages)) {

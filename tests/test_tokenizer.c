@@ -279,6 +279,7 @@ static void test_special_around(void **state)
 	open_or_fail(&tiny, json, NULL);
 	assert_string_equal(encoded(&tiny, "aa", 2, MOTE_ENCODE_ADD_SPECIAL), "1 0 0 2 2");
 	assert_string_equal(encoded(&tiny, "", 0, MOTE_ENCODE_ADD_SPECIAL), "1 2 2");
+	assert_string_equal(encoded(&tiny, "aa", 2, MOTE_ENCODE_ADD_BEFORE), "1 0 0");
 	tiny_close(&tiny);
 	snprintf(json, sizeof json,
 		 "{\"post_processor\":{\"type\":\"RobertaProcessing\",\"cls\":[\"<s>\",1],\"sep\":[\"</s>\",2]},%s",

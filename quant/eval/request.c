@@ -69,7 +69,7 @@ static enum mote_status encode(const struct mote_tokenizer *t, const char *text,
 	enum mote_status status;
 
 	if (!rendered->text)
-		return mote_tokenizer_encode(t, text, bytes, MOTE_ENCODE_ADD_SPECIAL, ids, error);
+		return mote_tokenizer_encode(t, text, bytes, MOTE_ENCODE_ADD_BEFORE, ids, error);
 	span = malloc((rendered->n_spans + 1) * sizeof *span);
 	if (!span)
 		return no_memory(error);

@@ -2,7 +2,7 @@
  *
  * A continuation is the delimiter (one blank, none behind a chat template) and a choice. Its ids are those of
  * encode(context + continuation) behind the first len(encode(context)); white space at the context's end moves to the
- * continuation first. The tokenizer puts around the text what it puts around any (a bos, where the model has one).
+ * continuation first. The tokenizer puts before the text what it puts before any (a bos, where the model has one).
  */
 #ifndef MOTE_QUANT_REQUEST_H
 #define MOTE_QUANT_REQUEST_H

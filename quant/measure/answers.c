@@ -75,7 +75,7 @@ static enum mote_status encode_plainly(const struct mote_tokenizer *t, const cJS
 		const char *text = cJSON_IsString(content) ? content->valuestring : "";
 
 		status = mote_tokenizer_encode(t, text, strlen(text),
-					       m == messages->child ? MOTE_ENCODE_ADD_SPECIAL : 0, ids, error);
+					       m == messages->child ? MOTE_ENCODE_ADD_BEFORE : 0, ids, error);
 	}
 	return status;
 }

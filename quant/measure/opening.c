@@ -66,7 +66,7 @@ static enum mote_status find_start(const struct mote_model *m, const struct mote
 	enum mote_status status;
 
 	out->ids.count = 0;
-	status = mote_tokenizer_encode(tokenizer, "", 0, MOTE_ENCODE_ADD_SPECIAL, &out->ids, error);
+	status = mote_tokenizer_encode(tokenizer, "", 0, MOTE_ENCODE_ADD_BEFORE, &out->ids, error);
 	if (status != MOTE_OK || out->ids.count > 0)
 		return status;
 	if (start < 0)
@@ -86,7 +86,7 @@ static enum mote_status find_bos(int32_t bos, const struct mote_tokenizer *token
 				 struct mote_error *error)
 {
 	struct mote_ids ids = {0};
-	enum mote_status status = mote_tokenizer_encode(tokenizer, "", 0, MOTE_ENCODE_ADD_SPECIAL, &ids, error);
+	enum mote_status status = mote_tokenizer_encode(tokenizer, "", 0, MOTE_ENCODE_ADD_BEFORE, &ids, error);
 
 	*adds = status == MOTE_OK && ids.count > 0 && ids.id[0] == bos;
 	mote_ids_free(&ids);

@@ -13,7 +13,7 @@
 struct mote_opening {
 	bool chat;           /* ids are the template's text up to where the user speaks */
 	bool bos;            /* the tokenizer puts a bos before any text */
-	struct mote_ids ids; /* at least one; without chat what the tokenizer adds to an empty text, else bos,
+	struct mote_ids ids; /* at least one; without chat what the tokenizer puts before any text, else bos,
 			      * else eos */
 };
 

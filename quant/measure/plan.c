@@ -22,7 +22,7 @@ int32_t mote_plan_target(const struct mote_plan *p, uint64_t row)
 static enum mote_status adds_bos(const struct mote_tokenizer *t, int32_t bos, bool *adds, struct mote_error *error)
 {
 	struct mote_ids ids = {0};
-	enum mote_status status = mote_tokenizer_encode(t, "", 0, MOTE_ENCODE_ADD_SPECIAL, &ids, error);
+	enum mote_status status = mote_tokenizer_encode(t, "", 0, MOTE_ENCODE_ADD_BEFORE, &ids, error);
 
 	*adds = status == MOTE_OK && ids.count > 0 && ids.id[0] == bos;
 	mote_ids_free(&ids);

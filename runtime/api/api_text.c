@@ -22,6 +22,7 @@ int mote_lm_encode(const struct mote_lm *lm, const char *text, size_t bytes, uns
 	struct mote_error own = {0};
 	struct mote_ids list = {0};
 	unsigned inner = (flags & MOTE_LM_ADD_SPECIAL ? MOTE_ENCODE_ADD_SPECIAL : 0) |
+			 (flags & MOTE_LM_ADD_BEFORE ? MOTE_ENCODE_ADD_BEFORE : 0) |
 			 (flags & MOTE_LM_PLAIN ? MOTE_ENCODE_PLAIN : 0);
 
 	*ids = NULL;

@@ -108,7 +108,8 @@ MOTE_API int mote_lm_receipts(const struct mote_lm *lm, char **json, struct mote
 
 enum mote_lm_encode_flags {
 	MOTE_LM_ADD_SPECIAL = 1,   /* what the tokenizer puts around a text (a bos, say) */
-	MOTE_LM_PLAIN = 2          /* "<|im_end|>" in the text is text, not the token */
+	MOTE_LM_PLAIN = 2,         /* "<|im_end|>" in the text is text, not the token */
+	MOTE_LM_ADD_BEFORE = 4     /* of ADD_SPECIAL only what goes before: of a text that is gone on with */
 };
 
 /* Text to ids; *ids is allocated. */

@@ -61,6 +61,7 @@ static enum mote_status read_prompt(const struct mote_lm *lm, struct mote_ask *a
 				    uint32_t context, struct mote_error *error)
 {
 	struct mote_job_prompt *out = &ask->prompt[ask->job.prompts++];
+	const unsigned flags = strcmp(key, "prompt") ? MOTE_LM_ADD_SPECIAL : MOTE_LM_ADD_BEFORE;
 	struct mote_lm_error own = {0};
 	enum mote_status status = MOTE_OK;
 
@@ -68,8 +69,8 @@ static enum mote_status read_prompt(const struct mote_lm *lm, struct mote_ask *a
 		status = ids_of_array(lm, ask, item, key, out, error);
 	else if (!cJSON_IsString(item))
 		status = mote_ask_wrong(ask, key, "a text, token ids, or a list of these", error);
-	else if (mote_lm_encode(lm, item->valuestring, strlen(item->valuestring), MOTE_LM_ADD_SPECIAL, &out->ids,
-				&out->count, &own))
+	else if (mote_lm_encode(lm, item->valuestring, strlen(item->valuestring), flags, &out->ids, &out->count,
+				&own))
 		status = mote_ask_fail(&own, error);
 	return status ? status : check_length(ask, key, out->count, context, error);
 }

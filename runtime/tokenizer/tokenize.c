@@ -127,7 +127,7 @@ static enum mote_status encode(const struct mote_tokenizer *t, const char *text,
 		for (size_t i = 0; i < length; i++)
 			first[i] |= MARK_FIRST;
 	}
-	if (flags & MOTE_ENCODE_ADD_SPECIAL)
+	if (flags & (MOTE_ENCODE_ADD_SPECIAL | MOTE_ENCODE_ADD_BEFORE))
 		emit_part(&r, PART_BEFORE);
 	if (in.bytes)
 		cut(&r, PHASE_RAW, &in);

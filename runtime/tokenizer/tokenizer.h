@@ -36,7 +36,8 @@ void mote_ids_free(struct mote_ids *ids);
 enum mote_encode_flags {
 	MOTE_ENCODE_ADD_SPECIAL = 1, /* what the post-processor adds around a single text (bos, eos) */
 	MOTE_ENCODE_PLAIN = 2,       /* added tokens in the text are ordinary text */
-	MOTE_ENCODE_NO_CACHE = 4     /* without the cache of pre-tokens; same ids */
+	MOTE_ENCODE_NO_CACHE = 4,    /* without the cache of pre-tokens; same ids */
+	MOTE_ENCODE_ADD_BEFORE = 8   /* of ADD_SPECIAL only what goes before: of a text that is gone on with */
 };
 
 /* Appends the ids of text to out. Invalid UTF-8 is replaced by U+FFFD as Python's "replace" does.

@@ -140,6 +140,17 @@ END
 "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --print-requests 1 --chat | grep -q '"continuation":"no"' ||
 	fail "chat"
 
+# A tokenizer that puts a token behind every text: not behind one that is gone on with.
+mkdir "$D/ends"
+cp $F/*.json $F/*.jinja $F/model.safetensors "$D/ends"
+sed 's|"post_processor": null|"post_processor": {"type": "RobertaProcessing", "cls": ["<\|im_start\|>", 1], "sep": ["<\|im_end\|>", 2]}|' \
+	$F/tokenizer.json >"$D/ends/tokenizer.json"
+"$B/mote-convert" -q "$D/ends" -o "$D/ends.mote"
+[ "$("$B/mote-tokenize" "$D/ends.mote" --add-special -p '' | tr -d '\n')" = "1 2" ] || fail "no tokens around a text"
+"$B/mote-eval" "$D/ends.mote" --task arc_challenge="$D/arc.jsonl" --print-requests 4 | sed 's/"context_ids":\[1,/"context_ids":[/g' |
+	cmp - "$D/requests" || fail "an end stands within the requests"
+"$B/mote-run" "$D/ends.mote" --raw -p "What is" -n 1 2>&1 | grep -q '\[prompt 3 tokens' || fail "an end before the answer"
+
 # Generated answers.
 for i in 1 2 3 4 5 6; do
 	printf '{"question":"What is %d + 4?","answer":"It is.\\n#### %d"}\n' $i $((i + 4))
