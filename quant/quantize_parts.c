@@ -39,9 +39,13 @@ static enum mote_status read_parts(void *user, const struct mote_whole *whole, u
 				   uint32_t *n, struct mote_error *error)
 {
 	const struct quantize_command *c = user;
-	enum mote_status status;
+	enum mote_status status = MOTE_OK;
 
 	(void)most;
+	for (uint32_t i = 0; i < c->parts.count && !status; i++)
+		status = mote_output_refuse_input(c->output, c->parts.value[i], error);
+	if (status)
+		return status;
 	*n = c->parts.count;
 	*parts = calloc(*n + 1u, sizeof **parts);
 	if (!*parts)

@@ -183,6 +183,16 @@ enum mote_status mote_part_read(const char *path, const char *tool, cJSON **out,
 	return status;
 }
 
+/* The first key of a that b has not with the same value. */
+static const char *other_key(const cJSON *a, const cJSON *b)
+{
+	const cJSON *item = a->child;
+
+	while (item && cJSON_Compare(item, mote_json_get(b, item->string), true))
+		item = item->next;
+	return item && item->string ? item->string : "inputs";
+}
+
 enum mote_status mote_part_match(const char *path, const cJSON *part, const cJSON *inputs, const char *other,
 				 struct mote_error *error)
 {
@@ -198,8 +208,8 @@ enum mote_status mote_part_match(const char *path, const cJSON *part, const cJSO
 	if (!a || !b)
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
 	else if (strcmp(a, b) != 0)
-		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is a part of other inputs than %s",
-					path, other);
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: is a part of other inputs than %s: "
+					"\"%s\" differs", path, other, other_key(own, inputs));
 	free(a);
 	free(b);
 	return status;

@@ -49,11 +49,12 @@ for delay in 0.05 "0.$(od -An -N1 -tu1 /dev/urandom | tr -d ' ')"; do
 done
 
 # Refusals.
-expect 3 'other inputs' quantize --bits 4.5 --encoder gptq --merge "$D"/3-*.part --no-validate -o "$D/x.mote"
+expect 3 'other inputs than this run: "encoder" differs' quantize --bits 4.5 --encoder gptq --merge "$D"/3-*.part --no-validate -o "$D/x.mote"
 expect 3 'one of 3 shards, but 2' quantize --bits 4.5 --merge "$D/3-1.part" "$D/3-2.part" --no-validate -o "$D/x.mote"
 expect 3 'no whole part' quantize --bits 4.5 --merge "$D/heldout" --no-validate -o "$D/x.mote"
 expect 2 'for mixtures' quantize --type q4 --shard 1/2 -o "$D/x.part"
 expect 2 'give the parts' quantize --bits 4.5 --merge -o "$D/x.mote"
 expect 2 'unexpected argument' quantize --bits 4.5 -o "$D/x.mote" "$D/3-1.part"
 expect 2 'is an input' quantize --bits 4.5 --shard 1/3 -fo "$D/f.mote"
+expect 2 'is an input' quantize --bits 4.5 --merge "$D"/3-*.part --no-validate -fo "$D/3-1.part"
 [ ! -e "$D/x.mote" ] && [ ! -e "$D/x.part" ] || fail "a refusal left a file"
