@@ -18,7 +18,7 @@
 #   make deps          the Debian packages that building and `make check` need
 #   make deps-test     and those which the other targets above need
 #   make neon-check    the AArch64 kernels under emulation
-#   make aarch64       scripts of tests/cli on a whole AArch64 machine, emulated (AARCH64_TESTS="tests/cli/run.sh"; root)
+#   make aarch64       tests on a whole AArch64 machine, emulated (AARCH64_TESTS="test_pool tests/cli/run.sh"; as root)
 #   make portability   without what only Linux has, with another C library's headers, for AArch64
 #   make mpi-check     a build with MPI=1 under mpirun
 #   make deps-mpi      the Debian packages that MPI=1 needs
@@ -282,11 +282,11 @@ neon-check: build/neon/test_kernels $(B)/test_kernels build/neon/test_gemm build
 	build/neon/forward_bits_here
 	test "$$(qemu-aarch64-static -cpu max build/neon/forward_bits)" = "$$(build/neon/forward_bits_here)"
 
-AARCH64_TESTS ?= tests/cli/sandbox.sh
+AARCH64_TESTS ?= test_sandbox tests/cli/sandbox.sh
 aarch64:
 	@tests/deps.sh gcc-aarch64-linux-gnu debootstrap qemu-system-arm cpio
 	@mkdir -p build/aarch64
-	@tests/neon/system.sh build/aarch64 "$(filter-out pkg-config g++ libcmocka-dev,$(DEBIAN_PACKAGES))" $(AARCH64_TESTS)
+	@tests/neon/system.sh build/aarch64 "$(filter-out pkg-config g++,$(DEBIAN_PACKAGES))" $(AARCH64_TESTS)
 
 $(B)/libfaults.so: $(wildcard tests/faults/*.c) tests/faults/choice.h
 	@mkdir -p $(@D)

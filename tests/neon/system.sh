@@ -1,11 +1,17 @@
 #!/bin/sh
 # The tools on a whole AArch64 machine, emulated, with Debian's kernel: what needs one, as the sandbox does.
-#   tests/neon/system.sh FOLDER "PACKAGES" TEST...   PACKAGES: which building needs; TEST: scripts from the repository's root
-# Everything is made in FOLDER, Debian's part once. Some hundred times slower than this machine.
+#   tests/neon/system.sh FOLDER "PACKAGES" TEST...   PACKAGES: which building needs; TEST: tests/cli/NAME.sh or test_NAME
+# Everything is made in FOLDER, Debian's part once.
 set -eu
 folder=$(realpath "$1") packages=$2
 shift 2
-root=$folder/root
+root=$folder/root programs= tests=
+for test in "$@"; do
+	case $test in
+	test_*) programs="$programs $folder/tools/$test" tests="$tests build/aarch64/$test" ;;
+	*) tests="$tests $test" ;;
+	esac
+done
 
 if [ ! -e "$folder/root.made" ]; then
 	rm -rf "$root"
@@ -19,15 +25,16 @@ if [ ! -e "$folder/root.made" ]; then
 	touch "$folder/root.made"
 fi
 
+# shellcheck disable=SC2086
 PKG_CONFIG_LIBDIR=$root/usr/lib/aarch64-linux-gnu/pkgconfig:$root/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root \
-	make -s B="$folder/tools" CC="aarch64-linux-gnu-gcc --sysroot=$root" all
+	make -s B="$folder/tools" CC="aarch64-linux-gnu-gcc --sysroot=$root" all $programs
 
 # The machine's memory is its disk: Debian, then this repository, the tools and what to do with them.
 rm -rf "$folder/added"
 mkdir -p "$folder/added/mote/build/aarch64"
 git ls-files -z | xargs -0 cp --parents -t "$folder/added/mote"
-for tool in "$folder"/tools/mote-*; do
-	aarch64-linux-gnu-strip -o "$folder/added/mote/build/aarch64/${tool##*/}" "$tool"
+for program in "$folder"/tools/mote-* $programs; do
+	aarch64-linux-gnu-strip -o "$folder/added/mote/build/aarch64/${program##*/}" "$program"
 done
 cat >"$folder/added/init" <<END
 #!/bin/sh
@@ -38,6 +45,9 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
 ln -s /proc/self/fd /dev/fd
+ln -s fd/0 /dev/stdin
+ln -s fd/1 /dev/stdout
+ln -s fd/2 /dev/stderr
 export PATH=/usr/bin:/usr/sbin LC_ALL=C.UTF-8
 python3 -c '
 import fcntl, socket, struct
@@ -47,7 +57,7 @@ flags = struct.unpack("16xH14x", fcntl.ioctl(s, get, struct.pack("16sH14x", b"lo
 fcntl.ioctl(s, set, struct.pack("16sH14x", b"lo", flags | up))'
 cd /mote
 uname -srm
-sh tests/run.sh build/aarch64 $*
+sh tests/run.sh build/aarch64$tests
 echo o >/proc/sysrq-trigger
 sleep 60
 END
@@ -58,5 +68,5 @@ chmod +x "$folder/added/init"
 	(cd "$folder/added" && find . | cpio -o -H newc --quiet)
 } >"$folder/disk"
 qemu-system-aarch64 -M virt -cpu max -smp 2 -m 4G -nographic -net none -no-reboot -kernel "$root"/boot/vmlinuz-* \
-	-initrd "$folder/disk" -append "console=ttyAMA0 quiet panic=-1" </dev/null | tr -d '\r' | tee "$folder/system.log"
+	-initrd "$folder/disk" -append "console=ttyAMA0 quiet panic=-1" </dev/null | sed -u 's/\r$//' | tee "$folder/system.log"
 grep -q '^[1-9][0-9]* passed, 0 failed$' "$folder/system.log"
