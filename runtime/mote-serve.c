@@ -165,17 +165,18 @@ static enum mote_status open_socket(const struct serve_arguments *a, int *fd, st
 	return status || *fd >= 0 || !socket_path(a) ? status : mote_listen_path(socket_path(a), fd, error);
 }
 
+/* listener: a socket, which is the server's now, or -1. */
 static enum mote_status serve(const struct serve_arguments *a, struct mote_models *models, struct mote_guard *guard,
-			      struct mote_error *error)
+			      int listener, struct mote_error *error)
 {
-	struct mote_serve_options o = {.models = models, .host = a->host, .port = (uint16_t)a->port, .socket = -1,
+	struct mote_serve_options o = {.models = models, .host = a->host, .port = (uint16_t)a->port, .socket = listener,
 				       .seconds = a->seconds, .header_seconds = a->header_seconds, .guard = guard};
 	bool six = strchr(a->host, ':') != NULL;
 	struct mote_serve *server;
 	char address[200];
-	enum mote_status status = open_socket(a, &o.socket, error);
+	enum mote_status status = mote_serve_open(&o, &server, error);
 
-	if (status || (status = mote_serve_open(&o, &server, error))) {
+	if (status) {
 		if (o.socket >= 0)
 			close(o.socket);
 		return status;
@@ -186,7 +187,7 @@ static enum mote_status serve(const struct serve_arguments *a, struct mote_model
 		snprintf(address, sizeof address, "http://%s%.150s%s:%u", six ? "[" : "", a->host, six ? "]" : "",
 			 mote_serve_port(server));
 
-	if (status == MOTE_OK && a->sandbox && (status = mote_sandbox_seal(error)))
+	if (a->sandbox && (status = mote_sandbox_seal(error)))
 		mote_serve_close(server);
 	if (status)
 		return status;
@@ -194,7 +195,7 @@ static enum mote_status serve(const struct serve_arguments *a, struct mote_model
 	while (!mote_console_interrupted())
 		poll(NULL, 0, 100); /* a signal ends it sooner where it comes to this thread */
 	if (socket_path(a))
-		unlink(socket_path(a));
+		unlink(socket_path(a)); /* which a sandbox refuses: the next start takes its place */
 	mote_serve_stop(server, STOP_SECONDS);
 	mote_serve_close(server);
 	return MOTE_OK;
@@ -204,7 +205,7 @@ int main(int argc, char **argv)
 {
 	struct serve_arguments a = {.lookup = true, .host = "127.0.0.1", .port = 8080, .places = 4, .queue = 64,
 				    .seconds = 600, .header_seconds = 30};
-	int code = mote_options_parse(&tool, argc, argv, &a);
+	int code = mote_options_parse(&tool, argc, argv, &a), listener = -1;
 	struct mote_models *models = NULL;
 	struct mote_guard guard = {0};
 	struct mote_error error = {0};
@@ -214,13 +215,20 @@ int main(int argc, char **argv)
 	if (code >= 0 || (code = check_arguments(&a)) >= 0)
 		return code;
 	mote_console_catch_signals();
-	status = a.sandbox ? mote_sandbox_begin(&error) : MOTE_OK;
+	status = open_socket(&a, &listener, &error); /* while one may be made */
+	if (status == MOTE_OK && a.sandbox)
+		status = mote_sandbox_begin(&error);
 	names = a.names ? strdup(a.names) : NULL;
 	if (status == MOTE_OK && a.names && !names)
 		status = mote_error_set(&error, MOTE_ERROR_MEMORY, "no memory for names");
 	if (status == MOTE_OK && (status = read_guard(&a, &guard, names, &error)) == MOTE_OK &&
-	    (status = open_models(&a, &models, &error)) == MOTE_OK)
-		status = serve(&a, models, &guard, &error);
+	    (status = open_models(&a, &models, &error)) == MOTE_OK) {
+		status = serve(&a, models, &guard, listener, &error);
+	} else if (listener >= 0) {
+		close(listener);
+		if (socket_path(&a))
+			unlink(socket_path(&a));
+	}
 	mote_models_close(models);
 	mote_guard_free(&guard);
 	free(names);

@@ -78,6 +78,20 @@ kill "$server"
 wait "$server"
 if [ $? -eq 0 ]; then ok; else bad "the server ended with another code"; cat "$work/err"; fi
 server=
+# A socket at a path, made before; its file cannot be removed, and the next start takes its place.
+for _ in 1 2; do
+	"$build/mote-serve" "$m" --host "unix:$work/socket" --sandbox -t 2 2>"$work/err" &
+	server=$!
+	for _ in $(seq 100); do
+		! grep -q '^listening on' "$work/err" || break
+		sleep 0.1
+	done
+	has "$work/err" "^listening on unix:$work/socket\$"
+	kill "$server"
+	wait "$server"
+	if [ $? -eq 0 ]; then ok; else bad "the server at a path ended with another code"; cat "$work/err"; fi
+	server=
+done
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -602,6 +602,9 @@ r = subprocess.run(at_path, stderr=subprocess.PIPE, text=True)
 check("it is not taken away", r.returncode == 1 and "somebody listens there already" in r.stderr, r)
 check("and it goes", ended(p) and not os.path.exists(path))
 r = subprocess.run(at_path[:-1] + ["unix:" + model], stderr=subprocess.PIPE, text=True)
+no = subprocess.run([build + "/mote-serve", work + "/models/broken.mote", "--host", "unix:" + path],
+                    stderr=subprocess.PIPE, text=True)
+check("no model, no socket", no.returncode == 3 and not os.path.exists(path), no)
 check("a file is no socket", r.returncode == 2 and os.path.exists(model), r)
 with socket.socket() as passed_on:
     passed_on.bind(("127.0.0.1", 0))
