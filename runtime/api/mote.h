@@ -10,12 +10,14 @@
  * Conventions. Functions that can fail return a status (0: done) and take a struct mote_lm_error last, which may be
  * NULL; on failure an output handle is NULL. Closing functions take NULL. Texts are UTF-8 with a length beside them;
  * ill-formed bytes in a prompt become U+FFFD. JSON goes in and out as text. Structs of options begin with their own
- * size and may be left out (NULL); the MOTE_LM_..._INIT macros set the size, and a field that is zero means its
- * default, so that a program built against an older header keeps its meaning.
+ * size (MOTE_LM_ARGUMENT: without it) and, but for chats, grammars and answers, may be left out (NULL); the
+ * MOTE_LM_..._INIT macros set the size, and a field that is zero means its default, unless something else is said, so
+ * that a program built against an older header keeps its meaning.
  *
  * Threads. A struct mote_lm is read-only after open: any number of threads may use it and have sessions over it. A
  * session, its answers and its text streams are used by one thread at a time; the two exceptions are
- * mote_lm_answer_cancel() and mote_lm_session_interrupt(), which any thread may call. The library has no globals.
+ * mote_lm_answer_cancel() and mote_lm_session_interrupt(), which any thread may call, and of calls on the session the
+ * only ones that its callbacks may make. The library has no globals.
  *
  * Bits. Logits, and so answers of one seed, are the same on every machine, with any number of threads, whether a
  * sequence is computed alone or beside others.
@@ -112,13 +114,14 @@ enum mote_lm_encode_flags {
 	MOTE_LM_ADD_BEFORE = 4     /* of ADD_SPECIAL only what goes before: of a text that is gone on with */
 };
 
-/* Text to ids; *ids is allocated. */
+/* Text to ids; *ids is allocated. MOTE_LM_LIMIT (a word of the text takes too many steps), MOTE_LM_MEMORY. */
 MOTE_API int mote_lm_encode(const struct mote_lm *lm, const char *text, size_t bytes, unsigned flags, int32_t **ids,
 			    size_t *count, struct mote_lm_error *error);
-/* Ids to text, with a NUL behind its bytes; special: show special tokens too. */
+/* Ids to text, with a NUL behind its bytes; special: show special tokens too. Ids without a token give nothing.
+ * MOTE_LM_MEMORY. */
 MOTE_API int mote_lm_decode(const struct mote_lm *lm, const int32_t *ids, size_t count, int special, char **text,
 			    size_t *bytes, struct mote_lm_error *error);
-/* The vocabulary's text of an id, borrowed; NULL for an id without one. */
+/* The vocabulary's text of an id, borrowed, no NUL behind it; NULL for an id without one. */
 MOTE_API const char *mote_lm_token(const struct mote_lm *lm, int32_t id, size_t *bytes);
 /* The id of a token by exactly this text, or -1. */
 MOTE_API int32_t mote_lm_token_id(const struct mote_lm *lm, const char *text, size_t bytes);
@@ -152,7 +155,8 @@ struct mote_lm_chat {
 };
 #define MOTE_LM_CHAT_INIT {sizeof(struct mote_lm_chat), NULL, NULL, NULL, NULL, 0, 0}
 
-/* The conversation as text. MOTE_LM_ARGUMENT: the model has no template, or the template refuses the messages. */
+/* The conversation as text. MOTE_LM_ARGUMENT: the model has no template, or the template refuses the messages.
+ * MOTE_LM_CORRUPT: JSON or a template that is wrong. MOTE_LM_LIMIT: a template's steps or size. MOTE_LM_MEMORY. */
 MOTE_API int mote_lm_render(const struct mote_lm *lm, const struct mote_lm_chat *chat, char **text, size_t *bytes,
 			    struct mote_lm_error *error);
 /* The conversation as ids. Text of messages never becomes a control token, whatever it spells. *reasoning_open, unless
@@ -169,12 +173,12 @@ struct mote_lm_session;
 
 struct mote_lm_session_options {
 	size_t struct_bytes;
-	uint32_t context_tokens;        /* of a sequence; 0: the model's max_tokens */
-	uint32_t sequences;             /* side by side; 0: 1 */
-	uint32_t batch_tokens;          /* most tokens of one pass; 0: 512 */
-	uint32_t threads;               /* 0: the physical cores */
+	uint32_t context_tokens;        /* of a sequence, at most the model's max_tokens; 0: these */
+	uint32_t sequences;             /* side by side, at most 4096; 0: 1 */
+	uint32_t batch_tokens;          /* most tokens of one pass, up to 65536, at least `sequences`; 0: 512 */
+	uint32_t threads;               /* at most 256; 0: the physical cores */
 	const char *kv_keys, *kv_values;/* "f16" (NULL), "q8" or "f32" */
-	const char *isa;                /* NULL: the best of this machine */
+	const char *isa;                /* "scalar", "avx2" ...; NULL: the best of this machine */
 	uint32_t prompt_rows;           /* of watched prompts (prompt_logprobs) that a pass may take; 0: 1. As many rows
 					 * of [vocab] floats are kept */
 	/* Asked between layers of every pass and before every token; 0 stops with MOTE_LM_INTERRUPTED. May be NULL. */
@@ -191,7 +195,8 @@ struct mote_lm_session_options {
 #define MOTE_LM_SESSION_OPTIONS_INIT \
 	{sizeof(struct mote_lm_session_options), 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL, NULL, 0, 0}
 
-/* MOTE_LM_ARGUMENT: an option out of range; MOTE_LM_MEMORY. The model must outlive the session. */
+/* MOTE_LM_ARGUMENT: an option out of range; MOTE_LM_UNSUPPORTED: this machine lacks the isa; MOTE_LM_MEMORY. The model
+ * must outlive the session. */
 MOTE_API int mote_lm_session_open(const struct mote_lm *lm, const struct mote_lm_session_options *options,
 				  struct mote_lm_session **out, struct mote_lm_error *error);
 MOTE_API void mote_lm_session_close(struct mote_lm_session *s); /* after its answers */
@@ -209,12 +214,12 @@ MOTE_API void mote_lm_session_interrupt(struct mote_lm_session *s);
 
 /* One pass: every answer of the session advances by a token, or its prompt by a slice. For programs that serve many
  * answers at once and read their events with mote_lm_answer_poll(). Nothing happens when no answer runs.
- * MOTE_LM_INTERRUPTED, MOTE_LM_MEMORY, MOTE_LM_LIMIT; it may be called again. */
+ * MOTE_LM_INTERRUPTED, MOTE_LM_MEMORY, MOTE_LM_LIMIT, MOTE_LM_CORRUPT (options.check); it may be called again. */
 MOTE_API int mote_lm_session_step(struct mote_lm_session *s, struct mote_lm_error *error);
 
 /* The logits [vocab] behind the last of these ids, valid until the next call. What a free sequence holds already is
  * not computed again, so ids may grow one by one. Waits for a free sequence while answers hold all.
- * MOTE_LM_ARGUMENT: no ids, more than the context holds, or one beyond the vocabulary. */
+ * MOTE_LM_ARGUMENT: no ids, more than the context holds, or one beyond the vocabulary. Else as above. */
 MOTE_API int mote_lm_logits(struct mote_lm_session *s, const int32_t *ids, size_t count, const float **logits,
 			    struct mote_lm_error *error);
 
@@ -226,7 +231,7 @@ MOTE_API int mote_lm_logits(struct mote_lm_session *s, const int32_t *ids, size_
  * write() gets the bytes in order and returns 0, anything else for a failure. read() fills all bytes and returns 0, or
  * MOTE_LM_READ_END when fewer are left, or else for a failure.
  *   MOTE_LM_IO           write() or read() failed
- *   MOTE_LM_ARGUMENT     answers hold all sequences; more tokens than the context
+ *   MOTE_LM_ARGUMENT     answers hold all sequences; (loading) more tokens than the context
  *   MOTE_LM_CORRUPT      no state, or a damaged one
  *   MOTE_LM_UNSUPPORTED  of another model, of other KV types, of a later version
  *   MOTE_LM_MEMORY */
@@ -241,16 +246,16 @@ MOTE_API int mote_lm_session_load(struct mote_lm_session *s, int (*read)(void *u
 
 struct mote_lm_sampling {
 	size_t struct_bytes;
-	float temperature;              /* 0: always the most probable token */
+	float temperature;              /* to 100; 0: always the most probable token */
 	uint32_t top_k;                 /* 0: all */
-	float top_p, min_p, typical_p;  /* 1, 0, 1: no effect */
-	float repeat_penalty;           /* 1: none */
+	float top_p, min_p, typical_p;  /* 0 to 1; 1, 0, 1: no effect. top_p 0: the most probable token only */
+	float repeat_penalty;           /* 0.01 to 100; 0 or 1: none */
 	uint32_t repeat_last;           /* over so many tokens back; 0: all */
-	float presence_penalty, frequency_penalty;
-	float dry_multiplier;           /* 0: no penalty on repeated sequences */
-	float dry_base;                 /* 0: 1.75 */
+	float presence_penalty, frequency_penalty; /* -100 to 100 */
+	float dry_multiplier;           /* to 100; 0: no penalty on repeated sequences */
+	float dry_base;                 /* 1 to 100; 0: 1.75 */
 	uint32_t dry_allowed;           /* repeated tokens without penalty; 0: 2 */
-	const int32_t *bias_ids;        /* [biases] logits to which bias[i] is added */
+	const int32_t *bias_ids;        /* [biases] logits to which bias[i] is added; -INFINITY: never */
 	const float *bias;
 	uint32_t biases;
 	uint64_t seed;
@@ -260,8 +265,7 @@ MOTE_API void mote_lm_sampling_recommended(const struct mote_lm *lm, struct mote
 
 /* ---- grammars ---- */
 
-/* What an answer may say: docs/grammar.md. Read-only once open,
- * for any number of answers of sessions over its model. */
+/* What an answer may say: docs/grammar.md. Read-only once open, for answers of all sessions over its model. */
 struct mote_lm_grammar;
 
 enum mote_lm_grammar_kind {
@@ -317,8 +321,7 @@ struct mote_lm_answer_options {
 	int prompt_only;                /* 1: it ends behind the prompt, without a token */
 	/* Called with the states [hidden] behind the final norm of all ids of the prompt, in order: embeddings. */
 	void (*state)(void *user, uint32_t position, const float *state);
-	const struct mote_lm_grammar *grammar; /* what its text obeys, behind the thought;
-						* borrowed until it is closed */
+	const struct mote_lm_grammar *grammar; /* what its text obeys, behind the thought; borrowed until closed */
 };
 #define MOTE_LM_ANSWER_OPTIONS_INIT \
 	{sizeof(struct mote_lm_answer_options), NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, \
@@ -328,19 +331,19 @@ struct mote_lm_answer_options {
 MOTE_API void mote_lm_answer_recommended(const struct mote_lm *lm, struct mote_lm_answer_options *options);
 
 enum mote_lm_event_kind {
-	MOTE_LM_EVENT_TEXT,             /* of the answer */
+	MOTE_LM_EVENT_TEXT,             /* of the answer; white space right behind a thought's tag is left out */
 	MOTE_LM_EVENT_REASONING,        /* of the thought before it */
 	MOTE_LM_EVENT_END,              /* finish says why; every later call gives it again */
 	MOTE_LM_EVENT_NONE              /* of mote_lm_answer_poll(): nothing yet */
 };
 enum mote_lm_finish {
-	MOTE_LM_FINISH_STOP,            /* the model ended its turn, or a stop text or id came */
+	MOTE_LM_FINISH_STOP,            /* the model ended its turn, or its grammar, or a stop text or id came */
 	MOTE_LM_FINISH_LENGTH,          /* max_tokens, or the context is full */
 	MOTE_LM_FINISH_CANCELLED
 };
 struct mote_lm_event {
 	enum mote_lm_event_kind kind;
-	const char *text;               /* whole characters, a NUL behind them;
+	const char *text;               /* whole characters, a NUL behind them (one among them is U+FFFD);
 					 * valid until the next call on the session */
 	size_t bytes;
 	enum mote_lm_finish finish;     /* of END */
@@ -348,10 +351,12 @@ struct mote_lm_event {
 };
 
 /* Begins an answer: it takes a free sequence of the session (or waits for one, while others run). Runs nothing yet.
- * Several answers of one session advance together, whichever's events are read. */
+ * Several answers of one session advance together, whichever's events are read. MOTE_LM_ARGUMENT: a prompt as in
+ * mote_lm_logits(), sampling out of range, a stop text that is empty or no UTF-8. MOTE_LM_MEMORY. */
 MOTE_API int mote_lm_answer_open(struct mote_lm_session *s, const struct mote_lm_answer_options *options,
 				 struct mote_lm_answer **out, struct mote_lm_error *error);
-/* The next event, running the session as far as it takes. MOTE_LM_INTERRUPTED, MOTE_LM_MEMORY. */
+/* The next event, running the session as far as it takes. Fails as mote_lm_session_step() does, and for good with
+ * MOTE_LM_ARGUMENT (bias and mask leave no token) and MOTE_LM_CORRUPT (logits that are not finite). */
 MOTE_API int mote_lm_answer_next(struct mote_lm_answer *a, struct mote_lm_event *event, struct mote_lm_error *error);
 /* The same without running anything: MOTE_LM_EVENT_NONE until mote_lm_session_step() has brought something. */
 MOTE_API int mote_lm_answer_poll(struct mote_lm_answer *a, struct mote_lm_event *event, struct mote_lm_error *error);
