@@ -25,7 +25,7 @@ static struct mote_penalties_options penalties(const struct mote_lm_sampling *s)
 	return (struct mote_penalties_options){.repetition = s->repeat_penalty, .presence = s->presence_penalty,
 					       .frequency = s->frequency_penalty, .window = s->repeat_last,
 					       .dry_multiplier = s->dry_multiplier,
-					       .dry_base = s->dry_base > 0 ? s->dry_base : 1.75f,
+					       .dry_base = s->dry_base != 0 ? s->dry_base : 1.75f,
 					       .dry_allowed = s->dry_allowed ? s->dry_allowed : 2};
 }
 

@@ -87,6 +87,18 @@ int main(int argc, char **argv)
 					   encode(lm.get(), "[{\"role\": \"user\", \"content\": \"What is 1 + 2?\"}]")};
 	std::string text[2], reasoning[2];
 	answer answers[2];
+	{
+		mote_lm_answer_options o = MOTE_LM_ANSWER_OPTIONS_INIT;
+		mote_lm_sampling wrong = greedy;
+		mote_lm_answer *a = nullptr;
+		wrong.dry_multiplier = 1;
+		wrong.dry_base = -2;
+		o.prompt = prompts[0].data();
+		o.prompt_tokens = prompts[0].size();
+		o.sampling = &wrong;
+		check(mote_lm_answer_open(open.get(), &o, &a, &error) == MOTE_LM_ARGUMENT && !a &&
+		      std::strstr(error.message, "DRY base -2; expected 1 to 100"), "a base out of range is refused");
+	}
 	for (int i = 0; i < 2; i++) {
 		mote_lm_answer_options o = MOTE_LM_ANSWER_OPTIONS_INIT;
 		mote_lm_answer *a = nullptr;
