@@ -9,6 +9,7 @@ soak    n requests, some cut off, some malformed, some read slowly: memory, plac
 answers a chat, as a stream too, a completion and embeddings
 models  requests for all models of the folder at once, of which as many stay loaded as this one's memory holds, and what
         asks for figures beside it
+idle    a stream whose next event comes later than an idle connection is closed (125 s)
 hostile slow headers and bodies, floods of headers, bodies at and over the limit, nested and repetitive JSON, invalid
         UTF-8, hundreds of connections half open: it answers on, and takes no more memory and descriptors afterwards
 """
@@ -237,6 +238,21 @@ def models(s, _, n):
     return good
 
 
+def idle(s, vocab, _):
+    c = http.client.HTTPConnection("127.0.0.1", s.port, timeout=600)
+    c.request("POST", "/v1/completions", json.dumps(ask(tokens(16, 1, vocab), 300, n=16, stream=True)))
+    r = c.getresponse()
+    s.process.send_signal(signal.SIGSTOP)
+    time.sleep(125)
+    s.process.send_signal(signal.SIGCONT)
+    try:
+        good = r.read().endswith(b"data: [DONE]\n\n")
+    except http.client.HTTPException:
+        good = False
+    print("idle:", "a stream that pauses for two minutes goes on" if good else "FAILED: it is cut off")
+    return good
+
+
 def status_of(c):
     try:
         text = c.recv(100)
@@ -335,7 +351,8 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("build")
     p.add_argument("model")
-    p.add_argument("tests", nargs="+", choices=["speed", "gap", "prefix", "soak", "answers", "models", "hostile"])
+    p.add_argument("tests", nargs="+", choices=["speed", "gap", "prefix", "soak", "answers", "models", "idle",
+                                                     "hostile"])
     p.add_argument("-t", type=int, default=2)
     p.add_argument("-n", type=int, default=10000)
     p.add_argument("--header-seconds", type=int, default=2, help="that a client has for its headers; more where all is slow")

@@ -2,7 +2,6 @@
  * without holding up others. */
 #include "runtime/serve/http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
@@ -49,9 +48,7 @@ static const char too_large[] = "the body is larger than 8 MiB";
 struct stream {
 	struct mote_bytes out;
 	size_t sent;
-	bool (*next)(void *user, struct mote_bytes *out);
-	void (*end)(void *user);
-	void *user;
+	struct mote_exchange x; /* of which next(), end() and user are the stream's */
 	bool done;
 };
 
@@ -70,8 +67,11 @@ static ssize_t read_stream(void *user, uint64_t position, char *buffer, size_t r
 
 	if (s->sent == s->out.count) {
 		s->sent = s->out.count = 0;
+		/* What the client waits for is no idleness of his; setting the limit again counts from then on. */
+		MHD_set_connection_option(s->x.connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
 		while (!s->done && !s->out.count && !s->out.failed)
-			s->done = !s->next(s->user, &s->out);
+			s->done = !s->x.next(s->x.user, &s->out);
+		MHD_set_connection_option(s->x.connection, MHD_CONNECTION_OPTION_TIMEOUT, MOTE_HTTP_IDLE_SECONDS + 0u);
 	}
 	if (s->out.failed)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
@@ -88,7 +88,7 @@ static void free_stream(void *user)
 {
 	struct stream *s = user;
 
-	s->end(s->user);
+	s->x.end(s->x.user);
 	mote_bytes_free(&s->out);
 	free(s);
 }
@@ -104,7 +104,7 @@ static struct MHD_Response *make_response(struct mote_exchange *x)
 	s = calloc(1, sizeof *s);
 	if (!s)
 		return NULL;
-	*s = (struct stream){.next = x->next, .end = x->end, .user = x->user};
+	*s = (struct stream){.x = *x};
 	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, s, free_stream);
 	if (!response)
 		free(s);

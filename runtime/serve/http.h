@@ -2,8 +2,8 @@
  *
  * Bounds: MOTE_HTTP_MAX_CONNECTIONS connections, each with a stack and 32 KiB for its headers; a body of
  * MOTE_HTTP_MAX_BODY bytes, which must come within MOTE_HTTP_BODY_SECONDS, some of it every header_seconds; a
- * connection on which nothing moves for MOTE_HTTP_IDLE_SECONDS is closed. A client that reads slowly holds up its own
- * thread only.
+ * connection on which nothing moves for MOTE_HTTP_IDLE_SECONDS is closed, unless it waits for its answer. A client that
+ * reads slowly holds up its own thread only.
  */
 #ifndef MOTE_RUNTIME_SERVE_HTTP_H
 #define MOTE_RUNTIME_SERVE_HTTP_H
