@@ -161,6 +161,9 @@ static enum mote_status add_preferred(struct reading *r, const cJSON *record, co
 	cJSON *messages = mote_json_new_array(&b);
 	enum mote_status status = MOTE_OK;
 
+	/* data sets name the prompt beside conversations that have it */
+	if (cJSON_IsString(prompt) && cJSON_IsArray(answer) && !mote_message_is_assistant(answer->child))
+		prompt = NULL;
 	if (prompt && !append(&b, messages, prompt, "user"))
 		status = wrong(r, "prompt", "a text or a list of messages");
 	else if (!append(&b, messages, answer, "assistant") || (!prompt && cJSON_IsString(answer)))

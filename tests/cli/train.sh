@@ -75,6 +75,20 @@ printf x | dd of="$D/state" bs=1 seek=9000 conv=notrunc 2>/dev/null
 expect 3 'checksum does not match' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 \
 	--neftune 5 -o "$D/x.mote" --state "$D/state"
 
+# a prompt's text beside conversations that begin with it is theirs already
+python3 - "$D/dpo.jsonl" "$D/whole.jsonl" <<'END'
+import json, sys
+with open(sys.argv[2], "w") as out:
+    for pair in map(json.loads, open(sys.argv[1])):
+        for key in "chosen", "rejected":
+            pair[key] = pair["prompt"] + [{"role": "assistant", "content": pair[key]}]
+        print(json.dumps(dict(pair, prompt=pair["prompt"][0]["content"])), file=out)
+END
+for data in dpo whole; do
+	"$B/mote-train" dpo "$D/f.mote" --data "$D/$data.jsonl" $short -o "$D/x.mote" --force --json | head -n 4 >"$D/$data.json"
+done
+cmp "$D/dpo.json" "$D/whole.json" || fail "a prompt's text is read twice"
+
 # preferences: nothing is preferred at first, then the chosen answer
 for loss in sigmoid apo_zero; do
 	"$B/mote-train" dpo "$D/f.mote" --data "$D/dpo.jsonl" $short --loss $loss -o "$D/$loss.mote" --json >"$D/p.json"
