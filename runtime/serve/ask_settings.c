@@ -215,10 +215,14 @@ static enum mote_status refuse(struct mote_ask *ask, const char *key, const char
 /* What is understood and cannot be done. */
 static enum mote_status refuse_what_is_missing(struct mote_ask *ask, struct mote_error *error)
 {
+	const cJSON *tops = mote_json_get(ask->json, "top_logprobs");
+
 	if (cJSON_IsString(mote_json_get(ask->json, "suffix")))
 		return refuse(ask, "suffix", "filling in", error);
 	if (ask->dialect >= MOTE_DIALECT_RESPONSES && cJSON_GetArraySize(mote_json_get(ask->json, "tools")))
 		return refuse(ask, "tools", "a tool in this API", error);
+	if (ask->dialect == MOTE_DIALECT_RESPONSES && cJSON_IsNumber(tops) && tops->valuedouble > 0)
+		return refuse(ask, "top_logprobs", "a log-probability in this API", error);
 	if (cJSON_IsTrue(mote_json_get(ask->json, "background")))
 		return refuse(ask, "background", "true", error);
 	return MOTE_OK;

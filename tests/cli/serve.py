@@ -310,6 +310,7 @@ refused("arguments without end", 400, CHAT, {"messages": [{"role": "assistant", 
         "messages")
 refused("an unknown name", 400, CHAT, ask("x", max_token=1), "max_token")
 refused("a wrong role", 400, CHAT, {"messages": [{"role": "usr", "content": "x"}]}, "messages")
+refused("scores of a response", 400, "/v1/responses", {"input": "x", "top_logprobs": 2}, "top_logprobs", "unsupported")
 refused("what is not stored", 400, "/v1/responses", {"input": [{"type": "item_reference", "id": "msg_1"}]}, "input",
         "unsupported")
 refused("an image", 400, CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages",
