@@ -381,6 +381,8 @@ deps-test: deps
 
 # A program finds a shared library in a folder of its own only by a run path, which packages must not have.
 ROOT = $(DESTDIR)$(PREFIX)
+# Words apart would be other folders.
+ONE_ROOT = $(if $(word 2,$(ROOT)),$(error DESTDIR and PREFIX: "$(ROOT)" is more than one word; expected no spaces))
 COMPLETIONS_BASH = $(ROOT)/share/bash-completion/completions
 COMPLETIONS_ZSH = $(ROOT)/share/zsh/site-functions
 UNITS = $(ROOT)/lib/systemd/system
@@ -394,6 +396,7 @@ INSTALLED = $(TOOLS:$(B)/%=bin/%) $(addprefix $(LIBDIR)/,libmote.a libmote.so $(
 	$(patsubst $(B)/%,share/zsh/site-functions/_%,$(TOOLS))
 
 install: all
+	@:$(ONE_ROOT)
 	install -d $(ROOT)/bin $(ROOT)/$(LIBDIR)/pkgconfig $(ROOT)/include $(ROOT)/share/man/man1 $(ROOT)/share/doc/mote
 	install -m 755 $(TOOLS) $(ROOT)/bin
 	install -m 644 $(B)/libmote.a $(SHARED) $(ROOT)/$(LIBDIR)
@@ -416,6 +419,7 @@ install: all
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 uninstall:
+	@:$(ONE_ROOT)
 	rm -f $(addprefix $(ROOT)/,$(INSTALLED))
 	[ ! -d $(ROOT)/share/doc/mote ] || rmdir --ignore-fail-on-non-empty $(ROOT)/share/doc/mote
 

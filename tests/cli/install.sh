@@ -84,5 +84,13 @@ check "make uninstall" make -s config="$config" uninstall DESTDIR="$dir" PREFIX=
 left=$(find "$dir/usr" ! -type d -o -name mote)
 check "leaves nothing: $left" test -z "$left"
 
+# a folder with spaces is refused before anything is written or removed
+mkdir "$dir/a"
+for target in install uninstall; do
+	check "make $target, spaces" sh -c "! make -s config='$config' $target DESTDIR='$dir/a b' 2>'$dir/stderr'"
+	check "says so: $(cat "$dir/stderr")" grep -q 'expected no spaces' "$dir/stderr"
+done
+check "nothing was written" test ! -e b -a -z "$(ls "$dir/a")"
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
