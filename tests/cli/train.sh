@@ -85,7 +85,7 @@ with open(sys.argv[2], "w") as out:
         print(json.dumps(dict(pair, prompt=pair["prompt"][0]["content"])), file=out)
 END
 for data in dpo whole; do
-	"$B/mote-train" dpo "$D/f.mote" --data "$D/$data.jsonl" $short -o "$D/x.mote" --force --json | head -n 4 >"$D/$data.json"
+	"$B/mote-train" dpo "$D/f.mote" --data "$D/$data.jsonl" $short -o "$D/of_$data.mote" --json | head -n 4 >"$D/$data.json"
 done
 cmp "$D/dpo.json" "$D/whole.json" || fail "a prompt's text is read twice"
 
