@@ -187,7 +187,7 @@ static void unload(struct mote_models *m, struct mote_served *s)
 	pthread_mutex_lock(&m->lock);
 }
 
-/* Under both: unloads until so many bytes more fit. False: those in use leave no room. */
+/* Under both: unloads until so many bytes more fit, or nothing else is loaded. False: those in use leave no room. */
 static bool make_room(struct mote_models *m, uint64_t bytes)
 {
 	for (;;) {
@@ -201,7 +201,7 @@ static bool make_room(struct mote_models *m, uint64_t bytes)
 			if (s->lm && !s->users && (!oldest || s->used < oldest->used))
 				oldest = s;
 		}
-		if (!m->options.most_bytes || sum <= m->options.most_bytes)
+		if (!m->options.most_bytes || sum <= m->options.most_bytes || sum == bytes)
 			return true;
 		if (!oldest)
 			return false;
@@ -243,11 +243,7 @@ static enum mote_status measure(const struct mote_models *m, const struct mote_s
 	mote_engine_close(opened.engine);
 	mote_lm_close(opened.lm);
 	*bytes = opened.bytes;
-	if (opened.bytes <= m->options.most_bytes)
-		return MOTE_OK;
-	return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: %llu bytes with a session of %u tokens for each answer; "
-			      "--models-memory is %llu", s->path, (unsigned long long)opened.bytes,
-			      opened.context_tokens, (unsigned long long)m->options.most_bytes);
+	return MOTE_OK;
 }
 
 /* Under `loading` and `lock`: those in use get a while to be given back. */

@@ -46,7 +46,7 @@ const char *mote_models_name(const struct mote_models *m, uint32_t i);
 
 /* The model of this name, loaded if it is not; NULL: the first. With a single model any name is its own, since clients
  * want one. NULL and MOTE_ERROR_ARGUMENT: no such model; MOTE_ERROR_LIMIT: those in use left no room for ten seconds;
- * MOTE_ERROR_MEMORY: it never fits under the limit; or what opening said. What cannot be opened unloads none. */
+ * or what opening said. What cannot be opened unloads none. */
 const struct mote_served *mote_models_take(struct mote_models *m, const char *name, struct mote_error *error);
 /* Model i if it is loaded, or NULL. */
 const struct mote_served *mote_models_peek(struct mote_models *m, uint32_t i);
