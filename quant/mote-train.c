@@ -111,7 +111,7 @@ static enum mote_status read_examples(struct train_run *r, const char *path, boo
 		*hash = (struct mote_hash128){h.low64, h.high64};
 		if (e->cut || e->dropped)
 			mote_console_warn(tool.name, "%s: %u of %u records were cut to %u tokens, %u left out since "
-					  "their answer lies beyond", path, e->cut, e->records, length, e->dropped);
+					  "nothing in them is learnt", path, e->cut, e->records, length, e->dropped);
 	}
 	free(text);
 	return status;

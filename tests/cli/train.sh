@@ -141,6 +141,9 @@ awk 'BEGIN { for (i = 1; i <= 8; i++) printf "{\"text\":\"%s %s\"}\n", "One cold
 cp -r tests/fixtures/adder "$D/plain"
 rm "$D/plain/chat_template.jinja"
 "$B/mote-convert" "$D/plain" -o "$D/plain.mote" >/dev/null 2>&1
+{ cat "$D/text.jsonl" && echo '{"text":""}'; } >"$D/gap.jsonl"
+expect 0 '0 of 9 records were cut to 90 tokens, 1 left out since nothing in them is learnt' "$B/mote-train" sft \
+	"$D/plain.mote" --data "$D/gap.jsonl" $short -o "$D/gap.mote"
 for length in 90 8; do
 	"$B/mote-train" sft "$D/plain.mote" --data "$D/text.jsonl" --eval "$D/text.jsonl" --max-length $length \
 		--batch 4 --epochs 2 --lr 1e-3 -o "$D/t$length.mote" --json |
