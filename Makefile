@@ -18,7 +18,7 @@
 #   make deps          the Debian packages that building and `make check` need
 #   make deps-test     and those which the other targets above need
 #   make neon-check    the AArch64 kernels under emulation
-#   make aarch64       tests on a whole AArch64 machine, emulated (AARCH64_TESTS="test_pool tests/cli/run.sh"; as root)
+#   make arm-check     tests on a whole AArch64 machine, emulated (ARM_TESTS="test_pool tests/cli/run.sh"; as root)
 #   make portability   without what only Linux has, with another C library's headers, for AArch64
 #   make mpi-check     a build with MPI=1 under mpirun
 #   make deps-mpi      the Debian packages that MPI=1 needs
@@ -282,11 +282,11 @@ neon-check: build/neon/test_kernels $(B)/test_kernels build/neon/test_gemm build
 	build/neon/forward_bits_here
 	test "$$(qemu-aarch64-static -cpu max build/neon/forward_bits)" = "$$(build/neon/forward_bits_here)"
 
-AARCH64_TESTS ?= test_sandbox tests/cli/sandbox.sh
-aarch64:
+ARM_TESTS ?= test_sandbox tests/cli/sandbox.sh
+arm-check:
 	@tests/deps.sh gcc-aarch64-linux-gnu debootstrap qemu-system-arm cpio
-	@mkdir -p build/aarch64
-	@tests/neon/system.sh build/aarch64 "$(filter-out pkg-config g++,$(DEBIAN_PACKAGES))" $(AARCH64_TESTS)
+	@mkdir -p build/arm
+	@tests/neon/system.sh build/arm "$(filter-out pkg-config g++,$(DEBIAN_PACKAGES))" $(ARM_TESTS)
 
 $(B)/libfaults.so: $(wildcard tests/faults/*.c) tests/faults/choice.h
 	@mkdir -p $(@D)
@@ -426,7 +426,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: help portability portability-run dist deb deb-check all demo check check-run neon-check aarch64 conformance differential faults tsan tsan-run valgrind analyze mutants coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
+.PHONY: help portability portability-run dist deb deb-check all demo check check-run neon-check arm-check conformance differential faults tsan tsan-run valgrind analyze mutants coverage coverage-run fuzz fuzz-run deps deps-test install uninstall clean libraries
 .SECONDARY:
 -include $(LIB_OBJECTS:.o=.d) $(SERVE_OBJECTS:.o=.d) $(TOOL_SOURCES:%.c=$(B)/%.d) $(TEST_SOURCES:%.c=$(B)/%.d) \
 	$(FUZZ_SOURCES:%.c=$(B)/%.d) $(REPLAY_OBJECTS:.o=.d) $(CONSOLE_OBJECTS:.o=.d) $(TOOL_PARTS:%.c=$(B)/%.d)

@@ -80,6 +80,7 @@ if [ $? -eq 0 ]; then ok; else bad "the server ended with another code"; cat "$w
 server=
 # A socket at a path, made before; its file cannot be removed, and the next start takes its place.
 for _ in 1 2; do
+	: >"$work/err" # of the last start
 	"$build/mote-serve" "$m" --host "unix:$work/socket" --sandbox -t 2 2>"$work/err" &
 	server=$!
 	for _ in $(seq 100); do
