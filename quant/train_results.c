@@ -10,17 +10,44 @@
 
 #define PEAK_SECONDS 0.1
 
+/* What decides a training's steps: the recipe, the data, what tokenizer and template make of them, and the model. */
+static enum mote_status identify(struct train_run *r, struct mote_error *error)
+{
+	const struct mote_hash128 tensors = mote_container_tensors_hash(r->model->container);
+	const struct mote_examples *e = &r->examples;
+	size_t recipe_bytes, model_bytes;
+	char *recipe = mote_json_print(r->recipe, &recipe_bytes);
+	char *model = mote_json_print(mote_json_get(r->vocabulary.metadata, "model"), &model_bytes);
+	XXH3_state_t *hash = XXH3_createState();
+	enum mote_status status = MOTE_OK;
+	XXH128_hash_t h;
+
+	if (recipe && model && hash) {
+		XXH3_128bits_reset(hash);
+		XXH3_128bits_update(hash, recipe, recipe_bytes);
+		XXH3_128bits_update(hash, model, model_bytes);
+		XXH3_128bits_update(hash, &tensors, sizeof tensors);
+		XXH3_128bits_update(hash, &r->data, sizeof r->data);
+		XXH3_128bits_update(hash, e->example, e->n * sizeof *e->example);
+		XXH3_128bits_update(hash, e->id, e->ids * sizeof *e->id);
+		XXH3_128bits_update(hash, e->target, e->ids);
+		h = XXH3_128bits_digest(hash);
+		r->identity = (struct mote_hash128){h.low64, h.high64};
+	} else {
+		status = mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
+	}
+	XXH3_freeState(hash);
+	free(recipe);
+	free(model);
+	return status;
+}
+
 enum mote_status train_make_recipe(struct train_run *r, struct mote_error *error)
 {
 	static const char *const names[] = {"nll", "dft", "sigmoid", "apo_zero"};
 	const struct mote_train_settings *s = &r->settings;
 	struct mote_json_builder b = {0};
 	cJSON *o = r->recipe = mote_json_new_object(&b), *list = NULL;
-	struct mote_hash128 tensors = mote_container_tensors_hash(r->model->container);
-	XXH3_state_t *hash;
-	XXH128_hash_t h;
-	size_t bytes;
-	char *text;
 
 	mote_json_add_text(&b, o, "method", r->o.method);
 	mote_json_add_text(&b, o, "loss", names[s->objective]);
@@ -48,22 +75,7 @@ enum mote_status train_make_recipe(struct train_run *r, struct mote_error *error
 		mote_json_add_text(&b, list, NULL, r->o.token[i]);
 	if (mote_json_finish(&b, &r->recipe, "the recipe", error))
 		return MOTE_ERROR_MEMORY;
-	text = mote_json_print(r->recipe, &bytes);
-	hash = XXH3_createState();
-	if (!text || !hash) {
-		free(text);
-		XXH3_freeState(hash);
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
-	}
-	XXH3_128bits_reset(hash);
-	XXH3_128bits_update(hash, text, bytes);
-	XXH3_128bits_update(hash, &tensors, sizeof tensors);
-	XXH3_128bits_update(hash, &r->data, sizeof r->data);
-	h = XXH3_128bits_digest(hash);
-	r->identity = (struct mote_hash128){h.low64, h.high64};
-	XXH3_freeState(hash);
-	free(text);
-	return MOTE_OK;
+	return identify(r, error);
 }
 
 enum mote_status train_print_step(const struct train_run *r, const struct mote_train_point *p, struct mote_error *error)

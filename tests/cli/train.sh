@@ -68,6 +68,17 @@ wait $child || code=$?
 cmp "$D/whole.mote" "$D/parts.mote" || fail "going on gives another result"
 expect 3 'the state of another training' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 15 \
 	-o "$D/x.mote" --state "$D/state"
+sed "s/<|im_start|>' +/<|im_start|>the ' +/" tests/fixtures/adder/chat_template.jinja >"$D/template"
+sed 's/"rope_theta": 10000.0/"rope_theta": 500.0/' tests/fixtures/adder/config.json >"$D/config"
+for file in template config; do # the same weights
+	cp -r tests/fixtures/adder "$D/of_$file"
+	[ $file = config ] && name=config.json || name=chat_template.jinja
+	cmp -s "$D/$file" "$D/of_$file/$name" && fail "$name is as it was"
+	cp "$D/$file" "$D/of_$file/$name"
+	"$B/mote-convert" "$D/of_$file" -o "$D/of_$file.mote" >/dev/null 2>&1
+	expect 3 'the state of another training' "$B/mote-train" sft "$D/of_$file.mote" --data "$D/sft.jsonl" $short \
+		--epochs 14 --neftune 5 -o "$D/x.mote" --state "$D/state"
+done
 head -c 5000 "$D/state" >"$D/cut"
 expect 3 'the state ends too early' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 \
 	--neftune 5 -o "$D/x.mote" --state "$D/cut"
