@@ -259,7 +259,9 @@ static bool scan_value(struct scanner *s)
 	default:
 		if (peek(s) == '-' || is_digit(peek(s)))
 			return scan_number(s);
-		return fail(s, MOTE_ERROR_CORRUPT, peek(s) < 0 ? "unexpected end" : "expected a value");
+		return fail(s, MOTE_ERROR_CORRUPT, peek(s) < 0 ? "unexpected end" :
+			    s->bytes - s->at >= 3 && !memcmp(s->text + s->at, "\xef\xbb\xbf", 3)
+			    ? "expected a value, found a byte order mark" : "expected a value");
 	}
 }
 

@@ -120,6 +120,9 @@ static void test_messages_name_the_place(void **state)
 	parse("{\n  \"a\": 1,\n  \"b\": x\n}", 22, &tree, &error);
 	assert_string_equal(error.message, "test: line 3, column 8: expected a value");
 	error = (struct mote_error){0};
+	parse("\xef\xbb\xbf{}", 5, &tree, &error);
+	assert_string_equal(error.message, "test: line 1, column 1: expected a value, found a byte order mark");
+	error = (struct mote_error){0};
 	parse("{\"a\":1,\"a\":2}", 13, &tree, &error);
 	assert_non_null(strstr(error.message, "duplicate key \"a\""));
 }
