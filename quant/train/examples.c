@@ -125,6 +125,15 @@ static enum mote_status wrong(struct reading *r, const char *field, const char *
 	return mote_error_set(r->error, MOTE_ERROR_CORRUPT, "\"%s\": expected %s", field, expected);
 }
 
+/* Which answers are learnt is the method's to say, not a record's. */
+static bool is_left_out(const cJSON *message)
+{
+	const cJSON *weight = mote_json_get(message, "weight");
+
+	return mote_message_is_assistant(message) && (cJSON_IsFalse(mote_json_get(message, "train")) ||
+						      (cJSON_IsNumber(weight) && weight->valuedouble != 1));
+}
+
 static enum mote_status check_messages(struct reading *r, const cJSON *messages, const char *field)
 {
 	if (!cJSON_IsArray(messages) || !messages->child)
@@ -136,6 +145,24 @@ static enum mote_status check_messages(struct reading *r, const cJSON *messages,
 			return wrong(r, field, "messages with a \"role\"");
 		else if (!m->next && !mote_message_is_assistant(m))
 			return wrong(r, field, "an answer of the assistant at the end");
+		else if ((!m->next || !r->o->preferences) && is_left_out(m))
+			return wrong(r, field, "no answer that is not to be learnt (\"weight\", \"train\")");
+	return MOTE_OK;
+}
+
+/* The template's variables that a record brings: what is the record's otherwise, or a token's text, is none. */
+static enum mote_status take_variables(struct reading *r, const cJSON *record)
+{
+	static const char field[] = "chat_template_kwargs", *const others[] = {
+		"messages", "tools", "add_generation_prompt", "bos_token", "eos_token", "unk_token", "pad_token"};
+	const cJSON *variables = mote_json_get(record, field);
+
+	r->conversation.variables = cJSON_IsObject(variables) ? variables : NULL;
+	if (variables && !cJSON_IsNull(variables) && !r->conversation.variables)
+		return wrong(r, field, "an object");
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (mote_json_get(r->conversation.variables, others[i]))
+			return wrong(r, field, "variables that are the template's only");
 	return MOTE_OK;
 }
 
@@ -190,6 +217,9 @@ static enum mote_status add_record(struct reading *r, const cJSON *record)
 	if (!cJSON_IsObject(record))
 		return mote_error_set(r->error, MOTE_ERROR_CORRUPT, "expected an object");
 	r->conversation.tools = cJSON_IsArray(tools) ? tools : NULL;
+	status = take_variables(r, record);
+	if (status)
+		return status;
 	if (r->o->preferences) {
 		status = add_preferred(r, record, "chosen", &kept, &cut);
 		if (status == MOTE_OK && kept)

@@ -5,6 +5,7 @@
  *   {"text": ...}                                           likewise: plain text, all of which is learnt
  *   {"prompt": ..., "chosen": ..., "rejected": ...}         for preferences: texts or lists of messages; without a
  *                                                           prompt both are whole conversations
+ * The template's variables may stand beside a conversation as an object "chat_template_kwargs".
  * Of conversations what the assistant wrote is learnt (marked_conversation.h). A text is taken as the tokenizer takes
  * one alone, with what it puts around it and with the model's own tokens recognised; nothing is added at its end.
  */

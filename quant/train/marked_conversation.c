@@ -29,6 +29,7 @@ static enum mote_status no_memory(struct mote_error *error)
 static enum mote_status render(struct reading *r, const cJSON *messages, bool prompt, struct mote_rendered *out)
 {
 	const struct mote_chat_request request = {.messages = messages, .tools = r->o->tools,
+						  .context = r->o->variables,
 						  .no_generation_prompt = !prompt, .now = r->o->now};
 
 	return mote_chat_render(r->o->metadata, &request, out, r->error);

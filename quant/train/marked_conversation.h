@@ -15,6 +15,7 @@ struct mote_conversation_options {
 	bool last_only;              /* of the assistant's messages only the last is marked */
 	const cJSON *metadata;       /* the model's: its template */
 	const cJSON *tools;          /* a list, or NULL */
+	const cJSON *variables;      /* of the template, which override all others: an object, or NULL */
 	const struct mote_tokenizer *tokenizer;
 	int64_t now;                 /* for templates that print the date */
 };

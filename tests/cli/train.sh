@@ -100,6 +100,20 @@ for data in dpo whole; do
 done
 cmp "$D/dpo.json" "$D/whole.json" || fail "a prompt's text is read twice"
 
+# the template's variables are the record's
+sed "s/<|im_start|>' +/<|im_start|>' + (word or '') +/" tests/fixtures/adder/chat_template.jinja >"$D/template"
+cp -r tests/fixtures/adder "$D/word"
+cp "$D/template" "$D/word/chat_template.jinja"
+"$B/mote-convert" "$D/word" -o "$D/word.mote" >/dev/null 2>&1
+sed 's/^{/{"chat_template_kwargs":{"word":"the "},/' "$D/sft.jsonl" >"$D/word.jsonl"
+sed 's/"role":"assistant"/"train":true,"weight":1,&/; s/"role":"user"/"weight":0,&/' "$D/sft.jsonl" >"$D/weights.jsonl"
+for run in word/word of_template/sft word/weights; do
+	"$B/mote-train" sft "$D/${run%/*}.mote" --data "$D/${run#*/}.jsonl" $short -o "$D/w.mote" --force --json |
+		head -n 4 >"$D/w_$(basename "$run").json"
+done
+cmp "$D/w_word.json" "$D/w_sft.json" || fail "a record's variables are not the template's"
+head -n 4 "$D/a.json" | cmp - "$D/w_weights.json" || fail "a record without variables, or with weights of 1, is another"
+
 # preferences: nothing is preferred at first, then the chosen answer
 for loss in sigmoid apo_zero; do
 	"$B/mote-train" dpo "$D/f.mote" --data "$D/dpo.jsonl" $short --loss $loss -o "$D/$loss.mote" --json >"$D/p.json"
@@ -221,6 +235,13 @@ bad 'line 2: "text": expected nothing of it beside "messages"' '{"text":"no","me
 bad 'line 2: "messages": expected messages with a "role"' '{"messages":[{"content":"no"}]}'
 bad 'line 2: "messages": expected an answer of the assistant' '{"messages":[{"role":"user","content":"no"}]}'
 bad 'line 2: expected an object' '[1]'
+for mark in '"weight":0' '"weight":0.5' '"train":false'; do
+	bad 'line 2: "messages": expected no answer that is not' \
+		'{"messages":[{"role":"assistant","content":"1",'"$mark"'},{"role":"assistant","content":"2"}]}'
+done
+bad 'line 2: "chat_template_kwargs": expected an object' '{"chat_template_kwargs":1,"text":"1"}'
+bad 'line 2: "chat_template_kwargs": expected variables' '{"chat_template_kwargs":{"messages":[]},"text":"1"}'
+bad 'line 2: line 1, column 1: expected a value, found a byte order mark' "$(printf '\357\273\277{"text":"1"}')"
 printf '\n \r\n\0\n{"text":"1"}\n' >"$D/bad.jsonl" # a NUL byte is nothing that may be passed over
 expect 3 'bad.jsonl, line 3: line 1, column 1: ' "$B/mote-train" sft "$D/f.mote" --data "$D/bad.jsonl" -o "$D/x.mote"
 expect 3 'line 1: "chosen": expected a list' "$B/mote-train" dpo "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote"
