@@ -213,12 +213,12 @@ static enum mote_status check_outputs(const struct train_run *r, struct mote_err
 		if (outputs[i] && outputs[(i + 1) % 3] && strcmp(outputs[i], outputs[(i + 1) % 3]) == 0)
 			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is to be two files at once",
 						outputs[i]);
-	for (int i = 0; i < 2 && !status; i++) {
+	for (int i = 0; i < 3 && !status; i++) { /* a state may be there */
 		struct mote_output *probe;
 
 		if (!outputs[i])
 			continue;
-		status = mote_output_open(outputs[i], r->o.force, &probe, error);
+		status = mote_output_open(outputs[i], r->o.force || i == 2, &probe, error);
 		if (status == MOTE_OK)
 			mote_output_discard(probe);
 		else

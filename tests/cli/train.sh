@@ -248,6 +248,8 @@ expect 3 'line 1: "chosen": expected a list' "$B/mote-train" dpo "$D/f.mote" --d
 : >"$D/empty"
 expect 3 'no record has an answer' "$B/mote-train" sft "$D/f.mote" --data "$D/empty" -o "$D/x.mote"
 expect 2 'exists' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/a.mote"
+expect 1 'cannot create a temporary file' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short -o "$D/x.mote" \
+	--state "$D/none/state"
 expect 2 'same file\|made from\|input' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/f.mote" --force
 expect 2 'does not belong to sft' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" --loss sigmoid
 expect 2 'expected sft or dpo' "$B/mote-train" ppo "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote"
