@@ -15,9 +15,12 @@
 #define REPLACE(from, to) STEP("\"Replace\",\"pattern\":{\"String\":\"" from "\"},\"content\":\"" to "\"")
 #define META "\xe2\x96\x81"
 
+#define SPACE(scheme) \
+	"{\"type\":\"Metaspace\",\"replacement\":\"" META "\",\"prepend_scheme\":\"" scheme "\",\"split\":false}"
+
 #define TEXT \
 	"{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[],\"normalizer\":{\"type\":" \
-	"\"Sequence\",\"normalizers\":[%s]},\"pre_tokenizer\":null,\"post_processor\":%s,\"decoder\":null," \
+	"\"Sequence\",\"normalizers\":[%s]},\"pre_tokenizer\":%s,\"post_processor\":%s,\"decoder\":null," \
 	"\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":%s,\"continuing_subword_prefix\":null," \
 	"\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":true," \
 	"\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"<u>\":3},\"merges\":[\"a b\"]}}"
@@ -27,26 +30,31 @@ static void test_spaces(void **state)
 	static const struct {
 		const char *steps;
 		int prefix; /* what the file says of it; -1: refused */
+		const char *split;
+		unsigned notes;
 	} cases[] = {
-		{PREPEND(META) "," REPLACE(" ", META), 1}, {REPLACE(" ", META), 0},
-		{PREPEND("_") "," REPLACE(" ", META), -1}, {REPLACE(META, " ") "," REPLACE(" ", META), -1},
-		{REPLACE(" ", "_"), -1}, {REPLACE("x", META), -1},
-		{PREPEND(META) "," PREPEND(META) "," REPLACE(" ", META), -1}, {PREPEND(META), -1},
+		{PREPEND(META) "," REPLACE(" ", META), 1, "null", 0}, {REPLACE(" ", META), 0, "null", 0},
+		{PREPEND("_") "," REPLACE(" ", META), -1, "null", 0},
+		{REPLACE(META, " ") "," REPLACE(" ", META), -1, "null", 0},
+		{REPLACE(" ", "_"), -1, "null", 0}, {REPLACE("x", META), -1, "null", 0},
+		{PREPEND(META) "," PREPEND(META) "," REPLACE(" ", META), -1, "null", 0}, {PREPEND(META), -1, "null", 0},
+		{"", 1, SPACE("first"), 1}, {"", 1, SPACE("always"), 1}, {"", 0, SPACE("never"), 0},
 	};
 	static const char key[] = "tokenizer.ggml.add_space_prefix\7\0\0"; /* a truth value, its kind in four bytes */
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct mote_gguf_put put = {0};
+		struct mote_notes notes = {0};
 		struct mote_error error = {0};
 		struct tiny_tokenizer tiny;
 		enum mote_status status;
 		struct tiny_json j = {0};
 
-		tiny_put(&j, TEXT, cases[i].steps, "null", "null");
+		tiny_put(&j, TEXT, cases[i].steps, cases[i].split, "null", "null");
 		if (!tiny_open(&tiny, j.text, NULL))
 			fail_msg("%s: %s", cases[i].steps, tiny.error.message);
-		status = mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, NULL, 4, &error);
+		status = mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, NULL, 4, &notes, &error);
 		if (cases[i].prefix < 0) {
 			assert_int_equal(status, MOTE_ERROR_UNSUPPORTED);
 			assert_non_null(strstr(error.message, "how it cuts a text"));
@@ -58,8 +66,10 @@ static void test_spaces(void **state)
 			assert_non_null(at);
 			assert_int_equal(at[sizeof key], cases[i].prefix);
 			assert_non_null(memmem(put.b.text, put.b.bytes, "tokenizer.ggml.scores", 21));
+			assert_int_equal(notes.notes, cases[i].notes);
 		}
 		free(put.b.text);
+		mote_notes_free(&notes);
 		tiny_close(&tiny);
 	}
 }
@@ -106,6 +116,7 @@ static void test_special_ids(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct mote_gguf_put put = {0};
+		struct mote_notes notes = {0};
 		struct mote_error error = {0};
 		struct tiny_tokenizer tiny;
 		struct tiny_json j = {0};
@@ -115,10 +126,11 @@ static void test_special_ids(void **state)
 		snprintf(text, sizeof text, "{\"tokens\":%s}", cases[i].tokens);
 		metadata = cJSON_Parse(text);
 		assert_non_null(metadata);
-		tiny_put(&j, TEXT, REPLACE(" ", META), "null", cases[i].unknown);
+		tiny_put(&j, TEXT, REPLACE(" ", META), "null", "null", cases[i].unknown);
 		if (!tiny_open(&tiny, j.text, NULL) ||
-		    mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, metadata, 4, &error))
+		    mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, metadata, 4, &notes, &error))
 			fail_msg("%s%s", tiny.error.message, error.message);
+		assert_int_equal(notes.notes, strstr(cases[i].tokens, "[0,2,1,3]") != NULL); /* of the fourth end */
 		for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
 			snprintf(key, sizeof key, "tokenizer.ggml.%s", keys[k]);
 			if (value_of(&put, key) != cases[i].ids[k])
@@ -126,6 +138,7 @@ static void test_special_ids(void **state)
 		}
 		free(put.b.text);
 		cJSON_Delete(metadata);
+		mote_notes_free(&notes);
 		tiny_close(&tiny);
 	}
 }
@@ -151,15 +164,16 @@ static void test_ids_around(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct mote_gguf_put put = {0};
+		struct mote_notes notes = {0};
 		struct mote_error error = {0};
 		struct tiny_tokenizer tiny;
 		struct tiny_json j = {0};
 		enum mote_status status;
 
-		tiny_put(&j, TEXT, REPLACE(" ", META), cases[i].processor, "null");
+		tiny_put(&j, TEXT, REPLACE(" ", META), "null", cases[i].processor, "null");
 		if (!tiny_open(&tiny, j.text, NULL))
 			fail_msg("%s: %s", cases[i].processor, tiny.error.message);
-		status = mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, metadata, 4, &error);
+		status = mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, metadata, 4, &notes, &error);
 		assert_int_equal(status, cases[i].bos < 0 ? MOTE_ERROR_UNSUPPORTED : MOTE_OK);
 		if (cases[i].bos < 0) {
 			assert_non_null(strstr(error.message, "behind"));
@@ -169,6 +183,7 @@ static void test_ids_around(void **state)
 			assert_int_equal(value_of(&put, "tokenizer.ggml.eot_token_id"), cases[i].eot);
 		}
 		free(put.b.text);
+		mote_notes_free(&notes);
 		tiny_close(&tiny);
 	}
 	cJSON_Delete(metadata);

@@ -4,6 +4,7 @@
 #define MOTE_CONVERT_GGUF_PUT_H
 
 #include "convert/gguf/gguf_read.h"
+#include "convert/notes.h"
 #include "convert/text_buffer.h"
 #include "format/json.h"
 
@@ -22,9 +23,11 @@ void mote_gguf_put_text(struct mote_gguf_put *p, const char *key, const char *te
 void mote_gguf_put_array(struct mote_gguf_put *p, const char *key, enum mote_gguf_kind kind, uint64_t count);
 
 /* The keys "tokenizer.…" of a compiled tokenizer and of the container's metadata.
- * model_ids: rows of the embedding; ids that no token has are written as unused.
+ * model_ids: rows of the embedding; ids that no token has are written as unused. Where
+ * llama.cpp ends an answer or reads a text otherwise: a note.
  * MOTE_ERROR_UNSUPPORTED: a tokenizer that GGUF has no name for; MOTE_ERROR_MEMORY. */
 enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *section, size_t bytes,
-					 const cJSON *metadata, uint32_t model_ids, struct mote_error *error);
+					 const cJSON *metadata, uint32_t model_ids, struct mote_notes *notes,
+					 struct mote_error *error);
 
 #endif

@@ -20,6 +20,7 @@ struct export {
 	const cJSON *metadata;
 	struct mote_gguf_put *put;
 	uint32_t ids;          /* of the model: at least the tokenizer's */
+	struct mote_notes *notes;
 	struct mote_error *error;
 };
 
@@ -232,6 +233,13 @@ static enum mote_status put_scores(const struct export *e)
 
 static enum mote_status put_sentence_bpe(const struct export *e, bool prefix)
 {
+	uint32_t splits;
+
+	mote_tokenizer_parts_stage(e->t, STAGE_SPLIT, &splits);
+	if (prefix && splits && mote_notes_add(e->notes, e->error, "tokenizer: a text that begins with a space, or "
+					       "goes on behind a special token, can be other tokens in llama.cpp, "
+					       "which puts a space before each"))
+		return MOTE_ERROR_MEMORY;
 	if (!(e->t->flags & MODEL_BYTE_FALLBACK))
 		return unknown(e, "SentencePiece's without byte fallback");
 	mote_gguf_put_text(e->put, KEY "model", "llama", 5);
@@ -299,9 +307,13 @@ static enum mote_status put_ends(const struct export *e, const cJSON *list)
 		return status;
 	first = first ? first : list ? list->child : NULL;
 	put_id(e, keys[0], first);
-	for (const cJSON *item = list ? list->child : NULL; item && n < sizeof keys / sizeof *keys; item = item->next)
+	for (const cJSON *item = list ? list->child : NULL; item; item = item->next) {
+		if (item != first && n == sizeof keys / sizeof *keys)
+			return mote_notes_add(e->notes, e->error, "more than three tokens end an answer, and GGUF has "
+					      "keys for three: the others end none there, or by their names only");
 		if (item != first)
 			put_id(e, keys[n++], item);
+	}
 	return MOTE_OK;
 }
 
@@ -349,10 +361,11 @@ static enum mote_status put_templates(const struct export *e)
 }
 
 enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *section, size_t bytes,
-					 const cJSON *metadata, uint32_t model_ids, struct mote_error *error)
+					 const cJSON *metadata, uint32_t model_ids, struct mote_notes *notes,
+					 struct mote_error *error)
 {
 	struct mote_tokenizer_parts t;
-	struct export e = {.t = &t, .metadata = metadata, .put = p, .error = error};
+	struct export e = {.t = &t, .metadata = metadata, .put = p, .notes = notes, .error = error};
 	enum mote_status status = mote_tokenizer_parts_read(section, bytes, &t, error);
 	const char *pre;
 	bool prefix;

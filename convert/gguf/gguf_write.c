@@ -164,7 +164,7 @@ static enum mote_status write(struct mote_gguf_writing *w, const char *path, str
 		return status;
 	mote_gguf_put_model(w);
 	if ((status = mote_gguf_put_tokenizer(&w->put, section, bytes, mote_container_metadata(w->c), w->config.vocab,
-					      w->error)) ||
+					      notes, w->error)) ||
 	    (status = mote_gguf_note_types(w, notes)))
 		return status;
 	return write_all(w, path);
