@@ -4,6 +4,16 @@
 #include "format/json_build.h"
 #include "format/tool/console.h"
 
+enum { FIGURE_ROOM = 32 };
+
+/* A dash stands for what has not been measured: the scalar kernels have no peak. */
+static const char *figure(char text[FIGURE_ROOM], double x, int digits, const char *unit)
+{
+	if (x > 0)
+		snprintf(text, FIGURE_ROOM, "%.*f%s", digits, x, unit);
+	return x > 0 ? text : "-";
+}
+
 static void print_start(const struct bench *b)
 {
 	printf("\nload %.0f ms (at worst %.0f), first token after %.0f ms (at worst %.0f; whole process, prompt of %d "
@@ -14,6 +24,7 @@ static void print_start(const struct bench *b)
 static void print_table(const struct bench *b)
 {
 	const struct bench_arguments *a = b->arguments;
+	char share[FIGURE_ROOM], int8[FIGURE_ROOM], f32[FIGURE_ROOM];
 
 	printf("%s: %.1f MB of weights, %s, %s\n\n", a->model, (double)b->weight_bytes / 1e6, b->isa,
 	       a->mapped ? "mapped from the file" : "in huge pages");
@@ -21,19 +32,21 @@ static void print_table(const struct bench *b)
 	for (uint32_t i = 0; i < b->results; i++) {
 		const struct result *r = &b->result[i];
 
-		printf("%-9s %7u %7u %6u %8u %9.1f %6.1f %% %7.1f %%\n", r->kind, r->tokens, r->depth, r->streams,
-		       r->threads, r->rate, r->spread * 100, r->share * 100);
+		printf("%-9s %7u %7u %6u %8u %9.1f %6.1f %% %9s\n", r->kind, r->tokens, r->depth, r->streams,
+		       r->threads, r->rate, r->spread * 100, figure(share, r->share * 100, 1, " %"));
 	}
 	printf("\nthreads  bandwidth GB/s  int8 Gop/s  f32 Gop/s\n");
 	for (uint32_t i = 0; i < a->threads.count; i++)
-		printf("%7u %15.1f %11.0f %10.0f\n", a->threads.value[i], b->limits[i].bandwidth / 1e9,
-		       b->limits[i].int8_rate / 1e9, b->limits[i].float_rate / 1e9);
+		printf("%7u %15.1f %11s %10s\n", a->threads.value[i], b->limits[i].bandwidth / 1e9,
+		       figure(int8, b->limits[i].int8_rate / 1e9, 0, ""),
+		       figure(f32, b->limits[i].float_rate / 1e9, 0, ""));
 	print_start(b);
 }
 
 static void print_markdown(const struct bench *b)
 {
 	const struct bench_arguments *a = b->arguments;
+	char share[FIGURE_ROOM], int8[FIGURE_ROOM], f32[FIGURE_ROOM];
 
 	printf("`%s`: %.1f MB of weights, %s, %s\n\n", a->model, (double)b->weight_bytes / 1e6, b->isa,
 	       a->mapped ? "mapped from the file" : "in huge pages");
@@ -42,13 +55,14 @@ static void print_markdown(const struct bench *b)
 	for (uint32_t i = 0; i < b->results; i++) {
 		const struct result *r = &b->result[i];
 
-		printf("| %s | %u | %u | %u | %u | %.1f | %.1f %% | %.1f %% |\n", r->kind, r->tokens, r->depth,
-		       r->streams, r->threads, r->rate, r->spread * 100, r->share * 100);
+		printf("| %s | %u | %u | %u | %u | %.1f | %.1f %% | %s |\n", r->kind, r->tokens, r->depth,
+		       r->streams, r->threads, r->rate, r->spread * 100, figure(share, r->share * 100, 1, " %"));
 	}
 	printf("\n| threads | bandwidth GB/s | int8 Gop/s | f32 Gop/s |\n|--:|--:|--:|--:|\n");
 	for (uint32_t i = 0; i < a->threads.count; i++)
-		printf("| %u | %.1f | %.0f | %.0f |\n", a->threads.value[i], b->limits[i].bandwidth / 1e9,
-		       b->limits[i].int8_rate / 1e9, b->limits[i].float_rate / 1e9);
+		printf("| %u | %.1f | %s | %s |\n", a->threads.value[i], b->limits[i].bandwidth / 1e9,
+		       figure(int8, b->limits[i].int8_rate / 1e9, 0, ""),
+		       figure(f32, b->limits[i].float_rate / 1e9, 0, ""));
 	print_start(b);
 }
 

@@ -46,6 +46,11 @@ expect 0 "$bench" "$work/m.mote" -p 16 -n 4 -np 2 -r 1 --markdown
 has "$work/out" '^| decode | 4 | 0 | 2 | '
 has "$work/out" '^| prefill | 16 | 0 | 1 | '
 
+# what has not been measured is no zero
+expect 0 "$bench" "$work/m.mote" --isa scalar -p 16 -n 0 -r 1
+has "$work/out" '^prefill .* -$'
+has "$work/out" '^ .* -  *-$'
+
 expect 0 "$bench" --help
 expect 0 "$bench" --version
 expect 2 "$bench"
