@@ -16,6 +16,14 @@ void mote_route_health(struct mote_serve *s, struct mote_exchange *x)
 	mote_bytes_print(&x->out, "{\"status\":\"ok\"}");
 }
 
+static void add_model(struct mote_json_builder *b, cJSON *json, const struct mote_serve *s, uint32_t i)
+{
+	mote_json_add_text(b, json, "id", mote_models_name(s->models, i));
+	mote_json_add_text(b, json, "object", "model");
+	mote_json_add_number(b, json, "created", (double)s->started);
+	mote_json_add_text(b, json, "owned_by", "mote");
+}
+
 void mote_route_models(struct mote_serve *s, struct mote_exchange *x)
 {
 	struct mote_json_builder b = {0};
@@ -23,15 +31,25 @@ void mote_route_models(struct mote_serve *s, struct mote_exchange *x)
 
 	mote_json_add_text(&b, json, "object", "list");
 	list = mote_json_add_array(&b, json, "data");
-	for (uint32_t i = 0; i < mote_models_count(s->models); i++) {
-		cJSON *item = mote_json_add_object(&b, list, NULL);
-
-		mote_json_add_text(&b, item, "id", mote_models_name(s->models, i));
-		mote_json_add_text(&b, item, "object", "model");
-		mote_json_add_number(&b, item, "created", (double)s->started);
-		mote_json_add_text(&b, item, "owned_by", "mote");
-	}
+	for (uint32_t i = 0; i < mote_models_count(s->models); i++)
+		add_model(&b, mote_json_add_object(&b, list, NULL), s, i);
 	mote_route_json(x, &b, json);
+}
+
+void mote_route_model(struct mote_serve *s, struct mote_exchange *x)
+{
+	const char *name = x->path + strlen(MOTE_ROUTE_MODEL);
+	struct mote_json_builder b = {0};
+	cJSON *json;
+
+	for (uint32_t i = 0; i < mote_models_count(s->models); i++)
+		if (!strcmp(mote_models_name(s->models, i), name)) {
+			json = mote_json_new_object(&b);
+			add_model(&b, json, s, i);
+			mote_route_json(x, &b, json);
+			return;
+		}
+	mote_route_refuse(x, 404, "model", "model_not_found", "no model of this name is among /v1/models");
 }
 
 /* The figures of the newest receipt that has them, or null. */

@@ -94,8 +94,7 @@ static void answer_whole(struct mote_exchange *x, struct mote_reply *r)
 		mote_route_json(x, &b, r->words->whole(r, &b));
 	else
 		mote_route_refuse(x, r->failed_status == MOTE_LM_LIMIT ? 504 : r->failed_status == MOTE_LM_INTERRUPTED ?
-				  503 : 500,
-				  NULL, r->failed_status == MOTE_LM_LIMIT ? "timeout" : NULL, r->message);
+				  503 : 500, NULL, r->failed_status == MOTE_LM_LIMIT ? "timeout" : NULL, r->message);
 	mote_reply_close(r);
 }
 
@@ -161,6 +160,7 @@ static const struct {
 	{"GET", "/health", mote_route_health, true, false},
 	{"GET", "/", mote_route_page, true, false},
 	{"GET", "/v1/models", mote_route_models, false, false},
+	{"GET", MOTE_ROUTE_MODEL, mote_route_model, false, false},
 	{"POST", "/v1/chat/completions", chat, false, true},
 	{"POST", "/v1/completions", completions, false, true},
 	{"POST", "/v1/responses", responses, false, true},
@@ -293,14 +293,15 @@ static void preflight(struct mote_exchange *x)
 /* The route of a path; *known: the path is one, if not for this method. */
 static int find_route(const struct mote_exchange *x, bool *known)
 {
-	bool head = !strcmp(x->method, "HEAD");
+	const char *method = strcmp(x->method, "HEAD") ? x->method : "GET";
+	const char *path = strncmp(x->path, MOTE_ROUTE_MODEL, strlen(MOTE_ROUTE_MODEL)) ? x->path : MOTE_ROUTE_MODEL;
 
 	*known = false;
 	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-		if (strcmp(routes[i].path, x->path))
-			continue;
-		*known = true;
-		if (!strcmp(routes[i].method, head ? "GET" : x->method))
+		bool here = !strcmp(routes[i].path, path);
+
+		*known |= here;
+		if (here && !strcmp(routes[i].method, method))
 			return (int)i;
 	}
 	return -1;
@@ -370,12 +371,11 @@ enum mote_status mote_serve_open(const struct mote_serve_options *options, struc
 				 .started = (int64_t)time(NULL)};
 	http.user = s;
 	status = mote_http_open(&http, &s->http, error);
-	if (status) {
+	if (status)
 		mote_serve_close(s);
-		return status;
-	}
-	*out = s;
-	return MOTE_OK;
+	else
+		*out = s;
+	return status;
 }
 
 uint16_t mote_serve_port(const struct mote_serve *s)

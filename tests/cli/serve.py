@@ -92,7 +92,10 @@ check("listening", s.port > 0, s.line)
 with socket.socket() as other:
     check("one address alone", other.connect_ex(("127.0.0.2", s.port)) != 0)
 check("health", s.call("GET", "/health")[::2] == (200, {"status": "ok"}))
-check("models", s.call("GET", "/v1/models")[2]["data"][0]["id"] == "m")
+r = s.call("GET", "/v1/models")[2]["data"]
+check("models", r[0]["id"] == "m" and s.call("GET", "/v1/models/m")[2] == r[0], r)
+for path, status in (("/v1/models/m%6d", 404), ("/v1/models/", 404), ("/v1/models/%6d", 200)):
+    check(path, s.call("GET", path)[0] == status)
 
 # ---- chat, and the same as mote-run
 status, _, r = s.post(CHAT, ask("What is 27 + 48?", return_token_ids=True))
@@ -338,6 +341,7 @@ refused("ids beyond the vocabulary", 400, "/v1/completions", {"prompt": [1, 506]
 refused("deep", 400, CHAT, "[" * 100000)
 refused("no such path", 404, "/v1/nothing", "{}")
 refused("another method", 405, "/health", "{}")
+refused("a model's name asks nothing", 405, "/v1/models/m", "{}")
 refused("a name that is not ours", 403, CHAT, ask("x"), None, "host", Host="evil.example")
 refused("a page of somebody else", 403, CHAT, ask("x"), None, "origin", Origin="https://evil.example")
 refused("no origin that can be named", 403, CHAT, ask("x"), None, "origin", Origin="null")
