@@ -98,17 +98,31 @@ class Browser:
         self.key("Enter", 13, "\r")
 
 
-def main():
-    server = subprocess.Popen([build + "/mote-serve", model, "--port", "0", "-t", "2"], stderr=subprocess.PIPE,
+def start(*models):
+    server = subprocess.Popen([build + "/mote-serve", *models, "--port", "0", "-t", "2"], stderr=subprocess.PIPE,
                               text=True)
-    url = server.stderr.readline().split()[-1]
+    return server, server.stderr.readline().split()[-1]
+
+
+def main():
+    server, url = start(model)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        broken = profile + "/broken.mote"
+        with open(broken, "w", encoding="utf-8") as f:
+            f.write("none")
+        other, its = start(broken, model)
         b = Browser(profile)
         try:
             play(b, url)
+            b.call("Page.navigate", url=its)
+            check("a model that cannot be loaded says why",
+                  b.until("document.getElementById('receipt').textContent.includes('broken.mote')") and
+                  b.run("document.getElementById('model').textContent") == "mote",
+                  b.run("document.getElementById('receipt').textContent"))
         finally:
             b.process.kill()
             b.process.wait()
+            other.kill()
     server.terminate()
     check("the server ends", server.wait(60) == 0)
 
