@@ -201,6 +201,15 @@ def play(b, url):
     check("finds the conversation", b.until("document.querySelectorAll('article').length === 4 && "
           "document.querySelectorAll('article.assistant .text')[0].textContent === '478 + 256 = 734.'"))
 
+    # A page that leaves with the first sign of an answer. (A stream that does not end stands for a slow model.)
+    b.run("""events = async function* () { yield {choices: [{delta: {content: 'The first'}}]}; await new Promise(() => {}); }""")
+    b.say("What is 5 + 6?")
+    check("an answer under way", b.until("running && running.message.content === 'The first'"))
+    b.call("Page.reload")
+    check("keeps what there was of it", b.until(idle + " && document.querySelector('article:last-child .text').textContent === "
+          "'The first' && document.querySelector('article:last-child .tools').textContent.includes('stopped')"))
+    b.run("chat().messages.length = 4; show()")
+
     # What a model might write
     evil = "# T\n<img src=x onerror=alert(1)> **b** `c` [x](javascript:alert(1)) [y](https://example.org/)\n- 1\n- 2\n```html\n<b>\n```"
     b.run("chat().messages[1].content = " + json.dumps(evil) + "; show()")
