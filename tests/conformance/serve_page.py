@@ -41,6 +41,10 @@ class Browser:
         os.close(from_browser)
         self.held, self.number, self.session = b"", 0, None
         self.log = []
+        self.open_tab()
+
+    def open_tab(self):
+        self.session = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
@@ -208,7 +212,31 @@ def play(b, url):
     b.call("Page.reload")
     check("keeps what there was of it", b.until(idle + " && document.querySelector('article:last-child .text').textContent === "
           "'The first' && document.querySelector('article:last-child .tools').textContent.includes('stopped')"))
-    b.run("chat().messages.length = 4; show()")
+    b.run("chat().messages.length = 4; save(); show()")
+
+    # Two tabs: what one has said the other does not undo.
+    first = b.session
+    b.open_tab()
+    b.call("Page.navigate", url=url)
+    b.until("document.querySelectorAll('article').length === 4")
+    b.run("document.getElementById('new').click()")
+    b.say("What is 11 + 22?")
+    check("a chat in a second tab", b.until(idle + " && chat().messages[1].content === '11 + 22 = 33.'"))
+    second, b.session = b.session, first
+    b.call("Page.bringToFront")
+    check("is in the first one's list", b.until("document.querySelectorAll('#chats li').length === 2") and
+          b.run("document.querySelectorAll('article').length") == 4)
+    b.say("What is 5 + 6?")
+    check("the first goes on", b.until(idle + " && chat().messages[5].content.endsWith('.')"), b.run("JSON.stringify(chat().messages)"))
+    b.session = second
+    check("and takes nothing away", b.until("state.chats.find((c) => c.messages.length === 6)") and
+          b.run("JSON.parse(localStorage.getItem(STORE)).chats.map((c) => c.messages.length).join()") == "2,6")
+    b.run("remove(state.current)")
+    check("what is deleted", b.run("state.chats.length") == 1)
+    b.session = first
+    b.call("Page.bringToFront")
+    check("is gone in both", b.until("state.chats.length === 1 && document.querySelectorAll('article').length === 6"))
+    b.run("chat().messages.length = 4; save(); show()")
 
     # What a model might write
     evil = "# T\n<img src=x onerror=alert(1)> **b** `c` [x](javascript:alert(1)) [y](https://example.org/)\n- 1\n- 2\n```html\n<b>\n```"
