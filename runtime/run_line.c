@@ -69,6 +69,8 @@ static int read_character(EditLine *edit, wchar_t *character)
 		count++;
 		length = mote_utf8_length(bytes[0]);
 	} while (count < length);
+	if (el_wline(edit)->lastchar == el_wline(edit)->buffer) /* else libedit forgets what it has drawn of the line */
+		el_resize(edit);
 	*character = length && mote_utf8_valid(bytes, count) == count ? (wchar_t)mote_utf8_decode(bytes, &length)
 								      : L'?';
 	return 1;

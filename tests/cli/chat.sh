@@ -38,9 +38,9 @@ done
 shown "$(printf '\033')" 0
 # What a user types who waits for each prompt; \\n, \\003 and so on are what they are in Python. \\377: not typed, but an
 # interruption that another thread of the program gets, as when it came just before the wait for input. \\376: the
-# terminal goes away, and who ignores SIGHUP reads its end.
+# terminal goes away, and who ignores SIGHUP reads its end. \\375: its window becomes 20 columns wide.
 cat >"$work/type.py" <<'END'
-import ctypes, os, pty, re, select, signal, sys, time
+import ctypes, fcntl, os, pty, re, select, signal, struct, sys, termios, time
 command, typed = sys.argv[1].split(), [t.encode().decode("unicode_escape").encode("latin-1") for t in sys.argv[2:]]
 pid, terminal = pty.fork()
 if pid == 0:
@@ -67,6 +67,9 @@ while time.time() < ends:
         thread = next(t for t in map(int, os.listdir(f"/proc/{pid}/task")) if t != pid)
         assert ctypes.CDLL(None).tgkill(pid, thread, signal.SIGINT) == 0
         pending, writable = b"", []
+    if pending == b"\xfd":
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 20, 0, 0))
+        pending, writable, seen = b"", [], b"> "
     if pending == b"\xfe":
         os.close(terminal)
         while time.time() < ends and not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
@@ -99,6 +102,11 @@ types 0 '' 'What is 27 + 48?\n' '\376'
 # Backspace, of a character of three bytes too, and Ctrl-U.
 types 0 '' 'no\025What is 27 + 4\342\202\254\1778?\n' '/exit\n'
 shown '27 + 48 = 75.' 1
+# Who has made the window narrower sees the line go on in the next row: libedit writes a blank there and takes it back.
+types 0 '' 'What is 1234 + 5678?\025/exit\n'
+shown "$(printf ' \b')" 0
+types 0 '' '\375' 'What is 1234 + 5678?\025/exit\n'
+shown "$(printf ' \b')" 1
 # A line of any length arrives whole: 3,000 times 3 bytes.
 types 0 '-c 60' "$(awk 'BEGIN { for (i = 0; i < 3000; i++) printf "a b" }')\n" '/exit\n'
 tokens=$(sed -n 's/.* \([0-9]*\) tokens do not fit.*/\1/p' "$work/out")
