@@ -181,10 +181,24 @@ static void show_text(struct mote_reply *r, uint32_t choice, const struct mote_s
 	c->shown = end > c->shown ? end : c->shown;
 }
 
+/* Its white space waits for what follows: before the closing tag it only separates. */
+static void show_thought(struct mote_reply *r, const struct mote_piece *p, struct mote_bytes *out)
+{
+	struct mote_choice *c = &r->choice[p->choice];
+	size_t from = c->thought_shown, end = c->reasoning.count;
+
+	while (end > from && strchr(" \n", c->reasoning.text[end - 1]))
+		end--;
+	c->thought_shown = end;
+	if (end > from || p->n_scored)
+		r->words->text(r, p->choice, true, end > from ? c->reasoning.text + from : "", end - from, p->scored,
+			       p->n_scored, out);
+}
+
 static void show(struct mote_reply *r, struct mote_piece *p, struct mote_bytes *out)
 {
 	if (p->kind == MOTE_PIECE_REASONING && r->ask.dialect != MOTE_DIALECT_COMPLETION)
-		r->words->text(r, p->choice, true, p->text, p->bytes, p->scored, p->n_scored, out);
+		show_thought(r, p, out);
 	else
 		show_text(r, p->choice, p->scored, p->n_scored, out);
 	if (p->kind == MOTE_PIECE_END)

@@ -12,7 +12,7 @@
 struct mote_choice {
 	struct mote_bytes text, reasoning;
 	struct mote_bytes rest;          /* of the text, without the calls, where there are some */
-	size_t shown;                    /* bytes of the text that a stream has given */
+	size_t shown, thought_shown;     /* bytes of the text, and of the thought, that a stream has given */
 	size_t offset;                   /* characters of the tokens whose scores it has given */
 	struct mote_scored *scored, *prompt;
 	size_t n_scored, n_prompt;

@@ -178,14 +178,21 @@ static void text_event(struct mote_reply *r, const char *type, const char *key, 
 static void close_item(struct mote_reply *r, struct mote_bytes *out)
 {
 	const char *text = r->block == REASONING ? mote_choice_reasoning(r->choice) : mote_choice_text(r->choice);
+	struct mote_bytes thought = {0};
 
 	if (r->block == NONE)
 		return;
+	if (r->block == REASONING) {
+		mote_bytes_add(&thought, text, r->choice->thought_shown);
+		text = thought.text ? thought.text : "";
+	}
+	out->failed |= thought.failed;
 	text_event(r, r->block == REASONING ? "response.reasoning_text.done" : "response.output_text.done", "text",
 		   text, strlen(text), out);
 	part_event(r, "response.content_part.done", text, out);
 	item_as_whole(r, "response.output_item.done",
 		      r->block == MESSAGE && is_cut(r->choice) ? "incomplete" : "completed", text, out);
+	mote_bytes_free(&thought);
 	r->block = NONE;
 }
 

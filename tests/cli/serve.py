@@ -119,7 +119,7 @@ events = s.stream(CHAT, ask("What is 27 + 48?", stream_options={"include_usage":
 chunks = [e[1] for e in events[:-1]]
 deltas = [x["choices"][0]["delta"] for x in chunks if x["choices"]]
 check("stream", "".join(d.get("content") or "" for d in deltas) == "27 + 48 = 75." and events[-1][1] == "[DONE]")
-check("stream thinks apart", "".join(d.get("reasoning_content") or "" for d in deltas).startswith("Add 27 and 48."))
+check("stream thinks apart", "".join(d.get("reasoning_content") or "" for d in deltas) == c["message"]["reasoning_content"])
 check("stream usage", chunks[-1]["choices"] == [] and chunks[-1]["usage"]["completion_tokens"] > 50, chunks[-1])
 check("stream ends", chunks[-2]["choices"][0]["finish_reason"] == "stop")
 scores = [t for x in chunks if x["choices"] and x["choices"][0]["logprobs"] for t in x["choices"][0]["logprobs"]["content"]]
@@ -259,7 +259,9 @@ check("an answer handed back", r["content"][0]["type"] == "thinking" and turns[0
       turns[0]["content"] == turns[1]["content"], turns)
 events = s.stream("/v1/messages", m)
 texts = "".join(e[1]["delta"]["text"] for e in events if e[0] == "content_block_delta" and "text" in e[1]["delta"])
-check("messages streamed", texts == r["content"][-1]["text"] and events[0][0] == "message_start" and
+thought = "".join(e[1]["delta"].get("thinking", "") for e in events if e[0] == "content_block_delta")
+check("messages streamed", texts == r["content"][-1]["text"] and thought == r["content"][0]["thinking"] and
+      events[0][0] == "message_start" and
       events[-1][0] == "message_stop", events[:2])
 m = {"input": "What is 27 + 48?", "temperature": 0}
 r = s.post("/v1/responses", m)[2]
@@ -270,6 +272,9 @@ events = s.stream("/v1/responses", m)
 check("responses streamed", "".join(e[1]["delta"] for e in events if e[0] == "response.output_text.delta") == "27 + 48 = 75."
       and events[-1][1]["response"]["output"][-1]["content"] == r["output"][-1]["content"] and
       [e[1]["sequence_number"] for e in events] == list(range(len(events))), events[-1])
+items = [e[1]["item"] for e in events if e[0] == "response.output_item.done"]
+check("their items", items == events[-1][1]["response"]["output"] and len(items) == 2 and
+      "".join(e[1]["delta"] for e in events if e[0] == "response.reasoning_text.delta") == items[0]["content"][0]["text"], items)
 events = s.stream("/v1/responses", m | {"max_output_tokens": 5})
 items = [e[1]["item"] for e in events if e[0] == "response.output_item.done"]
 check("one that is cut", items == events[-1][1]["response"]["output"] and items[-1]["status"] == "incomplete", items)
