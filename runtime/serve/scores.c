@@ -94,12 +94,22 @@ void mote_scores_add_chat(struct mote_json_builder *b, cJSON *object, const stru
 	}
 }
 
-static size_t characters(const char *text)
+/* How many characters begin in a token: one that is cut between tokens counts once. */
+static size_t characters(struct mote_json_builder *b, const struct mote_reply *r, int32_t id)
 {
-	size_t n = 0;
+	struct mote_lm_text *stream;
+	const char *piece;
+	size_t bytes, n = 0;
 
-	for (; *text; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80;
+	if (mote_lm_text_open(r->lm, MOTE_LM_TEXT_SPECIAL | MOTE_LM_TEXT_CONTINUES | MOTE_LM_TEXT_BYTES, &stream,
+			      NULL)) {
+		b->failed = true;
+		return 0;
+	}
+	piece = mote_lm_text_next(stream, id, &bytes);
+	for (size_t i = 0; i < bytes; i++)
+		n += ((unsigned char)piece[i] & 0xc0) != 0x80;
+	mote_lm_text_close(stream);
 	return n;
 }
 
@@ -132,7 +142,7 @@ void mote_scores_add_completion(struct mote_json_builder *b, cJSON *object, cons
 		mote_json_add_text(b, tokens, NULL, text);
 		add_logprob(b, logprobs, NULL, scored[i].logprob);
 		mote_json_add_number(b, offsets, NULL, (double)*offset);
-		*offset += characters(text);
+		*offset += characters(b, r, scored[i].id);
 		if (!isfinite(scored[i].logprob)) {
 			mote_json_add_null(b, tops, NULL);
 			continue;

@@ -226,6 +226,9 @@ text = open("tests/fixtures/adder/heldout.txt", encoding="utf-8").read()[:400]
 r = s.post("/v1/completions", {"prompt": text, "max_tokens": 0, "echo": True, "logprobs": 2})[2]["choices"][0]
 p = r["logprobs"]
 check("echo", r["text"] == text and "".join(p["tokens"]) == text and p["token_logprobs"][0] is None, r["text"])
+r = s.post("/v1/completions", {"prompt": "a\u00e91", "max_tokens": 0, "echo": True, "logprobs": 0})[2]["choices"][0]["logprobs"]
+check("a character of two tokens is one", r["tokens"] == ["a", "\ufffd", "\ufffd", "1"] and
+      r["text_offset"][:2] + r["text_offset"][3:] == [0, 1, 2], r)
 ids = s.post("/tokenize", {"content": text})[2]["tokens"]
 again = s.post("/v1/completions", {"prompt": ids, "max_tokens": 1, "echo": True, "logprobs": 0, "temperature": 0})[2]
 check("echo of ids, and one token more", again["choices"][0]["logprobs"]["token_logprobs"][:-1] == p["token_logprobs"]
