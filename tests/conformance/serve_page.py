@@ -181,13 +181,14 @@ def play(b, url):
         check("stopped halfway", ended and b.run("chat().messages[3].stopped") is True,
               b.run("JSON.stringify(chat().messages[3])"))
     b.run("presser.disconnect(); window.slow = false")
-    b.run("""window.unfold = new MutationObserver(() => document.querySelectorAll('article:last-child details')
-             .forEach((x) => { if (running) x.open = true; })); unfold.observe(document.body, {subtree: true, childList: true})""")
+    b.run("""window.real = events; events = async function* (response) { yield {choices: [{delta: {reasoning_content: '.'}}]};
+             await new Promise((go) => { window.go_on = go; }); yield* real(response); }""")
     b.run("[...document.querySelectorAll('button')].find((x) => x.textContent === 'Regenerate').click()")
+    b.until("document.querySelector('article:last-child details').open = true")
+    b.run("go_on(); events = real")
     check("regenerates", b.until(idle + " && chat().messages[3].content === '27 + 48 = 75.'"),
           b.run("JSON.stringify(chat().messages)"))
     check("a thought that is read stays open", b.run("document.querySelector('article:last-child details').open"))
-    b.run("unfold.disconnect()")
     b.run("document.querySelectorAll('article.user')[1].querySelector('button').click()")
     b.run("document.querySelector('article textarea').value = 'What is 1 + 2?'")
     b.key("Enter", 13, "\r")
