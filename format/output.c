@@ -259,6 +259,13 @@ enum mote_status mote_output_refuse_input(const char *path, const char *input, s
 	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is an input, %s, and is not replaced", path, input);
 }
 
+enum mote_status mote_output_refuse_same(const char *a, const char *b, struct mote_error *error)
+{
+	if (!a || !b || strcmp(a, b))
+		return MOTE_OK;
+	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is to be two files at once", a);
+}
+
 enum mote_status mote_output_write_at(struct mote_output *o, const void *data, size_t bytes, uint64_t offset,
 				      struct mote_error *error)
 {

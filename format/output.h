@@ -35,6 +35,9 @@ enum mote_status mote_output_exists(const char *path, bool *exists, struct mote_
  * from. Either may be NULL or not exist, which is fine; MOTE_ERROR_IO: it cannot be told. */
 enum mote_status mote_output_refuse_input(const char *path, const char *input, struct mote_error *error);
 
+/* MOTE_ERROR_ARGUMENT when two outputs have one path. Either may be NULL. */
+enum mote_status mote_output_refuse_same(const char *a, const char *b, struct mote_error *error) MOTE_CHECKED;
+
 /* Every byte, or MOTE_ERROR_IO. */
 enum mote_status mote_output_write_at(struct mote_output *o, const void *data, size_t bytes, uint64_t offset,
 				      struct mote_error *error);

@@ -203,9 +203,7 @@ static enum mote_status check_outputs(const struct eval_arguments *a, struct mot
 		for (uint32_t k = 0; k < a->shots.count && !status; k++)
 			status = refuse_named(outputs[i], a->shots.text[k], error);
 	}
-	if (!status && a->log && a->report && strcmp(a->log, a->report) == 0)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is to be two files at once", a->log);
-	return status;
+	return status ? status : mote_output_refuse_same(a->log, a->report, error);
 }
 
 /* Whatever has to be open before hours of work: nothing is found out at their end. */

@@ -210,9 +210,7 @@ static enum mote_status check_outputs(const struct train_run *r, struct mote_err
 		for (int k = 0; k < 3 && !status; k++)
 			status = mote_output_refuse_input(outputs[i], inputs[k], error);
 	for (int i = 0; i < 3 && !status; i++)
-		if (outputs[i] && outputs[(i + 1) % 3] && strcmp(outputs[i], outputs[(i + 1) % 3]) == 0)
-			status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is to be two files at once",
-						outputs[i]);
+		status = mote_output_refuse_same(outputs[i], outputs[(i + 1) % 3], error);
 	for (int i = 0; i < 3 && !status; i++) { /* a state may be there */
 		struct mote_output *probe;
 

@@ -29,21 +29,15 @@ static enum mote_status refuse_inputs(const struct perplexity_options *o, const 
 	return status;
 }
 
-/* One of the outputs, before anything is computed: it replaces nothing that is read, nor one of the others. */
+/* One of the outputs, before anything is computed: it replaces nothing that is read. */
 static enum mote_status open_output(const struct perplexity_options *o, const char *path, struct mote_output **out,
 				    struct mote_error *error)
 {
-	const char *const outputs[] = {o->per_token, o->report, o->save_logits};
 	enum mote_status status;
-	unsigned same = 0;
 
 	if (!path)
 		return MOTE_OK;
 	status = refuse_inputs(o, path, error);
-	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
-		same += outputs[i] && !strcmp(outputs[i], path);
-	if (status == MOTE_OK && same > 1)
-		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is to be two files at once", path);
 	if (status == MOTE_OK)
 		status = mote_output_open(path, o->force, out, error);
 	if (status != MOTE_OK)
@@ -53,8 +47,11 @@ static enum mote_status open_output(const struct perplexity_options *o, const ch
 
 enum mote_status perplexity_open_outputs(struct perplexity_run *r, struct mote_error *error)
 {
+	const char *const outputs[] = {r->o->per_token, r->o->report, r->o->save_logits};
 	enum mote_status status = refuse_inputs(r->o, r->o->part, error);
 
+	for (int i = 0; i < 3 && status == MOTE_OK; i++)
+		status = mote_output_refuse_same(outputs[i], outputs[(i + 1) % 3], error);
 	if (status == MOTE_OK)
 		status = open_output(r->o, r->o->per_token, &r->per_token, error);
 	if (status == MOTE_OK)

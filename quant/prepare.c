@@ -1,7 +1,5 @@
 /* What comes before the first attempt: the source opened and checked, texts, calibration, sensitivities.
  * See pipeline.h. */
-#include <string.h>
-
 #include "format/output.h"
 #include "quant/calibrate/calibrate.h"
 #include "quant/measure/own_text.h"
@@ -177,9 +175,9 @@ static enum mote_status check_state(const struct mote_pipeline *p, struct mote_e
 
 	if (status != MOTE_OK || !state)
 		return status;
-	if (p->o->output && strcmp(state, p->o->output) == 0)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: is to be two files at once", state);
-	status = mote_output_open(state, true, &probe, error);
+	status = mote_output_refuse_same(state, p->o->output, error);
+	if (status == MOTE_OK)
+		status = mote_output_open(state, true, &probe, error);
 	if (status == MOTE_OK)
 		mote_output_discard(probe);
 	return status;

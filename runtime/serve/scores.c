@@ -32,20 +32,25 @@ static void token_text(struct mote_json_builder *b, const struct mote_reply *r, 
 	mote_lm_text_close(stream);
 }
 
-/* A token's own bytes, from which clients put together the characters that are cut between tokens. */
+/* A token's own bytes, parts of characters too, until *stream is closed. NULL: no memory. */
+static const char *token_bytes(struct mote_json_builder *b, const struct mote_reply *r, int32_t id,
+			       struct mote_lm_text **stream, size_t *bytes)
+{
+	if (!mote_lm_text_open(r->lm, MOTE_LM_TEXT_SPECIAL | MOTE_LM_TEXT_CONTINUES | MOTE_LM_TEXT_BYTES, stream, NULL))
+		return mote_lm_text_next(*stream, id, bytes);
+	b->failed = true;
+	*bytes = 0;
+	return NULL;
+}
+
+/* From them clients put together the characters that are cut between tokens. */
 static void add_bytes(struct mote_json_builder *b, cJSON *item, const struct mote_reply *r, int32_t id)
 {
 	cJSON *array = mote_json_add_array(b, item, "bytes");
 	struct mote_lm_text *stream;
-	const char *piece;
 	size_t bytes;
+	const char *piece = token_bytes(b, r, id, &stream, &bytes);
 
-	if (mote_lm_text_open(r->lm, MOTE_LM_TEXT_SPECIAL | MOTE_LM_TEXT_CONTINUES | MOTE_LM_TEXT_BYTES, &stream,
-			      NULL)) {
-		b->failed = true;
-		return;
-	}
-	piece = mote_lm_text_next(stream, id, &bytes);
 	for (size_t i = 0; i < bytes; i++)
 		mote_json_add_number(b, array, NULL, (unsigned char)piece[i]);
 	mote_lm_text_close(stream);
@@ -98,15 +103,9 @@ void mote_scores_add_chat(struct mote_json_builder *b, cJSON *object, const stru
 static size_t characters(struct mote_json_builder *b, const struct mote_reply *r, int32_t id)
 {
 	struct mote_lm_text *stream;
-	const char *piece;
 	size_t bytes, n = 0;
+	const char *piece = token_bytes(b, r, id, &stream, &bytes);
 
-	if (mote_lm_text_open(r->lm, MOTE_LM_TEXT_SPECIAL | MOTE_LM_TEXT_CONTINUES | MOTE_LM_TEXT_BYTES, &stream,
-			      NULL)) {
-		b->failed = true;
-		return 0;
-	}
-	piece = mote_lm_text_next(stream, id, &bytes);
 	for (size_t i = 0; i < bytes; i++)
 		n += ((unsigned char)piece[i] & 0xc0) != 0x80;
 	mote_lm_text_close(stream);

@@ -19,6 +19,11 @@ expect() {
 	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
 }
 has() { if grep -q -- "$2" "$1"; then ok; else bad "no \"$2\" in:"; cat "$1"; fi; }
+stop() {
+	kill "$server"
+	if wait "$server"; then ok; else bad "the server ended with another code"; cat "$work/err"; fi
+	server=
+}
 same() { if cmp -s "$work/plain" "$work/out"; then ok; else bad "$1: another answer"; cat "$work/out"; fi; }
 
 "$build/mote-convert" tests/fixtures/adder -o "$work/m.mote" -q || exit 1
@@ -74,10 +79,7 @@ threads = [threading.Thread(target=ask, args=job) for job in jobs]
 print(len(answers), sum("[DONE]" in a for a in answers), sum('"message":' in a for a in answers))
 EOF
 has "$work/out" '^5 1 1$'
-kill "$server"
-wait "$server"
-if [ $? -eq 0 ]; then ok; else bad "the server ended with another code"; cat "$work/err"; fi
-server=
+stop
 # A socket at a path, made before; its file cannot be removed, and the next start takes its place.
 for _ in 1 2; do
 	: >"$work/err" # of the last start
@@ -88,10 +90,7 @@ for _ in 1 2; do
 		sleep 0.1
 	done
 	has "$work/err" "^listening on unix:$work/socket\$"
-	kill "$server"
-	wait "$server"
-	if [ $? -eq 0 ]; then ok; else bad "the server at a path ended with another code"; cat "$work/err"; fi
-	server=
+	stop
 done
 
 echo "$passed passed, $failed failed"
