@@ -139,6 +139,7 @@ static enum mote_status read_chat(const struct mote_lm_chat *chat, struct chat_t
 	t->request = (struct mote_chat_request){.messages = t->messages, .tools = t->tools, .context = t->variables,
 						.template_text = c.template_text,
 						.no_generation_prompt = c.no_generation_prompt != 0,
+						.continues_last = c.continues_last != 0,
 						.now = c.now ? c.now : (int64_t)time(NULL)};
 	return MOTE_OK;
 }

@@ -152,11 +152,15 @@ struct mote_lm_chat {
 	const char *template_text;      /* instead of the model's own, or NULL */
 	int no_generation_prompt;       /* 1: do not begin the assistant's turn */
 	int64_t now;                    /* seconds since 1970 for templates that print the date; 0: the clock's */
+	/* 1: the answer goes on with the last message, the assistant's, as if it were its own beginning: nothing is
+	 * rendered behind that message's content. Set mote_lm_answer_options.continues_text, too. */
+	int continues_last;
 };
-#define MOTE_LM_CHAT_INIT {sizeof(struct mote_lm_chat), NULL, NULL, NULL, NULL, 0, 0}
+#define MOTE_LM_CHAT_INIT {sizeof(struct mote_lm_chat), NULL, NULL, NULL, NULL, 0, 0, 0}
 
 /* The conversation as text. MOTE_LM_ARGUMENT: the model has no template, or the template refuses the messages.
- * MOTE_LM_CORRUPT: JSON or a template that is wrong. MOTE_LM_LIMIT: a template's steps or size. MOTE_LM_MEMORY. */
+ * MOTE_LM_CORRUPT: JSON or a template that is wrong. MOTE_LM_LIMIT: a template's steps or size. MOTE_LM_UNSUPPORTED:
+ * a construct of the template, or with continues_last one that does not show where a content ends. MOTE_LM_MEMORY. */
 MOTE_API int mote_lm_render(const struct mote_lm *lm, const struct mote_lm_chat *chat, char **text, size_t *bytes,
 			    struct mote_lm_error *error);
 /* The conversation as ids. Text of messages never becomes a control token, whatever it spells. *reasoning_open, unless

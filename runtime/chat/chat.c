@@ -1,5 +1,6 @@
 #include "runtime/chat/chat.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "format/json_build.h"
@@ -62,8 +63,8 @@ static enum mote_status make_context(const cJSON *metadata, const struct mote_ch
 	return mote_json_finish(&b, out, "the template's variables", error);
 }
 
-enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_request *request,
-				  struct mote_rendered *out, struct mote_error *error)
+static enum mote_status render(const cJSON *metadata, const struct mote_chat_request *request,
+			       struct mote_rendered *out, struct mote_error *error)
 {
 	struct mote_template_options options = mote_template_options_default();
 	struct mote_template_limits limits = {.now = request->now};
@@ -95,14 +96,106 @@ enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_
 	return status;
 }
 
+/* ---- going on with the last message ---- */
+
+/* Put behind the last content, it shows where a template lets that end. Its first letter comes once, so that no two
+ * of it overlap. */
+static const char mark[] = "Qend of content";
+
+static enum mote_status mark_last(const cJSON *messages, cJSON **out, struct mote_error *error)
+{
+	const cJSON *content = mote_json_get(messages->child ? messages->child->prev : NULL, "content");
+	const char *text = cJSON_IsString(content) ? content->valuestring : "";
+	struct mote_json_builder b = {0};
+	char *marked = NULL;
+
+	if (!*text)
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "messages: the last one has no text to go on with");
+	*out = cJSON_Duplicate(messages, true);
+	if (*out && (marked = malloc(strlen(text) + sizeof mark))) {
+		memcpy(marked, text, strlen(text));
+		memcpy(marked + strlen(text), mark, sizeof mark);
+		cJSON_DeleteItemFromObjectCaseSensitive((*out)->child->prev, "content");
+		mote_json_add_text(&b, (*out)->child->prev, "content", marked);
+	}
+	b.failed |= !marked;
+	free(marked);
+	return b.failed ? mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages") : MOTE_OK;
+}
+
+static const char *find_mark(const struct mote_rendered *r)
+{
+	const char *found = NULL, *end = r->text + r->bytes;
+
+	for (const char *at = r->text; (at = memmem(at, (size_t)(end - at), mark, sizeof mark - 1)); at++)
+		found = at;
+	return found;
+}
+
+/* Cuts off what stands behind the content: both renderings are the same but for the mark, and for white space before
+ * it, which templates trim where a content ends. False: they are not. */
+static bool cut_behind_content(struct mote_rendered *r, const struct mote_rendered *marked)
+{
+	const char *found = find_mark(marked);
+	size_t n = sizeof mark - 1, end = found ? (size_t)(found - marked->text) : 0, trimmed;
+
+	if (!found || marked->bytes - n < r->bytes || (trimmed = marked->bytes - n - r->bytes) > end)
+		return false;
+	end -= trimmed;
+	if (memcmp(r->text, marked->text, end) || memcmp(r->text + end, found + n, r->bytes - end) ||
+	    strspn(marked->text + end, " \t\r\n") < trimmed)
+		return false;
+	while (r->n_spans && r->spans[r->n_spans - 1].begin >= end)
+		r->n_spans--;
+	if (r->n_spans)
+		r->spans[r->n_spans - 1].end = end;
+	r->n_generated = 0;
+	r->bytes = end;
+	r->text[end] = 0;
+	return true;
+}
+
+static enum mote_status render_open(const cJSON *metadata, const struct mote_chat_request *request,
+				    struct mote_rendered *out, struct mote_error *error)
+{
+	struct mote_chat_request whole = *request;
+	struct mote_rendered marked = {0};
+	cJSON *messages = NULL;
+	enum mote_status status;
+
+	whole.no_generation_prompt = true;
+	if ((status = render(metadata, &whole, out, error)) == MOTE_OK &&
+	    (status = mark_last(request->messages, &messages, error)) == MOTE_OK) {
+		whole.messages = messages;
+		status = render(metadata, &whole, &marked, error);
+	}
+	if (status == MOTE_OK && !cut_behind_content(out, &marked))
+		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+					"chat template: where it lets the last message's content end cannot be "
+					"told, so that no answer can go on with it");
+	if (status)
+		mote_rendered_free(out);
+	mote_rendered_free(&marked);
+	cJSON_Delete(messages);
+	return status;
+}
+
+enum mote_status mote_chat_render(const cJSON *metadata, const struct mote_chat_request *request,
+				  struct mote_rendered *out, struct mote_error *error)
+{
+	return request->continues_last ? render_open(metadata, request, out, error)
+				       : render(metadata, request, out, error);
+}
+
 bool mote_chat_opens_reasoning(const struct mote_reasoning_tags *tags, const struct mote_rendered *rendered)
 {
-	size_t begin = 0;
+	size_t n = rendered->n_spans, begin = 0;
 
-	for (size_t i = 0; i < rendered->n_spans; i++)
+	n -= n && rendered->spans[n - 1].plain; /* an answer's beginning */
+	for (size_t i = 0; i < n; i++)
 		if (rendered->spans[i].plain)
 			begin = rendered->spans[i].end;
-	return mote_reasoning_is_open(tags, rendered->text + begin, rendered->bytes - begin);
+	return n && mote_reasoning_is_open(tags, rendered->text + begin, rendered->spans[n - 1].end - begin);
 }
 
 enum mote_status mote_chat_encode(const cJSON *metadata, const struct mote_chat_request *request,

@@ -56,6 +56,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	mote_lm_free(ids);
 	mote_lm_free(rendered);
+	chat.continues_last = 1;
+	error = (struct mote_lm_error){0};
+	if (mote_lm_render(lm, &chat, &rendered, &bytes, &error) ? !error.message[0] : rendered[bytes])
+		abort();
+	mote_lm_free(rendered);
 	for (int i = 0; i < 3; i++)
 		free(text[i]);
 	read_prompts(model, (const char *)data, size);
