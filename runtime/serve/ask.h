@@ -61,6 +61,8 @@ enum mote_status mote_ask_check_keys(struct mote_ask *ask, const cJSON *object, 
 enum mote_status mote_ask_settings(const struct mote_lm *lm, struct mote_ask *ask, struct mote_error *error);
 /* What answers must look like; job.options.grammar. */
 enum mote_status mote_ask_grammar(const struct mote_lm *lm, struct mote_ask *ask, struct mote_error *error);
+enum mote_status mote_ask_flag(struct mote_ask *ask, const cJSON *object, const char *key, bool *value,
+			       struct mote_error *error);
 enum mote_status mote_ask_wrong(struct mote_ask *ask, const char *key, const char *expected, struct mote_error *error);
 /* From the library's own error. */
 enum mote_status mote_ask_fail(const struct mote_lm_error *from, struct mote_error *error);

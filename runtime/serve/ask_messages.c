@@ -30,7 +30,7 @@ static enum mote_status add_content(const cJSON *content, const char *place, str
 	for (const cJSON *part = content->child; part; part = part->next) {
 		const cJSON *type = mote_json_get(part, "type"), *text = mote_json_get(part, "text");
 
-		if (is_text(type, "thinking")) /* what a client hands back of our own answers */
+		if (is_text(type, "thinking"))
 			continue;
 		if (!is_text(type, "text") && !is_text(type, "input_text") && !is_text(type, "output_text"))
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
@@ -45,6 +45,24 @@ static enum mote_status add_content(const cJSON *content, const char *place, str
 	return MOTE_OK;
 }
 
+/* The thoughts among its parts, which a client hands back of our own answers. What of them is shown is the
+ * template's. */
+static void add_thoughts(struct mote_json_builder *b, cJSON *message, const cJSON *content)
+{
+	struct mote_bytes thought = {0};
+
+	for (const cJSON *part = cJSON_IsArray(content) ? content->child : NULL; part; part = part->next) {
+		const cJSON *text = mote_json_get(part, "thinking");
+
+		if (is_text(mote_json_get(part, "type"), "thinking") && cJSON_IsString(text))
+			mote_bytes_add(&thought, text->valuestring, strlen(text->valuestring));
+	}
+	if (thought.count)
+		mote_json_add_text(b, message, "reasoning_content", thought.text);
+	b->failed |= thought.failed;
+	mote_bytes_free(&thought);
+}
+
 static enum mote_status add_message(struct mote_json_builder *b, cJSON *messages, const char *role,
 				    const cJSON *content, const char *place, cJSON **message, struct mote_error *error)
 {
@@ -56,6 +74,7 @@ static enum mote_status add_message(struct mote_json_builder *b, cJSON *messages
 		*message = mote_json_add_object(b, messages, NULL);
 		mote_json_add_text(b, *message, "role", role);
 		mote_json_add_text(b, *message, "content", text.text ? text.text : "");
+		add_thoughts(b, *message, content);
 		b->failed |= text.failed;
 	}
 	mote_bytes_free(&text);
@@ -154,7 +173,8 @@ static enum mote_status add_list(struct mote_json_builder *b, cJSON *messages, c
 			return status;
 		copy_text(b, message, item, "name");
 		copy_text(b, message, item, "tool_call_id");
-		copy_text(b, message, item, "reasoning_content");
+		if (!mote_json_get(message, "reasoning_content"))
+			copy_text(b, message, item, "reasoning_content");
 		if (cJSON_IsArray(calls) && calls->child &&
 		    (status = add_calls(b, message, calls, &left, error)))
 			return status;
@@ -254,6 +274,41 @@ static enum mote_status print(cJSON *json, char **text, struct mote_error *error
 	return *text ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the template's input");
 }
 
+/* Whether a message is the beginning of an answer: text of the assistant's, or nothing yet. */
+static bool is_beginning(const cJSON *message)
+{
+	return is_text(mote_json_get(message, "role"), "assistant") && !mote_json_get(message, "tool_calls") &&
+	       !(is_text(mote_json_get(message, "content"), "") && mote_json_get(message, "reasoning_content"));
+}
+
+/* How the conversation ends. Where its last message begins an answer, messages go on with that, as Anthropic says of
+ * theirs, and so do chats, as llama.cpp's server lets them, unless vLLM's two flags say otherwise. */
+static enum mote_status read_end(struct mote_ask *ask, cJSON *messages, struct mote_lm_chat *chat,
+				 struct mote_error *error)
+{
+	cJSON *last = messages->child ? messages->child->prev : NULL;
+	bool may = ask->dialect != MOTE_DIALECT_RESPONSES && is_beginning(last), begins = false, goes_on;
+	enum mote_status status;
+
+	if ((status = mote_ask_flag(ask, ask->json, "add_generation_prompt", &begins, error)))
+		return status;
+	chat->no_generation_prompt = cJSON_IsFalse(mote_json_get(ask->json, "add_generation_prompt"));
+	goes_on = may && !begins;
+	if ((status = mote_ask_flag(ask, ask->json, "continue_final_message", &goes_on, error)))
+		return status;
+	if (goes_on && (!may || begins))
+		return mote_ask_wrong(ask, "continue_final_message", "a last message that is text of the assistant's, "
+				      "and no add_generation_prompt", error);
+	if (goes_on && is_text(mote_json_get(last, "content"), "")) {
+		cJSON_Delete(cJSON_DetachItemViaPointer(messages, last));
+		chat->no_generation_prompt = 0;
+		goes_on = false;
+	}
+	chat->continues_last = goes_on;
+	ask->job.options.continues_text = goes_on;
+	return MOTE_OK;
+}
+
 enum mote_status mote_ask_chat(struct mote_ask *ask, struct mote_ask_chat *out, struct mote_error *error)
 {
 	struct mote_lm_chat chat = MOTE_LM_CHAT_INIT;
@@ -265,7 +320,9 @@ enum mote_status mote_ask_chat(struct mote_ask *ask, struct mote_ask_chat *out, 
 	*out = (struct mote_ask_chat){.chat = chat};
 	ask->parameter = ask->dialect == MOTE_DIALECT_RESPONSES ? "input" : "messages";
 	messages = mote_ask_messages(ask, error);
-	status = messages ? make_variables(ask, &b, variables, error) : error->code;
+	status = messages ? read_end(ask, messages, &out->chat, error) : error->code;
+	if (status == MOTE_OK)
+		status = make_variables(ask, &b, variables, error);
 	if (status == MOTE_OK)
 		status = mote_json_finish(&b, &variables, "the template's variables", error);
 	if (status == MOTE_OK && tools && !cJSON_IsNull(tools) && !cJSON_IsArray(tools)) {

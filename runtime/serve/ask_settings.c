@@ -14,7 +14,7 @@ static const char *const known[] = {
 		"model messages stream stream_options temperature top_p top_k min_p typical_p n seed stop max_tokens "
 		"max_completion_tokens logprobs top_logprobs logit_bias presence_penalty frequency_penalty "
 		"repeat_penalty response_format grammar tools tool_choice chat_template_kwargs reasoning_effort "
-		"return_token_ids think_budget ignore_eos "
+		"return_token_ids think_budget ignore_eos add_generation_prompt continue_final_message "
 		"parallel_tool_calls user metadata store service_tier prompt_cache_key safety_identifier",
 	[MOTE_DIALECT_COMPLETION] =
 		"model prompt stream stream_options temperature top_p top_k min_p typical_p n best_of seed stop "
@@ -53,8 +53,8 @@ static enum mote_status count(struct mote_ask *ask, const char *key, uint32_t mi
 	return status;
 }
 
-static enum mote_status flag(struct mote_ask *ask, const cJSON *object, const char *key, bool *value,
-			     struct mote_error *error)
+enum mote_status mote_ask_flag(struct mote_ask *ask, const cJSON *object, const char *key, bool *value,
+			       struct mote_error *error)
 {
 	enum mote_status status = mote_json_want_bool(object, key, *value, where, value, error);
 
@@ -195,7 +195,7 @@ static enum mote_status read_logprobs(struct mote_ask *ask, struct mote_error *e
 		ask->logprobs = true;
 		status = count(ask, "logprobs", 0, MOTE_LM_MAX_TOP, &ask->tops, error);
 	} else if (ask->dialect != MOTE_DIALECT_MESSAGES) {
-		if ((status = flag(ask, ask->json, "logprobs", &ask->logprobs, error)) == MOTE_OK)
+		if ((status = mote_ask_flag(ask, ask->json, "logprobs", &ask->logprobs, error)) == MOTE_OK)
 			status = count(ask, "top_logprobs", 0, MOTE_LM_MAX_TOP, &ask->tops, error);
 		if (status == MOTE_OK && ask->tops && !ask->logprobs)
 			return mote_ask_wrong(ask, "logprobs", "true where top_logprobs is given", error);
@@ -240,16 +240,17 @@ enum mote_status mote_ask_settings(const struct mote_lm *lm, struct mote_ask *as
 	if ((status = mote_ask_check_keys(ask, ask->json, known[ask->dialect], error)) ||
 	    (status = refuse_what_is_missing(ask, error)) || (status = read_sampling(ask, error)) ||
 	    (status = read_stop(ask, error)) || (status = read_biases(lm, ask, error)) ||
-	    (status = flag(ask, ask->json, "stream", &ask->stream, error)) ||
-	    (status = flag(ask, stream, "include_usage", &ask->usage_in_stream, error)) ||
-	    (status = flag(ask, ask->json, "return_token_ids", &ask->ids_wanted, error)) ||
-	    (status = flag(ask, ask->json, "ignore_eos", &ignore_end, error)) ||
+	    (status = mote_ask_flag(ask, ask->json, "stream", &ask->stream, error)) ||
+	    (status = mote_ask_flag(ask, stream, "include_usage", &ask->usage_in_stream, error)) ||
+	    (status = mote_ask_flag(ask, ask->json, "return_token_ids", &ask->ids_wanted, error)) ||
+	    (status = mote_ask_flag(ask, ask->json, "ignore_eos", &ignore_end, error)) ||
 	    (status = count(ask, "n", 1, MOTE_ASK_MAX_COPIES, &copies, error)) ||
 	    (status = count(ask, "best_of", 1, MOTE_ASK_MAX_COPIES, &best, error)) ||
 	    (status = count(ask, "think_budget", 0, MOTE_ASK_MAX_TOKENS, &budget, error)) ||
 	    (status = read_most_tokens(ask, error)))
 		return status;
-	if ((ask->dialect == MOTE_DIALECT_COMPLETION && (status = flag(ask, ask->json, "echo", &ask->echo, error))) ||
+	if ((ask->dialect == MOTE_DIALECT_COMPLETION &&
+	     (status = mote_ask_flag(ask, ask->json, "echo", &ask->echo, error))) ||
 	    (status = read_logprobs(ask, error)))
 		return status;
 	if (best > copies)

@@ -286,7 +286,8 @@ void mote_route_apply_template(struct mote_serve *s, struct mote_exchange *x)
 	size_t bytes;
 	cJSON *json;
 
-	if (!mote_route_read_body(x, "messages tools tool_choice chat_template_kwargs reasoning_effort model", &ask))
+	if (!mote_route_read_body(x, "messages tools tool_choice chat_template_kwargs reasoning_effort "
+				      "add_generation_prompt continue_final_message model", &ask))
 		return;
 	if (mote_ask_chat(&ask, &chat, &error) == MOTE_OK && mote_lm_render(s->lm, &chat.chat, &text, &bytes, &own))
 		(void)mote_ask_fail(&own, &error);

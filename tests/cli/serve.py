@@ -282,6 +282,35 @@ events = s.stream("/v1/responses", m | {"max_output_tokens": 5})
 items = [e[1]["item"] for e in events if e[0] == "response.output_item.done"]
 check("one that is cut", items == events[-1][1]["response"]["output"] and items[-1]["status"] == "incomplete", items)
 
+# ---- an answer that has begun: chats and messages go on with it, responses do not
+BEGUN = {"messages": [{"role": "user", "content": "What is 27 + 48?"}, {"role": "assistant", "content": "27 + 48 ="}]}
+
+
+def prompt(body, **more):
+    return s.post("/apply-template", body | more)[2].get("prompt")
+
+
+cut = prompt(BEGUN)
+new = cut + "<|im_end|>\n<|im_start|>assistant\n"
+check("a prompt ends with it", cut.endswith("<|im_start|>assistant\n27 + 48 ="), cut)
+check("as vLLM's clients ask for it", prompt(BEGUN, continue_final_message=True, add_generation_prompt=False) == cut)
+check("or for a new turn", prompt(BEGUN, continue_final_message=False) == prompt(BEGUN, add_generation_prompt=True) == new)
+check("an empty one is none", prompt({"messages": BEGUN["messages"][:1] + [{"role": "assistant", "content": ""}]}) ==
+      prompt({"messages": BEGUN["messages"][:1]}))
+check("calls are whole", prompt({"messages": [BEGUN["messages"][1] | {"tool_calls": [TOOLS[0]]}]}).endswith("=" + new[len(cut):]))
+settings = {"temperature": 0, "max_tokens": 40}
+r = s.post(CHAT, BEGUN | settings | {"return_token_ids": True})[2]["choices"][0]
+more = s.post("/v1/completions", {"prompt": r["prompt_token_ids"], "return_token_ids": True} | settings)[2]["choices"][0]
+check("it goes on", r["message"]["content"].startswith(" ") and r["token_ids"] == more["token_ids"] and
+      r["message"]["content"] == more["text"], r, more)
+events = s.stream(CHAT, BEGUN | settings)[:-1]
+check("in a stream", "".join(e[1]["choices"][0]["delta"].get("content", "") for e in events) == r["message"]["content"])
+check("messages go on", s.post("/v1/messages", BEGUN | settings)[2]["content"] ==
+      [{"type": "text", "text": r["message"]["content"]}])
+turn = s.post(CHAT, BEGUN | settings | {"continue_final_message": False})[2]["usage"]
+r = s.post("/v1/responses", {"input": BEGUN["messages"], "temperature": 0, "max_output_tokens": 40})[2]["usage"]
+check("responses begin a turn", r["input_tokens"] == turn["prompt_tokens"], r, turn)
+
 # ---- null is what is not given
 r = s.post(CHAT, ask("x", ignore_eos=True, max_tokens=3, max_completion_tokens=None))[2]
 check("a limit beside null", r["usage"]["completion_tokens"] == 3, r["usage"])
@@ -347,6 +376,9 @@ refused("too long", 400, CHAT, ask("1 + 1 " * 400), "messages", "context_length_
 refused("an empty prompt", 400, "/v1/completions", {"prompt": []}, "prompt")
 refused("ids beyond the vocabulary", 400, "/v1/completions", {"prompt": [1, 506]}, "prompt")
 refused("deep", 400, CHAT, "[" * 100000)
+refused("nothing to go on with", 400, CHAT, ask("x", continue_final_message=True), "continue_final_message")
+refused("both ends of a prompt", 400, CHAT, BEGUN | {"continue_final_message": True, "add_generation_prompt": True},
+        "continue_final_message")
 refused("no such path", 404, "/v1/nothing", "{}")
 refused("another method", 405, "/health", "{}")
 refused("a model's name asks nothing", 405, "/v1/models/m", "{}")
