@@ -239,7 +239,8 @@ static enum mote_status work(struct train_run *r, struct mote_error *error)
 	length = r->o.length < r->model->config.max_positions ? r->o.length : r->model->config.max_positions;
 	status = read_examples(r, r->o.data, train_prefers(r), length, &r->examples, &r->data, error);
 	if (status == MOTE_OK && r->o.eval)
-		status = read_examples(r, r->o.eval, false, r->examples.longest, &r->eval, &ignored, error);
+		status = read_examples(r, r->o.eval, false, length, &r->eval, &ignored, error);
+	r->settings.measured = r->eval.longest;
 	if (status == MOTE_OK)
 		status = train_make_recipe(r, error);
 	if (status == MOTE_OK)

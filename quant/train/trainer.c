@@ -103,7 +103,7 @@ static void for_portions(struct mote_trainer *t, const struct mote_examples *e, 
 	for (uint32_t i = 0; i < n; ) {
 		struct portion p = {.examples = e, .example = example + i, .length = length_of(e, example + i, width)};
 
-		while (p.n == 0 || (i + p.n < n && (size_t)(p.n + width) * p.length <= t->passes.max_rows))
+		while (p.n == 0 || (i + p.n < n && (size_t)(p.n + width) * p.length <= t->s.rows))
 			p.n += width;
 		fn(t, &p, user);
 		i += p.n;

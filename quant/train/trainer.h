@@ -34,6 +34,7 @@ struct mote_train_settings {
 				      * 0: none */
 	uint32_t threads, rows;      /* tokens that are computed at once,
 				      * at least the longest example's (or two of them) */
+	uint32_t measured;           /* tokens of the longest of other examples that are measured; 0: none are */
 };
 
 #define MOTE_TRAIN_MOST_BATCH 1024u
@@ -93,8 +94,7 @@ enum mote_status mote_trainer_refer(struct mote_trainer *t, const struct mote_pr
 enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_point *point,
 				   struct mote_error *error) MOTE_CHECKED;
 
-/* The mean of -ln p over the assistant's tokens of other examples, no longer than the longest of those it trains on;
- * nothing is learnt. */
+/* The mean of -ln p over the assistant's tokens of other examples, no longer than settings say; nothing is learnt. */
 double mote_trainer_measure(struct mote_trainer *t, const struct mote_examples *examples);
 
 /* Behind the last step: what an adapter has learnt is added to the weights. */

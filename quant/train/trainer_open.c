@@ -27,7 +27,7 @@ enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_mod
 				   const struct mote_examples *examples, const struct mote_train_settings *settings,
 				   struct mote_error *error)
 {
-	uint32_t width, least, rows;
+	uint32_t width, least, longest = examples->longest;
 	enum mote_status status;
 
 	*t = (struct mote_trainer){.s = *settings, .model = model, .config = model->config, .examples = examples,
@@ -35,13 +35,14 @@ enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_mod
 	t->config.vocab = settings->vocab ? settings->vocab : t->config.vocab;
 	width = settings->objective >= MOTE_OBJECTIVE_SIGMOID ? 2 : 1;
 	least = width * examples->longest;
-	rows = settings->rows > least ? settings->rows : least;
+	t->s.rows = settings->rows > least ? settings->rows : least;
+	longest = settings->measured > longest ? settings->measured : longest;
 	t->records = examples->n / width;
 	t->steps = settings->epochs * ((t->records + settings->batch - 1) / settings->batch);
 	status = mote_parameters_init(&t->w, &t->config, settings->lora_rank ? 0 : MOTE_PARAMETERS_GRADIENTS, error);
 	if (status == MOTE_OK)
-		status = mote_passes_open(&t->passes, &t->config, rows, examples->longest, settings->threads,
-					  NULL, error);
+		status = mote_passes_open(&t->passes, &t->config, t->s.rows > longest ? t->s.rows : longest, longest,
+					  settings->threads, NULL, error);
 	if (status == MOTE_OK)
 		status = mote_trainer_choose(t, error);
 	if (status == MOTE_OK)

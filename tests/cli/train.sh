@@ -174,9 +174,16 @@ for length in 90 8; do
 		--batch 4 --epochs 2 --lr 1e-3 -o "$D/t$length.mote" --json |
 		tail -n 1 >"$D/t$length.json"
 done
+# what is measured is the same text whatever is learnt, and what is learnt the same whatever is measured
+echo '{"text":"One."}' >"$D/one.jsonl"
+"$B/mote-train" sft "$D/plain.mote" --data "$D/one.jsonl" --eval "$D/text.jsonl" --tokens-at-once 1 -o "$D/one.mote" \
+	--json | tail -n 1 >"$D/one.json"
+"$B/mote-train" sft "$D/plain.mote" --data "$D/one.jsonl" --tokens-at-once 1 -o "$D/alone.mote" 2>/dev/null
+cmp "$D/one.mote" "$D/alone.mote" || fail "--eval changes the result"
 python3 - "$D" <<'END' || fail "plain text"
 import json, sys
-whole, parts = (json.load(open(f"{sys.argv[1]}/t{n}.json")) for n in (90, 8))
+whole, parts, one = (json.load(open(f"{sys.argv[1]}/{n}.json")) for n in ("t90", "t8", "one"))
+assert abs(one["eval_before"] - whole["eval_before"]) < 1e-6, (one, whole)
 assert whole["records"] == 8 and whole["cut"] == 0 and whole["eval_after"] < 0.8 * whole["eval_before"], whole
 assert parts["records"] > 8 and parts["cut"] == 0, parts
 # every token but a text's first is learnt once: parts overlap by the one that the next begins with
