@@ -6,6 +6,7 @@
 #include "format/clock.h"
 #include "format/json_build.h"
 #include "format/tool/console.h"
+#include "quant/measure/part.h"
 #include "quant/train_run.h"
 
 #define PEAK_SECONDS 0.1
@@ -13,20 +14,18 @@
 /* What decides a training's steps: the recipe, the data, what tokenizer and template make of them, and the model. */
 static enum mote_status identify(struct train_run *r, struct mote_error *error)
 {
-	const struct mote_hash128 tensors = mote_container_tensors_hash(r->model->container);
 	const struct mote_examples *e = &r->examples;
-	size_t recipe_bytes, model_bytes;
-	char *recipe = mote_json_print(r->recipe, &recipe_bytes);
-	char *model = mote_json_print(mote_json_get(r->vocabulary.metadata, "model"), &model_bytes);
+	size_t recipe_bytes;
+	char model[33], *recipe = mote_json_print(r->recipe, &recipe_bytes);
 	XXH3_state_t *hash = XXH3_createState();
 	enum mote_status status = MOTE_OK;
 	XXH128_hash_t h;
 
-	if (recipe && model && hash) {
+	mote_part_hash_model(r->model->container, model);
+	if (recipe && hash) {
 		XXH3_128bits_reset(hash);
 		XXH3_128bits_update(hash, recipe, recipe_bytes);
-		XXH3_128bits_update(hash, model, model_bytes);
-		XXH3_128bits_update(hash, &tensors, sizeof tensors);
+		XXH3_128bits_update(hash, model, sizeof model);
 		XXH3_128bits_update(hash, &r->data, sizeof r->data);
 		XXH3_128bits_update(hash, e->example, e->n * sizeof *e->example);
 		XXH3_128bits_update(hash, e->id, e->ids * sizeof *e->id);
@@ -38,7 +37,6 @@ static enum mote_status identify(struct train_run *r, struct mote_error *error)
 	}
 	XXH3_freeState(hash);
 	free(recipe);
-	free(model);
 	return status;
 }
 

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include "format/clock.h"
+#include "quant/measure/part.h"
 #include "quant/train/recovery.h"
 #include "quant/train/state_file.h"
 
@@ -32,15 +33,16 @@ static void add_encoded(XXH3_state_t *hash, const struct mote_quantizer *q)
 
 enum mote_status mote_recovery_identify(struct mote_recovery *r, struct mote_error *error)
 {
-	struct mote_hash128 tensors = mote_container_tensors_hash(r->source->container);
 	XXH3_state_t *hash = XXH3_createState();
 	XXH128_hash_t h;
+	char model[33];
 
 	if (!hash || XXH3_128bits_reset(hash) != XXH_OK) {
 		XXH3_freeState(hash);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
 	}
-	XXH3_128bits_update(hash, &tensors, sizeof tensors);
+	mote_part_hash_model(r->source->container, model);
+	XXH3_128bits_update(hash, model, sizeof model);
 	add_encoded(hash, r->student.q);
 	XXH3_128bits_update(hash, r->text.id, r->text.count * sizeof *r->text.id);
 	XXH3_128bits_update(hash, &r->o->tokens, sizeof r->o->tokens);

@@ -52,14 +52,22 @@ wait $child || code=$?
 quantize -o "$D/parts.mote" --no-validate --recover 28k --state "$D/state" -t 1
 quantize -o "$D/whole.mote" --no-validate --recover 28k
 cmp "$D/parts.mote" "$D/whole.mote" || fail "other bytes after an interruption"
+model=f
 refused() { # words, arguments...
 	words=$1
 	shift
-	! "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --calibrate "$D/calibration" --no-validate "$@" 2>"$D/err" ||
+	! "$B/mote-quantize" "$D/$model.mote" -o "$D/x.mote" --calibrate "$D/calibration" --no-validate "$@" 2>"$D/err" ||
 		fail "$* is taken"
 	grep -q -- "$words" "$D/err" || fail "$*: $(cat "$D/err")"
 }
 refused 'another recovery' --type q3 --encoder round --recover 28k --state "$D/state"
+cp -r $F "$D/other" # the same weights
+sed 's/"rms_norm_eps": 1e-05/"rms_norm_eps": 0.001/' $F/config.json >"$D/other/config.json"
+! cmp -s $F/config.json "$D/other/config.json" || fail "config.json is as it was"
+"$B/mote-convert" "$D/other" -o "$D/other.mote" >/dev/null 2>&1
+model=other
+refused 'another recovery' --type q3 --tensor '*=q3' --encoder round --recover 28k --state "$D/state"
+model=f
 refused 'not the state of a recovery' --type q3 --encoder round --recover 8k --state "$D/heldout"
 refused 'goes with --recover' --type q3 --state "$D/state"
 refused 'goes with --recover' --budget 100k --recover 8k --state "$D/state"
