@@ -226,8 +226,37 @@ static void test_think_budget(void **state)
 	say(o, "<abc?yes$", "yes", "abc", MOTE_FINISH_STOP);
 	say(o, "<ab>yes$", "yes", "ab", MOTE_FINISH_STOP);
 	say(o, "abcdefgh$", "abcdefgh", "", MOTE_FINISH_STOP);
+	say(o, "<ab>x<c?y<?z$", "xyz", "abc", MOTE_FINISH_STOP); /* of all thoughts together */
 	o.reasoning_open = true;
 	say(o, "abc?42$", "42", "abc", MOTE_FINISH_STOP);
+}
+
+/* A thought is closed when somebody asks, before its first token too; who asks outside of thoughts asks for nothing. */
+static void test_close_reasoning(void **state)
+{
+	struct mote_ids prompt = {.count = 1, .id = (int32_t[]){'p'}};
+	static const int32_t ids[] = {'?', 'a', OPEN, '?', 'b', OPEN, 'c', '?', 'd', END};
+	struct mote_answer_options o = {.config = &config, .tokenizer = tiny.t, .prompt = &prompt,
+					.reasoning_open = true};
+	struct mote_answer answer;
+
+	(void)state;
+	assert_int_equal(mote_sampler_open(&(struct mote_sampler_options){.top_p = 1}, VOCAB, &o.sampler, NULL),
+			 MOTE_OK);
+	assert_int_equal(mote_answer_open(&o, &answer, NULL), MOTE_OK);
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+		float logits[VOCAB] = {0};
+
+		logits[ids[i]] = 1;
+		if (ids[i] == '?' || ids[i] == 'b')
+			mote_answer_close_reasoning(&answer);
+		(void)mote_answer_take(&answer, logits);
+	}
+	assert_string_equal(answer.text, "abd");
+	assert_string_equal(answer.reasoning, "c");
+	assert_int_equal(answer.finish, MOTE_FINISH_STOP);
+	mote_answer_free(&answer);
+	mote_sampler_close(o.sampler);
 }
 
 /* NUL does not end a text. */
@@ -370,7 +399,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tags), cmocka_unit_test(test_tags_in_text), cmocka_unit_test(test_stops),
-		cmocka_unit_test(test_stop_pieces), cmocka_unit_test(test_think_budget), cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_stop_pieces), cmocka_unit_test(test_think_budget),
+		cmocka_unit_test(test_close_reasoning), cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_json_memory), cmocka_unit_test(test_broken_logits),
 		cmocka_unit_test(test_grammar),
 	};

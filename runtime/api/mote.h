@@ -314,7 +314,8 @@ struct mote_lm_answer_options {
 	int ignore_end;                 /* 1: the model's own ends do not end the answer */
 	int continues_text;             /* 1: the prompt is text to go on with, not a turn to answer */
 	int reasoning_open;             /* 1: the prompt ends inside the thought (mote_lm_encode_chat()) */
-	uint32_t think_budget;          /* reasoning of so many tokens is closed by force; 0: no limit */
+	uint32_t think_budget;          /* reasoning of so many tokens, all thoughts together, is closed by force;
+					 * 0: no limit */
 	/* Called with the logits [vocab] of each step before sampling, to lower what must not come (-INFINITY). */
 	void (*mask)(void *user, float *logits, uint32_t vocab);
 	void *user;

@@ -16,9 +16,10 @@ struct mote_answer_state {
 	struct mote_detokenizer detokenizer;
 	struct mote_constraint *constraint; /* of its grammar, or NULL */
 	struct mote_stop *stop;   /* finds stop texts, then the tags that are text; NULL without any */
-	struct mote_ids forced;   /* the closing tag, once reasoning has become too long */
+	struct mote_ids forced;   /* the closing tag, from the first time on that it was put in */
 	size_t forced_taken;
 	size_t thought;           /* tokens of reasoning */
+	bool close, closed;       /* of the thought that is open: it is to be closed; its tag was put in */
 	struct text_room room;
 	enum mote_reasoning_part part;
 	size_t most;       /* tokens */
@@ -86,6 +87,7 @@ static void enter_part(struct mote_answer_state *s)
 {
 	s->part = s->reasoning.inside ? MOTE_PART_REASONING : MOTE_PART_ANSWER;
 	s->after_marker = true;
+	s->close = s->closed = false;
 }
 
 /* Text as it is decoded: stop texts end the answer, tags that are text change its part. */
@@ -259,11 +261,12 @@ static enum mote_status next_id(struct mote_answer *a, const float *logits, int3
 	const uint64_t *allowed = NULL;
 	enum mote_status status = MOTE_OK;
 
-	if (s->options.think_tokens && s->thought >= s->options.think_tokens && s->reasoning.inside &&
-	    !s->forced.count) {
+	s->close |= s->options.think_tokens && s->thought >= s->options.think_tokens;
+	if (s->reasoning.inside && s->close && !s->closed) {
+		s->closed = true;
+		s->forced_taken = s->forced.count = 0;
 		status = mote_tokenizer_encode(s->options.tokenizer, s->tags.close, strlen(s->tags.close), 0,
 					       &s->forced, &a->error);
-		s->forced_taken = 0;
 	}
 	if (status == MOTE_OK && s->forced_taken < s->forced.count) {
 		*id = s->forced.id[s->forced_taken++];
@@ -278,20 +281,22 @@ void mote_answer_close_reasoning(struct mote_answer *answer)
 {
 	struct mote_answer_state *s = answer->state;
 
-	if (s && !s->ended && s->reasoning.inside && s->thought)
-		s->options.think_tokens = (uint32_t)s->thought;
+	if (s && s->reasoning.inside)
+		s->close = true;
 }
 
 int32_t mote_answer_take(struct mote_answer *answer, const float *logits)
 {
 	struct mote_answer_state *s = answer->state;
 	int32_t id = MOTE_ENDED;
+	bool inside;
 
 	if (s->ended)
 		return MOTE_ENDED;
 	if (next_id(answer, logits, &id) == MOTE_OK) {
-		s->thought += s->reasoning.inside;
+		inside = s->reasoning.inside;
 		take_id(answer, id);
+		s->thought += inside && s->reasoning.inside;
 		if (s->stopped || is_end(&s->options, id) || (s->constraint && mote_constraint_is_over(s->constraint)))
 			answer->finish = MOTE_FINISH_STOP;
 		else if (answer->ids.count >= s->most)
