@@ -37,7 +37,7 @@ static enum mote_status open_session(struct mote_lm_session *s, const struct mot
 	spare = o->no_lookup ? 0 : MOTE_LOOKUP_MOST;
 	if (o->prompt_rows > spare)
 		spare = o->prompt_rows - 1;
-	options.logit_rows = options.sequences + spare;
+	options.logit_rows = spare < UINT32_MAX - options.sequences ? options.sequences + spare : UINT32_MAX;
 	if (options.batch_rows && options.batch_rows < options.sequences)
 		options.batch_rows = options.sequences;
 	if ((status = kv_type(o->kv_keys, &options.kv_k, error)) ||

@@ -179,7 +179,7 @@ struct mote_lm_session_options {
 	size_t struct_bytes;
 	uint32_t context_tokens;        /* of a sequence, at most the model's max_tokens; 0: these */
 	uint32_t sequences;             /* side by side, at most 4096; 0: 1 */
-	uint32_t batch_tokens;          /* most tokens of one pass, up to 65536, at least `sequences`; 0: 512 */
+	uint32_t batch_tokens;          /* most tokens of one pass, up to 65536; 0: 512. Never less than `sequences` */
 	uint32_t threads;               /* at most 256; 0: the physical cores */
 	const char *kv_keys, *kv_values;/* "f16" (NULL), "q8" or "f32" */
 	const char *isa;                /* "scalar", "avx2" ...; NULL: the best of this machine */

@@ -49,7 +49,7 @@ static enum mote_status resolve_options(const struct mote_config *c, const struc
 	if (o->sequences == 0)
 		o->sequences = 1;
 	if (o->batch_rows == 0)
-		o->batch_rows = DEFAULT_BATCH_ROWS;
+		o->batch_rows = o->sequences > DEFAULT_BATCH_ROWS ? o->sequences : DEFAULT_BATCH_ROWS;
 	if (o->batch_rows / o->sequences >= o->context_tokens)
 		o->batch_rows = o->context_tokens * o->sequences;
 	if (o->logit_rows == 0)

@@ -22,7 +22,7 @@ bool mote_kv_type_from_name(const char *name, enum mote_kv_type *type);
 struct mote_session_options {
 	uint32_t context_tokens;  /* positions a sequence; 0: the model's max_positions */
 	uint32_t sequences;       /* 0 means 1 */
-	uint32_t batch_rows;      /* most rows of one forward pass; 0: 512 */
+	uint32_t batch_rows;      /* most rows of one forward pass; 0: 512, or one a sequence */
 	uint32_t logit_rows;      /* most rows of one pass whose logits are wanted; 0: 1 */
 	uint32_t threads;         /* 0: physical cores */
 	enum mote_kv_type kv_k, kv_v;

@@ -70,6 +70,18 @@ int main(int argc, char **argv)
 	check(mote_lm_session_open(lm.get(), &options, &s, &error) == MOTE_LM_ARGUMENT && !s &&
 	      std::strstr(error.message, "'f17': expected f16, q8 or f32"), "an unknown type of keys is named");
 	options.kv_keys = "f32";
+	{
+		mote_lm_session_options most = options;
+		mote_lm_session_info size;
+		mote_lm_session *many = nullptr;
+		most.sequences = 1000; // more than the usual tokens of a pass
+		most.context_tokens = 4;
+		most.prompt_rows = UINT32_MAX;
+		check(mote_lm_session_open(lm.get(), &most, &many, &error) == 0, error.message);
+		session closes(many);
+		mote_lm_session_describe(many, &size);
+		check(size.sequences == 1000, "a session of many sequences");
+	}
 	check(mote_lm_session_open(lm.get(), &options, &s, &error) == 0, error.message);
 	session open(s);
 
