@@ -1,16 +1,14 @@
 #!/bin/sh
 # What is wrong with an input is said in one line, with exit code 3, and nothing is left behind: checkpoints damaged
 # in many ways, then a damaged container given to every tool.
-set -u
+. tests/script.sh
+dir=$work
 LC_ALL=C
 export LC_ALL
 convert=$MOTE_BUILD/mote-convert
 model=tests/fixtures/adder
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
 bad=$dir/bad out=$dir/out
 mkdir "$out"
-passed=0 failed=0
 
 fresh() { # a sound checkpoint to damage
 	rm -rf "$bad"
@@ -22,7 +20,7 @@ fresh() { # a sound checkpoint to damage
 }
 edit() { # FILE SED_SCRIPT; must change something
 	sed "$2" "$bad/$1" >"$dir/edited"
-	cmp -s "$bad/$1" "$dir/edited" && { echo "test is broken: $2 changes nothing in $1"; failed=$((failed + 1)); }
+	cmp -s "$bad/$1" "$dir/edited" && bad "test is broken: $2 changes nothing in $1"
 	cat "$dir/edited" >"$bad/$1"
 }
 refused() { # WHAT MESSAGE_PART COMMAND...
@@ -33,10 +31,9 @@ refused() { # WHAT MESSAGE_PART COMMAND...
 	lines=$(grep -c . "$dir/stderr")
 	if [ "$code" -eq 3 ] && [ "$lines" -eq 1 ] && grep -qF -- "$part" "$dir/stderr" &&
 		[ -z "$(ls -A "$out")" ]; then
-		passed=$((passed + 1))
+		ok
 	else
-		failed=$((failed + 1))
-		echo "$what: exit code $code (expected 3), left: $(ls -A "$out"), message (expected \"$part\"):"
+		bad "$what: exit code $code (expected 3), left: $(ls -A "$out"), message (expected \"$part\"):"
 		cat "$dir/stderr"
 		rm -rf "${out:?}"/*
 	fi
@@ -198,5 +195,4 @@ cat "$model/model.safetensors" >"$damaged"
 damage="not a container"
 refused_by_all
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

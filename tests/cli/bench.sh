@@ -1,22 +1,7 @@
 #!/bin/sh
 # mote-bench: every figure that scripts rely on is there and makes sense.
-set -u
-build=${MOTE_BUILD:-build/release}
+. tests/script.sh
 bench=$build/mote-bench
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
-expect() {
-	want=$1
-	shift
-	"$@" </dev/null >"$work/out" 2>"$work/err"
-	got=$?
-	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
-}
-has() { if grep -q -- "$2" "$1"; then ok; else bad "no \"$2\" in:"; head -c 300 "$1"; fi; }
 
 "$build/mote-convert" tests/fixtures/adder -o "$work/m.mote" >/dev/null || exit 1
 expect 0 "$bench" "$work/m.mote" -p 32,64 -n 8 -d 0,100 -t 1,2 -r 2 --json
@@ -61,5 +46,4 @@ done
 expect 1 "$bench" "$work/none.mote"
 expect 3 "$bench" tests/cli/bench.sh
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

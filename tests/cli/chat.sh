@@ -1,23 +1,18 @@
 #!/bin/sh
 # mote-run as a chat, in a pseudo-terminal (script(1) is in every Debian): its commands, a full context, its ends.
-set -u
-build=${MOTE_BUILD:-build/release}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-
+. tests/script.sh
 "$build/mote-convert" -q tests/fixtures/adder -o "$work/m.mote" || exit 1
 
 # expect CODE OPTIONS: what was typed is on standard input, what the terminal shows goes to $work/out
 expect() {
 	script -qec "$build/mote-run $work/m.mote --temp 0 $2" /dev/null >"$work/out"
 	got=$?
-	if [ "$got" -eq "$1" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "exit code $got, expected $1"; cat "$work/out"; fi
+	if [ "$got" -eq "$1" ]; then ok; else bad "exit code $got, expected $1"; cat "$work/out"; fi
 }
 # shown TEXT TIMES
 shown() {
-	if [ "$(grep -cF "$1" "$work/out")" -eq "$2" ]; then passed=$((passed + 1)); else
-		failed=$((failed + 1)); echo "\"$1\" was not shown $2 times:"; cat "$work/out"
+	if [ "$(grep -cF "$1" "$work/out")" -eq "$2" ]; then ok; else
+		bad "\"$1\" was not shown $2 times:"; cat "$work/out"
 	fi
 }
 
@@ -90,7 +85,7 @@ types() {
 	shift 2
 	python3 "$work/type.py" "$build/mote-run $work/m.mote --temp 0 $options" "$@" >"$work/out"
 	got=$?
-	if [ "$got" -eq "$code" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "exit code $got, expected $code"; cat "$work/out"; fi
+	if [ "$got" -eq "$code" ]; then ok; else bad "exit code $got, expected $code"; cat "$work/out"; fi
 }
 
 # Ctrl-C takes back the line that is being typed, Ctrl-D on an empty one ends.
@@ -110,8 +105,8 @@ shown "$(printf ' \b')" 1
 # A line of any length arrives whole: 3,000 times 3 bytes.
 types 0 '-c 60' "$(awk 'BEGIN { for (i = 0; i < 3000; i++) printf "a b" }')\n" '/exit\n'
 tokens=$(sed -n 's/.* \([0-9]*\) tokens do not fit.*/\1/p' "$work/out")
-if [ "${tokens:-0}" -gt 6000 ]; then passed=$((passed + 1)); else
-	failed=$((failed + 1)); echo "a line of 9,000 bytes became ${tokens:-no} tokens"; tail -c 300 "$work/out"
+if [ "${tokens:-0}" -gt 6000 ]; then ok; else
+	bad "a line of 9,000 bytes became ${tokens:-no} tokens"; tail -c 300 "$work/out"
 fi
 # Arrow keys move and do not arrive; what is pasted is one message with its newlines; a backslash and quotes go on.
 types 0 '' 'What is 2 + 48?\033[D\033[D\033[D\033[D\033[D\033[D7\n' '/bye\n'
@@ -125,9 +120,9 @@ told() { # FILE ROLE CONTENT...: the messages of a role in what /save wrote
 	if python3 -c 'import json, sys
 found = [m["content"] for m in json.load(open(sys.argv[1])) if m["role"] == sys.argv[2]]
 sys.exit(f"{found}" if found != [c.encode().decode("unicode_escape") for c in sys.argv[3:]] else 0)' "$file" "$role" "$@"; then
-		passed=$((passed + 1))
+		ok
 	else
-		failed=$((failed + 1)); echo "$file: the above, expected $*"
+		bad "$file: the above, expected $*"
 	fi
 }
 told "$work/pasted" user 'What is\n27 + 48?'
@@ -155,7 +150,7 @@ shown '[4 messages]' 1
 # A message of several lines comes back to be edited as one: none of a file's is a command.
 printf '[{"role":"user","content":"What\\u00e4 is\\n/save %s/stolen\\n/bye"},{"role":"assistant","content":"x"}]' "$work" >"$work/lines"
 types 0 '' '/load '"$work"'/lines\n' '/edit\n\n' '/save '"$work"'/edited\n' '/bye\n'
-[ ! -e "$work/stolen" ] && passed=$((passed + 1)) || { failed=$((failed + 1)); echo "a message was a command"; }
+if [ ! -e "$work/stolen" ]; then ok; else bad "a message was a command"; fi
 told "$work/edited" user 'What\u00e4 is\n/save '"$work"'/stolen\n/bye'
 # A message that the template refuses is dropped; the next one is answered.
 cp -r tests/fixtures/adder "$work/refusing"
@@ -167,5 +162,4 @@ types 0 '' 'the secret\n' 'What is 27 + 48?\n' '/exit\n'
 shown 'not about that' 1
 shown '27 + 48 = 75.' 1
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,18 +1,12 @@
 #!/bin/sh
 # mote-convert as a user meets it: arguments, exit codes, streams, the files it leaves, interruption.
-set -u
+. tests/script.sh
+dir=$work
 convert=$MOTE_BUILD/mote-convert inspect=$MOTE_BUILD/mote-inspect
 model=tests/fixtures/adder
-dir=$(mktemp -d) || exit 1
 trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 mkdir "$dir/out"
-passed=0 failed=0
 
-check() { # NAME COMMAND...: the command must succeed
-	name=$1
-	shift
-	if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "failed: $name"; fi
-}
 run() { # the exit code goes to $code, the streams to files
 	"$@" >"$dir/stdout" 2>"$dir/stderr"
 	code=$?
@@ -120,5 +114,4 @@ for signal in INT TERM; do
 	check "SIG$signal leaves nothing" empty "$dir/interrupted"
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,19 +1,6 @@
 # mote-eval on the fixture: the log agrees with what is printed, threads and company change nothing, a constant answer
 # and chance stand beside scores, pairs with a reference, and refusals.
-set -eu
-B=$MOTE_BUILD
-F=tests/fixtures/adder
-D=$(mktemp -d)
-trap 'rm -rf "$D"' EXIT
-fail() { echo "FAIL: $*"; exit 1; }
-expect() { # exit code, words of the message, command...
-	code=$1 words=$2
-	shift 2
-	got=0
-	"$@" >"$D/out" 2>"$D/err" || got=$?
-	[ "$got" = "$code" ] || fail "$* exited with $got, expected $code: $(cat "$D/err")"
-	grep -q -- "$words" "$D/err" || fail "$*: no \"$words\" in: $(cat "$D/err")"
-}
+. tests/strict.sh
 
 "$B/mote-convert" $F -o "$D/f.mote" >/dev/null 2>&1
 "$B/mote-quantize" "$D/f.mote" -o "$D/q.mote" --type q3 --tensor '*=q3' --encoder round --no-validate >/dev/null 2>&1

@@ -1,17 +1,10 @@
 #!/bin/sh
 # mote-convert from a file of mote's: to GGUF and to a directory, and back.
-set -u
+. tests/script.sh
+dir=$work
 convert=$MOTE_BUILD/mote-convert inspect=$MOTE_BUILD/mote-inspect
 model=tests/fixtures/adder
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
 
-check() { # NAME COMMAND...: the command must succeed
-	name=$1
-	shift
-	if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "failed: $name"; cat "$dir/stderr"; fi
-}
 run() { # the exit code goes to $code, the streams to files
 	"$@" >"$dir/stdout" 2>"$dir/stderr"
 	code=$?
@@ -94,5 +87,4 @@ for target in "$dir/x.gguf" "$dir/x/"; do
 	check "and nothing written" test ! -e "$target"
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

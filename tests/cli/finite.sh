@@ -1,22 +1,6 @@
 #!/bin/sh
 # A model with huge weights: no token is chosen from what is not finite, and --check of mote-run says where it begins.
-set -u
-build=${MOTE_BUILD:-build/release}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
-expect() {
-	want=$1
-	shift
-	"$@" </dev/null >"$work/out" 2>"$work/err"
-	got=$?
-	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
-}
-has() { if grep -q -- "$2" "$1"; then ok; else bad "no \"$2\" in:"; cat "$1"; fi; }
-
+. tests/script.sh
 cp -r tests/fixtures/adder "$work/large"
 python3 - "$work/large/model.safetensors" model.layers.1.mlp.up_proj.weight <<'EOF' || exit 1
 import json, struct, sys
@@ -73,5 +57,4 @@ cp "$work/out" "$work/plain"
 expect 0 "$build/mote-run" "$work/m.mote" -p "What is 1 + 2?" --temp 0 -t 2 --check
 if cmp -s "$work/out" "$work/plain"; then ok; else bad "--check says something else"; cat "$work/out"; fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

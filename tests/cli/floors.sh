@@ -1,8 +1,7 @@
 #!/bin/sh
 # Proves the floors from the sources: a file includes only what lies on its own floor or below, by its path from
 # the repository's root, no two files have the same name, and no line of C is longer than 120 columns.
-set -u
-passed=0 failed=0
+. tests/script.sh
 
 # allowed FOLDER -> the folders that its files may include. Tools (mote-NAME.c, and NAME.h and NAME_*.c
 # beside it) may include format/tool besides what their folder may.
@@ -41,8 +40,7 @@ allowed() {
 }
 
 # one line a file: FILE INCLUDE...
-list=$(mktemp) || exit 1
-trap 'rm -f "$list"' EXIT
+list=$work/list
 find format runtime convert quant -name '*.[ch]' | sort | xargs awk '
 	FNR == 1 { if (line != "") print line; line = FILENAME }
 	/^[ \t]*#[ \t]*include[ \t]*"/ { split($0, part, "\""); line = line " " part[2] }
@@ -65,20 +63,14 @@ while read -r file includes; do
 		esac
 	done
 	if [ -n "$bad" ]; then
-		echo "$file includes$bad; $folder may include only from:$may"
-		failed=$((failed + 1))
+		bad "$file includes$bad; $folder may include only from:$may"
 	else
-		passed=$((passed + 1))
+		ok
 	fi
 done <"$list"
 
 twice=$(find format runtime convert quant tests -name '*.[ch]' | sed 's|.*/||' | sort | uniq -d)
-if [ -n "$twice" ]; then
-	echo "not unique: $twice"
-	failed=$((failed + 1))
-else
-	passed=$((passed + 1))
-fi
+none "not unique" "$twice"
 
 # Columns, not bytes: tabs to the next multiple of 8, a character of UTF-8 once, whatever the locale.
 long=$(find format runtime convert quant tests docs -name '*.[ch]' | sort | LC_ALL=C xargs awk '
@@ -93,11 +85,5 @@ long=$(find format runtime convert quant tests docs -name '*.[ch]' | sort | LC_A
 		}
 		if (columns > 120) print FILENAME ":" FNR ": " columns " columns"
 	}')
-if [ -n "$long" ]; then
-	echo "$long" | head -20
-	failed=$((failed + 1))
-else
-	passed=$((passed + 1))
-fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+none "longer than 120 columns" "$long"
+finish

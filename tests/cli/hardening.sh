@@ -1,13 +1,6 @@
 #!/bin/sh
 # What release builds are compiled with, and that a sanitizer which is built into everything starts.
-set -u
-build=${MOTE_BUILD:-build/release}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
-
+. tests/script.sh
 case $build in
 *release*)
 	for file in "$build"/mote-run "$build"/mote-convert "$build"/libmote.so; do
@@ -64,5 +57,4 @@ else
 	bad "another error than expected"
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

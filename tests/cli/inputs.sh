@@ -1,12 +1,6 @@
 #!/bin/sh
 # What mote-convert reads it does not replace, whatever it is called; what it writes can be read.
-set -u
-build=${MOTE_BUILD:-build/release}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
+. tests/script.sh
 model=tests/fixtures/adder
 
 # An adapter that changes nothing; the model in two shards of which each names the same copies ("__metadata__"), the
@@ -114,5 +108,4 @@ head -c 600 $model/heldout.txt >"$name.txt"
 if "$build/mote-inspect" "$work/whole.mote" >"$work/out"; then ok; else bad "a receipt made the model unreadable"; fi
 grep -q '"x.*y.txt"' "$work/out" || bad "no receipt of the text: $(grep 'measured on' "$work/out")"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,23 +1,8 @@
 #!/bin/sh
 # mote-inspect on real containers: what it prints agrees with a reader written from the format's document alone,
 # and whatever is damaged is refused with exit code 3.
-set -u
-build=${MOTE_BUILD:-build/release}
+. tests/script.sh
 inspect=$build/mote-inspect
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
-# expect CODE COMMAND...
-expect() {
-	want=$1
-	shift
-	"$@" >"$work/out" 2>"$work/err"
-	got=$?
-	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
-}
 
 fixture=tests/fixtures/adder
 "$build/mote-convert" "$fixture" -o "$work/bf16.mote" || exit 1
@@ -87,5 +72,4 @@ for t in json.load(sys.stdin)["tensors"]:
 else
 	echo "no python3: the second reader was not compared"
 fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,17 +1,9 @@
 #!/bin/sh
 # make install puts everything where packagers expect it, one header and no more; programs in C, C++ and Python build or
 # load what was installed, and run; make uninstall leaves nothing.
-set -u
+. tests/script.sh
+dir=$work
 config=$(basename "$MOTE_BUILD")
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-
-check() { # TITLE COMMAND...: the command must succeed
-	title=$1
-	shift
-	if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "failed: $title"; fi
-}
 
 check "make install" make -s config="$config" install DESTDIR="$dir" PREFIX=/usr
 for tool in "$MOTE_BUILD"/mote-*; do
@@ -92,5 +84,4 @@ for target in install uninstall; do
 done
 check "nothing was written" test ! -e b -a -z "$(ls "$dir/a")"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

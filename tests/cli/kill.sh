@@ -3,15 +3,9 @@
 # temporary name between two calls where a file is replaced, or where the system knows no files without a name, which
 # the next run to the same path removes.
 # KILLS: how often each tool is killed (make check: 6; 500 takes minutes).
-set -u
-build=${MOTE_BUILD:-build/release}
+. tests/script.sh
 kills=${KILLS:-6}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0 killed=0 swept=0
-
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
+killed=0 swept=0
 
 "$build/mote-convert" tests/fixtures/adder -o "$work/m.mote" -q || exit 1
 "$build/mote-quantize" "$work/m.mote" -o "$work/q.mote" --type q4 --encoder round -t 1 -q || exit 1
@@ -52,5 +46,4 @@ while [ "$i" -lt "$kills" ]; do
 	round "$delay" "$work/q.mote" "$build/mote-quantize" "$work/m.mote" --type q4 --encoder round -t 1
 done
 echo "$killed of $((kills * 4)) were killed; $swept left a temporary name, which the next run removed"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

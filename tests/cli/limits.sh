@@ -1,12 +1,6 @@
 #!/bin/sh
 # What a file promises beyond what is taken, and a file that is shortened while it is used.
-set -u
-build=${MOTE_BUILD:-build/release}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
+. tests/script.sh
 m=$work/m.mote
 
 # ---- positions: what convert takes, every tool takes
@@ -31,8 +25,7 @@ if "$build/mote-inspect" "$work/long.mote" --json | grep -q '"max_position_embed
 case $build in
 *release* | *debug*) ;;
 *)
-	echo "$passed passed, $failed failed"
-	[ "$failed" -eq 0 ]
+	finish
 	exit
 	;;
 esac
@@ -85,5 +78,4 @@ got=$?
 echo "slow: $work/slow.mote: was shortened by another program, or cannot be read, while this one used it" >"$work/expected"
 if [ $got -eq 1 ] && cmp "$work/err" "$work/expected"; then ok; else bad "a message that is not whole: $(cat "$work/err")"; fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -2,16 +2,8 @@
 # make help names every target that people call, and none that is not there; make dist is the same archive each time,
 # holds what git tracks, and what is in it knows its targets and its version; Debian's control file builds with what
 # make deps installs.
-set -u
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-
-check() { # TITLE COMMAND...: the command must succeed
-	title=$1
-	shift
-	if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "failed: $title"; fi
-}
+. tests/script.sh
+dir=$work
 
 # a make of its own, not the one that runs this
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -45,5 +37,4 @@ if git rev-parse -q --verify HEAD >/dev/null 2>&1; then
 	check "the version has its entry in docs/CHANGELOG.md" grep -q "^## $version " docs/CHANGELOG.md
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

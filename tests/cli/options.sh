@@ -1,22 +1,8 @@
 #!/bin/sh
 # One way to read and to refuse a command line in every tool: how options may be spelled, what is said of wrong ones,
 # and what completes them in a shell.
-set -u
-build=${MOTE_BUILD:-build/release}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. tests/script.sh
 
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
-# expect CODE COMMAND...
-expect() {
-	want=$1
-	shift
-	"$@" </dev/null >"$work/out" 2>"$work/err"
-	got=$?
-	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
-}
 # refused TOOL MESSAGE ARGUMENT...: exactly this, how to get help, exit code 2, nothing on standard output
 refused() {
 	tool=$1
@@ -108,5 +94,4 @@ for path in "$build"/mote-*; do
 	fi
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

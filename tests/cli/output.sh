@@ -1,10 +1,6 @@
 #!/bin/sh
 # A result that did not arrive is a failure: every tool with a full disk behind its standard output, or with none.
-set -u
-build=${MOTE_BUILD:-build/release}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. tests/script.sh
 
 # lost WHERE COMMAND...
 lost() {
@@ -17,10 +13,9 @@ lost() {
 	fi
 	got=$?
 	if [ "$got" -eq 1 ] && grep -q 'standard output' "$work/err"; then
-		passed=$((passed + 1))
+		ok
 	else
-		failed=$((failed + 1))
-		echo "exit code $got, expected 1 and a message: $* ($where)"
+		bad "exit code $got, expected 1 and a message: $* ($where)"
 		cat "$work/err"
 	fi
 }
@@ -33,18 +28,16 @@ echo '[{"role":"user","content":"What is 1 + 2?"}]' >"$work/messages"
 if [ -c /dev/full ]; then
 	if "$build/mote-convert" tests/fixtures/adder -o "$work/told.mote" 2>/dev/full &&
 		cmp -s "$work/told.mote" "$m"; then
-		passed=$((passed + 1))
+		ok
 	else
-		failed=$((failed + 1))
-		echo "a lost closing line is an error"
+		bad "a lost closing line is an error"
 	fi
 	"$build/mote-convert" tests/fixtures/adder -o "$work/json.mote" --json >/dev/full 2>"$work/err"
 	if [ $? -eq 1 ] && grep -q 'json.mote is complete; only its report is missing' "$work/err" &&
 		cmp -s "$work/json.mote" "$m"; then
-		passed=$((passed + 1))
+		ok
 	else
-		failed=$((failed + 1))
-		echo "a lost report:"
+		bad "a lost report:"
 		cat "$work/err"
 	fi
 fi
@@ -72,15 +65,13 @@ for tool in "tokenize $m" "perplexity $m -f -" "run $m -f -"; do
 	# shellcheck disable=SC2086
 	"$build"/mote-$tool <&- >"$work/out" 2>"$work/err"
 	got=$?
-	if [ $got -eq 1 ] && [ ! -s "$work/out" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "mote-$tool without standard input: $got"; cat "$work/err"; fi
+	if [ $got -eq 1 ] && [ ! -s "$work/out" ]; then ok; else bad "mote-$tool without standard input: $got"; cat "$work/err"; fi
 done
 "$build/mote-convert" tests/fixtures/adder -o "$work/silent.mote" <&- >&- 2>&-
-if cmp -s "$m" "$work/silent.mote"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "without any stream another file was written"; fi
+if cmp -s "$m" "$work/silent.mote"; then ok; else bad "without any stream another file was written"; fi
 lost /dev/full "$build/mote-bench" "$m" -r 1 -p 4 -n 2
 
 # ---- files: whole, or as they were; an input is never replaced, by whatever name
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
 sum() { cksum <"$1"; }
 # kept MESSAGE FILE COMMAND...: exit code 2 with the message, and the file is what it was
 kept() {
@@ -183,5 +174,4 @@ wait $first || bad "first stamp"
 "$build/mote-inspect" "$a" --json | grep -o '"kld_mean"\|"perplexity":' | grep -c perplexity >"$work/count"
 if [ "$(cat "$work/count")" -eq 2 ]; then ok; else bad "a receipt was lost: $(cat "$work/count")"; fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

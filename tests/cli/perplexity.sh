@@ -1,18 +1,5 @@
 # mote-perplexity on the fixture: torch's numbers, the same bits in every way of measuring, receipts, refusals.
-set -eu
-B=$MOTE_BUILD
-F=tests/fixtures/adder
-D=$(mktemp -d)
-trap 'rm -rf "$D"' EXIT
-fail() { echo "FAIL: $*"; exit 1; }
-expect() { # exit code, words of the message, command...
-	code=$1 words=$2
-	shift 2
-	got=0
-	"$@" >"$D/out" 2>"$D/err" || got=$?
-	[ "$got" = "$code" ] || fail "$* exited with $got, expected $code: $(cat "$D/err")"
-	grep -q -- "$words" "$D/err" || fail "$*: no \"$words\" in: $(cat "$D/err")"
-}
+. tests/strict.sh
 number() { sed 's/.*"'"$1"'":\([^,}]*\).*/\1/'; } # of a JSON object on one line
 
 "$B/mote-convert" $F -o "$D/f.mote" >/dev/null 2>&1

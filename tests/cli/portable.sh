@@ -1,24 +1,11 @@
 #!/bin/sh
 # Only format/portable.c, format/tool/shortened.c and sandbox.c use what Linux has beyond POSIX; a build without it (make POSIX=1) does not either.
-set -u
-passed=0 failed=0
-
-# check TITLE OFFENDERS
-check() {
-	if [ -n "$2" ]; then
-		echo "$1:"
-		echo "$2"
-		failed=$((failed + 1))
-	else
-		passed=$((passed + 1))
-	fi
-}
-
+. tests/script.sh
 others=$(find format runtime convert quant -name '*.[ch]' ! -path format/portable.c ! -path format/tool/shortened.c ! -path format/tool/sandbox.c)
 # shellcheck disable=SC2086
-check "headers that only Linux has" "$(grep -nE '#[ 	]*include <(linux/|sys/(auxv|epoll|eventfd|inotify|prctl|random|sendfile|signalfd|syscall|timerfd|vfs)\.h|malloc\.h|sched\.h)' $others)"
+none "headers that only Linux has" "$(grep -nE '#[ 	]*include <(linux/|sys/(auxv|epoll|eventfd|inotify|prctl|random|sendfile|signalfd|syscall|timerfd|vfs)\.h|malloc\.h|sched\.h)' $others)"
 # shellcheck disable=SC2086
-check "paths that only Linux has" "$(grep -nE '"/(proc|sys)/' $others)"
+none "paths that only Linux has" "$(grep -nE '"/(proc|sys)/' $others)"
 
 # What the compiler left for the linker, so that comments and names of our own do not count.
 linux='syscall|futex|getrandom|renameat2|linkat|fallocate(64)?|sync_file_range|readahead|posix_fadvise(64)?|mallopt|malloc_trim'
@@ -28,7 +15,6 @@ objects=$(find "$MOTE_BUILD/format" "$MOTE_BUILD/runtime" "$MOTE_BUILD/convert" 
 [ -n "$objects" ] || { echo "$MOTE_BUILD: no objects"; exit 1; }
 [ "$(basename "$MOTE_BUILD")" = posix ] || objects=$(echo "$objects" | grep -v -e '/format/portable\.o$' -e '/format/tool/sandbox\.o$')
 # shellcheck disable=SC2086
-check "functions that only Linux has" "$(nm -A -u $objects | grep -E " U ($linux)$")"
+none "functions that only Linux has" "$(nm -A -u $objects | grep -E " U ($linux)$")"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

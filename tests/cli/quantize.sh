@@ -1,19 +1,6 @@
 # mote-quantize on the fixture: types and sizes, the same bytes on any number of threads, receipts that can be repeated,
 # gates, goals, refusals, and nothing left behind.
-set -eu
-B=$MOTE_BUILD
-F=tests/fixtures/adder
-D=$(mktemp -d)
-trap 'rm -rf "$D"' EXIT
-fail() { echo "FAIL: $*"; exit 1; }
-expect() { # exit code, words of the message, command...
-	code=$1 words=$2
-	shift 2
-	got=0
-	"$@" >"$D/stdout" 2>"$D/stderr" || got=$?
-	[ "$got" = "$code" ] || fail "$* exited with $got, expected $code: $(cat "$D/stderr")"
-	grep -q -- "$words" "$D/stderr" || fail "$*: no \"$words\" in: $(cat "$D/stderr")"
-}
+. tests/strict.sh
 number() { sed 's/.*"'"$1"'":\([^,}]*\).*/\1/'; } # of a JSON object on one line
 less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }'; }
 type_of() { # file, tensor

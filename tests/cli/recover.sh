@@ -1,12 +1,7 @@
 #!/bin/sh
 # mote-quantize --recover on the fixture: better on text that none has seen, the same bytes on other threads and
 # instruction sets and from the tokens that a time came to, refusals.
-set -eu
-B=$MOTE_BUILD
-F=tests/fixtures/adder
-D=$(mktemp -d)
-trap 'rm -rf "$D"' EXIT
-fail() { echo "FAIL: $*"; exit 1; }
+. tests/strict.sh
 number() { sed 's/.*"'"$1"'":\([^,}]*\).*/\1/'; }
 
 "$B/mote-convert" $F -o "$D/f.mote" >/dev/null 2>&1

@@ -1,24 +1,9 @@
 #!/bin/sh
 # mote-run on our own trained model: it answers and reasons, a seed repeats, what it prints agrees with itself
 # across threads, pages and caches, and wrong usage has exit code 2.
-set -u
-build=${MOTE_BUILD:-build/release}
+. tests/script.sh
 run=$build/mote-run
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
 
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
-# expect CODE COMMAND...
-expect() {
-	want=$1
-	shift
-	"$@" </dev/null >"$work/out" 2>"$work/err"
-	got=$?
-	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
-}
-has() { if grep -q -- "$2" "$1"; then ok; else bad "no \"$2\" in:"; cat "$1"; fi; }
 same() { if cmp -s "$1" "$2"; then ok; else bad "$1 and $2 differ: $3"; fi; }
 # the JSON output without what may differ from run to run
 stable() { sed 's/,"seed":[0-9]*//; s/,"timings":{[^}]*}//' "$1"; }
@@ -250,5 +235,4 @@ expect 3 "$run" "$work/question" -p x
 expect 3 "$run" "$work/vocab.mote" -p x
 has "$work/err" 'vocab-only'
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,24 +1,11 @@
 #!/bin/sh
 # --sandbox: the tools do what they do without it, under a filter, and refuse themselves files.
-set -u
-build=${MOTE_BUILD:-build/release}
-work=$(mktemp -d) || exit 1
+. tests/script.sh
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
-passed=0 failed=0
 # what looks for leaks wants to read /proc at the end, and gcov to write
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
-expect() {
-	want=$1
-	shift
-	"$@" <"${input:-/dev/null}" >"$work/out" 2>"$work/err"
-	got=$?
-	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
-}
-has() { if grep -q -- "$2" "$1"; then ok; else bad "no \"$2\" in:"; cat "$1"; fi; }
 stop() {
 	kill "$server"
 	if wait "$server"; then ok; else bad "the server ended with another code"; cat "$work/err"; fi
@@ -35,8 +22,8 @@ cp tests/fixtures/adder/chat_template.jinja "$work/template"
 if ! "$build/mote-run" "$m" -p "$question" -n 1 --sandbox >/dev/null 2>"$work/err"; then
 	has "$work/err" 'sandbox: '
 	echo "this kernel has no sandbox"
-	echo "$passed passed, $failed failed"
-	exit 0
+	finish
+	exit
 fi
 for options in '' '--mmap -t 2' "--chat-template-file $work/template"; do
 	# shellcheck disable=SC2086
@@ -54,7 +41,7 @@ expect 0 "$build/mote-run" "$m" --temp 0 --sandbox
 same "standard input"
 input=
 
-[ -x "$build/mote-serve" ] || { echo "$passed passed, $failed failed"; exit "$failed"; }
+[ -x "$build/mote-serve" ] || { finish; exit; }
 "$build/mote-serve" "$m" --port 0 --sandbox -t 2 2>"$work/err" &
 server=$!
 for _ in $(seq 100); do
@@ -93,5 +80,4 @@ for _ in 1 2; do
 	stop
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,24 +1,9 @@
 #!/bin/sh
 # Sessions on disk: a conversation goes on as it would have without them, from what was computed; files that are
 # damaged, cut or of something else are refused by name.
-set -u
-build=${MOTE_BUILD:-build/release}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-ok() { passed=$((passed + 1)); }
-bad() { failed=$((failed + 1)); echo "FAILED: $*"; }
+. tests/script.sh
 run=$build/mote-run m=$work/m.mote
 
-# expect CODE COMMAND...
-expect() {
-	want=$1
-	shift
-	"$@" >"$work/out" 2>"$work/err" </dev/null
-	got=$?
-	if [ "$got" -eq "$want" ]; then ok; else bad "exit code $got, expected $want: $*"; cat "$work/err"; fi
-}
-has() { if grep -q -- "$2" "$1"; then ok; else bad "no '$2' in:"; cat "$1"; fi; }
 ids() { sed 's/.*"ids":\[\([^]]*\)\],"prompt_ids":\[\([^]]*\)\].*/\1;\2/' "$1"; }
 same() { if [ "$(ids "$1")" = "$(ids "$2")" ]; then ok; else bad "$1 and $2 differ"; ids "$1"; ids "$2"; fi; }
 
@@ -133,5 +118,4 @@ for file in "$work"/flip* "$work"/cut* "$work/long"; do
 	fi
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

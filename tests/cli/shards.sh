@@ -1,11 +1,6 @@
 # Parts of an evaluation: any number of shards joins to the bytes of one process; a part that is there is left alone;
 # gaps, duplicates, foreign and damaged parts are refused.
-set -eu
-B=$MOTE_BUILD
-F=tests/fixtures/adder
-D=$(mktemp -d)
-trap 'rm -rf "$D"' EXIT
-fail() { echo "FAIL: $*"; exit 1; }
+. tests/strict.sh
 refused() { # words of the message, command...
 	words=$1 got=0
 	shift

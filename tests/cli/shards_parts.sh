@@ -1,11 +1,6 @@
 # --parts: one process in pieces gives the bytes of a run without, goes on from what is in the folder, and repeats
 # nothing of it; damaged pieces are refused, other inputs' are left alone.
-set -eu
-B=$MOTE_BUILD
-F=tests/fixtures/adder
-D=$(mktemp -d)
-trap 'rm -rf "$D"' EXIT
-fail() { echo "FAIL: $*"; exit 1; }
+. tests/strict.sh
 refused() { # exit code, words of the message, command...
 	code=$1 words=$2 got=0
 	shift 2

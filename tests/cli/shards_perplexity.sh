@@ -1,14 +1,9 @@
 # Parts of mote-perplexity: any number of shards joins to the bytes of one process, against a reference that runs or was
 # saved, over one text or several; and the macro average of several texts.
-set -eu
-B=$MOTE_BUILD
+. tests/strict.sh
 case $B in
 *sanitize*) echo "minutes under a sanitizer; what it shares with the other shards is looked at by shards.sh"; exit 0 ;;
 esac
-F=tests/fixtures/adder
-D=$(mktemp -d)
-trap 'rm -rf "$D"' EXIT
-fail() { echo "FAIL: $*"; exit 1; }
 expect() { # exit code, words of the message, command...
 	code=$1 words=$2 got=0
 	shift 2

@@ -1,20 +1,8 @@
 # Sensitivities in parts: a mixture's whole file is the same however the work was cut, and whenever a shard was killed.
-set -eu
-B=$MOTE_BUILD
+. tests/strict.sh
 case $B in
 *sanitize*) echo "minutes under a sanitizer; what it shares with the other shards is looked at by shards.sh"; exit 0 ;;
 esac
-F=tests/fixtures/adder
-D=$(mktemp -d)
-trap 'rm -rf "$D"' EXIT
-fail() { echo "FAIL: $*"; exit 1; }
-expect() { # exit code, words of the message, command...
-	code=$1 words=$2 got=0
-	shift 2
-	"$@" >"$D/out" 2>"$D/err" || got=$?
-	[ "$got" = "$code" ] || fail "$* exited with $got: $(cat "$D/err")"
-	grep -q -- "$words" "$D/err" || fail "$*: no \"$words\" in: $(cat "$D/err")"
-}
 
 "$B/mote-convert" $F -o "$D/f.mote" >/dev/null 2>&1
 head -c 6000 $F/calibration.txt >"$D/calibration"

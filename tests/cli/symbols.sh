@@ -1,20 +1,8 @@
 #!/bin/sh
 # What the library shows to the linker: it exports nothing without the mote_ prefix, has no mutable globals, does not
 # print or end the process, and its forward pass takes no transcendental function from libm.
-set -u
-library=${MOTE_BUILD:-build/release}/libmote.a
-passed=0 failed=0
-
-# check TITLE OFFENDERS
-check() {
-	if [ -n "$2" ]; then
-		echo "$1:"
-		echo "$2"
-		failed=$((failed + 1))
-	else
-		passed=$((passed + 1))
-	fi
-}
+. tests/script.sh
+library=$build/libmote.a
 
 [ -f "$library" ] || { echo "$library: not there"; exit 1; }
 case $MOTE_BUILD in
@@ -24,17 +12,16 @@ esac
 
 exported=$(nm -g --defined-only "$library" 2>/dev/null | awk 'NF == 3 { print $3 }')
 [ -n "$exported" ] || { echo "$library: exports nothing"; exit 1; }
-check "exported without the mote_ prefix" "$(echo "$exported" | grep -v '^mote_')"
+none "exported without the mote_ prefix" "$(echo "$exported" | grep -v '^mote_')"
 
 # .data.rel.ro holds constants with pointers in them; .data and .bss are what can change.
-check "mutable globals" "$(objdump -t "$library" | awk '($4 ~ /^\.(data|bss)$/ || $3 ~ /^\.(data|bss)$/) && $NF !~ /^\./ { print $NF }')"
+none "mutable globals" "$(objdump -t "$library" | awk '($4 ~ /^\.(data|bss)$/ || $3 ~ /^\.(data|bss)$/) && $NF !~ /^\./ { print $NF }')"
 
-check "prints or ends the process" "$(nm -u "$library" 2>/dev/null | awk '{ print $2 }' |
+none "prints or ends the process" "$(nm -u "$library" 2>/dev/null | awk '{ print $2 }' |
 	grep -E '^(stdout|stderr|(__)?v?printf(_chk)?|puts|putchar|perror|exit|_exit|abort|__assert_fail|signal)$' | sort -u)"
 
-objects=$(find "${MOTE_BUILD:-build/release}/runtime/kernels" "${MOTE_BUILD:-build/release}/runtime/model" -name '*.o')
-check "libm in kernels or model" "$(nm -u $objects 2>/dev/null | awk 'NF == 2 { print $2 }' |
+objects=$(find "$build/runtime/kernels" "$build/runtime/model" -name '*.o')
+none "libm in kernels or model" "$(nm -u $objects 2>/dev/null | awk 'NF == 2 { print $2 }' |
 	grep -E '^(exp|exp2|exp10|expm1|log|log2|log10|log1p|pow|sin|cos|tan|sincos|tanh|sinh|cosh|erf|cbrt|hypot|atan|atan2)f?$' | sort -u)"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,14 +1,8 @@
 #!/bin/sh
 # What files hold does not steer a terminal: control characters, what turns the direction of writing, and bytes that are
 # no UTF-8 are shown, not obeyed. A pipe gets them as they are. In a pseudo-terminal (script(1) is in every Debian).
-set -u
-build=${MOTE_BUILD:-build/release}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. tests/script.sh
 
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
 shown() { if grep -qF -e "$1" "$2"; then ok; else bad "\"$1\" is not shown:"; od -c "$2" | head -20; fi; }
 # raw FILE: how many of our bad characters are in it
 raw() { LC_ALL=C grep -c -e "$(printf '\033')" -e "$(printf '\302\233')" -e "$(printf '\342\200\256')" \
@@ -73,5 +67,4 @@ shown 'stage 2 of 2: measure' "$work/shown"
 env TERM=dumb script -qec "$build/mote-quantize $m -fo $work/q.mote --type q8 --encoder search" /dev/null >"$work/shown"
 if grep -q 'stage' "$work/shown"; then bad "a bar on a dumb terminal"; else ok; fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

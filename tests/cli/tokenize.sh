@@ -1,14 +1,8 @@
 #!/bin/sh
 # mote-tokenize: input as it is, ids and back, messages that cannot forge control tokens, the comparison with ChatML,
 # and exit codes.
-set -u
-build=${MOTE_BUILD:-build/release}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. tests/script.sh
 
-ok() { passed=$((passed + 1)); }
-bad() { echo "$*"; failed=$((failed + 1)); }
 # expect CODE COMMAND...: standard input is /dev/null unless $work/in is there
 expect() {
 	want=$1
@@ -112,5 +106,4 @@ echo '{"messages": 3}' >"$work/messages.json"
 expect 3 "$build/mote-tokenize" "$m" --messages "$work/messages.json"
 expect 0 "$build/mote-tokenize" --help
 hasnot '	'
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

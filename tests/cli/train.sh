@@ -1,18 +1,6 @@
 # mote-train on the fixture: threads and instruction sets change no bit, a training that was interrupted goes on to the
 # same file, preferences begin where they must, what it learnt is in the lineage, and refusals.
-set -eu
-B=$MOTE_BUILD
-D=$(mktemp -d)
-trap 'rm -rf "$D"' EXIT
-fail() { echo "FAIL: $*"; exit 1; }
-expect() { # exit code, words of the message, command...
-	code=$1 words=$2
-	shift 2
-	got=0
-	"$@" >"$D/out" 2>"$D/err" || got=$?
-	[ "$got" = "$code" ] || fail "$* exited with $got, expected $code: $(cat "$D/err")"
-	grep -q -- "$words" "$D/err" || fail "$*: no \"$words\" in: $(cat "$D/err")"
-}
+. tests/strict.sh
 
 "$B/mote-convert" tests/fixtures/adder -o "$D/f.mote" >/dev/null 2>&1
 awk -v q='"' -v sft="$D/sft.jsonl" -v dpo="$D/dpo.jsonl" 'BEGIN { for (i = 1; i <= 8; i++) { a = i * 7 % 90; b = i * 31 % 90

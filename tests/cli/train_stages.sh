@@ -2,10 +2,7 @@
 # tests/fixtures/stages.sh, a few steps of each stage: it runs from random weights to preferences, and a second time
 # gives the same bytes, from the first file to the last figure. (That instruction sets and threads change no bit,
 # train.sh shows.)
-set -eu
-D=$(mktemp -d)
-trap 'rm -rf "$D"' EXIT
-fail() { echo "FAIL: $*"; exit 1; }
+. tests/strict.sh
 
 tests/fixtures/stages.sh "$MOTE_BUILD" "$D/a" small >/dev/null 2>"$D/err" || fail "stages.sh: $(cat "$D/err")"
 tests/fixtures/stages.sh "$MOTE_BUILD" "$D/b" small >/dev/null
