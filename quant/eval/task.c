@@ -231,11 +231,21 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-/* The n-th example of an item's group, from 0; NULL: there are not so many. */
+/* Of the item's group, and not its question, whose answer would be given away. */
+static bool may_show(const struct mote_item *example, const struct mote_item *item)
+{
+	bool same = strcmp(example->context, item->context) == 0 && example->choices == item->choices;
+
+	for (uint32_t c = 0; same && c < item->choices; c++)
+		same = strcmp(example->choice[c], item->choice[c]) == 0;
+	return same_group(example, item) && !same;
+}
+
+/* The n-th example for an item, from 0; NULL: there are not so many. */
 static const struct mote_item *example_at(const struct mote_task *examples, const struct mote_item *item, uint32_t n)
 {
 	for (uint32_t i = 0; i < examples->items; i++)
-		if (same_group(&examples->item[i], item) && n-- == 0)
+		if (may_show(&examples->item[i], item) && n-- == 0)
 			return &examples->item[i];
 	return NULL;
 }
@@ -264,10 +274,11 @@ static enum mote_status prepend(const struct mote_task *t, uint32_t place, const
 	uint32_t found = 0, drawn[MOTE_TASK_EXAMPLES];
 
 	for (uint32_t i = 0; i < examples->items; i++)
-		found += same_group(&examples->item[i], item);
+		found += may_show(&examples->item[i], item);
 	if (found < t->few)
-		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%u examples are wanted, there are %u%s%s",
-				      t->few, found, item->group ? " of " : "", item->group ? item->group : "");
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%u examples are wanted, there are %u%s%s besides "
+				      "item %s itself", t->few, found, item->group ? " of " : "",
+				      item->group ? item->group : "", item->id);
 	if (t->drawn)
 		draw(t->seed, place, found, t->few, drawn);
 	mote_task_append(&b, item->description ? item->description : "",
@@ -307,7 +318,7 @@ enum mote_status mote_task_read(const struct mote_task_row *row, const char *pat
 	if (!status && out->few > 0)
 		status = mote_records_read(row, shots, "_dev.csv", &example_records, error);
 	if (!status && out->few > 0)
-		status = make_items(row, &example_records, options->draw ? 0 : out->few, &examples, error);
+		status = make_items(row, &example_records, 0, &examples, error);
 	if (out->few > 0) {
 		out->hash.low ^= example_records.hash.low;
 		out->hash.high += example_records.hash.high;

@@ -120,9 +120,10 @@ r = json.load(open(sys.argv[1] + "/requests"))
 assert [(x["id"], x["choice"]) for x in r] == [("1", 0), ("1", 1), ("1", 2), ("2", 0)]
 assert r[0]["context"] == "Question: What is 1 + 1? x\nAnswer:" and r[0]["continuation"] == " 2" and r[0]["continuation_ids"]
 END
+sed 's/37 + 2/37 + 9/' "$D/one.jsonl" >"$D/shot.jsonl"
 "$B/mote-eval" "$D/f.mote" --task arc_challenge="$D/arc.jsonl" --print-requests 1 --few-shot 1 \
-	--shots arc_challenge="$D/one.jsonl" |
-	grep -q '"context":"Question: What is 37 + 2? xxxxxxxxxxxxxx\\nAnswer: 390\\n\\nQuestion: What is 1' ||
+	--shots arc_challenge="$D/shot.jsonl" |
+	grep -q '"context":"Question: What is 37 + 9? xxxxxxxxxxxxxx\\nAnswer: 390\\n\\nQuestion: What is 1' ||
 	fail "examples"
 "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --print-requests 1 --chat | grep -q '"continuation":"no"' ||
 	fail "chat"
@@ -195,6 +196,7 @@ python3 - "$D" <<'END' || fail "draws"
 import json, sys
 shots = [r["context"].split("\n\n") for r in json.load(open(sys.argv[1] + "/a"))[::3]]
 assert all(len(x) == 6 and len(set(x[:5])) == 5 for x in shots)
+assert not any(x[5] + y[len(x[5]):] == y for x in shots for y in x[:5])
 assert len({tuple(x[:5]) for x in shots}) == len(shots) == 10 and len({y for x in shots for y in x[:5]}) > 20
 END
 
@@ -243,9 +245,12 @@ assert all(x["choice"] == x["choice_norm"] for x in lines[:3])
 assert list(sums["metrics"]) == ["last_number", "sentence", "last_number_stripped", "sentence_stripped"]
 assert sums["metrics"]["last_number_stripped"]["value"] == 1.0 # the fixture adds
 END
+expect 2 'there are 0 of Africa besides item 3 itself' "$B/mote-eval" "$D/f.mote" \
+	--task "$D/capitals.json=$D/capitals.jsonl" --few-shot 1 --shots capitals="$D/capitals.jsonl"
+{ cat "$D/capitals.jsonl" && sed -n 's/Kenya/Ghana/p' "$D/capitals.jsonl"; } >"$D/shots.jsonl"
 "$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/capitals.jsonl" --few-shot 1 \
-	--shots capitals="$D/capitals.jsonl" --print-requests 1 |
-	grep -q 'Question: What is the capital of Japan?\\nAnswer: Tokyo\\n\\nQuestion: What is the capital of Japan?' || fail "own examples"
+	--shots capitals="$D/shots.jsonl" --print-requests 1 |
+	grep -q '"Question: What is the capital of China?\\nAnswer: Beijing\\n\\nQuestion: What is the capital of Japan?' || fail "own examples"
 sed 's/"right": "b"/"right": "c"/' "$D/capitals.jsonl" >"$D/bad.jsonl"
 expect 3 'bad.jsonl, line 1: the answer "c" is none' "$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/bad.jsonl"
 sed 's/"acc_norm"/"f1"/' "$D/capitals.json" >"$D/bad.json"
