@@ -122,7 +122,7 @@ static enum mote_status read_task(struct eval_run *r, uint32_t i, struct mote_er
 	const char *text = a->tasks.text[i], *equals = strchr(text, '=');
 	struct mote_task_options o = {.limit = a->limit, .few = a->zero_shot ? 0 : a->few ? (int)a->few : -1,
 					.draw = a->seed.given, .seed = a->seed.value};
-	const struct mote_task_row *row = NULL;
+	const struct mote_task_row *row;
 	struct mote_task_file *file = NULL;
 	char name[4096];
 	int length = snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
@@ -130,10 +130,7 @@ static enum mote_status read_task(struct eval_run *r, uint32_t i, struct mote_er
 
 	if (length > 5 && strcmp(name + strlen(name) - 5, ".json") == 0)
 		status = open_definition(name, &file, error);
-	else
-		row = mote_task_row_find(name);
-	if (file)
-		row = mote_task_file_row(file);
+	row = file ? mote_task_file_row(file) : mote_task_row_find(name);
 	if (!row && !status)
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT,
 					"no task is called \"%s\"; there are arc_challenge, piqa, boolq, mmlu, "
@@ -151,6 +148,22 @@ static enum mote_status read_task(struct eval_run *r, uint32_t i, struct mote_er
 	if (row->few > r->t.task[i].few && !a->zero_shot && !a->few && mote_team_rank(r->team) == 0)
 		fprintf(stderr, MOTE_EVAL ": %s without examples, where %u are usual: name their file with --shots "
 			"%s=FILE\n", row->name, row->few, row->name);
+	return MOTE_OK;
+}
+
+/* Examples that no task takes: a name that is spelled otherwise than the task's. */
+static enum mote_status check_shots(const struct eval_run *r, struct mote_error *error)
+{
+	for (uint32_t i = 0; i < r->a->shots.count; i++) {
+		const char *text = r->a->shots.text[i];
+		bool taken = false;
+
+		for (uint32_t t = 0; t < r->t.tasks; t++)
+			taken |= path_for(&r->a->shots, r->t.task[t].row->name) == strchr(text, '=') + 1;
+		if (!taken)
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "--shots %s: expected a task's name, once",
+					      text);
+	}
 	return MOTE_OK;
 }
 
@@ -308,6 +321,8 @@ static enum mote_status perform(struct eval_run *r, struct mote_error *error)
 	r->t.chat = a->chat;
 	for (; r->t.tasks < a->tasks.count && !status; r->t.tasks++)
 		status = read_task(r, r->t.tasks, error);
+	if (!status)
+		status = check_shots(r, error);
 	if (status || a->print_requests)
 		return status ? status : print_requests(r, error);
 	if (a->shard.count)

@@ -313,8 +313,8 @@ enum mote_status mote_task_read(const struct mote_task_row *row, const char *pat
 	if (!status && out->few > 0 && row->kind == MOTE_TASK_INSTRUCTIONS)
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s takes no examples", row->name);
 	if (!status && out->few > 0 && !shots)
-		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: no place to take %u examples from", row->name,
-					out->few);
+		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "no place to take %u examples from; name their "
+					"file with --shots %s=FILE", out->few, row->name);
 	if (!status && out->few > 0)
 		status = mote_records_read(row, shots, "_dev.csv", &example_records, error);
 	if (!status && out->few > 0)

@@ -258,6 +258,10 @@ expect 3 'bad.json, line 10, field "metric": expected' "$B/mote-eval" "$D/f.mote
 expect 1 'No such file' "$B/mote-eval" "$D/f.mote" --task "$D/none.json=$D/capitals.jsonl"
 
 # Refusals.
+for shots in arc=one.jsonl arc_challenge=arc.jsonl; do # another name, and a second file
+	expect 2 "--shots ${shots%%=*}=.*: expected a task's name, once" "$B/mote-eval" "$D/f.mote" \
+		--task arc_challenge="$D/arc.jsonl" --shots arc_challenge="$D/one.jsonl" --shots "${shots%%=*}=$D/${shots#*=}"
+done
 expect 2 'ifeval takes no examples' "$B/mote-eval" "$D/f.mote" --task ifeval="$D/ifeval.jsonl" --few-shot 1
 sed 's/less than/fewer/' "$D/ifeval.jsonl" >"$D/bad.jsonl"
 expect 3 'bad.jsonl, line 2: "kwargs", element 2 (length_constraints:number_words), "relation": expected' \
@@ -268,7 +272,7 @@ expect 2 'give a task' "$B/mote-eval" "$D/f.mote"
 expect 2 'models' "$B/mote-eval" --task boolq="$D/boolq.jsonl"
 expect 2 'exists already' "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --log "$D/log"
 expect 1 'No such file' "$B/mote-eval" "$D/f.mote" --task boolq="$D/nothing"
-expect 2 'no place to take 3 examples' "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --few-shot 3
+expect 2 'take 3 examples from; name their file with --shots boolq=FILE' "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --few-shot 3
 expect 2 "--few-shot and --zero-shot exclude each other" "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --few-shot 3 \
 	--zero-shot
 { cat "$D/boolq.jsonl"; echo '{"passage":"p","question":"q","label":"maybe"}'; } >"$D/bad.jsonl"
