@@ -248,9 +248,7 @@ static enum mote_status open_added(struct mote_tokenizer *t, struct mote_error *
 	for (uint32_t i = 0; i < count; i++) {
 		const struct tokenizer_added *a = &added[i];
 		uint32_t of = a->flags >> ADDED_PHASE_SHIFT;
-		const char *spelled;
 		uint8_t first;
-		size_t bytes;
 
 		if (a->id >= t->n_ids || of >= PHASES || of < phase || (a->flags & 0xe0) || !a->bytes ||
 		    a->bytes > MOTE_TOKENIZER_MAX_TOKEN_BYTES || !in_strings(t, a->offset, a->bytes) ||
@@ -263,9 +261,6 @@ static enum mote_status open_added(struct mote_tokenizer *t, struct mote_error *
 		if (a->flags & ADDED_SPECIAL)
 			t->special[a->id / 64] |= UINT64_C(1) << (a->id % 64);
 		first = (uint8_t)*string_at(t, a->offset);
-		spelled = token_text(t, a->id, &bytes);
-		t->has_bare_tokens |= phase == PHASE_NORMALIZED &&
-				      (bytes != a->bytes || memcmp(spelled, string_at(t, a->offset), bytes));
 		if (phase < PHASE_NEVER)
 			t->phase_first_byte[phase][first / 8] |= (uint8_t)(1u << first % 8);
 	}

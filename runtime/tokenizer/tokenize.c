@@ -38,33 +38,12 @@ static void cut(struct run *r, enum tokenizer_phase phase, const struct piece *i
 	}
 }
 
-/* A gap that is just the content of a token which normalizing would change is that token: under a normalizer that
- * prepends U+2581, "<s></s>" is the text "\u2581<s></s>", where the pattern of the second token does not occur. */
-static bool is_bare_token(struct run *r, const struct piece *in)
-{
-	const struct mote_tokenizer *t = r->t;
-	size_t bytes;
-
-	if (!t->has_bare_tokens || r->no_added || (in->mark && memchr(in->mark, MARK_PLAIN, in->bytes)))
-		return false;
-	for (uint32_t i = t->phase_begin[PHASE_NORMALIZED]; i < t->phase_begin[PHASE_NORMALIZED + 1]; i++) {
-		const char *text = token_text(t, t->added[i].id, &bytes);
-
-		if (bytes == in->bytes && !memcmp(text, in->text, bytes)) {
-			run_emit(r, t->added[i].id);
-			return true;
-		}
-	}
-	return false;
-}
-
 static void gap(struct run *r, enum tokenizer_phase phase, const struct piece *in)
 {
 	struct piece normal;
 
 	if (phase == PHASE_NORMALIZED) {
-		if (!is_bare_token(r, in))
-			mote_tokenizer_split(r, r->t->stage_begin[STAGE_SPLIT], in);
+		mote_tokenizer_split(r, r->t->stage_begin[STAGE_SPLIT], in);
 		return;
 	}
 	mote_tokenizer_normalize(r, in, &normal);

@@ -46,7 +46,6 @@ struct mote_tokenizer {
 	const struct tokenizer_added *added; /* aligned copy */
 	uint32_t phase_begin[PHASES + 1];
 	uint8_t phase_first_byte[2][32];    /* bit set of first bytes of the patterns of a phase */
-	bool has_bare_tokens;               /* a pattern of the normalized phase is not its token's text */
 	uint64_t *special;                  /* bit set of ids: special added tokens */
 
 	uint32_t id_bits, bucket_bits;      /* of the merge table */
