@@ -50,6 +50,7 @@ void mote_reply_close(struct mote_reply *r)
 		mote_bytes_free(&c->text);
 		mote_bytes_free(&c->reasoning);
 		mote_bytes_free(&c->rest);
+		free(c->part);
 		free(c->scored);
 		free(c->prompt);
 		free(c->ids);
@@ -93,6 +94,26 @@ static struct mote_bytes *part_of(struct mote_reply *r, struct mote_choice *c, c
 	return p->kind == MOTE_PIECE_REASONING && r->ask.dialect != MOTE_DIALECT_COMPLETION ? &c->reasoning : &c->text;
 }
 
+/* Notes whose part the bytes from begin on are, and of a thought's white space none: it waits for what follows. */
+static bool note_part(struct mote_choice *c, const struct mote_bytes *bytes, size_t begin)
+{
+	bool reasoning = bytes == &c->reasoning;
+	struct mote_part *last = c->parts ? &c->part[c->parts - 1] : NULL, *grown;
+
+	if (last && last->reasoning == reasoning) {
+		last->end = bytes->count;
+		return true;
+	}
+	if (begin + strspn(bytes->text + begin, reasoning ? " \n" : "") == bytes->count)
+		return true;
+	grown = realloc(c->part, (c->parts + 1) * sizeof *grown);
+	if (!grown)
+		return false;
+	c->part = grown;
+	grown[c->parts++] = (struct mote_part){reasoning, begin, bytes->count};
+	return true;
+}
+
 static void take_end(struct mote_reply *r, struct mote_choice *c, struct mote_piece *p)
 {
 	struct mote_bytes *thought = &c->reasoning;
@@ -121,6 +142,7 @@ static void take(struct mote_reply *r, struct mote_piece *p)
 {
 	struct mote_choice *c = &r->choice[p->choice];
 	struct mote_bytes *part = part_of(r, c, p);
+	size_t begin = part->count;
 
 	if (p->kind == MOTE_PIECE_FAILED) {
 		fail(r, p->status, p->text);
@@ -130,7 +152,7 @@ static void take(struct mote_reply *r, struct mote_piece *p)
 		mote_bytes_add(part, p->text, p->bytes);
 	c->reasoning_tokens += p->kind == MOTE_PIECE_REASONING ? p->tokens - c->tokens : 0;
 	c->tokens = p->tokens;
-	if (!keep_scores(c, p) || part->failed)
+	if (part->failed || (part->count > begin && !note_part(c, part, begin)) || !keep_scores(c, p))
 		fail(r, MOTE_LM_MEMORY, "no memory for the answer");
 	if (p->kind == MOTE_PIECE_END)
 		take_end(r, c, p);
@@ -283,6 +305,20 @@ const char *mote_choice_text(const struct mote_choice *c)
 const char *mote_choice_reasoning(const struct mote_choice *c)
 {
 	return c->reasoning.text ? c->reasoning.text : "";
+}
+
+void mote_choice_part(const struct mote_choice *c, size_t i, struct mote_bytes *out)
+{
+	struct mote_part p = i < c->parts ? c->part[i] : (struct mote_part){0};
+	const struct mote_bytes *all = p.reasoning ? &c->reasoning : &c->text;
+	const char *text = all->text ? all->text : "";
+
+	p.end = p.end < all->count ? p.end : all->count;
+	while (p.reasoning && strchr(" \n", text[p.end - 1]))
+		p.end--;
+	while (p.reasoning && strchr(" \n", text[p.begin]))
+		p.begin++;
+	mote_bytes_add(out, text + p.begin, p.end - p.begin);
 }
 
 bool mote_choice_is_end(const struct mote_reply *r, const struct mote_scored *s)

@@ -9,8 +9,16 @@
 #include "runtime/serve/ask.h"
 #include "runtime/serve/tool_call.h"
 
+/* Text or thought as the model wrote them in turn: bytes of a choice's text, or of its reasoning. */
+struct mote_part {
+	bool reasoning;
+	size_t begin, end;
+};
+
 struct mote_choice {
 	struct mote_bytes text, reasoning;
+	struct mote_part *part;
+	size_t parts;
 	struct mote_bytes rest;          /* of the text, without the calls, where there are some */
 	size_t shown, thought_shown;     /* bytes of the text, and of the thought, that a stream has given */
 	size_t offset;                   /* characters of the tokens whose scores it has given */
@@ -81,6 +89,8 @@ size_t mote_reply_tokens(const struct mote_reply *r);
 /* The text that is left when calls are taken out. */
 const char *mote_choice_text(const struct mote_choice *c);
 const char *mote_choice_reasoning(const struct mote_choice *c);
+/* A part's text, without the white space around a thought; nothing beyond the last one. */
+void mote_choice_part(const struct mote_choice *c, size_t i, struct mote_bytes *out);
 /* Whether token i of the answer is the end of the turn, which leaves no text and no score. */
 bool mote_choice_is_end(const struct mote_reply *r, const struct mote_scored *s);
 

@@ -57,9 +57,16 @@ static cJSON *whole(struct mote_reply *r, struct mote_json_builder *b)
 {
 	cJSON *json = new_message(b, r), *content = mote_json_add_array(b, json, "content");
 
-	if (*mote_choice_reasoning(r->choice))
-		add_block(b, content, NULL, THINKING, mote_choice_reasoning(r->choice));
-	add_block(b, content, NULL, TEXT, mote_choice_text(r->choice));
+	for (size_t i = 0; i < r->choice->parts; i++) {
+		struct mote_bytes part = {0};
+
+		mote_choice_part(r->choice, i, &part);
+		add_block(b, content, NULL, r->choice->part[i].reasoning ? THINKING : TEXT, part.text ? part.text : "");
+		b->failed |= part.failed;
+		mote_bytes_free(&part);
+	}
+	if (!r->choice->text.count)
+		add_block(b, content, NULL, TEXT, "");
 	add_stop(b, json, r);
 	add_usage(b, json, r);
 	return json;
@@ -126,6 +133,8 @@ static void text(struct mote_reply *r, uint32_t choice, bool reasoning, const ch
 
 	if (!bytes)
 		return;
+	for (; reasoning && r->block != THINKING && strchr(" \n", *piece); bytes--) /* of the thought before */
+		piece++;
 	open_block(r, reasoning ? THINKING : TEXT, out);
 	json = new_event(&b, "content_block_delta");
 	mote_json_add_number(&b, json, "index", r->blocks - 1);

@@ -6,18 +6,19 @@
 
 enum { NONE, REASONING, MESSAGE };
 
-static void item_id(const struct mote_reply *r, int kind, char id[48])
+/* Of the output's item i. */
+static void item_id(const struct mote_reply *r, int kind, size_t i, char id[48])
 {
-	snprintf(id, 48, "%s_%s", kind == REASONING ? "rs" : "msg", r->id);
+	snprintf(id, 48, "%s_%s_%zu", kind == REASONING ? "rs" : "msg", r->id, i);
 }
 
-static cJSON *new_item(struct mote_json_builder *b, const struct mote_reply *r, int kind, const char *status,
+static cJSON *new_item(struct mote_json_builder *b, const struct mote_reply *r, int kind, size_t i, const char *status,
 		       const char *text)
 {
 	cJSON *item = mote_json_new_object(b), *list, *part;
 	char id[48];
 
-	item_id(r, kind, id);
+	item_id(r, kind, i, id);
 	mote_json_add_text(b, item, "id", id);
 	mote_json_add_text(b, item, "type", kind == REASONING ? "reasoning" : "message");
 	mote_json_add_text(b, item, "status", status);
@@ -50,6 +51,26 @@ static void add_usage(struct mote_json_builder *b, cJSON *json, const struct mot
 	mote_json_add_number(b, usage, "total_tokens", (double)(prompt + tokens));
 }
 
+/* How many: at the end stands a message. */
+static size_t items(const struct mote_choice *c)
+{
+	return c->parts + (!c->parts || c->part[c->parts - 1].reasoning);
+}
+
+/* Item i as a whole; behind the parts, where none of them is the last word, an empty message. */
+static void add_item(struct mote_json_builder *b, cJSON *output, const struct mote_reply *r, size_t i, const char *end)
+{
+	const struct mote_choice *c = r->choice;
+	int kind = i < c->parts && c->part[i].reasoning ? REASONING : MESSAGE;
+	struct mote_bytes text = {0};
+
+	mote_choice_part(c, i, &text);
+	mote_json_add_item(b, output, NULL, new_item(b, r, kind, i, i + 1 == items(c) ? end : "completed",
+						     text.text ? text.text : ""));
+	b->failed |= text.failed;
+	mote_bytes_free(&text);
+}
+
 static bool is_cut(const struct mote_choice *c)
 {
 	return c->ended && c->finish == MOTE_LM_FINISH_LENGTH;
@@ -77,11 +98,8 @@ static cJSON *make(struct mote_json_builder *b, const struct mote_reply *r, bool
 	else
 		mote_json_add_null(b, json, "incomplete_details");
 	output = mote_json_add_array(b, json, "output");
-	if (ended && *mote_choice_reasoning(c))
-		mote_json_add_item(b, output, NULL, new_item(b, r, REASONING, "completed", mote_choice_reasoning(c)));
-	if (ended)
-		mote_json_add_item(b, output, NULL,
-				   new_item(b, r, MESSAGE, cut ? "incomplete" : "completed", mote_choice_text(c)));
+	for (size_t i = 0; ended && i < items(c); i++)
+		add_item(b, output, r, i, cut ? "incomplete" : "completed");
 	mote_json_add_bool(b, json, "parallel_tool_calls", true);
 	mote_json_add_text(b, json, "tool_choice", "auto");
 	mote_json_add_array(b, json, "tools");
@@ -128,7 +146,7 @@ static cJSON *item_event(struct mote_json_builder *b, struct mote_reply *r, cons
 	cJSON *json = new_event(b, r, type);
 	char id[48];
 
-	item_id(r, r->block, id);
+	item_id(r, r->block, (size_t)r->blocks - 1, id);
 	if (part)
 		mote_json_add_text(b, json, "item_id", id);
 	mote_json_add_number(b, json, "output_index", r->blocks - 1);
@@ -155,7 +173,7 @@ static void item_as_whole(struct mote_reply *r, const char *type, const char *st
 	struct mote_json_builder b = {0};
 	cJSON *json = item_event(&b, r, type, false);
 
-	mote_json_add_item(&b, json, "item", new_item(&b, r, r->block, status, text));
+	mote_json_add_item(&b, json, "item", new_item(&b, r, r->block, (size_t)r->blocks - 1, status, text));
 	mote_reply_event(&b, type, json, out);
 }
 
@@ -177,22 +195,20 @@ static void text_event(struct mote_reply *r, const char *type, const char *key, 
 
 static void close_item(struct mote_reply *r, struct mote_bytes *out)
 {
-	const char *text = r->block == REASONING ? mote_choice_reasoning(r->choice) : mote_choice_text(r->choice);
-	struct mote_bytes thought = {0};
+	bool cut = (size_t)r->blocks == items(r->choice) && is_cut(r->choice);
+	struct mote_bytes copy = {0};
+	const char *text;
 
 	if (r->block == NONE)
 		return;
-	if (r->block == REASONING) {
-		mote_bytes_add(&thought, text, r->choice->thought_shown);
-		text = thought.text ? thought.text : "";
-	}
-	out->failed |= thought.failed;
+	mote_choice_part(r->choice, (size_t)r->blocks - 1, &copy);
+	text = copy.text ? copy.text : "";
 	text_event(r, r->block == REASONING ? "response.reasoning_text.done" : "response.output_text.done", "text",
 		   text, strlen(text), out);
 	part_event(r, "response.content_part.done", text, out);
-	item_as_whole(r, "response.output_item.done",
-		      r->block == MESSAGE && is_cut(r->choice) ? "incomplete" : "completed", text, out);
-	mote_bytes_free(&thought);
+	item_as_whole(r, "response.output_item.done", cut ? "incomplete" : "completed", text, out);
+	out->failed |= copy.failed;
+	mote_bytes_free(&copy);
 	r->block = NONE;
 }
 
@@ -213,6 +229,8 @@ static void text(struct mote_reply *r, uint32_t choice, bool reasoning, const ch
 	(void)choice, (void)scored, (void)n;
 	if (!bytes)
 		return;
+	for (; reasoning && r->block != REASONING && strchr(" \n", *piece); bytes--) /* of the thought before */
+		piece++;
 	open_item(r, reasoning ? REASONING : MESSAGE, out);
 	text_event(r, reasoning ? "response.reasoning_text.delta" : "response.output_text.delta", "delta", piece, bytes,
 		   out);

@@ -282,6 +282,38 @@ events = s.stream("/v1/responses", m | {"max_output_tokens": 5})
 items = [e[1]["item"] for e in events if e[0] == "response.output_item.done"]
 check("one that is cut", items == events[-1][1]["response"]["output"] and items[-1]["status"] == "incomplete", items)
 
+# ---- thoughts between texts: everything in its turn, in a stream as in the whole
+def in_turn(path, hot, parts):
+    for seed in range(60):
+        whole = parts(s.post(path, hot | {"seed": seed})[2])
+        if [x[0] for x in whole[:3]] in (["message", "reasoning", "message"], ["text", "thinking", "text"]):
+            return whole, s.stream(path, hot | {"seed": seed})
+    return [], []
+
+
+def outputs(r):
+    return [(x["type"], x["content"][0]["text"]) for x in r["output"]]
+
+
+HOT = {"temperature": 3, "top_p": 1}
+whole, events = in_turn("/v1/responses", HOT | {"input": "x", "max_output_tokens": 400}, outputs)
+items = [e[1]["item"] for e in events if e[0] == "response.output_item.done"]
+check("responses in turn", whole and outputs(events[-1][1]["response"]) == whole and
+      items == events[-1][1]["response"]["output"], whole, items)
+check("with names of their own", len({x["id"] for x in items}) == len(items) > 2, items)
+deltas = {x["id"]: "" for x in items}
+for e in events:
+    if e[0].endswith(".delta"):
+        deltas[e[1]["item_id"]] += e[1]["delta"]
+check("and texts", list(deltas.values()) == [x["content"][0]["text"] for x in items], deltas)
+whole, events = in_turn("/v1/messages", HOT | {"messages": [{"role": "user", "content": "x"}], "max_tokens": 400},
+                        lambda r: [(x["type"], x[x["type"]]) for x in r["content"]])
+blocks = [[e[1]["content_block"]["type"], ""] for e in events if e[0] == "content_block_start"]
+for e in events:
+    if e[0] == "content_block_delta":
+        blocks[e[1]["index"]][1] += e[1]["delta"].get("text", "") + e[1]["delta"].get("thinking", "")
+check("messages in turn", whole and [tuple(x) for x in blocks] == whole, whole, blocks)
+
 # ---- an answer that has begun: chats and messages go on with it, responses do not
 BEGUN = {"messages": [{"role": "user", "content": "What is 27 + 48?"}, {"role": "assistant", "content": "27 + 48 ="}]}
 
