@@ -114,7 +114,7 @@ TEAM_OBJECTS := $(B)/quant/team/share.o $(B)/quant/team/team_$(if $(filter 0,$(M
 LIB_SOURCES := $(filter-out $(TOOL_SOURCES) $(TOOL_PARTS) $(CONSOLE_SOURCES) $(SERVE_SOURCES) $(TEAM_SOURCES) $(wildcard runtime/*.c), \
 	$(sort $(shell find format runtime convert quant -name '*.c')))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(B)/%.o)
-TEST_SOURCES := $(filter-out $(if $(SERVER:0=),,tests/test_serve.c),$(wildcard tests/test_*.c))
+TEST_SOURCES := $(wildcard tests/test_*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 TESTS := $(TEST_SOURCES:tests/%.c=$(B)/%) $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/test_replay_%)
 FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(B)/%)
@@ -183,7 +183,6 @@ $(B)/$(basename $(notdir $(1))): $(patsubst %.c,$(B)/%.o,$(1) $(call tool_parts,
 	$$(call say,LD,$$@)$$(LINK) $$(filter-out $(TRANSPORT),$$^) $$(LIBRARIES) $$(if $$($$(@F)_PACKAGES),$$(shell $$(PKG_CONFIG) --libs $$($$(@F)_PACKAGES))) -o $$@
 endef
 $(foreach source,$(TOOL_SOURCES),$(eval $(call tool_rule,$(source))))
-$(B)/test_serve: LIBRARIES += $(shell $(PKG_CONFIG) --libs $(mote-serve_PACKAGES))
 
 # The chat page as a C string, a line each.
 $(B)/runtime/serve/page.c: runtime/serve/page.html
@@ -193,9 +192,6 @@ $(B)/runtime/serve/page.c: runtime/serve/page.html
 
 $(B)/runtime/serve/page.o: $(B)/runtime/serve/page.c
 	$(call say,CC,$@)$(COMPILE) -c $< -o $@
-
-$(B)/test_serve: $(B)/tests/test_serve.o $(SERVE_OBJECTS) $(CONSOLE_OBJECTS) $(B)/libmote.a
-	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
 
 $(B)/test_%: $(B)/tests/test_%.o $(CONSOLE_OBJECTS) $(B)/libmote.a
 	$(call say,LD,$@)$(LINK) $^ -lcmocka $(LIBRARIES) -o $@
