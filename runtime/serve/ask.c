@@ -93,6 +93,15 @@ enum mote_status mote_ask_read_input(const struct mote_lm *lm, const cJSON *inpu
 	return status;
 }
 
+static enum mote_status check_chat(struct mote_ask *ask, struct mote_error *error)
+{
+	struct mote_ask_chat chat = {0};
+	enum mote_status status = mote_ask_chat(ask, &chat, error);
+
+	mote_ask_free_chat(&chat);
+	return status;
+}
+
 static enum mote_status read_chat(const struct mote_lm *lm, struct mote_ask *ask, uint32_t context_tokens,
 				  struct mote_error *error)
 {
@@ -129,8 +138,10 @@ enum mote_status mote_ask_read(const struct mote_lm *lm, enum mote_dialect diale
 		return status;
 	if (!cJSON_IsObject(ask->json))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: expected an object", where);
-	if ((status = mote_ask_settings(lm, ask, error)) || (status = mote_ask_grammar(lm, ask, error)))
+	if ((status = mote_ask_settings(lm, ask, error)) || (status = lm ? mote_ask_grammar(lm, ask, error) : MOTE_OK))
 		return status;
+	if (!lm)
+		return dialect == MOTE_DIALECT_COMPLETION ? MOTE_OK : check_chat(ask, error);
 	if (dialect == MOTE_DIALECT_COMPLETION) {
 		ask->job.options.continues_text = 1;
 		status = mote_ask_read_input(lm, mote_json_get(ask->json, "prompt"), "prompt", context_tokens, ask,

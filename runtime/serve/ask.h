@@ -33,7 +33,8 @@ struct mote_ask {
 	struct mote_lm_grammar *grammar; /* of response_format, grammar or tool_choice; or NULL */
 };
 
-/* Reads a body; context_tokens is what a prompt must fit into. MOTE_ERROR_CORRUPT or _ARGUMENT: the client's mistake;
+/* Reads a body; context_tokens is what a prompt must fit into. Without a model (lm NULL) only what is the same for all
+ * of them is looked at. MOTE_ERROR_CORRUPT or _ARGUMENT: the client's mistake;
  * MOTE_ERROR_UNSUPPORTED: fine, but not done here; MOTE_ERROR_LIMIT, MOTE_ERROR_MEMORY. Free it in any case. */
 enum mote_status mote_ask_read(const struct mote_lm *lm, enum mote_dialect dialect, const char *body, size_t bytes,
 			       uint32_t context_tokens, struct mote_ask *ask, struct mote_error *error);

@@ -136,12 +136,13 @@ static enum mote_status read_stop(struct mote_ask *ask, struct mote_error *error
 static enum mote_status read_biases(const struct mote_lm *lm, struct mote_ask *ask, struct mote_error *error)
 {
 	const cJSON *list = mote_json_get(ask->json, "logit_bias");
-	struct mote_lm_info info;
+	struct mote_lm_info info = {.vocab = UINT32_MAX};
 	uint32_t n = 0;
 
 	if (!list || cJSON_IsNull(list))
 		return MOTE_OK;
-	mote_lm_describe(lm, &info);
+	if (lm)
+		mote_lm_describe(lm, &info);
 	ask->bias_ids = calloc(MOTE_ASK_MAX_BIASES, sizeof *ask->bias_ids);
 	ask->bias = calloc(MOTE_ASK_MAX_BIASES, sizeof *ask->bias);
 	if (!ask->bias_ids || !ask->bias)
@@ -235,8 +236,10 @@ enum mote_status mote_ask_settings(const struct mote_lm *lm, struct mote_ask *as
 	bool ignore_end = false;
 	enum mote_status status;
 
-	mote_lm_sampling_recommended(lm, &ask->job.sampling);
-	mote_lm_answer_recommended(lm, &ask->job.options);
+	if (lm) {
+		mote_lm_sampling_recommended(lm, &ask->job.sampling);
+		mote_lm_answer_recommended(lm, &ask->job.options);
+	}
 	if ((status = mote_ask_check_keys(ask, ask->json, known[ask->dialect], error)) ||
 	    (status = refuse_what_is_missing(ask, error)) || (status = read_sampling(ask, error)) ||
 	    (status = read_stop(ask, error)) || (status = read_biases(lm, ask, error)) ||

@@ -129,49 +129,30 @@ static void generate(struct mote_serve *s, struct mote_exchange *x, enum mote_di
 	mote_ask_free(&ask);
 }
 
-static void chat(struct mote_serve *s, struct mote_exchange *x)
-{
-	generate(s, x, MOTE_DIALECT_CHAT);
-}
-
-static void completions(struct mote_serve *s, struct mote_exchange *x)
-{
-	generate(s, x, MOTE_DIALECT_COMPLETION);
-}
-
-static void responses(struct mote_serve *s, struct mote_exchange *x)
-{
-	generate(s, x, MOTE_DIALECT_RESPONSES);
-}
-
-static void messages(struct mote_serve *s, struct mote_exchange *x)
-{
-	generate(s, x, MOTE_DIALECT_MESSAGES);
-}
-
 /* ---- routing ---- */
 
-static const struct {
+static const struct route {
 	const char *method, *path;
-	mote_route *handle;
+	mote_route *handle; /* NULL: it generates, in a dialect */
 	bool open; /* no key is asked for */
 	bool asks; /* a model */
+	enum mote_dialect dialect;
 } routes[] = {
-	{"GET", "/health", mote_route_health, true, false},
-	{"GET", "/", mote_route_page, true, false},
-	{"GET", "/v1/models", mote_route_models, false, false},
-	{"GET", MOTE_ROUTE_MODEL, mote_route_model, false, false},
-	{"POST", "/v1/chat/completions", chat, false, true},
-	{"POST", "/v1/completions", completions, false, true},
-	{"POST", "/v1/responses", responses, false, true},
-	{"POST", "/v1/messages", messages, false, true},
-	{"POST", "/v1/embeddings", mote_route_embeddings, false, true},
-	{"POST", "/tokenize", mote_route_tokenize, false, true},
-	{"POST", "/detokenize", mote_route_detokenize, false, true},
-	{"POST", "/apply-template", mote_route_apply_template, false, true},
-	{"GET", "/props", mote_route_props, false, true},
-	{"GET", "/slots", mote_route_slots, false, false},
-	{"GET", "/metrics", mote_route_metrics, false, false},
+	{"GET", "/health", mote_route_health, true, false, 0},
+	{"GET", "/", mote_route_page, true, false, 0},
+	{"GET", "/v1/models", mote_route_models, false, false, 0},
+	{"GET", MOTE_ROUTE_MODEL, mote_route_model, false, false, 0},
+	{"POST", "/v1/chat/completions", NULL, false, true, MOTE_DIALECT_CHAT},
+	{"POST", "/v1/completions", NULL, false, true, MOTE_DIALECT_COMPLETION},
+	{"POST", "/v1/responses", NULL, false, true, MOTE_DIALECT_RESPONSES},
+	{"POST", "/v1/messages", NULL, false, true, MOTE_DIALECT_MESSAGES},
+	{"POST", "/v1/embeddings", mote_route_embeddings, false, true, 0},
+	{"POST", "/tokenize", mote_route_tokenize, false, true, 0},
+	{"POST", "/detokenize", mote_route_detokenize, false, true, 0},
+	{"POST", "/apply-template", mote_route_apply_template, false, true, 0},
+	{"GET", "/props", mote_route_props, false, true, 0},
+	{"GET", "/slots", mote_route_slots, false, false, 0},
+	{"GET", "/metrics", mote_route_metrics, false, false, 0},
 };
 
 /* A stream that keeps its model. */
@@ -219,6 +200,18 @@ static bool named_model(struct mote_exchange *x, char **name)
 	return !error.code;
 }
 
+/* False: what is wrong with it whichever model answers was said, and none need be loaded for that. */
+static bool is_sound(struct mote_exchange *x, const struct route *route)
+{
+	struct mote_error error = {0};
+	struct mote_ask ask = {0};
+
+	if (!route->handle && mote_ask_read(NULL, route->dialect, x->body, x->bytes, 0, &ask, &error))
+		mote_route_fail(x, &ask, &error);
+	mote_ask_free(&ask);
+	return !error.code;
+}
+
 static void refuse_model(struct mote_exchange *x, const struct mote_error *error)
 {
 	if (error->code == MOTE_ERROR_ARGUMENT)
@@ -230,14 +223,14 @@ static void refuse_model(struct mote_exchange *x, const struct mote_error *error
 }
 
 /* Answers with the model that is asked for, which a stream keeps until its end. */
-static void handle_with_model(const struct mote_serve *s, struct mote_exchange *x, mote_route *route)
+static void handle_with_model(const struct mote_serve *s, struct mote_exchange *x, const struct route *route)
 {
 	char *name = NULL;
 	struct held *held;
 	struct mote_error error = {0};
 	struct mote_serve view = {.models = s->models, .guard = s->guard, .seconds = s->seconds, .started = s->started};
 
-	if (mote_models_count(s->models) > 1 && !named_model(x, &name))
+	if (mote_models_count(s->models) > 1 && !(is_sound(x, route) && named_model(x, &name)))
 		return;
 	held = calloc(1, sizeof *held);
 	if (!held)
@@ -248,7 +241,10 @@ static void handle_with_model(const struct mote_serve *s, struct mote_exchange *
 		view.engine = held->served->engine;
 		view.model = held->served->name;
 		view.context_tokens = held->served->context_tokens;
-		route(&view, x);
+		if (route->handle)
+			route->handle(&view, x);
+		else
+			generate(&view, x, route->dialect);
 	}
 	free(name);
 	if (error.code) {
@@ -336,7 +332,7 @@ static void handle(void *user, struct mote_exchange *x)
 	if (!strcmp(x->method, "OPTIONS"))
 		preflight(x);
 	else if (route >= 0 && routes[route].asks)
-		handle_with_model(s, x, routes[route].handle);
+		handle_with_model(s, x, &routes[route]);
 	else if (route >= 0)
 		routes[route].handle(s, x);
 	else if (known)

@@ -595,6 +595,9 @@ def several(*options):
 
 several("--models-dir", work + "/models")
 refused("no JSON, for none of them", 400, CHAT, '{"model": "a"')
+refused("a wrong value", 400, CHAT, ask("x", model="b", top_p=2), "top_p")
+refused("a wrong message", 400, "/v1/messages", {"model": "b", "max_tokens": 1, "messages": [{"role": "x"}]}, "messages")
+refused("no response", 400, "/v1/responses", {"model": "b", "input": 1}, "input")
 check("none is loaded yet", s.metric("models_loaded") == 0 and s.call("GET", "/slots")[2] == [])
 check("a list of them", [x["id"] for x in s.call("GET", "/v1/models")[2]["data"]] == ["a", "b", "broken", "c"])
 asked = ask("What is 27 + 48?", max_tokens=80, return_token_ids=True)
