@@ -242,6 +242,13 @@ static void test_yarn_and_dynamic(void **state)
 	assert_int_equal(c.rope_kind, MOTE_ROPE_DYNAMIC);
 	assert_int_equal(c.rope_original_positions, 4096);
 	assert_int_equal(c.max_positions, 8192);
+	/* which transformers does not read */
+	c = accept(FAMILY("llama") ",\"max_position_embeddings\":4096,\"rope_scaling\":{\"type\":\"dynamic\","
+		   "\"factor\":2.0,\"original_max_position_embeddings\":1024}}");
+	assert_int_equal(c.rope_original_positions, 4096);
+	assert_int_equal(c.max_positions, 8192);
+	refuse(FAMILY("llama") ",\"rope_scaling\":{\"type\":\"yarn\",\"factor\":null,"
+	       "\"original_max_position_embeddings\":1024}}", MOTE_ERROR_CORRUPT, "without \"factor\"");
 }
 
 int main(void)

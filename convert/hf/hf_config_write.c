@@ -121,9 +121,7 @@ static void put_rope(struct config *w, const cJSON *rope)
 	cJSON *scaling;
 
 	put_number(w, "max_position_embeddings",
-		   c->rope_kind == MOTE_ROPE_DYNAMIC &&
-		   c->rope_factor * c->rope_original_positions == c->max_positions ?
-		   c->rope_original_positions : c->max_positions);
+		   c->rope_kind == MOTE_ROPE_DYNAMIC ? c->rope_original_positions : c->max_positions);
 	put_number(w, "rope_theta", c->rope_theta);
 	if (w->family->takes & MOTE_EXPORT_LOCAL_ROPE && c->rope_local_theta > 0)
 		put_number(w, "rope_local_base_freq", c->rope_local_theta);

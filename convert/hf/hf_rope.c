@@ -94,12 +94,11 @@ static enum mote_status read_yarn(const struct rope_reader *r)
 	return want(r, "attention_factor", 1e-6, 1e6, truncated, &c->rope_attention_factor);
 }
 
+/* The original positions are max_position_embeddings, whatever "original_max_position_embeddings" may say:
+ * transformers does not read that for this kind. */
 static enum mote_status read_dynamic(const struct rope_reader *r)
 {
-	enum mote_status status = read_original(r);
-
-	if (status)
-		return status;
+	r->c->rope_original_positions = r->c->max_positions;
 	if (mote_rope_half(r->c) < 2)
 		return mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED, "%s: dynamic RoPE of 2 dimensions", r->where);
 	extend_positions(r->c);
@@ -168,7 +167,7 @@ static enum mote_status read_kind(const struct rope_reader *r, const char *type)
 		if (strcmp(type, kinds[i].name))
 			continue;
 		r->c->rope_kind = kinds[i].kind;
-		if (kinds[i].factor && !mote_json_get(r->scaling, "factor"))
+		if (kinds[i].factor && mote_hf_is_neutral(mote_json_get(r->scaling, "factor"), false))
 			return mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: kind %s without \"factor\"",
 					      r->where, type);
 		if (kinds[i].factor && (status = want(r, "factor", 1, 1e6, 1, &r->c->rope_factor)))
