@@ -135,6 +135,8 @@ static void test_refuses_features(void **state)
 		"\"partial_rotary_factor\":0.5", "\"no_rope_layers\":[1,1,0]",
 		"\"use_sliding_window\":true",	 "\"final_logit_softcapping\":30.0", "\"embedding_multiplier\":12.0",
 		"\"quantization_config\":{\"quant_method\":\"gptq\"}", "\"num_local_experts\":8",
+		"\"is_causal\":false", "\"sparse_config\":{\"dense_len\":8192}",
+		"\"per_layer_config\":{\"1\":{\"intermediate_size\":64}}",
 	};
 	char text[1024], key[64];
 

@@ -32,6 +32,8 @@ static const struct {
 	{"clip_qkv", NO, 0},
 	{"num_experts", NO, 0},
 	{"num_local_experts", NO, 0},
+	{"sparse_config", NO, 0},
+	{"per_layer_config", NO, 0},
 	{"quantization_config", NO, 0},
 	{"partial_rotary_factor", ONE, MOTE_HF_PARTIAL},
 	{"embedding_multiplier", ONE, MOTE_HF_MULTIPLIERS},
@@ -74,6 +76,9 @@ static enum mote_status refuse_features(const cJSON *config, const struct mote_h
 		    !mote_hf_is_neutral(mote_json_get(config, features[i].key), features[i].neutral == ONE))
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 					      WHERE ": \"%s\" is set; mote does not compute that", features[i].key);
+	if (cJSON_IsFalse(mote_json_get(config, "is_causal")))
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      WHERE ": \"is_causal\" is false; mote computes causal attention only");
 	if (cJSON_IsArray(item) && !(family->takes & MOTE_HF_WINDOW))
 		cJSON_ArrayForEach(item, item)
 			if (!cJSON_IsString(item) || strcmp(item->valuestring, "full_attention"))
