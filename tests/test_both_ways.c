@@ -57,6 +57,12 @@ static const struct {
 	  NULL, 0 },
 	{SHAPE("MiniCPMForCausalLM", "minicpm", "2") RMS ",\"scale_emb\":12,\"scale_depth\":1.4,"
 	 "\"dim_model_base\":16}", NULL, 0},
+	{ SHAPE("MiniCPMForCausalLM", "minicpm", "2") RMS ",\"scale_emb\":12,\"scale_depth\":1.4,"
+	  "\"dim_model_base\":16,\"rope_scaling\":{\"rope_type\":\"longrope\",\"short_factor\":[1,1,1.25,1.5,2],"
+	  "\"long_factor\":[1,2,2.5,4,5],\"original_max_position_embeddings\":32}}", NULL, 0 },
+	{ SHAPE("Qwen3ForCausalLM", "qwen3", "2") RMS ",\"rope_scaling\":{\"rope_type\":\"longrope\","
+	  "\"short_factor\":[1,1,1.25,1.5,2],\"long_factor\":[1,2,2.5,4,5],"
+	  "\"original_max_position_embeddings\":32}}", "longrope", 0 },
 	{SHAPE("Olmo2ForCausalLM", "olmo2", "2") RMS "}", NULL, 0},
 	{ SHAPE("StableLmForCausalLM", "stablelm", "2") ",\"layer_norm_eps\":1e-5,\"partial_rotary_factor\":0.4,"
 	  "\"use_qkv_bias\":true}", NULL, 0 },

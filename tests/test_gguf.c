@@ -1,4 +1,6 @@
 /* GGUF files: the same model as from a directory, every type's values, and every field of a file made wrong. */
+#include <math.h>
+
 #include "tests/checkpoint_place.h"
 
 #include "convert/gguf/gguf_read.h"
@@ -409,6 +411,109 @@ static void change(struct tiny_gguf *g, const char *old, const char *new)
 	memcpy(at, new, strlen(new));
 }
 
+static void change_all(struct tiny_gguf *g, const char *old, const char *new)
+{
+	while (memmem(g->bytes, g->size, old, strlen(old)))
+		change(g, old, new);
+}
+
+/* Puts a value before the others: kind 4 (u32), 6 (f32), 7 (bool) or 8 ("yarn"), and beside it a text that keeps the
+ * data aligned. */
+static void put_first(struct tiny_gguf *g, const char *key, uint32_t kind, float number)
+{
+	static struct tiny_gguf rest;
+	char name[16], filler[33] = "";
+	uint64_t values;
+
+	memcpy(&values, g->bytes + 16, 8);
+	values += 2;
+	memcpy(g->bytes + 16, &values, 8);
+	rest.size = g->size - 24;
+	memcpy(rest.bytes, g->bytes + 24, rest.size);
+	g->size = 24;
+	if (kind == 4) {
+		tiny_put_u32(g, key, (uint32_t)number);
+	} else if (kind == 6) {
+		tiny_put_f32(g, key, number);
+	} else if (kind == 8) {
+		tiny_put_string(g, key, "yarn");
+	} else {
+		tiny_put_text(g, key);
+		tiny_put32(g, 7);
+		tiny_put(g, &(uint8_t){number != 0}, 1);
+	}
+	snprintf(name, sizeof name, "filler.%02u", (unsigned)values % 100);
+	memset(filler, 'x', (32 - (g->size - 24 + 8 + 9 + 4 + 8) % 32) % 32);
+	tiny_put_string(g, name, filler);
+	tiny_put(g, rest.bytes, rest.size);
+}
+
+/* Keys that llama.cpp computes with and mote does not, and tables beside RoPE of another kind. */
+static void test_refuses_features(void **state)
+{
+	static const struct {
+		const char *key;
+		uint32_t kind;
+		float number;
+	} cases[] = {
+		{"attention.causal", 7, 0}, {"attention.key_length_swa", 4, 4}, {"attention.value_length_swa", 4, 4},
+		{"attention.value_length", 4, 4}, {"rope.scaling.attn_factor", 6, 1.5f},
+		{"rope.freq_base_swa", 6, 5000}, {"rope.dimension_count_swa", 4, 4},
+	};
+	struct place *p = *state;
+	static struct tiny_gguf g;
+	struct tiny t;
+	char key[64];
+
+	tiny_init(&t, "F16");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		tiny_gguf_build(&g, &t);
+		snprintf(key, sizeof key, "llama.%s", cases[i].key);
+		put_first(&g, key, cases[i].kind, cases[i].number);
+		snprintf(key, sizeof key, "\"llama.%s\"", cases[i].key);
+		refuse_file(p, &g, MOTE_ERROR_UNSUPPORTED, key);
+	}
+	tiny_gguf_build(&g, &t);
+	change(&g, "blk.1.attn_output.weight", "rope_factors_long.weight");
+	refuse_file(p, &g, MOTE_ERROR_CORRUPT, "tensor \"rope_factors_short.weight\" is missing");
+	change_all(&g, "llama", "qwen3");
+	refuse_file(p, &g, MOTE_ERROR_UNSUPPORTED, "\"rope_factors_long.weight\" beside RoPE of the kind \"default\"");
+	tiny_free(&t);
+}
+
+/* llama.cpp's converter writes the checkpoint's attention factor, its writer 1 where there is none. */
+static void test_yarn(void **state)
+{
+	static const float factor[3] = {1.25f, 1, 0}, expected[3] = {1.25f, 1.13862944f, 1.13862944f};
+	struct place *p = *state;
+	static struct tiny_gguf g;
+	struct place file = *p;
+	struct tiny t;
+
+	tiny_init(&t, "F16");
+	snprintf(file.in, sizeof file.in, "%.80s/in/m.gguf", p->root);
+	for (int i = 0; i < 3; i++) {
+		struct mote_container *c;
+		const cJSON *rope;
+
+		tiny_gguf_build(&g, &t);
+		put_first(&g, "llama.rope.scaling.type", 8, 0);
+		put_first(&g, "llama.rope.scaling.factor", 6, 4);
+		if (factor[i] > 0)
+			put_first(&g, "llama.rope.scaling.yarn_attn_factor", 6, factor[i]);
+		tiny_write(p->in, "m.gguf", g.bytes, g.size);
+		c = convert_and_open(&file, &keep);
+		rope = mote_json_get(mote_json_get(mote_container_metadata(c), "model"), "rope");
+		assert_string_equal(mote_json_get(rope, "type")->valuestring, "yarn");
+		assert_true(fabs(mote_json_get(rope, "attention_factor")->valuedouble - (double)expected[i]) < 1e-7);
+		mote_container_close(c);
+		remove(p->file);
+	}
+	put_first(&g, "llama.rope.scaling.yarn_ext_factor", 6, 0.5f);
+	refuse_file(p, &g, MOTE_ERROR_UNSUPPORTED, "yarn_ext_factor");
+	tiny_free(&t);
+}
+
 /* Sound files that say something which cannot be taken. */
 static void test_meaning(void **state)
 {
@@ -456,6 +561,8 @@ int main(void)
 		cmocka_unit_test(test_hostile_values),
 		cmocka_unit_test(test_hostile_tensors),
 		cmocka_unit_test_setup_teardown(test_meaning, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_refuses_features, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_yarn, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

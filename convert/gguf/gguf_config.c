@@ -26,6 +26,11 @@ static void refuse_features(struct mote_gguf_reading *r)
 	for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
 		if (!(floats[i].has & r->family->flags) && mote_gguf_copy_double(r, floats[i].name, NULL, 0) != 0)
 			mote_gguf_refuse(r, floats[i].name, "mote does not compute that");
+	if (!mote_gguf_own_bool(r, "attention.causal", true))
+		mote_gguf_refuse(r, "attention.causal", "mote computes causal attention only");
+	/* what Granite's architecture calls a model without RoPE */
+	if (!strcmp(r->family->name, "granite") && !mote_gguf_own_bool(r, "rope.scaling.finetuned", true))
+		mote_gguf_refuse(r, "rope.scaling.finetuned", "a model without RoPE is not supported");
 }
 
 struct shape {
@@ -34,6 +39,8 @@ struct shape {
 
 static void read_shape(struct mote_gguf_reading *r, struct shape *s)
 {
+	static const char *const lengths[] = {"attention.value_length", "attention.key_length_swa",
+					      "attention.value_length_swa"};
 	const struct mote_gguf_tensor *embedding = mote_gguf_find_tensor(r->g, "token_embd.weight");
 	const bool layer_norm = r->family->flags & MOTE_GGUF_LAYER_NORM;
 
@@ -46,8 +53,9 @@ static void read_shape(struct mote_gguf_reading *r, struct shape *s)
 	s->head_dim = mote_gguf_copy_u32(r, "attention.key_length", NULL, s->heads ? s->hidden / s->heads : 0);
 	if (mote_gguf_has(r, "attention.key_length") || !s->heads || s->hidden % s->heads == 0)
 		mote_gguf_add(r, "head_dim", cJSON_CreateNumber(s->head_dim));
-	if (mote_gguf_copy_u32(r, "attention.value_length", NULL, s->head_dim) != s->head_dim)
-		mote_gguf_refuse(r, "attention.value_length", "another than the keys' is not supported");
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+		if (mote_gguf_copy_u32(r, lengths[i], NULL, s->head_dim) != s->head_dim)
+			mote_gguf_refuse(r, lengths[i], "another than \"attention.key_length\" is not supported");
 	mote_gguf_copy_double(r, layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
 			      layer_norm ? "layer_norm_eps" : "rms_norm_eps", layer_norm ? 1e-5 : 1e-6);
 	if (!r->status && !embedding)

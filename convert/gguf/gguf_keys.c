@@ -81,6 +81,16 @@ double mote_gguf_copy_double(struct mote_gguf_reading *r, const char *name, cons
 	return x;
 }
 
+bool mote_gguf_own_bool(struct mote_gguf_reading *r, const char *name, bool fallback)
+{
+	bool x = fallback;
+	char full[96];
+
+	if (!r->status)
+		r->status = mote_gguf_want_bool(r->g, full_key(r, name, full), fallback, &x, r->error);
+	return x;
+}
+
 void mote_gguf_refuse(struct mote_gguf_reading *r, const char *name, const char *why)
 {
 	if (!r->status)

@@ -23,6 +23,7 @@ void mote_gguf_add(struct mote_gguf_reading *r, const char *key, cJSON *item);
 uint32_t mote_gguf_copy_u32(struct mote_gguf_reading *r, const char *name, const char *key, uint32_t fallback);
 uint32_t mote_gguf_need_own_u32(struct mote_gguf_reading *r, const char *name, const char *key);
 double mote_gguf_copy_double(struct mote_gguf_reading *r, const char *name, const char *key, double fallback);
+bool mote_gguf_own_bool(struct mote_gguf_reading *r, const char *name, bool fallback); /* added nowhere */
 bool mote_gguf_has(const struct mote_gguf_reading *r, const char *name);
 
 /* MOTE_ERROR_UNSUPPORTED, with the key's full name. */

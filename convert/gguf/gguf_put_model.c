@@ -103,7 +103,7 @@ enum mote_status mote_gguf_check_model(const struct mote_gguf_writing *w, struct
 	if (c->rope_kind == MOTE_ROPE_DYNAMIC)
 		return mote_gguf_not_written(w, "RoPE of the kind dynamic");
 	if (c->rope_kind == MOTE_ROPE_LONGROPE && !(w->family->flags & MOTE_GGUF_FACTORS))
-		return mote_gguf_not_written(w, "RoPE of the kind longrope outside of Phi-3");
+		return mote_gguf_not_written(w, "RoPE of the kind longrope in this architecture");
 	if (c->rope_kind == MOTE_ROPE_YARN && c->rope_no_truncate)
 		return mote_gguf_not_written(w, "yarn with \"truncate\": false");
 	/* it has keys, but reads none */
@@ -165,6 +165,8 @@ static void put_rope(struct mote_gguf_writing *w)
 	if (c->rope_kind == MOTE_ROPE_YARN || c->rope_kind == MOTE_ROPE_LONGROPE)
 		put_own_u32(w, "rope.scaling.original_context_length", c->rope_original_positions);
 	if (c->rope_kind == MOTE_ROPE_LONGROPE)
+		put_own_text(w, "rope.scaling.type", "longrope");
+	if (c->rope_kind == MOTE_ROPE_LONGROPE)
 		put_own_f32(w, "rope.scaling.attn_factor", c->rope_attention_factor > 0 ? c->rope_attention_factor : 1);
 	if (c->rope_kind == MOTE_ROPE_YARN && c->rope_attention_factor > 0 &&
 	    c->rope_attention_factor != usual_yarn_factor(c))
@@ -180,7 +182,7 @@ static void put_differences(struct mote_gguf_writing *w)
 
 	if (c->window || w->family->wide_layers)
 		put_own_u32(w, "attention.sliding_window", c->window ? c->window : c->max_positions);
-	else if (flags & MOTE_GGUF_FACTORS) /* Phi-3: the key has to be there */
+	else if (flags & MOTE_GGUF_FUSED) /* Phi-3: the key has to be there */
 		put_own_u32(w, "attention.sliding_window", 0);
 	if (flags & MOTE_GGUF_CAPS) {
 		put_own_f32(w, "attn_logit_softcapping", c->attention_cap);

@@ -142,19 +142,26 @@ static void read_longrope(const struct rope *p)
 		put_longrope_factor(p, original);
 }
 
-/* Yarn's attention factor is given relative to the usual one. */
+/* Yarn's attention factor: relative to the usual one, as llama.cpp computes; or as the checkpoint had it, which
+ * llama.cpp's converter writes, but 1, which stands for none in what llama.cpp saves. */
 static void read_yarn(const struct rope *p, double factor)
 {
 	const double usual = factor > 1 ? 0.1 * mote_exact_log(factor) + 1 : 1;
-	double relative, fast, slow;
+	double relative, own, extrapolated, fast, slow;
 
 	put_kind(p, "yarn");
 	put_number(p, "factor", factor);
 	put_number(p, "original_max_position_embeddings",
 		   mote_gguf_copy_u32(p->r, "rope.scaling.original_context_length", NULL, p->positions));
 	relative = mote_gguf_copy_double(p->r, "rope.scaling.attn_factor", NULL, 1);
+	own = mote_gguf_copy_double(p->r, "rope.scaling.yarn_attn_factor", NULL, 1);
 	if (relative != 1)
 		put_number(p, "attention_factor", mote_gguf_shortest_factor(relative, 1 / usual));
+	else if (own != 1)
+		put_number(p, "attention_factor", own);
+	extrapolated = mote_gguf_copy_double(p->r, "rope.scaling.yarn_ext_factor", NULL, 1);
+	if (extrapolated != 1 && extrapolated != -1) /* -1 stands for none, too */
+		mote_gguf_refuse(p->r, "rope.scaling.yarn_ext_factor", "only 1 is supported");
 	fast = mote_gguf_copy_double(p->r, "rope.scaling.yarn_beta_fast", NULL, 32);
 	slow = mote_gguf_copy_double(p->r, "rope.scaling.yarn_beta_slow", NULL, 1);
 	put_number(p, "beta_fast", fast);
@@ -188,6 +195,34 @@ static void read_scaling(const struct rope *p)
 	}
 }
 
+/* What no kind above took. A table of one kind beside the numbers of another would be computed by llama.cpp. */
+static void refuse_rest(const struct rope *p)
+{
+	static const struct {
+		const char *name, *kind;
+	} tables[] = { {"rope_factors_short.weight", "longrope"}, {"rope_factors_long.weight", "longrope"},
+		       {"rope_freqs.weight", "llama3"} };
+	const cJSON *item = mote_json_get(p->scaling, "rope_type");
+	const char *kind = cJSON_IsString(item) ? item->valuestring : "";
+	struct mote_gguf_reading *r = p->r;
+
+	for (size_t i = 0; i < sizeof tables / sizeof *tables && !r->status; i++)
+		if (strcmp(kind, tables[i].kind) && mote_gguf_find_tensor(r->g, tables[i].name) &&
+		    (*kind || strcmp(tables[i].kind, "llama3"))) /* a table of ones scales nothing */
+			r->status = mote_error_set(r->error, MOTE_ERROR_UNSUPPORTED,
+						   "%s: tensor \"%s\" beside RoPE of the kind \"%s\" of the "
+						   "architecture \"%s\"", r->g->name, tables[i].name,
+						   *kind ? kind : "default", r->family->name);
+	if (strcmp(kind, "yarn") && strcmp(kind, "longrope") &&
+	    mote_gguf_copy_double(r, "rope.scaling.attn_factor", NULL, 1) != 1)
+		mote_gguf_refuse(r, "rope.scaling.attn_factor", "only yarn and longrope have one");
+	if (!(r->family->flags & MOTE_GGUF_LOCAL_ROPE) &&
+	    mote_gguf_copy_double(r, "rope.freq_base_swa", NULL, p->theta) != p->theta)
+		mote_gguf_refuse(r, "rope.freq_base_swa", "mote does not compute that");
+	if (mote_gguf_copy_u32(r, "rope.dimension_count_swa", NULL, p->rotated) != p->rotated)
+		mote_gguf_refuse(r, "rope.dimension_count_swa", "mote does not compute that");
+}
+
 void mote_gguf_rope_read(struct mote_gguf_reading *r, const struct mote_source *source, uint32_t head_dim,
 			 uint32_t positions)
 {
@@ -211,6 +246,8 @@ void mote_gguf_rope_read(struct mote_gguf_reading *r, const struct mote_source *
 		read_longrope(&p);
 	if (!r->status && !p.scaling->child)
 		read_llama3(&p);
+	if (!r->status)
+		refuse_rest(&p);
 	if (!r->status && p.scaling->child)
 		mote_gguf_add(r, "rope_scaling", p.scaling);
 	else

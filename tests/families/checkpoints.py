@@ -156,4 +156,9 @@ CASES = {
                       use_qkv_bias=True), [512]),
     "minicpm": (base("minicpm", "MiniCPMForCausalLM", scale_emb=12, scale_depth=1.4, dim_model_base=16,
                      tie_word_embeddings=True), [512]),
+    "minicpm-longrope": (base("minicpm", "MiniCPMForCausalLM", scale_emb=12, scale_depth=1.4, dim_model_base=16,
+                              max_position_embeddings=1024, tie_word_embeddings=True, rope_scaling={
+                                  "rope_type": "longrope", "short_factor": SHORT + [1.3, 1.4],
+                                  "long_factor": LONG + [6, 7],
+                                  "original_max_position_embeddings": 300}), [300, 301]),
 }
