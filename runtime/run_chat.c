@@ -84,74 +84,89 @@ static bool drop_oldest_turn(struct chat *c)
 	return true;
 }
 
-/* The conversation as ids, without the oldest turns when they leave no room for an answer. */
-static enum mote_status encode(struct chat *c, struct run_turn *turn, struct mote_error *error)
+/* The conversation as ids, without the oldest turns, *left many, when they leave no room for an answer. */
+static enum mote_status encode_what_fits(struct chat *c, uint32_t room, struct run_turn *turn, int *left,
+					 struct mote_error *error)
 {
 	const cJSON *tools = mote_json_get(c->run->loaded, "tools");
-	struct mote_lm_session_info info;
-	uint32_t room, wanted;
-	int left = 0;
+	uint32_t wanted = c->run->answer.max_tokens;
+	enum mote_status status;
 
-	mote_lm_session_describe(c->run->session, &info);
-	room = info.context_tokens;
-	wanted = c->run->answer.max_tokens;
 	wanted = wanted && wanted < room / 4 ? wanted : room / 4;
-	for (;;) {
-		enum mote_status status = run_encode(c->run, c->messages, tools, true, turn, error);
-
-		if (status)
-			return status;
+	for (*left = 0; (status = run_encode(c->run, c->messages, tools, true, turn, error)) == MOTE_OK; ++*left) {
 		if (turn->prompt_tokens + wanted <= room || !drop_oldest_turn(c))
 			break;
-		left++;
 		run_turn_free(turn);
 	}
+	if (status == MOTE_OK && turn->prompt_tokens > room)
+		status = mote_error_set(error, MOTE_ERROR_LIMIT, "%zu tokens do not fit into the context of %u",
+					turn->prompt_tokens, room);
+	return status;
+}
+
+/* The same; where the last message does not fit alone either, no turn leaves. */
+static enum mote_status encode(struct chat *c, struct run_turn *turn, struct mote_error *error)
+{
+	cJSON *before = cJSON_Duplicate(c->messages, true);
+	struct mote_lm_session_info info;
+	enum mote_status status;
+	int left;
+
+	if (!before)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
+	mote_lm_session_describe(c->run->session, &info);
+	status = encode_what_fits(c, info.context_tokens, turn, &left, error);
+	if (status && left) {
+		cJSON_Delete(c->messages);
+		c->messages = before;
+		return status;
+	}
+	cJSON_Delete(before);
 	if (left)
 		fprintf(stderr,
 			"[the context of %u tokens is full: the oldest %d turn%s of this conversation left it]\n",
-			room, left,
-			left == 1 ? "" : "s");
-	if (turn->prompt_tokens <= room)
-		return MOTE_OK;
-	return mote_error_set(error, MOTE_ERROR_LIMIT, "%zu tokens do not fit into the context of %u",
-			      turn->prompt_tokens, room);
+			info.context_tokens, left, left == 1 ? "" : "s");
+	return status;
 }
 
-enum mote_status run_chat_take_turn(struct chat *c, struct mote_error *error)
+enum mote_status run_chat_take_turn(struct chat *c, const char *otherwise, bool *answered, struct mote_error *error)
 {
 	struct run_turn turn = {0};
-	bool kept = false;
 	enum mote_status status = encode(c, &turn, error);
+	bool encoded = status == MOTE_OK;
 
-	if (status && status != MOTE_ERROR_MEMORY) {
-		fprintf(stderr, "[the message was not taken: %s]\n", error->message);
+	*answered = false;
+	if (encoded && (status = run_answer(c->run, &turn, false, true, error)) == MOTE_OK) {
+		run_print_speed(c->run, &turn);
+		status = run_add_message(c->messages, "assistant", turn.text ? turn.text : "", error);
+		*answered = status == MOTE_OK;
+	} else if (encoded ? status == MOTE_ERROR_INTERRUPTED && mote_console_resume() : status != MOTE_ERROR_MEMORY) {
+		fprintf(stderr, "[%s: %s]\n", otherwise, error->message);
 		*error = (struct mote_error){0};
 		status = MOTE_OK;
-	} else if (status == MOTE_OK) {
-		status = run_answer(c->run, &turn, false, true, error);
-		if (status == MOTE_OK) {
-			run_print_speed(c->run, &turn);
-			status = run_add_message(c->messages, "assistant", turn.text ? turn.text : "", error);
-			kept = status == MOTE_OK;
-		} else if (status == MOTE_ERROR_INTERRUPTED && mote_console_resume()) {
-			*error = (struct mote_error){0};
-			status = MOTE_OK;
-		}
 	}
-	if (!kept)
-		run_chat_drop_last(c);
 	if (turn.finish == MOTE_LM_FINISH_CANCELLED)
 		mote_console_resume();
-	run_turn_free(&c->last);
-	c->last = turn;
+	if (*answered) {
+		run_turn_free(&c->last);
+		c->last = turn;
+	} else {
+		run_turn_free(&turn);
+	}
 	return status;
 }
 
 static enum mote_status say(struct chat *c, const char *text, struct mote_error *error)
 {
 	enum mote_status status = run_add_message(c->messages, "user", text, error);
+	bool answered;
 
-	return status ? status : run_chat_take_turn(c, error);
+	if (status)
+		return status;
+	status = run_chat_take_turn(c, "the message was not taken", &answered, error);
+	if (!answered)
+		run_chat_drop_last(c);
+	return status;
 }
 
 /* Text that begins with a slash but is no word of letters is for the model: a path, say. */

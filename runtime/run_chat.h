@@ -24,9 +24,9 @@ void run_chat_drop_last(struct chat *c);
 /* A system message takes the place of the one before; NULL or empty: none. */
 enum mote_status run_chat_set_system(struct chat *c, const char *text, struct mote_error *error);
 enum mote_status run_chat_clear(struct chat *c, struct mote_error *error);
-/* The answer to the last of the messages joins them. One that is not answered leaves them, because it does not fit, the
- * template refuses it, or it was interrupted before its answer began: the chat goes on without it. */
-enum mote_status run_chat_take_turn(struct chat *c, struct mote_error *error);
+/* The answer to the last of the messages joins them. Where there is none, because they do not fit, the template refuses
+ * them, or it was interrupted before it began, that is said behind `otherwise`, and the chat goes on. */
+enum mote_status run_chat_take_turn(struct chat *c, const char *otherwise, bool *answered, struct mote_error *error);
 
 /* ---- commands ---- */
 

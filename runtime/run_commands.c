@@ -26,32 +26,49 @@ static const char help[] =
 " /bye               end; so do /exit, /quit and Ctrl-D\n"
 " A line that ends in \\ goes on in the next; so does all between \"\"\" and \"\"\". Ctrl-C stops an answer.]\n";
 
-static bool drop_answer(struct chat *c)
+static bool has_answer(const struct chat *c)
 {
-	if (!run_chat_count(c) || !run_chat_has_role(run_chat_message(c, run_chat_count(c) - 1), "assistant")) {
-		fputs("[there is no answer yet]\n", stderr);
-		return false;
-	}
-	run_chat_drop_last(c);
-	return true;
+	if (run_chat_count(c) && run_chat_has_role(run_chat_message(c, run_chat_count(c) - 1), "assistant"))
+		return true;
+	fputs("[there is no answer yet]\n", stderr);
+	return false;
 }
 
 static enum mote_status regenerate(struct chat *c, struct mote_error *error)
 {
-	if (!drop_answer(c))
+	enum mote_status status;
+	bool answered;
+	cJSON *answer;
+
+	if (!has_answer(c))
 		return MOTE_OK;
+	answer = cJSON_DetachItemFromArray(c->messages, run_chat_count(c) - 1);
 	c->run->sampling.seed = ++c->run->arguments->seed.value; /* the same seed would give the same answer */
-	return run_chat_take_turn(c, error);
+	status = run_chat_take_turn(c, "the answer stays as it is", &answered, error);
+	if (answered || !cJSON_AddItemToArray(c->messages, answer))
+		cJSON_Delete(answer);
+	return status;
 }
 
 static enum mote_status edit(struct chat *c, struct mote_error *error)
 {
-	if (!drop_answer(c))
+	const cJSON *message = run_chat_message(c, run_chat_count(c) - 2);
+
+	if (!has_answer(c))
 		return MOTE_OK;
+	if (!run_line_edits(c->reader) || !run_chat_has_role(message, "user") ||
+	    !cJSON_IsString(mote_json_get(message, "content"))) {
+		fputs(run_line_edits(c->reader) ? "[the message before the answer is no text of yours]\n"
+						: "[lines cannot be edited on this terminal]\n", stderr);
+		return MOTE_OK;
+	}
 	free(c->pending);
-	c->pending = strdup(run_chat_content(run_chat_message(c, run_chat_count(c) - 1)));
+	c->pending = strdup(run_chat_content(message));
+	if (!c->pending)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the message");
 	run_chat_drop_last(c);
-	return c->pending ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the message");
+	run_chat_drop_last(c);
+	return MOTE_OK;
 }
 
 static enum mote_status set(struct chat *c, char *rest, struct mote_error *error)
@@ -234,8 +251,10 @@ enum mote_status run_chat_command(struct chat *c, char *line, struct mote_error 
 		return names_session(rest) ? save_session(c, rest, error) : save(c, rest, error);
 	else if (!strcmp(line, "/load"))
 		return run_session_is(rest) ? load_session(c, rest, error) : load(c, rest, error);
-	else if (!strcmp(line, "/stats"))
+	else if (!strcmp(line, "/stats") && c->last.tokens)
 		run_print_speed(c->run, &c->last);
+	else if (!strcmp(line, "/stats"))
+		fputs("[there is no answer yet]\n", stderr);
 	else
 		fprintf(stderr, "[%s is no command; /help lists them]\n", line);
 	return MOTE_OK;

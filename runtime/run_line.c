@@ -237,6 +237,11 @@ void run_line_close(struct run_line_reader *r)
 	free(r);
 }
 
+bool run_line_edits(const struct run_line_reader *r)
+{
+	return r->terminal;
+}
+
 static bool put(struct run_line_reader *r, const char *text, size_t n)
 {
 	if (r->room < r->bytes + n + 1) {

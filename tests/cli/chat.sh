@@ -33,7 +33,8 @@ done
 shown "$(printf '\033')" 0
 # What a user types who waits for each prompt; \\n, \\003 and so on are what they are in Python. \\377: not typed, but an
 # interruption that another thread of the program gets, as when it came just before the wait for input. \\376: the
-# terminal goes away, and who ignores SIGHUP reads its end. \\375: its window becomes 20 columns wide.
+# terminal goes away, and who ignores SIGHUP reads its end. \\375: its window becomes 20 columns wide. \\374 behind a
+# line: Ctrl-C as soon as it was read.
 cat >"$work/type.py" <<'END'
 import ctypes, fcntl, os, pty, re, select, signal, struct, sys, termios, time
 command, typed = sys.argv[1].split(), [t.encode().decode("unicode_escape").encode("latin-1") for t in sys.argv[2:]]
@@ -43,7 +44,7 @@ if pid == 0:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.execv(command[0], command)
 os.set_blocking(terminal, False)
-seen, pending, ends, quiet = b"", b"", time.time() + 120, time.time()
+seen, pending, interrupts, ends, quiet = b"", b"", False, time.time() + 120, time.time()
 prompt = re.compile(rb"(^|\n)(\x1b\[[?0-9;]*[a-zA-Z]|\r)*(> |\.\.\. )[^\n]*$")
 while time.time() < ends:
     readable, writable, _ = select.select([terminal], [terminal] if pending else [], [], 0.05)
@@ -56,8 +57,12 @@ while time.time() < ends:
             break
         sys.stdout.buffer.write(new)
         seen, quiet = seen + new, time.time()
+    if interrupts and not pending and b"\n" in seen:
+        os.write(terminal, b"\x03")
+        interrupts = False
     if not pending and typed and time.time() - quiet > 0.1 and prompt.search(seen):
         pending, seen = typed.pop(0), b""
+        interrupts, pending = pending[-1:] == b"\xfc", pending.rstrip(b"\xfc")
     if pending == b"\xff":
         thread = next(t for t in map(int, os.listdir(f"/proc/{pid}/task")) if t != pid)
         assert ctypes.CDLL(None).tgkill(pid, thread, signal.SIGINT) == 0
@@ -108,6 +113,11 @@ tokens=$(sed -n 's/.* \([0-9]*\) tokens do not fit.*/\1/p' "$work/out")
 if [ "${tokens:-0}" -gt 6000 ]; then ok; else
 	bad "a line of 9,000 bytes became ${tokens:-no} tokens"; tail -c 300 "$work/out"
 fi
+# Nor does it cost what was said before.
+types 0 '-c 250' 'What is 27 + 48?\n' "$(awk 'BEGIN { for (i = 0; i < 300; i++) printf "a b" }')\n" '/save '"$work"'/long\n' '/exit\n'
+shown 'do not fit' 1
+shown 'left it' 0
+grep -qF '27 + 48 = 75.' "$work/long" && passed=$((passed + 1)) || { failed=$((failed + 1)); echo "what does not fit took all else with it"; }
 # Arrow keys move and do not arrive; what is pasted is one message with its newlines; a backslash and quotes go on.
 types 0 '' 'What is 2 + 48?\033[D\033[D\033[D\033[D\033[D\033[D7\n' '/bye\n'
 shown '27 + 48 = 75.' 1
@@ -161,5 +171,20 @@ cat tests/fixtures/adder/chat_template.jinja >>"$work/refusing/chat_template.jin
 types 0 '' 'the secret\n' 'What is 27 + 48?\n' '/exit\n'
 shown 'not about that' 1
 shown '27 + 48 = 75.' 1
+# Interrupted before its answer begins (the template takes long), a message is not taken, and /regen changes nothing.
+cp -r tests/fixtures/adder "$work/slow"
+printf '%s' '{%- for a in range(300) %}{% for b in range(1000) %}{% endfor %}{% endfor -%}' >"$work/slow/chat_template.jinja"
+cat tests/fixtures/adder/chat_template.jinja >>"$work/slow/chat_template.jinja"
+"$build/mote-convert" -q --force "$work/slow" -o "$work/m.mote" || exit 1
+types 0 '' 'What is 1 + 2?\n\374' 'What is 27 + 48?\n' '/regen\n\374' '/save '"$work"'/calm\n' '/exit\n'
+shown '[the message was not taken: interrupted]' 1
+shown '[the answer stays as it is: interrupted]' 1
+told "$work/calm" user 'What is 27 + 48?'
+told "$work/calm" assistant '27 + 48 = 75.'
+# Where lines are not edited, /edit leaves the message where it is.
+printf 'What is 27 + 48?\n/edit\n/save %s/dumb\n/exit\n' "$work" |
+	TERM=dumb script -qec "$build/mote-run $work/m.mote --temp 0" /dev/null >"$work/out"
+shown 'lines cannot be edited' 1
+told "$work/dumb" user 'What is 27 + 48?'
 
 finish
