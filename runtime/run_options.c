@@ -69,6 +69,15 @@ static enum mote_status take_hide(void *at, const char *text, struct mote_error 
 	return MOTE_OK;
 }
 
+/* llama.cpp's, which would be read as -s with a text right behind it. */
+static enum mote_status refuse_llama(void *at, const char *text, struct mote_error *error)
+{
+	(void)at;
+	(void)text;
+	return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+			      "no such option: a prompt (-p, -f) is answered once, and -s takes a text");
+}
+
 #define AT(field) .at = offsetof(struct run_arguments, field)
 
 static const struct mote_option options[] = {
@@ -82,6 +91,7 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_TEXT, NULL, "messages", "FILE", "a conversation as JSON, to be answered: an array of messages, or "
 	 "an object with \"messages\" and \"tools\"", AT(messages)},
 	{MOTE_OPTION_TEXT, "s", "system sys system-prompt", "TEXT", "a system message before it", AT(system)},
+	{MOTE_OPTION_TAKE, NULL, "single-turn st sp sysf", NULL, NULL, .take = refuse_llama},
 	{MOTE_OPTION_FLAG, NULL, "raw", NULL, "take the prompt as it is, without a template: text to be continued",
 	 AT(raw)},
 	{MOTE_OPTION_TEXT, NULL, "chat-template-file", "FILE", "a Jinja template instead of the model's own",
@@ -99,8 +109,8 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_TAKE, NULL, "think", "HOW", "show it, hide it, show it only, or turn it off where the "
 	 "template can (default: show)", AT(think), .choices = "show hide only off", .take = take_think},
 	{MOTE_OPTION_TAKE, NULL, "hide-reasoning", NULL, "the same as --think hide", AT(think), .take = take_hide},
-	{MOTE_OPTION_COUNT, NULL, "think-budget reasoning-budget", "N", "close it after N tokens", AT(think_budget), 1,
-	 UINT32_MAX},
+	{MOTE_OPTION_COUNT, NULL, "think-budget reasoning-budget", "N", "close it after N tokens (default, and -1: "
+	 "never)", AT(think_budget), 1, UINT32_MAX, .minus_one = true},
 
 	{MOTE_OPTION_HEADING, .help = "Generation; the model's own settings are the defaults, else temperature 0.6, "
 	 "top-p 0.95"},
@@ -134,8 +144,8 @@ static const struct mote_option options[] = {
 	 AT(sampling.presence_penalty), -100, 100},
 	{MOTE_OPTION_FLOAT, NULL, "frequency-penalty", "X", "and X for each time that they did",
 	 AT(sampling.frequency_penalty), -100, 100},
-	{MOTE_OPTION_COUNT, NULL, "repeat-last-n", "N", "penalties look at the last N tokens (default: at all)",
-	 AT(sampling.repeat_last), 1, UINT32_MAX},
+	{MOTE_OPTION_COUNT, NULL, "repeat-last-n", "N", "penalties look at the last N tokens (default, and -1: at all)",
+	 AT(sampling.repeat_last), 1, UINT32_MAX, .minus_one = true},
 	{MOTE_OPTION_FLOAT, NULL, "dry-multiplier", "X", "penalty on going on with a repeated sequence (0: none)",
 	 AT(sampling.dry_multiplier), 0, 100},
 	{MOTE_OPTION_TAKE, NULL, "logit-bias", "TOKEN=X", "add X to the logit of a token, an id or its text; may be "

@@ -39,6 +39,7 @@ refused mote-run '--tmep: no such option; the nearest is --temp' "$m" --tmep=1
 refused mote-run '--quite-another: no such option' "$m" --quite-another
 refused mote-run '--top: more than one option begins so' "$m" --top 1
 refused mote-run '-x: no such option' "$m" -x
+refused mote-run '-st: no such option: a prompt (-p, -f) is answered once, and -s takes a text' "$m" -st -p x
 refused mote-run '-t 0: expected an integer from 1 to 256' "$m" -t 0
 refused mote-run '--threads 1.5: expected an integer from 1 to 256' "$m" --threads=1.5
 refused mote-run '-n x: expected an integer from 1 to 4294967295' "$m" -nx
