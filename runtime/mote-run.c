@@ -37,8 +37,7 @@ enum mote_status run_seal(const struct run *r, struct mote_error *error)
 	return r->arguments->sandbox ? mote_sandbox_seal(error) : MOTE_OK;
 }
 
-/* Thinking is turned off by the variable that templates ask for it. */
-static enum mote_status make_variables(struct run *r, struct mote_error *error)
+enum mote_status run_make_variables(struct run *r, struct mote_error *error)
 {
 	const char *given = r->arguments->variables;
 	enum mote_status status = MOTE_OK;
@@ -46,6 +45,8 @@ static enum mote_status make_variables(struct run *r, struct mote_error *error)
 	cJSON *object = NULL;
 	size_t bytes;
 
+	free(r->variables);
+	r->variables = NULL;
 	if (!given && r->arguments->think != RUN_THINK_OFF)
 		return MOTE_OK;
 	if (!given)
@@ -118,7 +119,7 @@ static enum mote_status open_run(struct run *r, struct run_arguments *a, struct 
 	}
 	mote_lm_describe(r->lm, &r->info);
 	if ((status = open_grammar(r, error)) || (status = run_resolve(r, error)) ||
-	    (status = make_variables(r, error)) ||
+	    (status = run_make_variables(r, error)) ||
 	    (a->template_file && (status = mote_console_read_file(a->template_file, MAX_PROMPT_BYTES, &r->template_text,
 								  &bytes, error))))
 		return status;

@@ -76,6 +76,10 @@ struct run {
 /* Settings from the options and the model; again after /set. MOTE_ERROR_ARGUMENT: a token that the model has not. */
 enum mote_status run_resolve(struct run *r, struct mote_error *error);
 
+/* The template's variables from the options; again after /think, since thinking is turned off by one that templates ask
+ * for. MOTE_ERROR_CORRUPT, MOTE_ERROR_ARGUMENT: --chat-template-kwargs is no JSON, or no object. */
+enum mote_status run_make_variables(struct run *r, struct mote_error *error);
+
 /* With --sandbox, when all is loaded that files give. */
 enum mote_status run_seal(const struct run *r, struct mote_error *error);
 

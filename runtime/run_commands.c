@@ -86,14 +86,14 @@ static enum mote_status set(struct chat *c, char *rest, struct mote_error *error
 	return run_set_option(c->run->arguments, rest, value) ? run_resolve(c->run, error) : MOTE_OK;
 }
 
-static enum mote_status think(struct chat *c, const char *how)
+static enum mote_status think(struct chat *c, const char *how, struct mote_error *error)
 {
 	static const char *const names[] = {"show", "hide", "only", "off"};
 
 	for (int i = 0; i < 4; i++)
 		if (!strcmp(how, names[i])) {
 			c->run->arguments->think = (enum run_think)i;
-			return MOTE_OK;
+			return run_make_variables(c->run, error);
 		}
 	fputs("[/think show, hide, only or off]\n", stderr);
 	return MOTE_OK;
@@ -244,7 +244,7 @@ enum mote_status run_chat_command(struct chat *c, char *line, struct mote_error 
 	else if (!strcmp(line, "/show"))
 		show(c);
 	else if (!strcmp(line, "/think"))
-		return think(c, rest);
+		return think(c, rest, error);
 	else if ((!strcmp(line, "/save") || !strcmp(line, "/load")) && !*rest)
 		fprintf(stderr, "[%s FILE]\n", line);
 	else if (!strcmp(line, "/save"))
