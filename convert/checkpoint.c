@@ -23,12 +23,16 @@ static enum mote_status stopped(struct conversion *c, enum mote_status status)
 static enum mote_status compile_and_hash(struct conversion *c, struct mote_error *error)
 {
 	const struct mote_hf_directory *d = &c->directory;
-	struct mote_hf_tokenizer_source source = {d->tokenizer, d->tokenizer_bytes, d->tokenizer_config_text,
-						  d->tokenizer_config_bytes,
-						  c->options->vocab_only ? 0 : c->config.model.vocab};
-	enum mote_status status;
+	struct mote_hf_tokenizer_source source = { .json = d->tokenizer, .bytes = d->tokenizer_bytes,
+						   .config = d->tokenizer_config_text,
+						   .config_bytes = d->tokenizer_config_bytes };
+	enum mote_status status = mote_hf_special_token(d, "bos_token", &source.bos, error);
 
-	status = mote_hf_tokenizer_compile(&source, &c->section, &c->section_bytes, &c->info, error);
+	source.model_ids = c->options->vocab_only ? 0 : c->config.model.vocab;
+	if (!status)
+		status = mote_hf_special_token(d, "eos_token", &source.eos, error);
+	if (!status)
+		status = mote_hf_tokenizer_compile(&source, &c->section, &c->section_bytes, &c->info, error);
 	for (uint32_t i = 0; i < c->source.files && !status; i++)
 		if (c->source.file[i].fd >= 0)
 			status = mote_source_hash(&c->source.file[i], &c->stop, error);

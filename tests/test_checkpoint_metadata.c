@@ -158,6 +158,40 @@ static void test_metadata(void **state)
 	tiny_free(&t);
 }
 
+/* A class that builds the post-processor itself takes the tokens from whichever file names them, or its own. */
+static void test_added_around(void **state)
+{
+	static const struct {
+		const char *config, *map;
+		bool bos, eos;
+	} cases[] = {
+		{"{\"tokenizer_class\":\"LlamaTokenizer\",\"add_bos_token\":true}", "{}", true, false},
+		{"{\"tokenizer_class\":\"LlamaTokenizer\",\"add_eos_token\":true}", "{}", true, true},
+		{"{\"tokenizer_class\":\"GPTNeoXTokenizerFast\",\"add_bos_token\":true}", "{}", false, false},
+		{ "{\"tokenizer_class\":\"GPTNeoXTokenizerFast\",\"add_eos_token\":true}", "{\"eos_token\":\"</s>\"}",
+		  false, true },
+		{ "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_bos_token\":true}", "{\"bos_token\":\"<s>\"}",
+		  false, false },
+	};
+	struct place *p = *state;
+	struct mote_container *c;
+	struct tiny t;
+
+	tiny_init(&t, "BF16");
+	tiny_save(&t, p->in);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		tiny_write_text(p->in, "tokenizer_config.json", cases[i].config);
+		tiny_write_text(p->in, "special_tokens_map.json", cases[i].map);
+		c = convert_and_open(p, &keep);
+		if (cJSON_IsTrue(metadata_of(c, "tokens", "add_bos")) != cases[i].bos ||
+		    cJSON_IsTrue(metadata_of(c, "tokens", "add_eos")) != cases[i].eos)
+			fail_msg("%s", cases[i].config);
+		mote_container_close(c);
+		remove(p->file);
+	}
+	tiny_free(&t);
+}
+
 static const char *template_of(const struct mote_container *c, int index, const char *name)
 {
 	const cJSON *item = cJSON_GetArrayItem(metadata_of(c, "chat_templates", NULL), index);
@@ -240,7 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_small_files), TEST(test_vocabulary), TEST(test_left_out),
-		TEST(test_metadata), TEST(test_templates), TEST(test_vocab_only),
+		TEST(test_metadata), TEST(test_added_around), TEST(test_templates), TEST(test_vocab_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

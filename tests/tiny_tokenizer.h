@@ -21,7 +21,9 @@ struct tiny_tokenizer {
 /* For a model of so many ids (0: any). config may be NULL. False when it was refused; the error says why. */
 static inline bool tiny_open_for(struct tiny_tokenizer *tiny, const char *json, const char *config, uint32_t model_ids)
 {
-	struct mote_hf_tokenizer_source source = {json, strlen(json), config, config ? strlen(config) : 0, model_ids};
+	struct mote_hf_tokenizer_source source = { .json = json, .bytes = strlen(json), .config = config,
+						   .config_bytes = config ? strlen(config) : 0,
+						   .model_ids = model_ids };
 
 	memset(tiny, 0, sizeof *tiny);
 	if (mote_hf_tokenizer_compile(&source, &tiny->section, &tiny->section_bytes, &tiny->info, &tiny->error))

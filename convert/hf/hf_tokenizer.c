@@ -240,7 +240,7 @@ enum mote_status mote_hf_tokenizer_compile(const struct mote_hf_tokenizer_source
 					   size_t *section_bytes,
 					   struct mote_hf_tokenizer_info *info, struct mote_error *error)
 {
-	struct builder b = {.model_ids = source->model_ids, .error = error};
+	struct builder b = {.model_ids = source->model_ids, .bos = source->bos, .eos = source->eos, .error = error};
 	cJSON *root = NULL, *config_root = NULL;
 	struct bytes out = {0};
 	enum mote_status status = mote_json_parse_large(source->json, source->bytes, TOKENIZER_JSON, MAX_VALUES, &root,

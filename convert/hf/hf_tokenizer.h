@@ -38,6 +38,8 @@ struct mote_hf_tokenizer_source {
 	size_t config_bytes;
 	uint32_t model_ids;           /* the model's vocab_size: added tokens from this id on are dropped;
 				       * 0: none are */
+	const char *bos, *eos;        /* texts of these tokens, as mote_hf_special_token() has them from all files;
+				       * NULL: as config has them */
 };
 
 /* An id between others that no token has (a vocabulary with unused ids) is never found in a text and decodes to

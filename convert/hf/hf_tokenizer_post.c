@@ -118,27 +118,34 @@ static enum mote_status read_processor(struct builder *b, const cJSON *item, int
 	return status;
 }
 
-/* The id of a special token of tokenizer_config.json; -1: none. */
-static int64_t named_id(const struct builder *b, const char *key)
+/* The id of a special token: as the caller has its text, or tokenizer_config.json; -1: none. */
+static int64_t named_id(const struct builder *b, const char *given, const char *key)
 {
 	const cJSON *item = mote_json_get(b->config, key);
 
+	if (given)
+		return mote_hf_find_any(b, given);
 	if (cJSON_IsObject(item))
 		item = mote_json_get(item, "content");
 	return cJSON_IsString(item) ? mote_hf_find_any(b, item->valuestring) : -1;
 }
 
-/* These classes of transformers build the post-processor themselves, from add_bos_token and add_eos_token. */
-static bool class_builds_processor(const struct builder *b)
+/* These classes of transformers build the post-processor themselves, from add_bos_token and add_eos_token.
+ * *bos becomes what the former is where only the latter is given. */
+static bool class_builds_processor(const struct builder *b, bool *bos)
 {
-	static const char *const names[] = {"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer",
-					    "CohereTokenizer"};
+	static const struct {
+		const char *name;
+		bool bos;
+	} classes[] = { {"LlamaTokenizer", true}, {"CodeLlamaTokenizer", true}, {"GemmaTokenizer", true},
+			{"CohereTokenizer", true}, {"GPTNeoXTokenizer", false} };
 	const cJSON *class = mote_json_get(b->config, "tokenizer_class");
 
-	for (size_t i = 0; cJSON_IsString(class) && i < sizeof names / sizeof *names; i++) {
-		size_t bytes = strlen(names[i]);
+	for (size_t i = 0; cJSON_IsString(class) && i < sizeof classes / sizeof *classes; i++) {
+		size_t bytes = strlen(classes[i].name);
 
-		if (!strncmp(class->valuestring, names[i], bytes) &&
+		*bos = classes[i].bos;
+		if (!strncmp(class->valuestring, classes[i].name, bytes) &&
 		    (!class->valuestring[bytes] || !strcmp(class->valuestring + bytes, "Fast")))
 			return true;
 	}
@@ -149,13 +156,15 @@ enum mote_status mote_hf_read_post_processor(struct builder *b)
 {
 	const cJSON *bos = mote_json_get(b->config, "add_bos_token"),
 		    *eos = mote_json_get(b->config, "add_eos_token");
-	int64_t bos_id = named_id(b, "bos_token"), eos_id = named_id(b, "eos_token");
+	int64_t bos_id = named_id(b, b->bos, "bos_token"), eos_id = named_id(b, b->eos, "eos_token");
 	enum mote_status status = read_processor(b, mote_json_get(b->json, "post_processor"), 0);
+	bool adds_bos;
 
-	if (status || !class_builds_processor(b) || !cJSON_IsBool(bos))
+	if (status || !class_builds_processor(b, &adds_bos) || (!cJSON_IsBool(bos) && !cJSON_IsBool(eos)))
 		return status;
+	adds_bos = cJSON_IsBool(bos) ? cJSON_IsTrue(bos) : adds_bos;
 	b->part[PART_BEFORE].size = b->part[PART_AFTER].size = 0;
-	if (cJSON_IsTrue(bos) && bos_id >= 0)
+	if (adds_bos && bos_id >= 0)
 		status = put_around(b, true, 0, (uint32_t)bos_id);
 	if (status == MOTE_OK && cJSON_IsTrue(eos) && eos_id >= 0)
 		status = put_around(b, false, 0, (uint32_t)eos_id);

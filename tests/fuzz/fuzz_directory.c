@@ -17,8 +17,10 @@ static void must(enum mote_status status, const struct mote_error *error)
 
 static void build(struct mote_source *source, const struct mote_hf_directory *d, const struct mote_hf_config *config)
 {
-	struct mote_hf_tokenizer_source from = {d->tokenizer, d->tokenizer_bytes, d->tokenizer_config_text,
-						d->tokenizer_config_bytes, config ? config->model.vocab : 0};
+	struct mote_hf_tokenizer_source from = { .json = d->tokenizer, .bytes = d->tokenizer_bytes,
+						 .config = d->tokenizer_config_text,
+						 .config_bytes = d->tokenizer_config_bytes,
+						 .model_ids = config ? config->model.vocab : 0 };
 	struct mote_hf_tokenizer_info info;
 	struct mote_notes notes = {0};
 	struct mote_tokenizer *tokenizer = NULL;

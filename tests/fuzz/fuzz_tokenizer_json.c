@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char sample[] = "Hi, <s>x</s>  it's\n\n12 \xe2\x96\x81\xc3\xa9 \xf0\x9f\x98\x80";
 	const uint8_t *nul = size ? memchr(data, 0, size) : NULL;
 	size_t json = nul ? (size_t)(nul - data) : size, section_bytes;
-	struct mote_hf_tokenizer_source source = {(const char *)data, json, NULL, 0, nul ? (uint8_t)size : 0};
+	struct mote_hf_tokenizer_source source = { .json = (const char *)data, .bytes = json,
+						   .model_ids = nul ? (uint8_t)size : 0 };
 	struct mote_error error = {0};
 	struct mote_tokenizer *t;
 	uint8_t *section;
