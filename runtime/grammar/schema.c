@@ -8,6 +8,8 @@
 
 #include "format/word_list.h"
 
+enum { MAX_ALTERNATIVES = 1000 };
+
 void mote_schema_fail(struct schema_reader *r, enum mote_status status, const char *format, ...)
 {
 	char message[400];
@@ -132,10 +134,10 @@ static bool says_nothing(const cJSON *schema)
 	return true;
 }
 
-/* oneOf: none of its alternatives may share a value with another. */
-static void check_apart(struct schema_reader *r, const cJSON *list)
+/* oneOf: none of its alternatives may share a value with another. whole: each with what stands beside oneOf. */
+static void check_apart(struct schema_reader *r, const cJSON *list, const cJSON *const *whole)
 {
-	const cJSON **found = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof *found);
+	const cJSON *(*found)[2] = calloc(MAX_ALTERNATIVES, sizeof *found);
 	int n = 0;
 
 	if (!found)
@@ -146,9 +148,10 @@ static void check_apart(struct schema_reader *r, const cJSON *list)
 
 		snprintf(index, sizeof index, "%d", n);
 		outer = mote_schema_enter(r, index);
-		found[n] = mote_schema_resolve(r, item);
+		found[n][0] = mote_schema_resolve(r, item);
+		found[n][1] = whole[n] == item ? found[n][0] : whole[n];
 		for (int i = 0; i < n && !mote_schema_failed(r); i++)
-			if (!mote_schema_are_apart(r, found[i], found[n]))
+			if (!mote_schema_are_apart(r, found[i][0], found[n][0], found[i][1], found[n][1]))
 				mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED,
 						 "oneOf: it cannot be told that no value fits this one and "
 						 "another alternative, too (anyOf does not need that)");
@@ -161,25 +164,33 @@ static void build_alternatives(struct schema_reader *r, const cJSON *schema, con
 			       uint32_t to)
 {
 	const cJSON *list = mote_json_get(schema, key), *base = mote_schema_without(r, schema, key);
+	const cJSON **whole = calloc(MAX_ALTERNATIVES, sizeof *whole);
 	bool alone = base && says_nothing(base);
-	size_t before = mote_schema_enter(r, key);
+	size_t before = mote_schema_enter(r, key), outer;
+	char index[16];
 	int n = 0;
 
-	if (!cJSON_IsArray(list) || !list->child || cJSON_GetArraySize(list) > 1000)
-		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "expected a list of 1 to 1000 schemas");
-	if (!mote_schema_failed(r) && !strcmp(key, "oneOf"))
-		check_apart(r, list);
+	if (!whole)
+		mote_schema_fail(r, MOTE_ERROR_MEMORY, "no memory for alternatives");
+	if (!cJSON_IsArray(list) || !list->child || cJSON_GetArraySize(list) > MAX_ALTERNATIVES)
+		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "expected a list of 1 to %d schemas", MAX_ALTERNATIVES);
 	for (const cJSON *item = mote_schema_failed(r) ? NULL : list->child; item && !mote_schema_failed(r);
-	     item = item->next) {
-		char index[16];
-		size_t outer;
-
-		snprintf(index, sizeof index, "%d", n++);
+	     item = item->next, n++) {
+		snprintf(index, sizeof index, "%d", n);
 		outer = mote_schema_enter(r, index);
-		mote_schema_build(r, alone ? item : mote_schema_merge(r, base, item), from, to);
+		whole[n] = alone ? item : mote_schema_merge(r, base, item);
+		mote_schema_leave(r, outer);
+	}
+	if (!mote_schema_failed(r) && !strcmp(key, "oneOf"))
+		check_apart(r, list, whole);
+	for (int i = 0; i < n && !mote_schema_failed(r); i++) {
+		snprintf(index, sizeof index, "%d", i);
+		outer = mote_schema_enter(r, index);
+		mote_schema_build(r, whole[i], from, to);
 		mote_schema_leave(r, outer);
 	}
 	mote_schema_leave(r, before);
+	free(whole);
 }
 
 static void build_all_of(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to)

@@ -109,7 +109,9 @@ unsigned mote_schema_type_of(const cJSON *value);
 const cJSON *mote_schema_merge(struct schema_reader *r, const cJSON *a, const cJSON *b);
 /* The schema without one of its keywords. */
 const cJSON *mote_schema_without(struct schema_reader *r, const cJSON *schema, const char *key);
-/* Whether nothing that is built for one alternative fits another: what oneOf needs. */
-bool mote_schema_are_apart(struct schema_reader *r, const cJSON *a, const cJSON *b);
+/* Whether nothing that is built for one alternative fits another: what oneOf needs. All are resolved; whole_*: the
+ * alternatives with what stands beside oneOf. */
+bool mote_schema_are_apart(struct schema_reader *r, const cJSON *a, const cJSON *b, const cJSON *whole_a,
+			   const cJSON *whole_b);
 
 #endif

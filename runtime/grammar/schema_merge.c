@@ -1,5 +1,6 @@
 /* Schemas made of several: what fits all of them as one schema (allOf, and what stands beside anyOf or $ref), and
  * whether two exclude each other (oneOf). Merged schemas borrow their members from those that they are made of. */
+#include <math.h>
 #include <string.h>
 
 #include "runtime/grammar/schema.h"
@@ -45,10 +46,8 @@ unsigned mote_schema_types(struct schema_reader *r, const cJSON *schema)
 
 unsigned mote_schema_type_of(const cJSON *value)
 {
-	int64_t integer;
-
-	if (cJSON_IsNumber(value))
-		return mote_json_integer(value, &integer) ? TYPE_INTEGER : TYPE_FRACTION;
+	if (cJSON_IsNumber(value)) /* 1.0 is an integer, too */
+		return value->valuedouble == floor(value->valuedouble) ? TYPE_INTEGER : TYPE_FRACTION;
 	return cJSON_IsNull(value)     ? TYPE_NULL
 	       : cJSON_IsBool(value)   ? TYPE_BOOLEAN
 	       : cJSON_IsString(value) ? TYPE_STRING
@@ -269,12 +268,10 @@ static bool values_apart(struct schema_reader *r, const cJSON *a, const cJSON *b
 	return true;
 }
 
-/* Whether no object that is built for a fits b: it has a property whose values differ, or lacks one that b requires. */
-static bool never_fits(struct schema_reader *r, const cJSON *a, const cJSON *b)
+/* Whether a requires a property whose values differ from those that b has for it. */
+static bool property_apart(struct schema_reader *r, const cJSON *a, const cJSON *b)
 {
 	const cJSON *own = mote_schema_member(r, a, "properties"), *theirs = mote_schema_member(r, b, "properties");
-	const cJSON *more = mote_schema_member(r, a, "additionalProperties");
-	const cJSON *required = mote_schema_member(r, b, "required");
 
 	for (const cJSON *item = own ? own->child : NULL; item && !mote_schema_failed(r); item = item->next) {
 		const cJSON *other = mote_schema_member(r, theirs, item->string);
@@ -283,8 +280,23 @@ static bool never_fits(struct schema_reader *r, const cJSON *a, const cJSON *b)
 		    values_apart(r, mote_schema_resolve(r, item), mote_schema_resolve(r, other)))
 			return true;
 	}
+	return false;
+}
+
+/* Whether no object that is built for a fits b: it lacks a property that b requires. a: with all that it is built of,
+ * else it may have more. */
+static bool lacks_required(struct schema_reader *r, const cJSON *a, const cJSON *b)
+{
+	static const char *const parts[] = {"$ref", "allOf", "anyOf", "oneOf"};
+	const cJSON *own = mote_schema_member(r, a, "properties");
+	const cJSON *more = mote_schema_member(r, a, "additionalProperties");
+	const cJSON *required = mote_schema_member(r, b, "required");
+
 	if (!own || (more && !cJSON_IsFalse(more)))
 		return false;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (mote_schema_member(r, a, parts[i]))
+			return false;
 	for (const cJSON *item = cJSON_IsArray(required) ? required->child : NULL; item; item = item->next)
 		if (cJSON_IsString(item) && !mote_schema_member(r, own, item->valuestring) &&
 		    !mote_schema_requires(r, a, item->valuestring))
@@ -308,18 +320,19 @@ static unsigned types_of(struct schema_reader *r, const cJSON *schema)
 	return list ? types & mote_schema_types(r, schema) : mote_schema_types(r, schema);
 }
 
-bool mote_schema_are_apart(struct schema_reader *r, const cJSON *a, const cJSON *b)
+bool mote_schema_are_apart(struct schema_reader *r, const cJSON *a, const cJSON *b, const cJSON *whole_a,
+			   const cJSON *whole_b)
 {
 	unsigned common;
 
-	a = mote_schema_resolve(r, a);
-	b = mote_schema_resolve(r, b);
-	if (!a || !b || cJSON_IsFalse(a) || cJSON_IsFalse(b))
+	if (cJSON_IsFalse(whole_a) || cJSON_IsFalse(whole_b))
 		return true;
-	if (!cJSON_IsObject(a) || !cJSON_IsObject(b))
+	if (!cJSON_IsObject(whole_a) || !cJSON_IsObject(whole_b))
 		return false;
-	common = types_of(r, a) & types_of(r, b);
-	if (common == 0 || values_apart(r, a, b))
+	common = types_of(r, whole_a) & types_of(r, whole_b);
+	if (common == 0 || values_apart(r, whole_a, whole_b))
 		return true;
-	return common == TYPE_OBJECT && never_fits(r, a, b) && never_fits(r, b, a);
+	return common == TYPE_OBJECT &&
+	       (property_apart(r, a, b) || property_apart(r, b, a) ||
+		(lacks_required(r, whole_a, b) && lacks_required(r, whole_b, a)));
 }
