@@ -82,12 +82,21 @@ static void add_result(struct mote_json_builder *to, cJSON *list, const struct b
 	mote_json_add_text(to, item, "isa", b->isa);
 }
 
+static void add_limits(struct mote_json_builder *to, cJSON *list, uint32_t threads, const struct limits *l)
+{
+	cJSON *item = mote_json_add_object(to, list, NULL);
+
+	mote_json_add_number(to, item, "threads", threads);
+	mote_json_add_number(to, item, "bandwidth_gb_s", l->bandwidth / 1e9);
+	mote_json_add_number(to, item, "int8_gop_s", l->int8_rate / 1e9);
+	mote_json_add_number(to, item, "f32_gop_s", l->float_rate / 1e9);
+}
+
 static enum mote_status print_json(const struct bench *b, struct mote_error *error)
 {
 	const struct bench_arguments *a = b->arguments;
 	struct mote_json_builder to = {0};
 	cJSON *json = mote_json_new_object(&to), *part;
-	uint32_t most = 0;
 	enum mote_status status;
 
 	mote_json_add_text(&to, json, "isa", b->isa);
@@ -101,12 +110,9 @@ static enum mote_status print_json(const struct bench *b, struct mote_error *err
 	mote_json_add_number(&to, json, "load_worst_ms", b->start.load_worst_ms);
 	mote_json_add_number(&to, json, "first_token_worst_ms", b->start.first_token_worst_ms);
 	mote_json_add_number(&to, json, "peak_rss_bytes", (double)b->start.peak_rss_bytes);
+	part = mote_json_add_array(&to, json, "limits");
 	for (uint32_t i = 0; i < a->threads.count; i++)
-		most = a->threads.value[i] > a->threads.value[most] ? i : most;
-	part = mote_json_add_object(&to, json, "limits"); /* of the most threads */
-	mote_json_add_number(&to, part, "bandwidth_gb_s", b->limits[most].bandwidth / 1e9);
-	mote_json_add_number(&to, part, "int8_gop_s", b->limits[most].int8_rate / 1e9);
-	mote_json_add_number(&to, part, "f32_gop_s", b->limits[most].float_rate / 1e9);
+		add_limits(&to, part, a->threads.value[i], &b->limits[i]);
 	status = mote_json_finish(&to, &json, "the results", error);
 	if (status == MOTE_OK)
 		status = mote_console_print_json(json, error);

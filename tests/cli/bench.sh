@@ -13,8 +13,11 @@ for kind in prefill decode; do
 		done
 	done
 done
-for key in load_ms first_token_ms peak_rss_bytes bandwidth_gb_s int8_gop_s f32_gop_s; do
+for key in load_ms first_token_ms peak_rss_bytes; do
 	has "$work/out" "\"$key\":$positive"
+done
+for threads in 1 2; do
+	has "$work/out" "{\"threads\":$threads,\"bandwidth_gb_s\":$positive,\"int8_gop_s\":$positive,\"f32_gop_s\":$positive}"
 done
 expect 0 "$bench" "$work/m.mote" -p 16 -n 4 -r 1 -ctk q8 -ctv q8 --mmap
 has "$work/out" '^prefill  *16'
