@@ -114,6 +114,8 @@ static void save(const struct place *p, const char *config)
 		add_weight(&t, &c, &w);
 	tiny_save(&t, p->in);
 	tiny_write_text(p->in, "config.json", config);
+	tiny_write_text(p->in, "generation_config.json", "{\"temperature\":0.6,\"top_k\":20,\"top_p\":0.95,"
+			"\"min_p\":0.05,\"repetition_penalty\":1.1}");
 	tiny_free(&t);
 	cJSON_Delete(json);
 }
@@ -147,7 +149,38 @@ static void come_back(const struct place *p, const struct mote_container *a, con
 			   mote_json_get(mote_container_metadata(b), "model"), true))
 		fail_msg("%s: %s is another model: %s", config, from,
 			 cJSON_Print(mote_json_get(mote_container_metadata(b), "model")));
+	if (!cJSON_Compare(mote_json_get(mote_container_metadata(a), "generation"),
+			   mote_json_get(mote_container_metadata(b), "generation"), true))
+		fail_msg("%s: %s asks for other sampling: %s", config, from,
+			 cJSON_Print(mote_json_get(mote_container_metadata(b), "generation")));
 	mote_container_close(b);
+}
+
+/* "do_sample": false has no key in GGUF: the temperature says it. */
+static void test_greedy(void **state)
+{
+	const struct mote_gguf_write_options gguf = {.keep_types = true};
+	struct mote_error error = {0};
+	struct mote_notes notes = {0};
+	struct place *p = *state;
+	struct mote_container *a;
+	char out[160];
+	const cJSON *generation;
+	uint64_t bytes;
+
+	save(p, cases[0].config);
+	tiny_write_text(p->in, "generation_config.json", "{\"do_sample\":false,\"temperature\":0.6,\"top_k\":20}");
+	a = convert_from(p->in, p->file);
+	snprintf(out, sizeof out, "%s/greedy.gguf", p->root);
+	if (mote_gguf_write(a, out, &gguf, &notes, &bytes, &error))
+		fail_msg("%s", error.message);
+	mote_container_close(a);
+	a = convert_from(out, p->file);
+	generation = mote_json_get(mote_container_metadata(a), "generation");
+	assert_true(mote_json_get(generation, "temperature")->valuedouble == 0);
+	assert_true(mote_json_get(generation, "top_k")->valuedouble == 20);
+	mote_container_close(a);
+	mote_notes_free(&notes);
 }
 
 static void test_cases(void **state)
@@ -186,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_cases, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_greedy, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,4 +30,7 @@ enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *se
 					 const cJSON *metadata, uint32_t model_ids, struct mote_notes *notes,
 					 struct mote_error *error);
 
+/* The keys "general.sampling.…" of generation_config.json's settings, which may be NULL. */
+void mote_gguf_put_sampling(struct mote_gguf_put *p, const cJSON *generation);
+
 #endif

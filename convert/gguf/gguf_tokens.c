@@ -112,6 +112,8 @@ enum mote_status mote_gguf_tokens_read(const struct mote_gguf *g, const struct m
 	directory->templates = cJSON_CreateArray();
 	if (!directory->generation || !directory->tokenizer_config || !directory->templates)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", g->name);
-	status = read_ids(g, v, directory, error);
-	return status ? status : read_templates(g, directory, error);
+	if ((status = read_ids(g, v, directory, error)) ||
+	    (status = mote_gguf_sampling_read(g, directory->generation, error)))
+		return status;
+	return read_templates(g, directory, error);
 }

@@ -163,6 +163,7 @@ static enum mote_status write(struct mote_gguf_writing *w, const char *path, str
 	    (status = mote_gguf_plan(w)))
 		return status;
 	mote_gguf_put_model(w);
+	mote_gguf_put_sampling(&w->put, mote_json_get(mote_container_metadata(w->c), "generation"));
 	if ((status = mote_gguf_put_tokenizer(&w->put, section, bytes, mote_container_metadata(w->c), w->config.vocab,
 					      notes, w->error)) ||
 	    (status = mote_gguf_note_types(w, notes)))
