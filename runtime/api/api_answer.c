@@ -307,6 +307,11 @@ void mote_lm_answer_describe(const struct mote_lm_answer *a, struct mote_lm_answ
 					     .predict_seconds = a->last - a->first};
 }
 
+int mote_lm_answer_stop_text(const struct mote_lm_answer *a)
+{
+	return a->answer.stop_text;
+}
+
 void mote_lm_answer_guesses(const struct mote_lm_answer *a, uint64_t *made, uint64_t *right)
 {
 	*made = a->guesses.made;

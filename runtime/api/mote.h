@@ -379,6 +379,8 @@ struct mote_lm_answer_info {
 	double prompt_seconds, predict_seconds;
 };
 MOTE_API void mote_lm_answer_describe(const struct mote_lm_answer *a, struct mote_lm_answer_info *info);
+/* The index of the stop text that ended it, among those of its options; -1: none did. */
+MOTE_API int mote_lm_answer_stop_text(const struct mote_lm_answer *a);
 /* How many tokens were guessed and computed ahead (see no_lookup), and how many of these came. */
 MOTE_API void mote_lm_answer_guesses(const struct mote_lm_answer *a, uint64_t *made, uint64_t *right);
 

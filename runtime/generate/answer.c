@@ -24,7 +24,6 @@ struct mote_answer_state {
 	enum mote_reasoning_part part;
 	size_t most;       /* tokens */
 	bool after_marker; /* and no text since */
-	bool stopped;      /* by a text */
 	bool ended;
 };
 
@@ -109,7 +108,7 @@ static void feed(struct mote_answer *a, const char *piece, size_t n)
 		take_text(a, text, bytes);
 		n = 0;
 		if (found >= 0 && found < texts) {
-			s->stopped = true;
+			a->stop_text = found;
 			return;
 		}
 		if (found >= 0 && s->constraint && mote_constraint_began(s->constraint)) {
@@ -128,10 +127,10 @@ static void flush(struct mote_answer *a)
 	size_t n;
 	const char *piece = mote_detokenizer_flush(&a->state->detokenizer, &n);
 
-	if (a->state->stopped)
+	if (a->stop_text >= 0)
 		return;
 	feed(a, piece, n);
-	if (a->state->stop && !a->state->stopped) {
+	if (a->state->stop && a->stop_text < 0) {
 		piece = mote_stop_flush(a->state->stop, &n);
 		take_text(a, piece, n);
 	}
@@ -236,7 +235,7 @@ enum mote_status mote_answer_open(const struct mote_answer_options *options, str
 	struct mote_answer_state *s = calloc(1, sizeof *s);
 	enum mote_status status;
 
-	*answer = (struct mote_answer){.state = s};
+	*answer = (struct mote_answer){.state = s, .stop_text = -1};
 	if (!s)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for an answer");
 	s->options = *options;
@@ -297,7 +296,7 @@ int32_t mote_answer_take(struct mote_answer *answer, const float *logits)
 		inside = s->reasoning.inside;
 		take_id(answer, id);
 		s->thought += inside && s->reasoning.inside;
-		if (s->stopped || is_end(&s->options, id) || (s->constraint && mote_constraint_is_over(s->constraint)))
+		if (answer->stop_text >= 0 || is_end(&s->options, id) || (s->constraint && mote_constraint_is_over(s->constraint)))
 			answer->finish = MOTE_FINISH_STOP;
 		else if (answer->ids.count >= s->most)
 			answer->finish = MOTE_FINISH_LENGTH;
@@ -323,7 +322,7 @@ void mote_answer_end(struct mote_answer *answer)
 	if (!answer->state || answer->state->ended)
 		return;
 	flush(answer);
-	if (answer->state->stopped) /* by what was held back */
+	if (answer->stop_text >= 0) /* by what was held back */
 		answer->finish = MOTE_FINISH_STOP;
 	answer->state->ended = true;
 }

@@ -53,6 +53,7 @@ struct mote_answer {
 	char *text, *reasoning;
 	size_t text_bytes, reasoning_bytes;
 	enum mote_finish finish;
+	int stop_text;                         /* the index of the stop text that ended it, or -1 */
 	struct mote_error error;               /* what ended it, when its code is not MOTE_OK */
 	struct mote_answer_state *state;       /* between open and free */
 };

@@ -37,6 +37,7 @@ struct mote_piece {
 	uint32_t choice;
 	enum mote_piece_kind kind;
 	enum mote_lm_finish finish;     /* of END */
+	int stop_text;                  /* of END: mote_lm_answer_stop_text() */
 	int status;                     /* of FAILED, enum mote_lm_status; the text is its message */
 	struct mote_scored *scored;     /* [n_scored] tokens that are spoken for with it, where the job wants them */
 	size_t n_scored;

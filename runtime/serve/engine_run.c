@@ -60,6 +60,7 @@ static bool describe_end(struct run *r, struct mote_piece *p)
 
 	mote_lm_answer_describe(r->answer, &info);
 	mote_lm_answer_guesses(r->answer, &p->guessed, &p->guessed_right);
+	p->stop_text = mote_lm_answer_stop_text(r->answer);
 	p->tokens = info.tokens;
 	p->prompt_tokens = info.prompt_tokens;
 	p->cached_tokens = info.prompt_tokens - info.prompt_computed;

@@ -123,6 +123,7 @@ static void take_end(struct mote_reply *r, struct mote_choice *c, struct mote_pi
 		thought->text[--thought->count] = 0;
 	c->ended = true;
 	c->finish = p->finish;
+	c->stop_text = p->stop_text;
 	c->prompt_tokens = p->prompt_tokens;
 	c->cached_tokens = p->cached_tokens;
 	c->prompt_seconds = p->prompt_seconds;

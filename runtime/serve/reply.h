@@ -30,6 +30,7 @@ struct mote_choice {
 	double prompt_seconds, predict_seconds;
 	uint64_t guessed, guessed_right;
 	enum mote_lm_finish finish;
+	int stop_text;
 	bool ended;
 	struct mote_tool_call call[MOTE_TOOL_CALLS_MAX];
 	size_t calls;

@@ -6,17 +6,16 @@
 
 enum { NONE, THINKING, TEXT };
 
-/* Which stop text ended it is known when there was one only. The model's own are an end of its turn. */
+/* The model's own stop texts, which follow the request's, are an end of its turn. */
 static void add_stop(struct mote_json_builder *b, cJSON *json, const struct mote_reply *r)
 {
 	const struct mote_choice *c = r->choice;
-	bool by_text = c->finish == MOTE_LM_FINISH_STOP && r->ask.stops &&
-		       !(c->tokens && mote_lm_is_end(r->lm, c->ids[c->tokens - 1]));
+	bool by_text = c->stop_text >= 0 && (uint32_t)c->stop_text < r->ask.stops;
 
 	mote_json_add_text(b, json, "stop_reason", c->finish == MOTE_LM_FINISH_LENGTH ? "max_tokens" :
 						    by_text ? "stop_sequence" : "end_turn");
-	if (by_text && r->ask.job.options.stops == 1)
-		mote_json_add_text(b, json, "stop_sequence", r->ask.stop[0]);
+	if (by_text)
+		mote_json_add_text(b, json, "stop_sequence", r->ask.stop[c->stop_text]);
 	else
 		mote_json_add_null(b, json, "stop_sequence");
 }

@@ -266,6 +266,9 @@ thought = "".join(e[1]["delta"].get("thinking", "") for e in events if e[0] == "
 check("messages streamed", texts == r["content"][-1]["text"] and thought == r["content"][0]["thinking"] and
       events[0][0] == "message_start" and
       events[-1][0] == "message_stop", events[:2])
+for stops, found in ((["zzz", "tens"], "tens"), (["zzz"], None), (["ten", "tens", "ns:"], "tens")):
+    r = s.post("/v1/messages", m | {"stop_sequences": stops})[2]
+    check(f"stop sequence {found}", (r["stop_reason"], r["stop_sequence"]) == ("stop_sequence" if found else "end_turn", found), r)
 m = {"input": "What is 27 + 48?", "temperature": 0}
 r = s.post("/v1/responses", m)[2]
 check("responses", r["status"] == "completed" and r["output"][-1]["content"][0]["text"] == "27 + 48 = 75.", r)
@@ -659,8 +662,9 @@ check("their most tokens", s.post(CHAT, ask("What is 27 + 48?"))[2]["usage"]["co
 for stop in (None, ["zzz"]):
     r = s.post(CHAT, ask("What is 27 + 48?", max_tokens=300, stop=stop))[2]["choices"][0]
     check(f"their stop text beside {stop}", r["message"]["content"] == "27 + 48" and r["finish_reason"] == "stop", r)
-r = s.post("/v1/messages", ask("What is 27 + 48?", max_tokens=300))[2]
-check("which ends the turn", r["content"][-1]["text"] == "27 + 48" and r["stop_reason"] == "end_turn", r)
+for stops in (None, ["zzz"]):
+    r = s.post("/v1/messages", ask("What is 27 + 48?", max_tokens=300, stop_sequences=stops))[2]
+    check(f"which ends the turn beside {stops}", r["content"][-1]["text"] == "27 + 48" and r["stop_reason"] == "end_turn", r)
 check("it ends", ended(s.process))
 
 # ---- a socket at a path, and one that a service manager opened
