@@ -296,7 +296,8 @@ int32_t mote_answer_take(struct mote_answer *answer, const float *logits)
 		inside = s->reasoning.inside;
 		take_id(answer, id);
 		s->thought += inside && s->reasoning.inside;
-		if (answer->stop_text >= 0 || is_end(&s->options, id) || (s->constraint && mote_constraint_is_over(s->constraint)))
+		if (answer->stop_text >= 0 || is_end(&s->options, id) ||
+		    (s->constraint && mote_constraint_is_over(s->constraint)))
 			answer->finish = MOTE_FINISH_STOP;
 		else if (answer->ids.count >= s->most)
 			answer->finish = MOTE_FINISH_LENGTH;

@@ -296,6 +296,15 @@ size_t mote_reply_tokens(const struct mote_reply *r)
 	return sum;
 }
 
+size_t mote_reply_reasoning_tokens(const struct mote_reply *r)
+{
+	size_t sum = 0;
+
+	for (uint32_t i = 0; i < r->choices; i++)
+		sum += r->choice[i].reasoning_tokens;
+	return sum;
+}
+
 const char *mote_choice_text(const struct mote_choice *c)
 {
 	const struct mote_bytes *text = c->calls ? &c->rest : &c->text;

@@ -87,6 +87,7 @@ void mote_reply_event(struct mote_json_builder *b, const char *event, cJSON *jso
 size_t mote_reply_prompt_tokens(const struct mote_reply *r);
 size_t mote_reply_cached_tokens(const struct mote_reply *r);
 size_t mote_reply_tokens(const struct mote_reply *r);
+size_t mote_reply_reasoning_tokens(const struct mote_reply *r);
 /* The text that is left when calls are taken out. */
 const char *mote_choice_text(const struct mote_choice *c);
 const char *mote_choice_reasoning(const struct mote_choice *c);

@@ -19,6 +19,9 @@ static void add_usage(struct mote_json_builder *b, cJSON *json, const struct mot
 	mote_json_add_number(b, usage, "total_tokens", (double)(prompt + tokens));
 	mote_json_add_number(b, mote_json_add_object(b, usage, "prompt_tokens_details"), "cached_tokens",
 			     (double)mote_reply_cached_tokens(r));
+	if (r->ask.dialect == MOTE_DIALECT_CHAT)
+		mote_json_add_number(b, mote_json_add_object(b, usage, "completion_tokens_details"), "reasoning_tokens",
+				     (double)mote_reply_reasoning_tokens(r));
 }
 
 /* How long the first choice took, in llama.cpp's words. */

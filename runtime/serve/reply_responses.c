@@ -47,7 +47,7 @@ static void add_usage(struct mote_json_builder *b, cJSON *json, const struct mot
 			     (double)mote_reply_cached_tokens(r));
 	mote_json_add_number(b, usage, "output_tokens", (double)tokens);
 	mote_json_add_number(b, mote_json_add_object(b, usage, "output_tokens_details"), "reasoning_tokens",
-			     (double)r->choice->reasoning_tokens);
+			     (double)mote_reply_reasoning_tokens(r));
 	mote_json_add_number(b, usage, "total_tokens", (double)(prompt + tokens));
 }
 
