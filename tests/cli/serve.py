@@ -274,8 +274,8 @@ r = s.post("/v1/responses", m)[2]
 check("responses", r["status"] == "completed" and r["output"][-1]["content"][0]["text"] == "27 + 48 = 75.", r)
 used = r["usage"]["output_tokens_details"]["reasoning_tokens"]
 check("most of it a thought", 0.7 < used / r["usage"]["output_tokens"] < 1, r["usage"])
-r = s.post(CHAT, ask("What is 27 + 48?", n=2))[2]["usage"]
-check("of both choices of a chat", r["completion_tokens_details"]["reasoning_tokens"] == 2 * used, r)
+both = s.post(CHAT, ask("What is 27 + 48?", n=2))[2]["usage"]
+check("of both choices of a chat", both["completion_tokens_details"]["reasoning_tokens"] == 2 * used, both)
 events = s.stream("/v1/responses", m)
 check("responses streamed", "".join(e[1]["delta"] for e in events if e[0] == "response.output_text.delta") == "27 + 48 = 75."
       and events[-1][1]["response"]["output"][-1]["content"] == r["output"][-1]["content"] and
