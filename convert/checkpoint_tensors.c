@@ -13,12 +13,16 @@
 static const struct fused {
 	const char *name, *in;
 	enum mote_dim before[2]; /* the rows of what comes before; MOTE_DIM_ONE: nothing */
+	bool shared_mlp;         /* see struct mote_hf_config; else its fused */
 } fused[] = {
-	{"self_attn.q_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}},
-	{"self_attn.k_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ATTENTION, MOTE_DIM_ONE}},
-	{"self_attn.v_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ATTENTION, MOTE_DIM_KV}},
-	{"mlp.gate_proj.weight", "mlp.gate_up_proj.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}},
-	{"mlp.up_proj.weight", "mlp.gate_up_proj.weight", {MOTE_DIM_FFN, MOTE_DIM_ONE}},
+	{"self_attn.q_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}, false},
+	{"self_attn.k_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ATTENTION, MOTE_DIM_ONE}, false},
+	{"self_attn.v_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ATTENTION, MOTE_DIM_KV}, false},
+	{"mlp.gate_proj.weight", "mlp.gate_up_proj.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}, false},
+	{"mlp.up_proj.weight", "mlp.gate_up_proj.weight", {MOTE_DIM_FFN, MOTE_DIM_ONE}, false},
+	{"mlp.gate_proj.weight", "shared_mlp.input_linear.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}, true},
+	{"mlp.up_proj.weight", "shared_mlp.input_linear.weight", {MOTE_DIM_FFN, MOTE_DIM_ONE}, true},
+	{"mlp.down_proj.weight", "shared_mlp.output_linear.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}, true},
 };
 
 /* What the matching needs at hand. */
@@ -58,8 +62,10 @@ static uint32_t rows_before(const struct matching *m, const struct fused *f)
 }
 
 /* Rows of the matrix that holds this one among others. */
-static uint32_t rows_fused(const struct matching *m, const struct fused *f)
+static uint32_t rows_fused(const struct matching *m, const struct mote_weight *w, const struct fused *f)
 {
+	if (strstr(f->in, "output_linear"))
+		return mote_dim_of(m->config, w->rows);
 	if (!strstr(f->in, "qkv"))
 		return 2 * mote_dim_of(m->config, MOTE_DIM_FFN);
 	return mote_dim_of(m->config, MOTE_DIM_ATTENTION) + 2 * mote_dim_of(m->config, MOTE_DIM_KV);
@@ -105,6 +111,10 @@ static enum mote_status take_part(const struct matching *m, const struct mote_we
 				      mote_safetensors_shape(weight->tensor, found, sizeof found), expected);
 	t.keep = t.rank == 2 && mote_weight_rows_quants(weight) ? mote_weight_rows_quants(weight) : t.from;
 	weight->used = true;
+	if (m->hf->neighbours && strcmp(w->name, "self_attn.q_proj.weight") == 0)
+		weight->permuted_heads = m->config->heads;
+	if (m->hf->neighbours && strcmp(w->name, "self_attn.k_proj.weight") == 0)
+		weight->permuted_heads = m->config->kv_heads;
 	snprintf(t.name, sizeof t.name, "%s", at->name);
 	t.bytes = weight->tensor->bytes / all_rows * t.rows;
 	m->out->tensor[m->out->tensors++] = t;
@@ -115,12 +125,13 @@ static enum mote_status take(const struct matching *m, const struct mote_weight_
 {
 	char name[MOTE_WEIGHT_NAME_BYTES];
 
-	for (size_t i = 0; m->hf->fused && i < sizeof fused / sizeof *fused; i++)
-		if (strcmp(at->weight->name, fused[i].name) == 0) {
+	for (size_t i = 0; i < sizeof fused / sizeof *fused; i++)
+		if ((fused[i].shared_mlp ? m->hf->shared_mlp : m->hf->fused) &&
+		    strcmp(at->weight->name, fused[i].name) == 0) {
 			size_t layer = strlen(at->name) - strlen(at->weight->name);
 
 			snprintf(name, sizeof name, "%.*s%s", (int)layer, at->name, fused[i].in);
-			return take_part(m, at, name, rows_fused(m, &fused[i]), rows_before(m, &fused[i]));
+			return take_part(m, at, name, rows_fused(m, at->weight, &fused[i]), rows_before(m, &fused[i]));
 		}
 	return take_part(m, at, at->name, mote_dim_of(m->config, at->weight->rows), 0);
 }
@@ -131,15 +142,23 @@ static bool is_rotary_table(const char *name)
 	return strstr(name, ".rotary_emb.") != NULL;
 }
 
-static enum mote_status refuse_superfluous(const struct mote_hf_weights *weights, struct mote_error *error)
+/* Of a model that sees images: what sees them. */
+static bool is_of_images(const char *name)
+{
+	name += strncmp(name, "model.", 6) ? 0 : 6;
+	return !strncmp(name, "vision_tower.", 13) || !strncmp(name, "multi_modal_projector.", 22);
+}
+
+static enum mote_status refuse_superfluous(const struct matching *m)
 {
 	char shape[128];
 
-	for (uint32_t i = 0; i < weights->weights; i++) {
-		const struct mote_hf_weight *w = &weights->weight[i];
+	for (uint32_t i = 0; i < m->weights->weights; i++) {
+		const struct mote_hf_weight *w = &m->weights->weight[i];
 
-		if (!w->used && !w->alias && !is_rotary_table(w->name))
-			return mote_error_set(error, MOTE_ERROR_CORRUPT,
+		if (!w->used && !w->alias && !is_rotary_table(w->name) &&
+		    !(m->hf->sees_images && is_of_images(w->name)))
+			return mote_error_set(m->error, MOTE_ERROR_CORRUPT,
 					      "tensor \"%s\" %s is superfluous: the architecture has no such weight",
 					      w->name, mote_safetensors_shape(w->tensor, shape, sizeof shape));
 	}
@@ -181,7 +200,7 @@ static enum mote_status match(const struct matching *m)
 		status = take(m, &w);
 	if (!status && m->config->tied_embeddings && mote_hf_weights_find(m->weights, mote_weight_head->name))
 		status = take_tied_copy(m);
-	return status ? status : refuse_superfluous(m->weights, m->error);
+	return status ? status : refuse_superfluous(m);
 }
 
 /* Renames as the first attention weight suggests. *prefix: what stood where "model." belongs; NULL: nothing to do. */
@@ -234,7 +253,7 @@ static enum mote_status match_names(const struct matching *m, struct mote_notes 
 	unwrapped.error = &other;
 	status = unwrap_names(m->weights, &prefix, m->error);
 	if (!status && prefix && match(&unwrapped) == MOTE_OK) {
-		status = note_names(m, prefix, notes);
+		status = m->hf->sees_images ? MOTE_OK : note_names(m, prefix, notes);
 	} else if (!status) {
 		if (prefix)
 			mote_hf_weights_restore_names(m->weights);
@@ -258,6 +277,8 @@ enum mote_status mote_checkpoint_tensors_match(const struct mote_hf_config *conf
 	if (!out->tensor)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory");
 	status = match_names(&m, notes);
+	if (!status && config->sees_images)
+		status = mote_notes_add(notes, &own, "what sees images is left out: this is the model of text");
 	if (status) {
 		mote_checkpoint_tensors_free(out);
 		(void)mote_error_set(error, status, "%s", own.message);

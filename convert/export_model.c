@@ -43,6 +43,15 @@ static const char *gemma3_differs(const struct mote_config *c)
 	return gemma_differs(c);
 }
 
+/* Which layers have RoPE is said by which have a window; where none has, all do. */
+static const char *exaone4_differs(const struct mote_config *c)
+{
+	for (uint32_t i = 0; i < c->layers; i++)
+		if (!(c->layer_kind[i] & MOTE_LAYER_NO_ROPE) != (!c->window || c->layer_kind[i] & MOTE_LAYER_WINDOW))
+			return "no_rope_layers";
+	return NULL;
+}
+
 static const struct mote_export_family families[] = {
 	{"LlamaForCausalLM", "llama", 0, BIASES, 0, biases_differ},
 	{"Qwen2ForCausalLM", "qwen2", MOTE_QKV_BIAS, MOTE_OUT_BIAS | MOTE_FFN_BIAS, MOTE_EXPORT_WINDOW, NULL},
@@ -54,6 +63,8 @@ static const struct mote_export_family families[] = {
 	{"GraniteForCausalLM", "granite", 0, BIASES, SCALES | MOTE_EXPORT_ATTENTION_SCALE, biases_differ},
 	{"MiniCPMForCausalLM", "minicpm", 0, BIASES, SCALES, biases_differ},
 	{"Olmo2ForCausalLM", "olmo2", MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_WIDE_NORM, BIASES, 0, biases_differ},
+	{"Exaone4ForCausalLM", "exaone4", MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_HEAD_NORM, 0,
+	 MOTE_EXPORT_WINDOW | MOTE_EXPORT_NO_ROPE, exaone4_differs},
 	{"StableLmForCausalLM", "stablelm", MOTE_LAYER_NORM, MOTE_QKV_BIAS, MOTE_EXPORT_PARTIAL, NULL},
 	{"GemmaForCausalLM", "gemma", MOTE_GELU, 0, MOTE_EXPORT_EMBEDDING_SCALE, gemma_differs},
 	{"Gemma2ForCausalLM", "gemma2", MOTE_GELU | MOTE_POST_NORM, 0,

@@ -145,6 +145,124 @@ static void edit_index(const struct place *p, const char *text, const char *put)
 	tiny_write_text(p->in, "model.safetensors.index.json", edited);
 }
 
+static void save_as(struct tiny *t, const struct place *p, const char *family, const char *more)
+{
+	char config[1024];
+
+	tiny_save(t, p->in);
+	snprintf(config, sizeof config, "{%s,\"hidden_size\":24,\"num_hidden_layers\":2,\"num_attention_heads\":3,"
+		 "\"num_key_value_heads\":1,\"head_dim\":10,\"vocab_size\":37,\"tie_word_embeddings\":true,%s}", family,
+		 more);
+	tiny_write_text(p->in, "config.json", config);
+}
+
+/* Of each head of 10 rows, 0 and 5, 1 and 6, ... side by side. */
+static void interleave(struct tiny_tensor *x)
+{
+	const size_t row = x->bytes / x->rows;
+	uint8_t *data = malloc(x->bytes);
+
+	for (uint32_t r = 0; r < x->rows; r++)
+		memcpy(data + (r - r % 10 + r % 5 * 2 + r % 10 / 5) * row, x->data + r * row, row);
+	free(x->data);
+	x->data = data;
+}
+
+static void test_neighbours(void **state)
+{
+	static const char family[] = "\"architectures\":[\"Ernie4_5ForCausalLM\"],\"model_type\":\"ernie4_5\"";
+	struct place *p = *state;
+	struct mote_hash128 hash;
+	struct tiny t;
+
+	tiny_init(&t, "BF16");
+	tiny_save(&t, p->in);
+	take_hash(p, &hash, 0);
+	for (uint32_t i = 0; i < t.tensors; i++)
+		if (strstr(t.tensor[i].name, "q_proj") || strstr(t.tensor[i].name, "k_proj"))
+			interleave(&t.tensor[i]);
+	save_as(&t, p, family, "\"intermediate_size\":20");
+	same_tensors(p, &hash, 0);
+	tiny_free(&t);
+}
+
+static void test_shared_mlp(void **state)
+{
+	static const char family[] = "\"architectures\":[\"GraniteMoeHybridForCausalLM\"],"
+				     "\"model_type\":\"granitemoehybrid\"";
+	struct place *p = *state;
+	struct mote_hash128 hash;
+	struct tiny t;
+
+	tiny_init(&t, "BF16");
+	tiny_save(&t, p->in);
+	take_hash(p, &hash, 0);
+	for (int i = 0; i < 2; i++) {
+		char name[64];
+		struct tiny_tensor *gate, *up;
+
+		snprintf(name, sizeof name, "model.layers.%d.mlp.down_proj.weight", i);
+		snprintf(tiny_find(&t, name)->name, sizeof name, "model.layers.%d.shared_mlp.output_linear.weight", i);
+		snprintf(name, sizeof name, "model.layers.%d.mlp.gate_proj.weight", i);
+		gate = tiny_find(&t, name);
+		snprintf(name, sizeof name, "model.layers.%d.mlp.up_proj.weight", i);
+		up = tiny_find(&t, name);
+		gate->data = realloc(gate->data, gate->bytes + up->bytes);
+		memcpy(gate->data + gate->bytes, up->data, up->bytes);
+		gate->bytes += up->bytes;
+		gate->rows += up->rows;
+		snprintf(gate->name, sizeof gate->name, "model.layers.%d.shared_mlp.input_linear.weight", i);
+		tiny_remove(&t, name);
+	}
+	save_as(&t, p, family, "\"shared_intermediate_size\":20,\"num_local_experts\":0,"
+			       "\"layer_types\":[\"attention\",\"attention\"]");
+	same_tensors(p, &hash, 0);
+	tiny_free(&t);
+}
+
+static void test_what_sees_images(void **state)
+{
+	static const char *const more[] = {"self_attn.q_norm", "self_attn.k_norm", "pre_feedforward_layernorm",
+					   "post_feedforward_layernorm"};
+	static const char layers[] = "\"intermediate_size\":20";
+	struct place *p = *state;
+	struct mote_hash128 hash;
+	char name[64];
+	struct tiny t;
+
+	tiny_init(&t, "BF16");
+	for (uint32_t i = 0; i < 8; i++) {
+		snprintf(name, sizeof name, "model.layers.%u.%s.weight", i / 4, more[i % 4]);
+		tiny_add(&t, name, i % 4 < 2 ? TINY_HEAD_DIM : TINY_HIDDEN, 0, "BF16");
+	}
+	save_as(&t, p, "\"architectures\":[\"Gemma3ForCausalLM\"],\"model_type\":\"gemma3_text\"", layers);
+	take_hash(p, &hash, 0);
+	tiny_add(&t, "vision_tower.encoder.layers.0.self_attn.q_proj.weight", 4, 4, "BF16");
+	tiny_add(&t, "multi_modal_projector.mm_soft_emb_norm.weight", 4, 0, "BF16");
+	save_as(&t, p, "\"architectures\":[\"Gemma3ForCausalLM\"],\"model_type\":\"gemma3_text\"", layers);
+	refuse(p, &keep, MOTE_ERROR_CORRUPT, "is superfluous");
+	for (int old = 0; old < 2; old++) { /* the names of transformers 4 and 5 */
+		if (old) {
+			rename_all(&t, "model.", "language_model.model.");
+		} else {
+			rename_all(&t, "vision_tower.", "model.vision_tower.");
+			rename_all(&t, "multi_modal_projector.", "model.multi_modal_projector.");
+			rename_all(&t, "model.layers.", "model.language_model.layers.");
+			rename_all(&t, "model.embed_tokens.", "model.language_model.embed_tokens.");
+			rename_all(&t, "model.norm.", "model.language_model.norm.");
+		}
+		save_as(&t, p, "\"architectures\":[\"Gemma3ForConditionalGeneration\"],\"text_config\":{"
+			       "\"model_type\":\"gemma3_text\"", "\"intermediate_size\":20},\"model_type\":\"gemma3\"");
+		same_tensors(p, &hash, 1);
+		if (!old) {
+			rename_all(&t, "model.language_model.", "model.");
+			rename_all(&t, "model.vision_tower.", "vision_tower.");
+			rename_all(&t, "model.multi_modal_projector.", "multi_modal_projector.");
+		}
+	}
+	tiny_free(&t);
+}
+
 static void test_index_disagrees(void **state)
 {
 	static const char first[] = "\"weight_map\":{";
@@ -296,6 +414,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_tied_head_instead_of_embedding, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_prefixes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_neighbours, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_shared_mlp, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_sees_images, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_index_disagrees, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_links_to_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_something_else, set_up, tear_down),

@@ -251,6 +251,98 @@ static void test_yarn_and_dynamic(void **state)
 	       "\"original_max_position_embeddings\":1024}}", MOTE_ERROR_CORRUPT, "without \"factor\"");
 }
 
+static void test_exaone4(void **state)
+{
+	struct mote_config c = accept(FAMILY("exaone4") ",\"sliding_window\":null,\"max_position_embeddings\":65536}");
+
+	(void)state;
+	assert_int_equal(c.features, MOTE_POST_NORM | MOTE_NO_PRE_NORM | MOTE_HEAD_NORM);
+	assert_true(c.norm_eps == 1e-5);
+	assert_layers(&c, "00000000");
+	/* every fourth layer sees all, and has no RoPE */
+	c = accept(FAMILY("exaone4") ",\"max_position_embeddings\":65536}");
+	assert_int_equal(c.window, 4096);
+	assert_layers(&c, "11141114");
+	c = accept(FAMILY("exaone4") ",\"sliding_window\":64,\"sliding_window_pattern\":\"LG\"}");
+	assert_layers(&c, "14141414");
+	c = accept(FAMILY("exaone4") ",\"sliding_window\":64,\"sliding_window_pattern\":\"L\"}"); /* the last sees all */
+	assert_layers(&c, "11111114");
+	c = accept(FAMILY("exaone4") ",\"sliding_window\":64,\"layer_types\":[\"full_attention\",\"sliding_attention\","
+		   "\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\","
+		   "\"full_attention\"]}");
+	assert_layers(&c, "41444444");
+	/* of 2,048 positions none is beyond the window */
+	c = accept(FAMILY("exaone4") "}");
+	assert_int_equal(c.window, 0);
+	assert_layers(&c, "00040004");
+	refuse(FAMILY("exaone4") ",\"sliding_window_pattern\":\"LXG\"}", MOTE_ERROR_CORRUPT, "\"LXG\"");
+	refuse(FAMILY("exaone4") ",\"sliding_window_pattern\":0}", MOTE_ERROR_CORRUPT, "sliding_window_pattern");
+}
+
+#define ATTENTION "\"attention\",\"attention\",\"attention\",\"attention\""
+#define HYBRID FAMILY("granitemoehybrid") ",\"shared_intermediate_size\":128,\"layer_types\":[" ATTENTION "," ATTENTION
+
+static void test_granite_hybrid(void **state)
+{
+	struct mote_config c = accept(HYBRID "],\"num_local_experts\":0,\"position_embedding_type\":\"rope\","
+				      "\"attention_multiplier\":0.25,\"logits_scaling\":8}");
+
+	(void)state;
+	assert_int_equal(c.ffn, 128);
+	assert_layers(&c, "00000000");
+	assert_near(c.attention_scale, 0.25);
+	assert_near(c.logits_scale, 0.125);
+	c = accept(HYBRID "],\"num_local_experts\":0,\"position_embedding_type\":\"nope\"}");
+	assert_layers(&c, "44444444");
+	c = accept(HYBRID "],\"num_local_experts\":0}");
+	assert_layers(&c, "44444444");
+	refuse(HYBRID "]}", MOTE_ERROR_UNSUPPORTED, "\"num_local_experts\" is 8");
+	refuse(HYBRID ",\"mamba\"],\"num_local_experts\":0}", MOTE_ERROR_UNSUPPORTED, "expected 8 times \"attention\"");
+	refuse(FAMILY("granitemoehybrid") ",\"shared_intermediate_size\":128,\"num_local_experts\":0}",
+	       MOTE_ERROR_UNSUPPORTED, "\"layer_types\"");
+	refuse(FAMILY("granitemoehybrid") ",\"num_local_experts\":0}", MOTE_ERROR_CORRUPT, "shared_intermediate_size");
+}
+
+static void test_stored_otherwise(void **state)
+{
+	static struct mote_hf_config hf;
+	struct mote_error error = {0};
+
+	(void)state;
+	assert_int_equal(read_config(FAMILY("ernie4_5") "}", &hf, &error), MOTE_OK);
+	assert_true(hf.neighbours && hf.model.tied_embeddings && hf.model.rope_theta == 500000);
+	assert_string_equal(hf.architecture, "LlamaForCausalLM");
+	assert_int_equal(read_config(FAMILY("helium") "}", &hf, &error), MOTE_OK);
+	assert_true(hf.neighbours && !hf.model.tied_embeddings && hf.model.rope_theta == 100000);
+	assert_true(hf.model.norm_eps == 1e-8 && hf.model.head_dim == 128);
+	refuse(FAMILY("ernie4_5") ",\"use_bias\":true}", MOTE_ERROR_UNSUPPORTED, "use_bias");
+	refuse(FAMILY("helium") ",\"attention_bias\":true}", MOTE_ERROR_UNSUPPORTED, "attention_bias");
+}
+
+#define IMAGES "{\"architectures\":[\"Gemma3ForConditionalGeneration\"],\"model_type\":\"gemma3\","
+
+static void test_model_of_text_in_another(void **state)
+{
+	static const char text[] = IMAGES "\"text_config\":{\"model_type\":\"gemma3_text\",\"hidden_size\":2560,"
+		"\"intermediate_size\":10240,\"num_hidden_layers\":8,\"sliding_window\":1024},\"vision_config\":{}}";
+	static struct mote_hf_config hf;
+	struct mote_error error = {0};
+
+	(void)state;
+	assert_int_equal(read_config(text, &hf, &error), MOTE_OK);
+	assert_true(hf.sees_images && hf.norm_plus_one);
+	assert_string_equal(hf.architecture, "Gemma3ForCausalLM");
+	assert_int_equal(hf.model.vocab, 262208);
+	assert_int_equal(hf.model.heads, 8);
+	assert_int_equal(hf.model.kv_heads, 4);
+	assert_int_equal(hf.model.window, 1024);
+	refuse(IMAGES "\"vision_config\":{}}", MOTE_ERROR_UNSUPPORTED, "\"text_config\"");
+	refuse(IMAGES "\"quantization_config\":{\"bits\":4},\"text_config\":{\"model_type\":\"gemma3_text\"}}",
+	       MOTE_ERROR_UNSUPPORTED, "quantization_config");
+	refuse("{\"architectures\":[\"LlavaForConditionalGeneration\"],\"text_config\":" FAMILY("llama") "}}",
+	       MOTE_ERROR_UNSUPPORTED, "LlavaForConditionalGeneration");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +352,10 @@ int main(void)
 		cmocka_unit_test(test_gemma),
 		cmocka_unit_test(test_phi3_and_longrope),
 		cmocka_unit_test(test_yarn_and_dynamic),
+		cmocka_unit_test(test_exaone4),
+		cmocka_unit_test(test_granite_hybrid),
+		cmocka_unit_test(test_stored_otherwise),
+		cmocka_unit_test(test_model_of_text_in_another),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

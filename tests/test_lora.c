@@ -228,7 +228,13 @@ static void test_refused(void **state)
 	refuse_adapter(p, folder, MOTE_ERROR_CORRUPT, "lora_B.weight\": shape [3, 30] does not fit");
 	a.tensor[1].rows = TINY_HEADS * TINY_HEAD_DIM;
 	a.tensor[1].cols = RANK;
+	tiny_write_shard(&a, 0, folder, "adapter_model.safetensors");
+	tiny_write_text(p->in, "config.json",
+			"{\"model_type\":\"ernie4_5\",\"hidden_size\":24,\"num_hidden_layers\":2,\"num_attention_heads\":3,"
+			"\"num_key_value_heads\":1,\"head_dim\":10,\"intermediate_size\":20,\"vocab_size\":37}");
+	refuse_adapter(p, folder, MOTE_ERROR_UNSUPPORTED, "its RoPE turns neighbours");
 	snprintf(folder, sizeof folder, "%s/nothing", p->root);
+	tiny_save(&base, p->in);
 	refuse_adapter(p, folder, MOTE_ERROR_IO, "nothing");
 	tiny_free(&a);
 	tiny_free(&base);

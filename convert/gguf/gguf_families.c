@@ -25,6 +25,7 @@ static const struct mote_gguf_family families[] = {
 	{"minicpm", "MiniCPMForCausalLM", "minicpm",
 	 MOTE_GGUF_PERMUTED | MOTE_GGUF_FACTORS | MOTE_GGUF_MULTIPLIERS, ALL_BIASES, 0},
 	{"olmo2", "Olmo2ForCausalLM", "olmo2", MOTE_GGUF_POST_NORM, 0, 0},
+	{"exaone4", "Exaone4ForCausalLM", "exaone4", MOTE_GGUF_POST_NORM | MOTE_GGUF_WINDOW_OF_64, 0, 0},
 	{"stablelm", "StableLmForCausalLM", "stablelm", MOTE_GGUF_LAYER_NORM | MOTE_GGUF_PARTIAL, MOTE_QKV_BIAS, 0},
 	{"gemma", "GemmaForCausalLM", "gemma", 0, 0, 0},
 	{"gemma2", "Gemma2ForCausalLM", "gemma2", MOTE_GGUF_POST_NORM | MOTE_GGUF_WINDOW | MOTE_GGUF_CAPS, 0, 46},

@@ -59,6 +59,8 @@ static const char *layers_differ(const struct mote_gguf_writing *w)
 	const bool gemma2 = strcmp(w->family->name, "gemma2") == 0, gemma3 = w->family->flags & MOTE_GGUF_LOCAL_ROPE;
 	const bool smollm3 = strcmp(w->family->name, "smollm3") == 0;
 
+	if (w->family->flags & MOTE_GGUF_WINDOW_OF_64 && c->layers == 64)
+		return "window_layers";
 	for (uint32_t i = 0; i < c->layers; i++) {
 		const bool local = gemma3 ? (i + 1) % 6 != 0 : gemma2 ? i % 2 == 0 :
 				   (w->family->flags & MOTE_GGUF_WINDOW) != 0;

@@ -31,10 +31,9 @@ static const struct {
 	{"final_logit_softcapping", NO, MOTE_HF_CAPS},
 	{"clip_qkv", NO, 0},
 	{"num_experts", NO, 0},
-	{"num_local_experts", NO, 0},
+	{"num_local_experts", NO, MOTE_HF_HYBRID},
 	{"sparse_config", NO, 0},
 	{"per_layer_config", NO, 0},
-	{"quantization_config", NO, 0},
 	{"partial_rotary_factor", ONE, MOTE_HF_PARTIAL},
 	{"embedding_multiplier", ONE, MOTE_HF_MULTIPLIERS},
 	{"residual_multiplier", ONE, MOTE_HF_MULTIPLIERS},
@@ -66,6 +65,19 @@ static enum mote_status check_activation(const cJSON *config, const struct mote_
 	return MOTE_OK;
 }
 
+static enum mote_status refuse_key(const char *key, struct mote_error *error)
+{
+	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, WHERE ": \"%s\" is set; mote does not compute that", key);
+}
+
+/* Of the whole checkpoint, which may be more than the model of text. */
+static enum mote_status refuse_quantized(const cJSON *config, struct mote_error *error)
+{
+	static const char key[] = "quantization_config";
+
+	return mote_hf_is_neutral(mote_json_get(config, key), false) ? MOTE_OK : refuse_key(key, error);
+}
+
 static enum mote_status refuse_features(const cJSON *config, const struct mote_hf_family *family,
 					struct mote_error *error)
 {
@@ -74,12 +86,11 @@ static enum mote_status refuse_features(const cJSON *config, const struct mote_h
 	for (size_t i = 0; i < sizeof features / sizeof *features; i++)
 		if (!(features[i].takes & family->takes) &&
 		    !mote_hf_is_neutral(mote_json_get(config, features[i].key), features[i].neutral == ONE))
-			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      WHERE ": \"%s\" is set; mote does not compute that", features[i].key);
+			return refuse_key(features[i].key, error);
 	if (cJSON_IsFalse(mote_json_get(config, "is_causal")))
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 				      WHERE ": \"is_causal\" is false; mote computes causal attention only");
-	if (cJSON_IsArray(item) && !(family->takes & MOTE_HF_WINDOW))
+	if (cJSON_IsArray(item) && !(family->takes & (MOTE_HF_WINDOW | MOTE_HF_HYBRID)))
 		cJSON_ArrayForEach(item, item)
 			if (!cJSON_IsString(item) || strcmp(item->valuestring, "full_attention"))
 				return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
@@ -139,6 +150,14 @@ static enum mote_status read_heads(const cJSON *config, const struct mote_hf_fam
 	return MOTE_OK;
 }
 
+/* absent: 0, where the key is needed */
+static enum mote_status read_count(const cJSON *config, const char *key, uint32_t most, uint32_t absent, uint32_t *out,
+				   struct mote_error *error)
+{
+	return absent ? mote_json_want_u32(config, key, 1, most, absent, WHERE, out, error)
+		      : mote_json_need_u32(config, key, 1, most, WHERE, out, error);
+}
+
 static enum mote_status read_shape(const cJSON *config, const struct mote_hf_family *family, struct mote_config *c,
 				   struct mote_error *error)
 {
@@ -148,9 +167,10 @@ static enum mote_status read_shape(const cJSON *config, const struct mote_hf_fam
 
 	if ((status = mote_json_need_u32(config, "hidden_size", 1, MOTE_MAX_COLS, WHERE, &c->hidden, error)) ||
 	    (status = mote_json_need_u32(config, "num_hidden_layers", 1, MOTE_MAX_LAYERS, WHERE, &c->layers, error)) ||
-	    (status = mote_json_need_u32(config, "num_attention_heads", 1, MOTE_MAX_HEADS, WHERE, &c->heads, error)) ||
-	    (status = mote_json_need_u32(config, "intermediate_size", 1, MOTE_MAX_COLS, WHERE, &c->ffn, error)) ||
-	    (status = mote_json_need_u32(config, "vocab_size", 1, MOTE_MAX_ROWS, WHERE, &c->vocab, error)) ||
+	    (status = read_count(config, "num_attention_heads", MOTE_MAX_HEADS, family->heads, &c->heads, error)) ||
+	    (status = mote_json_need_u32(config, family->shared_mlp ? "shared_intermediate_size" : "intermediate_size",
+					 1, MOTE_MAX_COLS, WHERE, &c->ffn, error)) ||
+	    (status = read_count(config, "vocab_size", MOTE_MAX_ROWS, family->vocab, &c->vocab, error)) ||
 	    (status = mote_json_want_u32(config, "max_position_embeddings", 1, MOTE_MAX_POSITIONS, family->positions,
 					 WHERE, &c->max_positions, error)) ||
 	    (status = mote_json_want_double(config, eps_key, 1e-20, 1, eps, WHERE, &c->norm_eps, error)) ||
@@ -193,18 +213,22 @@ static enum mote_status read_rotary(const cJSON *config, const struct mote_hf_fa
 
 enum mote_status mote_hf_config_read(const cJSON *config, struct mote_hf_config *out, struct mote_error *error)
 {
+	const cJSON *whole = config;
 	const struct mote_hf_family *family;
 	enum mote_status status;
 
-	*out = (struct mote_hf_config){0};
-	if ((status = mote_hf_family_find(config, &family, error)) ||
+	config = mote_hf_family_text(whole);
+	*out = (struct mote_hf_config){.sees_images = config != whole};
+	if ((status = mote_hf_family_find(config, &family, error)) || (status = refuse_quantized(whole, error)) ||
 	    (status = refuse_features(config, family, error)) ||
 	    (status = read_shape(config, family, &out->model, error)) ||
 	    (status = refuse_window(config, family, &out->model, error)))
 		return status;
-	out->architecture = family->architecture;
+	out->architecture = family->as ? family->as : family->architecture;
 	out->norm_plus_one = family->norm_plus_one;
 	out->fused = family->fused;
+	out->shared_mlp = family->shared_mlp;
+	out->neighbours = family->neighbours;
 	out->model.features = family->features;
 	out->model.bos = -1;
 	if ((family->read && (status = family->read(config, out, error))) ||

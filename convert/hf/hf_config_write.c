@@ -171,7 +171,7 @@ static void put_window(struct config *w)
 		put_number(w, "max_window_layers", full);
 	if (is(w, "gemma3_text"))
 		put_layer_types(w, MOTE_LAYER_LOCAL_ROPE);
-	else if (c->window && !is(w, "mistral") && !is(w, "phi3"))
+	else if (is(w, "exaone4") || (c->window && !is(w, "mistral") && !is(w, "phi3")))
 		put_layer_types(w, MOTE_LAYER_WINDOW);
 }
 
@@ -225,7 +225,7 @@ cJSON *mote_hf_config_write(const struct mote_config *config, const cJSON *rope,
 	put_biases(&w);
 	put_rope(&w, rope);
 	put_window(&w);
-	if (family->takes & MOTE_EXPORT_NO_ROPE)
+	if (is(&w, "smollm3"))
 		put_no_rope(&w);
 	put_scales(&w);
 	if (w.failed) {

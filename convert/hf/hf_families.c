@@ -276,6 +276,64 @@ static enum mote_status read_minicpm(const cJSON *config, struct mote_hf_config 
 	return MOTE_OK;
 }
 
+/* Every layer has to be attention and none a mixture; positions are said by name. */
+static enum mote_status read_granite_hybrid(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	const cJSON *list = mote_json_get(config, "layer_types"), *item;
+	uint32_t experts, layers = 0;
+	const char *positions;
+	enum mote_status status;
+
+	if ((status = mote_json_want_u32(config, "num_local_experts", 0, UINT32_MAX, 8, MOTE_HF_WHERE, &experts, error)) ||
+	    (status = mote_json_want_string(config, "position_embedding_type", "nope", MOTE_HF_WHERE, &positions,
+					    error)))
+		return status;
+	cJSON_ArrayForEach(item, list)
+		layers += cJSON_IsString(item) && !strcmp(item->valuestring, "attention");
+	if (experts)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      MOTE_HF_WHERE ": \"num_local_experts\" is %u: a mixture of experts is not supported",
+				      experts);
+	if (layers != c->model.layers || cJSON_GetArraySize(list) != (int)layers)
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, MOTE_HF_WHERE ": \"layer_types\": expected %u times "
+				      "\"attention\"; other layers are not supported", c->model.layers);
+	for (uint32_t i = 0; i < layers && strcmp(positions, "rope"); i++)
+		c->model.layer_kind[i] = MOTE_LAYER_NO_ROPE;
+	return read_granite(config, c, error);
+}
+
+/* Where there is a window, layers without it have no RoPE. */
+static enum mote_status read_exaone4(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	const cJSON *pattern = mote_json_get(config, "sliding_window_pattern");
+	const char *kinds = cJSON_IsString(pattern) ? pattern->valuestring : "";
+	const size_t n = strlen(kinds);
+	struct mote_config *m = &c->model;
+	uint8_t no_rope[MOTE_MAX_LAYERS] = {0};
+	uint32_t window, every = 4;
+	enum mote_status status = read_window(config, 4096, &window, error);
+
+	if (!status && !n)
+		status = mote_json_want_u32(config, "sliding_window_pattern", 1, UINT32_MAX, 4, MOTE_HF_WHERE, &every,
+					    error);
+	if (status || !window)
+		return status;
+	if (strspn(kinds, "LG") != n)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, MOTE_HF_WHERE ": \"sliding_window_pattern\" \"%s\": "
+				      "expected a number, or letters L and G", kinds);
+	for (uint32_t i = 0; i < m->layers; i++)
+		if (n ? i + 1 < m->layers && kinds[i % n] == 'L' : (i + 1) % every != 0)
+			m->layer_kind[i] = MOTE_LAYER_WINDOW;
+	if ((status = read_layer_types(config, m, error)))
+		return status;
+	for (uint32_t i = 0; i < m->layers; i++)
+		no_rope[i] = m->layer_kind[i] & MOTE_LAYER_WINDOW ? 0 : MOTE_LAYER_NO_ROPE;
+	status = set_window(config, m, window, false, error);
+	for (uint32_t i = 0; i < m->layers; i++)
+		m->layer_kind[i] |= no_rope[i];
+	return status;
+}
+
 static const struct mote_hf_family families[] = {
 	{ .architecture = "LlamaForCausalLM", .model_type = "llama", .takes = MOTE_HF_BIASES, .positions = 2048,
 	  .read = read_llama },
@@ -294,6 +352,9 @@ static const struct mote_hf_family families[] = {
 	  .fused = true, .positions = 4096, .eps = 1e-5, .partial = 1, .read = read_phi3 },
 	{ .architecture = "GraniteForCausalLM", .model_type = "granite", .takes = MOTE_HF_MULTIPLIERS | MOTE_HF_BIASES,
 	  .positions = 2048, .read = read_granite },
+	{ .architecture = "GraniteMoeHybridForCausalLM", .model_type = "granitemoehybrid", .as = "GraniteForCausalLM",
+	  .takes = MOTE_HF_MULTIPLIERS | MOTE_HF_BIASES | MOTE_HF_HYBRID, .shared_mlp = true,
+	  .positions = 2048, .read = read_granite_hybrid },
 	{ .architecture = "GemmaForCausalLM", .model_type = "gemma", .features = MOTE_GELU, .norm_plus_one = true,
 	  .gemma = true, .tied = true, .kv_heads = 16, .head_dim = 256, .positions = 8192, .read = read_gemma },
 	{ .architecture = "Gemma2ForCausalLM", .model_type = "gemma2",
@@ -303,12 +364,20 @@ static const struct mote_hf_family families[] = {
 	{ .architecture = "Gemma3ForCausalLM", .model_type = "gemma3_text",
 	  .takes = MOTE_HF_WINDOW | MOTE_HF_CAPS | MOTE_HF_BIASES,
 	  .features = MOTE_GELU | MOTE_POST_NORM | MOTE_HEAD_NORM, .norm_plus_one = true, .gemma = true, .tied = true,
-	  .kv_heads = 4, .head_dim = 256, .positions = 131072, .theta = 1000000, .read = read_gemma3 },
+	  .heads = 8, .vocab = 262208, .kv_heads = 4, .head_dim = 256, .positions = 131072, .theta = 1000000,
+	  .read = read_gemma3 },
 	{ .architecture = "Olmo2ForCausalLM", .model_type = "olmo2", .takes = MOTE_HF_BIASES, .positions = 2048,
 	  .eps = 1e-5, .features = MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_WIDE_NORM, .read = read_llama },
 	{ .architecture = "StableLmForCausalLM", .model_type = "stablelm", .takes = MOTE_HF_PARTIAL,
 	  .features = MOTE_LAYER_NORM, .kv_heads = 32, .positions = 4096, .eps = 1e-5, .eps_key = "layer_norm_eps",
 	  .partial = 0.25, .read = read_stablelm },
+	{ .architecture = "Exaone4ForCausalLM", .model_type = "exaone4", .takes = MOTE_HF_WINDOW,
+	  .features = MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_HEAD_NORM, .kv_heads = 32, .positions = 2048,
+	  .eps = 1e-5, .read = read_exaone4 },
+	{ .architecture = "Ernie4_5ForCausalLM", .model_type = "ernie4_5", .as = "LlamaForCausalLM", .neighbours = true,
+	  .tied = true, .kv_heads = 2, .head_dim = 128, .positions = 131072, .theta = 500000, .eps = 1e-5 },
+	{ .architecture = "HeliumForCausalLM", .model_type = "helium", .as = "LlamaForCausalLM", .neighbours = true,
+	  .kv_heads = 20, .head_dim = 128, .positions = 4096, .theta = 100000, .eps = 1e-8 },
 	{ .architecture = "MiniCPMForCausalLM", .model_type = "minicpm", .takes = MOTE_HF_BIASES, .tied = true,
 	  .positions = 2048, .read = read_minicpm },
 };
@@ -317,7 +386,7 @@ static const struct mote_hf_family families[] = {
 static const struct {
 	const char *name, *reason;
 } foreign[] = {
-	{"Gemma3ForConditionalGeneration", "it sees images; take its text model alone (Gemma3ForCausalLM)"},
+	{"Gemma3ForConditionalGeneration", "its \"text_config\" is no object"},
 	{"Mistral3ForConditionalGeneration", "it sees images"},
 	{"MixtralForCausalLM", "it is a mixture of experts"},
 	{"Qwen2MoeForCausalLM", "it is a mixture of experts"},
@@ -349,6 +418,16 @@ static enum mote_status refuse(const char *name, const char *model_type, struct 
 	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 			      MOTE_HF_WHERE ": architecture %s (model_type \"%s\") is not supported; those of "
 			      "model_type %s are", name ? name : "not named", model_type ? model_type : "", known);
+}
+
+const cJSON *mote_hf_family_text(const cJSON *config)
+{
+	const cJSON *names = mote_json_get(config, "architectures"), *text = mote_json_get(config, "text_config");
+	const cJSON *name = cJSON_IsArray(names) ? names->child : mote_json_get(config, "model_type");
+
+	return cJSON_IsObject(text) && cJSON_IsString(name) &&
+	       (!strcmp(name->valuestring, "Gemma3ForConditionalGeneration") || !strcmp(name->valuestring, "gemma3"))
+	       ? text : config;
 }
 
 enum mote_status mote_hf_family_find(const cJSON *config, const struct mote_hf_family **out, struct mote_error *error)

@@ -15,15 +15,18 @@ enum mote_hf_takes {
 	MOTE_HF_NO_ROPE = 4,       /* no_rope_layers */
 	MOTE_HF_CAPS = 8,          /* attn_logit_softcapping, final_logit_softcapping */
 	MOTE_HF_MULTIPLIERS = 16,  /* Granite's four */
-	MOTE_HF_PARTIAL = 32       /* partial_rotary_factor */
+	MOTE_HF_PARTIAL = 32,      /* partial_rotary_factor */
+	MOTE_HF_HYBRID = 64        /* num_local_experts, and kinds of its own in layer_types */
 };
 
 struct mote_hf_family {
 	const char *architecture, *model_type;
+	const char *as;            /* the class that computes the same from the same weights; NULL: this one alone */
 	unsigned takes, features;  /* enum mote_hf_takes, enum mote_feature */
 	bool norm_plus_one, fused, gemma, tied;
-	/* Defaults of absent keys; 0: as many as heads, hidden / heads, 10000, 1e-6. */
-	uint32_t kv_heads, head_dim, positions;
+	bool neighbours, shared_mlp; /* see struct mote_hf_config */
+	/* Defaults of absent keys; 0: none, none, as many as heads, hidden / heads, 10000, 1e-6. */
+	uint32_t heads, vocab, kv_heads, head_dim, positions;
 	double theta, eps, partial;
 	const char *eps_key;       /* NULL: "rms_norm_eps" */
 	/* The rest, after shape and before RoPE; NULL: nothing. */
@@ -33,6 +36,10 @@ struct mote_hf_family {
 /* The row of the config's architecture. MOTE_ERROR_CORRUPT: none is named. MOTE_ERROR_UNSUPPORTED, with a reason where
  * there is one. */
 enum mote_status mote_hf_family_find(const cJSON *config, const struct mote_hf_family **out, struct mote_error *error);
+
+/* The config of the model of text in one that sees images too, where that computes without images what it would alone;
+ * else the config itself. */
+const cJSON *mote_hf_family_text(const cJSON *config);
 
 /* hf_rope.c: keys rope_theta, rope_scaling and rope_parameters, after shape and rotary_dim. */
 enum mote_status mote_hf_rope_read(const cJSON *config, const struct mote_hf_family *family, struct mote_config *c,

@@ -11,28 +11,37 @@ VOCAB = 99
 
 def shapes(c):
     """Names and shapes as the family's class would save them."""
-    kind, hidden, ffn = c["model_type"], c["hidden_size"], c["intermediate_size"]
+    if "text_config" in c:
+        text = {"language_model." + n: shape for n, shape in shapes(c["text_config"]).items()}
+        return dict(text, **{"vision_tower.vision_model.encoder.layers.0.self_attn.q_proj.weight": (8, 8),
+                             "multi_modal_projector.mm_soft_emb_norm.weight": (8,)})
+    kind, hidden, ffn = c["model_type"], c["hidden_size"], c.get("shared_intermediate_size", c["intermediate_size"])
     dim = c.get("head_dim") or hidden // c["num_attention_heads"]
     q, kv = c["num_attention_heads"] * dim, c["num_key_value_heads"] * dim
     out = {"model.embed_tokens.weight": (c["vocab_size"], hidden), "model.norm.weight": (hidden,)}
-    if not c["tie_word_embeddings"]:
+    if not c.get("tie_word_embeddings", kind == "gemma3_text"):
         out["lm_head.weight"] = (c["vocab_size"], hidden)
     for i in range(c["num_hidden_layers"]):
         layer = {"self_attn.o_proj.weight": (hidden, q), "mlp.down_proj.weight": (hidden, ffn)}
         if kind == "phi3":
             layer.update({"self_attn.qkv_proj.weight": (q + 2 * kv, hidden),
                           "mlp.gate_up_proj.weight": (2 * ffn, hidden)})
+        elif kind == "granitemoehybrid":
+            layer = {"self_attn.o_proj.weight": (hidden, q), "self_attn.q_proj.weight": (q, hidden),
+                     "self_attn.k_proj.weight": (kv, hidden), "self_attn.v_proj.weight": (kv, hidden),
+                     "shared_mlp.input_linear.weight": (2 * ffn, hidden),
+                     "shared_mlp.output_linear.weight": (hidden, ffn)}
         else:
             layer.update({"self_attn.q_proj.weight": (q, hidden), "self_attn.k_proj.weight": (kv, hidden),
                           "self_attn.v_proj.weight": (kv, hidden), "mlp.gate_proj.weight": (ffn, hidden),
                           "mlp.up_proj.weight": (ffn, hidden)})
         norms = ["input_layernorm", "post_attention_layernorm"]
-        if kind == "olmo2":
+        if kind in ("olmo2", "exaone4"):
             norms = ["post_attention_layernorm", "post_feedforward_layernorm"]
         if kind in ("gemma2", "gemma3_text"):
             norms += ["pre_feedforward_layernorm", "post_feedforward_layernorm"]
         layer.update({n + ".weight": (hidden,) for n in norms})
-        if kind in ("qwen3", "gemma3_text"):
+        if kind in ("qwen3", "gemma3_text", "exaone4"):
             layer.update({"self_attn.q_norm.weight": (dim,), "self_attn.k_norm.weight": (dim,)})
         if kind == "olmo2":
             layer.update({"self_attn.q_norm.weight": (q,), "self_attn.k_norm.weight": (kv,)})
@@ -55,7 +64,7 @@ def random_tensors(c, seed):
     for name, shape in sorted(shapes(c).items()):
         if len(shape) == 2:
             x = rng.normal(0, 1.5 / math.sqrt(shape[1]), shape)
-            if name == "model.embed_tokens.weight":
+            if name.endswith("model.embed_tokens.weight"):
                 x *= 0.5
         else:
             x = rng.normal(0, 0.2, shape)
@@ -151,6 +160,29 @@ CASES = {
                     sliding_window_pattern=6, query_pre_attn_scalar=24, rope_theta=1000000.0,
                     rope_local_base_freq=10000.0, rope_scaling={"rope_type": "linear", "factor": 8.0},
                     tie_word_embeddings=True, hidden_activation="gelu_pytorch_tanh"), [512]),
+    "gemma3-images": ({"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"], "eos_token_id": [0],
+                       "text_config": {
+                           "model_type": "gemma3_text", "hidden_size": 64, "num_hidden_layers": 7, "head_dim": 24,
+                           "num_key_value_heads": 4, "num_attention_heads": 8, "intermediate_size": 112,
+                           "vocab_size": VOCAB, "sliding_window": 21, "query_pre_attn_scalar": 24,
+                           "rope_scaling": {"rope_type": "linear", "factor": 8.0}},
+                       "vision_config": {"hidden_size": 8}}, [512]),
+    "granite4": (base("granitemoehybrid", "GraniteMoeHybridForCausalLM", embedding_multiplier=12.0,
+                      residual_multiplier=0.22, attention_multiplier=0.05, logits_scaling=8.0, num_local_experts=0,
+                      intermediate_size=56, shared_intermediate_size=112, layer_types=["attention"] * 4,
+                      position_embedding_type="rope", tie_word_embeddings=True), [512]),
+    "granite4-nope": (base("granitemoehybrid", "GraniteMoeHybridForCausalLM", num_local_experts=0,
+                           shared_intermediate_size=112, layer_types=["attention"] * 4,
+                           position_embedding_type="nope", attention_multiplier=0.25), [512]),
+    "exaone4": (base("exaone4", "Exaone4ForCausalLM", sliding_window=None, sliding_window_pattern=None,
+                     tie_word_embeddings=True, rope_theta=1000000.0, rope_scaling={
+                         "rope_type": "llama3", "factor": 16.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                         "original_max_position_embeddings": 64}), [512]),
+    "exaone4-window": (base("exaone4", "Exaone4ForCausalLM", sliding_window=21, num_hidden_layers=6,
+                            sliding_window_pattern="LLLG"), [512]),
+    "ernie4_5": (base("ernie4_5", "Ernie4_5ForCausalLM", head_dim=24, use_bias=False, rope_theta=500000.0,
+                      tie_word_embeddings=True), [512]),
+    "helium": (base("helium", "HeliumForCausalLM", head_dim=16, num_key_value_heads=4, rms_norm_eps=1e-8), [512]),
     "olmo2": (base("olmo2", "Olmo2ForCausalLM", num_key_value_heads=4), [512]),
     "stablelm": (base("stablelm", "StableLmForCausalLM", layer_norm_eps=1e-5, partial_rotary_factor=0.25,
                       use_qkv_bias=True), [512]),

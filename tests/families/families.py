@@ -67,9 +67,12 @@ def frequencies(scaling, theta, dims, length, positions):
     return f / stretch, math.sqrt(1 + math.log(factor) / math.log(original)) if factor > 1 else 1.0
 
 
-def rotate(x, f, scale):
-    """x [tokens, heads, dims]: the first 2 * len(f) dimensions, in halves."""
+def rotate(x, f, scale, neighbours=False):
+    """x [tokens, heads, dims]: the first 2 * len(f) dimensions, in halves, or each with its neighbour."""
     half = len(f)
+    if neighbours:
+        turned = rotate(torch.cat([x[..., 0::2], x[..., 1::2]], -1), f, scale)
+        return torch.stack([turned[..., :half], turned[..., half:]], -1).flatten(-2)
     angle = torch.arange(x.shape[0])[:, None] * f
     cos, sin = (angle.cos() * scale)[:, None], (angle.sin() * scale)[:, None]
     a, b, rest = x[..., :half], x[..., half:2 * half], x[..., 2 * half:]
@@ -80,6 +83,10 @@ class Reference:
     """One class for all: each place where families differ asks the family's name."""
 
     def __init__(self, config, tensors, length):
+        if "text_config" in config:  # with the defaults of its class
+            config = {**{"max_position_embeddings": 131072, "rms_norm_eps": 1e-6, "rope_theta": 1000000.0,
+                         "rope_local_base_freq": 10000.0, "sliding_window_pattern": 6}, **config["text_config"]}
+            tensors = {n.replace("language_model.", ""): x for n, x in tensors.items()}
         self.c, self.t, self.length = config, tensors, length
         self.kind = config["model_type"]
         self.gemma = self.kind.startswith("gemma")
@@ -105,6 +112,8 @@ class Reference:
             return i % 2 == 0
         if self.kind == "gemma3_text":
             return (i + 1) % c["sliding_window_pattern"] != 0
+        if self.kind == "exaone4":
+            return bool(c["sliding_window"]) and i + 1 < c["num_hidden_layers"] and c["sliding_window_pattern"][i % 4] == "L"
         if self.kind == "qwen2":
             return c.get("use_sliding_window", False) and i >= c["max_window_layers"]
         return False
@@ -113,12 +122,17 @@ class Reference:
         c, scaling, theta = self.c, self.c.get("rope_scaling"), self.c["rope_theta"]
         if self.kind == "smollm3" and not c["no_rope_layers"][i]:
             return x
+        if c.get("position_embedding_type") == "nope":
+            return x
+        if self.kind == "exaone4" and c["sliding_window"] and not self.sliding(i):
+            return x
         if self.kind == "gemma3_text" and self.sliding(i):
             scaling, theta = None, c["rope_local_base_freq"]
         if self.kind == "phi3" and scaling:
             scaling = dict(scaling, original_max_position_embeddings=c["original_max_position_embeddings"])
         dims = int(self.head_dim * c.get("partial_rotary_factor", 1))
-        return rotate(x, *frequencies(scaling, theta, dims, self.length, c["max_position_embeddings"]))
+        return rotate(x, *frequencies(scaling, theta, dims, self.length, c["max_position_embeddings"]),
+                      self.kind in ("ernie4_5", "helium"))
 
     def attention(self, x, i):
         c, name = self.c, f"model.layers.{i}.self_attn."
@@ -130,12 +144,12 @@ class Reference:
         if self.kind == "olmo2":
             q, k = self.norm(q, name + "q_norm"), self.norm(k, name + "k_norm")
         q, k, v = q.view(n, heads, dim), k.view(n, kv_heads, dim), v.view(n, kv_heads, dim)
-        if self.kind in ("qwen3", "gemma3_text"):
+        if self.kind in ("qwen3", "gemma3_text", "exaone4"):
             q, k = self.norm(q, name + "q_norm"), self.norm(k, name + "k_norm")
         q, k = self.rope(q, i), self.rope(k, i)
         k, v = (t.repeat_interleave(heads // kv_heads, 1) for t in (k, v))
         scale = dim ** -0.5
-        if self.kind == "granite":
+        if self.kind.startswith("granite"):
             scale = c["attention_multiplier"]
         if self.kind in ("gemma2", "gemma3_text"):
             scale = c["query_pre_attn_scalar"] ** -0.5
@@ -153,6 +167,9 @@ class Reference:
         name = f"model.layers.{i}.mlp."
         if self.kind == "phi3":
             gate, up = self.linear(x, name + "gate_up_proj").chunk(2, -1)
+        elif self.kind == "granitemoehybrid":
+            gate, up = self.linear(x, f"model.layers.{i}.shared_mlp.input_linear").chunk(2, -1)
+            return self.linear(gate * torch.sigmoid(gate) * up, f"model.layers.{i}.shared_mlp.output_linear")
         else:
             gate, up = self.linear(x, name + "gate_proj"), self.linear(x, name + "up_proj")
         if self.gemma:
@@ -163,7 +180,7 @@ class Reference:
 
     def layer(self, x, i):
         name = f"model.layers.{i}."
-        if self.kind == "olmo2":
+        if self.kind in ("olmo2", "exaone4"):
             x = x + self.norm(self.attention(x, i), name + "post_attention_layernorm")
             return x + self.norm(self.feed_forward(x, i), name + "post_feedforward_layernorm")
         if self.kind in ("gemma2", "gemma3_text"):
