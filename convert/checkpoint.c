@@ -123,8 +123,8 @@ static enum mote_status apply_adapters(struct conversion *c, struct mote_error *
 	if (!o->adapters)
 		return MOTE_OK;
 	if (c->config.neighbours)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "adapters for this architecture are not merged: its "
-				      "RoPE turns neighbours");
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "adapters for this architecture are not merged: "
+				      "its RoPE turns neighbours");
 	c->lora = calloc(o->adapters, sizeof *c->lora);
 	c->lora_lineage = cJSON_CreateArray();
 	if (!c->lora || !c->lora_lineage)

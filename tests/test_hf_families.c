@@ -265,7 +265,7 @@ static void test_exaone4(void **state)
 	assert_layers(&c, "11141114");
 	c = accept(FAMILY("exaone4") ",\"sliding_window\":64,\"sliding_window_pattern\":\"LG\"}");
 	assert_layers(&c, "14141414");
-	c = accept(FAMILY("exaone4") ",\"sliding_window\":64,\"sliding_window_pattern\":\"L\"}"); /* the last sees all */
+	c = accept(FAMILY("exaone4") ",\"sliding_window\":64,\"sliding_window_pattern\":\"L\"}"); /* but the last */
 	assert_layers(&c, "11111114");
 	c = accept(FAMILY("exaone4") ",\"sliding_window\":64,\"layer_types\":[\"full_attention\",\"sliding_attention\","
 		   "\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\","

@@ -230,7 +230,8 @@ static void test_refused(void **state)
 	a.tensor[1].cols = RANK;
 	tiny_write_shard(&a, 0, folder, "adapter_model.safetensors");
 	tiny_write_text(p->in, "config.json",
-			"{\"model_type\":\"ernie4_5\",\"hidden_size\":24,\"num_hidden_layers\":2,\"num_attention_heads\":3,"
+			"{\"model_type\":\"ernie4_5\",\"hidden_size\":24,\"num_hidden_layers\":2,"
+			"\"num_attention_heads\":3,"
 			"\"num_key_value_heads\":1,\"head_dim\":10,\"intermediate_size\":20,\"vocab_size\":37}");
 	refuse_adapter(p, folder, MOTE_ERROR_UNSUPPORTED, "its RoPE turns neighbours");
 	snprintf(folder, sizeof folder, "%s/nothing", p->root);

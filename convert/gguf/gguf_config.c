@@ -125,8 +125,8 @@ static void read_family(struct mote_gguf_reading *r, const struct shape *s)
 	if (r->family->flags & MOTE_GGUF_WINDOW_OF_64) {
 		mote_gguf_add(r, "sliding_window", cJSON_CreateNull());
 		if (s->layers == 64)
-			mote_gguf_refuse(r, "block_count", "of 64 layers of this architecture some have a window; mote does "
-					 "not read those from GGUF");
+			mote_gguf_refuse(r, "block_count", "of 64 layers of this architecture some have a window; "
+					 "mote does not read those from GGUF");
 	}
 	if (r->family->flags & MOTE_GGUF_MULTIPLIERS)
 		read_multipliers(r, s);

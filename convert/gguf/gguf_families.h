@@ -19,7 +19,7 @@ enum mote_gguf_family_flag {
 	MOTE_GGUF_CAPS = 512,       /* "attn_logit_softcapping" and "final_logit_softcapping" */
 	MOTE_GGUF_LOCAL_ROPE = 1024, /* "rope.freq_base_swa" */
 	MOTE_GGUF_FACTORS = 2048,   /* longrope's two tables, as tensors */
-	MOTE_GGUF_WINDOW_OF_64 = 4096 /* EXAONE 4: a model of 64 layers has windows whatever the keys say, no other has */
+	MOTE_GGUF_WINDOW_OF_64 = 4096 /* EXAONE 4: a model of 64 layers has windows, others have none */
 };
 
 struct mote_gguf_family {

@@ -5,76 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "convert/hf/hf_layers.h"
 #include "runtime/kernels/exact.h"
-
-/* A layer's kind by its index where "layer_types" does not say it. */
-static enum mote_status read_layer_types(const cJSON *config, struct mote_config *c, struct mote_error *error)
-{
-	const cJSON *list = mote_json_get(config, "layer_types"), *item;
-	uint32_t i = 0;
-
-	if (!list || cJSON_IsNull(list))
-		return MOTE_OK;
-	memset(c->layer_kind, 0, sizeof c->layer_kind);
-	cJSON_ArrayForEach(item, list)
-	{
-		const char *name = cJSON_IsString(item) ? item->valuestring : "";
-
-		if (strcmp(name, "full_attention") && strcmp(name, "sliding_attention"))
-			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      MOTE_HF_WHERE ": \"layer_types\": \"%s\"; only "
-					      "\"full_attention\" and \"sliding_attention\" are supported", name);
-		if (i < c->layers && *name == 's')
-			c->layer_kind[i] = MOTE_LAYER_WINDOW;
-		i++;
-	}
-	if (!cJSON_IsArray(list) || i < c->layers)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, MOTE_HF_WHERE ": \"layer_types\" is no list of %u "
-				      "names", c->layers);
-	return MOTE_OK;
-}
-
-/* A window that no position can reach beyond is none. */
-static enum mote_status read_window(const cJSON *config, int64_t absent, uint32_t *window, struct mote_error *error)
-{
-	const cJSON *item = mote_json_get(config, "sliding_window");
-	int64_t given = item && cJSON_IsNull(item) ? 0 : absent;
-
-	if (item && !cJSON_IsNull(item) &&
-	    (!mote_json_integer(item, &given) || given < 0 || given > (int64_t)MOTE_MAX_POSITIONS))
-		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      MOTE_HF_WHERE ": \"sliding_window\" is no integer of 0 to %u",
-				      MOTE_MAX_POSITIONS);
-	*window = (uint32_t)given;
-	return MOTE_OK;
-}
-
-/* Layers keep their kind of window if there is one that matters;
- * `all`: every layer has it unless layer_types differs. */
-static enum mote_status set_window(const cJSON *config, struct mote_config *c, uint32_t window, bool all,
-				   struct mote_error *error)
-{
-	enum mote_status status;
-	bool any = false;
-
-	for (uint32_t i = 0; i < c->layers && all; i++)
-		c->layer_kind[i] = MOTE_LAYER_WINDOW;
-	status = read_layer_types(config, c, error);
-	if (status)
-		return status;
-	for (uint32_t i = 0; i < c->layers; i++)
-		any = any || (c->layer_kind[i] & MOTE_LAYER_WINDOW);
-	if (any && window == 0 && mote_json_get(config, "layer_types") && !all)
-		return mote_error_set(error, MOTE_ERROR_CORRUPT,
-				      MOTE_HF_WHERE ": \"layer_types\" has \"sliding_attention\", but there is no "
-				      "\"sliding_window\"");
-	if (window == 0 || window >= c->max_positions || !any)
-		for (uint32_t i = 0; i < c->layers; i++)
-			c->layer_kind[i] = (uint8_t)(c->layer_kind[i] & ~MOTE_LAYER_WINDOW);
-	else
-		c->window = window;
-	return MOTE_OK;
-}
 
 /* attention_bias and mlp_bias, as Llama has them: of q, k, v and o, and of gate, up and down. */
 static enum mote_status read_biases(const cJSON *config, struct mote_config *c, struct mote_error *error)
@@ -97,9 +29,9 @@ static enum mote_status read_llama(const cJSON *config, struct mote_hf_config *c
 static enum mote_status read_mistral(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
 {
 	uint32_t window;
-	enum mote_status status = read_window(config, 4096, &window, error); /* unless it is null, there is one */
+	enum mote_status status = mote_hf_window_read(config, 4096, &window, error); /* unless null, there is one */
 
-	return status ? status : set_window(config, &c->model, window, true, error);
+	return status ? status : mote_hf_window_set(config, &c->model, window, true, error);
 }
 
 static enum mote_status read_qwen(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
@@ -112,11 +44,11 @@ static enum mote_status read_qwen(const cJSON *config, struct mote_hf_config *c,
 	    (status = mote_json_want_bool(config, "use_sliding_window", false, MOTE_HF_WHERE, &used, error)) ||
 	    (status = mote_json_want_u32(config, "max_window_layers", 0, UINT32_MAX, 28, MOTE_HF_WHERE, &full_layers,
 					 error)) ||
-	    (used && (status = read_window(config, 4096, &window, error))))
+	    (used && (status = mote_hf_window_read(config, 4096, &window, error))))
 		return status;
 	for (uint32_t i = full_layers; i < c->model.layers && window; i++)
 		c->model.layer_kind[i] = MOTE_LAYER_WINDOW;
-	return set_window(config, &c->model, window, false, error);
+	return mote_hf_window_set(config, &c->model, window, false, error);
 }
 
 /* The layers without RoPE are those with a 0 in the list, or every fourth. */
@@ -131,7 +63,7 @@ static enum mote_status read_smollm3(const cJSON *config, struct mote_hf_config 
 
 	if ((status = read_biases(config, &c->model, error)) ||
 	    (status = mote_json_want_bool(config, "use_sliding_window", false, MOTE_HF_WHERE, &used, error)) ||
-	    (used && (status = read_window(config, 0, &window, error))) ||
+	    (used && (status = mote_hf_window_read(config, 0, &window, error))) ||
 	    (status = mote_json_want_u32(config, "no_rope_layer_interval", 1, UINT32_MAX, 4, MOTE_HF_WHERE,
 					 &interval, error)))
 		return status;
@@ -144,7 +76,7 @@ static enum mote_status read_smollm3(const cJSON *config, struct mote_hf_config 
 		c->model.layer_kind[i] = window && !rope ? MOTE_LAYER_WINDOW : 0;
 		item = item ? item->next : NULL;
 	}
-	status = set_window(config, &c->model, window, false, error);
+	status = mote_hf_window_set(config, &c->model, window, false, error);
 	for (uint32_t i = 0; i < n; i++)
 		c->model.layer_kind[i] |= no_rope[i];
 	return status;
@@ -208,11 +140,11 @@ static enum mote_status read_gemma2(const cJSON *config, struct mote_hf_config *
 	if ((status = read_gemma2_common(config, c, error)) ||
 	    (status = read_cap(config, "attn_logit_softcapping", 50, &c->model.attention_cap, error)) ||
 	    (status = read_cap(config, "final_logit_softcapping", 30, &c->model.logits_cap, error)) ||
-	    (status = read_window(config, 4096, &window, error)))
+	    (status = mote_hf_window_read(config, 4096, &window, error)))
 		return status;
 	for (uint32_t i = 0; i < c->model.layers; i += 2)
 		c->model.layer_kind[i] = MOTE_LAYER_WINDOW;
-	return set_window(config, &c->model, window, false, error);
+	return mote_hf_window_set(config, &c->model, window, false, error);
 }
 
 static enum mote_status read_gemma3(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
@@ -227,16 +159,16 @@ static enum mote_status read_gemma3(const cJSON *config, struct mote_hf_config *
 	    (status = read_cap(config, "final_logit_softcapping", 0, &m->logits_cap, error)) ||
 	    (status = mote_json_want_u32(config, "sliding_window_pattern", 1, UINT32_MAX, 6, MOTE_HF_WHERE, &pattern,
 					 error)) ||
-	    (status = read_window(config, 4096, &window, error)))
+	    (status = mote_hf_window_read(config, 4096, &window, error)))
 		return status;
 	for (uint32_t i = 0; i < m->layers; i++)
 		m->layer_kind[i] = (i + 1) % pattern ? MOTE_LAYER_WINDOW : 0;
-	status = read_layer_types(config, m, error);
+	status = mote_hf_layer_types_read(config, m, error);
 	/* which RoPE a layer has does not depend on whether the window matters */
 	for (uint32_t i = 0; i < m->layers; i++)
 		local[i] = m->layer_kind[i] & MOTE_LAYER_WINDOW ? MOTE_LAYER_LOCAL_ROPE : 0;
 	if (!status)
-		status = set_window(config, m, window, false, error);
+		status = mote_hf_window_set(config, m, window, false, error);
 	for (uint32_t i = 0; i < m->layers; i++)
 		m->layer_kind[i] |= local[i];
 	return status;
@@ -245,9 +177,9 @@ static enum mote_status read_gemma3(const cJSON *config, struct mote_hf_config *
 static enum mote_status read_phi3(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
 {
 	uint32_t window;
-	enum mote_status status = read_window(config, 0, &window, error);
+	enum mote_status status = mote_hf_window_read(config, 0, &window, error);
 
-	return status ? status : set_window(config, &c->model, window, true, error);
+	return status ? status : mote_hf_window_set(config, &c->model, window, true, error);
 }
 
 static enum mote_status read_stablelm(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
@@ -284,7 +216,8 @@ static enum mote_status read_granite_hybrid(const cJSON *config, struct mote_hf_
 	const char *positions;
 	enum mote_status status;
 
-	if ((status = mote_json_want_u32(config, "num_local_experts", 0, UINT32_MAX, 8, MOTE_HF_WHERE, &experts, error)) ||
+	if ((status = mote_json_want_u32(config, "num_local_experts", 0, UINT32_MAX, 8, MOTE_HF_WHERE, &experts,
+					 error)) ||
 	    (status = mote_json_want_string(config, "position_embedding_type", "nope", MOTE_HF_WHERE, &positions,
 					    error)))
 		return status;
@@ -292,11 +225,12 @@ static enum mote_status read_granite_hybrid(const cJSON *config, struct mote_hf_
 		layers += cJSON_IsString(item) && !strcmp(item->valuestring, "attention");
 	if (experts)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-				      MOTE_HF_WHERE ": \"num_local_experts\" is %u: a mixture of experts is not supported",
-				      experts);
+				      MOTE_HF_WHERE ": \"num_local_experts\" is %u: a mixture of experts is not "
+				      "supported", experts);
 	if (layers != c->model.layers || cJSON_GetArraySize(list) != (int)layers)
-		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, MOTE_HF_WHERE ": \"layer_types\": expected %u times "
-				      "\"attention\"; other layers are not supported", c->model.layers);
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      MOTE_HF_WHERE ": \"layer_types\": expected %u times \"attention\"; other "
+				      "layers are not supported", c->model.layers);
 	for (uint32_t i = 0; i < layers && strcmp(positions, "rope"); i++)
 		c->model.layer_kind[i] = MOTE_LAYER_NO_ROPE;
 	return read_granite(config, c, error);
@@ -311,7 +245,7 @@ static enum mote_status read_exaone4(const cJSON *config, struct mote_hf_config 
 	struct mote_config *m = &c->model;
 	uint8_t no_rope[MOTE_MAX_LAYERS] = {0};
 	uint32_t window, every = 4;
-	enum mote_status status = read_window(config, 4096, &window, error);
+	enum mote_status status = mote_hf_window_read(config, 4096, &window, error);
 
 	if (!status && !n)
 		status = mote_json_want_u32(config, "sliding_window_pattern", 1, UINT32_MAX, 4, MOTE_HF_WHERE, &every,
@@ -324,11 +258,11 @@ static enum mote_status read_exaone4(const cJSON *config, struct mote_hf_config 
 	for (uint32_t i = 0; i < m->layers; i++)
 		if (n ? i + 1 < m->layers && kinds[i % n] == 'L' : (i + 1) % every != 0)
 			m->layer_kind[i] = MOTE_LAYER_WINDOW;
-	if ((status = read_layer_types(config, m, error)))
+	if ((status = mote_hf_layer_types_read(config, m, error)))
 		return status;
 	for (uint32_t i = 0; i < m->layers; i++)
 		no_rope[i] = m->layer_kind[i] & MOTE_LAYER_WINDOW ? 0 : MOTE_LAYER_NO_ROPE;
-	status = set_window(config, m, window, false, error);
+	status = mote_hf_window_set(config, m, window, false, error);
 	for (uint32_t i = 0; i < m->layers; i++)
 		m->layer_kind[i] |= no_rope[i];
 	return status;
