@@ -244,6 +244,44 @@ static void test_processor(void **state)
 	}
 }
 
+/* Phi-3's tokens take white space along that stands behind them, but for three; llama.cpp goes by the model's name. */
+static void test_strips_right(void **state)
+{
+	static const struct {
+		const char *name;
+		bool strips;
+	} cases[] = { {"My PHI-3 mini", true}, {"phi3", true}, {"Phi 4", false} };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct mote_gguf_vocabulary v;
+		struct mote_error error = {0};
+		const cJSON *item;
+		struct mote_gguf g;
+		size_t bytes;
+		cJSON *tree;
+		char *json;
+
+		begin_more(TINY_GGUF_VALUES + 1);
+		tiny_put_values(&more);
+		tiny_put_string(&more, "general.name", cases[i].name);
+		g = read_values();
+		g.name = strdup("test");
+		assert_int_equal(mote_gguf_vocabulary_read(&g, &v, &error), MOTE_OK);
+		assert_int_equal(mote_gguf_vocabulary_write(&g, &v, &json, &bytes, &error), MOTE_OK);
+		tree = cJSON_ParseWithLength(json, bytes);
+		assert_true(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(tree, "added_tokens")) > 1);
+		cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(tree, "added_tokens"))
+			assert_int_equal(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "rstrip")),
+					 cases[i].strips && strcmp(cJSON_GetObjectItemCaseSensitive(item, "content")
+								   ->valuestring, "<s>"));
+		cJSON_Delete(tree);
+		free(json);
+		mote_gguf_vocabulary_free(&v);
+		mote_gguf_close(&g);
+	}
+}
+
 /* A file with `more`, and byte `value` so far behind this text of it. */
 static void refuse_changed(struct place *p, const struct tiny *t, const char *behind, size_t offset, uint8_t value,
 			   enum mote_status code, const char *message)
@@ -378,7 +416,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
 		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_processor),
+		cmocka_unit_test(test_processor), cmocka_unit_test(test_strips_right),
 		cmocka_unit_test_setup_teardown(test_vocabulary_refused, set_up, tear_down),
 		cmocka_unit_test(test_sentences),
 		cmocka_unit_test_setup_teardown(test_rope_refused, set_up, tear_down),

@@ -189,10 +189,67 @@ static void test_ids_around(void **state)
 	cJSON_Delete(metadata);
 }
 
+/* Qwen2's tokenizer, of few tokens. */
+#define QWEN2 \
+	"{\"added_tokens\":[],\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"Sequence\"," \
+	"\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?i:'s|'t|'re|'ve|'m|'ll|'d)|" \
+	"[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|" \
+	"\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+" \
+	"\"},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"ByteLevel\"," \
+	"\"add_prefix_space\":false,\"use_regex\":false}]}," \
+	"\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}}"
+/* The flags of a token; what the normalizer does before it replaces spaces. */
+#define TOKEN \
+	"{\"added_tokens\":[{\"id\":3,\"content\":\"<u>\",\"special\":true,%s}]," \
+	"\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[%s" REPLACE(" ", META) "]}," \
+	"\"model\":{\"type\":\"BPE\",\"byte_fallback\":true," \
+	"\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"<u>\":3},\"merges\":[\"a b\"]}}"
+
+/* What llama.cpp does not do with added tokens and normal forms is said. */
+static void test_notes(void **state)
+{
+	static const struct {
+		const char *added, *steps, *note; /* NULL: none */
+	} cases[] = {
+		{"\"rstrip\":false", "", NULL}, {"\"rstrip\":true", "", "white space"},
+		{"\"lstrip\":true", "", "white space"}, {"\"single_word\":true", "", "white space"},
+		{"\"normalized\":true", "", NULL},
+		{"\"normalized\":true", PREPEND(META) ",", "as the normalizer writes them"},
+	};
+	struct mote_gguf_put put = {0};
+	struct mote_notes notes = {0};
+	struct mote_error error = {0};
+	struct tiny_tokenizer tiny;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[1024];
+
+		snprintf(text, sizeof text, TOKEN, cases[i].added, cases[i].steps);
+		if (!tiny_open(&tiny, text, NULL) ||
+		    mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, NULL, 4, &notes, &error))
+			fail_msg("%s: %s%s", text, tiny.error.message, error.message);
+		assert_int_equal(notes.notes, cases[i].note != NULL);
+		if (cases[i].note &&
+		    (!strstr(notes.note[0], cases[i].note) || !strstr(notes.note[0], "\"<u>\" is the")))
+			fail_msg("%s", notes.note[0]);
+		mote_notes_free(&notes);
+		tiny_close(&tiny);
+	}
+	assert_true(tiny_open(&tiny, QWEN2, NULL));
+	assert_int_equal(mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, NULL, 3, &notes, &error),
+			 MOTE_OK);
+	assert_int_equal(notes.notes, 1);
+	assert_non_null(strstr(notes.note[0], "normal form C"));
+	free(put.b.text);
+	mote_notes_free(&notes);
+	tiny_close(&tiny);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_spaces), cmocka_unit_test(test_special_ids),
-					   cmocka_unit_test(test_ids_around)};
+					   cmocka_unit_test(test_ids_around), cmocka_unit_test(test_notes)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

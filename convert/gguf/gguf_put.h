@@ -6,6 +6,7 @@
 #include "convert/gguf/gguf_read.h"
 #include "convert/notes.h"
 #include "convert/text_buffer.h"
+#include "convert/tokenizer_parts.h"
 #include "format/json.h"
 
 struct mote_gguf_put { /* zero-initialize; free .b.text */
@@ -29,6 +30,11 @@ void mote_gguf_put_array(struct mote_gguf_put *p, const char *key, enum mote_ggu
 enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *section, size_t bytes,
 					 const cJSON *metadata, uint32_t model_ids, struct mote_notes *notes,
 					 struct mote_error *error);
+
+/* A note of each thing that llama.cpp does not do as the tokenizer: spaces beside added tokens, added tokens of
+ * normalized text, normal forms. */
+enum mote_status mote_gguf_note_tokenizer(const struct mote_tokenizer_parts *t, struct mote_notes *notes,
+					  struct mote_error *error);
 
 /* The keys "general.sampling.…" of generation_config.json's settings, which may be NULL. */
 void mote_gguf_put_sampling(struct mote_gguf_put *p, const cJSON *generation);

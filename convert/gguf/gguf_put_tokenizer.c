@@ -392,6 +392,8 @@ enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *se
 		status = put_special(&e);
 	if (!status)
 		status = put_templates(&e);
+	if (!status)
+		status = mote_gguf_note_tokenizer(&t, notes, error);
 	mote_tokenizer_parts_free(&t);
 	return status;
 }

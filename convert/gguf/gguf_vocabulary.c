@@ -127,9 +127,43 @@ static bool is_added(const struct mote_gguf_vocabulary *v, uint32_t id)
 	       v->type[id] == MOTE_GGUF_TOKEN_UNKNOWN;
 }
 
-static void write_added(struct mote_text_buffer *b, const struct mote_gguf_vocabulary *v)
+static bool text_is(const struct mote_gguf_text *t, const char *text)
 {
-	bool first = true;
+	return t->bytes == strlen(text) && memcmp(t->text, text, t->bytes) == 0;
+}
+
+/* Phi-3's added tokens take the white space behind them along, which no key says: llama.cpp knows it by the name that
+ * the file gives the model, and here it is known by the architecture, too. */
+static enum mote_status strips_right(const struct mote_gguf *g, bool *strips, struct mote_error *error)
+{
+	struct mote_gguf_text model, architecture, name;
+	char lower[256] = "";
+	enum mote_status status;
+
+	if ((status = mote_gguf_want_text(g, KEY "model", &model, error)) ||
+	    (status = mote_gguf_want_text(g, "general.architecture", &architecture, error)) ||
+	    (status = mote_gguf_want_text(g, "general.name", &name, error)))
+		return status;
+	for (uint32_t i = 0; i < name.bytes && i < sizeof lower - 1; i++)
+		lower[i] = (char)(name.text[i] >= 'A' && name.text[i] <= 'Z' ? name.text[i] + 'a' - 'A' : name.text[i]);
+	*strips = strstr(lower, "phi-3") || strstr(lower, "phi3") ||
+		  (text_is(&model, "llama") && text_is(&architecture, "phi3"));
+	return MOTE_OK;
+}
+
+static bool keeps_space(const struct mote_gguf_text *t)
+{
+	return text_is(t, "<unk>") || text_is(t, "<s>") || text_is(t, "<|endoftext|>");
+}
+
+static enum mote_status write_added(struct mote_text_buffer *b, const struct mote_gguf *g,
+				    const struct mote_gguf_vocabulary *v, struct mote_error *error)
+{
+	bool first = true, strips;
+	enum mote_status status = strips_right(g, &strips, error);
+
+	if (status)
+		return status;
 
 	mote_text_buffer_print(b, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[");
 	for (uint32_t i = 0; i < v->tokens; i++) {
@@ -138,12 +172,13 @@ static void write_added(struct mote_text_buffer *b, const struct mote_gguf_vocab
 		mote_text_buffer_print(b, "%s{\"id\":%u,\"content\":", first ? "" : ",", i);
 		mote_text_buffer_quote(b, v->token[i].text, v->token[i].bytes);
 		mote_text_buffer_print(b,
-				       ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,"
-				       "\"special\":%s}", v->type[i] == MOTE_GGUF_TOKEN_USER_DEFINED
-				       ? "false" : "true");
+				       ",\"single_word\":false,\"lstrip\":false,\"rstrip\":%s,\"normalized\":false,"
+				       "\"special\":%s}", strips && !keeps_space(&v->token[i]) ? "true" : "false",
+				       v->type[i] == MOTE_GGUF_TOKEN_USER_DEFINED ? "false" : "true");
 		first = false;
 	}
 	mote_text_buffer_print(b, "],");
+	return MOTE_OK;
 }
 
 /* The text of an id that is there only because each has to have one. */
@@ -246,8 +281,9 @@ static enum mote_status write_bytes_bpe(struct mote_text_buffer *b, const struct
 	if (!pre)
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: \"" KEY "pre\" is \"%.*s\": how that cuts a "
 				      "text is not known", g->name, (int)name.bytes, name.text ? name.text : "");
-	write_added(b, v);
-	status = write_processor(b, g, v, pre->adds_bos, error);
+	status = write_added(b, g, v, error);
+	if (!status)
+		status = write_processor(b, g, v, pre->adds_bos, error);
 	if (status)
 		return status;
 	mote_text_buffer_print(b, "\"normalizer\":%s,\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
@@ -287,8 +323,9 @@ static enum mote_status write_sentence_bpe(struct mote_text_buffer *b, const str
 				      "scores", g->name);
 	for (uint32_t i = 0; i < v->tokens; i++)
 		bytes += v->type[i] == MOTE_GGUF_TOKEN_BYTE;
-	write_added(b, v);
-	status = write_processor(b, g, v, true, error);
+	status = write_added(b, g, v, error);
+	if (!status)
+		status = write_processor(b, g, v, true, error);
 	if (status)
 		return status;
 	mote_text_buffer_print(b,
@@ -323,9 +360,9 @@ enum mote_status mote_gguf_vocabulary_write(const struct mote_gguf *g, const str
 
 	*json = NULL;
 	*bytes = 0;
-	if (!status && model.bytes == 4 && memcmp(model.text, "gpt2", 4) == 0)
+	if (!status && text_is(&model, "gpt2"))
 		status = write_bytes_bpe(&b, g, v, error);
-	else if (!status && model.bytes == 5 && memcmp(model.text, "llama", 5) == 0)
+	else if (!status && text_is(&model, "llama"))
 		status = write_sentence_bpe(&b, g, v, error);
 	else if (!status)
 		status = mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: \"" KEY "model\" is \"%.*s\"; \"gpt2\" and "
