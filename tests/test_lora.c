@@ -134,6 +134,37 @@ static void test_merge(void **state)
 	tiny_free(&a);
 }
 
+/* As an adapter for a model that sees images calls the modules of the model of text. */
+static void test_names_of_a_wrapped_model(void **state)
+{
+	static const char *const wrappers[] = {"language_model.model.", "model.language_model."};
+	const size_t cut = strlen("base_model.model."), n = strlen("base_model.model.model.");
+	struct place *p = *state;
+	struct mote_container *c;
+	char folder[160], rest[96];
+	struct tiny base, a, plain;
+
+	tiny_init(&base, "F32");
+	tiny_save(&base, p->in);
+	make_adapter(&plain);
+	adapter_folder(p, folder, "{\"r\":3,\"lora_alpha\":6}");
+	for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++) {
+		make_adapter(&a);
+		for (uint32_t t = 0; t < a.tensors; t++) {
+			strcpy(rest, a.tensor[t].name + n);
+			assert_true(snprintf(a.tensor[t].name + cut, sizeof rest - cut, "%s%s", wrappers[i], rest) <
+				    (int)(sizeof rest - cut));
+		}
+		tiny_write_shard(&a, 0, folder, "adapter_model.safetensors");
+		c = merge(p, &(struct mote_checkpoint_adapter){folder, 1}, 1);
+		check_weight(c, &base, &plain, TARGET, 2);
+		mote_container_close(c);
+		tiny_free(&a);
+	}
+	tiny_free(&plain);
+	tiny_free(&base);
+}
+
 static void test_modules_to_save(void **state)
 {
 	struct place *p = *state;
@@ -245,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_merge, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_names_of_a_wrapped_model, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_modules_to_save, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
 	};

@@ -20,7 +20,7 @@
 #define TINY_MAX_TENSORS 128u
 
 struct tiny_tensor {
-	char name[64];
+	char name[96];
 	uint32_t rows, cols;  /* cols 0: a vector */
 	const char *dtype;
 	uint8_t *data;

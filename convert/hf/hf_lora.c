@@ -115,10 +115,19 @@ static enum mote_status load(const struct adapter *a, const struct mote_safetens
 static enum mote_status find_weight(const struct adapter *a, const char *name, size_t bytes,
 				    struct mote_hf_weight **out)
 {
+	/* what a model of text is called in one that sees images */
+	static const char *const wrappers[] = {"language_model.model.", "model.language_model."};
 	char full[512];
 
-	if (strncmp(name, PREFIX, strlen(PREFIX)) == 0 && bytes < sizeof full - 8) {
-		snprintf(full, sizeof full, "%.*s.weight", (int)(bytes - strlen(PREFIX)), name + strlen(PREFIX));
+	if (strncmp(name, PREFIX, strlen(PREFIX)) == 0 && bytes < sizeof full - 16) {
+		const char *own = name + strlen(PREFIX), *begin = "";
+
+		for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers && !*begin; i++)
+			if (strncmp(own, wrappers[i], strlen(wrappers[i])) == 0) {
+				own += strlen(wrappers[i]);
+				begin = "model.";
+			}
+		snprintf(full, sizeof full, "%s%.*s.weight", begin, (int)(name + bytes - own), own);
 		*out = mote_hf_weights_find(a->weights, full);
 		if (*out && (*out)->used)
 			return MOTE_OK;
