@@ -17,7 +17,7 @@ enum mote_status mote_ask_check_keys(struct mote_ask *ask, const cJSON *object, 
 				     struct mote_error *error)
 {
 	for (const cJSON *item = object ? object->child : NULL; item; item = item->next)
-		if (!mote_words_have(words, item->string)) {
+		if (!cJSON_IsNull(item) && !mote_words_have(words, item->string)) {
 			ask->parameter = item->string;
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "unknown parameter: %.200s", item->string);
 		}

@@ -55,11 +55,13 @@ struct mote_ask_chat {
 enum mote_status mote_ask_chat(struct mote_ask *ask, struct mote_ask_chat *out, struct mote_error *error);
 void mote_ask_free_chat(struct mote_ask_chat *chat);
 
-/* MOTE_ERROR_ARGUMENT when the object has a key that is not among the words of known. */
+/* MOTE_ERROR_ARGUMENT when the object has a key that is not among the words of known; one that is null is not given. */
 enum mote_status mote_ask_check_keys(struct mote_ask *ask, const cJSON *object, const char *known,
 				     struct mote_error *error);
 /* Between the files of this room: the settings of ask->json, and a parameter that is not what is expected. */
 enum mote_status mote_ask_settings(const struct mote_lm *lm, struct mote_ask *ask, struct mote_error *error);
+/* MOTE_ERROR_UNSUPPORTED where the request asks for what is understood and cannot be done. */
+enum mote_status mote_ask_missing(struct mote_ask *ask, struct mote_error *error);
 /* What answers must look like; job.options.grammar. */
 enum mote_status mote_ask_grammar(const struct mote_lm *lm, struct mote_ask *ask, struct mote_error *error);
 enum mote_status mote_ask_flag(struct mote_ask *ask, const cJSON *object, const char *key, bool *value,

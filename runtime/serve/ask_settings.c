@@ -15,15 +15,16 @@ static const char *const known[] = {
 		"max_completion_tokens logprobs top_logprobs logit_bias presence_penalty frequency_penalty "
 		"repeat_penalty response_format grammar tools tool_choice chat_template_kwargs reasoning_effort "
 		"return_token_ids think_budget ignore_eos add_generation_prompt continue_final_message "
-		"parallel_tool_calls user metadata store service_tier prompt_cache_key safety_identifier",
+		"parallel_tool_calls user metadata store service_tier prompt_cache_key prompt_cache_retention "
+		"cache_prompt safety_identifier",
 	[MOTE_DIALECT_COMPLETION] =
 		"model prompt stream stream_options temperature top_p top_k min_p typical_p n best_of seed stop "
 		"max_tokens logprobs logit_bias presence_penalty frequency_penalty repeat_penalty echo "
-		"return_token_ids ignore_eos response_format grammar suffix user",
+		"return_token_ids ignore_eos response_format grammar suffix user cache_prompt",
 	[MOTE_DIALECT_RESPONSES] =
 		"model input instructions stream temperature top_p max_output_tokens tools tool_choice text reasoning "
 		"top_logprobs seed truncation parallel_tool_calls user metadata store service_tier prompt_cache_key "
-		"safety_identifier include background",
+		"prompt_cache_retention safety_identifier include background previous_response_id conversation",
 	[MOTE_DIALECT_MESSAGES] =
 		("model messages system max_tokens stop_sequences stream temperature top_p top_k tools tool_choice "
 		"thinking seed metadata service_tier")};
@@ -213,17 +214,24 @@ static enum mote_status refuse(struct mote_ask *ask, const char *key, const char
 	return mote_error_set(error, MOTE_ERROR_UNSUPPORTED, "%s: %s is not supported by this server", key, what);
 }
 
-/* What is understood and cannot be done. */
-static enum mote_status refuse_what_is_missing(struct mote_ask *ask, struct mote_error *error)
+enum mote_status mote_ask_missing(struct mote_ask *ask, struct mote_error *error)
 {
-	const cJSON *tops = mote_json_get(ask->json, "top_logprobs");
+	const cJSON *tops = mote_json_get(ask->json, "top_logprobs"), *suffix = mote_json_get(ask->json, "suffix");
+	const cJSON *talk = mote_json_get(ask->json, "conversation"), *include = mote_json_get(ask->json, "include");
 
-	if (cJSON_IsString(mote_json_get(ask->json, "suffix")))
+	if (cJSON_IsString(suffix) && *suffix->valuestring)
 		return refuse(ask, "suffix", "filling in", error);
 	if (ask->dialect >= MOTE_DIALECT_RESPONSES && cJSON_GetArraySize(mote_json_get(ask->json, "tools")))
 		return refuse(ask, "tools", "a tool in this API", error);
 	if (ask->dialect == MOTE_DIALECT_RESPONSES && cJSON_IsNumber(tops) && tops->valuedouble > 0)
 		return refuse(ask, "top_logprobs", "a log-probability in this API", error);
+	if (cJSON_IsString(mote_json_get(ask->json, "previous_response_id")))
+		return refuse(ask, "previous_response_id", "a stored response", error);
+	if (talk && !cJSON_IsNull(talk))
+		return refuse(ask, "conversation", "a stored conversation", error);
+	for (const cJSON *item = include ? include->child : NULL; item; item = item->next)
+		if (cJSON_IsString(item) && !strcmp(item->valuestring, "message.output_text.logprobs"))
+			return refuse(ask, "include", "a log-probability in this API", error);
 	if (cJSON_IsTrue(mote_json_get(ask->json, "background")))
 		return refuse(ask, "background", "true", error);
 	return MOTE_OK;
@@ -241,7 +249,7 @@ enum mote_status mote_ask_settings(const struct mote_lm *lm, struct mote_ask *as
 		mote_lm_answer_recommended(lm, &ask->job.options);
 	}
 	if ((status = mote_ask_check_keys(ask, ask->json, known[ask->dialect], error)) ||
-	    (status = refuse_what_is_missing(ask, error)) || (status = read_sampling(ask, error)) ||
+	    (status = mote_ask_missing(ask, error)) || (status = read_sampling(ask, error)) ||
 	    (status = read_stop(ask, error)) || (status = read_biases(lm, ask, error)) ||
 	    (status = mote_ask_flag(ask, ask->json, "stream", &ask->stream, error)) ||
 	    (status = mote_ask_flag(ask, stream, "include_usage", &ask->usage_in_stream, error)) ||

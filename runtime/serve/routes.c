@@ -303,6 +303,35 @@ void mote_route_apply_template(struct mote_serve *s, struct mote_exchange *x)
 	mote_ask_free(&ask);
 }
 
+void mote_route_count_tokens(struct mote_serve *s, struct mote_exchange *x)
+{
+	struct mote_ask_chat chat = {0};
+	struct mote_json_builder b = {0};
+	struct mote_lm_error own = {0};
+	struct mote_error error = {0};
+	struct mote_ask ask;
+	int32_t *ids = NULL;
+	size_t count;
+	cJSON *json;
+
+	if (!mote_route_read_body(x, "model messages system thinking tools tool_choice", &ask))
+		return;
+	ask.dialect = MOTE_DIALECT_MESSAGES;
+	if (mote_ask_missing(&ask, &error) == MOTE_OK && mote_ask_chat(&ask, &chat, &error) == MOTE_OK &&
+	    mote_lm_encode_chat(s->lm, &chat.chat, &ids, &count, NULL, &own))
+		(void)mote_ask_fail(&own, &error);
+	if (error.code) {
+		mote_route_fail(x, &ask, &error);
+	} else {
+		json = mote_json_new_object(&b);
+		mote_json_add_number(&b, json, "input_tokens", (double)count);
+		mote_route_json(x, &b, json);
+	}
+	mote_lm_free(ids);
+	mote_ask_free_chat(&chat);
+	mote_ask_free(&ask);
+}
+
 /* ---- the page ---- */
 
 void mote_route_page(struct mote_serve *s, struct mote_exchange *x)

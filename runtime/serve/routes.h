@@ -36,10 +36,13 @@ bool mote_route_submit(struct mote_serve *s, struct mote_exchange *x, struct mot
 /* Behind it stands the model's name. */
 #define MOTE_ROUTE_MODEL "/v1/models/"
 
+/* Anthropic's API, here and below. */
+#define MOTE_ROUTE_MESSAGES "/v1/messages"
+
 typedef void mote_route(struct mote_serve *s, struct mote_exchange *x);
 mote_route mote_route_embeddings, mote_route_tokenize, mote_route_detokenize, mote_route_apply_template,
-	mote_route_models, mote_route_model, mote_route_props, mote_route_slots, mote_route_metrics, mote_route_health,
-	mote_route_page;
+	mote_route_count_tokens, mote_route_models, mote_route_model, mote_route_props, mote_route_slots,
+	mote_route_metrics, mote_route_health, mote_route_page;
 
 /* The chat page, made from page.html: MOTE_NONCE stands where its policy's nonce goes. */
 extern const char mote_page[];

@@ -27,7 +27,7 @@ void mote_route_refuse(struct mote_exchange *x, unsigned http, const char *param
 	struct mote_json_builder b = {0};
 	cJSON *json = mote_json_new_object(&b), *error;
 
-	if (!strcmp(x->path, "/v1/messages"))
+	if (!strncmp(x->path, MOTE_ROUTE_MESSAGES, strlen(MOTE_ROUTE_MESSAGES)))
 		mote_json_add_text(&b, json, "type", "error");
 	error = mote_json_add_object(&b, json, "error");
 	mote_json_add_text(&b, error, "message", message);
@@ -145,7 +145,8 @@ static const struct route {
 	{"POST", "/v1/chat/completions", NULL, false, true, MOTE_DIALECT_CHAT},
 	{"POST", "/v1/completions", NULL, false, true, MOTE_DIALECT_COMPLETION},
 	{"POST", "/v1/responses", NULL, false, true, MOTE_DIALECT_RESPONSES},
-	{"POST", "/v1/messages", NULL, false, true, MOTE_DIALECT_MESSAGES},
+	{"POST", MOTE_ROUTE_MESSAGES, NULL, false, true, MOTE_DIALECT_MESSAGES},
+	{"POST", MOTE_ROUTE_MESSAGES "/count_tokens", mote_route_count_tokens, false, true, 0},
 	{"POST", "/v1/embeddings", mote_route_embeddings, false, true, 0},
 	{"POST", "/tokenize", mote_route_tokenize, false, true, 0},
 	{"POST", "/detokenize", mote_route_detokenize, false, true, 0},

@@ -266,6 +266,8 @@ thought = "".join(e[1]["delta"].get("thinking", "") for e in events if e[0] == "
 check("messages streamed", texts == r["content"][-1]["text"] and thought == r["content"][0]["thinking"] and
       events[0][0] == "message_start" and
       events[-1][0] == "message_stop", events[:2])
+count = s.post("/v1/messages/count_tokens", {k: m[k] for k in ("messages", "system")})[2]
+check("its tokens counted before", count == {"input_tokens": r["usage"]["input_tokens"]}, count, r["usage"])
 for stops, found in ((["zzz", "tens"], "tens"), (["zzz"], None), (["ten", "tens", "ns:"], "tens")):
     r = s.post("/v1/messages", m | {"stop_sequences": stops})[2]
     check(f"stop sequence {found}", (r["stop_reason"], r["stop_sequence"]) == ("stop_sequence" if found else "end_turn", found), r)
@@ -351,6 +353,8 @@ check("responses begin a turn", r["input_tokens"] == turn["prompt_tokens"], r, t
 # ---- null is what is not given
 r = s.post(CHAT, ask("x", ignore_eos=True, max_tokens=3, max_completion_tokens=None))[2]
 check("a limit beside null", r["usage"]["completion_tokens"] == 3, r["usage"])
+check("what is null is not asked for", s.post(CHAT, ask("x", max_tokens=1, web_search_options=None, cache_prompt=True))[0] == 200)
+check("an empty suffix is none", s.post("/v1/completions", {"prompt": "x", "max_tokens": 1, "suffix": ""})[0] == 200)
 check("null as a format", s.post("/v1/embeddings", {"input": "x", "encoding_format": None, "pooling": None})[0] == 200)
 
 # ---- a NUL, which JSON's readers here end a text at
@@ -388,6 +392,8 @@ refused("arguments without end", 400, CHAT, {"messages": [{"role": "assistant", 
 refused("an unknown name", 400, CHAT, ask("x", max_token=1), "max_token")
 refused("a wrong role", 400, CHAT, {"messages": [{"role": "usr", "content": "x"}]}, "messages")
 refused("scores of a response", 400, "/v1/responses", {"input": "x", "top_logprobs": 2}, "top_logprobs", "unsupported")
+for key, value in (("include", ["message.output_text.logprobs"]), ("previous_response_id", "resp_1"), ("conversation", "conv_1")):
+    refused(key, 400, "/v1/responses", {"input": "x", key: value}, key, "unsupported")
 refused("what is not stored", 400, "/v1/responses", {"input": [{"type": "item_reference", "id": "msg_1"}]}, "input",
         "unsupported")
 refused("an image", 400, CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages",
@@ -437,6 +443,8 @@ check("a large body in chunks", c.recv(1000).startswith(b"HTTP/1.1 413"))
 c.close()
 r = s.post("/v1/messages", {"messages": []})[2]
 check("messages refuse in their own way", r["type"] == "error" and r["error"]["type"] == "invalid_request_error", r)
+r = s.post("/v1/messages/count_tokens", {"messages": ask("x")["messages"], "tools": [{"name": "a"}]})[2]
+check("and for a count", r["type"] == "error" and r["error"]["param"] == "tools" and r["error"]["code"] == "unsupported", r)
 r = s.call("POST", CHAT, ask("x", max_tokens=1), Origin="http://localhost:3000")
 check("a page of this machine", r[0] == 200 and r[1]["Access-Control-Allow-Origin"] == "http://localhost:3000")
 check("preflight", s.call("OPTIONS", CHAT, Origin="http://localhost:3000")[0] == 204)
