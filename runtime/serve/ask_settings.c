@@ -257,7 +257,7 @@ enum mote_status mote_ask_settings(const struct mote_lm *lm, struct mote_ask *as
 	    (status = mote_ask_flag(ask, ask->json, "ignore_eos", &ignore_end, error)) ||
 	    (status = count(ask, "n", 1, MOTE_ASK_MAX_COPIES, &copies, error)) ||
 	    (status = count(ask, "best_of", 1, MOTE_ASK_MAX_COPIES, &best, error)) ||
-	    (status = count(ask, "think_budget", 0, MOTE_ASK_MAX_TOKENS, &budget, error)) ||
+	    (status = count(ask, "think_budget", 1, MOTE_ASK_MAX_TOKENS, &budget, error)) ||
 	    (status = read_most_tokens(ask, error)))
 		return status;
 	if ((ask->dialect == MOTE_DIALECT_COMPLETION &&

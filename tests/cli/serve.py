@@ -406,6 +406,7 @@ for key, value in (("temperature", -1), ("top_p", 1.5), ("max_tokens", -1), ("ma
     refused(f"{key} {str(value)[:20]}", 400, CHAT, ask("x", **({"logprobs": True} if key == "top_logprobs" else {}))
             | {key: value}, key)
 refused("response_format", 400, CHAT, ask("x", response_format={"type": "json_schema"}), "response_format")
+refused("no budget of a thought", 400, CHAT, ask("x", think_budget=0), "think_budget")
 refused("a format", 400, CHAT, ask("x", response_format={"type": "xml"}), "response_format")
 refused("a schema", 400, CHAT, ask("x", response_format={"type": "json_schema", "json_schema": {"schema": {"not": {}}}}),
         "response_format", "unsupported")
