@@ -42,23 +42,24 @@ static enum mote_status open_json(const struct mote_lm *lm, struct mote_ask *ask
 	return status;
 }
 
-/* {"type": "text" | "json_object" | "json_schema"}; of chats the schema lies in "json_schema", of responses beside. */
+/* {"type": "text" | "json_object" | "json_schema"}. The schema lies in "json_schema" or, as responses and llama.cpp's
+ * clients write it, beside the type, a json_object's too. */
 static enum mote_status read_format(const struct mote_lm *lm, struct mote_ask *ask, const cJSON *format,
 				    const char *parameter, struct mote_error *error)
 {
 	struct mote_lm_grammar_options options = MOTE_LM_GRAMMAR_OPTIONS_INIT;
-	const cJSON *type = mote_json_get(format, "type"), *schema;
+	const cJSON *type = mote_json_get(format, "type"), *inner = mote_json_get(format, "json_schema");
+	const cJSON *schema = mote_json_get(inner ? inner : format, "schema");
 
 	if (!format || cJSON_IsNull(format) || is_text(type, "text"))
 		return MOTE_OK;
 	options.name = parameter;
-	options.kind = MOTE_LM_GRAMMAR_JSON_OBJECT;
-	if (is_text(type, "json_object"))
+	if (is_text(type, "json_object") && (!schema || cJSON_IsNull(schema))) {
+		options.kind = MOTE_LM_GRAMMAR_JSON_OBJECT;
 		return open_grammar(lm, ask, parameter, &options, error);
-	if (!is_text(type, "json_schema"))
+	}
+	if (!is_text(type, "json_object") && !is_text(type, "json_schema"))
 		return mote_ask_wrong(ask, parameter, "a type of text, json_object or json_schema", error);
-	schema = mote_json_get(ask->dialect == MOTE_DIALECT_RESPONSES ? format : mote_json_get(format, "json_schema"),
-			       "schema");
 	if (!schema)
 		return mote_ask_wrong(ask, parameter,
 				      ask->dialect == MOTE_DIALECT_RESPONSES

@@ -193,6 +193,10 @@ r = s.post("/v1/completions", {"prompt": turn, "max_tokens": 300, "temperature":
 check("no thought within a completion's grammar", r["choices"][0]["text"] in ("yes", "no"), r)
 r = s.post(CHAT, ask("x", max_tokens=40, think_budget=5, response_format={"type": "json_object"}))[2]["choices"][0]
 check("json_object", r["message"]["content"].startswith("{"), r)
+for kind in ("json_object", "json_schema"):
+    form = {"type": kind, "schema": {"enum": [27]}}
+    r = s.post(CHAT, ask("x", max_tokens=400, think_budget=5, response_format=form))[2]["choices"][0]
+    check(f"{kind}, its schema beside", r["message"]["content"] == "27", r)
 for choice in ("required", {"type": "function", "function": {"name": "add"}}):
     body = ask("x", max_tokens=400, think_budget=5, tools=TOOLS, tool_choice=choice, parallel_tool_calls=False)
     c = s.post(CHAT, body)[2]["choices"][0]
