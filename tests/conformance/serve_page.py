@@ -248,6 +248,9 @@ def play(b, url):
     check("markdown", b.run(f"[...{text}.children].map((x) => x.nodeName).join()") == "H3,P,UL,PRE",
           b.run(f"[...{text}.children].map((x) => x.nodeName).join()"))
     b.shot("page-markdown")
+    b.run("chat().messages[1].content = " + json.dumps("```x``` `y` ``z``\n```c\n```d\n```\nend") + "; show()")
+    check("fences and code within a line", b.run(f"[...{text}.querySelectorAll('code')].map((x) => x.textContent).join('|')") ==
+          "x|y|z|```d" and b.run(f"{text}.lastChild.textContent") == "end", b.run(text + ".innerHTML"))
     check("everything that can be pressed has a name", b.run(
         "[...document.querySelectorAll('button, textarea, input, select')].filter((x) => !(x.textContent.trim() || "
         "x.getAttribute('aria-label') || x.labels.length)).length") == 0)
