@@ -210,9 +210,12 @@ def play(b, url):
     b.run("""events = async function* () { yield {choices: [{delta: {content: 'The first'}}]}; await new Promise(() => {}); }""")
     b.say("What is 5 + 6?")
     check("an answer under way", b.until("running && running.message.content === 'The first'"))
+    edits = "[...document.querySelectorAll('article button')].filter((x) => x.textContent === 'Edit' && x.offsetParent).length"
+    check("nothing to press that asks for another", b.run(edits) == 0)
     b.call("Page.reload")
     check("keeps what there was of it", b.until(idle + " && document.querySelector('article:last-child .text').textContent === "
-          "'The first' && document.querySelector('article:last-child .tools').textContent.includes('stopped')"))
+          "'The first' && document.querySelector('article:last-child .tools').textContent.includes('stopped')") and
+          b.run(edits) == 3)
     b.run("chat().messages.length = 4; save(); show()")
 
     # Two tabs: what one has said the other does not undo.
