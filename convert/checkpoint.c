@@ -25,7 +25,8 @@ static enum mote_status compile_and_hash(struct conversion *c, struct mote_error
 	const struct mote_hf_directory *d = &c->directory;
 	struct mote_hf_tokenizer_source source = { .json = d->tokenizer, .bytes = d->tokenizer_bytes,
 						   .config = d->tokenizer_config_text,
-						   .config_bytes = d->tokenizer_config_bytes };
+						   .config_bytes = d->tokenizer_config_bytes,
+						   .map = d->special_tokens_map, .added = d->added_tokens };
 	enum mote_status status = mote_hf_special_token(d, "bos_token", &source.bos, error);
 
 	source.model_ids = c->options->vocab_only ? 0 : c->config.model.vocab;

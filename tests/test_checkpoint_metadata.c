@@ -192,6 +192,39 @@ static void test_added_around(void **state)
 	tiny_free(&t);
 }
 
+/* Tokens that only the oldest files have, while tokenizer_config.json says nothing of added ones. */
+static void test_oldest_added(void **state)
+{
+	struct place *p = *state;
+	struct mote_container *c;
+	const cJSON *special;
+	struct tiny t;
+
+	tiny_init(&t, "BF16");
+	tiny_save(&t, p->in);
+	tiny_write_text(p->in, "added_tokens.json", "{\"<x>\":30,\"<y>\":31,\"</s>\":9}");
+	tiny_write_text(p->in, "special_tokens_map.json", "{\"additional_special_tokens\":[\"<x>\"],"
+			"\"mask_token\":{\"content\":\"ab\"}}");
+	c = convert_and_open(p, &keep);
+	special = metadata_of(c, "tokens", "special");
+	assert_int_equal(mote_json_get(special, "<x>")->valuedouble, 30);
+	assert_int_equal(mote_json_get(special, "</s>")->valuedouble, 2);
+	assert_int_equal(mote_json_get(special, "ab")->valuedouble, 6);
+	assert_null(mote_json_get(special, "<y>"));
+	mote_container_close(c);
+	remove(p->file);
+	tiny_write_text(p->in, "added_tokens.json", "{\"<x>\":\"30\"}");
+	refuse(p, &keep, MOTE_ERROR_CORRUPT, "added_tokens.json: \"<x>\": expected an id");
+	tiny_write_text(p->in, "tokenizer_config.json", "{\"added_tokens_decoder\":{}}");
+	c = convert_and_open(p, &keep);
+	assert_null(mote_json_get(metadata_of(c, "tokens", "special"), "<x>"));
+	mote_container_close(c);
+	remove(p->file);
+	tiny_write_text(p->in, "tokenizer_config.json", "{\"split_special_tokens\":true}");
+	refuse(p, &keep, MOTE_ERROR_UNSUPPORTED, "split_special_tokens");
+	tiny_free(&t);
+}
+
 static const char *template_of(const struct mote_container *c, int index, const char *name)
 {
 	const cJSON *item = cJSON_GetArrayItem(metadata_of(c, "chat_templates", NULL), index);
@@ -274,7 +307,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_small_files), TEST(test_vocabulary), TEST(test_left_out),
-		TEST(test_metadata), TEST(test_added_around), TEST(test_templates), TEST(test_vocab_only),
+		TEST(test_metadata), TEST(test_added_around), TEST(test_oldest_added),
+		TEST(test_templates), TEST(test_vocab_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

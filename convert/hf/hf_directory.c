@@ -254,6 +254,7 @@ enum mote_status mote_hf_directory_read(struct mote_source *source, bool vocab_o
 	    (status = mote_source_read_json(source, "generation_config.json", false, &out->generation, error)) ||
 	    (status = mote_source_read_json(source, "special_tokens_map.json", false, &out->special_tokens_map,
 					    error)) ||
+	    (status = mote_source_read_json(source, "added_tokens.json", false, &out->added_tokens, error)) ||
 	    (status = read_tokenizer_config(source, out, error)) || (status = read_tokenizer(source, out, error)) ||
 	    (status = read_templates(source, out, error)))
 		mote_hf_directory_free(out);
@@ -266,6 +267,7 @@ void mote_hf_directory_free(struct mote_hf_directory *d)
 	cJSON_Delete(d->generation);
 	cJSON_Delete(d->tokenizer_config);
 	cJSON_Delete(d->special_tokens_map);
+	cJSON_Delete(d->added_tokens);
 	cJSON_Delete(d->templates);
 	free(d->tokenizer);
 	free(d->tokenizer_config_text);

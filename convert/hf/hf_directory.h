@@ -10,7 +10,8 @@ struct mote_hf_directory {
 	cJSON *config;             /* config.json */
 	cJSON *generation;         /* generation_config.json */
 	cJSON *tokenizer_config;   /* tokenizer_config.json */
-	cJSON *special_tokens_map; /* special_tokens_map.json; each of these four NULL when absent */
+	cJSON *special_tokens_map; /* special_tokens_map.json */
+	cJSON *added_tokens;       /* added_tokens.json; each of these five NULL when absent */
 	char *tokenizer;           /* tokenizer.json, as text */
 	size_t tokenizer_bytes;
 	char *tokenizer_config_text;

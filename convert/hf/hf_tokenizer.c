@@ -253,6 +253,10 @@ enum mote_status mote_hf_tokenizer_compile(const struct mote_hf_tokenizer_source
 					 error);
 	b.json = root;
 	b.config = config_root;
+	if (!mote_json_get(config_root, "added_tokens_decoder")) {
+		b.map = source->map;
+		b.more_added = source->added;
+	}
 	if (status == MOTE_OK)
 		status = compile(&b, &out);
 	if (status == MOTE_OK) {

@@ -12,6 +12,8 @@
 
 #include "format/status.h"
 
+struct cJSON; /* <cjson/cJSON.h> */
+
 /* What a converter wants to tell its user, and what it needs for the metadata. */
 struct mote_hf_tokenizer_info {
 	uint32_t vocab_size;          /* highest id + 1; a model's vocab_size may be larger, never smaller */
@@ -38,6 +40,9 @@ struct mote_hf_tokenizer_source {
 	size_t config_bytes;
 	uint32_t model_ids;           /* the model's vocab_size: added tokens from this id on are dropped;
 				       * 0: none are */
+	/* special_tokens_map.json and added_tokens.json, or NULL: they count while tokenizer_config.json has no
+	 * added_tokens_decoder. */
+	const struct cJSON *map, *added;
 	const char *bos, *eos;        /* texts of these tokens, as mote_hf_special_token() has them from all files;
 				       * NULL: as config has them */
 };

@@ -131,17 +131,64 @@ static enum mote_status add_named(struct builder *b, const cJSON *item)
 	return add_token(b, &added);
 }
 
-static enum mote_status read_named(struct builder *b)
+static const char *const names[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+				    "pad_token", "cls_token", "mask_token"};
+
+static enum mote_status read_named(struct builder *b, const cJSON *file)
 {
-	static const char *const names[] = {"bos_token", "eos_token", "unk_token", "sep_token",
-					    "pad_token", "cls_token", "mask_token"};
-	const cJSON *more = mote_json_get(b->config, "additional_special_tokens");
+	const cJSON *more = mote_json_get(file, "additional_special_tokens");
 	enum mote_status status = MOTE_OK;
 
 	for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++)
-		status = add_named(b, mote_json_get(b->config, names[i]));
+		status = add_named(b, mote_json_get(file, names[i]));
 	for (const cJSON *item = cJSON_IsArray(more) ? more->child : NULL; item && !status; item = item->next)
 		status = add_named(b, item);
+	return status;
+}
+
+static bool is_text(const cJSON *item, const char *text)
+{
+	item = cJSON_IsObject(item) ? mote_json_get(item, "content") : item;
+	return cJSON_IsString(item) && strcmp(item->valuestring, text) == 0;
+}
+
+static bool is_named(const cJSON *file, const char *text)
+{
+	const cJSON *more = mote_json_get(file, "additional_special_tokens");
+	bool named = false;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		named = named || is_text(mote_json_get(file, names[i]), text);
+	for (const cJSON *item = cJSON_IsArray(more) ? more->child : NULL; item; item = item->next)
+		named = named || is_text(item, text);
+	return named;
+}
+
+/* added_tokens.json, the oldest way: {text: id}. What tokenizer.json declares stays as it is there. */
+static enum mote_status read_more_added(struct builder *b)
+{
+	static const char where[] = "added_tokens.json";
+	enum mote_status status = MOTE_OK;
+
+	for (const cJSON *item = cJSON_IsObject(b->more_added) ? b->more_added->child : NULL; item && !status;
+	     item = item->next) {
+		const size_t bytes = strlen(item->string);
+		struct added_token added = {.content = item->string};
+		int64_t id = mote_hf_find_token(b, item->string, bytes);
+
+		if (!bytes || find_added(b, item->string))
+			continue;
+		if (id < 0 && (!mote_json_integer(item, &id) || id < 0 || id >= (int64_t)MOTE_TOKENIZER_MAX_IDS))
+			return mote_error_set(b->error, MOTE_ERROR_CORRUPT, "%s: \"%.60s\": expected an id of 0 to %u",
+					      where, item->string, MOTE_TOKENIZER_MAX_IDS - 1);
+		if (bytes > MOTE_TOKENIZER_MAX_TOKEN_BYTES)
+			return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, "%s: a token of %zu bytes, at most %u "
+					      "are supported", where, bytes, MOTE_TOKENIZER_MAX_TOKEN_BYTES);
+		added.id = (uint32_t)id;
+		added.special = is_named(b->config, item->string) || is_named(b->map, item->string);
+		added.normalized = !added.special;
+		status = add_token(b, &added);
+	}
 	return status;
 }
 
@@ -173,6 +220,9 @@ enum mote_status mote_hf_read_added(struct builder *b)
 	const cJSON *list = mote_json_get(b->json, "added_tokens");
 	enum mote_status status = MOTE_OK;
 
+	if (cJSON_IsTrue(mote_json_get(b->config, "split_special_tokens")))
+		return mote_error_set(b->error, MOTE_ERROR_UNSUPPORTED, "tokenizer_config.json: "
+				      "\"split_special_tokens\" is true; mote finds special tokens in texts");
 	for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item && !status; item = item->next) {
 		struct added_token added = {0}, *old;
 
@@ -188,8 +238,12 @@ enum mote_status mote_hf_read_added(struct builder *b)
 	}
 	if (status == MOTE_OK && b->config)
 		status = read_config_tokens(b);
-	if (status == MOTE_OK && b->config)
-		status = read_named(b);
+	if (status == MOTE_OK)
+		status = read_more_added(b);
+	if (status == MOTE_OK)
+		status = read_named(b, b->config);
+	if (status == MOTE_OK)
+		status = read_named(b, b->map);
 	if (status == MOTE_OK && b->model_ids)
 		drop_added(b);
 	if (status == MOTE_OK && !b->n_ids)

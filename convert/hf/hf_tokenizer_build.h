@@ -37,6 +37,7 @@ struct added_token {
 
 struct builder {
 	const cJSON *json, *config;        /* roots; config may be NULL */
+	const cJSON *map, *more_added;     /* special_tokens_map.json and added_tokens.json where they count, or NULL */
 	const char *bos, *eos;             /* texts, or NULL: as config has them */
 	struct mote_error *error;
 	enum tokenizer_model model;

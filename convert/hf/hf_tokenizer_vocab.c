@@ -116,7 +116,7 @@ static uint32_t members(const cJSON *list)
 static enum mote_status index_tokens(struct builder *b)
 {
 	uint64_t most = (uint64_t)b->n_ids + members(mote_json_get(b->json, "added_tokens")) +
-			members(mote_json_get(b->config, "added_tokens_decoder"));
+			members(mote_json_get(b->config, "added_tokens_decoder")) + members(b->more_added);
 	uint32_t slots = 64;
 
 	while (slots < 2 * most)

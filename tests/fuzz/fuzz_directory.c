@@ -20,6 +20,7 @@ static void build(struct mote_source *source, const struct mote_hf_directory *d,
 	struct mote_hf_tokenizer_source from = { .json = d->tokenizer, .bytes = d->tokenizer_bytes,
 						 .config = d->tokenizer_config_text,
 						 .config_bytes = d->tokenizer_config_bytes,
+						 .map = d->special_tokens_map, .added = d->added_tokens,
 						 .model_ids = config ? config->model.vocab : 0 };
 	struct mote_hf_tokenizer_info info;
 	struct mote_notes notes = {0};
