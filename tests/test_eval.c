@@ -344,6 +344,23 @@ static void test_best_constant(void **state)
 	}
 }
 
+/* Of answers what is compared counts, not how each was worked out. */
+static void test_best_answer(void **state)
+{
+	static const char text[] = "{\"question\":\"a\",\"answer\":\"1 + 2 = 3.\\n#### 3\"}\n"
+		"{\"question\":\"b\",\"answer\":\"A thousand.\\n#### $1,000\"}\n"
+		"{\"question\":\"c\",\"answer\":\"Ten times a hundred.\\n#### 1000.\"}\n";
+	const char *answer;
+	struct mote_error error;
+	struct mote_task t;
+
+	(void)state;
+	assert_int_equal(read_task("gsm8k", write_file("arc", text, strlen(text)), 0, &t, &error), MOTE_OK);
+	expect_near(mote_task_best_constant(&t, &answer), 2.0 / 3);
+	assert_string_equal(answer, "1000");
+	mote_task_free(&t);
+}
+
 static void test_long_line(void **state)
 {
 	size_t bytes = 10 << 20;
@@ -449,7 +466,8 @@ int main(void)
 		cmocka_unit_test(test_empty_matches), cmocka_unit_test(test_equal_answers),
 		cmocka_unit_test(test_until), cmocka_unit_test(test_mcnemar),
 		cmocka_unit_test(test_rates_and_pairs), cmocka_unit_test(test_arc),
-		cmocka_unit_test(test_best_constant), cmocka_unit_test(test_long_line), cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_best_constant), cmocka_unit_test(test_best_answer),
+		cmocka_unit_test(test_long_line), cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_tables),
 	};
 

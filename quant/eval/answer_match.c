@@ -111,7 +111,7 @@ char *mote_answer_match_find(const struct mote_answer_match *m, uint32_t f, cons
 	return found ? strndup(found, length) : strdup("[invalid]");
 }
 
-/* text without what the row ignores; NULL with *status set. */
+/* NULL with *status set. */
 static char *reduce(const struct mote_answer_match *m, const char *text, enum mote_status *status)
 {
 	char *now = strdup(text);
@@ -135,6 +135,13 @@ static char *reduce(const struct mote_answer_match *m, const char *text, enum mo
 	return now;
 }
 
+static enum mote_status say_reduced(enum mote_status status, struct mote_error *error)
+{
+	return !status ? MOTE_OK :
+	       mote_error_set(error, status, "comparing answers: %s",
+			      status == MOTE_ERROR_MEMORY ? "out of memory" : "a pattern takes too long");
+}
+
 enum mote_status mote_answer_match_equal(const struct mote_answer_match *m, const char *found, const char *right,
 					 bool *equal, struct mote_error *error)
 {
@@ -149,11 +156,16 @@ enum mote_status mote_answer_match_equal(const struct mote_answer_match *m, cons
 		*equal = (m->row->ignore_case ? strcasecmp(a, b) : strcmp(a, b)) == 0;
 	free(a);
 	free(b);
-	status = status ? status : second;
-	if (!status)
-		return MOTE_OK;
-	return mote_error_set(error, status, "comparing answers: %s",
-			      status == MOTE_ERROR_MEMORY ? "out of memory" : "a pattern takes too long");
+	return say_reduced(status ? status : second, error);
+}
+
+enum mote_status mote_answer_match_reduce(const struct mote_answer_match *m, const char *text, char **out,
+					  struct mote_error *error)
+{
+	enum mote_status status;
+
+	*out = reduce(m, text, &status);
+	return say_reduced(status, error);
 }
 
 size_t mote_answer_until(const struct mote_task_row *row, const char *text, size_t bytes)

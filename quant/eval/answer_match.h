@@ -18,6 +18,11 @@ enum mote_status mote_answer_match_check(const char *pattern, struct mote_error 
 /* What filter f finds in text, owned by the caller: "[invalid]" when it finds nothing. NULL: out of memory. */
 char *mote_answer_match_find(const struct mote_answer_match *m, uint32_t f, const char *text, size_t bytes);
 
+/* text without what the row ignores, owned by the caller. MOTE_ERROR_MEMORY, or
+ * MOTE_ERROR_LIMIT: a pattern takes too long. */
+enum mote_status mote_answer_match_reduce(const struct mote_answer_match *m, const char *text, char **out,
+					  struct mote_error *error) MOTE_CHECKED;
+
 /* Whether found and right are equal (of a row that says so: found contains right, which is not empty) once what the row
  * ignores is taken out of both. *equal; MOTE_ERROR_MEMORY, or
  * MOTE_ERROR_LIMIT: a pattern takes too long. */

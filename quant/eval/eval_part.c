@@ -97,8 +97,8 @@ static void add_items(struct mote_json_builder *b, cJSON *list, const struct mot
 
 		mote_json_add_number(b, item, "choices", slice->item[i].choices);
 		mote_json_add_number(b, item, "gold", slice->item[i].gold);
-		if (slice->item[i].answer)
-			mote_json_add_text(b, item, "answer", slice->item[i].answer);
+		if (slice->item[i].compared)
+			mote_json_add_text(b, item, "compared", slice->item[i].compared);
 		if (slice->item[i].constants)
 			mote_json_add_number(b, item, "constants", slice->item[i].constants);
 		if (slice->item[i].group)
@@ -238,9 +238,9 @@ static enum mote_status join_items(struct mote_task *slice, const cJSON *part, c
 
 	for (; from && i < slice->items; i++, from = from->next) {
 		struct mote_item *item = &slice->item[i];
-		const char *answer = NULL, *group = NULL;
+		const char *compared = NULL, *group = NULL;
 		uint32_t constants = 0;
-		enum mote_status status = mote_json_want_string(from, "answer", NULL, "item", &answer, error);
+		enum mote_status status = mote_json_want_string(from, "compared", NULL, "item", &compared, error);
 
 		if (!status)
 			status = mote_json_want_string(from, "group", NULL, "item", &group, error);
@@ -253,9 +253,9 @@ static enum mote_status join_items(struct mote_task *slice, const cJSON *part, c
 		    !small(mote_json_get(from, "gold"), item->choices ? item->choices - 1 : 0, &item->gold) ||
 		    (slice->row->group && !group))
 			return bad(error, part, "items");
-		item->answer = answer ? strdup(answer) : NULL;
+		item->compared = compared ? strdup(compared) : NULL;
 		item->group = group ? strdup(group) : NULL;
-		if ((answer && !item->answer) || (group && !item->group))
+		if ((compared && !item->compared) || (group && !item->group))
 			return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for items");
 	}
 	return from || i < slice->items ? bad(error, part, "items") : MOTE_OK;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "quant/eval/ifeval.h"
 #include "runtime/kernels/exact.h"
@@ -103,20 +104,26 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static int by_letters(const void *a, const void *b)
+{
+	return strcasecmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 /* The commonest right answer's share. */
 static double commonest_answer(const struct mote_task *task, const char **answer)
 {
+	int (*compare)(const void *, const void *) = task->row->ignore_case ? by_letters : by_text;
 	const char **text = malloc((task->items + 1u) * sizeof *text);
 	uint32_t n = 0, most = 0;
 
 	*answer = "";
 	for (uint32_t i = 0; text && i < task->items; i++)
-		if (task->item[i].answer)
-			text[n++] = task->item[i].answer;
+		if (task->item[i].compared)
+			text[n++] = task->item[i].compared;
 	if (text)
-		qsort(text, n, sizeof *text, by_text);
+		qsort(text, n, sizeof *text, compare);
 	for (uint32_t i = 0, run = 0; i < n; i++) {
-		run = i > 0 && strcmp(text[i], text[i - 1]) == 0 ? run + 1 : 1;
+		run = i > 0 && compare(&text[i], &text[i - 1]) == 0 ? run + 1 : 1;
 		if (run > most) {
 			most = run;
 			*answer = text[i];

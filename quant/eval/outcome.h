@@ -36,8 +36,8 @@ struct mote_rate mote_rate_of(const uint8_t *mark, uint32_t n);
 struct mote_rate mote_rate_mean(const struct mote_rate *rate, uint32_t n);
 
 /* What guessing at random scores, the mean of 1 / choices; and the best that one answer given to every item scores: of
- * CHOICE always the same place, else always the same text; of INSTRUCTIONS the best of a few texts that follow many.
- * *answer is that place's name or text, borrowed from task. */
+ * CHOICE always the same place, of ANSWER always the same text as it is compared; of INSTRUCTIONS the best of a few
+ * texts that follow many. *answer is that place's name or text, borrowed from task. */
 double mote_task_chance(const struct mote_task *task);
 double mote_task_best_constant(const struct mote_task *task, const char **answer);
 

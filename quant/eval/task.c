@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/eval/answer_match.h"
 #include "quant/eval/ifeval.h"
 #include "quant/eval/task_json.h"
 #include "quant/eval/task_template.h"
@@ -16,6 +17,7 @@ static void free_item(struct mote_item *item)
 	free(item->description);
 	free(item->context);
 	free(item->answer);
+	free(item->compared);
 	for (uint32_t c = 0; c < item->choices; c++)
 		free(item->choice[c]);
 	cJSON_Delete(item->record);
@@ -208,6 +210,18 @@ static enum mote_status make_items(const struct mote_task_row *row, struct mote_
 	return status;
 }
 
+/* The right answers as they are compared. */
+static enum mote_status reduce_answers(struct mote_task *t, struct mote_error *error)
+{
+	struct mote_answer_match *m;
+	enum mote_status status = mote_answer_match_open(t->row, &m, error);
+
+	for (uint32_t i = 0; i < t->items && !status; i++)
+		status = mote_answer_match_reduce(m, t->item[i].answer, &t->item[i].compared, error);
+	mote_answer_match_close(m);
+	return status;
+}
+
 /* ---- examples ---- */
 
 /* "context answer\n\n" of one example. */
@@ -308,6 +322,8 @@ enum mote_status mote_task_read(const struct mote_task_row *row, const char *pat
 	out->few = options->few >= 0 ? (uint32_t)options->few : options->shots_path ? row->few : 0;
 	if (!status)
 		status = make_items(row, &records, options->limit, out, error);
+	if (!status && row->kind == MOTE_TASK_ANSWER)
+		status = reduce_answers(out, error);
 	if (!status && out->few > MOTE_TASK_EXAMPLES)
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "more than %d examples", MOTE_TASK_EXAMPLES);
 	if (!status && out->few > 0 && row->kind == MOTE_TASK_INSTRUCTIONS)

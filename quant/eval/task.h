@@ -81,7 +81,8 @@ struct mote_item {
 	char *choice[MOTE_TASK_CHOICES];
 	uint32_t choices;
 	uint32_t gold;            /* CHOICE: index of the right choice */
-	char *answer;             /* ANSWER: the right one; CHOICE with examples: NULL */
+	char *answer;             /* ANSWER: the right one; else NULL */
+	char *compared;           /* ANSWER: that without what the row ignores */
 	uint8_t constants;        /* INSTRUCTIONS: which of mote_ifeval_constant() follow them all */
 	cJSON *record;            /* what it was made of */
 };
