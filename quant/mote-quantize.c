@@ -100,15 +100,15 @@ static enum mote_status take_recover(void *at, const char *text, struct mote_err
 	char *end;
 	double n = strtod(text, &end);
 
-	(void)error;
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
 		if (*text >= '0' && *text <= '9' && *end == units[i].unit && (!*end || !end[1]) && n > 0 && n <= 1e9) {
 			o->recover = true;
 			o->recover_tokens = (uint64_t)(n * units[i].tokens);
 			o->recover_seconds = n * units[i].seconds;
-			return o->recover_tokens || o->recover_seconds > 0 ? MOTE_OK : MOTE_ERROR_ARGUMENT;
+			if (o->recover_tokens || o->recover_seconds > 0)
+				return MOTE_OK;
 		}
-	return MOTE_ERROR_ARGUMENT;
+	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected tokens (200k, 2M) or a time (90s, 5m, 1h)");
 }
 
 #define AT(field) .at = offsetof(struct quantize_command, field)
