@@ -36,7 +36,7 @@ static enum mote_status take_token(void *at, const char *text, struct mote_error
 
 static const struct mote_option options[] = {
 	{MOTE_OPTION_OPERAND, .argument = "sft|dpo", AT(method)},
-	{MOTE_OPTION_OPERAND, .argument = "MODEL.mote", AT(model)},
+	{MOTE_OPTION_OPERAND, .argument = "[MODEL.mote]", AT(model)},
 	{MOTE_OPTION_TEXT, "o", "output", "OUT.mote", "the trained model", AT(output)},
 	{MOTE_OPTION_TEXT, NULL, "data", "FILE.jsonl", "an object a line: {\"messages\": [...]} or {\"text\": ...} "
 	 "for sft, {\"prompt\", \"chosen\", \"rejected\"} for dpo", AT(data)},
@@ -262,13 +262,15 @@ static int parse_options(int argc, char **argv, struct train_run *r)
 
 	*o = (struct train_options){.lr = -1, .floor = -1, .warm_up = 0.1, .decay = 0.01, .clip = -1, .beta = -1,
 				    .epochs = 1, .batch = 16,
-			      .length = 2048, .rows = 1024, .every = 100};
+			      .length = 2048, .rows = 1024};
 	code = mote_options_parse(&tool, argc, argv, o);
 	if (code >= 0)
 		return code;
 	dpo = !strcmp(o->method, "dpo");
 	if (!dpo && strcmp(o->method, "sft"))
 		return mote_options_refuse(&tool, "expected sft or dpo, found %s", o->method);
+	if (!o->model)
+		return mote_options_refuse(&tool, "MODEL.mote is missing");
 	if (!o->data || !o->output)
 		return mote_options_refuse(&tool, "--data and -o are needed");
 	if (!o->loss)
@@ -281,10 +283,13 @@ static int parse_options(int argc, char **argv, struct train_run *r)
 		return mote_options_refuse(&tool, "--lora leaves the embedding as it is: --add-token goes without it");
 	if (!o->lora && (o->adapter || o->lora_alpha > 0))
 		return mote_options_refuse(&tool, "--adapter and --lora-alpha go with --lora");
+	if (o->every && !o->state)
+		return mote_options_refuse(&tool, "--state-every goes with --state");
 	if (dpo && o->neftune > 0)
 		return mote_options_refuse(&tool, "--neftune goes with sft");
 	if (!dpo && o->beta > 0)
 		return mote_options_refuse(&tool, "--beta goes with dpo");
+	o->every = o->every ? o->every : 100;
 	s->neftune = o->neftune;
 	s->lora_rank = o->lora;
 	s->lora_alpha = o->lora_alpha > 0 ? o->lora_alpha : 2.0 * o->lora;

@@ -248,6 +248,9 @@ expect 1 'cannot create a temporary file' "$B/mote-train" sft "$D/f.mote" --data
 expect 2 'same file\|made from\|input' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/f.mote" --force
 expect 2 'does not belong to sft' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" --loss sigmoid
 expect 2 'expected sft or dpo' "$B/mote-train" ppo "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote"
+expect 2 'expected sft or dpo, found .*f.mote' "$B/mote-train" "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote"
+expect 2 'MODEL.mote is missing' "$B/mote-train" sft --data "$D/sft.jsonl" -o "$D/x.mote"
+expect 2 'goes with --state' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" --state-every 5
 expect 4 'not finite' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lr 1e30 --epochs 6 -o "$D/x.mote"
 [ ! -e "$D/x.mote" ] || fail "a refused training left a file"
 echo "1 passed, 0 failed"
