@@ -33,6 +33,15 @@ struct serve_arguments {
 	bool mapped, sandbox, lookup;
 };
 
+/* llama.cpp's name for q8 is understood, as by mote-run. */
+static enum mote_status take_kv_type(void *at, const char *text, struct mote_error *error)
+{
+	(void)error;
+	*(const char **)at = text;
+	return !strcmp(text, "f16") || !strcmp(text, "q8") || !strcmp(text, "q8_0") || !strcmp(text, "f32")
+		? MOTE_OK : MOTE_ERROR_ARGUMENT;
+}
+
 #define AT(field) .at = offsetof(struct serve_arguments, field)
 
 static const struct mote_option options[] = {
@@ -71,10 +80,10 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_HEADING, .help = "Machine"},
 	{MOTE_OPTION_COUNT, "t", "threads", "N", "threads, 1 to 256 (default: the physical cores)", AT(threads), 1,
 	 MOTE_OPTION_MAX_THREADS},
-	{MOTE_OPTION_TEXT, "ctk", "cache-type-k", "TYPE", "type of the cached keys: f16 (default), q8 or f32",
-	 AT(kv_keys), .choices = "f16 q8 f32"},
-	{MOTE_OPTION_TEXT, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32",
-	 AT(kv_values), .choices = "f16 q8 f32"},
+	{MOTE_OPTION_TAKE, "ctk", "cache-type-k", "TYPE", "type of the cached keys: f16 (default), q8 or f32",
+	 AT(kv_keys), .choices = "f16 q8 f32", .take = take_kv_type},
+	{MOTE_OPTION_TAKE, "ctv", "cache-type-v", "TYPE", "type of the cached values: f16 (default), q8 or f32",
+	 AT(kv_values), .choices = "f16 q8 f32", .take = take_kv_type},
 	{MOTE_OPTION_FLAG, NULL, "lookup", NULL, "guess tokens where an answer goes on as the text before it did, "
 	 "and compute several at once: the same answer, sooner (default)", AT(lookup)},
 	{MOTE_OPTION_CLEAR, NULL, "no-lookup", NULL, "a token of each answer at a time", AT(lookup)},

@@ -41,7 +41,8 @@ static enum mote_status read_count(const struct mote_option *o, const char *text
 
 	if (read_integer(o, text, &end, value) && !*end)
 		return MOTE_OK;
-	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected an integer from %.0f to %.0f", o->min, o->max);
+	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected an integer from %.0f to %.0f%s", o->min, o->max,
+			      o->minus_one ? ", or -1" : "");
 }
 
 static enum mote_status read_counts(const struct mote_option *o, const char *text, struct mote_option_counts *counts,

@@ -30,6 +30,9 @@ run --temperature 0 -seed 1 --pro "2 + 2" --json -n 20 -m "$m" -ctk q8_0
 same "other names, the beginning of one, llama.cpp's"
 run --seed 7 "$m" --temp 1 -p x -p "2 + 2" --seed 1 --temp 0 --json -n 20 --ctk q8
 same "the last of two counts"
+run "$m" --prompt "2 + 2" --temp 0 --json --seed 1 -n 20 -ctk q8 --repeat-last-n -1 --repeat-penalty 1
+same "-1 for all"
+[ ! -x "$build/mote-serve" ] || expect 1 "$build/mote-serve" "$work/none.mote" -ctk q8_0 --cache-type-v q8_0
 cp "$m" "$work/-m.mote"
 expect 0 env sh -c "cd '$work' && '$(realpath "$build")/mote-run' --temp 0 -p x -n 1 -- -m.mote"
 
@@ -42,7 +45,7 @@ refused mote-run '-x: no such option' "$m" -x
 refused mote-run '-st: no such option: a prompt (-p, -f) is answered once, and -s takes a text' "$m" -st -p x
 refused mote-run '-t 0: expected an integer from 1 to 256' "$m" -t 0
 refused mote-run '--threads 1.5: expected an integer from 1 to 256' "$m" --threads=1.5
-refused mote-run '-n x: expected an integer from 1 to 4294967295' "$m" -nx
+refused mote-run '-n x: expected an integer from 1 to 4294967295, or -1' "$m" -nx
 refused mote-run '--temp nan: expected a number from 0 to 100' "$m" --temp nan
 refused mote-run '--cache-type-v q3: expected f16, q8 or f32' "$m" --cache-type-v q3
 refused mote-run '-ctk q3: expected f16, q8 or f32' "$m" -ctk q3
