@@ -384,9 +384,10 @@ COMPLETIONS_ZSH = $(ROOT)/share/zsh/site-functions
 UNITS = $(ROOT)/lib/systemd/system
 UNIT_SOURCES := $(if $(filter-out 0,$(SERVER)),$(wildcard docs/systemd/*))
 RUN_PATH = $(if $(filter /usr /usr/local,$(PREFIX)),, -Wl,-rpath,$${libdir})
-DOCUMENTS = $(wildcard docs/*.md docs/*.svg) docs/ask.c LICENSE
+DOCUMENTS = $(filter-out $(if $(filter 0,$(SERVER)),docs/server.md),$(wildcard docs/*.md docs/*.svg)) docs/ask.c LICENSE
+PAGES = $(TOOLS:$(B)/%=docs/%.1)
 INSTALLED = $(TOOLS:$(B)/%=bin/%) $(addprefix $(LIBDIR)/,libmote.a libmote.so $(SONAME) $(notdir $(SHARED)) pkgconfig/mote.pc) \
-	$(addprefix share/doc/mote/,$(notdir $(DOCUMENTS))) include/mote.h $(patsubst docs/%,share/man/man1/%,$(wildcard docs/mote-*.1)) \
+	$(addprefix share/doc/mote/,$(notdir $(DOCUMENTS))) include/mote.h $(PAGES:docs/%=share/man/man1/%) \
 	$(UNIT_SOURCES:docs/systemd/%=lib/systemd/system/%) \
 	$(patsubst $(B)/%,share/bash-completion/completions/%,$(TOOLS)) \
 	$(patsubst $(B)/%,share/zsh/site-functions/_%,$(TOOLS))
@@ -399,8 +400,8 @@ install: all
 	ln -sf $(notdir $(SHARED)) $(ROOT)/$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(ROOT)/$(LIBDIR)/libmote.so
 	install -m 644 runtime/api/mote.h $(ROOT)/include
-	install -m 644 docs/mote-*.1 $(ROOT)/share/man/man1
-	install -d $(UNITS)
+	install -m 644 $(PAGES) $(ROOT)/share/man/man1
+	$(if $(UNIT_SOURCES),install -d $(UNITS))
 	for unit in $(notdir $(UNIT_SOURCES)); do \
 		sed 's|/usr/local|$(PREFIX)|' docs/systemd/$$unit >$(UNITS)/$$unit || exit 1; done
 	install -m 644 $(DOCUMENTS) $(ROOT)/share/doc/mote

@@ -76,6 +76,14 @@ check "make uninstall" make -s config="$config" uninstall DESTDIR="$dir" PREFIX=
 left=$(find "$dir/usr" ! -type d -o -name mote)
 check "leaves nothing: $left" test -z "$left"
 
+# without the server nothing speaks of it
+check "make install, SERVER=0" make -s config="$config" SERVER=0 install DESTDIR="$dir/bare" PREFIX=/usr
+left=$(find "$dir/bare" -name '*serve*' -o -name systemd)
+check "no server: $left" test -z "$left"
+check "make uninstall, SERVER=0" make -s config="$config" SERVER=0 uninstall DESTDIR="$dir/bare" PREFIX=/usr
+left=$(find "$dir/bare" ! -type d)
+check "leaves nothing without it: $left" test -z "$left"
+
 # a folder with spaces is refused before anything is written or removed
 mkdir "$dir/a"
 for target in install uninstall; do
