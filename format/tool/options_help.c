@@ -85,11 +85,15 @@ void mote_options_print_help(const struct mote_tool *tool)
 
 /* ---- completion ---- */
 
-/* Arguments that name a file say so. */
+/* Arguments that name a file or a folder say so. */
 static bool names_file(const struct mote_option *o)
 {
-	return o->argument &&
-	       (strstr(o->argument, "FILE") || strstr(o->argument, "DIR") || strstr(o->argument, ".mote"));
+	static const char *const words[] = {"FILE", "DIR", "FOLDER", "PART", ".mote"};
+
+	for (size_t i = 0; o->argument && i < sizeof words / sizeof *words; i++)
+		if (strstr(o->argument, words[i]))
+			return true;
+	return false;
 }
 
 /* "-p|--prompt" */
@@ -128,8 +132,6 @@ static void print_bash(const struct mote_tool *tool)
 		print_alternatives(o);
 		if (o->choices)
 			printf(") COMPREPLY=($(compgen -W '%s' -- \"$current\")); return ;;\n", o->choices);
-		else if (names_file(o))
-			printf(") COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n");
 		else
 			printf(") COMPREPLY=(); return ;;\n");
 	}
@@ -140,8 +142,9 @@ static void print_bash(const struct mote_tool *tool)
 		if (o)
 			printf("%s--%.*s", i ? " " : "", (int)strcspn(o->names, " "), o->names);
 	}
-	printf("' -- \"$current\")) ;;\n\t*) COMPREPLY=($(compgen -f -- \"$current\")) ;;\n\tesac\n}\n");
-	printf("complete -o filenames -F _%.*s_%s %s\n", prefix, tool->name, tool->name + prefix + 1, tool->name);
+	printf("' -- \"$current\")) ;;\n\t*) COMPREPLY=() ;;\n\tesac\n}\n");
+	/* where nothing is found, the shell completes names of files, which may have blanks */
+	printf("complete -o default -F _%.*s_%s %s\n", prefix, tool->name, tool->name + prefix + 1, tool->name);
 }
 
 /* Help inside '...[...]' of zsh's _arguments. */

@@ -95,6 +95,12 @@ for path in "$build"/mote-*; do
 		END
 		bash "$work/complete" | sort -u >"$work/known"
 		if diff "$work/options" "$work/known"; then ok; else bad "$tool --completion bash"; fi
+		# the shell itself knows how to write a file's name that has blanks
+		if bash -c ". '$work/out'; complete -p $tool" | grep -q -- '-o default' && ! grep -q 'compgen -f' "$work/out"; then
+			ok
+		else
+			bad "$tool: names of files"
+		fi
 	fi
 done
 
