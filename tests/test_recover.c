@@ -166,10 +166,10 @@ static void test_refused(void **state)
 	setting_close(&s);
 }
 
-/* Stops at the n-th question. */
+/* Stops at the n-th question, or at the second that is asked when so much is done. */
 struct countdown {
-	uint32_t left;
-	uint64_t planned;
+	uint32_t left, asked;
+	uint64_t planned, until, total;
 };
 
 static bool count_down(void *user, uint64_t done, uint64_t total)
@@ -177,6 +177,9 @@ static bool count_down(void *user, uint64_t done, uint64_t total)
 	struct countdown *c = user;
 
 	assert_true(done <= total);
+	c->total = total;
+	if (c->until && done >= c->until && ++c->asked == 2)
+		return false;
 	return !c->left || --c->left;
 }
 
@@ -233,6 +236,36 @@ static void test_resumed(void **state)
 	setting_close(&t);
 }
 
+/* Stopped when all is learnt and is measured once more, nothing of it is lost. */
+static void test_resumed_at_the_end(void **state)
+{
+	struct countdown c = {0};
+	const struct mote_progress progress = {.update = count_down, .user = &c};
+	struct mote_recover_options options = {.tokens = 12288, .threads = 2, .progress = &progress};
+	struct mote_recover_result whole, parts;
+	struct mote_error error = {0};
+	struct setting s, t;
+	char path[80];
+
+	(void)state;
+	setting_open(&s, 20000);
+	setting_open(&t, 20000);
+	assert_int_equal(mote_recover(&s.q, s.model, &s.text, &options, &whole, NULL), MOTE_OK);
+	snprintf(path, sizeof path, "%s/state", t.folder);
+	options.state = path;
+	c.until = options.tokens + (c.total - options.tokens) / 2; /* asked behind the last step, then by a layer */
+	assert_int_equal(mote_recover(&t.q, t.model, &t.text, &options, &parts, &error), MOTE_ERROR_INTERRUPTED);
+	assert_non_null(strstr(error.message, "at step 3 of 3"));
+	c.until = 0;
+	assert_int_equal(mote_recover(&t.q, t.model, &t.text, &options, &parts, NULL), MOTE_OK);
+	assert_true(parts.before == whole.before && parts.after == whole.after);
+	for (uint32_t i = 0; i < s.q.tensors; i++)
+		assert_memory_equal(s.q.encoded[i].data, t.q.encoded[i].data, s.q.target[i].bytes);
+	unlink(path);
+	setting_close(&s);
+	setting_close(&t);
+}
+
 /* A time becomes tokens, of which only whole steps are planned; as many asked for give the same. */
 static void test_timed(void **state)
 {
@@ -263,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_held_out),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_resumed),
+		cmocka_unit_test(test_resumed_at_the_end),
 		cmocka_unit_test(test_timed),
 	};
 

@@ -282,7 +282,7 @@ static enum mote_status learn(struct mote_recovery *r, struct mote_recover_resul
 	result->before = r->before;
 	mote_student_settle(&r->student);
 	if (!measure(r, &result->after))
-		return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+		return interrupted(r, error); /* settled once more, scales stay what they are */
 	result->kept = result->after < result->before;
 	status = result->kept ? mote_student_put(&r->student, error) : MOTE_OK;
 	result->seconds = mote_clock_seconds() - r->began;
