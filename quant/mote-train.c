@@ -141,9 +141,22 @@ static enum mote_status open_model(struct train_run *r, struct mote_error *error
 
 /* ---- running ---- */
 
-static enum mote_status keep_state(struct train_run *r, struct mote_error *error)
+static enum mote_status keep_state(const struct train_run *r, struct mote_error *error)
 {
 	return r->o.state ? mote_trainer_save(&r->trainer, r->o.state, r->identity, error) : MOTE_OK;
+}
+
+/* The loss on what is evaluated, if anything is. */
+static enum mote_status evaluate(struct train_run *r, double *loss, struct mote_error *error)
+{
+	struct mote_console_bar bar;
+	struct mote_progress progress = mote_console_progress(&bar, "measuring the loss on --eval", "records");
+	enum mote_status status = MOTE_OK;
+
+	if (r->eval.n)
+		status = mote_trainer_measure(&r->trainer, &r->eval, &progress, loss, error);
+	mote_console_progress_end(&bar);
+	return status;
 }
 
 static enum mote_status begin(struct train_run *r, struct mote_error *error)
@@ -155,14 +168,23 @@ static enum mote_status begin(struct train_run *r, struct mote_error *error)
 
 	if (status == MOTE_OK && r->o.state)
 		status = mote_output_exists(r->o.state, &there, error);
-	if (status == MOTE_OK && r->eval.n)
-		r->before = mote_trainer_measure(&r->trainer, &r->eval);
+	if (status == MOTE_OK)
+		status = evaluate(r, &r->before, error);
 	if (status == MOTE_OK && there)
 		return mote_trainer_load(&r->trainer, r->o.state, r->identity, error);
 	if (status == MOTE_OK)
 		status = mote_trainer_refer(&r->trainer, &progress, error);
 	mote_console_progress_end(&bar);
 	return status;
+}
+
+static enum mote_status interrupted(const struct train_run *r, struct mote_error *error)
+{
+	enum mote_status status = keep_state(r, error);
+
+	return status ? status : mote_error_set(error, MOTE_ERROR_INTERRUPTED, r->o.state
+						? "interrupted at step %u of %u; the same command goes on from there"
+						: "interrupted at step %u of %u", r->trainer.step, r->trainer.steps);
 }
 
 static enum mote_status train(struct train_run *r, struct mote_error *error)
@@ -188,15 +210,17 @@ static enum mote_status train(struct train_run *r, struct mote_error *error)
 		go_on = progress.update(progress.user, r->trainer.step, r->trainer.steps);
 	}
 	mote_console_progress_end(&bar);
-	if (status == MOTE_OK && !go_on && r->trainer.step < r->trainer.steps) {
-		status = keep_state(r, error);
-		if (status == MOTE_OK)
-			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED,
-						r->o.state ? "interrupted at step %u of %u; the same command "
-						"goes on from there" : "interrupted at step %u of %u", r->trainer.step,
-						r->trainer.steps);
-	}
-	return status;
+	return status == MOTE_OK && !go_on && r->trainer.step < r->trainer.steps ? interrupted(r, error) : status;
+}
+
+/* Behind the last step. */
+static enum mote_status finish(struct train_run *r, struct mote_error *error)
+{
+	enum mote_status status;
+
+	mote_trainer_merge(&r->trainer);
+	status = evaluate(r, &r->after, NULL);
+	return status == MOTE_ERROR_INTERRUPTED ? interrupted(r, error) : status;
 }
 
 /* An output that exists is refused before hours are spent on it. */
@@ -247,6 +271,8 @@ static enum mote_status work(struct train_run *r, struct mote_error *error)
 		status = begin(r, error);
 	if (status == MOTE_OK)
 		status = train(r, error);
+	if (status == MOTE_OK)
+		status = finish(r, error);
 	return status ? status : train_give_results(r, error);
 }
 

@@ -122,9 +122,6 @@ enum mote_status train_give_results(struct train_run *r, struct mote_error *erro
 
 	if (r->o.adapter)
 		status = mote_adapter_write(&t->adapter, r->o.adapter, r->o.force, error);
-	mote_trainer_merge(&r->trainer);
-	if (r->eval.n)
-		r->after = mote_trainer_measure(&r->trainer, &r->eval);
 	if (status == MOTE_OK)
 		status = mote_trained_file_write(t, r->o.output, r->o.force, r->type, &by, error);
 	if (status == MOTE_OK && r->o.curve)

@@ -116,6 +116,9 @@ struct supervised {
 	double loss;
 	uint64_t targets;            /* of the whole batch */
 	bool learn;
+	const struct mote_progress *progress; /* of what is only measured, or NULL */
+	uint32_t done;
+	bool stopped;                /* somebody asked to */
 };
 
 /* NEFTune (Jain et al. 2023). What is drawn depends on seed, step and record alone, so that neither what is computed at
@@ -137,8 +140,11 @@ static void draw_noise(struct mote_trainer *t, const struct portion *p, struct m
 static void learn_answers(struct mote_trainer *t, const struct portion *p, void *user)
 {
 	struct supervised *s = user;
-	struct mote_train_batch batch = lay_out(t, p);
+	struct mote_train_batch batch;
 
+	if (s->stopped)
+		return;
+	batch = lay_out(t, p);
 	if (s->learn && t->s.neftune > 0)
 		draw_noise(t, p, &batch);
 	mote_passes_forward(&t->passes, &t->w, &batch, s->learn, NULL);
@@ -149,6 +155,8 @@ static void learn_answers(struct mote_trainer *t, const struct portion *p, void 
 		s->loss += sum_of(t, p, i) / (double)s->targets;
 	if (s->learn)
 		mote_passes_backward(&t->passes, &t->w, NULL);
+	s->done += p->n;
+	s->stopped = s->progress && !s->progress->update(s->progress->user, s->done, p->examples->n);
 }
 
 static uint64_t targets_of(const struct mote_examples *e, const uint32_t *example, uint32_t n)
@@ -362,10 +370,11 @@ enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_poi
 	return MOTE_OK;
 }
 
-double mote_trainer_measure(struct mote_trainer *t, const struct mote_examples *examples)
+enum mote_status mote_trainer_measure(struct mote_trainer *t, const struct mote_examples *examples,
+				      const struct mote_progress *progress, double *loss, struct mote_error *error)
 {
 	uint32_t example[MOTE_TRAIN_MOST_BATCH];
-	struct supervised s = {0};
+	struct supervised s = {.progress = progress};
 	uint64_t tokens = t->tokens;
 
 	for (uint32_t i = 0; i < examples->n; i++)
@@ -377,5 +386,6 @@ double mote_trainer_measure(struct mote_trainer *t, const struct mote_examples *
 		for_portions(t, examples, example, n, 1, learn_answers, &s);
 	}
 	t->tokens = tokens;
-	return s.loss;
+	*loss = s.loss;
+	return s.stopped ? mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted") : MOTE_OK;
 }

@@ -94,8 +94,11 @@ enum mote_status mote_trainer_refer(struct mote_trainer *t, const struct mote_pr
 enum mote_status mote_trainer_step(struct mote_trainer *t, struct mote_train_point *point,
 				   struct mote_error *error) MOTE_CHECKED;
 
-/* The mean of -ln p over the assistant's tokens of other examples, no longer than settings say; nothing is learnt. */
-double mote_trainer_measure(struct mote_trainer *t, const struct mote_examples *examples);
+/* The mean of -ln p over the assistant's tokens of other examples, no longer than settings say; nothing is learnt.
+ * MOTE_ERROR_INTERRUPTED. */
+enum mote_status mote_trainer_measure(struct mote_trainer *t, const struct mote_examples *examples,
+				      const struct mote_progress *progress, double *loss,
+				      struct mote_error *error) MOTE_CHECKED;
 
 /* Behind the last step: what an adapter has learnt is added to the weights. */
 void mote_trainer_merge(struct mote_trainer *t);

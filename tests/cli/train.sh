@@ -54,6 +54,23 @@ wait $child || code=$?
 "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 14 --neftune 5 -o "$D/parts.mote" \
 	--state "$D/state" 2>/dev/null
 cmp "$D/whole.mote" "$D/parts.mote" || fail "going on gives another result"
+
+# stopped behind the last step, while the loss is measured once more: nothing is lost
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do cat "$D/sft.jsonl"; done \
+	>"$D/many.jsonl"
+last="--data $D/sft.jsonl --eval $D/many.jsonl --batch 8 --lora 2 -o $D/last.mote --state $D/last.state --json"
+: >"$D/last.steps"
+"$B/mote-train" sft "$D/f.mote" $last >>"$D/last.steps" 2>"$D/err" &
+child=$!
+until grep -q '"step":1,' "$D/last.steps" || ! kill -0 $child 2>/dev/null; do sleep 0.02; done
+kill -TERM $child 2>/dev/null || true
+code=0
+wait $child || code=$?
+[ $code = 130 ] && grep -q 'interrupted at step 1 of 1; the same command' "$D/err" ||
+	fail "interrupted at the end: exit $code, $(cat "$D/err")"
+"$B/mote-train" sft "$D/f.mote" $last >/dev/null
+"$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" --batch 8 --lora 2 -o "$D/once.mote" 2>/dev/null
+cmp "$D/last.mote" "$D/once.mote" || fail "going on behind the last step gives another result"
 expect 3 'the state of another training' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --epochs 15 \
 	-o "$D/x.mote" --state "$D/state"
 sed "s/<|im_start|>' +/<|im_start|>the ' +/" tests/fixtures/adder/chat_template.jinja >"$D/template"
