@@ -37,7 +37,7 @@ static size_t last_end(const char *text, size_t bytes, const char *tag)
 
 bool mote_reasoning_is_open(const struct mote_reasoning_tags *tags, const char *text, size_t bytes)
 {
-	return tags->open && last_end(text, bytes, tags->open) > last_end(text, bytes, tags->close);
+	return tags->open && bytes && last_end(text, bytes, tags->open) > last_end(text, bytes, tags->close);
 }
 
 struct mote_reasoning mote_reasoning_start(const struct mote_reasoning_tags *tags, bool inside)
