@@ -395,6 +395,38 @@ static void test_grammar(void **state)
 	mote_grammar_close(g);
 }
 
+/* A blank that the decoder would take off a text's beginning is the grammar's, and stays. */
+static void test_grammar_blank(void **state)
+{
+	static const char text[] = "root ::= \" a\" \"b\"*\n";
+	static const char json[] = "{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\","
+				   "\"prepend_scheme\":\"always\"},"
+				   "\"model\":{\"type\":\"BPE\",\"vocab\":{\"\u2581a\":0,\"b\":1},\"merges\":[]}}";
+	struct tiny_tokenizer bytes = tiny;
+	struct mote_answer_options o = {0};
+	struct mote_answer answer;
+	struct mote_token_trie *trie;
+	struct mote_grammar *g;
+	struct shown shown;
+
+	(void)state;
+	assert_true(tiny_open(&tiny, json, NULL));
+	assert_int_equal(mote_grammar_read_gbnf(text, strlen(text), "g", &g, NULL), MOTE_OK);
+	assert_int_equal(mote_token_trie_open(tiny.t, VOCAB, &trie, NULL), MOTE_OK);
+	say_ids(o, (int32_t[]){0, 1}, 2, &answer, &shown);
+	assert_string_equal(answer.text, "ab");
+	mote_answer_free(&answer);
+	o.grammar = g;
+	o.tokens = trie;
+	say_ids(o, (int32_t[]){0, 1}, 2, &answer, &shown);
+	assert_string_equal(answer.text, " ab");
+	mote_answer_free(&answer);
+	mote_token_trie_close(trie);
+	mote_grammar_close(g);
+	tiny_close(&tiny);
+	tiny = bytes;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,7 +434,7 @@ int main(void)
 		cmocka_unit_test(test_stop_pieces), cmocka_unit_test(test_think_budget),
 		cmocka_unit_test(test_close_reasoning), cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_json_memory), cmocka_unit_test(test_broken_logits),
-		cmocka_unit_test(test_grammar),
+		cmocka_unit_test(test_grammar), cmocka_unit_test(test_grammar_blank),
 	};
 	return cmocka_run_group_tests(tests, open_tokenizer, close_tokenizer);
 }

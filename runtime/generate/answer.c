@@ -245,7 +245,8 @@ enum mote_status mote_answer_open(const struct mote_answer_options *options, str
 	s->part = MOTE_PART_ANSWER;
 	if (s->reasoning.inside)
 		enter_part(s);
-	s->detokenizer.started = options->continues_text; /* then the first token's leading space is one */
+	/* then the first token's leading space is one; a grammar has it as its own */
+	s->detokenizer.started = options->continues_text || options->grammar;
 	if ((status = open_stop(s, error)) == MOTE_OK && (status = open_constraint(s, error)) == MOTE_OK)
 		status = mote_sampler_begin(options->sampler, options->prompt->id, options->prompt->count, error);
 	if (status)
