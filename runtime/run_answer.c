@@ -294,15 +294,23 @@ static const char *finish_name(enum mote_lm_finish finish)
 	return finish == MOTE_LM_FINISH_STOP ? "stop" : finish == MOTE_LM_FINISH_LENGTH ? "length" : "interrupted";
 }
 
+/* Where nothing was timed there is no rate: of an answer of one token, or of a prompt that a session held. */
+static void print_count(const char *what, size_t tokens, double tokens_a_second, int places)
+{
+	fprintf(stderr, "%s %zu tokens", what, tokens);
+	if (tokens_a_second > 0)
+		fprintf(stderr, ", %.*f tokens/s", places, tokens_a_second);
+	fputs("; ", stderr);
+}
+
 void run_print_speed(const struct run *r, const struct run_turn *turn)
 {
 	double decode = decode_rate(turn);
 
-	fprintf(stderr,
-		"\n[prompt %zu tokens, %.0f tokens/s; answer %zu tokens, %.*f tokens/s; load %.0f ms; seed %llu; %s]\n",
-		turn->prompt_tokens, rate(turn->prompt_computed, turn->prompt_seconds), turn->tokens,
-		decode < 1000 ? 1 : 0, decode, r->load_seconds * 1e3, (unsigned long long)r->sampling.seed,
-		finish_name(turn->finish));
+	print_count("\n[prompt", turn->prompt_tokens, rate(turn->prompt_computed, turn->prompt_seconds), 0);
+	print_count("answer", turn->tokens, decode, decode < 1000 ? 1 : 0);
+	fprintf(stderr, "load %.0f ms; seed %llu; %s]\n", r->load_seconds * 1e3,
+		(unsigned long long)r->sampling.seed, finish_name(turn->finish));
 	if (turn->guessed)
 		fprintf(stderr, "[lookup: %llu tokens guessed, %llu of them came]\n", (unsigned long long)turn->guessed,
 			(unsigned long long)turn->guessed_right);

@@ -18,6 +18,8 @@ has "$work/out" '^\[reasoning\]$'
 has "$work/out" '^\[answer\]$'
 has "$work/out" '75'
 has "$work/err" 'tokens/s'
+expect 0 "$run" "$m" -p "$question" -n 1
+has "$work/err" 'answer 1 tokens; load' # which comes with the prompt: no time of its own, so no speed
 expect 0 "$run" "$m" -p "$question" --temp 0 --hide-reasoning
 if grep -q 'ones:' "$work/out"; then bad "reasoning was shown"; else ok; fi
 
