@@ -158,9 +158,10 @@ struct mote_lm_chat {
 };
 #define MOTE_LM_CHAT_INIT {sizeof(struct mote_lm_chat), NULL, NULL, NULL, NULL, 0, 0, 0}
 
-/* The conversation as text. MOTE_LM_ARGUMENT: the model has no template, or the template refuses the messages.
- * MOTE_LM_CORRUPT: JSON or a template that is wrong. MOTE_LM_LIMIT: a template's steps or size. MOTE_LM_UNSUPPORTED:
- * a construct of the template, or with continues_last one that does not show where a content ends. MOTE_LM_MEMORY. */
+/* The conversation as text. MOTE_LM_ARGUMENT: the model has no template, the template refuses the messages, or messages
+ * or tools are no array, variables no object. MOTE_LM_CORRUPT: JSON or a template that is wrong, or messages that it
+ * cannot render. MOTE_LM_LIMIT: a template's steps or size. MOTE_LM_UNSUPPORTED: a construct of the template, or with
+ * continues_last one that does not show where a content ends. MOTE_LM_MEMORY. */
 MOTE_API int mote_lm_render(const struct mote_lm *lm, const struct mote_lm_chat *chat, char **text, size_t *bytes,
 			    struct mote_lm_error *error);
 /* The conversation as ids. Text of messages never becomes a control token, whatever it spells. *reasoning_open, unless

@@ -26,8 +26,8 @@ enum mote_status mote_stop_open(const char *const *texts, size_t count, struct m
 	*out = NULL;
 	for (size_t i = 0; i < count; i++)
 		if (!*texts[i] || mote_utf8_valid(texts[i], strlen(texts[i])) != strlen(texts[i]))
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "stop text \"%s\": expected text in UTF-8",
-					      texts[i]);
+			return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+					      "stop text \"%s\": expected text in UTF-8, not empty", texts[i]);
 	s = calloc(1, sizeof *s);
 	if (s)
 		s->pattern = calloc(count + 1, sizeof *s->pattern);
