@@ -334,6 +334,40 @@ static void test_vocabulary_refused(void **state)
 	tiny_free(&t);
 }
 
+/* What a file asks for and mote does not do is kept, and told of. */
+static void test_sampling(void **state)
+{
+	static const char note[] = "generation_config.json: not honoured: mirostat, suppress_tokens";
+	struct place *p = *state, file = named(p, "m.gguf");
+	struct mote_checkpoint_report report;
+	struct mote_error error = {0};
+	static struct tiny_gguf g;
+	const cJSON *generation;
+	struct mote_container *c;
+	struct tiny t;
+
+	tiny_init(&t, "F32");
+	tiny_put_f32(begin_more(4), "general.sampling.temp", 0.3f);
+	tiny_put_u32(&more, "general.sampling.mirostat", 2);
+	tiny_put_string(&more, "general.sampling.top_k", "7"); /* no number */
+	tiny_put_array(&more, "tokenizer.ggml.suppress_tokens", 5, 1);
+	tiny_put32(&more, 3);
+	build(&g, &t, true, 0, t.tensors);
+	tiny_write(p->in, "m.gguf", g.bytes, g.size);
+	if (mote_checkpoint_convert(file.in, file.file, &keep, &report, &error) ||
+	    mote_container_open(file.file, &c, &error))
+		fail_msg("%s", error.message);
+	assert_int_equal(report.notes.notes, 1);
+	assert_string_equal(report.notes.note[0], note);
+	generation = mote_json_get(mote_container_metadata(c), "generation");
+	assert_true(mote_json_get(generation, "temperature")->valuedouble == 0.3);
+	assert_int_equal(mote_json_get(generation, "suppress_tokens")->child->valueint, 3);
+	assert_null(mote_json_get(generation, "top_k"));
+	mote_container_close(c);
+	mote_notes_free(&report.notes);
+	tiny_free(&t);
+}
+
 /* A vocabulary of sentencepiece's kind has scores, from which the merges follow. */
 static void test_sentences(void **state)
 {
@@ -418,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_processor), cmocka_unit_test(test_strips_right),
 		cmocka_unit_test_setup_teardown(test_vocabulary_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_sampling, set_up, tear_down),
 		cmocka_unit_test(test_sentences),
 		cmocka_unit_test_setup_teardown(test_rope_refused, set_up, tear_down),
 	};

@@ -7,6 +7,7 @@
 #include "convert/gguf/gguf_put.h"
 
 #define KEY "general.sampling."
+#define MAX_SUPPRESSED 4096u
 
 /* What mote does not do is read all the same, so that it is told of. */
 static const struct {
@@ -17,6 +18,25 @@ static const struct {
 	{"min_p", "min_p", true, false}, {"penalty_repeat", "repetition_penalty", true, false},
 	{"xtc_probability", "xtc_probability", false, false}, {"mirostat", "mirostat", false, true},
 };
+
+/* Tokens that never come, which mote does not do either. */
+static enum mote_status read_suppressed(const struct mote_gguf *g, cJSON *generation, struct mote_error *error)
+{
+	static const char key[] = "tokenizer.ggml.suppress_tokens";
+	const struct mote_gguf_value *ids;
+	enum mote_status status = mote_gguf_want_array(g, key, MOTE_GGUF_INT32, &ids, error);
+	cJSON *list = !status && ids && ids->count ? cJSON_AddArrayToObject(generation, "suppress_tokens") : NULL;
+
+	if (status || !ids || !ids->count)
+		return status;
+	if (ids->count > MAX_SUPPRESSED)
+		return mote_error_set(error, MOTE_ERROR_LIMIT, "%s: \"%s\": more than %u tokens", g->name, key,
+				      MAX_SUPPRESSED);
+	for (uint32_t i = 0; i < ids->count && list; i++)
+		if (!cJSON_AddItemToArray(list, cJSON_CreateNumber((double)mote_gguf_integer_at(ids, i))))
+			list = NULL;
+	return list ? MOTE_OK : mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", g->name);
+}
 
 enum mote_status mote_gguf_sampling_read(const struct mote_gguf *g, cJSON *generation, struct mote_error *error)
 {
@@ -34,7 +54,7 @@ enum mote_status mote_gguf_sampling_read(const struct mote_gguf *g, cJSON *gener
 		if (isfinite(x) && !cJSON_AddNumberToObject(generation, settings[i].hf, mote_gguf_shortest(x)))
 			return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", g->name);
 	}
-	return MOTE_OK;
+	return read_suppressed(g, generation, error);
 }
 
 void mote_gguf_put_sampling(struct mote_gguf_put *p, const cJSON *generation)
