@@ -6,24 +6,9 @@
 #include <string.h>
 
 #include "convert/checkpoint_names.h"
+#include "convert/fused_weights.h"
 #include "convert/weight_rows.h"
 #include "runtime/model/architecture.h"
-
-/* Matrices that are one in some checkpoints, and the first of their rows in it. */
-static const struct fused {
-	const char *name, *in;
-	enum mote_dim before[2]; /* the rows of what comes before; MOTE_DIM_ONE: nothing */
-	bool shared_mlp;         /* see struct mote_hf_config; else its fused */
-} fused[] = {
-	{"self_attn.q_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}, false},
-	{"self_attn.k_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ATTENTION, MOTE_DIM_ONE}, false},
-	{"self_attn.v_proj.weight", "self_attn.qkv_proj.weight", {MOTE_DIM_ATTENTION, MOTE_DIM_KV}, false},
-	{"mlp.gate_proj.weight", "mlp.gate_up_proj.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}, false},
-	{"mlp.up_proj.weight", "mlp.gate_up_proj.weight", {MOTE_DIM_FFN, MOTE_DIM_ONE}, false},
-	{"mlp.gate_proj.weight", "shared_mlp.input_linear.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}, true},
-	{"mlp.up_proj.weight", "shared_mlp.input_linear.weight", {MOTE_DIM_FFN, MOTE_DIM_ONE}, true},
-	{"mlp.down_proj.weight", "shared_mlp.output_linear.weight", {MOTE_DIM_ONE, MOTE_DIM_ONE}, true},
-};
 
 /* What the matching needs at hand. */
 struct matching {
@@ -52,23 +37,14 @@ static enum mote_status missing(const struct matching *m, const char *name, cons
 			      nearest ? "; the nearest name is \"" : "", nearest ? nearest : "", nearest ? "\"" : "");
 }
 
-static uint32_t rows_before(const struct matching *m, const struct fused *f)
+/* Rows of the first n that are stored as one, from f on. */
+static uint32_t rows_of(const struct matching *m, const struct mote_stored_weight *f, uint32_t n)
 {
 	uint32_t rows = 0;
 
-	for (int i = 0; i < 2; i++)
-		rows += f->before[i] == MOTE_DIM_ONE ? 0 : mote_dim_of(m->config, f->before[i]);
+	for (uint32_t i = 0; i < n; i++)
+		rows += mote_dim_of(m->config, f[i].rows);
 	return rows;
-}
-
-/* Rows of the matrix that holds this one among others. */
-static uint32_t rows_fused(const struct matching *m, const struct mote_weight *w, const struct fused *f)
-{
-	if (strstr(f->in, "output_linear"))
-		return mote_dim_of(m->config, w->rows);
-	if (!strstr(f->in, "qkv"))
-		return 2 * mote_dim_of(m->config, MOTE_DIM_FFN);
-	return mote_dim_of(m->config, MOTE_DIM_ATTENTION) + 2 * mote_dim_of(m->config, MOTE_DIM_KV);
 }
 
 /* Norms of Gemma: all but those with a bias, which it has none of. */
@@ -123,16 +99,14 @@ static enum mote_status take_part(const struct matching *m, const struct mote_we
 
 static enum mote_status take(const struct matching *m, const struct mote_weight_walk *at)
 {
+	const struct mote_stored_weight *f = mote_stored_weight_find(at->weight->name, m->hf->stored), *first;
 	char name[MOTE_WEIGHT_NAME_BYTES];
 
-	for (size_t i = 0; i < sizeof fused / sizeof *fused; i++)
-		if ((fused[i].shared_mlp ? m->hf->shared_mlp : m->hf->fused) &&
-		    strcmp(at->weight->name, fused[i].name) == 0) {
-			size_t layer = strlen(at->name) - strlen(at->weight->name);
-
-			snprintf(name, sizeof name, "%.*s%s", (int)layer, at->name, fused[i].in);
-			return take_part(m, at, name, rows_fused(m, at->weight, &fused[i]), rows_before(m, &fused[i]));
-		}
+	if (f) {
+		first = f - f->place;
+		snprintf(name, sizeof name, "%.*s%s", (int)(strlen(at->name) - strlen(f->name)), at->name, f->in);
+		return take_part(m, at, name, rows_of(m, first, f->parts), rows_of(m, first, f->place));
+	}
 	return take_part(m, at, at->name, mote_dim_of(m->config, at->weight->rows), 0);
 }
 

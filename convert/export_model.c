@@ -65,6 +65,8 @@ static const struct mote_export_family families[] = {
 	{"Olmo2ForCausalLM", "olmo2", MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_WIDE_NORM, BIASES, 0, biases_differ},
 	{"Exaone4ForCausalLM", "exaone4", MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_HEAD_NORM, 0,
 	 MOTE_EXPORT_WINDOW | MOTE_EXPORT_NO_ROPE, exaone4_differs},
+	{"HunYuanDenseV1ForCausalLM", "hunyuan_v1_dense", MOTE_HEAD_NORM | MOTE_NORM_AFTER_ROPE, BIASES, 0,
+	 biases_differ},
 	{"StableLmForCausalLM", "stablelm", MOTE_LAYER_NORM, MOTE_QKV_BIAS, MOTE_EXPORT_PARTIAL, NULL},
 	{"GemmaForCausalLM", "gemma", MOTE_GELU, 0, MOTE_EXPORT_EMBEDDING_SCALE, gemma_differs},
 	{"Gemma2ForCausalLM", "gemma2", MOTE_GELU | MOTE_POST_NORM, 0,

@@ -1,39 +1,49 @@
-/* Matrices that are one elsewhere: see fused_weights.h. */
+/* Weights that are stored otherwise elsewhere: see fused_weights.h. */
 #include "convert/fused_weights.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct fused {
-	const char *name;
-	uint32_t place, parts;     /* which of how many */
-	const char *in;            /* the whole's name */
-} table[] = {
-	{"self_attn.q_proj.weight", 0, 3, "self_attn.qkv_proj.weight"},
-	{"self_attn.k_proj.weight", 1, 3, NULL},
-	{"self_attn.v_proj.weight", 2, 3, NULL},
-	{"mlp.gate_proj.weight", 0, 2, "mlp.gate_up_proj.weight"},
-	{"mlp.up_proj.weight", 1, 2, NULL},
+#define QKV "self_attn.qkv_proj.weight"
+#define GATE_UP "mlp.gate_up_proj.weight"
+#define INPUT "shared_mlp.input_linear.weight"
+
+static const struct mote_stored_weight table[] = {
+	{MOTE_STORED_FUSED, "self_attn.q_proj.weight", QKV, 0, 3, MOTE_DIM_ATTENTION},
+	{MOTE_STORED_FUSED, "self_attn.k_proj.weight", QKV, 1, 3, MOTE_DIM_KV},
+	{MOTE_STORED_FUSED, "self_attn.v_proj.weight", QKV, 2, 3, MOTE_DIM_KV},
+	{MOTE_STORED_FUSED, "mlp.gate_proj.weight", GATE_UP, 0, 2, MOTE_DIM_FFN},
+	{MOTE_STORED_FUSED, "mlp.up_proj.weight", GATE_UP, 1, 2, MOTE_DIM_FFN},
+	{MOTE_STORED_SHARED_MLP, "mlp.gate_proj.weight", INPUT, 0, 2, MOTE_DIM_FFN},
+	{MOTE_STORED_SHARED_MLP, "mlp.up_proj.weight", INPUT, 1, 2, MOTE_DIM_FFN},
+	{MOTE_STORED_SHARED_MLP, "mlp.down_proj.weight", "shared_mlp.output_linear.weight", 0, 1, MOTE_DIM_HIDDEN},
+	{MOTE_STORED_LAYERNORMS, "self_attn.q_norm.weight", "self_attn.query_layernorm.weight", 0, 1, MOTE_DIM_HEAD},
+	{MOTE_STORED_LAYERNORMS, "self_attn.k_norm.weight", "self_attn.key_layernorm.weight", 0, 1, MOTE_DIM_HEAD},
 };
 
-static const struct fused *find(const char *name)
+const struct mote_stored_weight *mote_stored_weight_find(const char *name, unsigned stored)
 {
-	const size_t n = strlen(name);
-
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		const size_t m = strlen(table[i].name);
-
-		if (n > m && strcmp(name + n - m, table[i].name) == 0)
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if ((table[i].stored & stored) && strcmp(name, table[i].name) == 0)
 			return &table[i];
-	}
 	return NULL;
 }
 
-enum mote_status mote_fused_weights_find(const struct mote_container *c, const struct mote_tensor *t, bool fused,
+/* The name behind "model.layers.N."; "": none of a layer's. */
+static const char *in_layer(const char *name)
+{
+	static const char layers[] = "model.layers.";
+	const char *at = strncmp(name, layers, strlen(layers)) ? NULL : strchr(name + strlen(layers), '.');
+
+	return at ? at + 1 : "";
+}
+
+enum mote_status mote_fused_weights_find(const struct mote_container *c, const struct mote_tensor *t, unsigned stored,
 					 struct mote_fused_weights *out, struct mote_error *error)
 {
-	const struct fused *f = fused ? find(t->name) : NULL;
-	int layer;
+	const char *own = in_layer(t->name);
+	const struct mote_stored_weight *f = mote_stored_weight_find(own, stored);
+	const int layer = (int)(own - t->name);
 
 	*out = (struct mote_fused_weights){.part = {t}, .parts = 1, .rows = t->rows};
 	snprintf(out->name, sizeof out->name, "%s", t->name);
@@ -43,7 +53,6 @@ enum mote_status mote_fused_weights_find(const struct mote_container *c, const s
 		out->parts = 0;
 		return MOTE_OK;
 	}
-	layer = (int)(strlen(t->name) - strlen(f->name));
 	for (uint32_t i = 1; i < f->parts; i++) {
 		snprintf(out->name, sizeof out->name, "%.*s%s", layer, t->name, f[i].name);
 		out->part[i] = mote_container_find(c, out->name);

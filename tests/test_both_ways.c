@@ -2,6 +2,7 @@
  * same model; and what GGUF has no words for, refused by name. */
 #include "tests/checkpoint_place.h"
 
+#include "convert/fused_weights.h"
 #include "convert/gguf/gguf_write.h"
 #include "convert/hf/hf_config.h"
 #include "convert/hf/hf_write.h"
@@ -81,16 +82,17 @@ static void add_weight(struct tiny *t, const struct mote_hf_config *c, const str
 {
 	uint32_t rows = mote_dim_of(&c->model, w->weight->rows);
 	const uint32_t cols = w->weight->cols == MOTE_DIM_ONE ? 0 : mote_dim_of(&c->model, w->weight->cols);
+	const bool fused = c->stored & MOTE_STORED_FUSED;
 	char name[MOTE_WEIGHT_NAME_BYTES];
 
 	memcpy(name, w->name, sizeof name);
-	if (c->fused && (strstr(name, "k_proj") || strstr(name, "v_proj") || strstr(name, "up_proj")))
+	if (fused && (strstr(name, "k_proj") || strstr(name, "v_proj") || strstr(name, "up_proj")))
 		return;
-	if (c->fused && strstr(name, "q_proj")) {
+	if (fused && strstr(name, "q_proj")) {
 		rows += 2 * mote_dim_of(&c->model, MOTE_DIM_KV);
 		strcpy(strstr(name, "q_proj"), "qkv_proj.weight");
 	}
-	if (c->fused && strstr(name, "gate_proj")) {
+	if (fused && strstr(name, "gate_proj")) {
 		rows *= 2;
 		strcpy(strstr(name, "gate_proj"), "gate_up_proj.weight");
 	}

@@ -73,6 +73,8 @@ static void test_differences(void **state)
 	(void)state;
 	c.features = MOTE_QKV_BIAS;
 	check_round_trip(&c, "decoder");
+	c.features = MOTE_HEAD_NORM | MOTE_NORM_AFTER_ROPE;
+	check_round_trip(&c, "decoder");
 	c = llama;
 	c.features = MOTE_OUT_BIAS | MOTE_FFN_BIAS | MOTE_HEAD_NORM | MOTE_LAYER_NORM | MOTE_GELU;
 	c.rotary_dim = 6;
@@ -158,6 +160,7 @@ static void test_refuses(void **state)
 	refuses("novelty", "1", MOTE_ERROR_UNSUPPORTED, "novelty");
 	refuses("novelty", "false", MOTE_ERROR_UNSUPPORTED, "novelty");
 	refuses("qkv_bias", "1", MOTE_ERROR_CORRUPT, "qkv_bias");
+	refuses("qk_norm_after_rope", "true", MOTE_ERROR_CORRUPT, "without qk_head_norm");
 	refuses("embedding_scale", "-1", MOTE_ERROR_CORRUPT, "embedding_scale");
 	refuses("embedding_scale", "\"12\"", MOTE_ERROR_CORRUPT, "embedding_scale");
 	refuses("rotary_dim", "5", MOTE_ERROR_CORRUPT, "odd");

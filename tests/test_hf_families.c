@@ -319,6 +319,29 @@ static void test_stored_otherwise(void **state)
 	refuse(FAMILY("helium") ",\"attention_bias\":true}", MOTE_ERROR_UNSUPPORTED, "attention_bias");
 }
 
+#define HUNYUAN FAMILY("hunyuan_v1_dense")
+
+static void test_hunyuan(void **state)
+{
+	struct mote_config c = accept(HUNYUAN ",\"use_qk_norm\":true,\"use_cla\":false,\"num_experts\":1,"
+				      "\"rope_scaling\":{\"type\":\"dynamic\",\"alpha\":1000.0,\"factor\":1.0}}");
+
+	(void)state;
+	assert_int_equal(c.features, MOTE_HEAD_NORM | MOTE_NORM_AFTER_ROPE);
+	assert_int_equal(c.rope_kind, MOTE_ROPE_DEFAULT);
+	assert_near(c.rope_theta, 10000 * pow(1000, 72 / 70.0));
+	c = accept(HUNYUAN ",\"rope_scaling\":{\"type\":\"dynamic\",\"alpha\":0,\"factor\":2.0}}");
+	assert_int_equal(c.rope_kind, MOTE_ROPE_DYNAMIC);
+	/* others do not read it */
+	c = accept(FAMILY("llama") ",\"rope_scaling\":{\"type\":\"dynamic\",\"alpha\":1000.0,\"factor\":2.0}}");
+	assert_int_equal(c.rope_kind, MOTE_ROPE_DYNAMIC);
+	assert_true(c.rope_theta == 10000);
+	refuse(HUNYUAN ",\"rope_theta\":1e11,\"rope_scaling\":{\"type\":\"dynamic\",\"alpha\":1000.0}}",
+	       MOTE_ERROR_CORRUPT, "\"alpha\" 1000");
+	refuse(HUNYUAN ",\"use_cla\":true}", MOTE_ERROR_UNSUPPORTED, "use_cla");
+	refuse(FAMILY("llama") ",\"num_experts\":2}", MOTE_ERROR_UNSUPPORTED, "num_experts");
+}
+
 #define IMAGES "{\"architectures\":[\"Gemma3ForConditionalGeneration\"],\"model_type\":\"gemma3\","
 
 static void test_model_of_text_in_another(void **state)
@@ -355,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_exaone4),
 		cmocka_unit_test(test_granite_hybrid),
 		cmocka_unit_test(test_stored_otherwise),
+		cmocka_unit_test(test_hunyuan),
 		cmocka_unit_test(test_model_of_text_in_another),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

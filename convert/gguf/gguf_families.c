@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "convert/fused_weights.h"
 #include "runtime/model/config.h"
 
 #define ALL_BIASES (MOTE_QKV_BIAS | MOTE_OUT_BIAS | MOTE_FFN_BIAS)
@@ -26,6 +27,7 @@ static const struct mote_gguf_family families[] = {
 	 MOTE_GGUF_PERMUTED | MOTE_GGUF_FACTORS | MOTE_GGUF_MULTIPLIERS, ALL_BIASES, 0},
 	{"olmo2", "Olmo2ForCausalLM", "olmo2", MOTE_GGUF_POST_NORM, 0, 0},
 	{"exaone4", "Exaone4ForCausalLM", "exaone4", MOTE_GGUF_POST_NORM | MOTE_GGUF_WINDOW_OF_64, 0, 0},
+	{"hunyuan-dense", "HunYuanDenseV1ForCausalLM", "hunyuan_v1_dense", MOTE_GGUF_LAYERNORMS, 0, 0},
 	{"stablelm", "StableLmForCausalLM", "stablelm", MOTE_GGUF_LAYER_NORM | MOTE_GGUF_PARTIAL, MOTE_QKV_BIAS, 0},
 	{"gemma", "GemmaForCausalLM", "gemma", 0, 0, 0},
 	{"gemma2", "Gemma2ForCausalLM", "gemma2", MOTE_GGUF_POST_NORM | MOTE_GGUF_WINDOW | MOTE_GGUF_CAPS, 0, 46},
@@ -41,6 +43,12 @@ const struct mote_gguf_family *mote_gguf_family_of(const char *model_type)
 		if (strcmp(model_type, families[i].model_type) == 0)
 			return &families[i];
 	return NULL;
+}
+
+unsigned mote_gguf_family_stored(const struct mote_gguf_family *family)
+{
+	return (family->flags & MOTE_GGUF_FUSED ? MOTE_STORED_FUSED : 0u) |
+	       (family->flags & MOTE_GGUF_LAYERNORMS ? MOTE_STORED_LAYERNORMS : 0u);
 }
 
 enum mote_status mote_gguf_family_read(const struct mote_gguf *g, const struct mote_gguf_family **out,

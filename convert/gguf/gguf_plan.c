@@ -43,7 +43,7 @@ static enum mote_status plan_tensor(struct mote_gguf_writing *w, const struct mo
 	char what[300];
 	enum mote_status status;
 
-	status = mote_fused_weights_find(w->c, t, w->family->flags & MOTE_GGUF_FUSED, &p->weights, w->error);
+	status = mote_fused_weights_find(w->c, t, mote_gguf_family_stored(w->family), &p->weights, w->error);
 	if (status || !p->weights.parts)
 		return status;
 	if (!mote_gguf_name_from_hf(w->family, p->weights.name, p->name)) {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "convert/fused_weights.h"
 #include "convert/hf/hf_families.h"
 #include "format/block.h"
 
@@ -10,9 +11,11 @@
 
 /* Keys that change the mathematics unless they are absent, null, or have their neutral value; or unless the family
  * takes care of them. */
+enum { NO = 1, ONE = 2 }; /* neutral are false, 0, an empty list or object; is the number 1 */
+
 static const struct {
 	const char *key;
-	enum { NO, ONE } neutral; /* NO: false, 0, an empty list or object; ONE: the number 1 */
+	unsigned neutral;         /* NO, ONE or both */
 	unsigned takes;           /* enum mote_hf_takes: families that read the key */
 } features[] = {
 	{"attention_bias", NO, MOTE_HF_BIASES},
@@ -20,7 +23,8 @@ static const struct {
 	{"qkv_bias", NO, 0},
 	{"use_bias", NO, 0},
 	{"rope_interleaved", NO, 0},
-	{"use_qk_norm", NO, 0},
+	{"use_qk_norm", NO, MOTE_HF_QK_NORM},
+	{"use_cla", NO, 0},
 	{"qk_norm", NO, 0},
 	{"qk_layernorm", NO, 0},
 	{"use_parallel_residual", NO, 0},
@@ -30,7 +34,7 @@ static const struct {
 	{"attn_logit_softcapping", NO, MOTE_HF_CAPS},
 	{"final_logit_softcapping", NO, MOTE_HF_CAPS},
 	{"clip_qkv", NO, 0},
-	{"num_experts", NO, 0},
+	{"num_experts", NO | ONE, 0}, /* one is none to choose from */
 	{"num_local_experts", NO, MOTE_HF_HYBRID},
 	{"sparse_config", NO, 0},
 	{"per_layer_config", NO, 0},
@@ -47,6 +51,11 @@ bool mote_hf_is_neutral(const cJSON *item, bool one)
 		return true;
 	return !one && (cJSON_IsFalse(item) || (cJSON_IsNumber(item) && item->valuedouble == 0) ||
 			((cJSON_IsArray(item) || cJSON_IsObject(item)) && !item->child));
+}
+
+static bool is_neutral(const cJSON *item, unsigned neutral)
+{
+	return (neutral & NO && mote_hf_is_neutral(item, false)) || (neutral & ONE && mote_hf_is_neutral(item, true));
 }
 
 /* Gemma's classes read "hidden_activation"; the "gelu" that stands under "hidden_act" in its first files is ignored. */
@@ -85,7 +94,7 @@ static enum mote_status refuse_features(const cJSON *config, const struct mote_h
 
 	for (size_t i = 0; i < sizeof features / sizeof *features; i++)
 		if (!(features[i].takes & family->takes) &&
-		    !mote_hf_is_neutral(mote_json_get(config, features[i].key), features[i].neutral == ONE))
+		    !is_neutral(mote_json_get(config, features[i].key), features[i].neutral))
 			return refuse_key(features[i].key, error);
 	if (cJSON_IsFalse(mote_json_get(config, "is_causal")))
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
@@ -162,14 +171,15 @@ static enum mote_status read_shape(const cJSON *config, const struct mote_hf_fam
 				   struct mote_error *error)
 {
 	const char *eps_key = family->eps_key ? family->eps_key : "rms_norm_eps";
+	const char *ffn_key = family->stored & MOTE_STORED_SHARED_MLP ? "shared_intermediate_size"
+								      : "intermediate_size";
 	const double eps = family->eps > 0 ? family->eps : 1e-6;
 	enum mote_status status;
 
 	if ((status = mote_json_need_u32(config, "hidden_size", 1, MOTE_MAX_COLS, WHERE, &c->hidden, error)) ||
 	    (status = mote_json_need_u32(config, "num_hidden_layers", 1, MOTE_MAX_LAYERS, WHERE, &c->layers, error)) ||
 	    (status = read_count(config, "num_attention_heads", MOTE_MAX_HEADS, family->heads, &c->heads, error)) ||
-	    (status = mote_json_need_u32(config, family->shared_mlp ? "shared_intermediate_size" : "intermediate_size",
-					 1, MOTE_MAX_COLS, WHERE, &c->ffn, error)) ||
+	    (status = mote_json_need_u32(config, ffn_key, 1, MOTE_MAX_COLS, WHERE, &c->ffn, error)) ||
 	    (status = read_count(config, "vocab_size", MOTE_MAX_ROWS, family->vocab, &c->vocab, error)) ||
 	    (status = mote_json_want_u32(config, "max_position_embeddings", 1, MOTE_MAX_POSITIONS, family->positions,
 					 WHERE, &c->max_positions, error)) ||
@@ -226,8 +236,7 @@ enum mote_status mote_hf_config_read(const cJSON *config, struct mote_hf_config 
 		return status;
 	out->architecture = family->as ? family->as : family->architecture;
 	out->norm_plus_one = family->norm_plus_one;
-	out->fused = family->fused;
-	out->shared_mlp = family->shared_mlp;
+	out->stored = family->stored;
 	out->neighbours = family->neighbours;
 	out->model.features = family->features;
 	out->model.bos = -1;

@@ -21,8 +21,7 @@ struct mote_hf_config {
 	const char *architecture;  /* "LlamaForCausalLM", ...: the class that computes what this one does; static */
 	struct mote_config model;  /* but for token ids */
 	bool norm_plus_one;        /* norms multiply by 1 + weight */
-	bool fused;                /* q, k and v are one matrix in the checkpoint, gate and up another */
-	bool shared_mlp;           /* gate and up are "shared_mlp.input_linear", down is "shared_mlp.output_linear" */
+	unsigned stored;           /* enum mote_stored (fused_weights.h): what the checkpoint stores otherwise */
 	bool neighbours;           /* RoPE turns neighbours: rows of q and k lie as in GGUF files, see weight_rows.c */
 	bool sees_images;          /* the checkpoint holds what sees images too, which is left out */
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "convert/fused_weights.h"
 #include "convert/hf/hf_layers.h"
 #include "runtime/kernels/exact.h"
 
@@ -283,11 +284,11 @@ static const struct mote_hf_family families[] = {
 	  .takes = MOTE_HF_WINDOW | MOTE_HF_NO_ROPE | MOTE_HF_BIASES, .kv_heads = 4, .positions = 32768,
 	  .theta = 2000000, .read = read_smollm3 },
 	{ .architecture = "Phi3ForCausalLM", .model_type = "phi3", .takes = MOTE_HF_WINDOW | MOTE_HF_PARTIAL,
-	  .fused = true, .positions = 4096, .eps = 1e-5, .partial = 1, .read = read_phi3 },
+	  .stored = MOTE_STORED_FUSED, .positions = 4096, .eps = 1e-5, .partial = 1, .read = read_phi3 },
 	{ .architecture = "GraniteForCausalLM", .model_type = "granite", .takes = MOTE_HF_MULTIPLIERS | MOTE_HF_BIASES,
 	  .positions = 2048, .read = read_granite },
 	{ .architecture = "GraniteMoeHybridForCausalLM", .model_type = "granitemoehybrid", .as = "GraniteForCausalLM",
-	  .takes = MOTE_HF_MULTIPLIERS | MOTE_HF_BIASES | MOTE_HF_HYBRID, .shared_mlp = true,
+	  .takes = MOTE_HF_MULTIPLIERS | MOTE_HF_BIASES | MOTE_HF_HYBRID, .stored = MOTE_STORED_SHARED_MLP,
 	  .positions = 2048, .read = read_granite_hybrid },
 	{ .architecture = "GemmaForCausalLM", .model_type = "gemma", .features = MOTE_GELU, .norm_plus_one = true,
 	  .gemma = true, .tied = true, .kv_heads = 16, .head_dim = 256, .positions = 8192, .read = read_gemma },
@@ -312,6 +313,9 @@ static const struct mote_hf_family families[] = {
 	  .tied = true, .kv_heads = 2, .head_dim = 128, .positions = 131072, .theta = 500000, .eps = 1e-5 },
 	{ .architecture = "HeliumForCausalLM", .model_type = "helium", .as = "LlamaForCausalLM", .neighbours = true,
 	  .kv_heads = 20, .head_dim = 128, .positions = 4096, .theta = 100000, .eps = 1e-8 },
+	{ .architecture = "HunYuanDenseV1ForCausalLM", .model_type = "hunyuan_v1_dense",
+	  .takes = MOTE_HF_BIASES | MOTE_HF_QK_NORM | MOTE_HF_ALPHA, .features = MOTE_HEAD_NORM | MOTE_NORM_AFTER_ROPE,
+	  .stored = MOTE_STORED_LAYERNORMS, .positions = 2048, .eps = 1e-5, .read = read_llama },
 	{ .architecture = "MiniCPMForCausalLM", .model_type = "minicpm", .takes = MOTE_HF_BIASES, .tied = true,
 	  .positions = 2048, .read = read_minicpm },
 };

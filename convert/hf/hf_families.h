@@ -16,15 +16,18 @@ enum mote_hf_takes {
 	MOTE_HF_CAPS = 8,          /* attn_logit_softcapping, final_logit_softcapping */
 	MOTE_HF_MULTIPLIERS = 16,  /* Granite's four */
 	MOTE_HF_PARTIAL = 32,      /* partial_rotary_factor */
-	MOTE_HF_HYBRID = 64        /* num_local_experts, and kinds of its own in layer_types */
+	MOTE_HF_HYBRID = 64,       /* num_local_experts, and kinds of its own in layer_types */
+	MOTE_HF_QK_NORM = 128,     /* use_qk_norm */
+	MOTE_HF_ALPHA = 256        /* "alpha" of dynamic RoPE */
 };
 
 struct mote_hf_family {
 	const char *architecture, *model_type;
 	const char *as;            /* the class that computes the same from the same weights; NULL: this one alone */
 	unsigned takes, features;  /* enum mote_hf_takes, enum mote_feature */
-	bool norm_plus_one, fused, gemma, tied;
-	bool neighbours, shared_mlp; /* see struct mote_hf_config */
+	bool norm_plus_one, gemma, tied;
+	bool neighbours;           /* see struct mote_hf_config */
+	unsigned stored;           /* likewise */
 	/* Defaults of absent keys; 0: none, none, as many as heads, hidden / heads, 10000, 1e-6. */
 	uint32_t heads, vocab, kv_heads, head_dim, positions;
 	double theta, eps, partial;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "convert/fused_weights.h"
 #include "convert/hf/hf_families.h"
 #include "runtime/kernels/exact.h"
 #include "runtime/model/rope.h"
@@ -143,6 +144,25 @@ static enum mote_status read_longrope(const struct rope_reader *r)
 	return status;
 }
 
+/* HunYuan: a dynamic kind with "alpha" enlarges theta once, for every length; *alpha 0: there is none. */
+static enum mote_status read_alpha(const struct rope_reader *r, const char *type, double *alpha)
+{
+	const double dim = r->c->head_dim, most = 1e12;
+	enum mote_status status;
+
+	*alpha = 0;
+	if (!(r->family->takes & MOTE_HF_ALPHA) || strcmp(type, "dynamic"))
+		return MOTE_OK;
+	if ((status = want(r, "alpha", 0, 1e6, 0, alpha)) || !(*alpha > 0))
+		return status;
+	if (dim > 2)
+		r->c->rope_theta *= mote_exact_pow(*alpha, dim / (dim - 2));
+	if (dim <= 2 || !(r->c->rope_theta >= 1 && r->c->rope_theta <= most))
+		return mote_error_set(r->error, MOTE_ERROR_CORRUPT, "%s: \"alpha\" %g makes a theta of %g; %g is "
+				      "the most", r->where, *alpha, r->c->rope_theta, most);
+	return MOTE_OK;
+}
+
 static enum mote_status read_kind(const struct rope_reader *r, const char *type)
 {
 	static const struct {
@@ -160,8 +180,14 @@ static enum mote_status read_kind(const struct rope_reader *r, const char *type)
 		{"su", MOTE_ROPE_LONGROPE, false, read_longrope}, /* its first name */
 	};
 	enum mote_status status;
+	double alpha;
 
-	if (strcmp(type, "yarn") == 0 && r->family->fused) /* what early Phi-3 files call longrope */
+	if ((status = read_alpha(r, type, &alpha)))
+		return status;
+	if (alpha > 0)
+		type = "default";
+	/* what early Phi-3 files call longrope */
+	if (strcmp(type, "yarn") == 0 && r->family->stored & MOTE_STORED_FUSED)
 		type = "longrope";
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		if (strcmp(type, kinds[i].name))

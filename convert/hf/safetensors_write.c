@@ -98,7 +98,7 @@ static enum mote_status plan(struct writing *w, const struct mote_container *c)
 		const struct mote_tensor *t = mote_container_tensor(c, i);
 		struct planned *p = &w->plan[w->tensors];
 
-		status = mote_fused_weights_find(c, t, w->family->fused, &p->weights, w->error);
+		status = mote_fused_weights_find(c, t, w->family->stored, &p->weights, w->error);
 		if (!status && !p->weights.parts)
 			continue;
 		w->tensors++;

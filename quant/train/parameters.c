@@ -24,7 +24,8 @@ static const char *unsupported(const struct mote_config *c)
 		const char *name;
 	} names[] = {
 		{MOTE_OUT_BIAS, "a bias of attention's output"}, {MOTE_FFN_BIAS, "biases in the feed-forward part"},
-		{MOTE_WIDE_NORM, "norms over all heads"}, {MOTE_POST_NORM, "norms of what a layer adds"},
+		{MOTE_WIDE_NORM, "norms over all heads"}, {MOTE_NORM_AFTER_ROPE, "norms after RoPE"},
+		{MOTE_POST_NORM, "norms of what a layer adds"},
 		{MOTE_NO_PRE_NORM, "layers that read what is not normed"}, {MOTE_LAYER_NORM, "LayerNorm"},
 		{MOTE_GELU, "GELU"}
 	};

@@ -208,6 +208,8 @@ static enum mote_status read_differences(const cJSON *model, struct mote_config 
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": rotary_dim %u is odd", c->rotary_dim);
 	if ((c->features & MOTE_HEAD_NORM) && (c->features & MOTE_WIDE_NORM))
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": q and k have two kinds of norm");
+	if ((c->features & MOTE_NORM_AFTER_ROPE) && !(c->features & MOTE_HEAD_NORM))
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": qk_norm_after_rope without qk_head_norm");
 	if ((c->features & MOTE_POST_NORM) && (c->residual_scale > 0 || (c->features & MOTE_LAYER_NORM)))
 		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 				      WHERE ": norms after each half with LayerNorm or a residual scale");

@@ -35,6 +35,7 @@ enum mote_feature {
 	MOTE_POST_NORM = 32,     /* norms of what attention and the feed-forward part give, before it is added */
 	MOTE_NO_PRE_NORM = 64,   /* none of what they read */
 	MOTE_LAYER_NORM = 128,   /* LayerNorm with a bias instead of RMSNorm */
+	MOTE_NORM_AFTER_ROPE = 512, /* the norms of heads come after RoPE */
 	MOTE_GELU = 256          /* gelu (tanh) in the feed-forward part instead of silu */
 };
 

@@ -24,7 +24,7 @@ extern const struct mote_number_key {
 } mote_number_keys[MOTE_NUMBER_KEYS];
 
 /* Booleans; absent: false. */
-#define MOTE_FEATURE_KEYS 9
+#define MOTE_FEATURE_KEYS 10
 extern const struct mote_feature_key {
 	const char *key;
 	enum mote_feature feature;

@@ -24,6 +24,7 @@ const struct mote_feature_key mote_feature_keys[MOTE_FEATURE_KEYS] = {
 	{"out_bias", MOTE_OUT_BIAS},
 	{"ffn_bias", MOTE_FFN_BIAS},
 	{"qk_head_norm", MOTE_HEAD_NORM},
+	{"qk_norm_after_rope", MOTE_NORM_AFTER_ROPE},
 	{"qk_wide_norm", MOTE_WIDE_NORM},
 	{"post_norm", MOTE_POST_NORM},
 	{"no_pre_norm", MOTE_NO_PRE_NORM},

@@ -93,11 +93,14 @@ static struct mote_matmul value_job(const struct mote_pass *p, uint32_t layer, c
 				    .y_stride = p->s->kv_stride};
 }
 
-/* RMSNorm of each of n heads, in place. */
-static void norm_heads(const struct mote_pass *p, float *x, uint32_t n, const float *weight)
+/* RMSNorm of each of n heads, in place, if the model has it here, before or after RoPE. */
+static void norm_heads(const struct mote_pass *p, bool after_rope, float *x, uint32_t n, const float *weight)
 {
+	const unsigned both = MOTE_HEAD_NORM | MOTE_NORM_AFTER_ROPE;
 	uint32_t dim = p->config->head_dim;
 
+	if ((p->config->features & both) != (after_rope ? both : (unsigned)MOTE_HEAD_NORM))
+		return;
 	for (uint32_t i = 0; i < n; i++, x += dim)
 		p->k->norm(x, weight, dim, (float)p->config->norm_eps, x);
 }
@@ -115,10 +118,10 @@ static void finish_queries(struct mote_pass *p, uint32_t layer, struct piece at)
 			float *x = s->q + r * s->q_stride + (size_t)head * dim, *y = s->query.x + to * s->query.stride;
 			size_t rotation = mote_session_rotation(s, w->rotation, r);
 
-			if (p->config->features & MOTE_HEAD_NORM)
-				norm_heads(p, x, 1, w->q_norm);
+			norm_heads(p, false, x, 1, w->q_norm);
 			p->k->rope(x, dim, s->cosine + rotation, s->sine + rotation, turned, 1, y, s->query.stride);
 			memcpy(y + turned, x + turned, (dim - turned) * sizeof *y);
+			norm_heads(p, true, y, 1, w->q_norm);
 			if (s->cache.first.k.type == MOTE_Q8)
 				mote_activations_quantize(p->k, &s->query, to, to + 1);
 		}
@@ -153,10 +156,10 @@ static void finish_keys_values(struct mote_pass *p, uint32_t layer, struct piece
 		float *k = s->k + r * s->kv_stride, *v = s->v + r * s->kv_stride, *first = k + (size_t)at.begin * dim;
 		size_t rotation = mote_session_rotation(s, w->rotation, r);
 
-		if (p->config->features & MOTE_HEAD_NORM)
-			norm_heads(p, first, at.end - at.begin, w->k_norm);
+		norm_heads(p, false, first, at.end - at.begin, w->k_norm);
 		p->k->rope(first, dim, s->cosine + rotation, s->sine + rotation, 2 * s->half, at.end - at.begin,
 			   first, dim);
+		norm_heads(p, true, first, at.end - at.begin, w->k_norm);
 		for (uint32_t head = at.begin; head < at.end; head++) {
 			struct mote_kv kv = kv_of_row(p, r, layer, head);
 

@@ -41,6 +41,8 @@ def shapes(c):
         if kind in ("gemma2", "gemma3_text"):
             norms += ["pre_feedforward_layernorm", "post_feedforward_layernorm"]
         layer.update({n + ".weight": (hidden,) for n in norms})
+        if kind == "hunyuan_v1_dense":
+            layer.update({"self_attn.query_layernorm.weight": (dim,), "self_attn.key_layernorm.weight": (dim,)})
         if kind in ("qwen3", "gemma3_text", "exaone4"):
             layer.update({"self_attn.q_norm.weight": (dim,), "self_attn.k_norm.weight": (dim,)})
         if kind == "olmo2":
@@ -182,6 +184,10 @@ CASES = {
                             sliding_window_pattern="LLLG"), [512]),
     "ernie4_5": (base("ernie4_5", "Ernie4_5ForCausalLM", head_dim=24, use_bias=False, rope_theta=500000.0,
                       tie_word_embeddings=True), [512]),
+    "hunyuan": (base("hunyuan_v1_dense", "HunYuanDenseV1ForCausalLM", head_dim=24, use_qk_norm=True, use_cla=False,
+                     tie_word_embeddings=True, rope_scaling={"type": "dynamic", "alpha": 1000.0, "factor": 1.0}), [512]),
+    "hunyuan-dynamic": (base("hunyuan_v1_dense", "HunYuanDenseV1ForCausalLM", max_position_embeddings=128,
+                             attention_bias=True, rope_scaling={"type": "dynamic", "factor": 4.0}), [400]),
     "helium": (base("helium", "HeliumForCausalLM", head_dim=16, num_key_value_heads=4, rms_norm_eps=1e-8), [512]),
     "olmo2": (base("olmo2", "Olmo2ForCausalLM", num_key_value_heads=4), [512]),
     "stablelm": (base("stablelm", "StableLmForCausalLM", layer_norm_eps=1e-5, partial_rotary_factor=0.25,

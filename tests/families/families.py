@@ -131,6 +131,8 @@ class Reference:
         if self.kind == "phi3" and scaling:
             scaling = dict(scaling, original_max_position_embeddings=c["original_max_position_embeddings"])
         dims = int(self.head_dim * c.get("partial_rotary_factor", 1))
+        if (scaling or {}).get("alpha"):
+            scaling, theta = None, theta * scaling["alpha"] ** (dims / (dims - 2))
         return rotate(x, *frequencies(scaling, theta, dims, self.length, c["max_position_embeddings"]),
                       self.kind in ("ernie4_5", "helium"))
 
@@ -147,6 +149,8 @@ class Reference:
         if self.kind in ("qwen3", "gemma3_text", "exaone4"):
             q, k = self.norm(q, name + "q_norm"), self.norm(k, name + "k_norm")
         q, k = self.rope(q, i), self.rope(k, i)
+        if self.kind == "hunyuan_v1_dense":
+            q, k = self.norm(q, name + "query_layernorm"), self.norm(k, name + "key_layernorm")
         k, v = (t.repeat_interleave(heads // kv_heads, 1) for t in (k, v))
         scale = dim ** -0.5
         if self.kind.startswith("granite"):
