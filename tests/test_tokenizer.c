@@ -178,6 +178,24 @@ static void test_dropped_bytes(void **state)
 	tiny_close(&tiny);
 }
 
+/* A character that is dropped between words: two marks of spaces merge. */
+static void test_dropped_between_words(void **state)
+{
+	struct tiny_tokenizer tiny;
+	struct mote_ids ids = {0};
+
+	(void)state;
+	open_or_fail(&tiny,
+		     "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"\u2581\":1,\"\u2581\u2581\":2},"
+		     "\"merges\":[\"\u2581 \u2581\"]}}",
+		     NULL);
+	assert_int_equal(mote_tokenizer_encode(tiny.t, "a\u2581Q\u2581a", 9, 0, &ids, NULL), MOTE_OK);
+	assert_int_equal(ids.count, 3);
+	assert_int_equal(ids.id[1], 2);
+	mote_ids_free(&ids);
+	tiny_close(&tiny);
+}
+
 static void test_added_tokens(void **state)
 {
 	struct tiny_tokenizer tiny;
@@ -319,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_dropped_bytes),
+		cmocka_unit_test(test_dropped_between_words),
 		cmocka_unit_test(test_added_tokens),
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_special_around),

@@ -74,11 +74,15 @@ static enum mote_status build_chars(struct mote_tokenizer *t, const uint64_t *fo
 	return MOTE_OK;
 }
 
-/* True when U+2581 is a token and in every token comes only at the start (or behind another of its kind). */
+/* True when U+2581 is a token and in every token comes only at the start (or behind another of its kind), and nothing
+ * is dropped: behind what is, two of its kind may merge. */
 static bool can_cut_at_space(const struct mote_tokenizer *t)
 {
 	size_t bytes;
 
+	for (int byte = 0; byte < 256; byte++)
+		if (t->unk == MOTE_TOKENIZER_NONE && t->byte_id[byte] < 0)
+			return false;
 	if (t->model != MODEL_BPE || t->byte_level || t->prefix_bytes || t->suffix_bytes ||
 	    t->model_flags & MODEL_IGNORE_MERGES || mote_tokenizer_char_id(t, 0x2581) < 0)
 		return false;
