@@ -303,6 +303,8 @@ static enum mote_status run_messages(struct run *r, struct mote_error *error)
 		status = mote_error_set(error, MOTE_ERROR_CORRUPT,
 					"%s: expected an array of messages, or an object with one",
 					path);
+	else if (status == MOTE_OK && tools && !cJSON_IsArray(tools))
+		status = mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: tools: expected an array", path);
 	if (status == MOTE_OK)
 		status = answer_messages(r, messages, tools, error);
 	cJSON_Delete(tree);

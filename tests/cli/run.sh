@@ -230,6 +230,11 @@ has "$work/err" 'schema: #/properties/a: not is not supported'
 echo '{' >"$work/schema"
 expect 3 "$run" "$m" -p x --json-schema "$work/schema"
 expect 1 "$run" "$m" -p x --json-schema "$work/none"
+for wrong in '{}' '{"messages": [], "tools": {}}'; do
+	echo "$wrong" >"$work/talk.json"
+	expect 3 "$run" "$m" --messages "$work/talk.json"
+	has "$work/err" 'talk.json: .*expected an array'
+done
 
 expect 1 "$run" "$work/none.mote" -p x
 expect 3 "$run" "$work/question" -p x
