@@ -229,16 +229,17 @@ MOTE_API int mote_lm_logits(struct mote_lm_session *s, const int32_t *ids, size_
 			    struct mote_lm_error *error);
 
 /* A text that was read once need not be read again, by another process neither: saving writes what a free sequence of
- * the session holds of the longest beginning of these ids, with checksums; loading gives it to a free sequence, and a
- * prompt that begins so goes on from there, with the same bits. A state belongs to one model (its tensors) and to
- * sessions of one kv_keys, kv_values and, below 256, context_tokens.
+ * the session holds of the longest beginning of these ids, with checksums, and what it holds beyond is given up;
+ * loading gives it to a free sequence, and a prompt that begins so goes on from there, with the same bits. A state
+ * belongs to one model (its tensors) and to sessions of one kv_keys and kv_values, and of one context_tokens where
+ * these are less than 256 or the model's RoPE (dynamic, longrope) follows them.
  *
  * write() gets the bytes in order and returns 0, anything else for a failure. read() fills all bytes and returns 0, or
  * MOTE_LM_READ_END when fewer are left, or else for a failure.
  *   MOTE_LM_IO           write() or read() failed
  *   MOTE_LM_ARGUMENT     answers hold all sequences; (loading) more tokens than the context
  *   MOTE_LM_CORRUPT      no state, or a damaged one
- *   MOTE_LM_UNSUPPORTED  of another model, of other KV types, of a later version
+ *   MOTE_LM_UNSUPPORTED  of another model, of other KV types, of another context, of a later version
  *   MOTE_LM_MEMORY */
 #define MOTE_LM_READ_END 1
 MOTE_API int mote_lm_session_save(struct mote_lm_session *s, const int32_t *ids, size_t count,
