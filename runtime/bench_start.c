@@ -55,8 +55,8 @@ static bool time_child(char **argv, struct start *start)
 	double started, load = 0;
 	struct rusage usage;
 	int fd[2], status = -1;
+	pid_t pid = -1;
 	FILE *from;
-	pid_t pid;
 	bool ok;
 
 	if (pipe(fd))
@@ -91,11 +91,14 @@ enum mote_status bench_measure_start(struct bench *b, int argc, char **argv, str
 
 	if (!child)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for arguments");
-	memcpy(child, argv, (size_t)argc * sizeof *child);
-	child[argc] = flag;
+	child[0] = argv[0];
+	child[1] = flag; /* before a "--", behind which it would be an operand */
+	memcpy(child + 2, argv + 1, ((size_t)argc - 1) * sizeof *child);
 	for (uint32_t i = 0; i <= n; i++) { /* the first only brings the file into the page cache */
 		if (!time_child(child, &b->start)) {
 			free(child);
+			if (mote_console_interrupted())
+				return mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 			return mote_error_set(error, MOTE_ERROR_IO, "the process that times the first token failed");
 		}
 		if (i > 0) {

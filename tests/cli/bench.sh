@@ -39,6 +39,11 @@ expect 0 "$bench" "$work/m.mote" --isa scalar -p 16 -n 0 -r 1
 has "$work/out" '^prefill .* -$'
 has "$work/out" '^ .* -  *-$'
 
+expect 0 "$bench" -p 16 -n 0 -r 1 -- "$work/m.mote"
+# whoever interrupts it, at the start too, is told so
+for moment in 0.05 0.3; do
+	expect 130 timeout -s INT --preserve-status --foreground "$moment" "$bench" "$work/m.mote" -p 0 -n 300 -r 100
+done
 expect 0 "$bench" --help
 expect 0 "$bench" --version
 expect 2 "$bench"
