@@ -81,11 +81,9 @@ bool mote_schema_requires(struct schema_reader *r, const cJSON *schema, const ch
 
 bool mote_schema_is_annotation(const char *key)
 {
-	return mote_words_have("title description default examples example deprecated readOnly writeOnly "
-				   "$schema $id id "
-		       "$comment $defs "
-		       "definitions",
-		       key) ||
+	return mote_words_have("title description default examples example deprecated readOnly writeOnly $schema $id "
+			       "id $comment $defs definitions discriminator",
+			       key) ||
 	       !strncmp(key, "x-", 2);
 }
 
