@@ -48,7 +48,8 @@ bool mote_json_equal(const cJSON *a, const cJSON *b, uint64_t *steps);
 
 /* Compact text of a tree, which the caller frees with free(); NULL when memory is gone. Numbers which
  * were parsed print as their source text (so do not change them with cJSON_SetNumberValue());
- * others print so that they read back to the same double. What JSON cannot say (NaN) prints as null.
+ * others print so that they read back to the same double. What JSON cannot say (NaN) prints as null,
+ * text of cJSON_CreateRaw() as it is.
  *   bytes  receives the length without the terminating NUL */
 char *mote_json_print(const cJSON *json, size_t *bytes);
 

@@ -112,6 +112,8 @@ static void put_item(struct output *o, const cJSON *item)
 				put(o, ",", 1);
 		}
 		put(o, object ? "}" : "]", 1);
+	} else if (cJSON_IsRaw(item)) {
+		put(o, item->valuestring, strlen(item->valuestring));
 	} else {
 		put(o, "null", 4);
 	}

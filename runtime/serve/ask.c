@@ -1,6 +1,7 @@
 /* See ask.h. A request as a whole, and its prompts; settings are in ask_settings.c, messages in ask_messages.c. */
 #include "runtime/serve/ask.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,15 +76,17 @@ static enum mote_status read_prompt(const struct mote_lm *lm, struct mote_ask *a
 	return status ? status : check_length(ask, key, out->count, context, error);
 }
 
-enum mote_status mote_ask_read_input(const struct mote_lm *lm, const cJSON *input, const char *name,
+enum mote_status mote_ask_read_input(const struct mote_lm *lm, const cJSON *input, const char *name, int most,
 				     uint32_t context_tokens, struct mote_ask *ask, struct mote_error *error)
 {
 	bool many = cJSON_IsArray(input) && input->child && !cJSON_IsNumber(input->child);
 	int prompts = many ? cJSON_GetArraySize(input) : 1;
 	enum mote_status status = MOTE_OK;
+	char expected[80];
 
-	if (!input || prompts > MOTE_ASK_MAX_CHOICES)
-		return mote_ask_wrong(ask, name, "a text, token ids, or a list of up to 128 of these", error);
+	snprintf(expected, sizeof expected, "a text, token ids, or a list of up to %d of these", most);
+	if (!input || prompts > most)
+		return mote_ask_wrong(ask, name, expected, error);
 	ask->prompt = calloc((size_t)prompts, sizeof *ask->prompt);
 	if (!ask->prompt)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %d prompts", prompts);
@@ -144,8 +147,8 @@ enum mote_status mote_ask_read(const struct mote_lm *lm, enum mote_dialect diale
 		return dialect == MOTE_DIALECT_COMPLETION ? MOTE_OK : check_chat(ask, error);
 	if (dialect == MOTE_DIALECT_COMPLETION) {
 		ask->job.options.continues_text = 1;
-		status = mote_ask_read_input(lm, mote_json_get(ask->json, "prompt"), "prompt", context_tokens, ask,
-					     error);
+		status = mote_ask_read_input(lm, mote_json_get(ask->json, "prompt"), "prompt", MOTE_ASK_MAX_CHOICES,
+					     context_tokens, ask, error);
 	} else {
 		status = read_chat(lm, ask, context_tokens, error);
 	}

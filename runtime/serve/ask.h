@@ -12,9 +12,9 @@
 
 enum mote_dialect { MOTE_DIALECT_CHAT, MOTE_DIALECT_COMPLETION, MOTE_DIALECT_RESPONSES, MOTE_DIALECT_MESSAGES };
 
-/* Bounds of one request. */
-enum { MOTE_ASK_MAX_CHOICES = 128, MOTE_ASK_MAX_COPIES = 16, MOTE_ASK_MAX_STOPS = 16, MOTE_ASK_MAX_BIASES = 1024,
-       MOTE_ASK_MAX_TOKENS = 10000000 };
+/* Bounds of one request. As many inputs have embeddings at OpenAI. */
+enum { MOTE_ASK_MAX_CHOICES = 128, MOTE_ASK_MAX_INPUTS = 2048, MOTE_ASK_MAX_COPIES = 16, MOTE_ASK_MAX_STOPS = 16,
+       MOTE_ASK_MAX_BIASES = 1024, MOTE_ASK_MAX_TOKENS = 10000000 };
 
 struct mote_ask {
 	enum mote_dialect dialect;
@@ -40,8 +40,8 @@ enum mote_status mote_ask_read(const struct mote_lm *lm, enum mote_dialect diale
 			       uint32_t context_tokens, struct mote_ask *ask, struct mote_error *error);
 void mote_ask_free(struct mote_ask *ask);
 
-/* For the requests that ask for no answer: the ids of a chat or a text, of which there may be several ("input"). */
-enum mote_status mote_ask_read_input(const struct mote_lm *lm, const cJSON *input, const char *name,
+/* For the requests that ask for no answer: the ids of a chat or a text, of which there may be `most` ("input"). */
+enum mote_status mote_ask_read_input(const struct mote_lm *lm, const cJSON *input, const char *name, int most,
 				     uint32_t context_tokens, struct mote_ask *ask, struct mote_error *error);
 
 /* A chat request's messages as templates expect them: [{"role", "content": text, ...}], from any dialect.

@@ -26,6 +26,19 @@ static void add_base64(struct mote_json_builder *b, cJSON *item, const float *va
 	mote_bytes_free(&text);
 }
 
+/* As text at once: a tree of all the numbers of a large request would take a hundred MB. */
+static void add_numbers(struct mote_json_builder *b, cJSON *item, const float *value, size_t n)
+{
+	struct mote_bytes text = {0};
+
+	for (size_t i = 0; i < n; i++)
+		mote_bytes_print(&text, "%c%.17g", i ? ',' : '[', (double)value[i]);
+	mote_bytes_add(&text, "]", 1);
+	b->failed |= text.failed;
+	mote_json_add_item(b, item, "embedding", text.failed ? NULL : cJSON_CreateRaw(text.text));
+	mote_bytes_free(&text);
+}
+
 static cJSON *embeddings(struct mote_serve *s, const struct mote_ask *ask, bool base64, struct mote_json_builder *b)
 {
 	cJSON *json = mote_json_new_object(b), *list, *usage;
@@ -35,17 +48,14 @@ static cJSON *embeddings(struct mote_serve *s, const struct mote_ask *ask, bool 
 	list = mote_json_add_array(b, json, "data");
 	for (uint32_t i = 0; i < ask->job.prompts; i++) {
 		const float *value = ask->job.embedding + (size_t)i * s->info.hidden;
-		cJSON *item = mote_json_add_object(b, list, NULL), *array;
+		cJSON *item = mote_json_add_object(b, list, NULL);
 
 		mote_json_add_text(b, item, "object", "embedding");
 		mote_json_add_number(b, item, "index", i);
-		if (base64) {
+		if (base64)
 			add_base64(b, item, value, s->info.hidden);
-		} else {
-			array = mote_json_add_array(b, item, "embedding");
-			for (uint32_t k = 0; k < s->info.hidden; k++)
-				mote_json_add_number(b, array, NULL, (double)value[k]);
-		}
+		else
+			add_numbers(b, item, value, s->info.hidden);
 		tokens += ask->prompt[i].count;
 	}
 	mote_json_add_text(b, json, "model", s->model);
@@ -105,7 +115,7 @@ void mote_route_embeddings(struct mote_serve *s, struct mote_exchange *x)
 		mote_route_refuse(x, 400, "encoding_format", NULL, "encoding_format: expected float or base64");
 	} else if (pooling && !cJSON_IsNull(pooling) && !ask.job.embedding_last && !is_text(pooling, "mean")) {
 		mote_route_refuse(x, 400, "pooling", NULL, "pooling: expected mean or last");
-	} else if (mote_ask_read_input(s->lm, input, "input", s->context_tokens, &ask, &error)) {
+	} else if (mote_ask_read_input(s->lm, input, "input", MOTE_ASK_MAX_INPUTS, s->context_tokens, &ask, &error)) {
 		mote_route_fail(x, &ask, &error);
 	} else if (!(ask.job.embedding = calloc(ask.job.prompts, s->info.hidden * sizeof *ask.job.embedding))) {
 		mote_route_refuse(x, 500, NULL, NULL, "no memory for embeddings");

@@ -259,7 +259,7 @@ void mote_route_detokenize(struct mote_serve *s, struct mote_exchange *x)
 	list = mote_json_get(ask.json, "tokens");
 	if (!cJSON_IsArray(list) || (list->child && !cJSON_IsNumber(list->child))) {
 		mote_route_refuse(x, 400, "tokens", NULL, "tokens: expected a list of ids");
-	} else if (mote_ask_read_input(s->lm, list, "tokens", UINT32_MAX, &ask, &error)) {
+	} else if (mote_ask_read_input(s->lm, list, "tokens", 1, UINT32_MAX, &ask, &error)) {
 		mote_route_fail(x, &ask, &error);
 	} else if (mote_lm_decode(s->lm, ask.prompt->ids, ask.prompt->count, 1, &text, &bytes, NULL)) {
 		mote_route_refuse(x, 500, NULL, NULL, "no memory for the text");

@@ -254,6 +254,12 @@ r = s.post("/v1/embeddings", {"input": "one marble", "encoding_format": "base64"
 raw = base64.b64decode(r)
 check("base64", [struct.unpack("<f", raw[i:i + 4])[0] for i in range(0, len(raw), 4)] == v[0])
 
+many = ["one marble"] * 2047 + ["7 + 8 = 15"]
+r = s.post("/v1/embeddings", {"input": many})[2]["data"]
+check("many embeddings", len(r) == 2048 and r[2046]["embedding"] == v[0] and r[2047]["embedding"] == v[2])
+status, _, r = s.post("/v1/embeddings", {"input": many + ["x"]})
+check("too many", status == 400 and "2048" in r["error"]["message"], r)
+
 # ---- other dialects
 m = {"messages": [{"role": "user", "content": "What is 27 + 48?"}], "max_tokens": 300, "temperature": 0,
      "system": "You add."}
