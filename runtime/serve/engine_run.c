@@ -201,7 +201,8 @@ static void unqueue(struct mote_engine *e, struct mote_job *job)
 	e->waiting--;
 }
 
-/* Under the lock: those who wait get the free places, in the order in which they came. */
+/* Under the lock: those who wait get the free places, in the order in which they came. Who waits for more of them is
+ * the last one then, so that a request of many prompts does not keep the others waiting for all of these. */
 static void admit(struct mote_engine *e)
 {
 	for (uint32_t i = 0; i < e->sequences && e->first; i++) {
@@ -210,8 +211,14 @@ static void admit(struct mote_engine *e)
 		if (e->run[i].job)
 			continue;
 		enter(e, job, &e->run[i]);
-		if (job->opened == job->prompts * job->copies)
+		if (job->opened == job->prompts * job->copies) {
 			unqueue(e, job);
+		} else if (job->next) {
+			e->first = job->next;
+			job->next = NULL;
+			*e->last = job;
+			e->last = &job->next;
+		}
 	}
 }
 

@@ -584,6 +584,19 @@ check("scores are mote-perplexity's", [i for i, _ in wanted] == ids[1:] and
       all(math.isclose(-nll, x, rel_tol=1e-6, abs_tol=1e-9) for (_, nll), x in zip(wanted, p["token_logprobs"][1:])),
       wanted[:5], p["token_logprobs"][:6])
 
+# ---- one of many prompts lets others in between
+s.stop()
+s = Server("-np", "1")
+order = []
+many = {"input": [text[i % 97:] for i in range(600)], "encoding_format": "base64"}
+t = threading.Thread(target=lambda: (s.post("/v1/embeddings", many), order.append("many")))
+t.start()
+s.wait_for(lambda: s.metric("places_busy") == 1)
+s.post(CHAT, ask("x", max_tokens=1))
+order.append("one")
+t.join()
+check("one of many prompts lets others in between", order == ["one", "many"], order)
+
 # ---- SIGTERM lets an answer end
 answers = []
 t = threading.Thread(target=lambda: answers.append(s.post(CHAT, LONG)))
