@@ -33,7 +33,7 @@ static enum mote_status put_metadata(struct mote_pipeline *p, struct mote_error 
 	return status;
 }
 
-/* What was learnt from goes into the recipe: with these tokens the same bytes come again. */
+/* What was learnt from goes into the recipe: with these tokens and this seed the same bytes come again. */
 static enum mote_status recover(struct mote_pipeline *p, struct mote_error *error)
 {
 	const struct mote_pipeline_options *o = p->o;
@@ -49,8 +49,11 @@ static enum mote_status recover(struct mote_pipeline *p, struct mote_error *erro
 	if (status != MOTE_OK)
 		return status;
 	cJSON_DeleteItemFromObjectCaseSensitive(p->result->recipe, "recover_tokens");
-	return cJSON_AddNumberToObject(p->result->recipe, "recover_tokens", (double)p->result->recovered.tokens) ?
-	       MOTE_OK : mote_pipeline_no_memory(error);
+	cJSON_DeleteItemFromObjectCaseSensitive(p->result->recipe, "recover_seed");
+	if (!cJSON_AddNumberToObject(p->result->recipe, "recover_tokens", (double)p->result->recovered.tokens) ||
+	    (o->seed && !cJSON_AddNumberToObject(p->result->recipe, "recover_seed", (double)o->seed)))
+		return mote_pipeline_no_memory(error);
+	return MOTE_OK;
 }
 
 static enum mote_status encode(struct mote_pipeline *p, struct mote_error *error)

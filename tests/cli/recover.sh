@@ -33,6 +33,12 @@ quantize -o "$D/time.mote" --no-validate --recover 1s --json >"$D/time.json"
 quantize -o "$D/tokens.mote" --no-validate --recover "$(number recover_tokens <"$D/time.json")"
 cmp "$D/time.mote" "$D/tokens.mote" || fail "other bytes from the tokens that a time came to"
 
+# another seed learns from other passages, and the recipe says so
+quantize -o "$D/seed.mote" --validate "$D/heldout" -c 200 --recover 8k --seed 3 --json >"$D/seed.json"
+[ "$(grep -o '"recover_tokens":8192,"recover_seed":3}' "$D/seed.json" | wc -l)" = 2 ] || # the receipt's too
+	fail "the recipe has no seed: $(cat "$D/seed.json")"
+! cmp -s "$D/seed.mote" "$D/better.mote" || fail "the seed changes nothing"
+
 # stopped in the middle it leaves its state and nothing else, and goes on from that to the same bytes
 "$B/mote-quantize" "$D/f.mote" -o "$D/parts.mote" --type q3 --tensor '*=q3' --encoder round \
 	--calibrate "$D/calibration" --no-validate \
