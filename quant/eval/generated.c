@@ -13,6 +13,7 @@ struct slot {
 	struct mote_answer answer;
 	struct mote_sampler *sampler;
 	struct mote_ids prompt;  /* borrowed from a request */
+	const struct mote_task_row *row;
 	uint32_t item;
 	bool used, ended;
 };
@@ -38,11 +39,17 @@ void mote_generated_free(struct mote_generated *g, uint32_t n)
 	}
 }
 
+/* Texts that end an answer do not end a thought; the answer as written is cut in the end. */
 static int32_t take(void *user, const float *logits)
 {
 	struct slot *s = user;
 	int32_t id = mote_answer_take(&s->answer, logits);
+	size_t bytes = s->answer.text_bytes;
 
+	if (id != MOTE_ENDED && bytes && mote_answer_until(s->row, s->answer.text, bytes) < bytes) {
+		mote_answer_end(&s->answer);
+		id = MOTE_ENDED;
+	}
 	s->ended = id == MOTE_ENDED;
 	return id;
 }
@@ -55,14 +62,12 @@ static enum mote_status begin(struct generation *g, struct slot *s, uint32_t ite
 		.config = &g->model->config, .tokenizer = g->options->tokenizer,
 		.metadata = mote_container_metadata(g->model->container), .prompt = &s->prompt,
 		.context_tokens = mote_session_context(g->session), .most_tokens = g->most_tokens,
-		.continues_text = !g->options->chat, .reasoning_open = g->requests[item].reasoning_open,
-		.stop_text = g->task->row->until
+		.continues_text = !g->options->chat, .reasoning_open = g->requests[item].reasoning_open
 	};
 	enum mote_status status;
 
-	while (g->task->row->until[options.stop_texts])
-		options.stop_texts++;
-	*s = (struct slot){.item = item, .used = true, .prompt = {r->id, r->count, r->count, 0}};
+	*s = (struct slot){.item = item, .used = true, .prompt = {r->id, r->count, r->count, 0},
+			   .row = g->task->row};
 	status = mote_sampler_open(&greedy, g->model->config.vocab, &s->sampler, error);
 	options.sampler = s->sampler;
 	if (!status)

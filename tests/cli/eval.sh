@@ -251,6 +251,15 @@ expect 2 'there are 0 of Africa besides item 3 itself' "$B/mote-eval" "$D/f.mote
 "$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/capitals.jsonl" --few-shot 1 \
 	--shots capitals="$D/shots.jsonl" --print-requests 1 |
 	grep -q '"Question: What is the capital of China?\\nAnswer: Beijing\\n\\nQuestion: What is the capital of Japan?' || fail "own examples"
+# a text that ends an answer does not end its reasoning
+sed 's/"max_tokens": 120,/"max_tokens": 120, "until": ["ones", " = 7", " = 42"],/' "$D/sums.json" >"$D/until.json"
+"$B/mote-eval" "$D/f.mote" --task "$D/until.json=$D/sums.jsonl" --chat --log "$D/until" >/dev/null
+python3 - "$D" <<'END' || fail "texts that end an answer: $(cat "$D/until")"
+import json, sys
+lines = [json.loads(x) for x in open(sys.argv[1] + "/until")]
+assert [x["answer"] for x in lines] == ["\nAdd 3 and 4.\n0 0 3\n0 0 4\n", "\nAdd 12 and 30.\n0 1 2\n0 3 0\n"]
+assert [x["answer_stripped"] for x in lines] == ["3 + 4", "12 + 30"]
+END
 sed 's/"right": "b"/"right": "c"/' "$D/capitals.jsonl" >"$D/bad.jsonl"
 expect 3 'bad.jsonl, line 1: the answer "c" is none' "$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/bad.jsonl"
 sed 's/"acc_norm"/"f1"/' "$D/capitals.json" >"$D/bad.json"
