@@ -194,7 +194,7 @@ static enum mote_status find_target(struct mote_output *o, const char *path, boo
 	if (strcmp(path, "-") == 0) /* elsewhere this is standard output; a file of that name is hard to get rid of */
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
 				      "-: a file is written, never standard output; name one (./- if need be)");
-	if (*exists && !o->replace)
+	if (*exists && !o->replace && (S_ISREG(st->st_mode) || S_ISLNK(st->st_mode)))
 		return fail_exists(path, error);
 	if (*exists && S_ISLNK(st->st_mode)) { /* the file it names is replaced, the link stays */
 		char *real = realpath(path, NULL);

@@ -139,6 +139,7 @@ ln -s nowhere "$files/dangling"
 kept "is a link to what is no file" "$a" "$build/mote-convert" tests/fixtures/adder -o "$files/dangling" --force
 if [ -L "$files/dangling" ]; then ok; else bad "a dangling link was replaced"; fi
 kept "not a regular file" "$a" "$build/mote-convert" tests/fixtures/adder -o /dev/null --force
+kept "$files: exists and is not a regular file" "$a" "$build/mote-convert" tests/fixtures/adder -o "$files" # no --force helps
 # The disk is full (a limit on file sizes does the same): the old file stays, and nothing beside it.
 cp "$files/old" "$work/before"
 (ulimit -f 8; trap '' XFSZ; "$build/mote-perplexity" "$a" -f "$files/text" --report "$files/old" --force >"$work/out" \
