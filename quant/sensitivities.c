@@ -54,7 +54,7 @@ static enum mote_status list_inputs(const struct mote_pipeline *p, cJSON **out, 
 	mote_part_hash_model(p->container, text);
 	mote_json_add_text(&b, inputs, "source", text);
 	mote_hash_to_hex(p->calibration.ids_hash, text);
-	mote_json_add_text(&b, inputs, "ids_xxh3", text);
+	mote_json_add_text(&b, inputs, "calibration_ids_xxh3", text);
 	add_plan(&b, mote_json_add_object(&b, inputs, "calibration"), &p->calibration);
 	add_plan(&b, mote_json_add_object(&b, inputs, "measured"), &p->sensitive);
 	mote_json_add_text(&b, inputs, "encoder", mote_encoder_name(p->recipe.encoder));
