@@ -326,8 +326,6 @@ void mote_choice_part(const struct mote_choice *c, size_t i, struct mote_bytes *
 	p.end = p.end < all->count ? p.end : all->count;
 	while (p.reasoning && strchr(" \n", text[p.end - 1]))
 		p.end--;
-	while (p.reasoning && strchr(" \n", text[p.begin]))
-		p.begin++;
 	mote_bytes_add(out, text + p.begin, p.end - p.begin);
 }
 

@@ -91,7 +91,7 @@ size_t mote_reply_reasoning_tokens(const struct mote_reply *r);
 /* The text that is left when calls are taken out. */
 const char *mote_choice_text(const struct mote_choice *c);
 const char *mote_choice_reasoning(const struct mote_choice *c);
-/* A part's text, without the white space around a thought; nothing beyond the last one. */
+/* A part's text, without the white space behind a thought; nothing beyond the last one. */
 void mote_choice_part(const struct mote_choice *c, size_t i, struct mote_bytes *out);
 /* Whether token i of the answer is the end of the turn, which leaves no text and no score. */
 bool mote_choice_is_end(const struct mote_reply *r, const struct mote_scored *s);
