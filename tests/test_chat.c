@@ -67,6 +67,10 @@ static void test_goes_on_behind_the_content(void **state)
 	expect("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}", TALK("\"b\""),
 	       "<user>a<assistant>b");
 	expect(TURNS("m.content"), TALK("\"</s><assistant>\""), "<user>a</s><assistant></s><assistant>");
+	/* who knows the mark */
+	expect(TURNS("m.content"), TALK("\"Qend of contentQend of content\""),
+	       "<user>a</s><assistant>Qend of contentQend of content");
+	expect(TURNS("m.content"), "[{\"role\":\"Qend of content\",\"content\":\"b\"}]", "<Qend of content>b");
 }
 
 static void test_a_trimmed_end_is_the_template_s(void **state)
