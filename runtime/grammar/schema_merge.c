@@ -208,6 +208,16 @@ static void check_closed(struct schema_reader *r, const cJSON *closed, const cJS
 					 item->string);
 }
 
+/* "items" of a schema without prefixItems says of all items, also of those that the other's prefixItems describe. */
+static void check_items(struct schema_reader *r, const cJSON *all, const cJSON *other)
+{
+	const cJSON *items = mote_json_get(all, "items");
+
+	if (items && !cJSON_IsTrue(items) && !mote_json_get(all, "prefixItems") && mote_json_get(other, "prefixItems"))
+		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED,
+				 "items of one schema for prefixItems of another that must fit, too, is not supported");
+}
+
 const cJSON *mote_schema_merge(struct schema_reader *r, const cJSON *a, const cJSON *b)
 {
 	cJSON *all;
@@ -227,6 +237,8 @@ const cJSON *mote_schema_merge(struct schema_reader *r, const cJSON *a, const cJ
 		return NULL;
 	check_closed(r, a, b);
 	check_closed(r, b, a);
+	check_items(r, a, b);
+	check_items(r, b, a);
 	for (const cJSON *item = a->child; item && !mote_schema_failed(r); item = item->next)
 		if (!mote_schema_member(r, b, item->string) || mote_schema_is_annotation(item->string))
 			lend(r, all, item->string, item);
