@@ -359,6 +359,11 @@ static void test_model_of_text_in_another(void **state)
 	assert_int_equal(hf.model.heads, 8);
 	assert_int_equal(hf.model.kv_heads, 4);
 	assert_int_equal(hf.model.window, 1024);
+	assert_int_equal(read_config("{\"model_type\":\"mistral3\",\"text_config\":" FAMILY("mistral") "}}", &hf, &error),
+			 MOTE_OK);
+	assert_true(hf.sees_images && !hf.norm_plus_one);
+	refuse("{\"model_type\":\"mistral3\",\"text_config\":" FAMILY("ministral3") "}}", MOTE_ERROR_UNSUPPORTED,
+	       "ministral3");
 	refuse(IMAGES "\"vision_config\":{}}", MOTE_ERROR_UNSUPPORTED, "\"text_config\"");
 	refuse(IMAGES "\"quantization_config\":{\"bits\":4},\"text_config\":{\"model_type\":\"gemma3_text\"}}",
 	       MOTE_ERROR_UNSUPPORTED, "quantization_config");

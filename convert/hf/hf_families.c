@@ -325,7 +325,7 @@ static const struct {
 	const char *name, *reason;
 } foreign[] = {
 	{"Gemma3ForConditionalGeneration", "its \"text_config\" is no object"},
-	{"Mistral3ForConditionalGeneration", "it sees images"},
+	{"Mistral3ForConditionalGeneration", "its \"text_config\" is no object"},
 	{"MixtralForCausalLM", "it is a mixture of experts"},
 	{"Qwen2MoeForCausalLM", "it is a mixture of experts"},
 	{"Qwen3MoeForCausalLM", "it is a mixture of experts"},
@@ -360,12 +360,15 @@ static enum mote_status refuse(const char *name, const char *model_type, struct 
 
 const cJSON *mote_hf_family_text(const cJSON *config)
 {
-	const cJSON *names = mote_json_get(config, "architectures"), *text = mote_json_get(config, "text_config");
-	const cJSON *name = cJSON_IsArray(names) ? names->child : mote_json_get(config, "model_type");
+	static const char *const names[] = {"Gemma3ForConditionalGeneration", "gemma3",
+					    "Mistral3ForConditionalGeneration", "mistral3"};
+	const cJSON *list = mote_json_get(config, "architectures"), *text = mote_json_get(config, "text_config");
+	const cJSON *name = cJSON_IsArray(list) ? list->child : mote_json_get(config, "model_type");
 
-	return cJSON_IsObject(text) && cJSON_IsString(name) &&
-	       (!strcmp(name->valuestring, "Gemma3ForConditionalGeneration") || !strcmp(name->valuestring, "gemma3"))
-	       ? text : config;
+	for (size_t i = 0; i < sizeof names / sizeof *names && cJSON_IsObject(text) && cJSON_IsString(name); i++)
+		if (strcmp(name->valuestring, names[i]) == 0)
+			return text;
+	return config;
 }
 
 enum mote_status mote_hf_family_find(const cJSON *config, const struct mote_hf_family **out, struct mote_error *error)
