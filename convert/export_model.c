@@ -12,7 +12,7 @@
 
 static const char *const take_keys[] = { "sliding_window", "local_rope_layers", "no_rope_layers", "rotary_dim",
 					 "embedding_scale", "residual_scale", "attention_scale", "logits_scale",
-					 "attention_softcap", "logits_softcap" };
+					 "attention_softcap", "logits_softcap", "attention_growth" };
 
 /* One key, attention_bias, says both. */
 static const char *biases_differ(const struct mote_config *c)
@@ -58,6 +58,7 @@ static const struct mote_export_family families[] = {
 	{"Qwen3ForCausalLM", "qwen3", MOTE_HEAD_NORM, BIASES, MOTE_EXPORT_WINDOW, biases_differ},
 	{"MistralForCausalLM", "mistral", 0, 0, MOTE_EXPORT_WINDOW, mistral_differs},
 	{"MinistralForCausalLM", "ministral", 0, 0, MOTE_EXPORT_WINDOW, NULL},
+	{"Ministral3ForCausalLM", "ministral3", 0, 0, MOTE_EXPORT_WINDOW | MOTE_EXPORT_GROWTH, mistral_differs},
 	{"Phi3ForCausalLM", "phi3", 0, 0, MOTE_EXPORT_WINDOW | MOTE_EXPORT_PARTIAL, mistral_differs},
 	{"SmolLM3ForCausalLM", "smollm3", 0, BIASES, MOTE_EXPORT_WINDOW | MOTE_EXPORT_NO_ROPE, biases_differ},
 	{"GraniteForCausalLM", "granite", 0, BIASES, SCALES | MOTE_EXPORT_ATTENTION_SCALE, biases_differ},
@@ -80,7 +81,7 @@ static const struct mote_export_family families[] = {
 static unsigned needs_of(const struct mote_config *c)
 {
 	const double numbers[] = { c->embedding_scale, c->residual_scale, c->attention_scale, c->logits_scale,
-				   c->attention_cap, c->logits_cap };
+				   c->attention_cap, c->logits_cap, c->attention_growth };
 	unsigned needs = (c->window ? MOTE_EXPORT_WINDOW : 0u) | (c->rotary_dim ? MOTE_EXPORT_PARTIAL : 0u);
 
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)

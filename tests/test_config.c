@@ -74,6 +74,10 @@ static void test_differences(void **state)
 	c.features = MOTE_QKV_BIAS;
 	check_round_trip(&c, "decoder");
 	c.features = MOTE_HEAD_NORM | MOTE_NORM_AFTER_ROPE;
+	c.attention_growth = 0.1;
+	c.rope_kind = MOTE_ROPE_DYNAMIC;
+	c.rope_factor = 2;
+	c.rope_original_positions = 64;
 	check_round_trip(&c, "decoder");
 	c = llama;
 	c.features = MOTE_OUT_BIAS | MOTE_FFN_BIAS | MOTE_HEAD_NORM | MOTE_LAYER_NORM | MOTE_GELU;
@@ -160,6 +164,7 @@ static void test_refuses(void **state)
 	refuses("novelty", "1", MOTE_ERROR_UNSUPPORTED, "novelty");
 	refuses("novelty", "false", MOTE_ERROR_UNSUPPORTED, "novelty");
 	refuses("qkv_bias", "1", MOTE_ERROR_CORRUPT, "qkv_bias");
+	refuses("attention_growth", "0.1", MOTE_ERROR_CORRUPT, "original_max_position_embeddings");
 	refuses("qk_norm_after_rope", "true", MOTE_ERROR_CORRUPT, "without qk_head_norm");
 	refuses("embedding_scale", "-1", MOTE_ERROR_CORRUPT, "embedding_scale");
 	refuses("embedding_scale", "\"12\"", MOTE_ERROR_CORRUPT, "embedding_scale");

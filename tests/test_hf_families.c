@@ -303,6 +303,20 @@ static void test_granite_hybrid(void **state)
 	refuse(FAMILY("granitemoehybrid") ",\"num_local_experts\":0}", MOTE_ERROR_CORRUPT, "shared_intermediate_size");
 }
 
+static void test_ministral3(void **state)
+{
+	struct mote_config c = accept(FAMILY("ministral3") ",\"rope_parameters\":{\"type\":\"yarn\",\"rope_theta\":1e6,"
+				      "\"factor\":16,\"original_max_position_embeddings\":16384,\"mscale\":1,"
+				      "\"mscale_all_dim\":1,\"llama_4_scaling_beta\":0.1}}");
+
+	(void)state;
+	assert_true(c.attention_growth == 0.1 && c.rope_original_positions == 16384 && c.max_positions == 262144);
+	assert_true(c.rope_attention_factor == 1 && c.rope_theta == 1e6 && c.head_dim == 128 && !c.window);
+	refuse(FAMILY("ministral3") ",\"rope_parameters\":{\"type\":\"yarn\",\"factor\":16,"
+	       "\"original_max_position_embeddings\":16384,\"llama_4_scaling_beta\":-1}}", MOTE_ERROR_CORRUPT,
+	       "llama_4_scaling_beta");
+}
+
 static void test_stored_otherwise(void **state)
 {
 	static struct mote_hf_config hf;
@@ -359,11 +373,11 @@ static void test_model_of_text_in_another(void **state)
 	assert_int_equal(hf.model.heads, 8);
 	assert_int_equal(hf.model.kv_heads, 4);
 	assert_int_equal(hf.model.window, 1024);
-	assert_int_equal(read_config("{\"model_type\":\"mistral3\",\"text_config\":" FAMILY("mistral") "}}", &hf, &error),
-			 MOTE_OK);
+	assert_int_equal(read_config("{\"model_type\":\"mistral3\",\"text_config\":" FAMILY("mistral") "}}", &hf,
+				     &error), MOTE_OK);
 	assert_true(hf.sees_images && !hf.norm_plus_one);
-	refuse("{\"model_type\":\"mistral3\",\"text_config\":" FAMILY("ministral3") "}}", MOTE_ERROR_UNSUPPORTED,
-	       "ministral3");
+	refuse("{\"model_type\":\"mistral3\",\"text_config\":" FAMILY("ministral3") "}}", MOTE_ERROR_CORRUPT,
+	       "rope_parameters");
 	refuse(IMAGES "\"vision_config\":{}}", MOTE_ERROR_UNSUPPORTED, "\"text_config\"");
 	refuse(IMAGES "\"quantization_config\":{\"bits\":4},\"text_config\":{\"model_type\":\"gemma3_text\"}}",
 	       MOTE_ERROR_UNSUPPORTED, "quantization_config");
@@ -384,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_granite_hybrid),
 		cmocka_unit_test(test_stored_otherwise),
 		cmocka_unit_test(test_hunyuan),
+		cmocka_unit_test(test_ministral3),
 		cmocka_unit_test(test_model_of_text_in_another),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,12 +150,17 @@ static enum mote_status write(struct mote_gguf_writing *w, const char *path, str
 	const struct mote_export_family *family;
 	enum mote_status status;
 	const void *section;
+	char what[100];
 	size_t bytes;
 
 	status = mote_export_family(w->c, "GGUF", &w->config, &family, w->error);
 	if (status)
 		return status;
 	w->family = mote_gguf_family_of(family->model_type);
+	if (!w->family) {
+		snprintf(what, sizeof what, "a model of the class %s", family->architecture);
+		return mote_gguf_not_written(w, what);
+	}
 	section = mote_container_section(w->c, MOTE_SECTION_TOKENIZER, &bytes);
 	if (!section)
 		return mote_gguf_not_written(w, "a model without a tokenizer");

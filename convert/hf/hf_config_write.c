@@ -133,6 +133,8 @@ static void put_rope(struct config *w, const cJSON *rope)
 	}
 	scaling = cJSON_AddObjectToObject(w->out, "rope_scaling");
 	w->failed = w->failed || !scaling || !cJSON_AddItemToObject(scaling, "rope_type", cJSON_Duplicate(kind, false));
+	if (w->family->takes & MOTE_EXPORT_GROWTH && c->attention_growth > 0)
+		w->failed |= !cJSON_AddNumberToObject(scaling, "llama_4_scaling_beta", c->attention_growth);
 	for (const cJSON *item = rope ? rope->child : NULL; item && !w->failed; item = item->next)
 		if (strcmp(item->string, "type") && strcmp(item->string, "theta"))
 			w->failed = !cJSON_AddItemToObject(scaling, item->string, cJSON_Duplicate(item, true));
@@ -171,7 +173,7 @@ static void put_window(struct config *w)
 		put_number(w, "max_window_layers", full);
 	if (is(w, "gemma3_text"))
 		put_layer_types(w, MOTE_LAYER_LOCAL_ROPE);
-	else if (is(w, "exaone4") || (c->window && !is(w, "mistral") && !is(w, "phi3")))
+	else if (is(w, "exaone4") || (c->window && !is(w, "mistral") && !is(w, "ministral3") && !is(w, "phi3")))
 		put_layer_types(w, MOTE_LAYER_WINDOW);
 }
 

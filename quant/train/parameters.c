@@ -41,6 +41,8 @@ static const char *unsupported(const struct mote_config *c)
 		return "RoPE over a part of a head";
 	if (c->embedding_scale > 0 || c->residual_scale > 0 || c->logits_scale > 0 || c->attention_scale > 0)
 		return "scales of the residual stream";
+	if (c->attention_growth > 0)
+		return "queries that grow with their position";
 	if (c->attention_cap > 0 || c->logits_cap > 0)
 		return "soft caps";
 	return NULL;

@@ -276,5 +276,8 @@ enum mote_status mote_config_read(const cJSON *metadata, struct mote_config *out
 	if ((status = read_architecture(metadata, &llama, error)) || (status = read_shape(model, c, error)) ||
 	    (!llama && (status = read_differences(model, c, error))) || (status = read_rope(model, c, error)))
 		return status;
+	if (c->attention_growth > 0 && !c->rope_original_positions)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, WHERE ": \"attention_growth\" without \"rope\" of a "
+				      "kind that has \"original_max_position_embeddings\"");
 	return read_tokens(mote_json_get(metadata, "tokens"), c, error);
 }

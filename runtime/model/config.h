@@ -68,6 +68,8 @@ struct mote_config {
 	double rope_local_theta;
 	double embedding_scale, residual_scale, logits_scale; /* 0 stands for 1 */
 	double attention_scale;     /* 0 stands for 1 / sqrt(head_dim) */
+	/* A query at position p is multiplied by 1 + attention_growth * log(1 + floor(p / rope_original_positions)). */
+	double attention_growth;
 	double attention_cap, logits_cap; /* cap * tanh(x / cap); 0: none */
 	uint8_t layer_kind[MOTE_MAX_LAYERS]; /* enum mote_layer_kind */
 };

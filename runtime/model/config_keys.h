@@ -17,7 +17,7 @@ extern const char *const mote_rope_kinds[MOTE_ROPE_KINDS]; /* by enum mote_rope_
 extern const char *const mote_llama_keys[]; /* of "model"; ends with NULL */
 
 /* Numbers above 0; absent: 0. */
-#define MOTE_NUMBER_KEYS 7
+#define MOTE_NUMBER_KEYS 8
 extern const struct mote_number_key {
 	const char *key;
 	size_t offset; /* of a double in struct mote_config */

@@ -17,6 +17,7 @@ const struct mote_number_key mote_number_keys[MOTE_NUMBER_KEYS] = {
 	{"attention_softcap", offsetof(struct mote_config, attention_cap)},
 	{"logits_softcap", offsetof(struct mote_config, logits_cap)},
 	{"rope_local_theta", offsetof(struct mote_config, rope_local_theta)},
+	{"attention_growth", offsetof(struct mote_config, attention_growth)},
 };
 
 const struct mote_feature_key mote_feature_keys[MOTE_FEATURE_KEYS] = {

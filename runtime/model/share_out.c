@@ -1,6 +1,7 @@
 /* See share_out.h. */
 #include <string.h>
 
+#include "runtime/kernels/exact.h"
 #include "runtime/model/share_out.h"
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -105,6 +106,13 @@ static void norm_heads(const struct mote_pass *p, bool after_rope, float *x, uin
 		p->k->norm(x, weight, dim, (float)p->config->norm_eps, x);
 }
 
+static float query_growth(const struct mote_config *c, uint32_t position)
+{
+	if (!(c->attention_growth > 0))
+		return 1;
+	return (float)(1 + c->attention_growth * mote_exact_log(1.0 + position / c->rope_original_positions));
+}
+
 /* Queries before RoPE to query, ordered so that the query heads which share a KV head lie together. */
 static void finish_queries(struct mote_pass *p, uint32_t layer, struct piece at)
 {
@@ -112,7 +120,9 @@ static void finish_queries(struct mote_pass *p, uint32_t layer, struct piece at)
 	const struct mote_layer *w = &s->model->layer[layer];
 	uint32_t dim = p->config->head_dim, turned = 2 * s->half;
 
-	for (uint32_t r = at.row; r < at.row_end; r++)
+	for (uint32_t r = at.row; r < at.row_end; r++) {
+		const float growth = query_growth(p->config, s->batch->position[r]);
+
 		for (uint32_t head = at.begin; head < at.end; head++) {
 			uint32_t to = (head / s->group * p->rows + r) * s->group + head % s->group;
 			float *x = s->q + r * s->q_stride + (size_t)head * dim, *y = s->query.x + to * s->query.stride;
@@ -122,9 +132,12 @@ static void finish_queries(struct mote_pass *p, uint32_t layer, struct piece at)
 			p->k->rope(x, dim, s->cosine + rotation, s->sine + rotation, turned, 1, y, s->query.stride);
 			memcpy(y + turned, x + turned, (dim - turned) * sizeof *y);
 			norm_heads(p, true, y, 1, w->q_norm);
+			if (growth != 1)
+				mote_vector_scale(y, dim, growth);
 			if (s->cache.first.k.type == MOTE_Q8)
 				mote_activations_quantize(p->k, &s->query, to, to + 1);
 		}
+	}
 }
 
 /* query = rope(Wq x) */

@@ -140,6 +140,11 @@ CASES = {
                      [512]),
     "qwen3": (base("qwen3", "Qwen3ForCausalLM", head_dim=24, tie_word_embeddings=True, attention_bias=False), [512]),
     "mistral": (base("mistral", "MistralForCausalLM", head_dim=20, sliding_window=20, rms_norm_eps=1e-5), [512]),
+    "ministral3": ({"model_type": "mistral3", "architectures": ["Mistral3ForConditionalGeneration"],
+                    "text_config": base("ministral3", "Ministral3ForCausalLM", head_dim=20, rope_parameters={
+                        "type": "yarn", "rope_theta": 1000000.0, "factor": 16.0,
+                        "original_max_position_embeddings": 32, "beta_fast": 32.0, "beta_slow": 1.0, "mscale": 1.0,
+                        "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1}), "vision_config": {"hidden_size": 8}}, [512]),
     "ministral": (base("ministral", "MinistralForCausalLM", sliding_window=270, layer_types=[
         "sliding_attention", "full_attention", "sliding_attention", "sliding_attention"]), [512]),
     "smollm3": (base("smollm3", "SmolLM3ForCausalLM", no_rope_layers=[1, 1, 1, 0], tie_word_embeddings=True), [512]),

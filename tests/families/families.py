@@ -83,7 +83,7 @@ class Reference:
     """One class for all: each place where families differ asks the family's name."""
 
     def __init__(self, config, tensors, length):
-        if "text_config" in config:  # with the defaults of its class
+        if "text_config" in config:  # with the defaults of Gemma's class
             config = {**{"max_position_embeddings": 131072, "rms_norm_eps": 1e-6, "rope_theta": 1000000.0,
                          "rope_local_base_freq": 10000.0, "sliding_window_pattern": 6}, **config["text_config"]}
             tensors = {n.replace("language_model.", ""): x for n, x in tensors.items()}
@@ -120,6 +120,8 @@ class Reference:
 
     def rope(self, x, i):
         c, scaling, theta = self.c, self.c.get("rope_scaling"), self.c["rope_theta"]
+        if self.kind == "ministral3":
+            scaling, theta = dict(c["rope_parameters"], attention_factor=1.0), c["rope_parameters"]["rope_theta"]
         if self.kind == "smollm3" and not c["no_rope_layers"][i]:
             return x
         if c.get("position_embedding_type") == "nope":
@@ -151,6 +153,9 @@ class Reference:
         q, k = self.rope(q, i), self.rope(k, i)
         if self.kind == "hunyuan_v1_dense":
             q, k = self.norm(q, name + "query_layernorm"), self.norm(k, name + "key_layernorm")
+        if self.kind == "ministral3":
+            turns = torch.arange(n) // c["rope_parameters"]["original_max_position_embeddings"]
+            q = q * (1 + c["rope_parameters"]["llama_4_scaling_beta"] * torch.log(1 + turns.double()))[:, None, None]
         k, v = (t.repeat_interleave(heads // kv_heads, 1) for t in (k, v))
         scale = dim ** -0.5
         if self.kind.startswith("granite"):
