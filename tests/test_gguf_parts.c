@@ -250,7 +250,7 @@ static void test_strips_right(void **state)
 	static const struct {
 		const char *name;
 		bool strips;
-	} cases[] = { {"My PHI-3 mini", true}, {"phi3", true}, {"Phi 4", false} };
+	} cases[] = { {"My PHI-3 mini", true}, {"phi3", true}, {"Phi 4", false}, {"\xffphi3", false} };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

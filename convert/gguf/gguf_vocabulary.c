@@ -137,13 +137,15 @@ static bool text_is(const struct mote_gguf_text *t, const char *text)
 static enum mote_status strips_right(const struct mote_gguf *g, bool *strips, struct mote_error *error)
 {
 	struct mote_gguf_text model, architecture, name;
+	struct mote_error no_name = {0};
 	char lower[256] = "";
 	enum mote_status status;
 
 	if ((status = mote_gguf_want_text(g, KEY "model", &model, error)) ||
-	    (status = mote_gguf_want_text(g, "general.architecture", &architecture, error)) ||
-	    (status = mote_gguf_want_text(g, "general.name", &name, error)))
+	    (status = mote_gguf_want_text(g, "general.architecture", &architecture, error)))
 		return status;
+	if (mote_gguf_want_text(g, "general.name", &name, &no_name)) /* whatever it is, no name */
+		name = (struct mote_gguf_text){0};
 	for (uint32_t i = 0; i < name.bytes && i < sizeof lower - 1; i++)
 		lower[i] = (char)(name.text[i] >= 'A' && name.text[i] <= 'Z' ? name.text[i] + 'a' - 'A' : name.text[i]);
 	*strips = strstr(lower, "phi-3") || strstr(lower, "phi3") ||
