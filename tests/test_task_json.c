@@ -150,6 +150,7 @@ static void test_bad(void **state)
 		{ANSWER("\"filters\":[{\"name\":\"x\",\"pattern\":\"a\",\"flags\":\"i\"}]"), "alone"},
 		{ANSWER("\"filters\":[{\"name\":\"x\",\"pattern\":\"a\"},{\"name\":\"x\",\"pattern\":\"b\"}]"),
 		 "different names"},
+		{ANSWER("\"filters\":[{\"name\":\"x_stripped\",\"pattern\":\"a\"}]"), "do not end in \"_stripped\""},
 	};
 	struct mote_task_file *f;
 	struct mote_error error;

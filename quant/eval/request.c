@@ -87,7 +87,10 @@ static enum mote_status set_request(struct mote_request *r, struct mote_ids *ids
 {
 	uint32_t count = (uint32_t)ids->count, drop;
 
-	if (ids->count > UINT32_MAX / 2 || context == 0 || (uint32_t)ids->count < context)
+	if (context == 0)
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "the context is empty, and the tokenizer puts no "
+				      "token before a text; expected something to go on from");
+	if (ids->count > UINT32_MAX / 2 || (uint32_t)ids->count < context)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "a context of %u tokens and %zu in all", context,
 				      ids->count);
 	/* The last token is never computed: it only has to be predicted. */

@@ -193,6 +193,7 @@ static enum mote_status take_ignore(struct reading *r, const cJSON *value, struc
 
 static enum mote_status take_filter(struct reading *r, const cJSON *value, uint32_t i, struct mote_error *error)
 {
+	static const char suffix[] = "_stripped";
 	struct mote_task_filter *filter = &r->f->row.filter[i];
 	const cJSON *take = mote_json_get(value, "take");
 	enum mote_status status;
@@ -210,6 +211,10 @@ static enum mote_status take_filter(struct reading *r, const cJSON *value, uint3
 	for (uint32_t k = 0; k < i && !status; k++)
 		if (strcmp(r->f->row.filter[k].name, filter->name) == 0)
 			status = refuse(r, "filters of different names", error);
+	if (!status && strlen(filter->name) >= strlen(suffix) &&
+	    strcmp(filter->name + strlen(filter->name) - strlen(suffix), suffix) == 0)
+		status = refuse(r, "filters whose names do not end in \"_stripped\", as those of answers without their "
+				"reasoning do", error);
 	filter->last = take && strcmp(take->valuestring, "last") == 0;
 	return status;
 }

@@ -260,6 +260,8 @@ lines = [json.loads(x) for x in open(sys.argv[1] + "/until")]
 assert [x["answer"] for x in lines] == ["\nAdd 3 and 4.\n0 0 3\n0 0 4\n", "\nAdd 12 and 30.\n0 1 2\n0 3 0\n"]
 assert [x["answer_stripped"] for x in lines] == ["3 + 4", "12 + 30"]
 END
+sed 's/"context": .*/"context": " ",/' "$D/capitals.json" >"$D/bad.json"
+expect 3 'item 1: the context is empty' "$B/mote-eval" "$D/f.mote" --task "$D/bad.json=$D/capitals.jsonl"
 sed 's/"right": "b"/"right": "c"/' "$D/capitals.jsonl" >"$D/bad.jsonl"
 expect 3 'bad.jsonl, line 1: the answer "c" is none' "$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/bad.jsonl"
 sed 's/"acc_norm"/"f1"/' "$D/capitals.json" >"$D/bad.json"
