@@ -70,23 +70,24 @@ static bool is_text(const cJSON *item, const char *text)
 	return cJSON_IsString(item) && !strcmp(item->valuestring, text);
 }
 
-/* Runs the job to its end; NULL or why it failed. */
-static const char *run(struct mote_serve *s, struct mote_job *job, char message[1000])
+/* Runs the job to its end. False: it failed, and the request was refused. */
+static bool run(struct mote_serve *s, struct mote_exchange *x, struct mote_job *job)
 {
 	struct mote_piece *list;
-	uint32_t ended = 0;
+	uint32_t ended = 0, failed = 0;
 
-	message[0] = 0;
 	while ((list = mote_engine_wait(s->engine, job))) {
 		for (struct mote_piece *p = list; p; p = p->next) {
 			ended += p->kind == MOTE_PIECE_END;
-			if (p->kind == MOTE_PIECE_FAILED && !*message)
-				snprintf(message, 1000, "%s", p->text);
+			if (p->kind == MOTE_PIECE_FAILED && !failed++)
+				mote_route_failed(x, p->status, p->text);
 		}
 		mote_piece_free(list);
 	}
 	mote_engine_release(s->engine, job);
-	return *message ? message : ended < job->prompts ? "no memory for an embedding" : NULL;
+	if (!failed && ended < job->prompts)
+		mote_route_failed(x, MOTE_LM_MEMORY, "no memory for an embedding");
+	return ended == job->prompts;
 }
 
 void mote_route_embeddings(struct mote_serve *s, struct mote_exchange *x)
@@ -95,8 +96,6 @@ void mote_route_embeddings(struct mote_serve *s, struct mote_exchange *x)
 	const cJSON *format, *input, *pooling;
 	struct mote_json_builder b = {0};
 	struct mote_error error = {0};
-	const char *failed;
-	char message[1000];
 	struct mote_ask ask;
 	bool base64;
 
@@ -121,13 +120,8 @@ void mote_route_embeddings(struct mote_serve *s, struct mote_exchange *x)
 		mote_route_refuse(x, 500, NULL, NULL, "no memory for embeddings");
 	} else {
 		ask.job.prompt = ask.prompt;
-		if (mote_route_submit(s, x, &ask.job)) {
-			failed = run(s, &ask.job, message);
-			if (failed)
-				mote_route_refuse(x, 500, NULL, NULL, failed);
-			else
-				mote_route_json(x, &b, embeddings(s, &ask, base64, &b));
-		}
+		if (mote_route_submit(s, x, &ask.job) && run(s, x, &ask.job))
+			mote_route_json(x, &b, embeddings(s, &ask, base64, &b));
 	}
 	free(ask.job.embedding);
 	mote_ask_free(&ask);

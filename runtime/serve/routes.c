@@ -9,6 +9,18 @@
 
 #include "format/portable.h"
 
+void mote_route_json(struct mote_exchange *x, struct mote_json_builder *b, cJSON *json)
+{
+	struct mote_error error = {0};
+
+	if (mote_json_finish(b, &json, "the answer", &error)) {
+		mote_route_refuse(x, 500, NULL, NULL, error.message);
+		return;
+	}
+	x->code = 200;
+	mote_bytes_add_json(&x->out, json);
+}
+
 void mote_route_health(struct mote_serve *s, struct mote_exchange *x)
 {
 	(void)s;

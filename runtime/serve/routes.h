@@ -26,6 +26,8 @@ void mote_route_refuse(struct mote_exchange *x, unsigned http, const char *param
 		       const char *message);
 /* For an error of reading a request. */
 void mote_route_fail(struct mote_exchange *x, const struct mote_ask *ask, const struct mote_error *error);
+/* For a job that failed: its time was up, it was interrupted, or something else happened. */
+void mote_route_failed(struct mote_exchange *x, int status, const char *message);
 /* Answers with a tree, which is freed; what could not be built becomes an error. */
 void mote_route_json(struct mote_exchange *x, struct mote_json_builder *b, cJSON *json);
 /* Reads a body that has no keys but the known ones; false: it was refused. */

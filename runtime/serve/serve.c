@@ -56,16 +56,10 @@ void mote_route_fail(struct mote_exchange *x, const struct mote_ask *ask, const 
 			  error->code == MOTE_ERROR_UNSUPPORTED ? "unsupported" : NULL, error->message);
 }
 
-void mote_route_json(struct mote_exchange *x, struct mote_json_builder *b, cJSON *json)
+void mote_route_failed(struct mote_exchange *x, int status, const char *message)
 {
-	struct mote_error error = {0};
-
-	if (mote_json_finish(b, &json, "the answer", &error)) {
-		mote_route_refuse(x, 500, NULL, NULL, error.message);
-		return;
-	}
-	x->code = 200;
-	mote_bytes_add_json(&x->out, json);
+	mote_route_refuse(x, status == MOTE_LM_LIMIT ? 504 : status == MOTE_LM_INTERRUPTED ? 503 : 500, NULL,
+			  status == MOTE_LM_LIMIT ? "timeout" : NULL, message);
 }
 
 bool mote_route_submit(struct mote_serve *s, struct mote_exchange *x, struct mote_job *job)
@@ -93,8 +87,7 @@ static void answer_whole(struct mote_exchange *x, struct mote_reply *r)
 	if (mote_reply_gather(r))
 		mote_route_json(x, &b, r->words->whole(r, &b));
 	else
-		mote_route_refuse(x, r->failed_status == MOTE_LM_LIMIT ? 504 : r->failed_status == MOTE_LM_INTERRUPTED ?
-				  503 : 500, NULL, r->failed_status == MOTE_LM_LIMIT ? "timeout" : NULL, r->message);
+		mote_route_failed(x, r->failed_status, r->message);
 	mote_reply_close(r);
 }
 

@@ -570,6 +570,16 @@ for t in threads:
 # (a fast machine may be done with one within its second, not with the one that waits for it)
 check("a full queue", (429, "1", "queue_full") in codes and all(x[0] in (200, 429, 504) for x in codes), codes)
 check("time is up", (504, None, "timeout") in codes, codes)
+def embed_late():
+    with open("tests/fixtures/adder/heldout.txt", encoding="utf-8") as f:
+        long = f.read()
+    inputs = [long[i:i + 400] for i in range(2048)]
+    status, _, r = s.post("/v1/embeddings", {"input": inputs, "encoding_format": "base64"}, X_Api_Key="another-key")
+    return status, r["error"]["code"] if status != 200 else None
+
+
+r = embed_late() # (a fast machine may be done within its second)
+check("time is up for embeddings, too", r in ((504, "timeout"), (200, None)), r)
 check("SIGINT", s.stop(signal.SIGINT) == (0, ""))
 
 # ---- the same log-probabilities as mote-perplexity, whose KV cache is f32
