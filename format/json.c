@@ -11,6 +11,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "format/plain_locale.h"
 #include "format/utf8.h"
 
 /* cJSON cuts longer ones. The longest that any writer of doubles needs has 25. */
@@ -370,10 +371,13 @@ enum mote_status mote_json_parse_large(const char *text, size_t bytes, const cha
 {
 	struct scanner s = { .text = (const unsigned char *)text, .bytes = bytes, .name = name, .error = error,
 			     .max_values = max_values };
+	struct mote_plain_locale locale;
 	cJSON *tree = NULL;
 	size_t next = 0;
 
 	*out = NULL;
+	if (!mote_plain_locale_begin(&locale))
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", name);
 	skip_space(&s);
 	if (!scan_value(&s))
 		goto end;
@@ -392,6 +396,7 @@ enum mote_status mote_json_parse_large(const char *text, size_t bytes, const cha
 		tree = NULL;
 	}
 end:
+	mote_plain_locale_end(&locale);
 	cJSON_Delete(tree);
 	free(s.numbers);
 	return s.status;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/plain_locale.h"
+
 struct output {
 	char *text;
 	size_t used, room;
@@ -83,9 +85,6 @@ static void put_number(struct output *o, const cJSON *item)
 		if (strtod(text, NULL) == x)
 			break;
 	}
-	for (char *p = text; *p; p++)
-		if (*p == ',') /* the decimal point of some locales */
-			*p = '.';
 	put(o, text, strlen(text));
 }
 
@@ -121,10 +120,14 @@ static void put_item(struct output *o, const cJSON *item)
 
 char *mote_json_print(const cJSON *json, size_t *bytes)
 {
+	struct mote_plain_locale locale;
 	struct output o = {0};
 
+	if (!mote_plain_locale_begin(&locale))
+		return NULL;
 	put_item(&o, json);
 	put(&o, "", 1);
+	mote_plain_locale_end(&locale);
 	if (o.failed) {
 		free(o.text);
 		return NULL;

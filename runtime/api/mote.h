@@ -9,10 +9,10 @@
  *
  * Conventions. Functions that can fail return a status (0: done) and take a struct mote_lm_error last, which may be
  * NULL; on failure an output handle is NULL. Closing functions take NULL. Texts are UTF-8 with a length beside them;
- * ill-formed bytes in a prompt become U+FFFD. JSON goes in and out as text. Structs of options begin with their own
- * size (MOTE_LM_ARGUMENT: without it) and, but for chats, grammars and answers, may be left out (NULL); the
- * MOTE_LM_..._INIT macros set the size, and a field that is zero means its default, unless something else is said, so
- * that a program built against an older header keeps its meaning.
+ * ill-formed bytes in a prompt become U+FFFD. JSON goes in and out as text, the same whatever the program's locale.
+ * Structs of options begin with their own size (MOTE_LM_ARGUMENT: without it) and, but for chats, grammars and answers,
+ * may be left out (NULL); the MOTE_LM_..._INIT macros set the size, and a field that is zero means its default, unless
+ * something else is said, so that a program built against an older header keeps its meaning.
  *
  * Threads. A struct mote_lm is read-only after open: any number of threads may use it and have sessions over it. A
  * session, its answers and its text streams are used by one thread at a time; the two exceptions are

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "format/plain_locale.h"
 #include "format/utf8.h"
 #include "runtime/template/library/library.h"
 #include "runtime/template/parse/parser.h"
@@ -83,10 +84,13 @@ enum mote_status mote_template_open(const char *text, size_t bytes, const struct
 {
 	struct mote_template_options defaults = mote_template_options_default();
 	struct mote_template *t = calloc(1, sizeof *t);
+	struct mote_plain_locale locale;
 
 	*out = NULL;
-	if (!t)
+	if (!t || !mote_plain_locale_begin(&locale)) {
+		free(t);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "template: out of memory");
+	}
 	t->parse.error = error;
 	t->parse.library = &mote_jinja_library;
 	t->parse.steps = PARSE_STEPS;
@@ -94,10 +98,12 @@ enum mote_status mote_template_open(const char *text, size_t bytes, const struct
 	if (setjmp(t->parse.unwind)) {
 		enum mote_status status = t->parse.status;
 
+		mote_plain_locale_end(&locale);
 		mote_template_close(t);
 		return status;
 	}
 	parse(t, text, bytes, options ? options : &defaults);
+	mote_plain_locale_end(&locale);
 	*out = t;
 	return MOTE_OK;
 }
@@ -272,11 +278,14 @@ enum mote_status mote_template_render(const struct mote_template *t, const cJSON
 	static const struct mote_template_limits defaults;
 	const struct mote_template_limits *l = limits ? limits : &defaults;
 	struct jinja *j = calloc(1, sizeof *j);
+	struct mote_plain_locale locale;
 	enum mote_status status;
 
 	*out = (struct mote_rendered){0};
-	if (!j)
+	if (!j || !mote_plain_locale_begin(&locale)) {
+		free(j);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "template: out of memory");
+	}
 	j->error = error;
 	j->library = &mote_jinja_library;
 	j->put_object = mote_jinja_put_object;
@@ -288,6 +297,7 @@ enum mote_status mote_template_render(const struct mote_template *t, const cJSON
 	j->memory = l->memory_bytes ? l->memory_bytes : DEFAULT_MEMORY;
 	j->now = l->now;
 	status = render(j, t, context, trusted, l->output_bytes ? l->output_bytes : DEFAULT_OUTPUT, out);
+	mote_plain_locale_end(&locale);
 	mote_jinja_free_all(j);
 	free(j);
 	return status;

@@ -60,7 +60,10 @@ check "a long prompt, interrupted, builds" ${CC:-cc} -Wall -Wextra -Werror -pthr
 	-o "$dir/interrupt"
 check "and runs" "$dir/interrupt" "$dir/adder.mote"
 # an interpreter has no sanitizer's runtime loaded
-[ "$config" = sanitize ] || check "a Python program" python3 tests/embed/foreign.py "$library" "$dir/adder.mote"
+printf 'LC_NUMERIC\ndecimal_point "#"\nthousands_sep ""\ngrouping -1\nEND LC_NUMERIC\n' >"$dir/numbers"
+localedef -c -i "$dir/numbers" "$dir/locale" >"$dir/stderr" 2>&1 # it warns of all that is not defined
+[ "$config" = sanitize ] ||
+	check "a Python program" env LOCPATH="$dir" python3 tests/embed/foreign.py "$library" "$dir/adder.mote" locale
 # the static library alone
 static=$(PKG_CONFIG_PATH=$dir/usr/lib/pkgconfig:${PKG_CONFIG_PATH-} pkg-config --define-variable=prefix="$dir/usr" \
 	--static --libs mote | sed "s|-lmote|$dir/usr/lib/libmote.a|g")

@@ -1,6 +1,8 @@
-"""The shared library through ctypes: what a program in another language sees. foreign.py LIBRARY MODEL"""
+"""The shared library through ctypes: what a program in another language sees. foreign.py LIBRARY MODEL LOCALE, whose
+decimal point is '#'"""
 import ctypes as c
 import json
+import locale
 import sys
 
 lib = c.CDLL(sys.argv[1])
@@ -56,6 +58,25 @@ check(ends == sum(lib.mote_lm_is_end(lm, plain[i]) for i in range(n.value)), "an
 lib.mote_lm_free(plain)
 lib.mote_lm_free(ids)
 lib.mote_lm_free(text)
+
+# numbers have their point in a program of any locale
+locale.setlocale(locale.LC_NUMERIC, sys.argv[3])
+check(locale.localeconv()["decimal_point"] == "#", "the locale")
+chat = Chat(c.sizeof(Chat), b'[{"role": "user", "content": "x", "part": 1.5}]', None, b'{"share": 0.25}',
+            b"{{ 0.5 }} {{ share + 1.5 }} {{ messages[0].part }} {{ '2.5'|float }} {{ 3.14159|round(2) }} {{ '%.2f' % 2.5 }}")
+check(lib.mote_lm_render(lm, c.byref(chat), c.byref(text), c.byref(bytes_), c.byref(error)) == 0, error.message)
+check(c.string_at(text, bytes_.value) == b"0.5 1.75 1.5 2.5 3.14 2.50", c.string_at(text, bytes_.value))
+lib.mote_lm_free(text)
+check(lib.mote_lm_metadata(lm, c.byref(text), c.byref(error)) == 0 and json.loads(c.string_at(text)) == metadata,
+      "the same metadata")
+lib.mote_lm_free(text)
+again = c.c_void_p()
+check(lib.mote_lm_open(sys.argv[2].encode(), None, c.byref(again), c.byref(error)) == 0, error.message)
+check(lib.mote_lm_metadata(again, c.byref(text), c.byref(error)) == 0 and json.loads(c.string_at(text)) == metadata,
+      "the same metadata of a model opened there")
+lib.mote_lm_free(text)
+lib.mote_lm_close(again)
+chat = Chat(c.sizeof(Chat))
 
 # malformed requests are errors, not crashes
 for messages in (b"", b"{", b"[1]", b'{"role": "user"}', b'[{"role": "user", "content": "\xff"}]'):
