@@ -221,7 +221,8 @@ static void test_tool_calls(void **state)
 				    "\"parameters\":{\"type\":\"object\","
 		"\"properties\":{\"a\":{\"$ref\":\"#/$defs/n\"}},\"required\":[\"a\"],"
 		"\"$defs\":{\"n\":{\"type\":\"integer\"}}}}},"
-		"{\"type\":\"function\",\"function\":{\"name\":\"now\"}}]";
+		"{\"type\":\"function\",\"function\":{\"name\":\"now\"}},"
+		"{\"type\":\"function\",\"function\":{\"name\":\"ever\",\"parameters\":{}}}]";
 	struct mote_error error = {0};
 	struct mote_grammar *g;
 	cJSON *json;
@@ -237,6 +238,9 @@ static void test_tool_calls(void **state)
 	judge_all(g, "y<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>",
 		  "n<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>\n",
 		  "n<tool_call>\n{\"name\": \"a", NULL);
+	assert_int_equal(mote_grammar_tool_calls(json, "ever", false, &g, NULL), MOTE_OK);
+	judge_all(g, "y<tool_call>\n{\"name\": \"ever\", \"arguments\": {}}\n</tool_call>",
+		  "n<tool_call>\n{\"name\": \"ever\", \"arguments\": 1", NULL);
 	assert_int_equal(mote_grammar_tool_calls(json, "never", false, &g, &error), MOTE_ERROR_ARGUMENT);
 	assert_non_null(strstr(error.message, "no tool is called never"));
 	cJSON_Delete(json);

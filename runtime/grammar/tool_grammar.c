@@ -35,6 +35,7 @@ static void build_calls(struct schema_reader *r, const cJSON *tools, const char 
 	     item = item->next, n++) {
 		const cJSON *function = mote_json_get(item, "function"), *name = mote_json_get(function, "name");
 		const cJSON *parameters = mote_json_get(function, "parameters");
+		bool none = cJSON_IsNull(parameters) || (cJSON_IsObject(parameters) && !parameters->child);
 		char place[40];
 
 		if (!cJSON_IsString(name)) {
@@ -45,7 +46,7 @@ static void build_calls(struct schema_reader *r, const cJSON *tools, const char 
 			continue;
 		snprintf(place, sizeof place, "tools[%d].function.parameters", n);
 		r->name = place;
-		build_call(r, name->valuestring, cJSON_IsNull(parameters) ? NULL : parameters, from, to);
+		build_call(r, name->valuestring, none ? NULL : parameters, from, to);
 		any = true;
 	}
 	r->name = "tools";
