@@ -43,6 +43,14 @@ static const char *gemma3_differs(const struct mote_config *c)
 	return gemma_differs(c);
 }
 
+static const char *olmo3_differs(const struct mote_config *c)
+{
+	for (uint32_t i = 0; i < c->layers && c->window; i++)
+		if (!(c->layer_kind[i] & MOTE_LAYER_WINDOW) != !(c->layer_kind[i] & MOTE_LAYER_LOCAL_ROPE))
+			return "window_layers";
+	return c->rope_local_theta == c->rope_theta ? biases_differ(c) : "rope_local_theta";
+}
+
 /* Which layers have RoPE is said by which have a window; where none has, all do. */
 static const char *exaone4_differs(const struct mote_config *c)
 {
@@ -64,6 +72,8 @@ static const struct mote_export_family families[] = {
 	{"GraniteForCausalLM", "granite", 0, BIASES, SCALES | MOTE_EXPORT_ATTENTION_SCALE, biases_differ},
 	{"MiniCPMForCausalLM", "minicpm", 0, BIASES, SCALES, biases_differ},
 	{"Olmo2ForCausalLM", "olmo2", MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_WIDE_NORM, BIASES, 0, biases_differ},
+	{"Olmo3ForCausalLM", "olmo3", MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_WIDE_NORM, BIASES,
+	 MOTE_EXPORT_WINDOW | MOTE_EXPORT_LOCAL_ROPE, olmo3_differs},
 	{"Exaone4ForCausalLM", "exaone4", MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_HEAD_NORM, 0,
 	 MOTE_EXPORT_WINDOW | MOTE_EXPORT_NO_ROPE, exaone4_differs},
 	{"HunYuanDenseV1ForCausalLM", "hunyuan_v1_dense", MOTE_HEAD_NORM | MOTE_NORM_AFTER_ROPE, BIASES, 0,

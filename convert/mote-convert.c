@@ -32,7 +32,7 @@ static const char about[] =
 static const char epilog[] =
 	"What the file would not reproduce exactly is refused by name: an architecture other than Llama, Mistral,\n"
 	"Ministral, Qwen2, Qwen3, SmolLM3, Phi-3, Granite 3 and 4 (dense), Gemma 1 to 3, EXAONE 4, ERNIE 4.5 (dense),\n"
-	"Hunyuan (dense), Helium, OLMo2, StableLM and MiniCPM, unknown RoPE kinds, tensors that are missing,\n"
+	"Hunyuan (dense), Helium, OLMo 2 and 3, StableLM and MiniCPM, unknown RoPE kinds, tensors that are missing,\n"
 	"superfluous or misshapen, NaN and infinity. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or\n"
 	"refused input, 130 interrupted; unless it is 0, nothing was left behind.\n";
 

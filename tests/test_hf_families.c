@@ -303,6 +303,20 @@ static void test_granite_hybrid(void **state)
 	refuse(FAMILY("granitemoehybrid") ",\"num_local_experts\":0}", MOTE_ERROR_CORRUPT, "shared_intermediate_size");
 }
 
+static void test_olmo3(void **state)
+{
+	struct mote_config c = accept(FAMILY("olmo3") ",\"max_position_embeddings\":65536,\"rope_theta\":500000,"
+				      "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":8,"
+				      "\"original_max_position_embeddings\":8192}}");
+
+	(void)state;
+	assert_int_equal(c.window, 4096);
+	assert_layers(&c, "33303330");
+	assert_true(c.rope_kind == MOTE_ROPE_YARN && c.rope_theta == 500000 && c.rope_local_theta == 500000);
+	c = accept(FAMILY("olmo3") "}"); /* of 2,048 positions none is beyond the window */
+	assert_layers(&c, "22202220");
+}
+
 static void test_ministral3(void **state)
 {
 	struct mote_config c = accept(FAMILY("ministral3") ",\"rope_parameters\":{\"type\":\"yarn\",\"rope_theta\":1e6,"
@@ -399,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_stored_otherwise),
 		cmocka_unit_test(test_hunyuan),
 		cmocka_unit_test(test_ministral3),
+		cmocka_unit_test(test_olmo3),
 		cmocka_unit_test(test_model_of_text_in_another),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

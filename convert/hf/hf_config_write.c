@@ -123,7 +123,7 @@ static void put_rope(struct config *w, const cJSON *rope)
 	put_number(w, "max_position_embeddings",
 		   c->rope_kind == MOTE_ROPE_DYNAMIC ? c->rope_original_positions : c->max_positions);
 	put_number(w, "rope_theta", c->rope_theta);
-	if (w->family->takes & MOTE_EXPORT_LOCAL_ROPE && c->rope_local_theta > 0)
+	if (is(w, "gemma3_text") && c->rope_local_theta > 0)
 		put_number(w, "rope_local_base_freq", c->rope_local_theta);
 	if (is(w, "phi3") && c->rope_kind == MOTE_ROPE_LONGROPE)
 		put_number(w, "original_max_position_embeddings", c->rope_original_positions);
@@ -151,19 +151,19 @@ static void put_layer_types(struct config *w, enum mote_layer_kind kind)
 										  "full_attention"));
 }
 
-/* A window that no position reaches beyond is not kept; Gemma has one all the same. */
+/* A window that no position reaches beyond is not kept; Gemma and OLMo 3 have one all the same. */
 static void put_window(struct config *w)
 {
 	const struct mote_config *c = w->c;
 	const bool switched = is(w, "qwen2") || is(w, "qwen3") || is(w, "smollm3");
-	const bool gemma = c->features & MOTE_GELU;
+	const bool always = c->features & MOTE_GELU || is(w, "olmo3");
 	uint32_t full = 0;
 
 	if (!(w->family->takes & MOTE_EXPORT_WINDOW))
 		return;
 	if (switched)
 		put(w, "use_sliding_window", cJSON_CreateBool(c->window != 0));
-	if (c->window || gemma)
+	if (c->window || always)
 		put_number(w, "sliding_window", c->window ? c->window : c->max_positions);
 	else
 		put(w, "sliding_window", cJSON_CreateNull());
@@ -171,7 +171,7 @@ static void put_window(struct config *w)
 		full++;
 	if (switched && c->window)
 		put_number(w, "max_window_layers", full);
-	if (is(w, "gemma3_text"))
+	if (is(w, "gemma3_text") || is(w, "olmo3"))
 		put_layer_types(w, MOTE_LAYER_LOCAL_ROPE);
 	else if (is(w, "exaone4") || (c->window && !is(w, "mistral") && !is(w, "ministral3") && !is(w, "phi3")))
 		put_layer_types(w, MOTE_LAYER_WINDOW);

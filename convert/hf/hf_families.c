@@ -43,6 +43,9 @@ static const struct mote_hf_family families[] = {
 	  .read = mote_hf_read_gemma3 },
 	{ .architecture = "Olmo2ForCausalLM", .model_type = "olmo2", .takes = MOTE_HF_BIASES, .positions = 2048,
 	  .eps = 1e-5, .features = MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_WIDE_NORM, .read = mote_hf_read_llama },
+	{ .architecture = "Olmo3ForCausalLM", .model_type = "olmo3", .takes = MOTE_HF_WINDOW | MOTE_HF_BIASES,
+	  .positions = 2048, .eps = 1e-5, .features = MOTE_NO_PRE_NORM | MOTE_POST_NORM | MOTE_WIDE_NORM,
+	  .local_unscaled = true, .read = mote_hf_read_olmo3 },
 	{ .architecture = "StableLmForCausalLM", .model_type = "stablelm", .takes = MOTE_HF_PARTIAL,
 	  .features = MOTE_LAYER_NORM, .kv_heads = 32, .positions = 4096, .eps = 1e-5, .eps_key = "layer_norm_eps",
 	  .partial = 0.25, .read = mote_hf_read_stablelm },
@@ -75,7 +78,6 @@ static const struct {
 	{"DeepseekV3ForCausalLM", "it is a mixture of experts with latent attention"},
 	{"GptOssForCausalLM", "it is a mixture of experts"},
 	{"MiniCPM3ForCausalLM", "it has latent attention"},
-	{"Olmo3ForCausalLM", "its RoPE differs from layer to layer"},
 	{"PhiForCausalLM", "attention and feed-forward part run side by side"},
 	{"GPT2LMHeadModel", "it has learned positions and LayerNorm"},
 };

@@ -27,6 +27,7 @@ struct mote_hf_family {
 	unsigned takes, features;  /* enum mote_hf_takes, enum mote_feature */
 	bool norm_plus_one, gemma, tied;
 	bool neighbours;           /* see struct mote_hf_config */
+	bool local_unscaled;       /* layers with a RoPE of their own have the others' theta */
 	unsigned stored;           /* likewise */
 	/* Defaults of absent keys; 0: none, none, as many as heads, hidden / heads, 10000, 1e-6. */
 	uint32_t heads, vocab, kv_heads, head_dim, positions;

@@ -191,6 +191,29 @@ enum mote_status mote_hf_read_gemma3(const cJSON *config, struct mote_hf_config 
 	return status;
 }
 
+/* Three of four layers have a window, and RoPE as it is before it is scaled. */
+enum mote_status mote_hf_read_olmo3(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
+{
+	struct mote_config *m = &c->model;
+	uint8_t local[MOTE_MAX_LAYERS] = {0};
+	uint32_t window;
+	enum mote_status status;
+
+	if ((status = read_biases(config, m, error)) ||
+	    (status = mote_hf_window_read(config, 4096, &window, error)))
+		return status;
+	for (uint32_t i = 0; i < m->layers; i++)
+		m->layer_kind[i] = (i + 1) % 4 ? MOTE_LAYER_WINDOW : 0;
+	if ((status = mote_hf_layer_types_read(config, m, error)))
+		return status;
+	for (uint32_t i = 0; i < m->layers; i++)
+		local[i] = m->layer_kind[i] & MOTE_LAYER_WINDOW ? MOTE_LAYER_LOCAL_ROPE : 0;
+	status = mote_hf_window_set(config, m, window, false, error);
+	for (uint32_t i = 0; i < m->layers; i++)
+		m->layer_kind[i] |= local[i];
+	return status;
+}
+
 enum mote_status mote_hf_read_phi3(const cJSON *config, struct mote_hf_config *c, struct mote_error *error)
 {
 	uint32_t window;

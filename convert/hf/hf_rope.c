@@ -277,6 +277,8 @@ enum mote_status mote_hf_rope_read(const cJSON *config, const struct mote_hf_fam
 	    (status = mote_json_want_string(r.scaling, "type", "default", r.where, &old_type, error)) ||
 	    (status = mote_json_want_string(r.scaling, "rope_type", old_type, r.where, &type, error)))
 		return status;
+	if (family->local_unscaled)
+		c->rope_local_theta = c->rope_theta;
 	if (mote_hf_is_neutral(mote_json_get(r.scaling, "type"), false) &&
 	    mote_hf_is_neutral(mote_json_get(r.scaling, "rope_type"), false) &&
 	    !mote_hf_is_neutral(mote_json_get(r.scaling, "factor"), true))

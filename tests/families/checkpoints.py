@@ -36,7 +36,7 @@ def shapes(c):
                           "self_attn.v_proj.weight": (kv, hidden), "mlp.gate_proj.weight": (ffn, hidden),
                           "mlp.up_proj.weight": (ffn, hidden)})
         norms = ["input_layernorm", "post_attention_layernorm"]
-        if kind in ("olmo2", "exaone4"):
+        if kind in ("olmo2", "olmo3", "exaone4"):
             norms = ["post_attention_layernorm", "post_feedforward_layernorm"]
         if kind in ("gemma2", "gemma3_text"):
             norms += ["pre_feedforward_layernorm", "post_feedforward_layernorm"]
@@ -45,7 +45,7 @@ def shapes(c):
             layer.update({"self_attn.query_layernorm.weight": (dim,), "self_attn.key_layernorm.weight": (dim,)})
         if kind in ("qwen3", "gemma3_text", "exaone4"):
             layer.update({"self_attn.q_norm.weight": (dim,), "self_attn.k_norm.weight": (dim,)})
-        if kind == "olmo2":
+        if kind in ("olmo2", "olmo3"):
             layer.update({"self_attn.q_norm.weight": (q,), "self_attn.k_norm.weight": (kv,)})
         biased = {"q": q, "k": kv, "v": kv} if kind == "qwen2" or c.get("use_qkv_bias") or c.get("attention_bias") else {}
         layer.update({f"self_attn.{n}_proj.bias": (rows,) for n, rows in biased.items()})
@@ -195,6 +195,8 @@ CASES = {
                              attention_bias=True, rope_scaling={"type": "dynamic", "factor": 4.0}), [400]),
     "helium": (base("helium", "HeliumForCausalLM", head_dim=16, num_key_value_heads=4, rms_norm_eps=1e-8), [512]),
     "olmo2": (base("olmo2", "Olmo2ForCausalLM", num_key_value_heads=4), [512]),
+    "olmo3": (base("olmo3", "Olmo3ForCausalLM", num_key_value_heads=4, num_hidden_layers=5, sliding_window=21,
+                   rope_scaling={"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128}), [512]),
     "stablelm": (base("stablelm", "StableLmForCausalLM", layer_norm_eps=1e-5, partial_rotary_factor=0.25,
                       use_qkv_bias=True), [512]),
     "minicpm": (base("minicpm", "MiniCPMForCausalLM", scale_emb=12, scale_depth=1.4, dim_model_base=16,

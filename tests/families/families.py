@@ -112,6 +112,8 @@ class Reference:
             return i % 2 == 0
         if self.kind == "gemma3_text":
             return (i + 1) % c["sliding_window_pattern"] != 0
+        if self.kind == "olmo3":
+            return (i + 1) % 4 != 0
         if self.kind == "exaone4":
             return bool(c["sliding_window"]) and i + 1 < c["num_hidden_layers"] and c["sliding_window_pattern"][i % 4] == "L"
         if self.kind == "qwen2":
@@ -128,6 +130,8 @@ class Reference:
             return x
         if self.kind == "exaone4" and c["sliding_window"] and not self.sliding(i):
             return x
+        if self.kind == "olmo3" and self.sliding(i):
+            scaling = None
         if self.kind == "gemma3_text" and self.sliding(i):
             scaling, theta = None, c["rope_local_base_freq"]
         if self.kind == "phi3" and scaling:
@@ -145,7 +149,7 @@ class Reference:
             q, k, v = self.linear(x, name + "qkv_proj").split([heads * dim, kv_heads * dim, kv_heads * dim], -1)
         else:
             q, k, v = (self.linear(x, name + p + "_proj") for p in "qkv")
-        if self.kind == "olmo2":
+        if self.kind in ("olmo2", "olmo3"):
             q, k = self.norm(q, name + "q_norm"), self.norm(k, name + "k_norm")
         q, k, v = q.view(n, heads, dim), k.view(n, kv_heads, dim), v.view(n, kv_heads, dim)
         if self.kind in ("qwen3", "gemma3_text", "exaone4"):
@@ -189,7 +193,7 @@ class Reference:
 
     def layer(self, x, i):
         name = f"model.layers.{i}."
-        if self.kind in ("olmo2", "exaone4"):
+        if self.kind in ("olmo2", "olmo3", "exaone4"):
             x = x + self.norm(self.attention(x, i), name + "post_attention_layernorm")
             return x + self.norm(self.feed_forward(x, i), name + "post_feedforward_layernorm")
         if self.kind in ("gemma2", "gemma3_text"):
