@@ -17,10 +17,11 @@
  * Threads. A struct mote_lm is read-only after open: any number of threads may use it and have sessions over it. A
  * session, its answers and its text streams are used by one thread at a time; the two exceptions are
  * mote_lm_answer_cancel() and mote_lm_session_interrupt(), which any thread may call, and of calls on the session the
- * only ones that its callbacks may make. The library has no globals.
+ * only ones that its callbacks may make. The library has no globals. A template may nest so deeply that 512 KiB of the
+ * calling thread's stack are used; nothing else uses as much.
  *
  * Bits. Logits, and so answers of one seed, are the same on every machine, with any number of threads, whether a
- * sequence is computed alone or beside others.
+ * sequence is computed alone or beside others, in the rounding mode in which programs begin.
  */
 #ifndef MOTE_H
 #define MOTE_H
