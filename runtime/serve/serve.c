@@ -280,18 +280,18 @@ static void preflight(struct mote_exchange *x)
 	x->header[1][1] = "*, Authorization";
 }
 
-/* The route of a path; *known: the path is one, if not for this method. */
-static int find_route(const struct mote_exchange *x, bool *known)
+/* The route of a path; *method is the path's, if it is not this one, or NULL. */
+static int find_route(const struct mote_exchange *x, const char **method)
 {
-	const char *method = strcmp(x->method, "HEAD") ? x->method : "GET";
+	const char *asked = strcmp(x->method, "HEAD") ? x->method : "GET";
 	const char *path = strncmp(x->path, MOTE_ROUTE_MODEL, strlen(MOTE_ROUTE_MODEL)) ? x->path : MOTE_ROUTE_MODEL;
 
-	*known = false;
+	*method = NULL;
 	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-		bool here = !strcmp(routes[i].path, path);
-
-		*known |= here;
-		if (here && !strcmp(routes[i].method, method))
+		if (strcmp(routes[i].path, path))
+			continue;
+		*method = routes[i].method;
+		if (!strcmp(*method, asked))
 			return (int)i;
 	}
 	return -1;
@@ -301,8 +301,8 @@ static void admit(void *user, struct mote_exchange *x)
 {
 	const char *host = mote_exchange_header(x, "Host"), *origin = mote_exchange_header(x, "Origin");
 	struct mote_serve *s = user;
-	bool known;
-	int route = find_route(x, &known);
+	const char *method;
+	int route = find_route(x, &method);
 
 	if (!mote_guard_host(s->guard, host))
 		mote_route_refuse(x, 403, NULL, "host",
@@ -320,8 +320,8 @@ static void admit(void *user, struct mote_exchange *x)
 static void handle(void *user, struct mote_exchange *x)
 {
 	struct mote_serve *s = user;
-	bool known;
-	int route = find_route(x, &known);
+	const char *method;
+	int route = find_route(x, &method);
 
 	if (!strcmp(x->method, "OPTIONS"))
 		preflight(x);
@@ -329,10 +329,13 @@ static void handle(void *user, struct mote_exchange *x)
 		handle_with_model(s, x, &routes[route]);
 	else if (route >= 0)
 		routes[route].handle(s, x);
-	else if (known)
-		mote_route_refuse(x, 405, NULL, NULL, "this path knows another method");
 	else
-		mote_route_refuse(x, 404, NULL, NULL, "no such path");
+		mote_route_refuse(x, method ? 405 : 404, NULL, NULL,
+				  method ? "this path knows another method" : "no such path");
+	if (x->code == 405) {
+		x->header[0][0] = "Allow";
+		x->header[0][1] = method;
+	}
 	allow_origin(x);
 }
 

@@ -435,6 +435,7 @@ refused("both ends of a prompt", 400, CHAT, BEGUN | {"continue_final_message": T
         "continue_final_message")
 refused("no such path", 404, "/v1/nothing", "{}")
 refused("another method", 405, "/health", "{}")
+check("and says which", s.post("/health", "{}")[1]["Allow"] == "GET" and s.call("GET", CHAT)[1]["Allow"] == "POST")
 refused("a model's name asks nothing", 405, "/v1/models/m", "{}")
 refused("a name that is not ours", 403, CHAT, ask("x"), None, "host", Host="evil.example")
 refused("a page of somebody else", 403, CHAT, ask("x"), None, "origin", Origin="https://evil.example")
