@@ -37,6 +37,11 @@ static const struct mote_config wide_norm_config = { /* no norms before, one ove
 	.max_positions = 640, .norm_eps = 1e-5, .rope_theta = 100000, .bos = -1,
 	.features = MOTE_POST_NORM | MOTE_NO_PRE_NORM | MOTE_WIDE_NORM, .window = 16,
 	.layer_kind = {MOTE_LAYER_WINDOW}};
+static const struct mote_config turned_config = { /* norms of heads after RoPE, queries that grow with their position */
+	.hidden = 40, .layers = 2, .heads = 6, .kv_heads = 3, .head_dim = 8, .ffn = 76, .vocab = 77,
+	.max_positions = 640, .norm_eps = 1e-5, .rope_theta = 10000, .bos = -1, .rope_kind = MOTE_ROPE_DYNAMIC,
+	.rope_factor = 4, .rope_original_positions = 7, .features = MOTE_HEAD_NORM | MOTE_NORM_AFTER_ROPE,
+	.rotary_dim = 6, .attention_growth = 0.7};
 
 enum { TOKENS = 530 };
 
@@ -146,6 +151,7 @@ static const struct same_bits_case same_bits_cases[] = {
 	{&after_config, {MOTE_F32, MOTE_F32, MOTE_F32, MOTE_F32}, MOTE_KV_F32, MOTE_KV_Q8, 90},
 	{&wide_config, {MOTE_Q8B, MOTE_Q5B, MOTE_Q4B, MOTE_Q3B}, MOTE_KV_F16, MOTE_KV_Q8, 70},
 	{&wide_norm_config, {MOTE_F16, MOTE_Q8, MOTE_Q5, MOTE_Q8}, MOTE_KV_Q8, MOTE_KV_Q8, 70},
+	{&turned_config, {MOTE_Q8, MOTE_BF16, MOTE_Q4, MOTE_Q8}, MOTE_KV_Q8, MOTE_KV_F16, 70},
 };
 
 enum { SAME_BITS_CASES = sizeof same_bits_cases / sizeof *same_bits_cases };

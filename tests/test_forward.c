@@ -85,7 +85,7 @@ static double reference_frequency(const struct mote_config *c, enum mote_rotatio
 	return (1 - smooth) * f / c->rope_factor + smooth * f;
 }
 
-/* Norm of each head, then RoPE. */
+/* Norm of each head and RoPE, in the model's order. */
 static void reference_heads(const struct mote_config *c, const struct mote_layer *w, double *x, const float *weight,
 			    uint32_t heads, uint32_t position)
 {
@@ -95,7 +95,7 @@ static void reference_heads(const struct mote_config *c, const struct mote_layer
 	if (c->features & MOTE_WIDE_NORM)
 		reference_norm(c, x, heads * c->head_dim, weight, NULL, x);
 	for (uint32_t h = 0; h < heads; h++, x += c->head_dim) {
-		if (c->features & MOTE_HEAD_NORM)
+		if (c->features & MOTE_HEAD_NORM && !(c->features & MOTE_NORM_AFTER_ROPE))
 			reference_norm(c, x, c->head_dim, weight, NULL, x);
 		for (uint32_t i = 0; i < half; i++) {
 			double angle = position * reference_frequency(c, w->rotation, i), a = x[i], b = x[i + half];
@@ -103,6 +103,8 @@ static void reference_heads(const struct mote_config *c, const struct mote_layer
 			x[i] = (a * cos(angle) - b * sin(angle)) * scale;
 			x[i + half] = (b * cos(angle) + a * sin(angle)) * scale;
 		}
+		if (c->features & MOTE_NORM_AFTER_ROPE)
+			reference_norm(c, x, c->head_dim, weight, NULL, x);
 	}
 }
 
@@ -164,6 +166,8 @@ static void reference_attention(const struct mote_config *c, const struct mote_l
 		reference_heads(c, w, k + (size_t)p * kv_dim, w->k_norm, c->kv_heads, p);
 		reference_product(&w->q, w->q_bias, t, q);
 		reference_heads(c, w, q, w->q_norm, c->heads, p);
+		for (uint32_t i = 0; i < q_dim && c->attention_growth > 0; i++)
+			q[i] *= 1 + c->attention_growth * log(1 + floor((double)p / c->rope_original_positions));
 		for (uint32_t h = 0; h < c->heads; h++) {
 			uint32_t kv = h / (c->heads / c->kv_heads) * c->head_dim;
 
@@ -226,7 +230,8 @@ static void reference_forward(const struct mote_model *m, const int32_t *token, 
 /* Cases 0 to 11: two shapes with every kind of RoPE; then what other families do. */
 static struct mote_config reference_case(int i)
 {
-	static const struct mote_config *const families[] = {&before_config, &after_config, &wide_norm_config};
+	static const struct mote_config *const families[] = { &before_config, &after_config, &wide_norm_config,
+							&turned_config };
 	struct mote_config config = i >= 12 ? *families[i - 12] : i % 2 ? wide_config : odd_config;
 
 	if (i >= 12) {
@@ -255,7 +260,7 @@ static void test_reference(void **state)
 	static const enum mote_type types[][4] = {{MOTE_F32, MOTE_F32, MOTE_F32, MOTE_F32},
 						  {MOTE_F16, MOTE_BF16, MOTE_F16, MOTE_BF16}};
 	(void)state;
-	for (int i = 0; i < 15; i++) {
+	for (int i = 0; i < 16; i++) {
 		struct mote_config config = reference_case(i);
 		uint32_t n = 40;
 		double *expected, worst = 0;
