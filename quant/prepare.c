@@ -101,6 +101,21 @@ static enum mote_status generate(const struct mote_pipeline *p, uint64_t seed, u
 	return mote_text_generate(p->source, &options, out, error);
 }
 
+/* What cannot be measured on is refused before anything is measured on it. */
+static enum mote_status check_validation(const struct mote_pipeline *p, struct mote_error *error)
+{
+	struct mote_plan_options options = {.context_tokens = p->o->context_tokens};
+	struct mote_plan plan = {0};
+	enum mote_status status = MOTE_OK;
+
+	if (!p->o->no_validation && p->o->validation->data)
+		status = mote_plan_init(p->source, p->o->validation, &options, &plan, error);
+	if (status != MOTE_OK)
+		mote_error_prefix(error, "validation text");
+	mote_plan_free(&plan);
+	return status;
+}
+
 static enum mote_status write_texts(struct mote_pipeline *p, struct mote_error *error)
 {
 	const struct mote_pipeline_options *o = p->o;
@@ -109,6 +124,8 @@ static enum mote_status write_texts(struct mote_pipeline *p, struct mote_error *
 	if (!o->no_validation && !o->validation->data) {
 		mote_pipeline_begin(p, MOTE_STAGE_VALIDATION_TEXT);
 		status = generate(p, o->seed, MOTE_SELF_VALIDATION_TOKENS, false, o->validation, error);
+		if (status == MOTE_OK)
+			status = check_validation(p, error);
 	}
 	if (status == MOTE_OK && mote_pipeline_needs_text(p) && !o->calibration->data) {
 		mote_pipeline_begin(p, MOTE_STAGE_CALIBRATION_TEXT);
@@ -221,6 +238,8 @@ enum mote_status mote_pipeline_prepare(struct mote_pipeline *p, struct mote_erro
 	}
 	if (status == MOTE_OK)
 		status = check_calibration(p, error);
+	if (status == MOTE_OK)
+		status = check_validation(p, error);
 	if (status == MOTE_OK) {
 		mote_pipeline_expect(p);
 		mote_pipeline_begin(p, MOTE_STAGE_CHECK);

@@ -134,6 +134,11 @@ printf 'What is' >"$D/little"
 expect 2 'calibration text: the text has .* tokens; with a context of' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" \
 	--type q4 \
 	--calibrate "$D/little" --no-validate
+for rule in "little -c 200" "latin1 -c 4096"; do # before hours are spent on what is to be measured
+	expect 2 'validation text: ' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" --type q4 --encoder round --recover 4k \
+		--calibrate tests/fixtures/adder/calibration.txt --validate "$D/${rule%% *}" ${rule#* }
+	! grep -q 'recovering' "$D/err" || fail "a text that cannot be measured on is found out too late"
+done
 
 # Interrupted at any moment: 130, and nothing left.
 for delay in 0.05 0.3 0.8; do
