@@ -21,7 +21,7 @@ struct mote_lm_answer {
 	struct mote_answer answer;
 	struct mote_sampler *sampler;
 	struct mote_api_mask mask;
-	struct mote_ids prompt;
+	struct mote_ids prompt, stop_ids;
 	bool logprobs, prompt_only;
 	struct mote_api_logprobs of_prompt, of_tokens;
 	void (*state)(void *user, uint32_t position, const float *state);
@@ -188,6 +188,18 @@ static enum mote_status watch_prompt(struct mote_lm_answer *a, const struct mote
 	return status;
 }
 
+/* What the caller gave is the caller's again when the answer is open. */
+static bool copy_ids(struct mote_ids *to, const int32_t *ids, size_t count)
+{
+	to->id = malloc((count ? count : 1) * sizeof *ids);
+	if (!to->id)
+		return false;
+	if (count)
+		memcpy(to->id, ids, count * sizeof *ids);
+	to->count = to->capacity = count;
+	return true;
+}
+
 static enum mote_status open_answer(struct mote_lm_answer *a, const struct mote_lm_answer_options *o,
 				    struct mote_error *error)
 {
@@ -196,20 +208,18 @@ static enum mote_status open_answer(struct mote_lm_answer *a, const struct mote_
 					      .metadata = lm->metadata,
 					      .prompt = &a->prompt, .most_tokens = o->max_tokens,
 					      .think_tokens = o->think_budget, .ignore_eos = o->ignore_end != 0,
-					      .stop_text = o->stop, .stop_texts = o->stops, .stop_id = o->stop_ids,
-					      .stop_ids = o->n_stop_ids, .reasoning_open = o->reasoning_open != 0,
+					      .stop_text = o->stop, .stop_texts = o->stops,
+					      .reasoning_open = o->reasoning_open != 0,
 					      .context_tokens = mote_session_context(a->session->session),
 					      .continues_text = o->continues_text != 0, .show = keep_text, .user = a};
 	struct mote_taker taker = {.take = take, .user = a};
 	enum mote_status status;
 
-	a->prompt.id = malloc((o->prompt_tokens ? o->prompt_tokens : 1) * sizeof *a->prompt.id);
-	if (!a->prompt.id)
+	if (!copy_ids(&a->prompt, o->prompt, o->prompt_tokens) || !copy_ids(&a->stop_ids, o->stop_ids, o->n_stop_ids))
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for a prompt of %zu tokens",
 				      o->prompt_tokens);
-	if (o->prompt_tokens)
-		memcpy(a->prompt.id, o->prompt, o->prompt_tokens * sizeof *a->prompt.id);
-	a->prompt.count = a->prompt.capacity = o->prompt_tokens;
+	options.stop_id = a->stop_ids.id;
+	options.stop_ids = a->stop_ids.count;
 	if ((status = mote_api_sampler(lm, o, &a->mask, &a->sampler, error)))
 		return status;
 	options.sampler = a->sampler;
@@ -326,6 +336,7 @@ void mote_lm_answer_close(struct mote_lm_answer *a)
 	mote_answer_free(&a->answer);
 	mote_sampler_close(a->sampler);
 	mote_ids_free(&a->prompt);
+	mote_ids_free(&a->stop_ids);
 	free(a->of_prompt.entry);
 	free(a->of_tokens.entry);
 	free(a->text);

@@ -306,7 +306,7 @@ struct mote_lm_answer;
 
 struct mote_lm_answer_options {
 	size_t struct_bytes;
-	const int32_t *prompt;          /* [prompt_tokens], copied */
+	const int32_t *prompt;          /* [prompt_tokens]; all is copied, but for grammar and user */
 	size_t prompt_tokens;
 	const struct mote_lm_sampling *sampling; /* NULL: recommended */
 	uint32_t max_tokens;            /* 0: until the model ends or the context is full */

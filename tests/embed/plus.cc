@@ -131,9 +131,28 @@ int main(int argc, char **argv)
 	check(text[1] == "1 + 2 = 3.", text[1].c_str());
 	check(reasoning[0].find("carry") != std::string::npos, "the thought comes apart");
 
-	// cancelled from another thread
+	// what was given to open an answer need not last
 	mote_lm_answer_options o = MOTE_LM_ANSWER_OPTIONS_INIT;
 	mote_lm_answer *a = nullptr;
+	mote_lm_event e;
+	answers[0].reset();
+	{
+		std::vector<int32_t> prompt = prompts[0], stop = {mote_lm_token_id(lm.get(), "</think>", 8)};
+		o.prompt = prompt.data();
+		o.prompt_tokens = prompt.size();
+		o.sampling = &greedy;
+		o.stop_ids = stop.data();
+		o.n_stop_ids = 1;
+		check(mote_lm_answer_open(open.get(), &o, &a, &error) == 0, error.message);
+		answers[0].reset(a);
+		prompt[0] = stop[0] = -1;
+	}
+	while (mote_lm_answer_next(a, &e, &error) == 0 && e.kind == MOTE_LM_EVENT_REASONING)
+		;
+	check(e.kind == MOTE_LM_EVENT_END && e.finish == MOTE_LM_FINISH_STOP, "an id ends the answer");
+
+	// cancelled from another thread
+	o = MOTE_LM_ANSWER_OPTIONS_INIT;
 	answers[0].reset();
 	o.prompt = prompts[0].data();
 	o.prompt_tokens = prompts[0].size();
@@ -141,7 +160,6 @@ int main(int argc, char **argv)
 	check(mote_lm_answer_open(open.get(), &o, &a, &error) == 0, error.message);
 	answers[0].reset(a);
 	std::thread other([a] { mote_lm_answer_cancel(a); });
-	mote_lm_event e;
 	while (mote_lm_answer_next(a, &e, &error) == 0 && e.kind != MOTE_LM_EVENT_END)
 		;
 	other.join();
