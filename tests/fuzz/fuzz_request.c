@@ -1,5 +1,5 @@
 /* Fuzzes the bodies of HTTP requests: the first byte says which dialect. Either refused with a message, or prompts of
- * the vocabulary that fit, in a job within its bounds. */
+ * the vocabulary that fit, in a job within its bounds. What is refused without a model is so with one. */
 #include "runtime/serve/ask.h"
 #include "tests/fuzz/fuzz_model.h"
 
@@ -24,7 +24,7 @@ static void check(const struct mote_ask *ask, uint32_t vocab)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct mote_lm *lm = fuzz_lm();
-	struct mote_error error = {0};
+	struct mote_error error = {0}, before = {0};
 	struct mote_lm_info info;
 	struct mote_ask ask;
 	char *body;
@@ -35,9 +35,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	body = malloc(size); /* a NUL stands behind, as in a request */
 	memcpy(body, data + 1, size - 1);
 	body[size - 1] = 0;
+	if (mote_ask_read(NULL, (enum mote_dialect)(data[0] % 4), body, size - 1, 0, &ask, &before) != MOTE_OK &&
+	    !before.message[0])
+		abort();
+	mote_ask_free(&ask);
 	if (mote_ask_read(lm, (enum mote_dialect)(data[0] % 4), body, size - 1, CONTEXT, &ask, &error) == MOTE_OK)
 		check(&ask, info.vocab);
 	else if (!error.message[0])
+		abort();
+	if (before.code && !error.code)
 		abort();
 	mote_ask_free(&ask);
 	free(body);
