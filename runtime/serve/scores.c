@@ -153,5 +153,8 @@ void mote_scores_add_completion(struct mote_json_builder *b, cJSON *object, cons
 					   text)) /* texts of several ids may look alike; the most probable counts */
 				add_logprob(b, top, text, scored[i].top[k].logprob);
 		}
+		token_text(b, r, scored[i].id, text); /* what came is among them, even where it is none of the top */
+		if (!mote_json_get(top, text))
+			add_logprob(b, top, text, scored[i].logprob);
 	}
 }

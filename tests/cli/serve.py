@@ -233,6 +233,8 @@ check("echo", r["text"] == text and "".join(p["tokens"]) == text and p["token_lo
 r = s.post("/v1/completions", {"prompt": "a\u00e91", "max_tokens": 0, "echo": True, "logprobs": 0})[2]["choices"][0]["logprobs"]
 check("a character of two tokens is one", r["tokens"] == ["a", "\ufffd", "\ufffd", "1"] and
       r["text_offset"][:2] + r["text_offset"][3:] == [0, 1, 2], r)
+check("what came is among the top ones", all(len(x) in (2, 3) and x[t] == l for x, t, l in
+                                             zip(p["top_logprobs"][1:], p["tokens"][1:], p["token_logprobs"][1:])), p)
 ids = s.post("/tokenize", {"content": text})[2]["tokens"]
 again = s.post("/v1/completions", {"prompt": ids, "max_tokens": 1, "echo": True, "logprobs": 0, "temperature": 0})[2]
 check("echo of ids, and one token more", again["choices"][0]["logprobs"]["token_logprobs"][:-1] == p["token_logprobs"]
