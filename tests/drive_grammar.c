@@ -80,7 +80,7 @@ static int32_t draw_token(struct mote_matcher *m, const struct mote_token_trie *
 	uint32_t n = 0, at;
 
 	for (uint32_t i = 0; i < t->vocab; i++)
-		n += mask[i / 64] >> (i % 64) & 1;
+		n += (uint32_t)(mask[i / 64] >> (i % 64) & 1);
 	if (n == 0 || mote_matcher_is_over(m))
 		return -1;
 	at = draw(n);

@@ -102,7 +102,7 @@ def schema(r, depth):
 
 
 def combined(r, depth):
-    kind = r.randrange(4)
+    kind = r.randrange(5)
     if kind == 0:
         return {"anyOf": [schema(r, depth - 1) for _ in range(r.randrange(1, 4))]}
     if kind == 1:
@@ -111,6 +111,10 @@ def combined(r, depth):
     if kind == 2:
         return {"allOf": [{"type": "object", "properties": {"p": string(r), "q": number(r)}, "required": ["p"]},
                           {"properties": {"s": schema(r, depth - 1), "q": {"minimum": -2}}, "required": ["s"]}]}
+    if kind == 3:  # of a property that stands beside, too, it cannot be told: refused
+        common = r.choice(["c", "c", "c", "a"])
+        return {"type": "object", "properties": {common: schema(r, depth - 1)}, "oneOf": [
+            {"type": "object", "properties": {n: True}, "required": [n]} for n in ("a", "b")]}
     return {"type": "object", "properties": {"a": schema(r, depth - 1), "b": number(r)},
             "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
 
