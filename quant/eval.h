@@ -52,6 +52,12 @@ enum mote_status eval_write_log(struct eval_run *r, const cJSON *line, struct mo
 /* The lines of a table that was joined. */
 enum mote_status eval_write_lines(struct eval_run *r, struct mote_error *error);
 
+/* Adds the first n requests of each task, as one model reads them, to the array. */
+enum mote_status eval_make_requests(struct eval_run *r, uint32_t model, uint32_t n, cJSON *array,
+				    struct mote_error *error);
+/* Makes a request of each task with every model, so that one that cannot be opened or asked is found out before hours
+ * are spent on those before it. */
+enum mote_status eval_check_models(struct eval_run *r, struct mote_error *error);
 /* One model on all tasks. */
 enum mote_status eval_run_model(struct eval_run *r, uint32_t model, struct mote_error *error);
 /* --shard: writes a part, unless it is there. */

@@ -56,6 +56,39 @@ static enum mote_status open_model(struct eval_run *r, uint32_t model, struct mo
 	return status;
 }
 
+enum mote_status eval_make_requests(struct eval_run *r, uint32_t model, uint32_t n, cJSON *array,
+				    struct mote_error *error)
+{
+	struct mote_evaluate_options o = {.chat = r->a->chat, .most_tokens = r->a->max_tokens};
+	struct mote_model *m = NULL;
+	enum mote_status status = mote_model_open(r->t.path[model], MOTE_WEIGHTS_MAPPED, &m, error);
+
+	if (status)
+		mote_console_hint_model(r->t.path[model], error);
+	for (uint32_t t = 0; t < r->t.tasks && !status; t++) {
+		status = mote_evaluate_requests(m, &r->t.task[t], &o, n, array, error);
+		if (status)
+			mote_error_prefix(error, "%s, task %s", eval_base_name(r->t.path[model]),
+					  r->t.task[t].row->name);
+	}
+	mote_model_close(m);
+	return status;
+}
+
+enum mote_status eval_check_models(struct eval_run *r, struct mote_error *error)
+{
+	enum mote_status status = MOTE_OK;
+
+	for (uint32_t m = 0; m < r->t.models && !status; m++) {
+		struct mote_json_builder b = {0};
+		cJSON *ignored = mote_json_new_array(&b);
+
+		status = eval_make_requests(r, m, 1, ignored, error);
+		cJSON_Delete(ignored);
+	}
+	return status;
+}
+
 /* Where pieces are counted, what is done of one is not. */
 static bool look(void *user, uint64_t done, uint64_t total)
 {

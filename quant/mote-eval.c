@@ -171,20 +171,15 @@ static enum mote_status check_shots(const struct eval_run *r, struct mote_error 
 
 static enum mote_status print_requests(struct eval_run *r, struct mote_error *error)
 {
-	struct mote_evaluate_options o = {.chat = r->a->chat, .most_tokens = r->a->max_tokens};
 	struct mote_json_builder b = {0};
-	struct mote_model *m = NULL;
 	cJSON *array = mote_json_new_array(&b);
-	enum mote_status status = mote_model_open(r->t.path[r->t.models - 1], MOTE_WEIGHTS_MAPPED, &m, error);
+	enum mote_status status = eval_make_requests(r, r->t.models - 1, r->a->print_requests, array, error);
 
-	for (uint32_t t = 0; t < r->t.tasks && !status; t++)
-		status = mote_evaluate_requests(m, &r->t.task[t], &o, r->a->print_requests, array, error);
 	if (!status)
 		status = mote_json_finish(&b, &array, "requests", error);
 	if (!status)
 		status = mote_console_print_json(array, error);
 	cJSON_Delete(array);
-	mote_model_close(m);
 	return status;
 }
 
@@ -325,8 +320,9 @@ static enum mote_status perform(struct eval_run *r, struct mote_error *error)
 		status = check_shots(r, error);
 	if (status || a->print_requests)
 		return status ? status : print_requests(r, error);
-	if (a->shard.count)
-		return eval_run_shard(r, error);
+	status = eval_check_models(r, error);
+	if (status || a->shard.count)
+		return status ? status : eval_run_shard(r, error);
 	if (first) /* what is written is written by one */
 		status = open_files(r, error);
 	if (!status && eval_shares(r)) {

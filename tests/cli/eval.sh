@@ -106,6 +106,17 @@ END
 "$B/mote-inspect" "$D/f.mote" | grep -q 'evaluated on *"arc_challenge"' || fail "no receipt in the reference"
 expect 2 '--merge takes parts alone' "$B/mote-eval" --merge --stamp "$D/part"
 
+# What is wrong with the last model is found out before the first is run, which here fails in the end.
+cp -r tests/fixtures/adder "$D/plain"
+rm "$D/plain/chat_template.jinja"
+"$B/mote-convert" "$D/plain" -o "$D/plain.mote" >/dev/null 2>&1
+printf '{"name":"slow","kind":"answer","context":"What is 3 + 4?","gold":"{g}","ignore":["(?s)(.|..)+(?!)"]}' >"$D/slow.json"
+echo '{"g":"7"}' >"$D/slow.jsonl"
+expect 3 'f.mote, task slow: .*takes too long' "$B/mote-eval" "$D/f.mote" --task "$D/slow.json=$D/slow.jsonl" --chat
+expect 1 'none.mote: cannot open' "$B/mote-eval" "$D/f.mote" "$D/none.mote" --task "$D/slow.json=$D/slow.jsonl" --chat
+expect 2 'plain.mote, task slow: .*no chat template' "$B/mote-eval" "$D/f.mote" "$D/plain.mote" \
+	--task "$D/slow.json=$D/slow.jsonl" --chat
+
 # An item alone is what it is in company: bits of its log-probabilities.
 sed -n 37p "$D/arc.jsonl" >"$D/one.jsonl"
 "$B/mote-eval" "$D/q.mote" --task arc_challenge="$D/one.jsonl" --log "$D/alone" >/dev/null
