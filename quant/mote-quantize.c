@@ -21,10 +21,9 @@ static const char about[] =
 "Writes IN's model with its matrices in fewer bits, measures the result against IN, and stores what\n"
 "it found in the file as a receipt. The damage that each tensor does is measured and the best mixture\n"
 "of q3 to q8, with scales of two bytes or one, for the goal is taken, embedding and head included;\n"
-"without a goal that of 5 bits a weight. The table of these sensitivities goes into the file (mote-inspect shows "
-"it). With\n"
-"--type instead, all layers get that type, and the embedding and the output head become q8 where the\n"
-"layers become less (see --tensor).\n";
+"without a goal that of 5 bits a weight. The table of these sensitivities goes into the file\n"
+"(mote-inspect shows it). With --type instead, all layers get that type, and the embedding and the\n"
+"output head become q8 where the layers become less (see --tensor).\n";
 
 static const char epilog[] =
 "Same input, options and seed give the same bytes, on any CPU and with any number of threads.\n"
@@ -136,8 +135,8 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_TAKE, NULL, "recover", "AMOUNT", "train the quantized model towards IN for so many tokens (200k, "
 	 "2M) or so long (90s, 5m, 1h); what a part of the text that is held out does not gain from is not kept",
 	 .take = take_recover},
-	{MOTE_OPTION_TEXT, NULL, "state", "FILE", "with --recover: keep what is learnt here when interrupted, and "
-	 "every ten minutes; if it is there, go on from it", AT(options.recover_state)},
+	{MOTE_OPTION_TEXT, NULL, "state", "FILE", "with --recover and --type or --bits: keep what is learnt here when "
+	 "interrupted, and every ten minutes; if it is there, go on from it", AT(options.recover_state)},
 	{MOTE_OPTION_FLAG, NULL, "requantize", NULL, "accept an IN that is quantized already (its errors add up)",
 	 AT(options.recipe.requantize)},
 

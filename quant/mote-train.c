@@ -13,8 +13,8 @@ static const char about[] =
 	"Usage: mote-train sft|dpo [OPTION]... --data FILE.jsonl -o OUT.mote MODEL.mote\n"
 	"Trains a whole model on conversations or texts. sft: to give the assistant's answers, or to go on\n"
 	"with a text; dpo: to prefer the chosen answer to the rejected one. Of conversations, loss is counted\n"
-	"on what the assistant wrote, as the model's own template has it. The same data, recipe and seed give the same "
-	"bytes on every machine.\n";
+	"on what the assistant wrote, as the model's own template has it. The same data, recipe and seed\n"
+	"give the same bytes on every machine.\n";
 
 static const char epilog[] =
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 corrupt or refused input, 4 the loss diverged,\n"
