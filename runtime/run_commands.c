@@ -108,10 +108,11 @@ static void show(const struct chat *c)
 		c->run->arguments->model,
 		(double)m->parameters * 1e-6, m->bits_per_weight, (double)m->file_bytes * 1e-6, m->max_tokens);
 	fprintf(stderr, " temp %g, top-k %u, top-p %g, min-p %g, typical %g, repeat-penalty %g, presence-penalty %g, "
-		"frequency-penalty %g, predict %u, think-budget %u, seed %llu\n", (double)s->temperature, s->top_k,
-		(double)s->top_p, (double)s->min_p, (double)s->typical_p, (double)s->repeat_penalty,
-		(double)s->presence_penalty, (double)s->frequency_penalty, c->run->answer.max_tokens,
-		c->run->answer.think_budget, (unsigned long long)s->seed);
+		"frequency-penalty %g, repeat-last-n %u, dry-multiplier %g, predict %u, think-budget %u, seed %llu\n",
+		(double)s->temperature, s->top_k, (double)s->top_p, (double)s->min_p, (double)s->typical_p,
+		(double)s->repeat_penalty, (double)s->presence_penalty, (double)s->frequency_penalty, s->repeat_last,
+		(double)s->dry_multiplier, c->run->answer.max_tokens, c->run->answer.think_budget,
+		(unsigned long long)s->seed);
 	fprintf(stderr, " %d messages; system: ", run_chat_count(c));
 	if (run_chat_count(c) && run_chat_has_role(run_chat_message(c, 0), "system")) {
 		const char *text = run_chat_content(run_chat_message(c, 0));

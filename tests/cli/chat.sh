@@ -138,10 +138,11 @@ sys.exit(f"{found}" if found != [c.encode().decode("unicode_escape") for c in sy
 told "$work/pasted" user 'What is\n27 + 48?'
 told "$work/all" user 'What is\n27 + 48?' 'What is\n1 + 2?' 'What is\n1 + 2?'
 # Commands: an unknown one is said and not answered, settings are changed, the last message is answered again or edited.
-types 0 '-s Hello' '/nonsense\n' '/set temp 0.5\n' '/set temp x\n' '/show\n' '/system Bye\n' 'What is 1 + 2?\n' '/regen\n' '/edit\n' '\n' \
+types 0 '-s Hello' '/nonsense\n' '/set temp 0.5\n' '/set dry-multiplier 0.7\n' '/set temp x\n' '/show\n' '/system Bye\n' 'What is 1 + 2?\n' '/regen\n' '/edit\n' '\n' \
 	'/think hide\n' 'What is 1 + 2?\n' '/save '"$work"'/told\n' '/clear\n' '/load '"$work"'/told\n' '/save '"$work"'/again\n' '/bye\n'
 shown '/nonsense is no command' 1
 shown ' temp 0.5,' 1
+shown 'dry-multiplier 0.7,' 1
 shown 'expected a number' 1
 shown 'messages]' 1
 told "$work/told" system 'Bye'
