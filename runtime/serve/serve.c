@@ -26,12 +26,13 @@ void mote_route_refuse(struct mote_exchange *x, unsigned http, const char *param
 {
 	struct mote_json_builder b = {0};
 	cJSON *json = mote_json_new_object(&b), *error;
+	bool anthropic = !strncmp(x->path, MOTE_ROUTE_MESSAGES, strlen(MOTE_ROUTE_MESSAGES));
 
-	if (!strncmp(x->path, MOTE_ROUTE_MESSAGES, strlen(MOTE_ROUTE_MESSAGES)))
+	if (anthropic)
 		mote_json_add_text(&b, json, "type", "error");
 	error = mote_json_add_object(&b, json, "error");
 	mote_json_add_text(&b, error, "message", message);
-	mote_json_add_text(&b, error, "type", type_of(http));
+	mote_json_add_text(&b, error, "type", anthropic && http >= 500 ? "api_error" : type_of(http));
 	if (parameter)
 		mote_json_add_text(&b, error, "param", parameter);
 	else

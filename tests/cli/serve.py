@@ -660,6 +660,8 @@ check("without a name, the first", s.post(CHAT, asked)[2]["model"] == "a" and s.
 check("all three are loaded", s.metric("models_loaded") == 3 and len(s.call("GET", "/slots")[2]) == 12)
 refused("an unknown model", 404, CHAT, asked | {"model": "d"}, "model", "model_not_found")
 refused("a broken one", 500, CHAT, asked | {"model": "broken"}, "model")
+r = s.post("/v1/messages", {"model": "broken", "max_tokens": 1, "messages": ask("x")["messages"]})
+check("in Anthropic's words", r[0] == 500 and r[2]["type"] == "error" and r[2]["error"]["type"] == "api_error", r)
 refused("a model that is no text", 400, CHAT, {"model": 1}, "messages")
 check("several end", ended(s.process))
 several(model, "-np", "1")
