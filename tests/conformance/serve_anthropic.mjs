@@ -25,6 +25,11 @@ check("stop_sequence", stopped.stop_reason === "stop_sequence" && stopped.stop_s
 const blocks = await client.messages.create({ ...ask, messages: [{ role: "user", content: [{ type: "text", text: "What is 27 + 48?" }] }],
 	system: [{ type: "text", text: "You are Mote, a small model that calculates. Work step by step inside <think> and </think>, then answer in one sentence." }] });
 check("blocks", blocks.content.at(-1).text === "27 + 48 = 75.", blocks);
+const prefill = client.messages.stream({ ...ask, max_tokens: 20, messages: [...ask.messages, { role: "assistant", content: "27 + 48 =" }] });
+const more = (await prefill.finalMessage()).content;
+check("an answer that has begun", more.length === 1 && more[0].type === "text" && more[0].text.startsWith(" "), more);
+const count = await client.messages.countTokens({ model: ask.model, messages: ask.messages });
+check("count_tokens", count.input_tokens === m.usage.input_tokens, count, m.usage);
 try {
 	await client.messages.create({ ...ask, top_p: 2 });
 	check("refused", false);
