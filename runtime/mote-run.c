@@ -267,9 +267,9 @@ static enum mote_status run_prompt(struct run *r, const char *prompt, size_t byt
 	if (a->raw)
 		return run_text(r, prompt, bytes, error);
 	if (!r->info.chat && !r->template_text) {
-		fprintf(stderr, MOTE_RUN ": the model has no chat template: continuing the prompt as it is (--raw)\n");
 		if (a->system)
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "-s: the model has no chat template");
+		fprintf(stderr, MOTE_RUN ": the model has no chat template: continuing the prompt as it is (--raw)\n");
 		return run_text(r, prompt, bytes, error);
 	}
 	messages = first_messages(r, error);
