@@ -97,7 +97,8 @@ static void test_merge(void **state)
 	char folder[160];
 	struct tiny base, a;
 
-	adapter_folder(p, folder, "{\"peft_type\":\"LORA\",\"r\":3,\"lora_alpha\":6,\"bias\":\"none\","
+	adapter_folder(p, folder, "{\"peft_type\":\"LORA\",\"r\":8,\"rank_pattern\":{\"_proj\":3},"
+		       "\"lora_alpha\":6,\"bias\":\"none\","
 		       "\"target_modules\":[\"q_proj\"]}");
 	make_adapter(&a);
 	tiny_write_shard(&a, 0, folder, "adapter_model.safetensors");
@@ -209,7 +210,7 @@ static void test_refused(void **state)
 	static const char *const configs[][2] = {
 		{"{\"peft_type\":\"IA3\"}", "\"peft_type\" is \"IA3\""}, {"{\"use_dora\":true}", "\"use_dora\" is set"},
 		{"{\"bias\":\"all\"}", "\"bias\" is \"all\""},
-		{"{\"rank_pattern\":{\"q\":4}}", "\"rank_pattern\" is set"},
+		{"{\"alpha_pattern\":{\"q\":4}}", "\"alpha_pattern\" is set"},
 		{"{\"alora_invocation_tokens\":[5]}", "\"alora_invocation_tokens\" is set"},
 		{"{\"init_lora_weights\":\"pissa_niter_4\"}", "\"init_lora_weights\" is \"pissa_niter_4\""},
 		{"{\"lora_alpha\":\"x\"}", "\"lora_alpha\""},

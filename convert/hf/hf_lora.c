@@ -50,10 +50,11 @@ static enum mote_status check_start(const struct adapter *a, const cJSON *config
 			      "the adapter with path_initial_model_for_weight_conversion", start->valuestring);
 }
 
+/* Ranks ("r", "rank_pattern") are those of the tensors. */
 static enum mote_status read_config(struct adapter *a, const cJSON *config)
 {
-	static const char *const refused[] = { "use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern",
-					       "lora_bias", "megatron_config", "layer_replication", "use_qalora",
+	static const char *const refused[] = { "use_dora", "fan_in_fan_out", "alpha_pattern", "lora_bias",
+					       "megatron_config", "layer_replication", "use_qalora",
 					       "alora_invocation_tokens" };
 	const char *type, *bias;
 	enum mote_status status;

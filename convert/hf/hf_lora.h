@@ -24,7 +24,7 @@ struct mote_lora { /* one adapter; zero-initialize */
  * join those of the source, for reading and for the lineage. factor: by which the adapter is multiplied beyond its own
  * scale. A description of it is added to lineage, an array.
  * MOTE_ERROR_CORRUPT: a tensor without its other half, of another shape, or for a weight that the model does not have;
- * MOTE_ERROR_UNSUPPORTED: another kind of adapter, DoRA, biases, ranks by pattern; _IO, _MEMORY. out has to live as
+ * MOTE_ERROR_UNSUPPORTED: another kind of adapter, DoRA, biases, alphas by pattern; _IO, _MEMORY. out has to live as
  * long as weights are read, and is freed in any case. */
 enum mote_status mote_lora_apply(const char *directory, double factor, struct mote_source *source,
 				 struct mote_hf_weights *weights, struct mote_checkpoint_tensors *plan, cJSON *lineage,
