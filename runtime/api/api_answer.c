@@ -242,6 +242,9 @@ int mote_lm_answer_open(struct mote_lm_session *s, const struct mote_lm_answer_o
 	*out = NULL;
 	if (!options || !mote_api_options(&o, sizeof o, options))
 		return mote_api_refuse(error, MOTE_ERROR_ARGUMENT, "mote_lm_answer_open: options without their size");
+	if ((o.prompt_tokens && !o.prompt) || (o.stops && !o.stop) || (o.n_stop_ids && !o.stop_ids))
+		return mote_api_refuse(error, MOTE_ERROR_ARGUMENT,
+				       "mote_lm_answer_open: a number of tokens, stop texts or ids, and none of them");
 	a = calloc(1, sizeof *a);
 	if (!a)
 		return mote_api_refuse(error, MOTE_ERROR_MEMORY, "no memory for an answer");

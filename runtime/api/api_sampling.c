@@ -64,6 +64,8 @@ enum mote_status mote_api_sampler(const struct mote_lm *lm, const struct mote_lm
 	mote_lm_sampling_recommended(lm, &s);
 	if (!mote_api_options(&s, sizeof s, options->sampling))
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "sampling without its size");
+	if (s.biases && (!s.bias_ids || !s.bias))
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "a number of biases, and none of them");
 	bias = biases(&lm->model->config, &s, options->ignore_end != 0, &n);
 	if (!bias)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for %u biases", s.biases);

@@ -103,6 +103,15 @@ int main(int argc, char **argv)
 		mote_lm_answer_options o = MOTE_LM_ANSWER_OPTIONS_INIT;
 		mote_lm_sampling wrong = greedy;
 		mote_lm_answer *a = nullptr;
+		o.stops = 1;
+		check(mote_lm_answer_open(open.get(), &o, &a, &error) == MOTE_LM_ARGUMENT && !a, "no stop texts are refused");
+		o.stops = 0;
+		wrong.biases = 1;
+		o.sampling = &wrong;
+		o.prompt_tokens = 0;
+		check(mote_lm_answer_open(open.get(), &o, &a, &error) == MOTE_LM_ARGUMENT && !a &&
+		      std::strstr(error.message, "biases"), "no biases are refused");
+		wrong.biases = 0;
 		wrong.dry_multiplier = 1;
 		wrong.dry_base = -2;
 		o.prompt = prompts[0].data();
