@@ -51,7 +51,7 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_HEADING, .help = "The rule"},
 	{MOTE_OPTION_COUNT, "c", "ctx-size", "N", "tokens in a chunk (default 512, or as many as the model takes)",
 	 AT(plan.context_tokens), 0, UINT32_MAX},
-	{MOTE_OPTION_COUNT, NULL, "chunks", "N", "the first N chunks only", AT(plan.max_chunks), 0, UINT32_MAX},
+	{MOTE_OPTION_COUNT, NULL, "chunks", "N", "the first N chunks only", AT(plan.max_chunks), 1, UINT32_MAX},
 	{MOTE_OPTION_FLAG, NULL, "all-positions", NULL, "score every position but the first, in one context",
 	 AT(plan.all_positions)},
 
@@ -65,7 +65,7 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_HEADING, .help = "Chat models"},
 	{MOTE_OPTION_TEXT, NULL, "prompts", "FILE", "also compare greedy answers to these prompts: one a line, as text "
 	 "or as JSON with \"prompt\" or \"messages\"", AT(prompts)},
-	{MOTE_OPTION_COUNT, NULL, "max-tokens", "N", "longest answer (default 256)", AT(max_tokens), 0, UINT32_MAX},
+	{MOTE_OPTION_COUNT, NULL, "max-tokens", "N", "longest answer (default 256)", AT(max_tokens), 1, UINT32_MAX},
 
 	{MOTE_OPTION_HEADING, .help = "On many machines"},
 	{MOTE_OPTION_TAKE, NULL, "shard", "I/N", "measure only the I-th of N shards of the chunks, and write a part; "
@@ -129,6 +129,8 @@ static int check_options(const struct perplexity_options *o)
 		return mote_options_refuse(&tool, "give a text with -f FILE or --generate=TOKENS");
 	if (o->files.count && o->generate)
 		return mote_options_refuse(&tool, "-f and --generate exclude each other");
+	if ((o->seed.given && !o->generate) || (o->max_tokens && !o->prompts))
+		return mote_options_refuse(&tool, "--seed goes with --generate, and --max-tokens with --prompts");
 	if (o->files.count > 1 &&
 	    (o->per_token || o->report || o->stamp || o->check || o->save_logits || o->reference_logits))
 		return mote_options_refuse(&tool, "several texts go with none of --per-token, --report, --stamp, "
@@ -156,9 +158,10 @@ static int parse_options(int argc, char **argv, struct perplexity_options *o)
 
 	*o = (struct perplexity_options){.seed = {.value = 1}};
 	code = mote_options_parse(&tool, argc, argv, o);
+	code = code >= 0 ? code : check_options(o);
 	if (o->max_tokens == 0)
 		o->max_tokens = DEFAULT_ANSWER_TOKENS;
-	return code >= 0 ? code : check_options(o);
+	return code;
 }
 
 /* ---- all of it ---- */

@@ -78,6 +78,8 @@ for rule in '-c 64' '--chunks 3' --all-positions --plain; do
 	# shellcheck disable=SC2086
 	expect 2 "takes the receipt's rule" "$B/mote-perplexity" "$D/q.mote" --check -f $F/heldout.txt --reference "$D/f.mote" $rule
 done
+expect 2 '--seed goes with --generate, and --max-tokens with --prompts' "$B/mote-perplexity" "$D/q.mote" -f $F/heldout.txt --seed 2
+expect 2 '--seed goes with --generate, and --max-tokens with --prompts' "$B/mote-perplexity" "$D/q.mote" -f $F/heldout.txt --max-tokens 2
 expect 2 '-f and --generate exclude each other' "$B/mote-perplexity" "$D/q.mote" -f $F/heldout.txt --generate 100
 "$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" --generate 900 --seed 7 -c 128 --stamp >/dev/null
 "$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" --check >"$D/out"
