@@ -251,6 +251,7 @@ static void close_run(struct perplexity_run *r)
 	for (uint32_t i = 0; r->part && i < r->parts; i++)
 		cJSON_Delete(r->part[i]);
 	free(r->part);
+	free(r->prompts);
 	mote_output_discard(r->per_token);
 	mote_output_discard(r->report);
 	mote_output_discard(r->logits);

@@ -72,7 +72,8 @@ struct perplexity_run {
 
 	struct mote_console_bar bar;
 	uint32_t stage, stages, generated_tokens;
-	uint64_t prompt_bytes;
+	char *prompts;                            /* [prompt_bytes] */
+	size_t prompt_bytes;
 	double started, cost_total, cost_done, cost_now;
 };
 

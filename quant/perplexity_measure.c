@@ -133,16 +133,12 @@ static enum mote_status answer(struct perplexity_run *r, uint32_t model, struct 
 {
 	const struct mote_model *m = model < r->models ? r->model[model].model : r->reference.model;
 	struct mote_progress progress = perplexity_begin(r, PERPLEXITY_ANSWER, model);
-	char *text;
-	size_t bytes;
-	enum mote_status status = mote_console_read_file(r->o->prompts, PERPLEXITY_TEXT_BYTES, &text, &bytes, error);
+	enum mote_status status = mote_answers_read(m, r->prompts, r->prompt_bytes,
+						    perplexity_base_name(r->o->prompts), answers, error);
 
-	if (status == MOTE_OK)
-		status = mote_answers_read(m, text, bytes, perplexity_base_name(r->o->prompts), answers, error);
 	if (status == MOTE_OK)
 		status = mote_answers_fill(answers, m, r->o->max_tokens, r->o->threads, &progress, error);
 	mote_console_progress_end(&r->bar);
-	free(text);
 	return status;
 }
 

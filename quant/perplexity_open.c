@@ -1,7 +1,5 @@
 /* Opening what mote-perplexity reads and writes: models, texts, outputs. */
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "quant/measure/own_text.h"
 #include "quant/perplexity.h"
@@ -155,14 +153,32 @@ static enum mote_status read_text(const char *path, bool first, struct mote_text
 	return status;
 }
 
+/* Once, since standard input has them once; and what a model cannot take is refused before it is measured. */
+static enum mote_status read_prompts(struct perplexity_run *r, struct mote_error *error)
+{
+	const char *path = r->o->prompts;
+	enum mote_status status = mote_console_read_file(path, PERPLEXITY_TEXT_BYTES, &r->prompts, &r->prompt_bytes,
+							 error);
+
+	for (uint32_t i = 0; i <= r->models && status == MOTE_OK; i++) {
+		const struct mote_model *m = i < r->models ? r->model[i].model : r->reference.model;
+		struct mote_answers answers = {0};
+
+		if (m)
+			status = mote_answers_read(m, r->prompts, r->prompt_bytes, perplexity_base_name(path), &answers,
+						   error);
+		mote_answers_free(&answers);
+	}
+	return status;
+}
+
 enum mote_status perplexity_read_texts(struct perplexity_run *r, struct mote_error *error)
 {
 	const struct perplexity_options *o = r->o;
-	struct stat prompts;
-	enum mote_status status = MOTE_OK;
+	enum mote_status status = o->prompts && mote_team_rank(r->team) == 0 ? read_prompts(r, error) : MOTE_OK;
 
-	if (o->prompts && stat(o->prompts, &prompts) == 0)
-		r->prompt_bytes = (uint64_t)prompts.st_size;
+	if (status != MOTE_OK)
+		return status;
 	r->texts = 1;
 	if (o->generate)
 		return perplexity_generate(r, o->seed.value, o->generate, error);

@@ -154,6 +154,10 @@ assert len(shown) > 5 and all(html.unescape("".join(x)).replace("\u21b5", "\n") 
 assert all(len(before + after) > 20 for before, token, after in shown), shown
 END
 ! grep -q '<script' "$D/page.html" || fail "the page needs a script"
+"$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" -f $F/heldout.txt -c 64 --chunks 2 --prompts - --json \
+	<"$D/prompts" >"$D/piped"
+"$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" -f $F/heldout.txt -c 64 --chunks 2 --prompts "$D/prompts" \
+	--json | cmp - "$D/piped" || fail "prompts from standard input"
 
 # Without being asked to, it makes no parts where it was started, where there may be no place for them.
 mkdir "$D/here"
@@ -170,4 +174,4 @@ echo "What is 1 + 1?" >"$D/little"
 expect 2 "two chunks" "$B/mote-perplexity" "$D/f.mote" -f "$D/little"
 expect 1 "No such file" "$B/mote-perplexity" "$D/f.mote" -f "$D/nothing"
 echo '{"promt": "x"}' >"$D/prompts"
-expect 3 "expected \"prompt\"" "$B/mote-perplexity" "$D/f.mote" -f $F/heldout.txt --chunks 2 --prompts "$D/prompts"
+expect 3 "expected \"prompt\"" "$B/mote-perplexity" "$D/f.mote" -f "$D/none" --prompts "$D/prompts" # before any text
