@@ -273,14 +273,16 @@ static enum mote_status give_results(struct eval_run *r, struct mote_error *erro
 		mote_eval_report_html(r->page, json);
 		status = commit(&r->report, error);
 	}
-	if (!status && r->a->stamp)
-		status = stamp(r, json, error);
 	if (!status && r->a->json)
 		status = mote_console_print_json(json, error);
 	else if (!status)
 		mote_eval_results_print(stdout, &r->t);
+	if (!status)
+		status = mote_console_flush(error);
+	if (!status && r->a->stamp) /* last: what was measured is seen even where no file can be stamped */
+		status = stamp(r, json, error);
 	cJSON_Delete(json);
-	return status ? status : mote_console_flush(error);
+	return status;
 }
 
 /* ---- all of it ---- */

@@ -179,15 +179,15 @@ enum mote_status perplexity_give_results(struct perplexity_run *r, struct mote_e
 
 	if (o->check)
 		status = perplexity_compare_receipts(r, error);
-	if (status == MOTE_OK && o->stamp)
-		status = perplexity_stamp(r, error);
 	if (status == MOTE_OK && o->per_token)
 		status = write_per_token(r, error);
 	if (status == MOTE_OK && o->report) {
 		fill_report(r, 0, models, &report);
 		status = write_report(r, &report, error);
 	}
-	if (status == MOTE_OK && o->json)
-		return print_json(r, error);
-	return status == MOTE_OK ? print_tables(r, error) : status;
+	if (status == MOTE_OK)
+		status = o->json ? print_json(r, error) : print_tables(r, error);
+	if (status == MOTE_OK && o->stamp) /* last: what was measured is seen even where no file can be stamped */
+		status = perplexity_stamp(r, error);
+	return status;
 }

@@ -105,6 +105,15 @@ END
 "$B/mote-inspect" "$D/stamped.mote" --verify >/dev/null || fail "a stamped file does not verify"
 "$B/mote-inspect" "$D/f.mote" | grep -q 'evaluated on *"arc_challenge"' || fail "no receipt in the reference"
 expect 2 '--merge takes parts alone' "$B/mote-eval" --merge --stamp "$D/part"
+# Where no receipt can be written, in a file that is not there any more, results are seen all the same.
+for tool in "mote-eval --task boolq=$D/boolq.jsonl" "mote-perplexity -f tests/fixtures/adder/heldout.txt --chunks 2"; do
+	cp "$D/q.mote" "$D/gone.mote"
+	exec 3<"$D/gone.mote"
+	rm "$D/gone.mote"
+	expect 2 "link to what is no file" "$B"/$tool --stamp --json /proc/self/fd/3
+	exec 3<&-
+	grep -q '^{"' "$D/out" || fail "$tool: what was measured is lost where no receipt can be written"
+done
 
 # What is wrong with the last model is found out before the first is run, which here fails in the end.
 cp -r tests/fixtures/adder "$D/plain"
