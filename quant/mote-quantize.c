@@ -260,7 +260,7 @@ static enum mote_status read_text(const char *path, struct mote_text *out, struc
 	if (!path)
 		return MOTE_OK;
 	slash = strrchr(path, '/');
-	snprintf(out->name, sizeof out->name, "%s", slash ? slash + 1 : path);
+	snprintf(out->name, sizeof out->name, "%s", !strcmp(path, "-") ? "standard input" : slash ? slash + 1 : path);
 	return mote_console_read_file(path, TEXT_BYTES_MAX, &out->data, &out->bytes, error);
 }
 

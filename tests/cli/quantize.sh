@@ -131,6 +131,8 @@ expect 3 'calibration text: latin1: byte 6003 (0xe9) is not UTF-8' "$B/mote-quan
 expect 0 'validation text latin1: byte 6003' "$B/mote-quantize" "$D/f.mote" -o "$D/latin1.mote" --type q8 \
 	--validate "$D/latin1" -c 200
 printf 'What is' >"$D/little"
+"$B/mote-quantize" "$D/f.mote" -o "$D/piped.mote" --type q8 --encoder round --validate - -c 200 --json <"$D/heldout" |
+	grep -q '"validation":{"name":"standard input"' || fail "a text from standard input has another name"
 expect 2 'calibration text: the text has .* tokens; with a context of' "$B/mote-quantize" "$D/f.mote" -o "$D/x.mote" \
 	--type q4 \
 	--calibrate "$D/little" --no-validate
