@@ -308,6 +308,8 @@ int main(int argc, char **argv)
 		return 1;
 	memcpy(given, argv, ((size_t)argc + 1) * sizeof *given);
 	code = mote_options_parse(&tool, argc, argv, &arguments);
+	if (code < 0 && arguments.json && arguments.markdown)
+		code = mote_options_refuse(&tool, "--json and --markdown exclude each other");
 	if (code < 0) {
 		if (!arguments.threads.count)
 			arguments.threads = (struct mote_option_counts){{mote_pool_physical_cores()}, 1};

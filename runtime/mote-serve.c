@@ -131,6 +131,8 @@ static int check_arguments(const struct serve_arguments *a)
 
 	if (!models && !a->folder)
 		return mote_options_refuse(&tool, "a model is missing: MODEL.mote, or --models-dir");
+	if (a->alias && !*a->alias)
+		return mote_options_refuse(&tool, "--alias: the name is empty");
 	if (a->alias && (models > 1 || a->folder))
 		return mote_options_refuse(&tool, "--alias is for a single model");
 	if (a->sandbox && (models > 1 || a->folder))

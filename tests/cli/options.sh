@@ -56,6 +56,8 @@ refused mote-run '--json takes no value' "$m" --json=yes
 refused mote-run 'MODEL.mote is missing' -p x
 refused mote-run 'the prompt is given twice: -p x and other' "$m" other -p x
 refused mote-run '-p and -f exclude each other' "$m" -p x -f y
+refused mote-bench '--json and --markdown exclude each other' "$m" --json --markdown
+[ ! -x "$build/mote-serve" ] || refused mote-serve '--alias: the name is empty' "$m" --alias ''
 refused mote-bench '-d 1,: expected up to 16 integers from 0 to 1048576 with commas between' "$m" -d 1,
 
 refused mote-convert '-t 257: expected an integer from 1 to 256' tests/fixtures/adder -o "$work/x.mote" -t 257
