@@ -267,6 +267,12 @@ static void test_token_ids(void **state)
 	assert_int_equal(ids.eos[2], 10);
 	assert_int_equal(read_ids("{\"eos_token_id\":2}", "{\"eos_token_id\":null}", &ids, &error), MOTE_OK);
 	assert_int_equal(ids.eos[0], 2);
+	/* of a model of text in another, unless that has its own */
+	assert_int_equal(read_ids("{\"model_type\":\"gemma3\",\"eos_token_id\":[5],\"text_config\":{"
+				  "\"eos_token_id\":[3,4],\"bos_token_id\":6}}", NULL, &ids, &error), MOTE_OK);
+	assert_int_equal(ids.bos, 6);
+	assert_int_equal(ids.n_eos, 1);
+	assert_int_equal(ids.eos[0], 5);
 	assert_int_equal(read_ids("{}", NULL, &ids, &error), MOTE_OK);
 	assert_int_equal(ids.n_eos, 0);
 	assert_int_equal(read_ids("{\"eos_token_id\":\"2\"}", NULL, &ids, &error), MOTE_ERROR_CORRUPT);

@@ -389,7 +389,10 @@ static void test_model_of_text_in_another(void **state)
 	assert_int_equal(hf.model.window, 1024);
 	assert_int_equal(read_config("{\"model_type\":\"mistral3\",\"text_config\":" FAMILY("mistral") "}}", &hf,
 				     &error), MOTE_OK);
-	assert_true(hf.sees_images && !hf.norm_plus_one);
+	assert_true(hf.sees_images && !hf.norm_plus_one && !hf.model.tied_embeddings);
+	assert_int_equal(read_config("{\"model_type\":\"mistral3\",\"tie_word_embeddings\":true,\"text_config\":"
+				     FAMILY("mistral") "}}", &hf, &error), MOTE_OK);
+	assert_true(hf.model.tied_embeddings);
 	refuse("{\"model_type\":\"mistral3\",\"text_config\":" FAMILY("ministral3") "}}", MOTE_ERROR_CORRUPT,
 	       "rope_parameters");
 	refuse(IMAGES "\"vision_config\":{}}", MOTE_ERROR_UNSUPPORTED, "\"text_config\"");

@@ -234,6 +234,10 @@ enum mote_status mote_hf_config_read(const cJSON *config, struct mote_hf_config 
 	    (status = read_shape(config, family, &out->model, error)) ||
 	    (status = refuse_window(config, family, &out->model, error)))
 		return status;
+	if (!mote_json_get(config, "tie_word_embeddings") && /* the whole says it for its model of text */
+	    (status = mote_json_want_bool(whole, "tie_word_embeddings", out->model.tied_embeddings, WHERE,
+					  &out->model.tied_embeddings, error)))
+		return status;
 	out->architecture = family->as ? family->as : family->architecture;
 	out->norm_plus_one = family->norm_plus_one;
 	out->stored = family->stored;
@@ -273,13 +277,13 @@ static enum mote_status read_ids(const cJSON *object, const char *key, const cha
 enum mote_status mote_hf_token_ids_read(const cJSON *config, const cJSON *generation,
 					struct mote_hf_token_ids *out, struct mote_error *error)
 {
-	static const char *const names[2] = {"config.json", "generation_config.json"};
-	const cJSON *files[2] = {config, generation}; /* the later wins */
+	static const char *const names[] = {"config.json", "config.json", "generation_config.json"};
+	const cJSON *files[] = {mote_hf_family_text(config), config, generation}; /* the later wins */
 	enum mote_status status;
 	uint32_t n;
 
 	*out = (struct mote_hf_token_ids){.bos = -1, .pad = -1};
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		if ((status = read_ids(files[i], "bos_token_id", names[i], 1, &out->bos, &n, error)) ||
 		    (status = read_ids(files[i], "pad_token_id", names[i], 1, &out->pad, &n, error)) ||
 		    (status = read_ids(files[i], "eos_token_id", names[i], MOTE_HF_MAX_EOS, out->eos,
