@@ -16,13 +16,14 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import gguf  # noqa: E402
 from checkpoints import CASES, random_tensors, write_checkpoint  # noqa: E402
 
+# What no class of transformers has words for but the one that it came from, which mote does not write.
+NO_FAMILY = {"granite4-nope": "no_rope_layers"}
 # What GGUF has no words for, and the word that the message has.
-REFUSED = {"yarn-odd": "truncate", "yarn-betas": "beta_fast", "dynamic": "dynamic", "qwen2-window": "sliding_window",
+REFUSED = {**NO_FAMILY,
+           "yarn-odd": "truncate", "yarn-betas": "beta_fast", "dynamic": "dynamic", "qwen2-window": "sliding_window",
            "ministral": "window_layers", "gemma2-scalar": "attention_scale", "exaone4-window": "sliding_window",
            "hunyuan-dynamic": "dynamic", "ministral3": "Ministral3ForCausalLM",
            "olmo3": "Olmo3ForCausalLM"}
-# What no class of transformers has words for but the one that it came from, which mote does not write.
-NO_FAMILY = {"granite4-nope": "no_rope_layers"}
 
 
 def run(*command):
