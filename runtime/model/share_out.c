@@ -108,9 +108,12 @@ static void norm_heads(const struct mote_pass *p, bool after_rope, float *x, uin
 
 static float query_growth(const struct mote_config *c, uint32_t position)
 {
+	uint32_t turns;
+
 	if (!(c->attention_growth > 0))
 		return 1;
-	return (float)(1 + c->attention_growth * mote_exact_log(1.0 + position / c->rope_original_positions));
+	turns = position / c->rope_original_positions;
+	return (float)(1 + c->attention_growth * mote_exact_log(1.0 + turns));
 }
 
 /* Queries before RoPE to query, ordered so that the query heads which share a KV head lie together. */

@@ -323,7 +323,7 @@ void mote_route_count_tokens(struct mote_serve *s, struct mote_exchange *x)
 	struct mote_error error = {0};
 	struct mote_ask ask;
 	int32_t *ids = NULL;
-	size_t count;
+	size_t count = 0;
 	cJSON *json;
 
 	if (!mote_route_read_body(x, "model messages system thinking tools tool_choice", &ask))
