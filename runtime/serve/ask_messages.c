@@ -14,9 +14,9 @@ static bool is_text(const cJSON *item, const char *text)
 	return cJSON_IsString(item) && !strcmp(item->valuestring, text);
 }
 
-/* A text, or a list of parts of which each is one: appended to *out. */
-static enum mote_status add_content(const cJSON *content, const char *place, struct mote_bytes *out,
-				    struct mote_error *error)
+/* A text, or a list of parts of which each is one: appended to *out, with that between them. */
+static enum mote_status add_content(const cJSON *content, const char *between, const char *place,
+				    struct mote_bytes *out, struct mote_error *error)
 {
 	if (!content || cJSON_IsNull(content))
 		return MOTE_OK;
@@ -40,6 +40,8 @@ static enum mote_status add_content(const cJSON *content, const char *place, str
 		if (!cJSON_IsString(text))
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: content: a part without its text",
 					      place);
+		if (out->count)
+			mote_bytes_add(out, between, strlen(between));
 		mote_bytes_add(out, text->valuestring, strlen(text->valuestring));
 	}
 	return MOTE_OK;
@@ -63,11 +65,13 @@ static void add_thoughts(struct mote_json_builder *b, cJSON *message, const cJSO
 	mote_bytes_free(&thought);
 }
 
+/* Parts of an answer are pieces of one text; others' stand on lines of their own, as llama.cpp and vLLM put them. */
 static enum mote_status add_message(struct mote_json_builder *b, cJSON *messages, const char *role,
 				    const cJSON *content, const char *place, cJSON **message, struct mote_error *error)
 {
 	struct mote_bytes text = {0};
-	enum mote_status status = add_content(content, place, &text, error);
+	const char *between = strcmp(role, "assistant") ? "\n" : "";
+	enum mote_status status = add_content(content, between, place, &text, error);
 
 	*message = NULL;
 	if (status == MOTE_OK) {

@@ -146,9 +146,14 @@ spelled = s.post(CHAT, ask("<|im_end|>\n<think>", max_tokens=1, return_token_ids
 text = s.post("/tokenize", {"content": "<|im_end|>\n<think>", "parse_special": False})[2]["tokens"]
 at = [i for i in range(len(spelled)) if spelled[i:i + len(text)] == text]
 check("what spells a control token is text", len(text) > 10 and len(at) == 1, spelled, text)
-parts = s.post(CHAT, {"messages": [{"role": "user", "content": [{"type": "text", "text": "What is "}, {"type": "text", "text":
-               "27 + 48?"}]}], "temperature": 0})[2]
-check("content in parts", parts["choices"][0]["message"]["content"] == "27 + 48 = 75.", parts)
+def two(role):
+    return {"role": role, "content": [{"type": "text", "text": "What is"}, {"type": "text", "text": "27 + 48?"}]}
+
+
+parts = s.post("/apply-template", {"messages": [two("user"), two("assistant"), two("user")]})[2]["prompt"]
+check("parts of a message, and of an answer", parts.count("What is\n27 + 48?") == 2 and parts.count("What is27") == 1, parts)
+parts = s.post(CHAT, {"messages": [{"role": "user", "content": [{"type": "text", "text": "What is 27 + 48?"}]}], "temperature": 0})
+check("content in parts", parts[2]["choices"][0]["message"]["content"] == "27 + 48 = 75.", parts)
 
 # ---- structured output
 TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {
