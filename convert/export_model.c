@@ -35,20 +35,24 @@ static const char *gemma_differs(const struct mote_config *c)
 }
 
 /* Which layers have a RoPE of their own is said by which have a window. */
-static const char *gemma3_differs(const struct mote_config *c)
+static const char *local_rope_differs(const struct mote_config *c)
 {
 	for (uint32_t i = 0; i < c->layers && c->window; i++)
 		if (!(c->layer_kind[i] & MOTE_LAYER_WINDOW) != !(c->layer_kind[i] & MOTE_LAYER_LOCAL_ROPE))
 			return "window_layers";
-	return gemma_differs(c);
+	return NULL;
+}
+
+static const char *gemma3_differs(const struct mote_config *c)
+{
+	return local_rope_differs(c) ? local_rope_differs(c) : gemma_differs(c);
 }
 
 static const char *olmo3_differs(const struct mote_config *c)
 {
-	for (uint32_t i = 0; i < c->layers && c->window; i++)
-		if (!(c->layer_kind[i] & MOTE_LAYER_WINDOW) != !(c->layer_kind[i] & MOTE_LAYER_LOCAL_ROPE))
-			return "window_layers";
-	return c->rope_local_theta == c->rope_theta ? biases_differ(c) : "rope_local_theta";
+	if (c->rope_local_theta != c->rope_theta)
+		return "rope_local_theta";
+	return local_rope_differs(c) ? local_rope_differs(c) : biases_differ(c);
 }
 
 /* Which layers have RoPE is said by which have a window; where none has, all do. */

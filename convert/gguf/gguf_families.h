@@ -19,8 +19,8 @@ enum mote_gguf_family_flag {
 	MOTE_GGUF_CAPS = 512,       /* "attn_logit_softcapping" and "final_logit_softcapping" */
 	MOTE_GGUF_LOCAL_ROPE = 1024, /* "rope.freq_base_swa" */
 	MOTE_GGUF_FACTORS = 2048,   /* longrope's two tables, as tensors */
-	MOTE_GGUF_LAYERNORMS = 8192, /* norms of q and k are called otherwise in the checkpoint */
-	MOTE_GGUF_WINDOW_OF_64 = 4096 /* EXAONE 4: a model of 64 layers has windows, others have none */
+	MOTE_GGUF_WINDOW_OF_64 = 4096, /* EXAONE 4: a model of 64 layers has windows, others have none */
+	MOTE_GGUF_LAYERNORMS = 8192 /* norms of q and k are called otherwise in the checkpoint */
 };
 
 struct mote_gguf_family {
