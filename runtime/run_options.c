@@ -116,8 +116,8 @@ static const struct mote_option options[] = {
 	 "top-p 0.95"},
 	{MOTE_OPTION_COUNT, "n", "predict n-predict", "N", "at most N tokens (default, and -1: until the model "
 	 "ends or the context is full)", AT(predict), 1, NOT_GIVEN, .minus_one = true},
-	{MOTE_OPTION_TAKE, NULL, "stop reverse-prompt", "TEXT", "end the answer before this text; may be given "
-	 "several times", AT(stop), .take = take_text},
+	{MOTE_OPTION_TAKE, NULL, "stop reverse-prompt", "TEXT", "end the answer, not its reasoning, before this text; may "
+	 "be given several times", AT(stop), .take = take_text},
 	{MOTE_OPTION_TAKE, NULL, "stop-id", "TOKEN", "end the answer with this token, an id or the token's text; may "
 	 "be given several times", AT(stop_token), .take = take_text},
 	{MOTE_OPTION_TEXT, NULL, "json-schema", "FILE", "the answer, behind its reasoning, is JSON that is valid for "

@@ -134,6 +134,10 @@ static void test_tags_in_text(void **state)
 	o.metadata = metadata;
 	say(o, "[THINK]a[b[/THIS[/THINK] c[THINK", "c[THINK", "a[b[/THIS", MOTE_FINISH_STOP);
 	say(o, "x[TH[THINK][/THINK]y", "x[THy", "", MOTE_FINISH_STOP);
+	o.stop_text = (const char *[]){"HI", "\n"};
+	o.stop_texts = 2;
+	say(o, "[THINK]\nHI\n[/THINK]\n\n H\nI", "H", "HI\n", MOTE_FINISH_STOP);
+	o.stop_texts = 0;
 	o.reasoning_open = true;
 	say(o, "so[/THINK]\n\n[THINK]again[/THINK] 4", "4", "soagain", MOTE_FINISH_STOP);
 	o.think_tokens = 3;
@@ -156,7 +160,15 @@ static void test_stops(void **state)
 	say(o, "ENENDx", "EN", "", MOTE_FINISH_STOP);
 	say(o, "EN$", "EN", "", MOTE_FINISH_STOP); /* held back to the end */
 	say(o, "<EN>D END", "D ", "EN", MOTE_FINISH_STOP); /* not across a tag */
-	say(o, "<so END it is", "", "so ", MOTE_FINISH_STOP);
+	say(o, "<so END it is>\n\nEN END", "EN ", "so END it is", MOTE_FINISH_STOP); /* not of a thought */
+	o.reasoning_open = true;
+	say(o, "END\nUser:>a\nUser:b", "a", "END\nUser:", MOTE_FINISH_STOP);
+	o.continues_text = true; /* but of a text that goes on */
+	say(o, "so END it is>x", "", "so ", MOTE_FINISH_STOP);
+	o.continues_text = o.reasoning_open = false;
+	texts[2] = "\n"; /* nor in the blank behind one, which is not shown */
+	say(o, "<so\n>\n\n a b\nc", "a b", "so\n", MOTE_FINISH_STOP);
+	say(o, "\nc", "", "", MOTE_FINISH_STOP);
 	o.ignore_eos = true;
 	say(o, "a$b#", "ab#", "", MOTE_FINISH_STOP);
 	texts[1] = "";

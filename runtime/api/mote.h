@@ -310,7 +310,8 @@ struct mote_lm_answer_options {
 	size_t prompt_tokens;
 	const struct mote_lm_sampling *sampling; /* NULL: recommended */
 	uint32_t max_tokens;            /* 0: until the model ends or the context is full */
-	const char *const *stop;        /* [stops] texts that end the answer and are not shown */
+	const char *const *stop;        /* [stops] texts that end the answer and are not shown; in a thought
+					 * they end nothing, but where continues_text is 1 */
 	uint32_t stops;
 	const int32_t *stop_ids;        /* [n_stop_ids] besides the model's own */
 	uint32_t n_stop_ids;

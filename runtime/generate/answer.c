@@ -87,6 +87,8 @@ static void enter_part(struct mote_answer_state *s)
 	s->part = s->reasoning.inside ? MOTE_PART_REASONING : MOTE_PART_ANSWER;
 	s->after_marker = true;
 	s->close = s->closed = false;
+	if (s->stop)
+		mote_stop_begin(s->stop, s->reasoning.inside && !s->options.continues_text ? s->options.stop_texts : 0);
 }
 
 /* Text as it is decoded: stop texts end the answer, tags that are text change its part. */
@@ -243,12 +245,13 @@ enum mote_status mote_answer_open(const struct mote_answer_options *options, str
 	s->tags = mote_reasoning_tags_read(options->metadata, options->tokenizer);
 	s->reasoning = mote_reasoning_start(&s->tags, options->reasoning_open);
 	s->part = MOTE_PART_ANSWER;
-	if (s->reasoning.inside)
-		enter_part(s);
 	/* then the first token's leading space is one; a grammar has it as its own */
 	s->detokenizer.started = options->continues_text || options->grammar;
-	if ((status = open_stop(s, error)) == MOTE_OK && (status = open_constraint(s, error)) == MOTE_OK)
+	if ((status = open_stop(s, error)) == MOTE_OK && (status = open_constraint(s, error)) == MOTE_OK) {
+		if (s->reasoning.inside)
+			enter_part(s);
 		status = mote_sampler_begin(options->sampler, options->prompt->id, options->prompt->count, error);
+	}
 	if (status)
 		mote_answer_free(answer);
 	return status;

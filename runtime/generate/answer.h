@@ -34,7 +34,8 @@ struct mote_answer_options {
 	bool ignore_eos;                       /* the config's ends are none; rule them out by the sampler's bias,
 						* too */
 	const int32_t *stop_id;                /* [stop_ids] further ids that end it */
-	const char *const *stop_text;          /* [stop_texts] texts that end it, in answer or reasoning; not shown */
+	const char *const *stop_text;          /* [stop_texts] texts that end it and are not shown; in reasoning only
+						* where it goes on with a text */
 	size_t stop_ids, stop_texts;
 	const struct mote_grammar *grammar;    /* what the answer's text obeys, behind its reasoning; or NULL */
 	const struct mote_token_trie *tokens;  /* of the tokenizer, for it */

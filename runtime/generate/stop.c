@@ -16,6 +16,8 @@ struct mote_stop {
 	size_t count;
 	char *buffer;            /* [used]: shown by the last call up to `shown`, the rest is held back */
 	size_t shown, used, room;
+	size_t first;            /* pattern that is looked for */
+	bool blank;              /* nothing of the text has come but blanks, which go */
 };
 
 enum mote_status mote_stop_open(const char *const *texts, size_t count, struct mote_stop **out,
@@ -63,7 +65,7 @@ static int match(const struct mote_stop *s, size_t at, bool *begins)
 	int found = -1;
 
 	*begins = false;
-	for (size_t i = 0; i < s->count; i++) {
+	for (size_t i = s->first; i < s->count; i++) {
 		const struct pattern *p = &s->pattern[i];
 
 		if (p->bytes > left) {
@@ -74,6 +76,23 @@ static int match(const struct mote_stop *s, size_t at, bool *begins)
 		}
 	}
 	return found;
+}
+
+void mote_stop_begin(struct mote_stop *s, size_t first)
+{
+	s->first = first;
+	s->blank = true;
+}
+
+static void skip_blanks(struct mote_stop *s)
+{
+	size_t n = 0;
+
+	while (n < s->used && (s->buffer[n] == ' ' || s->buffer[n] == '\n'))
+		n++;
+	s->used -= n;
+	memmove(s->buffer, s->buffer + n, s->used);
+	s->blank = !s->used;
 }
 
 enum mote_status mote_stop_next(struct mote_stop *s, const char *piece, size_t piece_bytes, int *found,
@@ -98,6 +117,8 @@ enum mote_status mote_stop_next(struct mote_stop *s, const char *piece, size_t p
 	}
 	memcpy(s->buffer + s->used, piece, piece_bytes);
 	s->used += piece_bytes;
+	if (s->blank)
+		skip_blanks(s);
 	*found = -1;
 	for (; at < s->used; at++)
 		if ((*found = match(s, at, &begins)) >= 0 || begins)

@@ -16,6 +16,10 @@ enum mote_status mote_stop_open(const char *const *texts, size_t count, struct m
 			       struct mote_error *error);
 void mote_stop_close(struct mote_stop *s); /* NULL is fine */
 
+/* The next text begins, behind what was found last: the blanks and line feeds before its first other character are no
+ * part of it, and only the texts from `first` on are looked for in it. */
+void mote_stop_begin(struct mote_stop *s, size_t first);
+
 /* Takes a piece. *found is the index of the text that was found first in what came, the longest where several begin
  * there, or -1. *text [*bytes] is what may be shown: all before the found text, or all that cannot be the beginning
  * of one. After a find, call again with an empty piece for what lies behind it, until none is found. *text is valid

@@ -128,8 +128,10 @@ check("greedy is the first of the top", all(t["top_logprobs"][0]["token"] == t["
                                             for t in scores))
 
 # ---- settings
-r = s.post(CHAT, ask("What is 27 + 48?", stop=["tens", "zzz"], max_completion_tokens=500))[2]["choices"][0]
-check("stop", r["finish_reason"] == "stop" and r["message"]["reasoning_content"].endswith("carry 1"), r)
+r = s.post(CHAT, ask("What is 27 + 48?", stop=["tens", " = 7", "zzz", "\n"], max_completion_tokens=500))[2]["choices"][0]
+check("stop", r["finish_reason"] == "stop" and r["message"] == c["message"] | {"content": "27 + 48"}, r)
+r = s.post("/v1/completions", {"prompt": "The sum of", "temperature": 0, "max_tokens": 100, "stop": "tens"})[2]["choices"][0]
+check("the stop of a completion", r["finish_reason"] == "stop" and "ones" in r["text"] and "tens" not in r["text"], r)
 r = s.post(CHAT, ask("What is 27 + 48?", max_tokens=5))[2]
 check("max_tokens", r["choices"][0]["finish_reason"] == "length" and r["usage"]["completion_tokens"] == 5, r)
 r = s.post(CHAT, ask("What is 27 + 48?", n=3, seed=5, max_tokens=40, return_token_ids=True) | {"temperature": 1.5})[2]
@@ -285,7 +287,7 @@ check("messages streamed", texts == r["content"][-1]["text"] and thought == r["c
       events[-1][0] == "message_stop", events[:2])
 count = s.post("/v1/messages/count_tokens", {k: m[k] for k in ("messages", "system")})[2]
 check("its tokens counted before", count == {"input_tokens": r["usage"]["input_tokens"]}, count, r["usage"])
-for stops, found in ((["zzz", "tens"], "tens"), (["zzz"], None), (["ten", "tens", "ns:"], "tens")):
+for stops, found in ((["zzz", "48"], "48"), (["zzz", "tens"], None), ([" =", "8 =", "zzz"], "8 =")):
     r = s.post("/v1/messages", m | {"stop_sequences": stops})[2]
     check(f"stop sequence {found}", (r["stop_reason"], r["stop_sequence"]) == ("stop_sequence" if found else "end_turn", found), r)
 m = {"input": "What is 27 + 48?", "temperature": 0}
