@@ -14,14 +14,28 @@ static bool is_text(const cJSON *item, const char *text)
 	return cJSON_IsString(item) && !strcmp(item->valuestring, text);
 }
 
-/* A text, or a list of parts of which each is one: appended to *out, with that between them. */
-static enum mote_status add_content(const cJSON *content, const char *between, const char *place,
-				    struct mote_bytes *out, struct mote_error *error)
+/* What one message of the template's says. Thoughts are those that a client hands back of our own answers; what of
+ * them is shown is the template's. */
+struct turn {
+	struct mote_bytes text, thought;
+};
+
+/* Parts of an answer are pieces of one text; others' stand on lines of their own, as llama.cpp and vLLM put them. */
+static void add_text(struct turn *turn, const char *role, const char *text)
+{
+	if (turn->text.count && strcmp(role, "assistant"))
+		mote_bytes_add(&turn->text, "\n", 1);
+	mote_bytes_add(&turn->text, text, strlen(text));
+}
+
+/* A text, or a list of parts of which each is one. */
+static enum mote_status add_content(const cJSON *content, const char *role, const char *place, struct turn *turn,
+				    struct mote_error *error)
 {
 	if (!content || cJSON_IsNull(content))
 		return MOTE_OK;
 	if (cJSON_IsString(content)) {
-		mote_bytes_add(out, content->valuestring, strlen(content->valuestring));
+		add_text(turn, role, content->valuestring);
 		return MOTE_OK;
 	}
 	if (!cJSON_IsArray(content))
@@ -29,9 +43,13 @@ static enum mote_status add_content(const cJSON *content, const char *between, c
 				      place);
 	for (const cJSON *part = content->child; part; part = part->next) {
 		const cJSON *type = mote_json_get(part, "type"), *text = mote_json_get(part, "text");
+		const cJSON *thought = mote_json_get(part, "thinking");
 
-		if (is_text(type, "thinking"))
+		if (is_text(type, "thinking")) {
+			if (cJSON_IsString(thought))
+				mote_bytes_add(&turn->thought, thought->valuestring, strlen(thought->valuestring));
 			continue;
+		}
 		if (!is_text(type, "text") && !is_text(type, "input_text") && !is_text(type, "output_text"))
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 					      "%s: content: a part of type %.60s is not supported: "
@@ -40,48 +58,33 @@ static enum mote_status add_content(const cJSON *content, const char *between, c
 		if (!cJSON_IsString(text))
 			return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: content: a part without its text",
 					      place);
-		if (out->count)
-			mote_bytes_add(out, between, strlen(between));
-		mote_bytes_add(out, text->valuestring, strlen(text->valuestring));
+		add_text(turn, role, text->valuestring);
 	}
 	return MOTE_OK;
 }
 
-/* The thoughts among its parts, which a client hands back of our own answers. What of them is shown is the
- * template's. */
-static void add_thoughts(struct mote_json_builder *b, cJSON *message, const cJSON *content)
+/* The message of a turn, which is empty then. */
+static cJSON *end_turn(struct mote_json_builder *b, cJSON *messages, const char *role, struct turn *turn)
 {
-	struct mote_bytes thought = {0};
+	cJSON *message = mote_json_add_object(b, messages, NULL);
 
-	for (const cJSON *part = cJSON_IsArray(content) ? content->child : NULL; part; part = part->next) {
-		const cJSON *text = mote_json_get(part, "thinking");
-
-		if (is_text(mote_json_get(part, "type"), "thinking") && cJSON_IsString(text))
-			mote_bytes_add(&thought, text->valuestring, strlen(text->valuestring));
-	}
-	if (thought.count)
-		mote_json_add_text(b, message, "reasoning_content", thought.text);
-	b->failed |= thought.failed;
-	mote_bytes_free(&thought);
+	mote_json_add_text(b, message, "role", role);
+	mote_json_add_text(b, message, "content", turn->text.text ? turn->text.text : "");
+	if (turn->thought.count)
+		mote_json_add_text(b, message, "reasoning_content", turn->thought.text);
+	b->failed |= turn->text.failed || turn->thought.failed;
+	mote_bytes_free(&turn->text);
+	mote_bytes_free(&turn->thought);
+	return message;
 }
 
-/* Parts of an answer are pieces of one text; others' stand on lines of their own, as llama.cpp and vLLM put them. */
 static enum mote_status add_message(struct mote_json_builder *b, cJSON *messages, const char *role,
-				    const cJSON *content, const char *place, cJSON **message, struct mote_error *error)
+				    const cJSON *content, const char *place, struct mote_error *error)
 {
-	struct mote_bytes text = {0};
-	const char *between = strcmp(role, "assistant") ? "\n" : "";
-	enum mote_status status = add_content(content, between, place, &text, error);
+	struct turn turn = {0};
+	enum mote_status status = add_content(content, role, place, &turn, error);
 
-	*message = NULL;
-	if (status == MOTE_OK) {
-		*message = mote_json_add_object(b, messages, NULL);
-		mote_json_add_text(b, *message, "role", role);
-		mote_json_add_text(b, *message, "content", text.text ? text.text : "");
-		add_thoughts(b, *message, content);
-		b->failed |= text.failed;
-	}
-	mote_bytes_free(&text);
+	end_turn(b, messages, role, &turn);
 	return status;
 }
 
@@ -147,43 +150,62 @@ static const char *role_of(const cJSON *item)
 	return NULL;
 }
 
-static enum mote_status add_list(struct mote_json_builder *b, cJSON *messages, const cJSON *list, const char *key,
+/* MOTE_ERROR_ARGUMENT, MOTE_ERROR_UNSUPPORTED: no message. */
+static enum mote_status check_item(const cJSON *item, const char *place, struct mote_error *error)
+{
+	const cJSON *type = mote_json_get(item, "type");
+
+	if (role_of(item))
+		return MOTE_OK;
+	if (cJSON_IsString(type) && !is_text(type, "message"))
+		return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+				      "%s: an item of type %.60s is not supported by this server", place,
+				      type->valuestring);
+	return mote_error_set(error, MOTE_ERROR_ARGUMENT,
+			      "%s: role: expected system, developer, user, assistant or tool", place);
+}
+
+/* What a message has besides its text. */
+static enum mote_status add_rest(struct mote_json_builder *b, cJSON *message, const cJSON *item, size_t *left,
 				 struct mote_error *error)
 {
+	const cJSON *calls = mote_json_get(item, "tool_calls");
+
+	copy_text(b, message, item, "name");
+	copy_text(b, message, item, "tool_call_id");
+	if (!mote_json_get(message, "reasoning_content"))
+		copy_text(b, message, item, "reasoning_content");
+	return cJSON_IsArray(calls) && calls->child ? add_calls(b, message, calls, left, error) : MOTE_OK;
+}
+
+/* combine: messages in succession of one who speaks are one turn, as Anthropic has it. Many templates know no other. */
+static enum mote_status add_list(struct mote_json_builder *b, cJSON *messages, const cJSON *list, const char *key,
+				 bool combine, struct mote_error *error)
+{
 	size_t left = MOTE_JSON_MAX_VALUES;
+	enum mote_status status = MOTE_OK;
+	struct turn turn = {0};
 	int n = 0;
 
 	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > MAX_MESSAGES || !list->child)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "%s: expected a list of 1 to %d messages", key,
 				      MAX_MESSAGES);
-	for (const cJSON *item = list->child; item; item = item->next, n++) {
-		const cJSON *type = mote_json_get(item, "type"), *calls = mote_json_get(item, "tool_calls");
+	for (const cJSON *item = list->child; item && status == MOTE_OK; item = item->next, n++) {
 		const char *role = role_of(item);
-		enum mote_status status;
 		char place[64];
-		cJSON *message;
 
 		snprintf(place, sizeof place, "%.20s[%d]", key, n);
-		if (is_text(type, "reasoning")) /* what a client hands back of our own answers */
+		if (!role && is_text(mote_json_get(item, "type"), "reasoning")) /* what is handed back of our own answers */
 			continue;
-		if (!role && cJSON_IsString(type) && !is_text(type, "message"))
-			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
-					      "%s: an item of type %.60s is not supported by this server", place,
-					      type->valuestring);
-		if (!role)
-			return mote_error_set(error, MOTE_ERROR_ARGUMENT,
-					      "%s: role: expected system, developer, user, assistant or tool", place);
-		if ((status = add_message(b, messages, role, mote_json_get(item, "content"), place, &message, error)))
-			return status;
-		copy_text(b, message, item, "name");
-		copy_text(b, message, item, "tool_call_id");
-		if (!mote_json_get(message, "reasoning_content"))
-			copy_text(b, message, item, "reasoning_content");
-		if (cJSON_IsArray(calls) && calls->child &&
-		    (status = add_calls(b, message, calls, &left, error)))
-			return status;
+		if ((status = check_item(item, place, error)) ||
+		    (status = add_content(mote_json_get(item, "content"), role, place, &turn, error)))
+			break;
+		if (!combine || role != role_of(item->next))
+			status = add_rest(b, end_turn(b, messages, role, &turn), item, &left, error);
 	}
-	return MOTE_OK;
+	mote_bytes_free(&turn.text);
+	mote_bytes_free(&turn.thought);
+	return status;
 }
 
 cJSON *mote_ask_messages(const struct mote_ask *ask, struct mote_error *error)
@@ -193,15 +215,15 @@ cJSON *mote_ask_messages(const struct mote_ask *ask, struct mote_error *error)
 	const cJSON *system = ask->dialect == MOTE_DIALECT_CHAT ? NULL : mote_json_get(ask->json, system_key);
 	const cJSON *list = mote_json_get(ask->json, list_key);
 	struct mote_json_builder b = {0};
-	cJSON *messages = mote_json_new_array(&b), *message;
+	cJSON *messages = mote_json_new_array(&b);
 	enum mote_status status = MOTE_OK;
 
 	if (system && !cJSON_IsNull(system))
-		status = add_message(&b, messages, "system", system, system_key, &message, error);
+		status = add_message(&b, messages, "system", system, system_key, error);
 	if (status == MOTE_OK && ask->dialect == MOTE_DIALECT_RESPONSES && cJSON_IsString(list))
-		status = add_message(&b, messages, "user", list, list_key, &message, error);
+		status = add_message(&b, messages, "user", list, list_key, error);
 	else if (status == MOTE_OK)
-		status = add_list(&b, messages, list, list_key, error);
+		status = add_list(&b, messages, list, list_key, ask->dialect == MOTE_DIALECT_MESSAGES, error);
 	if (status == MOTE_OK)
 		status = mote_json_finish(&b, &messages, "messages", error);
 	if (status) {

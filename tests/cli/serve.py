@@ -417,7 +417,7 @@ refused("what is not stored", 400, "/v1/responses", {"input": [{"type": "item_re
         "unsupported")
 refused("an image", 400, CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages",
         "unsupported")
-for key, value in (("temperature", -1), ("top_p", 1.5), ("max_tokens", -1), ("max_tokens", 10**12), ("n", 0),
+for key, value in (("temperature", -1), ("top_p", 1.5), ("max_tokens", -2), ("max_tokens", -1.5), ("max_tokens", 10**12), ("n", 0), ("n", -1), ("top_k", -2),
                    ("n", 1000),
                    ("seed", -1), ("seed", 0.5), ("stop", ["a"] * 17), ("stop", ""), ("logit_bias", {"x": 1}),
                    ("logit_bias", {"99999": 1}), ("top_logprobs", 21), ("frequency_penalty", 3), ("stream", "yes"),
