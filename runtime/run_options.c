@@ -116,8 +116,8 @@ static const struct mote_option options[] = {
 	 "top-p 0.95"},
 	{MOTE_OPTION_COUNT, "n", "predict n-predict", "N", "at most N tokens (default, and -1: until the model "
 	 "ends or the context is full)", AT(predict), 1, NOT_GIVEN, .minus_one = true},
-	{MOTE_OPTION_TAKE, NULL, "stop reverse-prompt", "TEXT", "end the answer, not its reasoning, before this text; may "
-	 "be given several times", AT(stop), .take = take_text},
+	{MOTE_OPTION_TAKE, NULL, "stop reverse-prompt", "TEXT", "end the answer, not its reasoning, before this text; "
+	 "may be given several times", AT(stop), .take = take_text},
 	{MOTE_OPTION_TAKE, NULL, "stop-id", "TOKEN", "end the answer with this token, an id or the token's text; may "
 	 "be given several times", AT(stop_token), .take = take_text},
 	{MOTE_OPTION_TEXT, NULL, "json-schema", "FILE", "the answer, behind its reasoning, is JSON that is valid for "
@@ -129,8 +129,8 @@ static const struct mote_option options[] = {
 	 "model's)", AT(context), 1, UINT32_MAX},
 	{MOTE_OPTION_FLOAT, NULL, "temp temperature", "T", "temperature; 0 always takes the most probable token",
 	 AT(sampling.temperature), 0, 100},
-	{MOTE_OPTION_COUNT, NULL, "top-k", "K", "sample from the K most probable tokens (0: all)", AT(top_k), 0,
-	 NOT_GIVEN - 1},
+	{MOTE_OPTION_COUNT, NULL, "top-k", "K", "sample from the K most probable tokens (0, and -1: all)", AT(top_k),
+	 0, NOT_GIVEN - 1, .minus_one = true},
 	{MOTE_OPTION_FLOAT, NULL, "top-p", "P", "sample from the fewest tokens whose probabilities reach P (1: all)",
 	 AT(sampling.top_p), 0, 1},
 	{MOTE_OPTION_FLOAT, NULL, "min-p", "P", "leave out tokens less than P times as probable as the first (0: none)",

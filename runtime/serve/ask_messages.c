@@ -195,7 +195,7 @@ static enum mote_status add_list(struct mote_json_builder *b, cJSON *messages, c
 		char place[64];
 
 		snprintf(place, sizeof place, "%.20s[%d]", key, n);
-		if (!role && is_text(mote_json_get(item, "type"), "reasoning")) /* what is handed back of our own answers */
+		if (!role && is_text(mote_json_get(item, "type"), "reasoning")) /* of our own answers, handed back */
 			continue;
 		if ((status = check_item(item, place, error)) ||
 		    (status = add_content(mote_json_get(item, "content"), role, place, &turn, error)))

@@ -44,6 +44,13 @@ static enum mote_status number(struct mote_ask *ask, const char *key, double min
 	return status;
 }
 
+static bool is_minus_one(const struct mote_ask *ask, const char *key)
+{
+	const cJSON *item = mote_json_get(ask->json, key);
+
+	return cJSON_IsNumber(item) && item->valuedouble == -1;
+}
+
 static enum mote_status count(struct mote_ask *ask, const char *key, uint32_t min, uint32_t max, uint32_t *value,
 			      struct mote_error *error)
 {
@@ -52,6 +59,16 @@ static enum mote_status count(struct mote_ask *ask, const char *key, uint32_t mi
 	if (status)
 		ask->parameter = key;
 	return status;
+}
+
+/* A count, where -1 is 0 and means no bound: so say clients of llama.cpp, vLLM and LM Studio. */
+static enum mote_status bound(struct mote_ask *ask, const char *key, uint32_t min, uint32_t max, uint32_t *value,
+			      struct mote_error *error)
+{
+	if (!is_minus_one(ask, key))
+		return count(ask, key, min, max, value, error);
+	*value = 0;
+	return MOTE_OK;
 }
 
 enum mote_status mote_ask_flag(struct mote_ask *ask, const cJSON *object, const char *key, bool *value,
@@ -77,7 +94,7 @@ static enum mote_status read_seed(struct mote_ask *ask, struct mote_error *error
 	const cJSON *item = mote_json_get(ask->json, "seed");
 	int64_t seed;
 
-	if (!item || cJSON_IsNull(item)) {
+	if (!item || cJSON_IsNull(item) || is_minus_one(ask, "seed")) {
 		uint64_t *random = &ask->job.sampling.seed;
 
 		if (!mote_portable_random(random, sizeof *random))
@@ -86,7 +103,7 @@ static enum mote_status read_seed(struct mote_ask *ask, struct mote_error *error
 		return MOTE_OK;
 	}
 	if (!mote_json_integer(item, &seed) || seed < 0)
-		return mote_ask_wrong(ask, "seed", "an integer from 0 to 2^53", error);
+		return mote_ask_wrong(ask, "seed", "an integer from 0 to 2^53, or -1", error);
 	ask->job.sampling.seed = (uint64_t)seed;
 	return MOTE_OK;
 }
@@ -100,7 +117,7 @@ static enum mote_status read_sampling(struct mote_ask *ask, struct mote_error *e
 	    (status = number(ask, "top_p", 0, 1, &s->top_p, error)) ||
 	    (status = number(ask, "min_p", 0, 1, &s->min_p, error)) ||
 	    (status = number(ask, "typical_p", 0, 1, &s->typical_p, error)) ||
-	    (status = count(ask, "top_k", 0, UINT32_MAX - 1, &s->top_k, error)) ||
+	    (status = bound(ask, "top_k", 0, UINT32_MAX - 1, &s->top_k, error)) ||
 	    (status = number(ask, "presence_penalty", -2, 2, &s->presence_penalty, error)) ||
 	    (status = number(ask, "frequency_penalty", -2, 2, &s->frequency_penalty, error)) ||
 	    (status = number(ask, "repeat_penalty", 0.01, 10, &s->repeat_penalty, error)))
@@ -123,7 +140,7 @@ static enum mote_status read_stop(struct mote_ask *ask, struct mote_error *error
 	for (const cJSON *item = many ? list->child : list; item; item = many ? item->next : NULL) {
 		if (!cJSON_IsString(item) || !*item->valuestring || strlen(item->valuestring) > 1000 ||
 		    ask->stops == MOTE_ASK_MAX_STOPS)
-			return mote_ask_wrong(ask, key, "a text, or a list of up to 16, of 1 to 1000 bytes each",
+			return mote_ask_wrong(ask, key, "a text, or a list of up to 128, of 1 to 1000 bytes each",
 					      error);
 		ask->stop[ask->stops++] = item->valuestring;
 	}
@@ -176,6 +193,10 @@ static enum mote_status read_most_tokens(struct mote_ask *ask, struct mote_error
 	uint32_t most = UINT32_MAX;
 	enum mote_status status;
 
+	if (is_minus_one(ask, key)) {
+		ask->job.options.max_tokens = 0;
+		return MOTE_OK;
+	}
 	if ((status = count(ask, key, min, MOTE_ASK_MAX_TOKENS, &most, error)))
 		return status;
 	if (most == UINT32_MAX && ask->dialect == MOTE_DIALECT_MESSAGES)
@@ -257,7 +278,7 @@ enum mote_status mote_ask_settings(const struct mote_lm *lm, struct mote_ask *as
 	    (status = mote_ask_flag(ask, ask->json, "ignore_eos", &ignore_end, error)) ||
 	    (status = count(ask, "n", 1, MOTE_ASK_MAX_COPIES, &copies, error)) ||
 	    (status = count(ask, "best_of", 1, MOTE_ASK_MAX_COPIES, &best, error)) ||
-	    (status = count(ask, "think_budget", 1, MOTE_ASK_MAX_TOKENS, &budget, error)) ||
+	    (status = bound(ask, "think_budget", 1, MOTE_ASK_MAX_TOKENS, &budget, error)) ||
 	    (status = read_most_tokens(ask, error)))
 		return status;
 	if ((ask->dialect == MOTE_DIALECT_COMPLETION &&

@@ -195,7 +195,7 @@ expect 3 "$run" "$m" -p x --chat-template-file "$work/broken.jinja"
 has "$work/err" '/broken.jinja: chat template: line 1'
 expect 2 "$run" "$m" --raw -s y -p x
 expect 2 "$run" "$m" --raw -p ''
-for wrong in '--temp x' '--temp -1' '--top-p 2' '--top-k -1' '--min-p 1.5' '-n 0' '-c 0' '-c 1000000' '-n -2' '-t 0' '-t 257' '-ctk q3' '--seed -2' \
+for wrong in '--temp x' '--temp -1' '--top-p 2' '--top-k -2' '--min-p 1.5' '-n 0' '-c 0' '-c 1000000' '-n -2' '-t 0' '-t 257' '-ctk q3' '--seed -2' \
 	'--seed 9007199254740993'; do
 	# shellcheck disable=SC2086
 	expect 2 "$run" "$m" -p x $wrong

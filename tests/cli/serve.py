@@ -139,6 +139,12 @@ alone = [s.post(CHAT, ask("What is 27 + 48?", seed=5 + i, max_tokens=40, return_
                 | {"temperature": 1.5})[2]
          ["choices"][0]["token_ids"] for i in range(3)]
 check("n choices have the seeds seed, seed + 1 ...", [x["token_ids"] for x in r["choices"]] == alone)
+r = [s.post("/v1/completions", {"prompt": "x", "ignore_eos": True, "return_token_ids": True, "seed": -1, "max_tokens": -1,
+                                "top_k": -1, "top_p": 1, "temperature": 100})[2] for _ in range(2)]
+r += [s.post(CHAT, ask("x", ignore_eos=True, seed=-1, max_tokens=most, max_completion_tokens=newer, top_k=-1, think_budget=-1))[2]
+      for most, newer in ((-1, None), (5, -1))]
+check("-1 is no bound", all(x["usage"]["total_tokens"] == 513 for x in r), [x["usage"] for x in r])
+check("nor a seed", r[0]["choices"][0]["token_ids"] != r[1]["choices"][0]["token_ids"])
 first = s.post(CHAT, ask("x", max_tokens=1, return_token_ids=True))[2]["choices"][0]["token_ids"][0]
 r = s.post(CHAT, ask("x", max_tokens=1, return_token_ids=True, logit_bias={str(first): -100}))[2]["choices"][0]["token_ids"]
 check("logit_bias", r[0] != first, r)
@@ -154,6 +160,19 @@ def two(role):
 
 parts = s.post("/apply-template", {"messages": [two("user"), two("assistant"), two("user")]})[2]["prompt"]
 check("parts of a message, and of an answer", parts.count("What is\n27 + 48?") == 2 and parts.count("What is27") == 1, parts)
+def prompt_of(messages):
+    r = s.post(CHAT, {"messages": messages, "max_tokens": 1, "return_token_ids": True})[2]
+    return r["choices"][0]["prompt_token_ids"]
+
+
+one = [{"role": "user", "content": "a\nb"}, {"role": "assistant", "content": "cd"}, {"role": "user", "content": "e"}]
+split = [{"role": r, "content": c} for r, c in (("user", "a"), ("user", [{"type": "text", "text": "b"}]), ("assistant", "c"),
+                                               ("assistant", "d"), ("user", "e"))]
+count = [s.post("/v1/messages/count_tokens", {"messages": m})[2]["input_tokens"] for m in (one, split)]
+check("turns of messages are combined", count == [len(prompt_of(one))] * 2, count)
+check("those of a chat are not", prompt_of(split) != prompt_of(one))
+r = s.post("/v1/messages/count_tokens", {"messages": split[:2] + [{"role": "user", "content": [{"type": "image"}]}]})[2]
+check("which one is wrong", r["error"]["message"].startswith("messages[2]"), r)
 parts = s.post(CHAT, {"messages": [{"role": "user", "content": [{"type": "text", "text": "What is 27 + 48?"}]}], "temperature": 0})
 check("content in parts", parts[2]["choices"][0]["message"]["content"] == "27 + 48 = 75.", parts)
 
@@ -419,7 +438,7 @@ refused("an image", 400, CHAT, {"messages": [{"role": "user", "content": [{"type
         "unsupported")
 for key, value in (("temperature", -1), ("top_p", 1.5), ("max_tokens", -2), ("max_tokens", -1.5), ("max_tokens", 10**12), ("n", 0), ("n", -1), ("top_k", -2),
                    ("n", 1000),
-                   ("seed", -1), ("seed", 0.5), ("stop", ["a"] * 17), ("stop", ""), ("logit_bias", {"x": 1}),
+                   ("seed", -2), ("seed", 0.5), ("stop", ["a"] * 129), ("stop", ""), ("logit_bias", {"x": 1}),
                    ("logit_bias", {"99999": 1}), ("top_logprobs", 21), ("frequency_penalty", 3), ("stream", "yes"),
                    ("tools", {}), ("chat_template_kwargs", {"bos_token": "x"}), ("chat_template_kwargs", 1)):
     refused(f"{key} {str(value)[:20]}", 400, CHAT, ask("x", **({"logprobs": True} if key == "top_logprobs" else {}))
