@@ -82,7 +82,8 @@ bool mote_schema_requires(struct schema_reader *r, const cJSON *schema, const ch
 bool mote_schema_is_annotation(const char *key)
 {
 	return mote_words_have("title description default examples example deprecated readOnly writeOnly $schema $id "
-			       "id $comment $defs definitions discriminator",
+			       "id $comment $defs definitions discriminator contentEncoding contentMediaType "
+			       "contentSchema",
 			       key) ||
 	       !strncmp(key, "x-", 2);
 }
@@ -110,9 +111,9 @@ uint32_t mote_schema_count(struct schema_reader *r, const cJSON *schema, const c
 static void check_keywords(struct schema_reader *r, const cJSON *schema)
 {
 	static const char known[] =
-		"type enum const properties required additionalProperties items prefixItems minItems maxItems "
-		"minLength maxLength pattern format minimum maximum exclusiveMinimum exclusiveMaximum anyOf oneOf "
-		"allOf $ref";
+		"type enum const properties required additionalProperties propertyNames items prefixItems minItems "
+		"maxItems minLength maxLength pattern format minimum maximum exclusiveMinimum exclusiveMaximum "
+		"anyOf oneOf allOf $ref";
 
 	for (const cJSON *item = schema->child; item; item = item->next) {
 		bool no_effect =
@@ -235,7 +236,7 @@ static unsigned speaks_of(const cJSON *schema)
 	static const struct {
 		const char *words;
 		unsigned type;
-	} kinds[] = {{"properties required additionalProperties", TYPE_OBJECT},
+	} kinds[] = {{"properties required additionalProperties propertyNames", TYPE_OBJECT},
 		     {"items prefixItems minItems maxItems", TYPE_ARRAY},
 		     {"minLength maxLength pattern format", TYPE_STRING},
 		     {"minimum maximum exclusiveMinimum exclusiveMaximum", TYPE_NUMBER}};

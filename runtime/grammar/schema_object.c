@@ -189,12 +189,36 @@ static void build_more(struct schema_reader *r, struct members *m, const cJSON *
 	mote_schema_leave(r, before);
 }
 
-static void build_properties(struct schema_reader *r, const cJSON *schema, struct members *m)
+/* The list of all names, where "propertyNames" has one; that, and that they are strings, is all that is understood of
+ * it. */
+static const cJSON *list_of_names(struct schema_reader *r, const cJSON *schema)
+{
+	const cJSON *rule = mote_json_get(schema, "propertyNames"), *names = rule ? mote_schema_resolve(r, rule) : NULL;
+	const cJSON *list = mote_json_get(names, "enum");
+	bool good = !rule || cJSON_IsObject(names) || cJSON_IsTrue(names);
+
+	for (const cJSON *item = names ? names->child : NULL; item; item = item->next)
+		good &= item == list || mote_schema_is_annotation(item->string) ||
+			(!strcmp(item->string, "type") && mote_schema_types(r, names) == TYPE_STRING);
+	good &= !list || (cJSON_IsArray(list) && cJSON_GetArraySize(list) <= MAX_PROPERTIES);
+	for (const cJSON *item = good && list ? list->child : NULL; item; item = item->next)
+		good &= cJSON_IsString(item) != 0;
+	if (!good || (list && mote_json_get(schema, "properties")))
+		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "propertyNames: expected the type string, or an enum of "
+				 "strings without properties beside it; nothing else is supported");
+	return list;
+}
+
+static void build_properties(struct schema_reader *r, const cJSON *schema, const cJSON *names, struct members *m)
 {
 	const cJSON *properties = mote_json_get(schema, "properties"), *required = mote_json_get(schema, "required");
 	const cJSON *more = mote_json_get(schema, "additionalProperties");
-	bool open = more ? !cJSON_IsFalse(more) : !properties;
+	bool closed = names || cJSON_IsFalse(more), open = !closed && (more || !properties);
 
+	for (const cJSON *item = names ? names->child : NULL; item && !mote_schema_failed(r) && !cJSON_IsFalse(more);
+	     item = item->next)
+		build_property(r, m, item->valuestring, cJSON_IsObject(more) ? more : NULL,
+			       mote_schema_requires(r, schema, item->valuestring));
 	for (const cJSON *item = properties ? properties->child : NULL; item && !mote_schema_failed(r);
 	     item = item->next)
 		build_property(r, m, item->string, item, mote_schema_requires(r, schema, item->string));
@@ -205,7 +229,7 @@ static void build_properties(struct schema_reader *r, const cJSON *schema, struc
 			built |= !strcmp(m->name[i], item->valuestring);
 		if (!cJSON_IsString(item))
 			mote_schema_fail(r, MOTE_ERROR_CORRUPT, "required: expected a list of names");
-		else if (!built && cJSON_IsFalse(more))
+		else if (!built && closed)
 			mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED,
 					 "no object fits: %.100s is required and not allowed", item->valuestring);
 		else if (!built)
@@ -223,7 +247,8 @@ static size_t count_of(const cJSON *list)
 void mote_schema_build_object(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to)
 {
 	const cJSON *properties = mote_json_get(schema, "properties"), *required = mote_json_get(schema, "required");
-	size_t most = count_of(properties) + count_of(required);
+	const cJSON *names = list_of_names(r, schema);
+	size_t most = count_of(properties) + count_of(required) + count_of(names);
 	uint32_t open = mote_network_state(r->g), before_end = mote_network_state(r->g), end = mote_network_state(r->g);
 	struct members m = {.first = mote_network_state(r->g), .name = malloc((most + 1) * sizeof *m.name)};
 
@@ -237,7 +262,7 @@ void mote_schema_build_object(struct schema_reader *r, const cJSON *schema, uint
 	if (!mote_schema_failed(r)) {
 		mote_network_byte(r->g, from, '{', '{', open);
 		mote_schema_call(r, open, RULE_BLANKS, m.first);
-		build_properties(r, schema, &m);
+		build_properties(r, schema, names, &m);
 		if (m.first) /* nothing in it */
 			mote_network_byte(r->g, m.first, '}', '}', to);
 		if (m.later) {

@@ -25,7 +25,8 @@ def string(r):
     if kind == 0:
         return {"type": "string", "pattern": r.choice(PATTERNS)}
     if kind == 1:
-        return {"type": "string", "format": r.choice(["date", "time", "date-time", "uuid", "ipv4", "email"])}
+        return {"type": "string", "format": r.choice(["date", "time", "date-time", "uuid", "ipv4", "ipv6", "email", "duration",
+                                                     "hostname", "uri"])}
     s = {"type": "string"}
     if r.random() < 0.5:
         s["minLength"] = r.randrange(4)
@@ -69,8 +70,19 @@ def array(r, depth):
     return s
 
 
+def record(r, depth):
+    names = r.sample(NAMES, 1 + r.randrange(4))
+    s = {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": schema(r, depth - 1)}
+    if r.random() < 0.5:
+        s["propertyNames"]["enum"] = names
+        s["required"] = [n for n in names if r.random() < 0.3]
+    return s
+
+
 def object_(r, depth):
     names = r.sample(NAMES, r.randrange(5))
+    if r.random() < 0.2:
+        return record(r, depth)
     s = {"type": "object", "properties": {n: schema(r, depth - 1) for n in names}}
     if r.random() < 0.7:
         s["required"] = [n for n in names if r.random() < 0.5]
@@ -136,12 +148,20 @@ def is_time(value):
     return not isinstance(value, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)", value) is not None
 
 
+DURATION = r"P(?!$)(\d+W|(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?)"
+HOSTNAME = r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+URI = r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9.-]+(:\d+)?(/([\w.~!$&'()*+,;=:@-]|%[0-9A-F]{2})*)*(\?([\w.~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*)?" \
+      r"(#([\w.~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})*)?"
+
+
 def make_checker():
-    checker = jsonschema.FormatChecker(["date", "uuid", "ipv4", "email"])
-    # The package has no checkers of its own for these as RFC 3339 has them.
+    checker = jsonschema.FormatChecker(["date", "uuid", "ipv4", "ipv6", "email"])
+    # The package has no checkers of its own for these as RFC 3339, 1123 and 3986 have them.
     checker.checkers = dict(checker.checkers)
     checker.checkers["time"] = (is_time, ValueError)
     checker.checkers["date-time"] = (is_date_time, ValueError)
+    for name, regex in (("duration", DURATION), ("hostname", HOSTNAME), ("uri", URI)):
+        checker.checkers[name] = (lambda x, regex=regex: not isinstance(x, str) or re.fullmatch(regex, x), ValueError)
     return checker
 
 
