@@ -211,7 +211,8 @@ static enum mote_status open_answer(struct mote_lm_answer *a, const struct mote_
 					      .stop_text = o->stop, .stop_texts = o->stops,
 					      .reasoning_open = o->reasoning_open != 0,
 					      .context_tokens = mote_session_context(a->session->session),
-					      .continues_text = o->continues_text != 0, .show = keep_text, .user = a};
+					      .continues_text = o->continues_text != 0,
+					      .one_text = o->one_text != 0, .show = keep_text, .user = a};
 	struct mote_taker taker = {.take = take, .user = a};
 	enum mote_status status;
 

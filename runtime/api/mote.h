@@ -331,10 +331,12 @@ struct mote_lm_answer_options {
 	/* Called with the states [hidden] behind the final norm of all ids of the prompt, in order: embeddings. */
 	void (*state)(void *user, uint32_t position, const float *state);
 	const struct mote_lm_grammar *grammar; /* what its text obeys, behind the thought; borrowed until closed */
+	int one_text;                   /* 1: a thought is text as any other, tags and all: no event is REASONING, and
+					 * no budget holds */
 };
 #define MOTE_LM_ANSWER_OPTIONS_INIT \
 	{sizeof(struct mote_lm_answer_options), NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, \
-	 0, NULL, NULL}
+	 0, NULL, NULL, 0}
 
 /* Sets max_tokens and the stop texts, which are the model's own, to what its makers recommend. */
 MOTE_API void mote_lm_answer_recommended(const struct mote_lm *lm, struct mote_lm_answer_options *options);

@@ -142,6 +142,7 @@ static void take_id(struct mote_answer *a, int32_t id)
 {
 	struct mote_answer_state *s = a->state;
 	struct mote_ids *ids = &a->ids;
+	bool tag = s->options.one_text && (id == s->tags.open_id || id == s->tags.close_id);
 	const char *piece;
 	size_t n;
 
@@ -164,7 +165,7 @@ static void take_id(struct mote_answer *a, int32_t id)
 		if (s->constraint && !s->reasoning.inside &&
 		    mote_constraint_take(s->constraint, id, s->after_marker, &a->error))
 			return;
-		piece = mote_detokenizer_next(&s->detokenizer, s->options.tokenizer, id, true, &n);
+		piece = mote_detokenizer_next(&s->detokenizer, s->options.tokenizer, id, !tag, &n);
 		feed(a, piece, n);
 	}
 }
@@ -201,7 +202,7 @@ static enum mote_status open_stop(struct mote_answer_state *s, struct mote_error
 	const char **texts;
 	enum mote_status status;
 
-	if (s->tags.open && (s->tags.open_id < 0 || s->tags.close_id < 0))
+	if (!o->one_text && s->tags.open && (s->tags.open_id < 0 || s->tags.close_id < 0))
 		count += 2;
 	if (!count)
 		return MOTE_OK;
@@ -243,7 +244,8 @@ enum mote_status mote_answer_open(const struct mote_answer_options *options, str
 	s->options = *options;
 	s->most = most_tokens(options);
 	s->tags = mote_reasoning_tags_read(options->metadata, options->tokenizer);
-	s->reasoning = mote_reasoning_start(&s->tags, options->reasoning_open);
+	s->reasoning = options->one_text ? (struct mote_reasoning){-1, -1, false}
+					 : mote_reasoning_start(&s->tags, options->reasoning_open);
 	s->part = MOTE_PART_ANSWER;
 	/* then the first token's leading space is one; a grammar has it as its own */
 	s->detokenizer.started = options->continues_text || options->grammar;

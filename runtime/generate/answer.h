@@ -28,6 +28,7 @@ struct mote_answer_options {
 	uint32_t context_tokens;               /* of the session, the prompt included; 0: no limit */
 	uint32_t most_tokens;                  /* 0: no limit */
 	bool continues_text;                   /* the prompt is text to go on with, not a message to answer */
+	bool one_text;                         /* reasoning is text as any other, its tags too */
 	bool reasoning_open;                   /* the prompt ends inside reasoning: mote_chat_encode() says so */
 	uint32_t think_tokens;                 /* most tokens of reasoning, then its closing tag is put in;
 						* 0: no limit */

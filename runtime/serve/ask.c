@@ -146,7 +146,7 @@ enum mote_status mote_ask_read(const struct mote_lm *lm, enum mote_dialect diale
 	if (!lm)
 		return dialect == MOTE_DIALECT_COMPLETION ? MOTE_OK : check_chat(ask, error);
 	if (dialect == MOTE_DIALECT_COMPLETION) {
-		ask->job.options.continues_text = 1;
+		ask->job.options.continues_text = ask->job.options.one_text = 1;
 		status = mote_ask_read_input(lm, mote_json_get(ask->json, "prompt"), "prompt", MOTE_ASK_MAX_CHOICES,
 					     context_tokens, ask, error);
 	} else {

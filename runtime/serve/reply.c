@@ -88,12 +88,6 @@ static bool keep_scores(struct mote_choice *c, const struct mote_piece *p)
 	return true;
 }
 
-/* A text that goes on with the prompt has no parts: what a chat shows apart belongs to it. */
-static struct mote_bytes *part_of(struct mote_reply *r, struct mote_choice *c, const struct mote_piece *p)
-{
-	return p->kind == MOTE_PIECE_REASONING && r->ask.dialect != MOTE_DIALECT_COMPLETION ? &c->reasoning : &c->text;
-}
-
 /* Notes whose part the bytes from begin on are, and of a thought's white space none: it waits for what follows. */
 static bool note_part(struct mote_choice *c, const struct mote_bytes *bytes, size_t begin)
 {
@@ -142,7 +136,7 @@ static void take_end(struct mote_reply *r, struct mote_choice *c, struct mote_pi
 static void take(struct mote_reply *r, struct mote_piece *p)
 {
 	struct mote_choice *c = &r->choice[p->choice];
-	struct mote_bytes *part = part_of(r, c, p);
+	struct mote_bytes *part = p->kind == MOTE_PIECE_REASONING ? &c->reasoning : &c->text;
 	size_t begin = part->count;
 
 	if (p->kind == MOTE_PIECE_FAILED) {
@@ -220,7 +214,7 @@ static void show_thought(struct mote_reply *r, const struct mote_piece *p, struc
 
 static void show(struct mote_reply *r, struct mote_piece *p, struct mote_bytes *out)
 {
-	if (p->kind == MOTE_PIECE_REASONING && r->ask.dialect != MOTE_DIALECT_COMPLETION)
+	if (p->kind == MOTE_PIECE_REASONING)
 		show_thought(r, p, out);
 	else
 		show_text(r, p->choice, p->scored, p->n_scored, out);

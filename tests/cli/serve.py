@@ -252,6 +252,13 @@ body = {"prompt": "The sum of", "max_tokens": 20, "temperature": 0, "logprobs": 
 whole = s.post("/v1/completions", body)[2]["choices"][0]["logprobs"]
 parts = [e[1]["choices"][0]["logprobs"] for e in s.stream("/v1/completions", body)[:-1]]
 check("scores of a stream", all([x for p in parts if p for x in p[key]] == whole[key] for key in whole), parts)
+body = {"prompt": "<|im_start|>user\nWhat is 27 + 48?<|im_end|>\n<|im_start|>assistant\n", "max_tokens": 300, "temperature": 0, "logprobs": 0}
+r = s.post("/v1/completions", body)[2]["choices"][0]
+check("a completion's thought has its tags", r["text"].startswith("<think>\nAdd 27 and 48.") and "</think>\n27 + 48 =" in r["text"] and
+      r["text"] == "".join(r["logprobs"]["tokens"]), r)
+check("in a stream too", "".join(e[1]["choices"][0]["text"] for e in s.stream("/v1/completions", body)[:-1]) == r["text"])
+cut = s.post("/v1/completions", body | {"stop": "</think>"})[2]["choices"][0]["text"]
+check("and may end there", cut == r["text"].split("</think>")[0], cut)
 text = open("tests/fixtures/adder/heldout.txt", encoding="utf-8").read()[:400]
 r = s.post("/v1/completions", {"prompt": text, "max_tokens": 0, "echo": True, "logprobs": 2})[2]["choices"][0]
 p = r["logprobs"]
