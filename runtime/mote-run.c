@@ -225,11 +225,16 @@ static enum mote_status save_text(struct run *r, const char *text, const struct 
 {
 	struct mote_output *save = r->save;
 	enum mote_status status;
-	char *whole;
+	char *whole, *answer;
 
 	if (!save)
 		return MOTE_OK;
-	if (asprintf(&whole, "%s%s", text, turn->text ? turn->text : "") < 0)
+	if ((status = run_session_text(r, turn, &answer, error)))
+		return status;
+	if (asprintf(&whole, "%s%s", text, answer) < 0)
+		whole = NULL;
+	free(answer);
+	if (!whole)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the text");
 	r->save = NULL;
 	status = run_session_save(r, NULL, NULL, whole, save, error);

@@ -91,6 +91,7 @@ struct run_turn {
 	char *text, *reasoning;                /* NUL-terminated, or NULL when empty */
 	size_t text_bytes, reasoning_bytes;
 	enum mote_lm_finish finish;
+	const char *stop;                      /* the text that ended it, or NULL */
 	const char *said;                      /* why, when it was ended for a reason of ours; or NULL */
 	struct run_top {
 		int32_t id;
@@ -122,6 +123,10 @@ enum mote_status run_chat(struct run *r, struct mote_error *error);
 /* Writes messages with tools (or NULL), or a text, and what the session holds of it; out is used up in every case. */
 enum mote_status run_session_save(const struct run *r, const cJSON *messages, const cJSON *tools, const char *text,
 				  struct mote_output *out, struct mote_error *error);
+/* All that an answer that goes on with a text has written, the tags of its reasoning too; without its end. The caller
+ * frees. */
+enum mote_status run_session_text(const struct run *r, const struct run_turn *turn, char **text,
+				  struct mote_error *error);
 /* *conversation, to be deleted: {"messages", "tools"} or {"text"}. The session holds what it held when it was saved.
  * MOTE_ERROR_CORRUPT, MOTE_ERROR_UNSUPPORTED (of another model, or of other KV types), MOTE_ERROR_IO ... */
 enum mote_status run_session_load(struct run *r, const char *path, cJSON **conversation, struct mote_error *error);

@@ -231,11 +231,14 @@ static void trim_reasoning(struct run_turn *turn)
 	turn->reasoning_bytes = n;
 }
 
-static enum mote_status keep_figures(struct mote_lm_answer *a, struct run_turn *turn, struct mote_error *error)
+static enum mote_status keep_figures(const struct run *r, struct mote_lm_answer *a, struct run_turn *turn,
+				     struct mote_error *error)
 {
 	struct mote_lm_answer_info info;
+	int stop = mote_lm_answer_stop_text(a);
 
 	mote_lm_answer_describe(a, &info);
+	turn->stop = stop >= 0 ? r->answer.stop[stop] : NULL;
 	turn->prompt_computed = info.prompt_computed;
 	turn->prompt_seconds = info.prompt_seconds;
 	turn->predict_seconds = info.predict_seconds;
@@ -264,7 +267,7 @@ enum mote_status run_answer(struct run *r, struct run_turn *turn, bool continues
 	if (mote_lm_answer_open(r->session, &options, &a, &failed))
 		return run_fail(&failed, error);
 	status = read_events(r, a, chat, turn, error);
-	kept = keep_figures(a, turn, error);
+	kept = keep_figures(r, a, turn, error);
 	mote_lm_answer_close(a);
 	trim_reasoning(turn);
 	if (status == MOTE_OK)

@@ -95,6 +95,55 @@ static enum mote_status write_all(const struct run *r, const cJSON *conversation
 	return status;
 }
 
+/* Adds a piece of text, a NUL as U+FFFD, as it was shown. NULL: no memory. */
+static char *add_piece(char *text, size_t *used, const char *piece, size_t bytes)
+{
+	char *grown = realloc(text, *used + 3 * bytes + 1);
+
+	if (!grown)
+		free(text);
+	for (size_t i = 0; grown && i < bytes; i++) {
+		size_t n = piece[i] ? 1 : 3;
+
+		memcpy(grown + *used, piece[i] ? &piece[i] : "\xef\xbf\xbd", n);
+		*used += n;
+	}
+	if (grown)
+		grown[*used] = 0;
+	return grown;
+}
+
+enum mote_status run_session_text(const struct run *r, const struct run_turn *turn, char **text,
+				  struct mote_error *error)
+{
+	size_t n = turn->tokens, used = 0, last = 0, bytes;
+	struct mote_lm_error failed = {0};
+	struct mote_lm_text *stream;
+	char *end;
+
+	*text = NULL;
+	if (n && turn->finish == MOTE_LM_FINISH_STOP && mote_lm_is_end(r->lm, turn->ids[n - 1]))
+		n--;
+	if (mote_lm_text_open(r->lm, MOTE_LM_TEXT_SPECIAL | MOTE_LM_TEXT_CONTINUES, &stream, &failed))
+		return run_fail(&failed, error);
+	for (size_t i = 0; i <= n && (i == 0 || *text); i++) {
+		const char *piece = i < n ? mote_lm_text_next(stream, turn->ids[i], &bytes)
+					  : mote_lm_text_flush(stream, &bytes);
+
+		last = i < n ? used : last;
+		*text = add_piece(*text, &used, piece, bytes);
+	}
+	mote_lm_text_close(stream);
+	if (!*text)
+		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the text");
+	end = turn->stop ? strstr(*text, turn->stop) : NULL;
+	while (end && end + strlen(turn->stop) <= *text + last && strstr(end + 1, turn->stop))
+		end = strstr(end + 1, turn->stop); /* it came with the last token */
+	if (end)
+		*end = 0;
+	return MOTE_OK;
+}
+
 enum mote_status run_session_save(const struct run *r, const cJSON *messages, const cJSON *tools, const char *text,
 				  struct mote_output *out, struct mote_error *error)
 {

@@ -45,6 +45,18 @@ expect 0 "$run" "$m" --raw -p ' 3 and' --temp 0.8 --seed 3 -n 9 --json --load-se
 same "$work/whole" "$work/out"
 expect 2 "$run" "$m" -p x --load-session "$work/text"
 expect 2 "$run" "$m" --raw -p x --load-session "$work/s"
+# Of what a text's answer says as a thought nothing is left out, its tags neither; what a stop text cut off is.
+printf '<|im_start|>user\nWhat is 27 + 48?<|im_end|>\n<|im_start|>assistant\n\n' >"$work/turn"
+expect 0 "$run" "$m" --raw -f "$work/turn" --temp 0 -n 31 --json --save-session "$work/thought"
+before=$(ids "$work/out")
+has "$work/thought" '<think>.nAdd 27 and 48'
+expect 0 "$run" "$m" --raw -p ' ' --temp 0 -n 1 --json --load-session "$work/thought"
+case $(ids "$work/out") in *";${before#*;},${before%;*},"*) ok ;; *) bad "the thought is another: $before" ;; esac
+expect 0 "$run" "$m" --raw -f "$work/turn" --temp 0 --stop 'tens' --save-session "$work/stopped"
+has "$work/stopped" 'carry 1.n"}'
+expect 0 "$run" "$m" --raw -f "$work/turn" --temp 0 --stop '
+' --save-session "$work/line"
+has "$work/line" '<think>.nAdd 27 and 48."}'
 
 # What is there already, or is read, is not replaced.
 expect 2 "$run" "$m" -p x --save-session "$work/s"
