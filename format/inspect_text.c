@@ -251,7 +251,7 @@ static void print_sensitivity(struct listing *to, const cJSON *sensitivity)
 			print_inline(to, item);
 			putchar('\n');
 		}
-	printf("  KL divergence with this tensor alone at a type; * chosen\n");
+	printf("  KL divergence with this tensor alone at a type, as estimated; * chosen\n");
 	row = row ? row->child : NULL;
 	for (const cJSON *r = row; r; r = r->next)
 		if (inspect_text_of(r, "tensor") && width(inspect_text_of(r, "tensor")) > columns)

@@ -149,7 +149,7 @@ enum mote_status perplexity_compare_behaviour(struct perplexity_run *r, struct m
 	if (r->reference.model) {
 		status = answer(r, r->models, &r->reference_answers, error);
 		if (status == MOTE_OK)
-			mote_behaviour_compare(r->reference.model, &r->reference_answers, &r->reference_answers,
+			mote_behaviour_compare(r->reference.model, &r->reference_answers, NULL,
 					       &r->reference_behaviour);
 	}
 	for (uint32_t i = 0; i < r->models && status == MOTE_OK; i++) {
@@ -157,7 +157,7 @@ enum mote_status perplexity_compare_behaviour(struct perplexity_run *r, struct m
 		status = answer(r, i, &r->answers, error);
 		if (status == MOTE_OK)
 			mote_behaviour_compare(r->model[i].model, &r->answers,
-					       r->reference.model ? &r->reference_answers : &r->answers,
+					       r->reference.model ? &r->reference_answers : NULL,
 					       &r->behaviour[i]);
 	}
 	return status;

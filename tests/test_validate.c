@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "quant/measure/logits.h"
+#include "quant/measure/macro.h"
 #include "quant/measure/score.h"
 #include "quant/measure/validate.h"
 
@@ -162,9 +163,44 @@ static void figures_of_little(void **state)
 	assert_true(cJSON_IsNull(mote_json_get(json, "perplexity_error")));
 	assert_null(mote_json_get(json, "kld_mean"));
 	cJSON_Delete(json);
+	/* Nothing varies with anything. */
+	assert_int_equal(mote_figures_from_scores(&one, 1, 1, true, &f, &error), MOTE_OK);
+	json = mote_figures_to_json(&f);
+	assert_true(cJSON_IsNull(mote_json_get(json, "correlation")));
+	cJSON_Delete(json);
 	assert_int_equal(mote_figures_from_scores(&one, 0, 1, false, &f, &error), MOTE_ERROR_ARGUMENT);
 	error = (struct mote_error){0};
 	assert_int_equal(mote_figures_from_scores(&one, 1, 2, false, &f, &error), MOTE_ERROR_ARGUMENT);
+}
+
+/* Of two texts; errors of means add as squares, and what has none in one text has none in the mean. */
+static void macro_by_hand(void **state)
+{
+	const struct mote_figures a = {.tokens_scored = 5, .paired = true, .nll = {1, 0.3, 0.6},
+				       .reference_nll = {1, 0, 0}, .delta_p_rms = {0.3, 0.02, 0.04},
+				       .kld_mean = {0.1, 0.03, NAN}};
+	struct mote_figures b = {.tokens_scored = 7, .paired = true, .nll = {2, 0.4, 0.8},
+				 .reference_nll = {3, 0, 0}, .delta_p_rms = {0.4, 0.05, 0.06},
+				 .kld_mean = {0.5, 0.04, 0.01}}, mean;
+	const struct mote_figures *const texts[] = {&a, &b}, *const still[] = {&b, &b};
+
+	(void)state;
+	mote_macro_average(texts, 2, &mean);
+	assert_int_equal(mean.tokens_scored, 12);
+	assert_near(mean.nll.value, 1.5, 0.0);
+	assert_near(mean.nll.independent, 0.25, 1e-15);
+	assert_near(mean.perplexity.value, exp(1.5), 1e-14);
+	assert_near(mean.perplexity.block, 0.5 * exp(1.5), 1e-14);
+	assert_near(mean.reference_perplexity.value, exp(2.0), 1e-14);
+	assert_near(mean.kld_mean.value, 0.3, 1e-16);
+	assert_near(mean.kld_mean.independent, 0.025, 1e-16);
+	assert_true(isnan(mean.kld_mean.block));
+	/* Squares 0.09 and 0.16, of errors 2 0.3 0.02 and 2 0.4 0.05; half of the root's over the root. */
+	assert_near(mean.delta_p_rms.value, sqrt(0.125), 1e-16);
+	assert_near(mean.delta_p_rms.independent, hypot(0.012, 0.04) / 2 / 2 / sqrt(0.125), 1e-16);
+	b.delta_p_rms = (struct mote_estimate){0, 0, NAN};
+	mote_macro_average(still, 2, &mean);
+	assert_true(mean.delta_p_rms.value == 0 && mean.delta_p_rms.independent == 0 && isnan(mean.delta_p_rms.block));
 }
 
 /* A source whose row r favours token r mod vocab by `lean`. */
@@ -258,6 +294,7 @@ int main(void)
 		cmocka_unit_test(extreme_logits_score),
 		cmocka_unit_test(figures_by_hand),
 		cmocka_unit_test(figures_of_little),
+		cmocka_unit_test(macro_by_hand),
 		cmocka_unit_test(walk_scores_every_row_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,36 +247,60 @@ enum mote_status mote_answers_fill(struct mote_answers *answers, const struct mo
 
 /* ---- comparison ---- */
 
-void mote_behaviour_compare(const struct mote_model *m, const struct mote_answers *model,
-			    const struct mote_answers *reference, struct mote_behaviour *out)
+static void compare_answers(const struct mote_answers *model, const struct mote_answers *reference,
+			    struct mote_behaviour *out)
 {
-	uint64_t same_tokens = 0, reference_tokens = 0, tokens = 0;
+	uint64_t same_tokens = 0, reference_tokens = 0;
 
-	*out = (struct mote_behaviour){.prompts = model->n};
 	for (uint32_t i = 0; i < model->n; i++) {
 		const struct mote_dialogue *d = &model->item[i], *e = &reference->item[i];
 		const int32_t *a = d->id + d->prompt, *b = e->id + e->prompt;
 		uint32_t n_a = d->count - d->prompt, n_b = e->count - e->prompt, same = 0;
-		struct mote_reasoning r = {model->open, model->close, d->reasoning_open};
-		bool thinking = r.inside;
 
 		while (same < n_a && same < n_b && a[same] == b[same])
 			same++;
+		out->identical += same == n_a && same == n_b;
+		same_tokens += same;
+		reference_tokens += n_b;
+	}
+	out->mean_identical_tokens = (double)same_tokens / model->n;
+	out->identical_share = reference_tokens ? (double)same_tokens / (double)reference_tokens : 1.0;
+}
+
+void mote_behaviour_compare(const struct mote_model *m, const struct mote_answers *model,
+			    const struct mote_answers *reference, struct mote_behaviour *out)
+{
+	uint64_t tokens = 0;
+
+	*out = (struct mote_behaviour){.prompts = model->n, .compared = reference != NULL};
+	for (uint32_t i = 0; i < model->n; i++) {
+		const struct mote_dialogue *d = &model->item[i];
+		const int32_t *a = d->id + d->prompt;
+		uint32_t n_a = d->count - d->prompt;
+		struct mote_reasoning r = {model->open, model->close, d->reasoning_open};
+		bool thinking = r.inside;
+
 		for (uint32_t t = 0; t < n_a; t++) {
 			mote_reasoning_next(&r, a[t]);
 			thinking = thinking || r.inside;
 		}
-		out->identical += same == n_a && same == n_b;
 		out->thinking += thinking;
 		out->closed += thinking && !r.inside;
 		out->ended += n_a > 0 && ends(&m->config, a[n_a - 1]);
-		same_tokens += same;
-		reference_tokens += n_b;
 		tokens += n_a;
 	}
-	out->mean_identical_tokens = (double)same_tokens / model->n;
-	out->identical_share = reference_tokens ? (double)same_tokens / (double)reference_tokens : 1.0;
 	out->mean_tokens = (double)tokens / model->n;
+	if (reference)
+		compare_answers(model, reference, out);
+}
+
+/* A figure, or null where there is none. */
+static void add_where(struct mote_json_builder *b, cJSON *o, const char *key, bool there, double value)
+{
+	if (there)
+		mote_json_add_number(b, o, key, value);
+	else
+		mote_json_add_null(b, o, key);
 }
 
 cJSON *mote_behaviour_to_json(const struct mote_behaviour *b)
@@ -285,14 +309,11 @@ cJSON *mote_behaviour_to_json(const struct mote_behaviour *b)
 	cJSON *o = mote_json_new_object(&builder);
 
 	mote_json_add_number(&builder, o, "prompts", b->prompts);
-	mote_json_add_number(&builder, o, "identical_answers", (double)b->identical / b->prompts);
-	mote_json_add_number(&builder, o, "mean_identical_tokens", b->mean_identical_tokens);
-	mote_json_add_number(&builder, o, "identical_token_share", b->identical_share);
+	add_where(&builder, o, "identical_answers", b->compared, (double)b->identical / b->prompts);
+	add_where(&builder, o, "mean_identical_tokens", b->compared, b->mean_identical_tokens);
+	add_where(&builder, o, "identical_token_share", b->compared, b->identical_share);
 	mote_json_add_number(&builder, o, "mean_tokens", b->mean_tokens);
 	mote_json_add_number(&builder, o, "ended", (double)b->ended / b->prompts);
-	if (b->thinking)
-		mote_json_add_number(&builder, o, "closed_thinking", (double)b->closed / b->thinking);
-	else
-		mote_json_add_null(&builder, o, "closed_thinking");
+	add_where(&builder, o, "closed_thinking", b->thinking > 0, (double)b->closed / b->thinking);
 	return mote_json_finish(&builder, &o, "behaviour", NULL) == MOTE_OK ? o : NULL;
 }

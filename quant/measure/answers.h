@@ -21,6 +21,7 @@ void mote_answers_free(struct mote_answers *a);
 
 struct mote_behaviour {
 	uint32_t prompts;
+	bool compared;                 /* with a reference's answers; else the next three are 0 */
 	uint32_t identical;            /* answers equal to the last token */
 	double mean_identical_tokens;  /* up to the first token that differs, or the whole answer */
 	double identical_share;        /* of all the reference's tokens, those before the first that differs */
@@ -41,7 +42,7 @@ enum mote_status mote_answers_fill(struct mote_answers *a, const struct mote_mod
 				   uint32_t threads, const struct mote_progress *progress,
 				   struct mote_error *error) MOTE_CHECKED;
 
-/* The answers of one model against the reference's to the same prompts; pass the same twice for the reference. */
+/* The answers of one model, against the reference's to the same prompts if there are any (else NULL). */
 void mote_behaviour_compare(const struct mote_model *m, const struct mote_answers *model,
 			    const struct mote_answers *reference, struct mote_behaviour *out);
 

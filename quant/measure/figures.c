@@ -145,7 +145,7 @@ enum mote_status mote_figures_from_scores(const struct mote_score *s, uint64_t n
 		spread = mote_exact_root(scatter(x, n, f->nll.value) * scatter(y, n, f->reference_nll.value));
 		for (uint64_t i = 0; i < n; i++)
 			covariance += (x[i] - f->nll.value) * (y[i] - f->reference_nll.value);
-		f->correlation = spread > 0.0 ? covariance / spread : 1.0;
+		f->correlation = spread > 0.0 ? covariance / spread : (double)__builtin_nanf("");
 		/* Token by token: what both find hard cancels, which is what the covariance is for. */
 		for (uint64_t i = 0; i < n; i++)
 			x[i] -= y[i];

@@ -25,7 +25,7 @@ struct mote_figures {
 	bool paired;
 	struct mote_estimate reference_nll, reference_perplexity;
 	struct mote_estimate log_ratio, perplexity_ratio; /* of perplexities, paired: with covariance */
-	double correlation;                               /* of ln PPL's, as llama.cpp prints it */
+	double correlation;                               /* of the losses; NaN where a model's are all the same */
 	struct mote_estimate kld_mean, top1_agreement, delta_p_mean, delta_p_rms;
 	double kld_min, kld_median, kld_p90, kld_p95, kld_p99, kld_p999, kld_max;
 	double delta_p_min, delta_p_p01, delta_p_p05, delta_p_median, delta_p_p95, delta_p_p99, delta_p_max;

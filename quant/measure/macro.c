@@ -58,7 +58,7 @@ static struct mote_estimate rms_at(const struct mote_figures *const *text, uint3
 	value = root(sum.value / n);
 	if (value > 0)
 		return (struct mote_estimate){value, root(sum.independent) / n / value, root(sum.block) / n / value};
-	return (struct mote_estimate){0};
+	return (struct mote_estimate){0, root(sum.independent), root(sum.block)}; /* nothing moved: 0, or none */
 }
 
 #define AT(figure) offsetof(struct mote_figures, figure)

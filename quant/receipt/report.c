@@ -78,7 +78,8 @@ static void print_model(FILE *out, const struct mote_report *r, const struct mot
 		print_estimate(out, "Its perplexity", f->reference_perplexity, 1.0, "");
 		print_estimate(out, "Ratio", f->perplexity_ratio, 1.0, "");
 		print_estimate(out, "ln ratio", f->log_ratio, 1.0, "");
-		fprintf(out, "  %-22s %12.4f %%\n", "Correlation of losses", 100.0 * f->correlation);
+		if (f->correlation == f->correlation)
+			fprintf(out, "  %-22s %12.4f %%\n", "Correlation of losses", 100.0 * f->correlation);
 		print_estimate(out, "KL divergence, mean", f->kld_mean, 1.0, "");
 		fprintf(out, "  %-22s %12.6f\n  %-22s %12.6f\n  %-22s %12.6f\n  %-22s %12.6f\n", "  median",
 			f->kld_median, "  99 %", f->kld_p99, "  99.9 %", f->kld_p999, "  maximum", f->kld_max);
@@ -91,7 +92,7 @@ static void print_model(FILE *out, const struct mote_report *r, const struct mot
 
 		fputs("Behaviour, greedy\n", out);
 		print_behaviour(out, "Answers", b);
-		if (r->reference_behaviour) {
+		if (b->compared) {
 			print_behaviour(out, "Reference", r->reference_behaviour);
 			fprintf(out, "  %-22s %.1f %% of answers; %.1f tokens on average; %.1f %% of tokens\n",
 				"Identical", 100.0 * b->identical / b->prompts, b->mean_identical_tokens,
@@ -118,6 +119,32 @@ static size_t longest_name(const struct mote_report *r)
 		if (strlen(r->model[i].name) > longest)
 			longest = strlen(r->model[i].name);
 	return longest;
+}
+
+/* A share in a column of so many places, or a dash where there is none. */
+static void print_share(FILE *out, int width, bool there, double share)
+{
+	if (there)
+		fprintf(out, "  %*.1f %%", width - 2, 100.0 * share);
+	else
+		fprintf(out, "  %*s", width, "-");
+}
+
+static void print_answers(FILE *out, const struct mote_report *r, int w)
+{
+	fprintf(out, "\n%-*s  %9s  %9s  %11s  %7s  %13s\n", w, "greedy answers", "identical", "of tokens",
+		"mean tokens", "ended", "close </think>");
+	for (uint32_t i = 0; i < r->n; i++) {
+		const struct mote_behaviour *b = r->model[i].behaviour;
+
+		fprintf(out, "%-*s", w, r->model[i].name);
+		print_share(out, 9, b->compared, (double)b->identical / b->prompts);
+		print_share(out, 9, b->compared, b->identical_share);
+		fprintf(out, "  %11.1f", b->mean_tokens);
+		print_share(out, 7, true, (double)b->ended / b->prompts);
+		print_share(out, 13, b->thinking > 0, (double)b->closed / b->thinking);
+		fputs("\n", out);
+	}
 }
 
 static void print_table(FILE *out, const struct mote_report *r)
@@ -152,17 +179,8 @@ static void print_table(FILE *out, const struct mote_report *r)
 		}
 		fputs("\n", out);
 	}
-	if (!r->model[0].behaviour)
-		return;
-	fprintf(out, "\n%-*s  %9s  %9s  %11s  %7s  %13s\n", w, "greedy answers", "identical", "of tokens",
-		"mean tokens", "ended", "close </think>");
-	for (uint32_t i = 0; i < r->n; i++) {
-		const struct mote_behaviour *b = r->model[i].behaviour;
-
-		fprintf(out, "%-*s  %7.1f %%  %7.1f %%  %11.1f  %5.1f %%  %11.1f %%\n", w, r->model[i].name,
-			100.0 * b->identical / b->prompts, 100.0 * b->identical_share, b->mean_tokens,
-			100.0 * b->ended / b->prompts, b->thinking ? 100.0 * b->closed / b->thinking : 0.0);
-	}
+	if (r->model[0].behaviour)
+		print_answers(out, r, w);
 }
 
 void mote_report_print(FILE *out, const struct mote_report *r)

@@ -162,12 +162,12 @@ static void put_figures(FILE *out, const struct mote_report *r)
 	fputs("</p></section>\n", out);
 }
 
-static void put_behaviour_row(FILE *out, const char *name, const struct mote_behaviour *b, bool compared)
+static void put_behaviour_row(FILE *out, const char *name, const struct mote_behaviour *b)
 {
 	fputs("<tr><td>", out);
 	put_name(out, name);
 	fputs("</td>", out);
-	if (compared) {
+	if (b->compared) {
 		put_percent(out, (double)b->identical / b->prompts, 1);
 		fprintf(out, "<td>%.1f</td>", b->mean_identical_tokens);
 		put_percent(out, b->identical_share, 1);
@@ -192,9 +192,9 @@ static void put_behaviour(FILE *out, const struct mote_report *r)
 		"<th>tokens until they part<th>of all tokens<th>length<th>come to an end<th>close "
 		"&lt;/think&gt;</tr>\n", r->model[0].behaviour->prompts);
 	if (r->reference_behaviour)
-		put_behaviour_row(out, r->reference, r->reference_behaviour, false);
+		put_behaviour_row(out, r->reference, r->reference_behaviour);
 	for (uint32_t i = 0; i < r->n; i++)
-		put_behaviour_row(out, r->model[i].name, r->model[i].behaviour, r->reference_behaviour != NULL);
+		put_behaviour_row(out, r->model[i].name, r->model[i].behaviour);
 	fputs("</table></div></section>\n", out);
 }
 

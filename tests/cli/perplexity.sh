@@ -134,6 +134,15 @@ printf 'What is 478 + 256?\n\n{"prompt": "Which is larger, 31 or 13?"}\n{"messag
 	--prompts "$D/prompts" --report "$D/page.html" --json >"$D/out"
 grep -q '"behaviour":{"prompts":3,"identical_answers":1,.*"closed_thinking":1}' "$D/out" ||
 	fail "behaviour: $(cat "$D/out")"
+# Without a reference's answers there is nothing that answers could be identical with; nor a share of thoughts without any.
+for against in "$D/q.mote" "--reference-logits $D/logits"; do
+	# shellcheck disable=SC2086
+	"$B/mote-perplexity" "$D/f.mote" $against -f $F/heldout.txt -c 200 --chunks 5 --prompts "$D/prompts" --max-tokens 9 --json >"$D/alone"
+	grep -q '"behaviour":{"prompts":3,"identical_answers":null,"mean_identical_tokens":null,"identical_token_share":null,"mean_tokens":9,' "$D/alone" ||
+		fail "identical with nothing: $(cat "$D/alone")"
+done
+"$B/mote-perplexity" "$D/none.mote" "$D/q.mote" -f $F/heldout.txt -c 200 --chunks 2 --prompts "$D/prompts" --max-tokens 2 >"$D/alone"
+grep -q '^none.mote  *-  *-  *1.0  *100.0 %  *-$' "$D/alone" || fail "figures of nothing: $(cat "$D/alone")"
 grep -q '<svg' "$D/page.html" && grep -q '<mark>' "$D/page.html" && tail -1 "$D/page.html" | grep -q '</html>$' ||
 	fail "the page lacks a part"
 python3 - "$D/page.html" "$D/out" <<'END' || fail "the axis of divergences has other steps"
