@@ -120,11 +120,39 @@ static void test_long_words(void **state)
 	free(text);
 }
 
+/* The prefix of tokens within a word goes from the right one of two that merge, however many bytes it has. */
+static void test_prefix(void **state)
+{
+	static const char *const prefixes[] = {"#", "##", "\xc3\xa9", "\xe2\x96\x81"};
+	struct tiny_tokenizer tiny;
+	struct mote_ids ids = {0};
+	char json[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+		const char *p = prefixes[i];
+
+		snprintf(json, sizeof json, "{\"model\":{\"type\":\"BPE\",\"continuing_subword_prefix\":\"%s\","
+			 "\"vocab\":{\"a\":0,\"%sb\":1,\"ab\":2,\"%sc\":3,\"abc\":4,\"%sd\":5,\"%scd\":6},"
+			 "\"merges\":[\"a %sb\",\"ab %sc\",\"%sc %sd\"]}}", p, p, p, p, p, p, p, p, p);
+		open_or_fail(&tiny, json, NULL);
+		assert_int_equal(mote_tokenizer_encode(tiny.t, "abcacd", 6, 0, &ids, NULL), MOTE_OK);
+		/* "a" within a word is unknown, and dropped */
+		assert_int_equal(ids.count, 2);
+		assert_int_equal(ids.id[0], 4);
+		assert_int_equal(ids.id[1], 6);
+		ids.count = 0;
+		tiny_close(&tiny);
+	}
+	mote_ids_free(&ids);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_merges),
 		cmocka_unit_test(test_long_words),
+		cmocka_unit_test(test_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

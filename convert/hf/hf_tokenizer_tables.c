@@ -47,7 +47,7 @@ static bool split_merge(const cJSON *item, const char **left, size_t *left_bytes
 static enum mote_status read_merge(struct builder *b, const cJSON *item, uint32_t rank, struct merge *merge)
 {
 	char joined[2 * MOTE_TOKENIZER_MAX_TOKEN_BYTES + 1];
-	size_t left_bytes, right_bytes, affix = 0;
+	size_t left_bytes, right_bytes, affix = strlen(b->prefix);
 	const char *left, *right;
 	int64_t a, c, result;
 
@@ -61,8 +61,6 @@ static enum mote_status read_merge(struct builder *b, const cJSON *item, uint32_
 		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
 				      MODEL_KEY ": merges[%u]: \"%.60s\" is not in the vocabulary", rank,
 				      a < 0 ? left : right);
-	for (const char *p = b->prefix; *p; p++) /* the reference counts characters and skips bytes */
-		affix += !mote_utf8_continues(*p);
 	if (affix > right_bytes)
 		return mote_error_set(b->error, MOTE_ERROR_CORRUPT,
 				      MODEL_KEY ": merges[%u]: \"%.60s\" is shorter than "
