@@ -136,6 +136,30 @@ static void test_patterns(void **state)
 	expect_pieces(PATTERN_WORDS, "a_1-- é\u0301!", "a_1|--| |é\u0301|!");
 }
 
+/* A line's end in a pattern is one of the text, but nothing where white space is. */
+static void test_line_ends(void **state)
+{
+	static const struct {
+		const char *pattern, *ids; /* of "xab\nb", where "xa" is a token */
+	} cases[] = {
+		{"a\\nb", "256 98 10 98"}, {"ab\\n", "120 97 98 10 98"}, {"(?x:a\\nb)", "120 97 98 10 98"},
+		{"(?i-x:a\\nb)", "256 98 10 98"}, {"ab\\\\\\n", "120 97 98 10 98"}, {"[a\\n]", "120 97 98 10 98"},
+	};
+	struct tiny_tokenizer tiny;
+	struct tiny_json json;
+	char split[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		snprintf(split, sizeof split, "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","
+			 "\"pattern\":{\"Regex\":\"%s\"},\"behavior\":\"Isolated\"},{\"type\":\"ByteLevel\","
+			 "\"add_prefix_space\":false,\"use_regex\":false}]}", cases[i].pattern);
+		open_or_fail(&tiny, tiny_byte_level(&json, "xa", split, "", ""), NULL);
+		expect(&tiny, "xab\nb", cases[i].ids);
+		tiny_close(&tiny);
+	}
+}
+
 /* SmolLM2: each number alone, and the text that the pattern sees ends there. */
 static void test_digits(void **state)
 {
@@ -334,7 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_goldens),
-		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_patterns), cmocka_unit_test(test_line_ends),
 		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_dropped_bytes),
 		cmocka_unit_test(test_dropped_between_words),

@@ -32,4 +32,7 @@ enum mote_status mote_hf_step_behavior(const struct place *p, const cJSON *item,
 enum mote_status mote_hf_step_metaspace(const struct place *p, const cJSON *item, const char **replacement,
 					uint8_t *scheme);
 
+/* A Split, by a text or a pattern (hf_tokenizer_split.c). */
+enum mote_status mote_hf_step_split(const struct place *p, const cJSON *item);
+
 #endif

@@ -133,49 +133,6 @@ static enum mote_status add_split(const struct place *p, enum tokenizer_step_kin
 				NULL, NULL);
 }
 
-/* The patterns that the runtime has written out. */
-static bool known_pattern(const char *text, uint32_t *pattern)
-{
-#define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-#define LETTERS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
-#define REST "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-	static const struct { const char *text; uint32_t pattern; } known[] = {
-		{"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", PATTERN_GPT2},
-		{"'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", PATTERN_GPT2},
-		{CONTRACTIONS LETTERS "\\p{N}{1,3}" REST, PATTERN_LLAMA3},
-		{CONTRACTIONS LETTERS "\\p{N}" REST, PATTERN_QWEN2}
-	};
-
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (!strcmp(text, known[i].text)) {
-			*pattern = known[i].pattern;
-			return true;
-		}
-	return false;
-}
-
-static enum mote_status add_split_pattern(const struct place *p, const cJSON *item)
-{
-	struct tokenizer_step step = {0};
-	const char *pattern;
-	bool regex, invert;
-	enum mote_status status = mote_hf_step_pattern(p, item, &pattern, &regex);
-
-	if (status == MOTE_OK)
-		status = mote_hf_step_behavior(p, item, NULL, &step.mode);
-	if (status == MOTE_OK)
-		status = mote_hf_step_bool(p, item, "invert", false, &invert);
-	if (status)
-		return status;
-	step.flags = invert ? STEP_INVERT : 0;
-	if (regex && known_pattern(pattern, &step.number)) {
-		step.kind = SPLIT_PATTERN;
-		return mote_hf_step_add(p, step, NULL, NULL);
-	}
-	step.kind = regex ? SPLIT_REGEX : SPLIT_LITERAL;
-	return mote_hf_step_add(p, step, pattern, NULL);
-}
-
 static enum mote_status add_byte_level(const struct place *p, const cJSON *item)
 {
 	bool prefix, use_regex;
@@ -219,7 +176,7 @@ static enum mote_status add_pre_tokenizer(const struct place *p, const cJSON *it
 	if (!strcmp(type, "ByteLevel"))
 		return add_byte_level(p, item);
 	if (!strcmp(type, "Split"))
-		return add_split_pattern(p, item);
+		return mote_hf_step_split(p, item);
 	if (!strcmp(type, "Metaspace"))
 		return add_metaspace(p, item);
 	if (!strcmp(type, "Digits")) {
