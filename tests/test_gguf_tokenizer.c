@@ -246,10 +246,78 @@ static void test_notes(void **state)
 	tiny_close(&tiny);
 }
 
+#define SPLIT(pattern, how) "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern "\"}," how "},"
+#define ALONE "\"behavior\":\"Isolated\",\"invert\":false"
+#define MATCHES "\"behavior\":\"Removed\",\"invert\":true"
+#define SPACES "|\\\\s+(?!\\\\S)|\\\\s+"
+#define ENDINGS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+#define WORDS(cr, lf, digits) ENDINGS "|[^" cr lf "\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}" digits \
+	"| ?[^\\\\s\\\\p{L}\\\\p{N}]+[" cr lf "]*|\\\\s*[" cr lf "]+" SPACES
+#define MARK "[^\\r\\n\\\\p{L}\\\\p{N}]?"
+#define UPPER "[\\\\p{Lu}\\\\p{Lt}\\\\p{Lm}\\\\p{Lo}\\\\p{M}]"
+#define LOWER "[\\\\p{Ll}\\\\p{Lm}\\\\p{Lo}\\\\p{M}]"
+#define GPT_4O MARK UPPER "*" LOWER "+" ENDINGS "?|" MARK UPPER "+" LOWER "*" ENDINGS "?|\\\\p{N}{1,3}" \
+	"| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\r\\n/]*|\\\\s*[\\r\\n]+" SPACES
+#define DEEPSEEK3 SPLIT("\\\\p{N}{1,3}", ALONE) \
+	SPLIT("[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+", ALONE) \
+	SPLIT("[!\\\"#$%&'()*+,\\\\-./:;<=>?@\\\\[\\\\\\\\\\\\]^_`{|}~][A-Za-z]+|" \
+	      "[^\\r\\n\\\\p{L}\\\\p{P}\\\\p{S}]?[\\\\p{L}\\\\p{M}]+" \
+	      "| ?[\\\\p{P}\\\\p{S}]+[\\r\\n]*|\\\\s*[\\r\\n]+" SPACES, ALONE)
+
+/* How a text is cut has a name, however its pattern is written: line ends as escapes or as they are, matches alone or
+ * all that is kept. */
+static void test_cuts(void **state)
+{
+	static const struct {
+		const char *splits, *name; /* NULL: there is none */
+	} cases[] = {
+		{SPLIT(WORDS("\\\\r", "\\\\n", ""), ALONE), "stablelm2"},
+		{SPLIT(WORDS("\\\\r", "\\\\n", ""), MATCHES), "stablelm2"},
+		{SPLIT(WORDS("\\r", "\\n", "{1,3}"), ALONE), "dbrx"},
+		{SPLIT(WORDS("\\r", "\\n", "{1,3}"), MATCHES), "dbrx"},
+		{SPLIT(WORDS("\\r", "\\n", ""), "\"behavior\":\"Removed\",\"invert\":false"), NULL},
+		{SPLIT(GPT_4O, ALONE), "gpt-4o"}, {SPLIT(GPT_4O, MATCHES), "gpt-4o"}, {DEEPSEEK3, "deepseek-v3"},
+		{SPLIT("[\\r\\n]", ALONE) SPLIT("\\\\s?\\\\p{L}+", ALONE) SPLIT("\\\\s?\\\\p{P}+", ALONE)
+		 SPLIT("[\xe4\xb8\x80-\xe9\xbe\xa5\xe0\xa0\x80-\xe4\xb8\x80\xea\xb0\x80-\xed\x9f\xbf]+", ALONE)
+		 STEP("\"Digits\",\"individual_digits\":true") ",", "deepseek-coder"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct mote_gguf_put put = {0};
+		struct mote_notes notes = {0};
+		struct mote_error error = {0};
+		struct tiny_tokenizer tiny;
+		char text[4096], key[64];
+		enum mote_status status;
+
+		snprintf(text, sizeof text, "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[%s"
+			 STEP("\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false") "]},\"model\":{\"type\":"
+			 "\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}}", cases[i].splits);
+		if (!tiny_open(&tiny, text, NULL))
+			fail_msg("%s: %s", text, tiny.error.message);
+		status = mote_gguf_put_tokenizer(&put, tiny.section, tiny.section_bytes, NULL, 3, &notes, &error);
+		assert_int_equal(status, cases[i].name ? MOTE_OK : MOTE_ERROR_UNSUPPORTED);
+		if (cases[i].name) { /* a text's kind is 8, its length has eight bytes */
+			const char *at = memmem(put.b.text, put.b.bytes, "tokenizer.ggml.pre\10\0\0", 22);
+
+			snprintf(key, sizeof key, "%s", at ? at + 30 : "");
+			assert_memory_equal(key, cases[i].name, strlen(cases[i].name));
+			assert_int_equal(at[22], strlen(cases[i].name));
+		} else {
+			assert_non_null(strstr(error.message, "how it cuts a text"));
+		}
+		free(put.b.text);
+		mote_notes_free(&notes);
+		tiny_close(&tiny);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_spaces), cmocka_unit_test(test_special_ids),
-					   cmocka_unit_test(test_ids_around), cmocka_unit_test(test_notes)};
+					   cmocka_unit_test(test_ids_around), cmocka_unit_test(test_notes),
+					   cmocka_unit_test(test_cuts)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

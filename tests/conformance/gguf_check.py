@@ -344,7 +344,9 @@ def cuts(folder, packages):
 	open(path, "w", newline="").write(text)
 	own_values = learned(text, config["vocab_size"])
 	seen = set()
-	for name in ("smollm", "gpt-2", "llama-bpe", "qwen2", "stablelm2", "dbrx", "tekken", "gpt-4o", "deepseek-v3", "default"):
+	first = ("smollm", "gpt-2", "llama-bpe", "qwen2", "stablelm2", "dbrx", "tekken", "gpt-4o", "deepseek-v3", "deepseek-coder",
+		 "minicpm5", "default")
+	for name in first + ("exaone4", "hunyuan-dense", "pixtral"):
 		own_values["tokenizer.ggml.pre"], file = name, folder + "/cuts.gguf"
 		gguf.write(file, [(k, kind, own_values.get(k, x)) for k, kind, x in values], tensors)
 		convert(file, folder + "/cuts.mote")
@@ -353,6 +355,8 @@ def cuts(folder, packages):
 		run("node", HERE + "/gguf_llama.mjs", packages, file, path, "1", folder + "/theirs")
 		theirs = json.load(open(folder + "/theirs.ids"))
 		check("cut as %s: the same %d ids" % (name, len(own)), own == theirs, "" if own == theirs else (own, theirs))
+		if name not in first:
+			continue
 		convert(folder + "/cuts.mote", folder + "/again.gguf")
 		check("and the same name", gguf.Reader(folder + "/again.gguf").values["tokenizer.ggml.pre"] == name)
 	check("the cuts differ", len(seen) >= 5, len(seen))
