@@ -252,7 +252,7 @@ NEON_CC ?= aarch64-linux-gnu-gcc
 NEON_SOURCES := tests/test_kernels.c $(wildcard runtime/kernels/*.c runtime/kernels/*/*.c) format/block.c format/portable.c format/status.c format/utf8.c
 build/neon/test_kernels: $(NEON_SOURCES) tests/kernel_inputs.h $(wildcard runtime/kernels/*.h runtime/kernels/*/*.h format/*.h)
 	@mkdir -p $(@D)
-	$(NEON_CC) -O2 $(LANGUAGE) $(WARNINGS) -static $(NEON_SOURCES) -lm -o $@
+	$(NEON_CC) -O2 $(LANGUAGE) $(WARNINGS) -Wno-unused-result -static $(NEON_SOURCES) -lm -o $@
 
 # And products for training.
 GEMM_SOURCES := tests/test_gemm.c $(filter-out tests/%,$(NEON_SOURCES))
@@ -271,12 +271,18 @@ build/neon/forward_bits_here: $(FORWARD_BITS_SOURCES) $(FORWARD_BITS_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) -O2 $(LANGUAGE) $(WARNINGS) $(FORWARD_BITS_SOURCES) -o $@
 
-neon-check: build/neon/test_kernels $(B)/test_kernels build/neon/test_gemm build/neon/forward_bits build/neon/forward_bits_here
-	qemu-aarch64-static -cpu max $<
-	test "$$(qemu-aarch64-static -cpu max $< --digest)" = "$$($(B)/test_kernels --digest)"
-	qemu-aarch64-static -cpu max build/neon/test_gemm
+# What each prints there; make -j runs them side by side.
+NEON_RUN = qemu-aarch64-static -cpu max $< $(1) >$@ || { cat $@; rm $@; exit 1; }
+build/neon/%.out: build/neon/%
+	$(call NEON_RUN)
+build/neon/digest.out: build/neon/test_kernels
+	$(call NEON_RUN,--digest)
+
+neon-check: $(addprefix build/neon/,test_kernels.out digest.out test_gemm.out forward_bits.out forward_bits_here) $(B)/test_kernels
+	cat build/neon/test_kernels.out build/neon/test_gemm.out
+	test "$$(cat build/neon/digest.out)" = "$$($(B)/test_kernels --digest)"
 	build/neon/forward_bits_here
-	test "$$(qemu-aarch64-static -cpu max build/neon/forward_bits)" = "$$(build/neon/forward_bits_here)"
+	test "$$(cat build/neon/forward_bits.out)" = "$$(build/neon/forward_bits_here)"
 
 ARM_TESTS ?= test_sandbox tests/cli/sandbox.sh
 arm-check:
