@@ -15,7 +15,7 @@
 
 #define BYTE_LEVEL "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
 
-enum { OPEN = 256, CLOSE = 257, END = 258, VOCAB = 259 };
+enum { OPEN = 256, CLOSE = 257, END = 258, CALL = 259, CALLED = 260, VOCAB = 261 };
 
 static struct tiny_tokenizer tiny;
 static const struct mote_config config = {.vocab = VOCAB, .bos = -1, .eos = {END}, .n_eos = 1};
@@ -26,7 +26,9 @@ static int open_tokenizer(void **state)
 	static const char added[] =
 		"{\"id\":256,\"content\":\"<think>\",\"special\":true},{\"id\":257,\"content\":\"</think>\","
 		"\"special\":true},"
-		"{\"id\":258,\"content\":\"<end>\",\"special\":true}";
+		"{\"id\":258,\"content\":\"<end>\",\"special\":true},"
+		"{\"id\":259,\"content\":\"<tool_call>\",\"special\":true},"
+		"{\"id\":260,\"content\":\"</tool_call>\",\"special\":true}";
 
 	(void)state;
 	return tiny_open(&tiny, tiny_byte_level(&json, "", BYTE_LEVEL, added, ""), NULL)
@@ -103,6 +105,19 @@ static void say(struct mote_answer_options o, const char *script, const char *te
 	assert_string_equal(shown.text[MOTE_PART_ANSWER], text);
 	assert_string_equal(shown.text[MOTE_PART_REASONING], reasoning);
 	assert_int_equal(answer.finish, finish);
+	mote_answer_free(&answer);
+}
+
+/* Who reads the text finds calls by their tags, so these are there although they are special tokens. */
+static void test_tool_call(void **state)
+{
+	static const int32_t ids[] = {'a', CALL, '{', '}', CALLED, CALL, END};
+	struct mote_answer answer;
+	struct shown shown;
+
+	(void)state;
+	say_ids((struct mote_answer_options){0}, ids, sizeof ids / sizeof *ids, &answer, &shown);
+	assert_string_equal(answer.text, "a<tool_call>{}</tool_call><tool_call>");
 	mote_answer_free(&answer);
 }
 
@@ -442,6 +457,7 @@ static void test_grammar_blank(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tool_call),
 		cmocka_unit_test(test_tags), cmocka_unit_test(test_tags_in_text), cmocka_unit_test(test_stops),
 		cmocka_unit_test(test_stop_pieces), cmocka_unit_test(test_think_budget),
 		cmocka_unit_test(test_close_reasoning), cmocka_unit_test(test_nul),

@@ -5,22 +5,19 @@
 
 #include "runtime/generate/stop.h"
 
-struct text_room {
-	size_t text, reasoning;
-};
-
 struct mote_answer_state {
 	struct mote_answer_options options;
 	struct mote_reasoning reasoning;
 	struct mote_reasoning_tags tags;
 	struct mote_detokenizer detokenizer;
+	int32_t call[2];          /* ids of a tool call's tags; -1: they are text */
 	struct mote_constraint *constraint; /* of its grammar, or NULL */
 	struct mote_stop *stop;   /* finds stop texts, then the tags that are text; NULL without any */
 	struct mote_ids forced;   /* the closing tag, from the first time on that it was put in */
 	size_t forced_taken;
 	size_t thought;           /* tokens of reasoning */
 	bool close, closed;       /* of the thought that is open: it is to be closed; its tag was put in */
-	struct text_room room;
+	size_t text_room, reasoning_room;
 	enum mote_reasoning_part part;
 	size_t most;       /* tokens */
 	bool after_marker; /* and no text since */
@@ -58,8 +55,8 @@ static void keep_text(struct mote_answer *a, const char *piece, size_t n)
 	if (s->options.show)
 		s->options.show(s->options.user, s->part, piece, n);
 	kept = s->part == MOTE_PART_REASONING
-		? append(&a->reasoning, &a->reasoning_bytes, &s->room.reasoning, piece, n)
-		: append(&a->text, &a->text_bytes, &s->room.text, piece, n);
+		? append(&a->reasoning, &a->reasoning_bytes, &s->reasoning_room, piece, n)
+		: append(&a->text, &a->text_bytes, &s->text_room, piece, n);
 	if (!kept)
 		fail_memory(a);
 }
@@ -142,7 +139,8 @@ static void take_id(struct mote_answer *a, int32_t id)
 {
 	struct mote_answer_state *s = a->state;
 	struct mote_ids *ids = &a->ids;
-	bool tag = s->options.one_text && (id == s->tags.open_id || id == s->tags.close_id);
+	bool tag = id == s->call[0] || id == s->call[1] ||
+		   (s->options.one_text && (id == s->tags.open_id || id == s->tags.close_id));
 	const char *piece;
 	size_t n;
 
@@ -247,6 +245,9 @@ enum mote_status mote_answer_open(const struct mote_answer_options *options, str
 	s->reasoning = options->one_text ? (struct mote_reasoning){-1, -1, false}
 					 : mote_reasoning_start(&s->tags, options->reasoning_open);
 	s->part = MOTE_PART_ANSWER;
+	/* special tokens in some models; whoever reads the text finds calls by them */
+	s->call[0] = mote_tokenizer_find(options->tokenizer, "<tool_call>", 11);
+	s->call[1] = mote_tokenizer_find(options->tokenizer, "</tool_call>", 12);
 	/* then the first token's leading space is one; a grammar has it as its own */
 	s->detokenizer.started = options->continues_text || options->grammar;
 	if ((status = open_stop(s, error)) == MOTE_OK && (status = open_constraint(s, error)) == MOTE_OK) {
