@@ -241,6 +241,26 @@ c = s.post(CHAT, body)[2]["choices"][0]["message"]
 check("text around a call", c["content"] == "<tool_x> Hellobye now \n" and len(c["tool_calls"]) == 1, c)
 deltas = [x[1]["choices"][0]["delta"] for x in s.stream(CHAT, body)[:-1]]
 check("and in a stream", "".join(d.get("content", "") for d in deltas) == c["content"], deltas)
+# what is a call and what stays text: (what the model says, what is left, the calls)
+NOW = '{"name": "now", "arguments": {}}'
+for said, left, calls in (
+        ("a<tool_call>" + NOW, "a", [("now", "{}")]),
+        ("<tool_call>\n%s\n<tool_call>%s</tool_call>" % (NOW, NOW), "", [("now", "{}")] * 2),
+        ('<tool_call>{"name": "add", "arguments": {"t": "}</tool_call>\\"{"}}</tool_call>', "",
+         [("add", '{"t":"}</tool_call>\\"{"}')]),
+        ('<tool_call>{"name": "now", "arguments": null}</tool_call>', "", [("now", "{}")]),
+        ('<tool_call>{"name": "now", "parameters": "{\\"a\\": 1.0}"}</tool_call>', "", [("now", '{"a": 1.0}')]),
+        ("<tool_call>{now}</tool_call> <tool_call>%s</tool_call>b" % NOW, "<tool_call>{now}</tool_call>b", [("now", "{}")]),
+        ("<tool_call>%s, then" % NOW, "<tool_call>%s, then" % NOW, []),
+        ("<tool_call>" + NOW[:-1], "<tool_call>" + NOW[:-1], []),
+        ("<tool_call>[%s]</tool_call>" % NOW, "<tool_call>[%s]</tool_call>" % NOW, [])):
+    body = ask("x", max_tokens=400, think_budget=5, tools=TOOLS, grammar="root ::= " + json.dumps(said))
+    c = s.post(CHAT, body)[2]["choices"][0]["message"]
+    got = [(x["function"]["name"], x["function"]["arguments"]) for x in c.get("tool_calls", [])]
+    check("calls in " + said, (c["content"] or "", got) == (left, calls), c)
+    deltas = [x[1]["choices"][0]["delta"] for x in s.stream(CHAT, body)[:-1]]
+    got = [(x["function"]["name"], x["function"]["arguments"]) for d in deltas for x in d.get("tool_calls", [])]
+    check("and streamed in " + said, ("".join(d.get("content", "") for d in deltas), got) == (left, calls), deltas)
 r = s.post("/v1/responses", {"input": "x", "temperature": 0, "max_output_tokens": 300, "text": {"format": {
     "type": "json_schema", "name": "n", "schema": {"type": "object", "properties": {"n": {"enum": [7]}}, "required": ["n"]}}}})[2]
 check("responses of a schema", json.loads(r["output"][-1]["content"][0]["text"]) == {"n": 7}, r)
