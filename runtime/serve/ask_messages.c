@@ -109,6 +109,11 @@ static enum mote_status add_calls(struct mote_json_builder *b, cJSON *message, c
 		const cJSON *text = mote_json_get(function, "arguments");
 		enum mote_status status = MOTE_OK;
 
+		if (cJSON_IsObject(function) && (!text || cJSON_IsNull(text) || is_text(text, ""))) { /* without any */
+			cJSON_DeleteItemFromObjectCaseSensitive(function, "arguments");
+			mote_json_add_object(b, function, "arguments");
+			continue;
+		}
 		if (cJSON_IsString(text))
 			status = mote_json_parse_large(text->valuestring, strlen(text->valuestring), "arguments", *left,
 						       &parsed, NULL);
@@ -128,11 +133,13 @@ static enum mote_status add_calls(struct mote_json_builder *b, cJSON *message, c
 	return MOTE_OK;
 }
 
-static void copy_text(struct mote_json_builder *b, cJSON *message, const cJSON *from, const char *key)
+/* A text of a client's, under the name that templates know it by, unless there is one already. */
+static void copy_text(struct mote_json_builder *b, cJSON *message, const char *key, const cJSON *from,
+		      const char *named)
 {
-	const cJSON *text = mote_json_get(from, key);
+	const cJSON *text = mote_json_get(from, named);
 
-	if (cJSON_IsString(text))
+	if (cJSON_IsString(text) && !mote_json_get(message, key))
 		mote_json_add_text(b, message, key, text->valuestring);
 }
 
@@ -171,10 +178,10 @@ static enum mote_status add_rest(struct mote_json_builder *b, cJSON *message, co
 {
 	const cJSON *calls = mote_json_get(item, "tool_calls");
 
-	copy_text(b, message, item, "name");
-	copy_text(b, message, item, "tool_call_id");
-	if (!mote_json_get(message, "reasoning_content"))
-		copy_text(b, message, item, "reasoning_content");
+	copy_text(b, message, "name", item, "name");
+	copy_text(b, message, "tool_call_id", item, "tool_call_id");
+	copy_text(b, message, "reasoning_content", item, "reasoning_content");
+	copy_text(b, message, "reasoning_content", item, "reasoning"); /* as vLLM and OpenRouter call it */
 	return cJSON_IsArray(calls) && calls->child ? add_calls(b, message, calls, left, error) : MOTE_OK;
 }
 

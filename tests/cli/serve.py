@@ -386,6 +386,26 @@ for e in events:
         blocks[e[1]["index"]][1] += e[1]["delta"].get("text", "") + e[1]["delta"].get("thinking", "")
 check("messages in turn", whole and [tuple(x) for x in blocks] == whole, whole, blocks)
 
+# ---- what a template gets of messages: calls without arguments have none, thoughts go by one name
+shows = Server(work + "/shows/shows.mote")
+
+
+def shown(message):
+    r = shows.post("/apply-template", {"model": "shows", "messages": [message], "continue_final_message": False})[2]
+    return json.loads(r["prompt"])[0]
+
+
+for given, want in ((None, {}), ("", {}), ("{}", {}), ('{"a": 1.0}', {"a": 1.0}), ("[1]", "[1]"), ("x", "x"), ({"b": 2}, {"b": 2})):
+    r = shown({"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": {
+        "name": "now", "arguments": given}}]})
+    check(f"arguments {given!r}", r["tool_calls"][0]["function"] == {"name": "now", "arguments": want}, r)
+r = shown({"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "now"}}]})
+check("no arguments", r["tool_calls"][0]["function"] == {"name": "now", "arguments": {}}, r)
+for more in ({"reasoning": "R"}, {"reasoning_content": "R"}, {"reasoning_content": "R", "reasoning": "S"}):
+    r = shown({"role": "assistant", "content": "A"} | more)
+    check(f"a thought as {list(more)}", r == {"role": "assistant", "content": "A", "reasoning_content": "R"}, r)
+shows.stop()
+
 # ---- an answer that has begun: chats and messages go on with it, responses do not
 BEGUN = {"messages": [{"role": "user", "content": "What is 27 + 48?"}, {"role": "assistant", "content": "27 + 48 ="}]}
 
