@@ -195,8 +195,8 @@ static void print_evaluation(struct listing *to, const cJSON *evaluation)
 	}
 	print_figure(evaluation, "chance", "chance", 100, " %");
 	print_figure(constant, "value", "best constant answer", 100, " %");
-	print_figure(paired, "to_wrong", "reference right, now not", 1, "");
-	print_figure(paired, "to_right", "reference wrong, now not", 1, "");
+	print_figure(paired, "to_wrong", "reference right, now wrong", 1, "");
+	print_figure(paired, "to_right", "reference wrong, now right", 1, "");
 	print_figure(paired, "p", "p by McNemar's test", 1, "");
 }
 

@@ -270,7 +270,7 @@ static enum mote_status give_results(struct eval_run *r, struct mote_error *erro
 	if (!status)
 		status = mote_eval_results(&r->t, &json, error);
 	if (!status && r->report) {
-		mote_eval_report_html(r->page, json);
+		mote_eval_report_html(r->page, json, (int)r->t.tasks);
 		status = commit(&r->report, error);
 	}
 	if (!status && r->a->json)

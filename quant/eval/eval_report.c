@@ -51,11 +51,6 @@ static void put_rate(FILE *out, const cJSON *rate)
 	fputs("</td>", out);
 }
 
-static bool same_model(const cJSON *a, const cJSON *b)
-{
-	return strcmp(mote_json_get(a, "model")->valuestring, mote_json_get(b, "model")->valuestring) == 0;
-}
-
 /* ---- one task ---- */
 
 static void put_table(FILE *out, const cJSON *const *row, int n)
@@ -156,14 +151,12 @@ static void put_averages(FILE *out, const cJSON *averages)
 }
 
 /* Results lie model behind model, each with all tasks in one order. */
-void mote_eval_report_html(FILE *out, const cJSON *results)
+void mote_eval_report_html(FILE *out, const cJSON *results, int tasks)
 {
 	const cJSON *all = mote_json_get(results, "results"), *first = all->child, *row[MOST_MODELS];
-	int tasks = 0, models, count = cJSON_GetArraySize(all);
+	int models = cJSON_GetArraySize(all) / tasks;
 
-	for (const cJSON *r = first; r && same_model(r, first); r = r->next)
-		tasks++;
-	models = count / tasks < MOST_MODELS ? count / tasks : MOST_MODELS;
+	models = models < MOST_MODELS ? models : MOST_MODELS;
 	fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>", out);
 	mote_eval_report_name(out, first);

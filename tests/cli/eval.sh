@@ -86,6 +86,10 @@ rates = [list(r["metrics"].values())[0] for r in first]
 assert average["tasks"] == 2 and abs(average["value"] - sum(x["value"] for x in rates) / 2) < 1e-15
 assert abs(average["stderr"] - sum(x["stderr"] ** 2 for x in rates) ** .5 / 2) < 1e-15
 END
+# A model beside itself is two.
+"$B/mote-eval" "$D/f.mote" --reference "$D/f.mote" --task boolq="$D/boolq.jsonl" --limit 3 --report "$D/twice.html" >/dev/null
+grep -q '<h1>What 2 models can do' "$D/twice.html" && grep -q '(reference)' "$D/twice.html" &&
+	[ "$(grep -c '<h2>boolq' "$D/twice.html")" = 1 ] || fail "a model beside itself"
 "$B/mote-inspect" "$D/stamped.mote" --json >"$D/facts"
 "$B/mote-inspect" "$D/stamped.mote" >"$D/listing"
 python3 - "$D" <<'END' || fail "receipts"

@@ -185,9 +185,16 @@ echo '{"text":"One."}' >"$D/one.jsonl"
 	--json | tail -n 1 >"$D/one.json"
 "$B/mote-train" sft "$D/plain.mote" --data "$D/one.jsonl" --tokens-at-once 1 -o "$D/alone.mote" 2>/dev/null
 cmp "$D/one.mote" "$D/alone.mote" || fail "--eval changes the result"
+# and what it is, mote-perplexity says too
+head -n 1 "$D/text.jsonl" >"$D/first.jsonl"
+awk 'BEGIN { printf "One cold morning Ben walked to the park.<|endoftext|> 37" }' >"$D/said"
+"$B/mote-train" sft "$D/plain.mote" --data "$D/one.jsonl" --eval "$D/first.jsonl" -o "$D/first.mote" --json |
+	tail -n 1 >"$D/first.json"
+"$B/mote-perplexity" "$D/plain.mote" -f "$D/said" --all-positions --json >"$D/said.json"
 python3 - "$D" <<'END' || fail "plain text"
 import json, sys
-whole, parts, one = (json.load(open(f"{sys.argv[1]}/{n}.json")) for n in ("t90", "t8", "one"))
+whole, parts, one, first, said = (json.load(open(f"{sys.argv[1]}/{n}.json")) for n in ("t90", "t8", "one", "first", "said"))
+assert abs(first["eval_before"] - said["nll"]) < 1e-5, (first, said)
 assert abs(one["eval_before"] - whole["eval_before"]) < 1e-6, (one, whole)
 assert whole["records"] == 8 and whole["cut"] == 0 and whole["eval_after"] < 0.8 * whole["eval_before"], whole
 assert parts["records"] > 8 and parts["cut"] == 0, parts
