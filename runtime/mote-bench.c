@@ -49,7 +49,8 @@ static enum mote_status sample_bandwidth(const struct bench *b, struct mote_pool
 static double decode_limit(const struct bench *b, const struct limits *limits, double bandwidth, const struct result *r)
 {
 	const struct mote_session_options *o = &b->arguments->session;
-	struct mote_cost cost = mote_cost_decode(b->model, o->kv_k, o->kv_v, (double)r->depth + ((double)r->tokens - 1) / 2);
+	double depth = r->depth + ((double)r->tokens - 1) / 2; /* the mean token's */
+	struct mote_cost cost = mote_cost_decode(b->model, o->kv_k, o->kv_v, depth);
 	double cache = cost.bytes - (double)b->weight_bytes;
 	double reading = ((double)b->weight_bytes + r->streams * cache) / bandwidth, computing = 0;
 

@@ -108,6 +108,7 @@ static void test_bbh_answers(void **state)
 		{"", "[invalid]", NULL},
 		{"the answer is ] ) >.", "] ) >", NULL},
 		{"the answer is  two .", "two", NULL},
+		{"the answer is \xe3\x80\x80two\xc2\xa0\xc2\x85.", "two", NULL}, /* what is white space to Python */
 		{"the answer is \xc3\xa9t\xc3\xa9.", "\xc3\xa9t\xc3\xa9", NULL},
 		{"the answer is valid", "vali", NULL},
 		{"the answer is (B).\n\nQ: is it?", "(B)", NULL},
@@ -407,7 +408,8 @@ static void test_tables(void **state)
 	static const struct {
 		const char *text, *words; /* NULL: fine */
 	} tables[] = {
-		{" q ,1,2,3,4,D\n", NULL}, {"\"a, \"\"b\"\"\nc\",1,2,3,4,A", NULL},
+		{" q\xc2\x85,1,2,3,4,D\n", NULL}, /* U+0085 is white space */
+		{"\"a, \"\"b\"\"\nc\",1,2,3,4,A", NULL},
 		{"q,1,2,3,4,A\r\nq,1,2,3,4,B\r\n", NULL}, {"q,1,2,3,4\n", "no column for \"answer\""},
 		{"q,1,2,3,4,A,x\n", "more columns"}, {"\"q,1,2,3,4,A\n", "quotes of \"question\""},
 		{"\"q\"x,1,2,3,4,A\n", "quotes"}, {"q,1,2,3,4,E\n", "\"E\" is none of the choices"},

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "quant/eval/ifeval_text.h"
+
 enum { MATCH_LIMIT = 1000000 };
 
 struct mote_answer_match {
@@ -84,31 +86,27 @@ void mote_answer_match_close(struct mote_answer_match *m)
 char *mote_answer_match_find(const struct mote_answer_match *m, uint32_t f, const char *text, size_t bytes)
 {
 	const struct mote_task_filter *filter = &m->row->filter[f];
-	const char *found = NULL;
-	size_t length = 0, from = 0;
+	struct mote_span found = {0};
+	size_t from = 0;
 	int groups;
 
-	while (from <= bytes && (!found || filter->last) &&
+	while (from <= bytes && (!found.at || filter->last) &&
 	       (groups = pcre2_match(m->filter[f], (PCRE2_SPTR)text, bytes, from, 0, m->data, m->context)) > 0) {
 		const PCRE2_SIZE *at = pcre2_get_ovector_pointer(m->data);
 		int group = 0;
 
 		for (int g = 1; g < groups && group == 0; g++)
 			group = at[2 * g] != PCRE2_UNSET && at[2 * g + 1] > at[2 * g] ? g : 0;
-		found = text + at[2 * group];
-		length = at[2 * group + 1] - at[2 * group];
+		found = (struct mote_span){text + at[2 * group], at[2 * group + 1] - at[2 * group]};
 		from = at[1];
 		if (at[1] == at[0]) /* an empty match: on to the next character */
 			for (from++; from < bytes && ((unsigned char)text[from] & 0xc0) == 0x80; from++)
 				;
 	}
-	while (found && length > 0 && strchr(" \t\r\n\v\f", found[length - 1]))
-		length--;
-	while (found && length > 0 && strchr(" \t\r\n\v\f", *found)) {
-		found++;
-		length--;
-	}
-	return found ? strndup(found, length) : strdup("[invalid]");
+	if (!found.at)
+		return strdup("[invalid]");
+	found = mote_span_strip(found);
+	return strndup(found.at, found.bytes);
 }
 
 /* NULL with *status set. */

@@ -8,8 +8,8 @@
 #include "format/json.h"
 
 /* results: what mote-eval --json prints, {"results": [...], "averages": [...]}, as docs/evaluation.md has it; built by
- * this program, so that its shape is not checked; of so many tasks. An HTML page without scripts or outside parts, light and dark. The
- * reference is the first model where there is one. */
+ * this program, so that its shape is not checked; of so many tasks. An HTML page without scripts or outside parts,
+ * light and dark. The reference is the first model where there is one. */
 void mote_eval_report_html(FILE *out, const cJSON *results, int tasks);
 
 /* For eval_report.c: a chart of one task's n results, a model each; and of how items moved against the first. */

@@ -1,4 +1,5 @@
-/* Scanning answers: white space, case and patterns as Python has them. For ifeval*.c. */
+/* Scanning answers: white space, case and patterns as Python has them. mote_span_...() are for all of the room, the
+ * rest is for ifeval*.c. */
 #ifndef MOTE_QUANT_IFEVAL_TEXT_H
 #define MOTE_QUANT_IFEVAL_TEXT_H
 

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "format/json_build.h"
+#include "quant/eval/ifeval_text.h"
 #include "runtime/chat/chat.h"
 
 void mote_requests_free(struct mote_requests *r)
@@ -23,9 +24,12 @@ static enum mote_status no_memory(struct mote_error *error)
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for requests");
 }
 
-static bool is_space(char c)
+/* Bytes of a text without the white space at its end. */
+static size_t bytes_kept(const char *text)
 {
-	return c == ' ' || (c >= '\t' && c <= '\r');
+	struct mote_span s = mote_span_strip(mote_span_of(text));
+
+	return s.bytes ? (size_t)(s.at - text) + s.bytes : 0;
 }
 
 static char *join(const char *a, size_t a_bytes, const char *b, const char *c)
@@ -108,14 +112,12 @@ static enum mote_status make_choice(const struct mote_item *item, uint32_t choic
 				    const struct mote_rendered *rendered, uint32_t most, struct mote_requests *out,
 				    struct mote_error *error)
 {
-	size_t bytes = strlen(out->context), kept = bytes;
+	size_t bytes = strlen(out->context), kept = rendered->text ? bytes : bytes_kept(out->context);
 	struct mote_request *r = &out->request[choice];
 	struct mote_ids whole = {0}, context = {0};
 	char *text, *head;
 	enum mote_status status = MOTE_OK;
 
-	while (!rendered->text && kept > 0 && is_space(out->context[kept - 1]))
-		kept--;
 	r->continuation = join(out->context + kept, bytes - kept, rendered->text ? "" : " ", item->choice[choice]);
 	out->count = choice + 1;
 	head = join(out->context, kept, "", "");

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/eval/ifeval_text.h"
+
 static enum mote_status no_memory(struct mote_error *error)
 {
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for a task");
@@ -43,11 +45,6 @@ void mote_task_append(struct mote_task_text *b, const char *text, size_t bytes)
 	grown[b->bytes] = 0;
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 /* A string, a number as it is spelled, or true and false. NULL: none of these. */
 static const char *text_of(const cJSON *value)
 {
@@ -61,24 +58,18 @@ static enum mote_status append_field(struct mote_task_text *b, const struct mote
 	const char *bar = memchr(name, '|', length);
 	size_t path = bar ? (size_t)(bar - name) : length;
 	const char *text = text_of(field_at(r->fields, name, path));
-	size_t bytes;
+	struct mote_span span;
 
 	if (!text)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected a text in field \"%.*s\"", r->place,
 				      (int)path, name);
-	bytes = strlen(text);
-	if (bar && length - path == 6 && memcmp(bar, "|strip", 6) == 0) {
-		while (bytes > 0 && is_space(text[bytes - 1]))
-			bytes--;
-		while (bytes > 0 && is_space(*text)) {
-			text++;
-			bytes--;
-		}
-	} else if (bar) {
+	span = mote_span_of(text);
+	if (bar && length - path == 6 && memcmp(bar, "|strip", 6) == 0)
+		span = mote_span_strip(span);
+	else if (bar)
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "unknown filter in template field \"%.*s\"",
 				      (int)length, name);
-	}
-	mote_task_append(b, text, bytes);
+	mote_task_append(b, span.at, span.bytes);
 	return MOTE_OK;
 }
 

@@ -152,6 +152,14 @@ sed 's/37 + 2/37 + 9/' "$D/one.jsonl" >"$D/shot.jsonl"
 "$B/mote-eval" "$D/f.mote" --task boolq="$D/boolq.jsonl" --print-requests 1 --chat | grep -q '"continuation":"no"' ||
 	fail "chat"
 
+# White space at a context's end goes to the continuation, whichever it is.
+printf '{"name":"ends","kind":"choice","context":"{q}","choices":["a","b"],"gold":"{g}"}' >"$D/ends.json"
+printf '{"q":"What is\\u2003\\n","g":"0"}' >"$D/ends.jsonl"
+"$B/mote-eval" "$D/f.mote" --task "$D/ends.json=$D/ends.jsonl" --print-requests 1 | python3 -c '
+import json, sys
+[r] = json.load(sys.stdin)
+assert r["continuation"] == "\u2003\n a", r' || fail "white space at a context's end"
+
 # A tokenizer that puts a token behind every text: not behind one that is gone on with.
 mkdir "$D/ends"
 cp $F/*.json $F/*.jinja $F/model.safetensors "$D/ends"
