@@ -1,5 +1,6 @@
 /* Chat completions and completions, as OpenAI's first two APIs give them. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/serve/scores.h"
@@ -72,6 +73,20 @@ static void add_choice_ids(struct mote_json_builder *b, cJSON *item, const struc
 	add_ids(b, item, "prompt_token_ids", prompt->ids, prompt->count);
 }
 
+/* Letters and digits, nine of them: Mistral's templates take no other back. */
+static void call_id(const struct mote_reply *r, uint32_t choice, size_t i, char id[10])
+{
+	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	char random[13] = {0};
+	uint64_t number;
+
+	memcpy(random, r->id, sizeof random - 1);
+	number = strtoull(random, NULL, 16) + (uint64_t)choice * MOTE_TOOL_CALLS_MAX + i;
+	for (int k = 9; k--; number /= 62)
+		id[k] = digits[number % 62];
+	id[9] = 0;
+}
+
 static void add_calls(struct mote_json_builder *b, cJSON *message, const struct mote_reply *r, uint32_t choice,
 		      bool chunk)
 {
@@ -80,9 +95,9 @@ static void add_calls(struct mote_json_builder *b, cJSON *message, const struct 
 
 	for (size_t i = 0; i < c->calls; i++) {
 		cJSON *call = mote_json_add_object(b, list, NULL), *function;
-		char id[64];
+		char id[10];
 
-		snprintf(id, sizeof id, "call_%.16s_%u_%zu", r->id, choice, i);
+		call_id(r, choice, i, id);
 		if (chunk)
 			mote_json_add_number(b, call, "index", (double)i);
 		mote_json_add_text(b, call, "id", id);

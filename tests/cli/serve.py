@@ -258,6 +258,9 @@ for said, left, calls in (
     c = s.post(CHAT, body)[2]["choices"][0]["message"]
     got = [(x["function"]["name"], x["function"]["arguments"]) for x in c.get("tool_calls", [])]
     check("calls in " + said, (c["content"] or "", got) == (left, calls), c)
+    ids = [x["id"] for x in c.get("tool_calls", [])]
+    check("their ids, as Mistral's templates want them", len(set(ids)) == len(calls) and
+          all(re.fullmatch("[0-9A-Za-z]{9}", x) for x in ids), ids)
     deltas = [x[1]["choices"][0]["delta"] for x in s.stream(CHAT, body)[:-1]]
     got = [(x["function"]["name"], x["function"]["arguments"]) for d in deltas for x in d.get("tool_calls", [])]
     check("and streamed in " + said, ("".join(d.get("content", "") for d in deltas), got) == (left, calls), deltas)
