@@ -11,6 +11,7 @@
 #include "quant/measure/macro.h"
 #include "quant/measure/score.h"
 #include "quant/measure/validate.h"
+#include "quant/receipt/receipt.h"
 
 static uint64_t random_state = 88172645463325252u;
 
@@ -151,7 +152,7 @@ static void figures_by_hand(void **state)
 
 static void figures_of_little(void **state)
 {
-	const struct mote_score one = {.nll = 2};
+	const struct mote_score one = {.nll = 2}, broken = {.nll = 1000};
 	struct mote_figures f;
 	struct mote_error error = {0};
 	cJSON *json;
@@ -162,6 +163,13 @@ static void figures_of_little(void **state)
 	json = mote_figures_to_json(&f);
 	assert_true(cJSON_IsNull(mote_json_get(json, "perplexity_error")));
 	assert_null(mote_json_get(json, "kld_mean"));
+	cJSON_Delete(json);
+	/* e^1000 is no number; a receipt that says so holds. */
+	assert_int_equal(mote_figures_from_scores(&broken, 1, 1, false, &f, &error), MOTE_OK);
+	json = cJSON_CreateObject();
+	cJSON_AddItemToObject(json, "figures", mote_figures_to_json(&f));
+	assert_true(cJSON_IsNull(mote_json_get(mote_json_get(json, "figures"), "perplexity")));
+	assert_int_equal(mote_receipt_compare(json, &f, &error), MOTE_OK);
 	cJSON_Delete(json);
 	/* Nothing varies with anything. */
 	assert_int_equal(mote_figures_from_scores(&one, 1, 1, true, &f, &error), MOTE_OK);

@@ -160,8 +160,8 @@ enum mote_status mote_figures_from_scores(const struct mote_score *s, uint64_t n
 
 static bool put(cJSON *o, const char *key, double value)
 {
-	/* JSON has no NaN: a figure that does not exist is null. */
-	return value == value ? cJSON_AddNumberToObject(o, key, value) : cJSON_AddNullToObject(o, key);
+	/* JSON has neither NaN nor infinity: a figure that does not exist, or that no number holds, is null. */
+	return value - value == 0.0 ? cJSON_AddNumberToObject(o, key, value) : cJSON_AddNullToObject(o, key);
 }
 
 static bool put_estimate(cJSON *o, const char *key, const char *error, const char *block, struct mote_estimate e)

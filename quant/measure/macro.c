@@ -84,10 +84,10 @@ void mote_macro_average(const struct mote_figures *const *text, uint32_t n, stru
 
 static void add_number(struct mote_json_builder *b, cJSON *o, const char *key, double value)
 {
-	if (value == value)
+	if (value - value == 0)
 		mote_json_add_number(b, o, key, value);
 	else
-		mote_json_add_null(b, o, key); /* JSON has no NaN */
+		mote_json_add_null(b, o, key); /* JSON has neither NaN nor infinity */
 }
 
 cJSON *mote_macro_to_json(const struct mote_figures *f)
