@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "convert/checkpoint.h"
 #include "convert/gguf/gguf_write.h"
@@ -341,6 +342,18 @@ static int run(struct arguments *a)
 	return status ? mote_console_fail("mote-convert", &error) : 0;
 }
 
+/* What could not be opened; "owner/name" is how models are called where they are fetched from. */
+static int fail_source(const char *source, struct mote_error *error)
+{
+	const char *slash = strchr(source, '/');
+	size_t used = strlen(error->message);
+
+	if (access(source, F_OK) && slash && slash > source && slash[1] && !strchr(slash + 1, '/') && *source != '.')
+		snprintf(error->message + used, sizeof error->message - used,
+			 " (nothing is fetched: give the folder into which the checkpoint was downloaded)");
+	return mote_console_fail("mote-convert", error);
+}
+
 static int run_what_was_asked(struct arguments *a)
 {
 	struct mote_error error = {0};
@@ -349,7 +362,7 @@ static int run_what_was_asked(struct arguments *a)
 	if (!a->output)
 		return mote_options_refuse(&tool, "no output: give -o FILE.mote");
 	if (mote_source_is_container(a->directory, &container, &error))
-		return mote_console_fail("mote-convert", &error);
+		return fail_source(a->directory, &error);
 	if (a->convert.adapters && (a->convert.vocab_only || container))
 		return mote_options_refuse(&tool, "--lora: only when a checkpoint's weights are converted");
 	a->convert.one_thread = a->threads == 1;

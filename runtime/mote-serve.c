@@ -118,8 +118,11 @@ static enum mote_status open_models(const struct serve_arguments *a, struct mote
 	if (status || mote_models_count(*out) > 1)
 		return status;
 	served = mote_models_take(*out, NULL, error);
-	if (!served)
+	if (!served) {
+		if (!a->folder)
+			mote_console_hint_model(a->model ? a->model : a->models.value[0], error);
 		return error->code;
+	}
 	mote_models_give_back(*out, served);
 	return MOTE_OK;
 }

@@ -83,9 +83,16 @@ int mote_console_fail(const char *tool, const struct mote_error *error)
 	return mote_status_exit_code(error->code);
 }
 
+/* A safetensors file: the length of its header, eight bytes of which the last are zero, and the header's brace. */
+static bool is_safetensors(const char *first)
+{
+	return !memcmp(first + 5, "\0\0\0{", 4);
+}
+
 void mote_console_hint_model(const char *path, struct mote_error *error)
 {
-	char first[4] = "";
+	const char *slash = strrchr(path, '/');
+	char first[9] = "";
 	size_t used = strlen(error->message), room = sizeof error->message - used;
 	struct stat st;
 	FILE *file;
@@ -98,9 +105,15 @@ void mote_console_hint_model(const char *path, struct mote_error *error)
 		return;
 	}
 	file = S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;
-	if (file && fread(first, 1, sizeof first, file) == sizeof first && !memcmp(first, "GGUF", 4))
-		snprintf(error->message + used, room, " (a GGUF file, and no mote file: 'mote-convert %s -o FILE.mote' "
-			 "makes one of it)", path);
+	if (file && fread(first, 1, sizeof first, file) >= 4) {
+		if (!memcmp(first, "GGUF", 4))
+			snprintf(error->message + used, room, " (a GGUF file, and no mote file: 'mote-convert %s "
+				 "-o FILE.mote' makes one of it)", path);
+		else if (is_safetensors(first))
+			snprintf(error->message + used, room, " (a safetensors file, and no mote file: 'mote-convert "
+				 "%.*s -o FILE.mote' makes one of the checkpoint that it is of)",
+				 slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+	}
 	if (file)
 		fclose(file);
 }

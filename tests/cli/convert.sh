@@ -36,6 +36,8 @@ for adapter in none none:0.5 none:-2e3 none:x none:1x none: no:ne:1; do
 done
 check "an adapter that is not there leaves nothing" empty "$dir/out"
 
+run "$convert" owner/name -o "$dir/out/a.mote"
+check "a model's name on a hub" grep -q 'owner/name: No such file or directory (nothing is fetched' "$dir/stderr"
 run "$convert" "$model" -o "$dir/out/a.mote"
 check "converts" test "$code" -eq 0 -a ! -s "$dir/stdout"
 check "says what it wrote" grep -q 'a.mote: 38 tensors' "$dir/stderr"

@@ -46,13 +46,18 @@ safe "$work/err" "JSON"
 # What it is that was given, and what helps.
 mkdir "$work/folder"
 printf 'GGUF\003\000\000\000' >"$work/model.gguf"
-for tool in "run" "inspect" "tokenize" "bench" "perplexity --generate 50" "quantize --type q4 -o $work/o.mote"; do
+served= # mote-serve, where it was built
+[ ! -x "$build/mote-serve" ] || served="serve --port 0"
+for tool in "run" "inspect" "tokenize" "bench" "perplexity --generate 50" "quantize --type q4 -o $work/o.mote" ${served:+"$served"}; do
 	# shellcheck disable=SC2086
 	"$build"/mote-$tool "$work/folder" </dev/null 2>"$work/err"
 	shown "mote-convert $work/folder -o FILE.mote" "$work/err"
 	# shellcheck disable=SC2086
 	"$build"/mote-$tool "$work/model.gguf" </dev/null 2>"$work/err"
 	shown "mote-convert $work/model.gguf -o FILE.mote" "$work/err"
+	# shellcheck disable=SC2086
+	"$build"/mote-$tool tests/fixtures/adder/model.safetensors </dev/null 2>"$work/err"
+	shown "mote-convert tests/fixtures/adder -o FILE.mote" "$work/err"
 done
 "$build/mote-convert" "$m" -o "$work/o.mote" 2>"$work/err"
 shown "is a file of mote's: give -o FILE.gguf or -o DIR" "$work/err"
