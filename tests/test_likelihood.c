@@ -30,9 +30,9 @@ static void fill(int32_t *id, uint32_t count, uint32_t alike, uint64_t item, uin
 }
 
 /* One position a pass, logits in double precision. */
-static struct mote_likelihood alone(const struct mote_model *model, const struct mote_request *r)
+static struct mote_likelihood alone(const struct mote_model *model, const struct mote_request *r, uint32_t context)
 {
-	struct mote_session_options o = {.context_tokens = LONGEST, .threads = 1, .kv_k = MOTE_KV_F32,
+	struct mote_session_options o = {.context_tokens = context, .threads = 1, .kv_k = MOTE_KV_F32,
 					 .kv_v = MOTE_KV_F32};
 	struct mote_likelihood out = {.is_greedy = true};
 	struct mote_session *session;
@@ -64,12 +64,13 @@ static void make_greedy(const struct mote_model *model, struct mote_request *r)
 {
 	uint32_t last = r->count - 1;
 
-	for (r->id[last] = 0; r->id[last] < VOCAB && !alone(model, r).is_greedy;)
+	for (r->id[last] = 0; r->id[last] < VOCAB && !alone(model, r, LONGEST).is_greedy;)
 		r->id[last]++;
 	assert_true(r->id[last] < VOCAB);
 }
 
-static void test_alone_and_together(void **state)
+/* Of a RoPE that follows the context, each item has that of its own length. */
+static void check_together(const struct mote_config *of)
 {
 	static const struct {
 		uint32_t choices, alike, context, count[3];
@@ -81,9 +82,8 @@ static void test_alone_and_together(void **state)
 	struct random_model model;
 	uint64_t rows = 0;
 
-	(void)state;
 	assert_non_null(out);
-	random_model_init(&model, &config, types, 7);
+	random_model_init(&model, of, types, 7);
 	for (uint32_t i = 0; i < ITEMS; i++) {
 		requests[i].count = item[i].choices;
 		for (uint32_t c = 0; c < item[i].choices; c++) {
@@ -100,7 +100,8 @@ static void test_alone_and_together(void **state)
 	assert_true(counts.rows == rows && counts.passes >= 1 && counts.passes <= rows);
 	for (uint32_t i = 0; i < ITEMS; i++)
 		for (uint32_t c = 0; c < requests[i].count; c++) {
-			struct mote_likelihood want = alone(&model.model, &requests[i].request[c]);
+			uint32_t longest = item[i].count[requests[i].count == 3 ? 2 : 0];
+			struct mote_likelihood want = alone(&model.model, &requests[i].request[c], longest);
 
 			assert_true(fabs(out[i][c].logprob - want.logprob) < 1e-4);
 			assert_int_equal(out[i][c].tokens, want.tokens);
@@ -109,6 +110,18 @@ static void test_alone_and_together(void **state)
 	assert_true(out[1][0].is_greedy);
 	random_model_free(&model);
 	free(out);
+}
+
+static void test_alone_and_together(void **state)
+{
+	struct mote_config dynamic = config;
+
+	(void)state;
+	check_together(&config);
+	dynamic.rope_kind = MOTE_ROPE_DYNAMIC;
+	dynamic.rope_factor = 8;
+	dynamic.rope_original_positions = 6;
+	check_together(&dynamic);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 
 #include "quant/eval/answer_match.h"
 #include "runtime/generate/answer.h"
+#include "runtime/model/rope.h"
 
 enum { SIDE_BY_SIDE = 16 };
 
@@ -101,18 +102,67 @@ static enum mote_status finish(struct generation *g, struct slot *s, struct mote
 	return status;
 }
 
-static enum mote_status open_all(struct generation *g, uint32_t n, uint32_t threads, struct mote_error *error)
+static uint32_t context_of(const struct generation *g, uint32_t item)
+{
+	uint32_t prompt = g->requests[item].request[0].count, most = g->model->config.max_positions;
+
+	return prompt < most && g->most_tokens < most - prompt ? prompt + g->most_tokens : most;
+}
+
+/* For the items from `from` on whose RoPE has the same frequencies, which follow their own length where they follow the
+ * context; *to is the first that has others. */
+static enum mote_status open_all(struct generation *g, uint32_t from, uint32_t n, uint32_t *to,
+				 struct mote_error *error)
 {
 	struct mote_session_options options = {.sequences = SIDE_BY_SIDE, .logit_rows = SIDE_BY_SIDE,
-					       .threads = threads, .kv_k = MOTE_KV_F32, .kv_v = MOTE_KV_F32};
-	uint32_t longest = 1, most = g->model->config.max_positions;
+					       .threads = g->options->threads, .kv_k = MOTE_KV_F32,
+					       .kv_v = MOTE_KV_F32};
+	const struct mote_config *config = &g->model->config;
+	uint32_t kin = mote_rope_kin(config, context_of(g, from));
 	enum mote_status status;
 
-	for (uint32_t i = 0; i < n; i++)
-		longest = g->requests[i].request[0].count > longest ? g->requests[i].request[0].count : longest;
-	options.context_tokens = longest < most && g->most_tokens < most - longest ? longest + g->most_tokens : most;
+	for (*to = from; *to < n && mote_rope_kin(config, context_of(g, *to)) == kin; ++*to)
+		if (context_of(g, *to) > options.context_tokens)
+			options.context_tokens = context_of(g, *to);
 	status = mote_session_open(g->model, &options, &g->session, error);
 	return status ? status : mote_scheduler_open(g->session, NULL, &g->scheduler, error);
+}
+
+static void close_all(struct generation *g)
+{
+	mote_scheduler_close(g->scheduler);
+	for (int i = 0; i < SIDE_BY_SIDE; i++) {
+		mote_answer_free(&g->slot[i].answer);
+		mote_sampler_close(g->slot[i].sampler);
+		g->slot[i] = (struct slot){0};
+	}
+	mote_session_close(g->session);
+	g->scheduler = NULL;
+	g->session = NULL;
+}
+
+/* Items done .. to - 1 in one session. */
+static enum mote_status answer_all(struct generation *g, uint32_t *done, uint32_t to, uint32_t n,
+				   const struct mote_progress *progress, struct mote_error *error)
+{
+	uint32_t next = *done;
+	enum mote_status status = MOTE_OK;
+
+	while (!status && *done < to) {
+		for (int i = 0; i < SIDE_BY_SIDE && next < to && !status; i++)
+			if (!g->slot[i].used)
+				status = begin(g, &g->slot[i], next++, error);
+		if (!status)
+			status = mote_scheduler_step(g->scheduler, error);
+		for (int i = 0; i < SIDE_BY_SIDE && !status; i++)
+			if (g->slot[i].ended) {
+				status = finish(g, &g->slot[i], error);
+				++*done;
+			}
+		if (!status && progress && !progress->update(progress->user, *done, n))
+			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+	}
+	return status;
 }
 
 enum mote_status mote_generate_answers(const struct mote_model *m, const struct mote_task *task,
@@ -122,8 +172,8 @@ enum mote_status mote_generate_answers(const struct mote_model *m, const struct 
 				       struct mote_error *error)
 {
 	struct generation *g = calloc(1, sizeof *g);
-	uint32_t next = 0, done = 0;
-	enum mote_status status;
+	uint32_t done = 0, to = 0;
+	enum mote_status status = MOTE_OK;
 
 	if (!g)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for answers");
@@ -133,27 +183,12 @@ enum mote_status mote_generate_answers(const struct mote_model *m, const struct 
 	g->options = options;
 	g->out = out;
 	g->most_tokens = options->most_tokens ? options->most_tokens : task->row->most_tokens;
-	status = open_all(g, n, options->threads, error);
 	while (!status && done < n) {
-		for (int i = 0; i < SIDE_BY_SIDE && next < n && !status; i++)
-			if (!g->slot[i].used)
-				status = begin(g, &g->slot[i], next++, error);
+		status = open_all(g, done, n, &to, error);
 		if (!status)
-			status = mote_scheduler_step(g->scheduler, error);
-		for (int i = 0; i < SIDE_BY_SIDE && !status; i++)
-			if (g->slot[i].ended) {
-				status = finish(g, &g->slot[i], error);
-				done++;
-			}
-		if (!status && progress && !progress->update(progress->user, done, n))
-			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+			status = answer_all(g, &done, to, n, progress, error);
+		close_all(g);
 	}
-	mote_scheduler_close(g->scheduler);
-	for (int i = 0; i < SIDE_BY_SIDE; i++) {
-		mote_answer_free(&g->slot[i].answer);
-		mote_sampler_close(g->slot[i].sampler);
-	}
-	mote_session_close(g->session);
 	free(g);
 	return status;
 }

@@ -3,6 +3,9 @@
  * Items are taken in groups, as many as there are sequences for. A group is computed in two rounds of passes: first
  * what the choices of each item share, item behind item, then each choice's rest. A pass is full as long as there are
  * rows, wherever an item ends. Every row whose logits are wanted is scored as soon as its pass is done.
+ *
+ * Where RoPE follows the context, an item has the frequencies of its own length, whatever stands beside it: then only
+ * neighbours that have the same share a session.
  */
 #include "quant/eval/likelihood.h"
 
@@ -10,6 +13,7 @@
 
 #include "quant/measure/score.h"
 #include "runtime/generate/logit_row.h"
+#include "runtime/model/rope.h"
 
 enum { BATCH_ROWS = 512, MOST_SEQUENCES = 64, LOGIT_BYTES = 64 << 20 };
 #define CACHE_BYTES ((uint64_t)1 << 30)
@@ -35,7 +39,7 @@ struct likelihoods {
 	struct mote_likelihood (*out)[MOTE_TASK_CHOICES];
 	struct mote_likelihood_counts *counts;
 	const struct mote_progress *progress;
-	uint32_t n, done, sequences, logit_rows;
+	uint32_t n, done, end, sequences, logit_rows; /* the session is for the items done .. end - 1 */
 
 	int32_t token[BATCH_ROWS];
 	uint32_t position[BATCH_ROWS], sequence[BATCH_ROWS], rows;
@@ -148,7 +152,7 @@ static enum mote_status run_group(struct likelihoods *l, struct mote_error *erro
 	uint32_t used = 0, end = l->done, first = l->done;
 	enum mote_status status = MOTE_OK;
 
-	while (end < l->n && used + l->requests[end].count <= l->sequences)
+	while (end < l->end && used + l->requests[end].count <= l->sequences)
 		used += l->requests[end++].count;
 	used = 0;
 	for (uint32_t i = first; i < end && !status; i++) {
@@ -186,21 +190,30 @@ static enum mote_status run_group(struct likelihoods *l, struct mote_error *erro
 	return status ? status : pass(l, error);
 }
 
+static uint32_t context_of(const struct likelihoods *l, uint32_t item)
+{
+	uint32_t longest = 1, most = l->model->config.max_positions;
+
+	for (uint32_t c = 0; c < l->requests[item].count; c++)
+		longest = l->requests[item].request[c].count > longest ? l->requests[item].request[c].count : longest;
+	return longest < most ? longest : most;
+}
+
 /* As many sequences as a gigabyte of cache holds, at least as many as an item has choices. */
 static enum mote_status open_session(struct likelihoods *l, uint32_t threads, struct mote_error *error)
 {
 	const struct mote_config *config = &l->model->config;
 	struct mote_session_options options = {.batch_rows = BATCH_ROWS, .threads = threads, .kv_k = MOTE_KV_F32,
 					       .kv_v = MOTE_KV_F32};
-	uint32_t longest = 1, choices = 1;
+	uint32_t choices = 1, kin = mote_rope_kin(config, context_of(l, l->done));
 	uint64_t sequence_bytes, rows;
 
-	for (uint32_t i = 0; i < l->n; i++) {
-		choices = l->requests[i].count > choices ? l->requests[i].count : choices;
-		for (uint32_t c = 0; c < l->requests[i].count; c++)
-			longest = l->requests[i].request[c].count > longest ? l->requests[i].request[c].count : longest;
+	for (l->end = l->done; l->end < l->n && mote_rope_kin(config, context_of(l, l->end)) == kin; l->end++) {
+		uint32_t context = context_of(l, l->end);
+
+		choices = l->requests[l->end].count > choices ? l->requests[l->end].count : choices;
+		options.context_tokens = context > options.context_tokens ? context : options.context_tokens;
 	}
-	options.context_tokens = longest < config->max_positions ? longest : config->max_positions;
 	sequence_bytes = (uint64_t)options.context_tokens * config->layers * config->kv_heads * config->head_dim * 8;
 	l->sequences = CACHE_BYTES / sequence_bytes < MOST_SEQUENCES ? (uint32_t)(CACHE_BYTES / sequence_bytes)
 								     : MOST_SEQUENCES;
@@ -218,7 +231,7 @@ enum mote_status mote_likelihoods(const struct mote_model *m, const struct mote_
 				  struct mote_likelihood_counts *counts, struct mote_error *error)
 {
 	struct likelihoods *l = calloc(1, sizeof *l);
-	enum mote_status status;
+	enum mote_status status = MOTE_OK;
 
 	if (!l)
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for likelihoods");
@@ -228,10 +241,13 @@ enum mote_status mote_likelihoods(const struct mote_model *m, const struct mote_
 	l->counts = counts;
 	l->progress = progress;
 	l->n = n;
-	status = open_session(l, threads, error);
-	while (!status && l->done < n)
-		status = run_group(l, error);
-	mote_session_close(l->session);
+	while (!status && l->done < n) {
+		status = open_session(l, threads, error);
+		while (!status && l->done < l->end)
+			status = run_group(l, error);
+		mote_session_close(l->session);
+		l->session = NULL;
+	}
 	free(l);
 	return status;
 }

@@ -9,6 +9,7 @@
 #include "runtime/chat/reasoning.h"
 #include "runtime/generate/logit_row.h"
 #include "runtime/generate/scheduler.h"
+#include "runtime/model/rope.h"
 
 static enum mote_status no_memory(struct mote_error *error)
 {
@@ -207,41 +208,65 @@ static enum mote_status begin(struct answered *one, struct mote_scheduler *sched
 	return mote_scheduler_add(scheduler, d->id, d->prompt, (struct mote_taker){take, one}, NULL, error);
 }
 
+static uint32_t context_of(const struct answering *a, const struct mote_dialogue *d)
+{
+	uint32_t most = a->model->config.max_positions;
+
+	return d->prompt < most && a->most_tokens < most - d->prompt ? d->prompt + a->most_tokens : most;
+}
+
+/* Answers n dialogues of one session. */
+static enum mote_status run(struct answering *a, struct mote_dialogue *d, uint32_t n, uint32_t all,
+			    struct mote_scheduler *scheduler, const struct mote_progress *progress,
+			    struct mote_error *error)
+{
+	struct answered *one = calloc(n, sizeof *one);
+	uint32_t end = a->done + n;
+	enum mote_status status = one ? MOTE_OK : no_memory(error);
+
+	for (uint32_t i = 0; i < n && status == MOTE_OK; i++) {
+		one[i] = (struct answered){a, &d[i]};
+		status = begin(&one[i], scheduler, error);
+	}
+	while (status == MOTE_OK && a->done < end) {
+		status = mote_scheduler_step(scheduler, error);
+		if (status == MOTE_OK && a->error.code)
+			status = mote_error_set(error, a->error.code, "%s", a->error.message);
+		if (status == MOTE_OK && progress && !progress->update(progress->user, a->done, all))
+			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+	}
+	free(one);
+	return status;
+}
+
+/* Where RoPE follows the context, a dialogue has the frequencies of its own length, whatever stands beside it: then
+ * only neighbours that have the same share a session. */
 enum mote_status mote_answers_fill(struct mote_answers *answers, const struct mote_model *m, uint32_t most_tokens,
 				   uint32_t threads, const struct mote_progress *progress, struct mote_error *error)
 {
 	struct answering a = {.model = m, .most_tokens = most_tokens};
-	struct answered *one = calloc(answers->n, sizeof *one);
-	struct mote_session_options options = { .sequences = MOTE_SIDE_BY_SIDE, .logit_rows = MOTE_SIDE_BY_SIDE,
-						.threads = threads };
-	struct mote_session *session = NULL;
-	struct mote_scheduler *scheduler = NULL;
-	uint64_t context = 0;
-	enum mote_status status = one ? MOTE_OK : no_memory(error);
+	enum mote_status status = MOTE_OK;
 
-	for (uint32_t i = 0; i < answers->n; i++)
-		context = answers->item[i].prompt > context ? answers->item[i].prompt : context;
-	context += most_tokens;
-	a.context = context < m->config.max_positions ? (uint32_t)context : m->config.max_positions;
-	options.context_tokens = a.context;
-	if (status == MOTE_OK)
-		status = mote_session_open(m, &options, &session, error);
-	if (status == MOTE_OK)
-		status = mote_scheduler_open(session, NULL, &scheduler, error);
-	for (uint32_t i = 0; i < answers->n && status == MOTE_OK; i++) {
-		one[i] = (struct answered){&a, &answers->item[i]};
-		status = begin(&one[i], scheduler, error);
-	}
 	while (status == MOTE_OK && a.done < answers->n) {
-		status = mote_scheduler_step(scheduler, error);
-		if (status == MOTE_OK && a.error.code)
-			status = mote_error_set(error, a.error.code, "%s", a.error.message);
-		if (status == MOTE_OK && progress && !progress->update(progress->user, a.done, answers->n))
-			status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
+		struct mote_session_options options = { .sequences = MOTE_SIDE_BY_SIDE, .logit_rows = MOTE_SIDE_BY_SIDE,
+							.threads = threads };
+		struct mote_dialogue *first = &answers->item[a.done];
+		uint32_t n = 0, kin = mote_rope_kin(&m->config, context_of(&a, first));
+		struct mote_session *session = NULL;
+		struct mote_scheduler *scheduler = NULL;
+
+		for (; a.done + n < answers->n && mote_rope_kin(&m->config, context_of(&a, &first[n])) == kin; n++)
+			if (context_of(&a, &first[n]) > options.context_tokens)
+				options.context_tokens = context_of(&a, &first[n]);
+		a.context = options.context_tokens;
+		status = mote_session_open(m, &options, &session, error);
+		if (status == MOTE_OK)
+			status = mote_scheduler_open(session, NULL, &scheduler, error);
+		if (status == MOTE_OK)
+			status = run(&a, first, n, answers->n, scheduler, progress, error);
+		mote_scheduler_close(scheduler);
+		mote_session_close(session);
 	}
-	mote_scheduler_close(scheduler);
-	mote_session_close(session);
-	free(one);
 	return status;
 }
 

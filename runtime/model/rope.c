@@ -97,6 +97,13 @@ void mote_rope_frequencies(const struct mote_config *c, enum mote_rotation rotat
 	}
 }
 
+uint32_t mote_rope_kin(const struct mote_config *c, uint32_t context)
+{
+	if (context <= c->rope_original_positions)
+		return 0;
+	return c->rope_kind == MOTE_ROPE_DYNAMIC ? context : c->rope_kind == MOTE_ROPE_LONGROPE;
+}
+
 double mote_rope_scale(const struct mote_config *config, enum mote_rotation rotation)
 {
 	return rotation == MOTE_ROTATION && config->rope_attention_factor > 0 ? config->rope_attention_factor : 1;

@@ -18,6 +18,9 @@ uint32_t mote_rope_half(const struct mote_config *config);
 void mote_rope_frequencies(const struct mote_config *config, enum mote_rotation rotation, uint32_t context,
 			   double *frequency);
 
+/* Contexts of which this is the same have the same frequencies: of most kinds all have. */
+uint32_t mote_rope_kin(const struct mote_config *config, uint32_t context);
+
 /* What sines and cosines are multiplied by. */
 double mote_rope_scale(const struct mote_config *config, enum mote_rotation rotation);
 
