@@ -3,6 +3,8 @@
 
 #include "quant/train/train_memory.h"
 #include "quant/train/trainer.h"
+#include "runtime/model/config_keys.h"
+#include "runtime/model/rope.h"
 
 static enum mote_status allocate(struct mote_trainer *t, struct mote_error *error)
 {
@@ -23,6 +25,15 @@ static enum mote_status allocate(struct mote_trainer *t, struct mote_error *erro
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for training");
 }
 
+/* Which frequencies a RoPE that follows the context had would be the longest record's to say, of --eval too. */
+static enum mote_status check_rope(const struct mote_config *c, uint32_t longest, struct mote_error *error)
+{
+	return mote_rope_kin(c, longest) ? mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
+		"records of %u tokens, and a model whose RoPE (%s) changes with contexts of more than %u: expected "
+		"none that is longer (--max-length)", longest, mote_rope_kinds[c->rope_kind],
+		c->rope_original_positions) : MOTE_OK;
+}
+
 enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_model *model,
 				   const struct mote_examples *examples, const struct mote_train_settings *settings,
 				   struct mote_error *error)
@@ -39,6 +50,8 @@ enum mote_status mote_trainer_open(struct mote_trainer *t, const struct mote_mod
 	longest = settings->measured > longest ? settings->measured : longest;
 	t->records = examples->n / width;
 	t->steps = settings->epochs * ((t->records + settings->batch - 1) / settings->batch);
+	if ((status = check_rope(&t->config, longest, error)))
+		return status;
 	status = mote_parameters_init(&t->w, &t->config, settings->lora_rank ? 0 : MOTE_PARAMETERS_GRADIENTS, error);
 	if (status == MOTE_OK)
 		status = mote_passes_open(&t->passes, &t->config, t->s.rows > longest ? t->s.rows : longest, longest,

@@ -275,6 +275,16 @@ expect 2 'expected sft or dpo' "$B/mote-train" ppo "$D/f.mote" --data "$D/sft.js
 expect 2 'expected sft or dpo, found .*f.mote' "$B/mote-train" "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote"
 expect 2 'MODEL.mote is missing' "$B/mote-train" sft --data "$D/sft.jsonl" -o "$D/x.mote"
 expect 2 'goes with --state' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote" --state-every 5
+# Frequencies that follow the context would be those of the longest record, of --eval's too.
+cp -r tests/fixtures/adder "$D/dynamic"
+sed 's/"rope_scaling": null/"rope_scaling": {"rope_type": "dynamic", "factor": 4.0}/' tests/fixtures/adder/config.json \
+	>"$D/dynamic/config.json"
+"$B/mote-convert" -q "$D/dynamic" -o "$D/dynamic.mote"
+python3 -c 'import json; print(json.dumps({"text": open("tests/fixtures/adder/heldout.txt").read(6000)}))' >"$D/long.jsonl"
+expect 3 'RoPE (dynamic) changes with contexts of more than 512' "$B/mote-train" sft "$D/dynamic.mote" \
+	--data "$D/sft.jsonl" --eval "$D/long.jsonl" -o "$D/x.mote"
+"$B/mote-train" sft "$D/dynamic.mote" --data "$D/sft.jsonl" $short --eval "$D/long.jsonl" --max-length 512 -o "$D/dy.mote" \
+	2>/dev/null || fail "records within the original context are refused"
 expect 4 'not finite' "$B/mote-train" sft "$D/f.mote" --data "$D/sft.jsonl" $short --lr 1e30 --epochs 6 -o "$D/x.mote"
 [ ! -e "$D/x.mote" ] || fail "a refused training left a file"
 echo "1 passed, 0 failed"
