@@ -58,13 +58,10 @@ enum mote_status run_chat_set_system(struct chat *c, const char *text, struct mo
 	return status;
 }
 
-enum mote_status run_chat_clear(struct chat *c, struct mote_error *error)
+void run_chat_clear(struct chat *c)
 {
-	cJSON_Delete(c->messages);
-	c->messages = cJSON_CreateArray();
-	if (!c->messages)
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
-	return run_chat_set_system(c, c->run->arguments->system, error);
+	while (run_chat_count(c) > (run_chat_has_role(run_chat_message(c, 0), "system") ? 1 : 0))
+		run_chat_drop_last(c);
 }
 
 /* ---- a turn ---- */
@@ -227,8 +224,12 @@ static enum mote_status begin(struct chat *c, struct mote_error *error)
 {
 	cJSON *messages = cJSON_DetachItemFromObjectCaseSensitive(c->run->loaded, "messages");
 
-	if (!c->run->loaded)
-		return run_chat_clear(c, error);
+	if (!c->run->loaded) {
+		c->messages = cJSON_CreateArray();
+		if (!c->messages)
+			return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the messages");
+		return run_chat_set_system(c, c->run->arguments->system, error);
+	}
 	if (!messages)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT,
 				      "the session is of a text (--raw), not of a conversation");

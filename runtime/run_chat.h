@@ -23,7 +23,8 @@ const char *run_chat_content(const cJSON *message);
 void run_chat_drop_last(struct chat *c);
 /* A system message takes the place of the one before; NULL or empty: none. */
 enum mote_status run_chat_set_system(struct chat *c, const char *text, struct mote_error *error);
-enum mote_status run_chat_clear(struct chat *c, struct mote_error *error);
+/* Nothing but the system message stays. */
+void run_chat_clear(struct chat *c);
 /* The answer to the last of the messages joins them. Where there is none, because they do not fit, the template refuses
  * them, or it was interrupted before it began, that is said behind `otherwise`, and the chat goes on. */
 enum mote_status run_chat_take_turn(struct chat *c, const char *otherwise, bool *answered, struct mote_error *error);

@@ -13,7 +13,7 @@ const char *const run_chat_commands[] = {
 	"/quit", NULL};
 
 static const char help[] =
-"[/clear             begin a new conversation\n"
+"[/clear             begin a new conversation; the system message stays\n"
 " /regen             answer the last message again\n"
 " /edit              change the last message and send it again\n"
 " /system TEXT       set the system message, or take it away without TEXT\n"
@@ -99,6 +99,12 @@ static enum mote_status think(struct chat *c, const char *how, struct mote_error
 	return MOTE_OK;
 }
 
+/* As it is typed: -1 where there is no limit. */
+static long typed(uint32_t limit)
+{
+	return limit ? (long)limit : -1;
+}
+
 static void show(const struct chat *c)
 {
 	const struct mote_lm_sampling *s = &c->run->sampling;
@@ -108,10 +114,12 @@ static void show(const struct chat *c)
 		c->run->arguments->model,
 		(double)m->parameters * 1e-6, m->bits_per_weight, (double)m->file_bytes * 1e-6, m->max_tokens);
 	fprintf(stderr, " temp %g, top-k %u, top-p %g, min-p %g, typical %g, repeat-penalty %g, presence-penalty %g, "
-		"frequency-penalty %g, repeat-last-n %u, dry-multiplier %g, predict %u, think-budget %u, seed %llu\n",
+		"frequency-penalty %g, repeat-last-n %ld, dry-multiplier %g, predict %ld, think-budget %ld, "
+		"seed %llu\n",
 		(double)s->temperature, s->top_k, (double)s->top_p, (double)s->min_p, (double)s->typical_p,
-		(double)s->repeat_penalty, (double)s->presence_penalty, (double)s->frequency_penalty, s->repeat_last,
-		(double)s->dry_multiplier, c->run->answer.max_tokens, c->run->answer.think_budget,
+		(double)s->repeat_penalty, (double)s->presence_penalty, (double)s->frequency_penalty,
+		typed(s->repeat_last), (double)s->dry_multiplier, typed(c->run->answer.max_tokens),
+		typed(c->run->answer.think_budget),
 		(unsigned long long)s->seed);
 	fprintf(stderr, " %d messages; system: ", run_chat_count(c));
 	if (run_chat_count(c) && run_chat_has_role(run_chat_message(c, 0), "system")) {
@@ -233,7 +241,7 @@ enum mote_status run_chat_command(struct chat *c, char *line, struct mote_error 
 	else if (!strcmp(line, "/help") || !strcmp(line, "/?"))
 		fputs(help, stderr);
 	else if (!strcmp(line, "/clear"))
-		return run_chat_clear(c, error);
+		run_chat_clear(c);
 	else if (!strcmp(line, "/regen"))
 		return regenerate(c, error);
 	else if (!strcmp(line, "/edit"))

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "format/portable.h"
+#include "format/tool/options_value.h"
+#include "format/word_list.h"
 #include "runtime/run.h"
 
 #define NOT_GIVEN UINT32_MAX /* nobody wants exactly so many */
@@ -322,19 +324,22 @@ bool run_set_option(struct run_arguments *a, const char *name, const char *value
 	static const char *const settable[] = {"temp", "top-k", "top-p", "min-p", "typical", "repeat-penalty",
 					       "presence-penalty", "frequency-penalty", "repeat-last-n",
 					       "dry-multiplier", "predict", "seed", "think-budget"};
-	char option[64];
-	char *argv[3] = {(char *)(uintptr_t)MOTE_RUN, option, (char *)(uintptr_t)value};
-	bool known = false;
+	const struct mote_option *option = NULL;
+	struct mote_error error = {0};
 
 	for (size_t i = 0; i < sizeof settable / sizeof *settable; i++)
-		known |= !strcmp(name, settable[i]);
-	if (!known) {
+		for (size_t k = 0; k < tool.count && !strcmp(name, settable[i]); k++)
+			if (options[k].names && mote_words_have(options[k].names, name))
+				option = &options[k];
+	if (!option) {
 		fputs("[/set knows", stderr);
 		for (size_t i = 0; i < sizeof settable / sizeof *settable; i++)
 			fprintf(stderr, " %s", settable[i]);
 		fputs("]\n", stderr);
 		return false;
 	}
-	snprintf(option, sizeof option, "--%s", name);
-	return mote_options_parse(&tool, 3, argv, a) < 0;
+	if (mote_option_set(option, value, (char *)a + option->at, &error) == MOTE_OK)
+		return true;
+	fprintf(stderr, "[/set %s: %s]\n", name, error.message);
+	return false;
 }

@@ -14,10 +14,12 @@ static enum mote_status read_number(const struct mote_option *o, const char *tex
 {
 	char *end;
 	bool positive = o->kind == MOTE_OPTION_DOUBLE && o->max == 0;
+	double x = strtod(text, &end);
 
-	*value = strtod(text, &end);
-	if (end != text && !*end && (positive ? *value > 0 && *value < 1e300 : *value >= o->min && *value <= o->max))
+	if (end != text && !*end && (positive ? x > 0 && x < 1e300 : x >= o->min && x <= o->max)) {
+		*value = x;
 		return MOTE_OK;
+	}
 	if (positive)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected a positive number");
 	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected a number from %g to %g", o->min, o->max);
@@ -89,20 +91,20 @@ static enum mote_status read_size(const char *text, uint64_t *bytes, struct mote
 static enum mote_status read_seed(const char *text, struct mote_option_seed *seed, struct mote_error *error)
 {
 	const struct mote_option range = {.max = MOTE_OPTION_MAX_SEED};
+	uint32_t drawn = 0;
 	const char *end;
-	uint32_t drawn;
+	uint64_t value;
 
-	seed->given = true;
 	if (!strcmp(text, "-1")) {
 		if (!mote_portable_random(&drawn, sizeof drawn))
 			return mote_error_set(error, MOTE_ERROR_IO, "no random number: %s", strerror(errno));
-		seed->value = drawn;
-		return MOTE_OK;
+		value = drawn;
+	} else if (!read_integer(&range, text, &end, &value) || *end) {
+		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected an integer from 0 to %.0f, or -1 for a "
+				      "random one", MOTE_OPTION_MAX_SEED);
 	}
-	if (read_integer(&range, text, &end, &seed->value) && !*end)
-		return MOTE_OK;
-	return mote_error_set(error, MOTE_ERROR_ARGUMENT, "expected an integer from 0 to %.0f, or -1 for a random one",
-			      MOTE_OPTION_MAX_SEED);
+	*seed = (struct mote_option_seed){.value = value, .given = true};
+	return MOTE_OK;
 }
 
 /* "expected f16, q8 or f32" */
@@ -134,17 +136,18 @@ enum mote_status mote_option_set(const struct mote_option *o, const char *text, 
 	case MOTE_OPTION_FLAG: *(bool *)at = true; break;
 	case MOTE_OPTION_CLEAR: *(bool *)at = false; break;
 	case MOTE_OPTION_TEXT:
+		if (o->choices && !mote_words_have(o->choices, text))
+			return none_of(o->choices, error);
 		*(const char **)at = text;
-		return !o->choices || mote_words_have(o->choices, text) ? MOTE_OK : none_of(o->choices, error);
+		break;
 	case MOTE_OPTION_COUNT:
-		if (!o->minus_one || strcmp(text, "-1") != 0)
-			status = read_count(o, text, &count, error);
-		*(uint32_t *)at = (uint32_t)count;
+		if ((o->minus_one && !strcmp(text, "-1")) || !(status = read_count(o, text, &count, error)))
+			*(uint32_t *)at = (uint32_t)count;
 		break;
 	case MOTE_OPTION_COUNTS: return read_counts(o, text, at, error);
 	case MOTE_OPTION_FLOAT:
-		status = read_number(o, text, &number, error);
-		*(float *)at = (float)number;
+		if (!(status = read_number(o, text, &number, error)))
+			*(float *)at = (float)number;
 		break;
 	case MOTE_OPTION_DOUBLE: return read_number(o, text, at, error);
 	case MOTE_OPTION_SIZE: return read_size(text, at, error);

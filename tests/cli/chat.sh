@@ -138,12 +138,16 @@ sys.exit(f"{found}" if found != [c.encode().decode("unicode_escape") for c in sy
 told "$work/pasted" user 'What is\n27 + 48?'
 told "$work/all" user 'What is\n27 + 48?' 'What is\n1 + 2?' 'What is\n1 + 2?'
 # Commands: an unknown one is said and not answered, settings are changed, the last message is answered again or edited.
-types 0 '-s Hello' '/nonsense\n' '/set temp 0.5\n' '/set dry-multiplier 0.7\n' '/set temp x\n' '/show\n' '/system Bye\n' 'What is 1 + 2?\n' '/regen\n' '/edit\n' '\n' \
-	'/think hide\n' 'What is 1 + 2?\n' '/save '"$work"'/told\n' '/clear\n' '/load '"$work"'/told\n' '/save '"$work"'/again\n' '/bye\n'
+types 0 '-s Hello' '/nonsense\n' '/set temp 0.5\n' '/set temp x\n' '/set seed x\n' '/set predict 0\n' '/set dry-multiplier 0.7\n' '/show\n' '/system Bye\n' 'What is 1 + 2?\n' '/regen\n' '/edit\n' '\n' \
+	'/think hide\n' 'What is 1 + 2?\n' '/save '"$work"'/told\n' '/clear\n' '/show\n' '/load '"$work"'/told\n' '/save '"$work"'/again\n' '/bye\n'
 shown '/nonsense is no command' 1
-shown ' temp 0.5,' 1
-shown 'dry-multiplier 0.7,' 1
-shown 'expected a number' 1
+# what is refused changes nothing; what has no limit is shown as it is typed
+shown ' temp 0.5,' 2
+shown 'dry-multiplier 0.7, predict -1, think-budget -1,' 2
+shown '[/set temp: expected a number from 0 to 100]' 1
+shown '[/set seed: expected an integer from 0' 1
+shown ', seed 0' 0
+shown ' 1 messages; system: Bye]' 1
 shown 'messages]' 1
 told "$work/told" system 'Bye'
 told "$work/told" user 'What is 1 + 2?' 'What is 1 + 2?'
