@@ -130,7 +130,8 @@ static void take_end(struct mote_reply *r, struct mote_choice *c, struct mote_pi
 	p->ids = NULL;
 	p->prompt = NULL;
 	if (r->ask.tools && c->text.text)
-		c->calls = mote_tool_calls_read(c->text.text, c->text.count, c->call, &c->rest);
+		c->calls = mote_tool_calls_read(c->text.text, c->text.count, mote_json_get(r->ask.json, "tools"),
+						c->call, &c->rest);
 }
 
 static void take(struct mote_reply *r, struct mote_piece *p)
@@ -186,7 +187,7 @@ static void show_text(struct mote_reply *r, uint32_t choice, const struct mote_s
 	size_t end = c->text.count;
 
 	if (r->ask.tools && !c->ended)
-		end = mote_tool_calls_begin(text, end);
+		end = mote_tool_calls_begin(text, end, mote_json_get(r->ask.json, "tools"));
 	if (c->ended && c->calls) {
 		text = c->rest.text ? c->rest.text : "";
 		end = c->rest.count;

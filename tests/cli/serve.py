@@ -253,7 +253,18 @@ for said, left, calls in (
         ("<tool_call>{now}</tool_call> <tool_call>%s</tool_call>b" % NOW, "<tool_call>{now}</tool_call>b", [("now", "{}")]),
         ("<tool_call>%s, then" % NOW, "<tool_call>%s, then" % NOW, []),
         ("<tool_call>" + NOW[:-1], "<tool_call>" + NOW[:-1], []),
-        ("<tool_call>[%s]</tool_call>" % NOW, "<tool_call>[%s]</tool_call>" % NOW, [])):
+        ("<tool_call>[%s, %s]" % (NOW, NOW), "", [("now", "{}")] * 2),
+        ("<tool_call>[%s, 1]" % NOW, "<tool_call>[%s, 1]" % NOW, []),
+        (' {"type": "function", "name": "add", "parameters": {"a": 1}}; ' + NOW, "", [("add", '{"a":1}'), ("now", "{}")]),
+        ('[TOOL_CALLS] [{"name": "now", "arguments": {}, "id": "123456789"}]', "", [("now", "{}")]),
+        ("<|tool_call|>[%s]<|/tool_call|>" % NOW, "", [("now", "{}")]),
+        ('now{}\nadd[ARGS] {"a": [1]}', "", [("now", "{}"), ("add", '{"a":[1]}')]),
+        ("now, then", "now, then", []),
+        ('{"name": "then", "arguments": {}}', '{"name": "then", "arguments": {}}', []),
+        ('{"name": "now"}', '{"name": "now"}', []),
+        ("[%s, {}]" % NOW, "[%s, {}]" % NOW, []),
+        (NOW + " is it", NOW + " is it", []),
+        ("[1] now", "[1] now", [])):
     body = ask("x", max_tokens=400, think_budget=5, tools=TOOLS, grammar="root ::= " + json.dumps(said))
     c = s.post(CHAT, body)[2]["choices"][0]["message"]
     got = [(x["function"]["name"], x["function"]["arguments"]) for x in c.get("tool_calls", [])]
