@@ -39,6 +39,7 @@ enum mote_status run_seal(const struct run *r, struct mote_error *error)
 
 enum mote_status run_make_variables(struct run *r, struct mote_error *error)
 {
+	static const char *const switches[] = {"enable_thinking", "thinking"}; /* Qwen's and most others', Granite's */
 	const char *given = r->arguments->variables;
 	enum mote_status status = MOTE_OK;
 	struct mote_json_builder b = {0};
@@ -55,8 +56,9 @@ enum mote_status run_make_variables(struct run *r, struct mote_error *error)
 		return status;
 	if (object && !cJSON_IsObject(object))
 		status = mote_error_set(error, MOTE_ERROR_ARGUMENT, "--chat-template-kwargs: expected an object");
-	if (status == MOTE_OK && r->arguments->think == RUN_THINK_OFF && !mote_json_get(object, "enable_thinking"))
-		mote_json_add_bool(&b, object, "enable_thinking", false);
+	for (int i = 0; i < 2 && status == MOTE_OK && r->arguments->think == RUN_THINK_OFF; i++)
+		if (!mote_json_get(object, switches[i]))
+			mote_json_add_bool(&b, object, switches[i], false);
 	if (status == MOTE_OK && (b.failed || !(r->variables = mote_json_print(object, &bytes))))
 		status = mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for the template's variables");
 	cJSON_Delete(object);

@@ -273,6 +273,7 @@ static int thinking(struct mote_ask *ask)
 static enum mote_status make_variables(struct mote_ask *ask, struct mote_json_builder *b, cJSON *variables,
 				       struct mote_error *error)
 {
+	static const char *const switches[] = {"enable_thinking", "thinking"}; /* Qwen's and most others', Granite's */
 	const cJSON *given = mote_json_get(ask->json, "chat_template_kwargs");
 	const cJSON *effort = mote_json_get(ask->json, "reasoning_effort");
 	int think = thinking(ask);
@@ -294,8 +295,9 @@ static enum mote_status make_variables(struct mote_ask *ask, struct mote_json_bu
 	}
 	if (cJSON_IsString(effort) && !mote_json_get(given, "reasoning_effort"))
 		mote_json_add_text(b, variables, "reasoning_effort", effort->valuestring);
-	if (think >= 0 && !mote_json_get(given, "enable_thinking"))
-		mote_json_add_bool(b, variables, "enable_thinking", think);
+	for (int i = 0; i < 2 && think >= 0; i++)
+		if (!mote_json_get(given, switches[i]))
+			mote_json_add_bool(b, variables, switches[i], think);
 	return MOTE_OK;
 }
 

@@ -187,7 +187,7 @@ shown '[the answer stays as it is: interrupted]' 1
 told "$work/calm" user 'What is 27 + 48?'
 told "$work/calm" assistant '27 + 48 = 75.'
 # What /think turns off and on, the template is told.
-printf '%s' '{%- if enable_thinking is defined and not enable_thinking %}{{ raise_exception("told") }}{% endif %}x' >"$work/think.jinja"
+printf '%s' '{%- if [enable_thinking, thinking] == [false, false] %}{{ raise_exception("told") }}{% endif %}x' >"$work/think.jinja"
 types 0 "-n 1 --chat-template-file $work/think.jinja" 'a\n' '/think off\n' 'b\n' '/think show\n' 'c\n' '/save '"$work"'/thought\n' '/exit\n'
 shown 'refuses: told' 1
 told "$work/thought" user a c

@@ -406,7 +406,7 @@ shows = Server(work + "/shows/shows.mote")
 
 def shown(message):
     r = shows.post("/apply-template", {"model": "shows", "messages": [message], "continue_final_message": False})[2]
-    return json.loads(r["prompt"])[0]
+    return json.loads(r["prompt"])[0][0]
 
 
 for given, want in ((None, {}), ("", {}), ("{}", {}), ('{"a": 1.0}', {"a": 1.0}), ("[1]", "[1]"), ("x", "x"), ({"b": 2}, {"b": 2})):
@@ -418,6 +418,10 @@ check("no arguments", r["tool_calls"][0]["function"] == {"name": "now", "argumen
 for more in ({"reasoning": "R"}, {"reasoning_content": "R"}, {"reasoning_content": "R", "reasoning": "S"}):
     r = shown({"role": "assistant", "content": "A"} | more)
     check(f"a thought as {list(more)}", r == {"role": "assistant", "content": "A", "reasoning_content": "R"}, r)
+for more, want in (({}, [None, None]), ({"reasoning_effort": "none"}, [False, False]), ({"reasoning_effort": "low"}, [None, None]),
+                   ({"reasoning_effort": "none", "chat_template_kwargs": {"thinking": True}}, [False, True])):
+    r = shows.post("/apply-template", {"model": "shows", "messages": [{"role": "user", "content": "x"}]} | more)[2]
+    check(f"whether to think: {more}", json.loads(r["prompt"])[1:] == want, r)
 shows.stop()
 
 # ---- an answer that has begun: chats and messages go on with it, responses do not

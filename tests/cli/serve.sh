@@ -6,10 +6,10 @@ build=${MOTE_BUILD:-build/release}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 "$build/mote-convert" -q tests/fixtures/adder -o "$work/m.mote" || exit 1
-# one whose template shows the messages that it gets
+# one whose template shows the messages that it gets, and whether to think
 cp -r tests/fixtures/adder "$work/shows" && chmod u+w "$work/shows" || exit 1
 rm -f "$work/shows/chat_template.jinja"
-echo '{{ messages | tojson }}' >"$work/shows/chat_template.jinja"
+echo '{{ [messages, enable_thinking | default(none), thinking | default(none)] | tojson }}' >"$work/shows/chat_template.jinja"
 "$build/mote-convert" -q "$work/shows" -o "$work/shows/shows.mote" || exit 1
 export PATH="/usr/bin:$PATH"
 # A sanitizer keeps what was freed: there, memory says nothing.
