@@ -244,8 +244,14 @@ static void test_templates(void **state)
 	options.force = true;
 	tiny_init(&t, "BF16");
 	tiny_save(&t, p->in);
+	tiny_write_text(p->in, "chat_template.json", "{\"chat_template\":\"a processor's\"}");
+	c = convert_and_open(p, &options);
+	assert_string_equal(template_of(c, 0, "default"), "a processor's");
+	mote_container_close(c);
+
 	tiny_write_text(p->in, "tokenizer_config.json", "{\"chat_template\":\"one\\ntwo\"}");
 	c = convert_and_open(p, &options);
+	assert_int_equal(cJSON_GetArraySize(metadata_of(c, "chat_templates", NULL)), 1);
 	assert_string_equal(template_of(c, 0, "default"), "one\ntwo");
 	mote_container_close(c);
 

@@ -159,6 +159,26 @@ static enum mote_status add_config_templates(const cJSON *config, cJSON *list, s
 	return status;
 }
 
+/* chat_template.json: {"chat_template": TEXT}, as older processors of models that see images keep theirs. */
+static enum mote_status add_processor_template(struct mote_source *source, cJSON *list, struct mote_error *error)
+{
+	static const char name[] = "chat_template.json";
+	const char *given = NULL;
+	cJSON *json = NULL;
+	size_t bytes;
+	char *text;
+	enum mote_status status = mote_source_read(source, name, false, &text, &bytes, error);
+
+	if (status || !text)
+		return status;
+	if (!(status = mote_json_parse(text, bytes, name, &json, error)) &&
+	    !(status = mote_json_want_string(json, "chat_template", NULL, name, &given, error)) && given)
+		status = add_template(list, "default", given, name, error);
+	cJSON_Delete(json);
+	free(text);
+	return status;
+}
+
 static enum mote_status read_templates(struct mote_source *source, struct mote_hf_directory *d,
 				       struct mote_error *error)
 {
@@ -172,6 +192,8 @@ static enum mote_status read_templates(struct mote_source *source, struct mote_h
 		status = add_extra_templates(source, d->templates, error);
 	if (!status && !d->templates->child) /* one template file of either kind puts all of these aside */
 		status = add_config_templates(d->tokenizer_config, d->templates, error);
+	if (!status && !d->templates->child)
+		status = add_processor_template(source, d->templates, error);
 	return status;
 }
 
