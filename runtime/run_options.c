@@ -142,7 +142,7 @@ static const struct mote_option options[] = {
 	{MOTE_OPTION_FLOAT, NULL, "repeat-penalty repetition-penalty", "X",
 	 "divide the logits of tokens that occurred by X "
 	 "(1: none)", AT(sampling.repeat_penalty), 0.01, 100},
-	{MOTE_OPTION_FLOAT, NULL, "presence-penalty", "X", "take X off the logits of tokens that occurred",
+	{MOTE_OPTION_FLOAT, NULL, "presence-penalty", "X", "take X off the logits of tokens that came in the answer",
 	 AT(sampling.presence_penalty), -100, 100},
 	{MOTE_OPTION_FLOAT, NULL, "frequency-penalty", "X", "and X for each time that they did",
 	 AT(sampling.frequency_penalty), -100, 100},

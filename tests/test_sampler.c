@@ -367,7 +367,9 @@ static void rule_out_third(void *user, float *logits)
 	logits[2] = -INFINITY;
 }
 
-static int32_t choose(struct mote_sampler_options o, const float logits[5], const int32_t *history, size_t n)
+/* After a prompt, and ids that came behind it. */
+static int32_t choose_after(struct mote_sampler_options o, const float logits[5], const int32_t *history, size_t prompt,
+			    size_t n)
 {
 	struct mote_sampler *s;
 	int32_t id;
@@ -375,10 +377,18 @@ static int32_t choose(struct mote_sampler_options o, const float logits[5], cons
 	o.top_p = 1;
 	assert_int_equal(mote_sampler_open(&o, 5, &s, NULL), MOTE_OK);
 	assert_int_equal(mote_sampler_begin(s, (int32_t[]){4, 4, 4}, 3, NULL), MOTE_OK); /* another answer's */
-	assert_int_equal(mote_sampler_begin(s, history, n, NULL), MOTE_OK);
+	assert_int_equal(mote_sampler_accept(s, 4, NULL), MOTE_OK);
+	assert_int_equal(mote_sampler_begin(s, history, prompt, NULL), MOTE_OK);
+	for (size_t i = prompt; i < n; i++)
+		assert_int_equal(mote_sampler_accept(s, history[i], NULL), MOTE_OK);
 	id = next(s, logits);
 	mote_sampler_close(s);
 	return id;
+}
+
+static int32_t choose(struct mote_sampler_options o, const float logits[5], const int32_t *history, size_t n)
+{
+	return choose_after(o, logits, history, n, n);
 }
 
 static void test_bias_and_mask(void **state)
@@ -424,16 +434,21 @@ static void test_penalties(void **state)
 				logits, history, 4), 2); /* only 0 is looked at */
 	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.repetition = 0.5f}}, logits, history, 4),
 			 2);
-	/* 2 occurs twice, 3 once: 4 - 2 * 0.6 = 2.8, 3 - 0.6 = 2.4; by presence 3.4 and 2.4 */
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.frequency = 0.6f}}, logits, history, 4),
-			 2);
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.frequency = 0.8f}}, logits, history, 4),
-			 4);
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.presence = 0.8f}}, logits, history, 4), 2);
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.presence = 1.6f}}, logits, history, 4), 4);
-	assert_int_equal(choose((struct mote_sampler_options){.penalties = {.presence = 1.6f, .window = 2}}, logits,
-				history, 4),
-			 3);
+	/* 2 came twice, 3 once: 4 - 2 * 0.6 = 2.8, 3 - 0.6 = 2.4; by presence 3.4 and 2.4 */
+	for (size_t prompt = 0; prompt < 5; prompt++) {
+		static const struct {
+			struct mote_penalties_options penalties;
+			int32_t expected[5]; /* by how many of the history are the prompt */
+		} rows[] = {{{.frequency = 0.6f}, {2, 2, 2, 2, 2}}, {{.frequency = 0.8f}, {4, 2, 2, 2, 2}},
+			    {{.frequency = 1.1f}, {4, 2, 3, 2, 2}}, {{.presence = 0.8f}, {2, 2, 2, 2, 2}},
+			    {{.presence = 1.6f}, {4, 4, 3, 2, 2}}, {{.presence = 1.6f, .window = 2}, {3, 3, 3, 2, 2}},
+			    {{.frequency = 0.8f, .window = 3}, {2, 2, 2, 2, 2}}};
+
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+			assert_int_equal(choose_after((struct mote_sampler_options){.penalties = rows[i].penalties},
+						      logits, history, prompt, 4),
+					 rows[i].expected[prompt]);
+	}
 }
 
 static void test_dry(void **state)

@@ -258,7 +258,7 @@ struct mote_lm_sampling {
 	float top_p, min_p, typical_p;  /* 0 to 1; 1, 0, 1: no effect. top_p 0: the most probable token only */
 	float repeat_penalty;           /* 0.01 to 100; 0 or 1: none */
 	uint32_t repeat_last;           /* over so many tokens back; 0: all */
-	float presence_penalty, frequency_penalty; /* -100 to 100 */
+	float presence_penalty, frequency_penalty; /* on what was sampled, not on the prompt; -100 to 100 */
 	float dry_multiplier;           /* to 100; 0: no penalty on repeated sequences */
 	float dry_base;                 /* 1 to 100; 0: 1.75 */
 	uint32_t dry_allowed;           /* repeated tokens without penalty; 0: 2 */

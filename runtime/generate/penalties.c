@@ -13,9 +13,9 @@
 struct mote_penalties {
 	struct mote_penalties_options options;
 	uint32_t vocab;
-	int32_t *history;   /* [count], the newest last */
-	size_t count, capacity;
-	uint32_t *occurs;   /* [vocab] how often within the window */
+	int32_t *history;   /* [count], the newest last; the first [prompt] were not sampled */
+	size_t count, capacity, prompt;
+	uint32_t *sampled;  /* [vocab] how often within the window */
 	uint32_t *repeats;  /* [vocab] longest repetition that the token would prolong, 0 between calls */
 	bool *breaks;       /* [vocab] */
 };
@@ -62,11 +62,11 @@ enum mote_status mote_penalties_open(const struct mote_penalties_options *option
 		p->options = *options;
 		p->options.dry_breaker = NULL;
 		p->vocab = vocab;
-		p->occurs = calloc(vocab, sizeof *p->occurs);
+		p->sampled = calloc(vocab, sizeof *p->sampled);
 		p->repeats = calloc(vocab, sizeof *p->repeats);
 		p->breaks = calloc(vocab, sizeof *p->breaks);
 	}
-	if (!p || !p->occurs || !p->repeats || !p->breaks) {
+	if (!p || !p->sampled || !p->repeats || !p->breaks) {
 		mote_penalties_close(p);
 		return mote_error_set(error, MOTE_ERROR_MEMORY, "no memory for penalties on %u tokens", vocab);
 	}
@@ -82,16 +82,10 @@ void mote_penalties_close(struct mote_penalties *p)
 	if (!p)
 		return;
 	free(p->history);
-	free(p->occurs);
+	free(p->sampled);
 	free(p->repeats);
 	free(p->breaks);
 	free(p);
-}
-
-void mote_penalties_forget(struct mote_penalties *p)
-{
-	p->count = 0;
-	memset(p->occurs, 0, p->vocab * sizeof *p->occurs);
 }
 
 static size_t window_start(const struct mote_penalties *p)
@@ -99,10 +93,8 @@ static size_t window_start(const struct mote_penalties *p)
 	return p->options.window && p->count > p->options.window ? p->count - p->options.window : 0;
 }
 
-enum mote_status mote_penalties_accept(struct mote_penalties *p, int32_t id, struct mote_error *error)
+static enum mote_status remember(struct mote_penalties *p, int32_t id, struct mote_error *error)
 {
-	if (id < 0 || (uint32_t)id >= p->vocab)
-		return MOTE_OK;
 	if (p->count == p->capacity) {
 		size_t capacity = p->capacity ? p->capacity * 2 : 1024;
 		int32_t *grown = realloc(p->history, capacity * sizeof *grown);
@@ -114,9 +106,41 @@ enum mote_status mote_penalties_accept(struct mote_penalties *p, int32_t id, str
 		p->capacity = capacity;
 	}
 	p->history[p->count++] = id;
-	p->occurs[id]++;
-	if (p->options.window && p->count > p->options.window)
-		p->occurs[p->history[p->count - p->options.window - 1]]--;
+	return MOTE_OK;
+}
+
+static bool is_known(const struct mote_penalties *p, int32_t id)
+{
+	return id >= 0 && (uint32_t)id < p->vocab;
+}
+
+enum mote_status mote_penalties_begin(struct mote_penalties *p, const int32_t *ids, size_t count,
+				      struct mote_error *error)
+{
+	enum mote_status status = MOTE_OK;
+
+	p->count = 0;
+	memset(p->sampled, 0, p->vocab * sizeof *p->sampled);
+	for (size_t i = 0; i < count && status == MOTE_OK; i++)
+		if (is_known(p, ids[i]))
+			status = remember(p, ids[i], error);
+	p->prompt = p->count;
+	return status;
+}
+
+enum mote_status mote_penalties_accept(struct mote_penalties *p, int32_t id, struct mote_error *error)
+{
+	enum mote_status status;
+	size_t start;
+
+	if (!is_known(p, id))
+		return MOTE_OK;
+	if ((status = remember(p, id, error)))
+		return status;
+	p->sampled[id]++;
+	start = window_start(p);
+	if (start > p->prompt) /* one has left the window */
+		p->sampled[p->history[start - 1]]--;
 	return MOTE_OK;
 }
 
@@ -127,16 +151,17 @@ static void apply_occurrences(struct mote_penalties *p, float *logits)
 
 	for (size_t i = window_start(p); i < p->count; i++) {
 		int32_t id = p->history[i];
-		uint32_t n = p->occurs[id];
+		uint32_t n = p->sampled[id];
 
 		if (n & APPLIED)
 			continue;
 		logits[id] = logits[id] > 0 ? logits[id] / repetition : logits[id] * repetition;
-		logits[id] -= (float)n * p->options.frequency + p->options.presence;
-		p->occurs[id] = n | APPLIED;
+		if (n)
+			logits[id] -= (float)n * p->options.frequency + p->options.presence;
+		p->sampled[id] = n | APPLIED;
 	}
 	for (size_t i = window_start(p); i < p->count; i++)
-		p->occurs[p->history[i]] &= ~APPLIED;
+		p->sampled[p->history[i]] &= ~APPLIED;
 }
 
 /* For each earlier place of the last token: how many tokens up to there are the same as the last ones, and which token

@@ -2,12 +2,12 @@
  *
  * Repetition: Keskar and others, "CTRL" (2019), as transformers does it: the logit of a token that has occurred is
  * divided by the penalty where it is positive and multiplied where it is negative, however often it occurred.
- * Presence and frequency, as OpenAI's API defines them: presence is taken off once, frequency once for each
- * occurrence. DRY ("don't repeat yourself", as in llama.cpp): a token which would prolong a repeated sequence of n
- * tokens, n >= dry_allowed, loses dry_multiplier * dry_base^(n - dry_allowed).
+ * Presence and frequency, as OpenAI's API defines them for tokens that were sampled: presence is taken off once,
+ * frequency once for each time; what is only in the prompt costs nothing. DRY ("don't repeat yourself", as in
+ * llama.cpp): a token which would prolong a repeated sequence of n tokens, n >= dry_allowed, loses
+ * dry_multiplier * dry_base^(n - dry_allowed).
  *
- * All look at the prompt and at what was generated, the last `window` tokens of it. In this order: repetition,
- * frequency and presence, DRY.
+ * All look at the last `window` tokens of prompt and answer. In this order: repetition, frequency and presence, DRY.
  */
 #ifndef MOTE_RUNTIME_PENALTIES_H
 #define MOTE_RUNTIME_PENALTIES_H
@@ -36,8 +36,10 @@ enum mote_status mote_penalties_open(const struct mote_penalties_options *option
 				     struct mote_penalties **out, struct mote_error *error);
 void mote_penalties_close(struct mote_penalties *p); /* NULL is fine */
 
-void mote_penalties_forget(struct mote_penalties *p);
-/* A token that occurred; ids beyond the vocabulary are passed over. MOTE_ERROR_MEMORY. */
+/* Forgets what was, and remembers a prompt. Ids beyond the vocabulary are passed over. MOTE_ERROR_MEMORY. */
+enum mote_status mote_penalties_begin(struct mote_penalties *p, const int32_t *ids, size_t count,
+				      struct mote_error *error);
+/* A token that was sampled. MOTE_ERROR_MEMORY. */
 enum mote_status mote_penalties_accept(struct mote_penalties *p, int32_t id, struct mote_error *error);
 
 void mote_penalties_apply(struct mote_penalties *p, float *logits);

@@ -127,14 +127,7 @@ enum mote_status mote_sampler_accept(struct mote_sampler *s, int32_t id, struct 
 
 enum mote_status mote_sampler_begin(struct mote_sampler *s, const int32_t *ids, size_t count, struct mote_error *error)
 {
-	enum mote_status status = MOTE_OK;
-
-	if (!s->penalties)
-		return MOTE_OK;
-	mote_penalties_forget(s->penalties);
-	for (size_t i = 0; i < count && status == MOTE_OK; i++)
-		status = mote_penalties_accept(s->penalties, ids[i], error);
-	return status;
+	return s->penalties ? mote_penalties_begin(s->penalties, ids, count, error) : MOTE_OK;
 }
 
 /* Rules out what has no bit; most words of a mask are all zeros or all ones. */
