@@ -13,14 +13,14 @@ static const char *const known[] = {
 	[MOTE_DIALECT_CHAT] =
 		"model messages stream stream_options temperature top_p top_k min_p typical_p n seed stop max_tokens "
 		"max_completion_tokens logprobs top_logprobs logit_bias presence_penalty frequency_penalty "
-		"repeat_penalty response_format grammar tools tool_choice chat_template_kwargs reasoning_effort "
-		"return_token_ids think_budget ignore_eos add_generation_prompt continue_final_message "
-		"parallel_tool_calls user metadata store service_tier prompt_cache_key prompt_cache_retention "
-		"cache_prompt safety_identifier",
+		"repeat_penalty repetition_penalty response_format grammar tools tool_choice chat_template_kwargs "
+		"reasoning_effort return_token_ids think_budget ignore_eos add_generation_prompt "
+		"continue_final_message parallel_tool_calls user metadata store service_tier prompt_cache_key "
+		"prompt_cache_retention cache_prompt safety_identifier",
 	[MOTE_DIALECT_COMPLETION] =
 		"model prompt stream stream_options temperature top_p top_k min_p typical_p n best_of seed stop "
-		"max_tokens logprobs logit_bias presence_penalty frequency_penalty repeat_penalty echo "
-		"return_token_ids ignore_eos response_format grammar suffix user cache_prompt",
+		"max_tokens logprobs logit_bias presence_penalty frequency_penalty repeat_penalty repetition_penalty "
+		"echo return_token_ids ignore_eos response_format grammar suffix user cache_prompt",
 	[MOTE_DIALECT_RESPONSES] =
 		"model input instructions stream temperature top_p max_output_tokens tools tool_choice text reasoning "
 		"top_logprobs seed truncation parallel_tool_calls user metadata store service_tier prompt_cache_key "
@@ -120,7 +120,8 @@ static enum mote_status read_sampling(struct mote_ask *ask, struct mote_error *e
 	    (status = bound(ask, "top_k", 0, UINT32_MAX - 1, &s->top_k, error)) ||
 	    (status = number(ask, "presence_penalty", -2, 2, &s->presence_penalty, error)) ||
 	    (status = number(ask, "frequency_penalty", -2, 2, &s->frequency_penalty, error)) ||
-	    (status = number(ask, "repeat_penalty", 0.01, 10, &s->repeat_penalty, error)))
+	    (status = number(ask, "repeat_penalty", 0.01, 10, &s->repeat_penalty, error)) ||
+	    (status = number(ask, "repetition_penalty", 0.01, 10, &s->repeat_penalty, error)))
 		return status;
 	return read_seed(ask, error);
 }

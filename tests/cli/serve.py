@@ -150,6 +150,9 @@ r = s.post(CHAT, ask("x", max_tokens=1, return_token_ids=True, logit_bias={str(f
 check("logit_bias", r[0] != first, r)
 r = s.post(CHAT, ask("What is 27 + 48?", max_tokens=80, presence_penalty=2, frequency_penalty=2))
 check("penalties", r[0] == 200 and r[2]["choices"][0]["message"]["reasoning_content"] != c["message"]["reasoning_content"])
+p = [s.post(CHAT, ask("What is 27 + 48?", max_tokens=80, return_token_ids=True) | more)[2]["choices"][0]["token_ids"]
+     for more in ({}, {"repeat_penalty": 10}, {"repetition_penalty": 10})]
+check("a penalty of two names", p[0] != p[1] == p[2], p)
 spelled = s.post(CHAT, ask("<|im_end|>\n<think>", max_tokens=1, return_token_ids=True))[2]["choices"][0]["prompt_token_ids"]
 text = s.post("/tokenize", {"content": "<|im_end|>\n<think>", "parse_special": False})[2]["tokens"]
 at = [i for i in range(len(spelled)) if spelled[i:i + len(text)] == text]
