@@ -1,5 +1,5 @@
-/* What a request says its answers must look like: response_format (text.format in responses), grammar, or a
- * tool_choice that asks for a call. All become a grammar of the library. */
+/* What a request says its answers must look like: response_format (text.format in responses, output_config.format in
+ * messages), grammar, or a tool_choice that asks for a call. All become a grammar of the library. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +62,7 @@ static enum mote_status read_format(const struct mote_lm *lm, struct mote_ask *a
 		return mote_ask_wrong(ask, parameter, "a type of text, json_object or json_schema", error);
 	if (!schema)
 		return mote_ask_wrong(ask, parameter,
-				      ask->dialect == MOTE_DIALECT_RESPONSES
+				      ask->dialect >= MOTE_DIALECT_RESPONSES
 					      ? "{\"type\": \"json_schema\", \"schema\": {...}}"
 					      : "{\"type\": \"json_schema\", \"json_schema\": {\"schema\": {...}}}",
 				      error);
@@ -96,6 +96,7 @@ enum mote_status mote_ask_grammar(const struct mote_lm *lm, struct mote_ask *ask
 	struct mote_lm_grammar_options options = MOTE_LM_GRAMMAR_OPTIONS_INIT;
 	const cJSON *grammar = mote_json_get(ask->json, "grammar"), *type;
 	const cJSON *text = mote_json_get(mote_json_get(ask->json, "text"), "format");
+	const cJSON *output = mote_json_get(mote_json_get(ask->json, "output_config"), "format");
 	enum mote_status status;
 
 	if (ask->dialect >= MOTE_DIALECT_RESPONSES) { /* which have no tools here */
@@ -106,7 +107,8 @@ enum mote_status mote_ask_grammar(const struct mote_lm *lm, struct mote_ask *ask
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 					      "tool_choice: a call is not supported by this server in this API");
 		}
-		return ask->dialect == MOTE_DIALECT_RESPONSES ? read_format(lm, ask, text, "text", error) : MOTE_OK;
+		return ask->dialect == MOTE_DIALECT_RESPONSES ? read_format(lm, ask, text, "text", error)
+							      : read_format(lm, ask, output, "output_config", error);
 	}
 	if ((status = read_format(lm, ask, mote_json_get(ask->json, "response_format"), "response_format", error)))
 		return status;

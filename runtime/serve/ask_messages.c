@@ -50,6 +50,8 @@ static enum mote_status add_content(const cJSON *content, const char *role, cons
 				mote_bytes_add(&turn->thought, thought->valuestring, strlen(thought->valuestring));
 			continue;
 		}
+		if (is_text(type, "redacted_thinking")) /* another's, which nobody can read */
+			continue;
 		if (!is_text(type, "text") && !is_text(type, "input_text") && !is_text(type, "output_text"))
 			return mote_error_set(error, MOTE_ERROR_UNSUPPORTED,
 					      "%s: content: a part of type %.60s is not supported: "
@@ -253,15 +255,22 @@ static bool is_reserved(const char *key)
 	return false;
 }
 
-/* Whether a request switches thinking on or off in its dialect's way: 1, 0, or -1 for neither. */
-static int thinking(struct mote_ask *ask)
+/* How hard to think, as each dialect has it. */
+static const cJSON *effort_of(const struct mote_ask *ask)
 {
-	const cJSON *type = mote_json_get(mote_json_get(ask->json, "thinking"), "type");
 	const cJSON *effort = mote_json_get(ask->json, "reasoning_effort");
-	int64_t budget;
 
 	if (!effort)
 		effort = mote_json_get(mote_json_get(ask->json, "reasoning"), "effort");
+	return effort ? effort : mote_json_get(mote_json_get(ask->json, "output_config"), "effort");
+}
+
+/* Whether a request switches thinking on or off in its dialect's way: 1, 0, or -1 for neither. */
+static int thinking(struct mote_ask *ask)
+{
+	const cJSON *type = mote_json_get(mote_json_get(ask->json, "thinking"), "type"), *effort = effort_of(ask);
+	int64_t budget;
+
 	if (is_text(effort, "none") || is_text(type, "disabled"))
 		return 0;
 	if (mote_json_integer(mote_json_get(mote_json_get(ask->json, "thinking"), "budget_tokens"), &budget) &&
@@ -274,16 +283,13 @@ static enum mote_status make_variables(struct mote_ask *ask, struct mote_json_bu
 				       struct mote_error *error)
 {
 	static const char *const switches[] = {"enable_thinking", "thinking"}; /* Qwen's and most others', Granite's */
-	const cJSON *given = mote_json_get(ask->json, "chat_template_kwargs");
-	const cJSON *effort = mote_json_get(ask->json, "reasoning_effort");
+	const cJSON *given = mote_json_get(ask->json, "chat_template_kwargs"), *effort = effort_of(ask);
 	int think = thinking(ask);
 
 	if (given && !cJSON_IsNull(given) && !cJSON_IsObject(given)) {
 		ask->parameter = "chat_template_kwargs";
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "chat_template_kwargs: expected an object");
 	}
-	if (!effort)
-		effort = mote_json_get(mote_json_get(ask->json, "reasoning"), "effort");
 	for (const cJSON *item = given ? given->child : NULL; item; item = item->next) {
 		if (is_reserved(item->string)) {
 			ask->parameter = "chat_template_kwargs";

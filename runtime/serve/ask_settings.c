@@ -27,7 +27,8 @@ static const char *const known[] = {
 		"prompt_cache_retention safety_identifier include background previous_response_id conversation",
 	[MOTE_DIALECT_MESSAGES] =
 		("model messages system max_tokens stop_sequences stream temperature top_p top_k tools tool_choice "
-		"thinking seed metadata service_tier")};
+		"thinking output_config seed metadata service_tier cache_control context_management inference_geo "
+		"speed container mcp_servers")};
 
 /* ---- typed members that remember which one was wrong ---- */
 

@@ -64,7 +64,7 @@ static cJSON *whole(struct mote_reply *r, struct mote_json_builder *b)
 		b->failed |= part.failed;
 		mote_bytes_free(&part);
 	}
-	if (!r->choice->text.count)
+	if (!r->choice->parts)
 		add_block(b, content, NULL, TEXT, "");
 	add_stop(b, json, r);
 	add_usage(b, json, r);
@@ -149,7 +149,7 @@ static void text(struct mote_reply *r, uint32_t choice, bool reasoning, const ch
 static void choice_end(struct mote_reply *r, uint32_t choice, struct mote_bytes *out)
 {
 	(void)choice;
-	if (!r->choice->text.count)
+	if (!r->blocks)
 		open_block(r, TEXT, out);
 	close_block(r, out);
 }

@@ -353,6 +353,17 @@ check("its tokens counted before", count == {"input_tokens": r["usage"]["input_t
 for stops, found in ((["zzz", "48"], "48"), (["zzz", "tens"], None), ([" =", "8 =", "zzz"], "8 =")):
     r = s.post("/v1/messages", m | {"stop_sequences": stops})[2]
     check(f"stop sequence {found}", (r["stop_reason"], r["stop_sequence"]) == ("stop_sequence" if found else "end_turn", found), r)
+n = {"type": "object", "properties": {"n": {"enum": [7]}}, "required": ["n"], "additionalProperties": False}
+r = s.post("/v1/messages", m | {"output_config": {"effort": "low", "format": {"type": "json_schema", "schema": n}}})[2]
+check("messages of a schema", json.loads(r["content"][-1]["text"]) == {"n": 7} and r["stop_reason"] == "end_turn", r)
+r = s.post("/v1/messages", m | {"output_config": {"format": {"type": "json_schema"}}})[2]["error"]
+check("or of none", r["param"] == "output_config", r)
+cut = m | {"max_tokens": 5}
+r = s.post("/v1/messages", cut)[2]
+blocks = [e[1]["content_block"]["type"] for e in s.stream("/v1/messages", cut) if e[0] == "content_block_start"]
+check("cut within a thought", blocks == [x["type"] for x in r["content"]] == ["thinking"], r, blocks)
+again = [{"role": "assistant", "content": [{"type": "redacted_thinking", "data": "x"}] + r["content"]}, m["messages"][0]]
+check("and handed back", s.post("/v1/messages", cut | {"messages": m["messages"] + again})[0] == 200)
 m = {"input": "What is 27 + 48?", "temperature": 0}
 r = s.post("/v1/responses", m)[2]
 check("responses", r["status"] == "completed" and r["output"][-1]["content"][0]["text"] == "27 + 48 = 75.", r)
