@@ -115,6 +115,18 @@ bool mote_guard_key(const struct mote_guard *g, const char *authorization, const
 	return known;
 }
 
+const char *mote_guard_body(const char *encoding, const char *transfer, const char *length, unsigned *code)
+{
+	*code = 415;
+	if (encoding && strcasecmp(encoding, "identity"))
+		return "Content-Encoding: expected a body that is not compressed";
+	*code = 501;
+	if (transfer && strcasecmp(transfer, "chunked"))
+		return "Transfer-Encoding: expected chunked";
+	*code = 400;
+	return transfer && length ? "Content-Length beside Transfer-Encoding" : NULL;
+}
+
 void mote_guard_free(struct mote_guard *g)
 {
 	free(g->keys_text);

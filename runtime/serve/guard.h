@@ -28,6 +28,8 @@ bool mote_guard_host(const struct mote_guard *g, const char *host);
 bool mote_guard_origin(const struct mote_guard *g, const char *origin, const char *host);
 /* The values of Authorization and X-Api-Key. Takes as long whichever key it is that does not fit. */
 bool mote_guard_key(const struct mote_guard *g, const char *authorization, const char *key);
+/* Headers of a body, or NULL: why it cannot be read, and the status that says so; NULL: it can. */
+const char *mote_guard_body(const char *encoding, const char *transfer, const char *length, unsigned *code);
 void mote_guard_free(struct mote_guard *g);
 
 #endif

@@ -302,8 +302,9 @@ static void admit(void *user, struct mote_exchange *x)
 {
 	const char *host = mote_exchange_header(x, "Host"), *origin = mote_exchange_header(x, "Origin");
 	struct mote_serve *s = user;
-	const char *method;
+	const char *method, *wrong;
 	int route = find_route(x, &method);
+	unsigned code;
 
 	if (!mote_guard_host(s->guard, host))
 		mote_route_refuse(x, 403, NULL, "host",
@@ -314,6 +315,11 @@ static void admit(void *user, struct mote_exchange *x)
 		 !mote_guard_key(s->guard, mote_exchange_header(x, "Authorization"),
 				 mote_exchange_header(x, "X-Api-Key"))) {
 		mote_route_refuse(x, 401, NULL, "invalid_api_key", "a key is needed: Authorization: Bearer KEY");
+		allow_origin(x);
+	} else if ((wrong = mote_guard_body(mote_exchange_header(x, "Content-Encoding"),
+					    mote_exchange_header(x, "Transfer-Encoding"),
+					    mote_exchange_header(x, "Content-Length"), &code))) {
+		mote_route_refuse(x, code, NULL, NULL, wrong);
 		allow_origin(x);
 	}
 }

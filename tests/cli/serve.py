@@ -569,6 +569,12 @@ check("a page of this machine", r[0] == 200 and r[1]["Access-Control-Allow-Origi
 check("preflight", s.call("OPTIONS", CHAT, Origin="http://localhost:3000")[0] == 204)
 r = s.call("POST", CHAT, ask("x", max_tokens=1), Origin="http\t://localhost:3000")
 check("an origin that no header can repeat", r[0] == 200 and "Access-Control-Allow-Origin" not in r[1])
+for extra, code in ((b"gzip, chunked", b"501"), (b"chunked\r\nContent-Length: 5", b"400")):
+    c = socket.create_connection(("127.0.0.1", s.port))
+    c.sendall(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: " + extra + b"\r\n\r\n0\r\n\r\n")
+    r = b"".join(iter(lambda: c.recv(1000), b""))
+    check(f"a body in two ways: {extra}", r.startswith(b"HTTP/1.1 " + code) and r.count(b"HTTP/1.1") == 1, r)
+    c.close()
 
 # ---- the page
 status, headers, page = s.call("GET", "/")
