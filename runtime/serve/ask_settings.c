@@ -16,7 +16,8 @@ static const char *const known[] = {
 		"repeat_penalty repetition_penalty response_format grammar tools tool_choice chat_template_kwargs "
 		"reasoning_effort return_token_ids think_budget ignore_eos add_generation_prompt "
 		"continue_final_message parallel_tool_calls user metadata store service_tier prompt_cache_key "
-		"prompt_cache_retention cache_prompt safety_identifier",
+		"prompt_cache_retention cache_prompt safety_identifier prediction verbosity modalities audio functions "
+		"function_call web_search_options",
 	[MOTE_DIALECT_COMPLETION] =
 		"model prompt stream stream_options temperature top_p top_k min_p typical_p n best_of seed stop "
 		"max_tokens logprobs logit_bias presence_penalty frequency_penalty repeat_penalty repetition_penalty "
@@ -24,7 +25,8 @@ static const char *const known[] = {
 	[MOTE_DIALECT_RESPONSES] =
 		"model input instructions stream temperature top_p max_output_tokens tools tool_choice text reasoning "
 		"top_logprobs seed truncation parallel_tool_calls user metadata store service_tier prompt_cache_key "
-		"prompt_cache_retention safety_identifier include background previous_response_id conversation",
+		"prompt_cache_retention safety_identifier include background previous_response_id conversation "
+		"stream_options max_tool_calls prompt",
 	[MOTE_DIALECT_MESSAGES] =
 		("model messages system max_tokens stop_sequences stream temperature top_p top_k tools tool_choice "
 		"thinking output_config seed metadata service_tier cache_control context_management inference_geo "
@@ -240,7 +242,13 @@ static enum mote_status refuse(struct mote_ask *ask, const char *key, const char
 enum mote_status mote_ask_missing(struct mote_ask *ask, struct mote_error *error)
 {
 	const cJSON *tops = mote_json_get(ask->json, "top_logprobs"), *suffix = mote_json_get(ask->json, "suffix");
-	const cJSON *talk = mote_json_get(ask->json, "conversation"), *include = mote_json_get(ask->json, "include");
+	const cJSON *include = mote_json_get(ask->json, "include");
+	const cJSON *modes = mote_json_get(ask->json, "modalities");
+	static const struct {
+		const char *key, *what;
+	} refused[] = {{"functions", "this older form of tools"}, {"function_call", "this older form of tool_choice"},
+		       {"audio", "sound"}, {"web_search_options", "a search"}, {"prompt", "a stored prompt"},
+		       {"conversation", "a stored conversation"}, {"container", "a container"}};
 
 	if (cJSON_IsString(suffix) && *suffix->valuestring)
 		return refuse(ask, "suffix", "filling in", error);
@@ -250,8 +258,17 @@ enum mote_status mote_ask_missing(struct mote_ask *ask, struct mote_error *error
 		return refuse(ask, "top_logprobs", "a log-probability in this API", error);
 	if (cJSON_IsString(mote_json_get(ask->json, "previous_response_id")))
 		return refuse(ask, "previous_response_id", "a stored response", error);
-	if (talk && !cJSON_IsNull(talk))
-		return refuse(ask, "conversation", "a stored conversation", error);
+	if (cJSON_GetArraySize(mote_json_get(ask->json, "mcp_servers")))
+		return refuse(ask, "mcp_servers", "a tool in this API", error);
+	for (const cJSON *item = modes ? modes->child : NULL; item; item = item->next)
+		if (!cJSON_IsString(item) || strcmp(item->valuestring, "text"))
+			return refuse(ask, "modalities", "anything but text", error);
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		const cJSON *item = mote_json_get(ask->json, refused[i].key);
+
+		if (item && !cJSON_IsNull(item) && ask->dialect != MOTE_DIALECT_COMPLETION)
+			return refuse(ask, refused[i].key, refused[i].what, error);
+	}
 	for (const cJSON *item = include ? include->child : NULL; item; item = item->next)
 		if (cJSON_IsString(item) && !strcmp(item->valuestring, "message.output_text.logprobs"))
 			return refuse(ask, "include", "a log-probability in this API", error);

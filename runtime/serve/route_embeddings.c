@@ -93,17 +93,18 @@ static bool run(struct mote_serve *s, struct mote_exchange *x, struct mote_job *
 void mote_route_embeddings(struct mote_serve *s, struct mote_exchange *x)
 {
 	struct mote_lm_answer_options options = MOTE_LM_ANSWER_OPTIONS_INIT;
-	const cJSON *format, *input, *pooling;
+	const cJSON *format, *input, *pooling, *size;
 	struct mote_json_builder b = {0};
 	struct mote_error error = {0};
 	struct mote_ask ask;
 	bool base64;
 
-	if (!mote_route_read_body(x, "model input encoding_format pooling user", &ask))
+	if (!mote_route_read_body(x, "model input encoding_format dimensions pooling user", &ask))
 		return;
 	format = mote_json_get(ask.json, "encoding_format");
 	input = mote_json_get(ask.json, "input");
 	pooling = mote_json_get(ask.json, "pooling");
+	size = mote_json_get(ask.json, "dimensions");
 	ask.job.embedding_last = is_text(pooling, "last");
 	base64 = is_text(format, "base64");
 	ask.job.options = options;
@@ -114,6 +115,9 @@ void mote_route_embeddings(struct mote_serve *s, struct mote_exchange *x)
 		mote_route_refuse(x, 400, "encoding_format", NULL, "encoding_format: expected float or base64");
 	} else if (pooling && !cJSON_IsNull(pooling) && !ask.job.embedding_last && !is_text(pooling, "mean")) {
 		mote_route_refuse(x, 400, "pooling", NULL, "pooling: expected mean or last");
+	} else if (size && !cJSON_IsNull(size) && !(cJSON_IsNumber(size) && size->valuedouble == s->info.hidden)) {
+		mote_route_refuse(x, 400, "dimensions", "unsupported",
+				  "dimensions: expected as many as this model has");
 	} else if (mote_ask_read_input(s->lm, input, "input", MOTE_ASK_MAX_INPUTS, s->context_tokens, &ask, &error)) {
 		mote_route_fail(x, &ask, &error);
 	} else if (!(ask.job.embedding = calloc(ask.job.prompts, s->info.hidden * sizeof *ask.job.embedding))) {

@@ -470,8 +470,12 @@ check("responses begin a turn", r["input_tokens"] == turn["prompt_tokens"], r, t
 # ---- null is what is not given
 r = s.post(CHAT, ask("x", ignore_eos=True, max_tokens=3, max_completion_tokens=None))[2]
 check("a limit beside null", r["usage"]["completion_tokens"] == 3, r["usage"])
+check("what changes nothing here", s.post(CHAT, ask("x", max_tokens=1, verbosity="low", modalities=["text"], prediction={}))[0] == 200)
+check("nor there", s.post("/v1/responses", {"input": "x", "max_output_tokens": 1, "max_tool_calls": 1,
+                                            "stream_options": {"include_obfuscation": False}})[0] == 200)
 check("what is null is not asked for", s.post(CHAT, ask("x", max_tokens=1, web_search_options=None, cache_prompt=True))[0] == 200)
 check("an empty suffix is none", s.post("/v1/completions", {"prompt": "x", "max_tokens": 1, "suffix": ""})[0] == 200)
+check("its own dimensions", len(s.post("/v1/embeddings", {"input": "x", "dimensions": 128})[2]["data"][0]["embedding"]) == 128)
 check("null as a format", s.post("/v1/embeddings", {"input": "x", "encoding_format": None, "pooling": None})[0] == 200)
 
 # ---- a NUL, which JSON's readers here end a text at
@@ -509,6 +513,11 @@ refused("arguments without end", 400, CHAT, {"messages": [{"role": "assistant", 
 refused("an unknown name", 400, CHAT, ask("x", max_token=1), "max_token")
 refused("a wrong role", 400, CHAT, {"messages": [{"role": "usr", "content": "x"}]}, "messages")
 refused("scores of a response", 400, "/v1/responses", {"input": "x", "top_logprobs": 2}, "top_logprobs", "unsupported")
+for key, value in (("functions", []), ("function_call", "none"), ("audio", {}), ("web_search_options", {}), ("modalities", ["text", "audio"])):
+    refused(key, 400, CHAT, ask("x", **{key: value}), key, "unsupported")
+refused("a stored prompt", 400, "/v1/responses", {"input": "x", "prompt": {"id": "p"}}, "prompt", "unsupported")
+refused("other dimensions", 400, "/v1/embeddings", {"input": "x", "dimensions": 64}, "dimensions", "unsupported")
+refused("a compressed body", 415, CHAT, b"\x1f\x8b", Content_Encoding="gzip")
 for key, value in (("include", ["message.output_text.logprobs"]), ("previous_response_id", "resp_1"), ("conversation", "conv_1")):
     refused(key, 400, "/v1/responses", {"input": "x", key: value}, key, "unsupported")
 refused("what is not stored", 400, "/v1/responses", {"input": [{"type": "item_reference", "id": "msg_1"}]}, "input",
@@ -560,6 +569,12 @@ for _ in range(9):
 c.sendall(b"0\r\n\r\n")
 check("a large body in chunks", c.recv(1000).startswith(b"HTTP/1.1 413"))
 c.close()
+for extra, code in ((b"gzip, chunked", b"501"), (b"chunked\r\nContent-Length: 5", b"400")):
+    c = socket.create_connection(("127.0.0.1", s.port))
+    c.sendall(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: " + extra + b"\r\n\r\n0\r\n\r\n")
+    r = b"".join(iter(lambda: c.recv(1000), b""))
+    check(f"a body in two ways: {extra}", r.startswith(b"HTTP/1.1 " + code) and r.count(b"HTTP/1.1") == 1, r)
+    c.close()
 r = s.post("/v1/messages", {"messages": []})[2]
 check("messages refuse in their own way", r["type"] == "error" and r["error"]["type"] == "invalid_request_error", r)
 r = s.post("/v1/messages/count_tokens", {"messages": ask("x")["messages"], "tools": [{"name": "a"}]})[2]
@@ -569,12 +584,6 @@ check("a page of this machine", r[0] == 200 and r[1]["Access-Control-Allow-Origi
 check("preflight", s.call("OPTIONS", CHAT, Origin="http://localhost:3000")[0] == 204)
 r = s.call("POST", CHAT, ask("x", max_tokens=1), Origin="http\t://localhost:3000")
 check("an origin that no header can repeat", r[0] == 200 and "Access-Control-Allow-Origin" not in r[1])
-for extra, code in ((b"gzip, chunked", b"501"), (b"chunked\r\nContent-Length: 5", b"400")):
-    c = socket.create_connection(("127.0.0.1", s.port))
-    c.sendall(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: " + extra + b"\r\n\r\n0\r\n\r\n")
-    r = b"".join(iter(lambda: c.recv(1000), b""))
-    check(f"a body in two ways: {extra}", r.startswith(b"HTTP/1.1 " + code) and r.count(b"HTTP/1.1") == 1, r)
-    c.close()
 
 # ---- the page
 status, headers, page = s.call("GET", "/")
