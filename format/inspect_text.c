@@ -286,12 +286,15 @@ enum mote_status inspect_print_text(const struct mote_container *c, struct mote_
 	pad("file", 14);
 	printf("%s\n", mote_container_path(c));
 	pad("size", 14);
-	printf("%" PRIu64 " bytes (", mote_container_file_bytes(c));
+	printf("%" PRIu64 " bytes", mote_container_file_bytes(c));
 	for (uint32_t i = 0; i < mote_container_section_count(c); i++) {
 		const struct mote_section_info *s = mote_container_section_info(c, i);
-		printf("%s%s %" PRIu64, i ? ", " : "", inspect_section_name(s->kind), s->stored_bytes);
+		bool table = s->kind == MOTE_SECTION_TENSORS; /* without their values */
+
+		printf("%s%s %" PRIu64, i ? ", " : ", of which ", table ? "table of tensors" :
+		       inspect_section_name(s->kind), s->stored_bytes);
 	}
-	printf(")\n");
+	putchar('\n');
 	pad("tensors hash", 14);
 	printf("%s\n", inspect_hex(mote_container_tensors_hash(c)).text);
 	print_metadata(&to, mote_container_metadata(c));
