@@ -1,6 +1,7 @@
 /* Parsing of command lines: see options.h. */
 #include "format/tool/options.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,11 +107,37 @@ static const struct mote_option *find_name(const struct mote_tool *tool, const c
 	return *several ? NULL : found;
 }
 
+/* llama.cpp's options that no tool has, and what to do about them. */
+static const char *foreign_advice(const char *name, size_t bytes)
+{
+	static const char *const known[][2] = {
+		{"ngl gpu-layers n-gpu-layers dev device sm split-mode ts tensor-split mg main-gpu",
+		 "nothing runs on a GPU: leave it out"},
+		{"fa flash-attn b batch-size ub ubatch-size mlock numa prio poll",
+		 "mote sees to that itself: leave it out"},
+		{"jinja", "every chat template is read as Jinja: leave it out"},
+		{"color no-display-prompt simple-io", "leave it out"},
+		{"i interactive cnv conversation", "without a prompt mote-run is a chat"},
+		{"no-cnv no-conversation", "mote-run --raw goes on with a text"},
+		{"hf hfr hf-repo hf-file mu model-url", "nothing is fetched: give a file"},
+		{"lora", "mote-convert --lora merges an adapter"},
+		{"imatrix", "mote-quantize --calibrate takes a text"},
+	};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (mote_words_have_bytes(known[i][0], name, bytes))
+			return known[i][1];
+	return NULL;
+}
+
 static int refuse_name(const struct mote_tool *tool, const char *given, size_t bytes, bool several)
 {
 	const char *name = given + strspn(given, "-"), *nearest = NULL;
 	size_t length = bytes - (size_t)(name - given), best = 1 + (length + 2) / 3, nearest_bytes = 0;
 
+	if (foreign_advice(name, length))
+		return mote_options_refuse(tool, "%.*s: no such option; %s", (int)bytes, given,
+					   foreign_advice(name, length));
 	if (several)
 		return mote_options_refuse(tool, "%.*s: more than one option begins so", (int)bytes, given);
 	for (size_t i = 0; i < count_options(tool); i++) {
@@ -169,6 +196,9 @@ static void take_option(struct line *l, const struct mote_option *o, const char 
 	else if ((status = mote_option_set(o, text, (char *)l->values + o->at, &error))) {
 		if (status != MOTE_ERROR_ARGUMENT)
 			l->exit_code = mote_console_fail(l->tool->name, &error);
+		else if (text == given + bytes && isalpha((unsigned char)*text)) /* "-nx" */
+			l->exit_code = mote_options_refuse(l->tool, "%s: no such option, nor %.*s with a value: %s",
+							   given, (int)bytes, given, error.message);
 		else
 			l->exit_code = mote_options_refuse(l->tool, "%.*s%s%s: %s", (int)bytes, given, text ? " " : "",
 							   text ? text : "", error.message);
@@ -190,7 +220,7 @@ static void take_letters(struct line *l, const char *argument)
 		if (!o) {
 			l->exit_code = refuse_name(l->tool, argument, strcspn(argument, "="), false);
 		} else if (o->argument && letter[1]) {
-			take_option(l, o, spelled, 2, letter + 1);
+			take_option(l, o, letter == argument + 1 ? argument : spelled, 2, letter + 1);
 			return;
 		} else {
 			take_option(l, o, spelled, 2, NULL);
@@ -205,7 +235,9 @@ static void take_argument(struct line *l, const char *argument)
 	size_t bytes = strcspn(name, "=");
 	const struct mote_option *o = bytes > 1 || two ? find_name(l->tool, name, bytes, two, &several) : NULL;
 
-	if (o)
+	if (!o && bytes > 1 && foreign_advice(name, bytes))
+		l->exit_code = refuse_name(l->tool, argument, (size_t)(name - argument) + bytes, false);
+	else if (o)
 		take_option(l, o, argument, (size_t)(name - argument) + bytes, name[bytes] ? name + bytes + 1 : NULL);
 	else if (two)
 		l->exit_code = refuse_name(l->tool, argument, 2 + bytes, several);

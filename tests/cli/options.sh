@@ -45,7 +45,12 @@ refused mote-run '-x: no such option' "$m" -x
 refused mote-run '-st: no such option: a prompt (-p, -f) is answered once, and -s takes a text' "$m" -st -p x
 refused mote-run '-t 0: expected an integer from 1 to 256' "$m" -t 0
 refused mote-run '--threads 1.5: expected an integer from 1 to 256' "$m" --threads=1.5
-refused mote-run '-n x: expected an integer from 1 to 4294967295, or -1' "$m" -nx
+refused mote-run '-nx: no such option, nor -n with a value: expected an integer from 1 to 4294967295, or -1' "$m" -nx
+refused mote-run '-n 1x: expected an integer from 1 to 4294967295, or -1' "$m" -n1x
+refused mote-run '-ngl: no such option; nothing runs on a GPU: leave it out' "$m" -ngl 99
+refused mote-run '-fa: no such option; mote sees to that itself: leave it out' "$m" -fa on
+refused mote-bench '-b: no such option; mote sees to that itself: leave it out' "$m" -b 512
+refused mote-bench '--hf-repo: no such option; nothing is fetched: give a file' --hf-repo=owner/name
 refused mote-run '--temp nan: expected a number from 0 to 100' "$m" --temp nan
 refused mote-run '--cache-type-v q3: expected f16, q8 or f32' "$m" --cache-type-v q3
 refused mote-run '-ctk q3: expected f16, q8 or f32' "$m" -ctk q3
