@@ -7,7 +7,8 @@ static const char opening[] = "<tool_call>", closing[] = "</tool_call>";
 enum { OPENING = sizeof opening - 1, CLOSING = sizeof closing - 1 };
 
 /* What other models put around calls, where it is text: as special tokens they leave none. */
-static const char *const marks[] = {"[TOOL_CALLS]", "<|tool_call|>", "<|/tool_call|>", "<|python_tag|>"};
+static const char *const marks[] = {"[TOOL_CALLS]", "<|tool_call|>", "<|/tool_call|>", "<|python_tag|>", "<tool_calls>",
+				    "</tool_calls>"};
 static const char args_mark[] = "[ARGS]";
 enum { MARKS = sizeof marks / sizeof *marks };
 

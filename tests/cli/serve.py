@@ -261,6 +261,7 @@ for said, left, calls in (
         (' {"type": "function", "name": "add", "parameters": {"a": 1}}; ' + NOW, "", [("add", '{"a":1}'), ("now", "{}")]),
         ('[TOOL_CALLS] [{"name": "now", "arguments": {}, "id": "123456789"}]', "", [("now", "{}")]),
         ("<|tool_call|>[%s]<|/tool_call|>" % NOW, "", [("now", "{}")]),
+        ("<tool_calls>\n[%s]\n</tool_calls>" % NOW, "", [("now", "{}")]),
         ('now{}\nadd[ARGS] {"a": [1]}', "", [("now", "{}"), ("add", '{"a":[1]}')]),
         ("now, then", "now, then", []),
         ('{"name": "then", "arguments": {}}', '{"name": "then", "arguments": {}}', []),
