@@ -132,6 +132,8 @@ static void take_end(struct mote_reply *r, struct mote_choice *c, struct mote_pi
 	if (r->ask.tools && c->text.text)
 		c->calls = mote_tool_calls_read(c->text.text, c->text.count, mote_json_get(r->ask.json, "tools"),
 						c->call, &c->rest);
+	while (c->calls > 1 && cJSON_IsFalse(mote_json_get(r->ask.json, "parallel_tool_calls")))
+		mote_tool_call_free(&c->call[--c->calls]);
 }
 
 static void take(struct mote_reply *r, struct mote_piece *p)

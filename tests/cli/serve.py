@@ -279,6 +279,10 @@ for said, left, calls in (
     deltas = [x[1]["choices"][0]["delta"] for x in s.stream(CHAT, body)[:-1]]
     got = [(x["function"]["name"], x["function"]["arguments"]) for d in deltas for x in d.get("tool_calls", [])]
     check("and streamed in " + said, ("".join(d.get("content", "") for d in deltas), got) == (left, calls), deltas)
+body = ask("x", max_tokens=400, think_budget=5, tools=TOOLS, grammar="root ::= " + json.dumps("[%s, %s]" % (NOW, NOW)))
+for parallel, n in ((None, 2), (True, 2), (False, 1)):
+    c = s.post(CHAT, body | {"parallel_tool_calls": parallel})[2]["choices"][0]["message"]
+    check(f"parallel_tool_calls: {parallel}", len(c["tool_calls"]) == n and c["content"] is None, c)
 r = s.post("/v1/responses", {"input": "x", "temperature": 0, "max_output_tokens": 300, "text": {"format": {
     "type": "json_schema", "name": "n", "schema": {"type": "object", "properties": {"n": {"enum": [7]}}, "required": ["n"]}}}})[2]
 check("responses of a schema", json.loads(r["output"][-1]["content"][0]["text"]) == {"n": 7}, r)
