@@ -73,7 +73,7 @@ static const struct mote_option options[] = {
 
 	{MOTE_OPTION_HEADING, .help = "Results"},
 	{MOTE_OPTION_TEXT, NULL, "dtype", "TYPE", "of the matrices: f32, bf16 or f16 (default: the model's, f32 if "
-	 "that is quantized)", AT(dtype), .choices = "f32 bf16 f16"},
+	 "they are quantized or of several types)", AT(dtype), .choices = "f32 bf16 f16"},
 	{MOTE_OPTION_TEXT, NULL, "state", "FILE", "keep the training's state here now and then; if it is there, go on "
 	 "from it", AT(state)},
 	{MOTE_OPTION_COUNT, NULL, "state-every", "N", "steps from one state to the next (default 100)", AT(every), 1,
@@ -117,6 +117,26 @@ static enum mote_status read_examples(struct train_run *r, const char *path, boo
 	return status;
 }
 
+/* The one that all matrices have; of several, or where one is quantized, f32, which holds what each stands for. */
+static enum mote_type type_of(const struct mote_container *c)
+{
+	uint32_t n = mote_container_tensor_count(c);
+	enum mote_type type = MOTE_F32;
+	bool any = false;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct mote_tensor *t = mote_container_tensor(c, i);
+
+		if (t->rank != 2)
+			continue;
+		if (mote_type_is_quantized(t->matrix.type) || (any && t->matrix.type != type))
+			return MOTE_F32;
+		type = t->matrix.type;
+		any = true;
+	}
+	return type;
+}
+
 static enum mote_status open_model(struct train_run *r, struct mote_error *error)
 {
 	enum mote_status status = mote_model_open(r->o.model, MOTE_WEIGHTS_MAPPED, &r->model, error);
@@ -125,8 +145,7 @@ static enum mote_status open_model(struct train_run *r, struct mote_error *error
 		mote_console_hint_model(r->o.model, error);
 		return status;
 	}
-	r->type = r->model->layer[0].q.type;
-	r->type = mote_type_is_quantized(r->type) ? MOTE_F32 : r->type;
+	r->type = type_of(r->model->container);
 	for (enum mote_type t = MOTE_F32; r->o.dtype && t <= MOTE_BF16; t++)
 		if (!strcmp(mote_type_name(t), r->o.dtype))
 			r->type = t;
