@@ -26,6 +26,7 @@ struct file_source {
 	FILE *file;
 	long rows_at;                  /* place of the first portion */
 	struct mote_matrix head;
+	float scale, cap;              /* of its products */
 	void *head_data;
 	uint8_t codebook[16];
 	struct mote_kernels kernels;
@@ -93,7 +94,7 @@ static void multiply_portion(void *user, uint32_t thread, uint32_t threads)
 {
 	struct file_source *s = user;
 	struct mote_matmul job = { .w = &s->head, .x = &s->states, .epilogue = MOTE_STORE, .y = s->logits,
-				   .y_stride = s->head.rows };
+				   .y_stride = s->head.rows, .scale = s->scale, .cap = s->cap };
 	uint32_t pieces = (s->head.panels + 15) / 16, piece;
 
 	(void)threads;
@@ -184,6 +185,8 @@ static enum mote_status read_head(struct file_source *s, const struct mote_logit
 	enum mote_status status;
 
 	memcpy(s->codebook, h->codebook, sizeof s->codebook);
+	s->scale = (float)h->scale;
+	s->cap = (float)h->cap;
 	status = mote_matrix_init(&s->head, (enum mote_type)h->type, h->vocab, h->cols, NULL, s->codebook,
 				  &bytes, error);
 	if (status != MOTE_OK)

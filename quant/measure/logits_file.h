@@ -1,8 +1,9 @@
 /* Saved reference logits: what --save-logits writes and --reference-logits reads.
  *
- * Logits are a product: head matrix times final hidden state. The file keeps the factors instead, which are
- * small (TRLM: 2.3 KB a row instead of 197 KB), and reading it multiplies them again with the kernels that a
- * forward pass uses. So nothing is rounded, and the figures are those of a run of the reference, bit for bit.
+ * Logits are a product: head matrix times final hidden state, in some families scaled or softly capped. The file keeps
+ * the factors instead, which are small (TRLM: 2.3 KB a row instead of 197 KB), and reading it multiplies them again
+ * with the kernels that a forward pass uses. So nothing is rounded, and the figures are those of a run of the
+ * reference, bit for bit.
  *
  * Layout, little-endian: struct header of logits_file.c, with a checksum of its own; the head's panels as one zstd
  * frame; then for each portion of rows u32 compressed bytes and a zstd frame of the states, f32 [rows][cols] as four

@@ -9,7 +9,7 @@
 
 #define MOTE_LOGITS_MAGIC "MOTELOGI"
 
-enum { MOTE_LOGITS_VERSION = 1 };
+enum { MOTE_LOGITS_VERSION = 2 };
 
 /* All fields are of 8 bytes, so that there is no padding; memcpy'd as it lies on a little-endian machine, which is
  * all that mote runs on. */
@@ -21,6 +21,7 @@ struct mote_logits_header {
 	struct mote_hash128 ids, tensors;
 	uint8_t codebook[16];                         /* zeros for a type without */
 	uint64_t head_bytes, head_compressed;
+	double scale, cap;                            /* of the products, as in the model's config; 0: none */
 	uint64_t check;                               /* XXH3-64 of all before it */
 };
 

@@ -15,14 +15,18 @@ static enum mote_status no_memory(struct mote_error *error)
 	return mote_error_set(error, MOTE_ERROR_MEMORY, "out of memory for saved logits");
 }
 
-static void fill_header(struct mote_logits_header *h, const struct mote_matrix *head, const struct mote_plan *p,
-			uint32_t portion_rows, struct mote_hash128 tensors)
+static void fill_header(struct mote_logits_header *h, const struct mote_model *m, const struct mote_plan *p,
+			uint32_t portion_rows)
 {
+	const struct mote_matrix *head = &m->head;
+
 	*h = (struct mote_logits_header){ .version = MOTE_LOGITS_VERSION, .vocab = head->rows, .cols = head->cols,
 					  .type = head->type,
 			      .context = p->context, .first = p->first, .chunk_rows = p->chunk_rows,
 			      .chunks = p->chunks, .portion_rows = portion_rows, .ids = p->ids_hash,
-			      .tensors = tensors, .head_bytes = (uint64_t)head->panels * head->panel_bytes };
+			      .tensors = mote_container_tensors_hash(m->container),
+			      .head_bytes = (uint64_t)head->panels * head->panel_bytes,
+			      .scale = m->config.logits_scale, .cap = m->config.logits_cap };
 	memcpy(h->magic, MOTE_LOGITS_MAGIC, sizeof h->magic);
 	if (head->codebook)
 		memcpy(h->codebook, head->codebook, sizeof h->codebook);
@@ -119,7 +123,7 @@ static enum mote_status save(struct saver *s, struct mote_logits *source, const 
 	ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_compressionLevel, LEVEL);
 	ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_checksumFlag, 1);
 	mote_session_set_activation_hook(source->session, &hook);
-	fill_header(&header, s->head, source->plan, source->portion_rows, mote_container_tensors_hash(m->container));
+	fill_header(&header, m, source->plan, source->portion_rows);
 	status = write_head(s, &header, error);
 	return status == MOTE_OK ? write_rows(s, source, progress, error) : status;
 }

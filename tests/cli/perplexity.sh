@@ -31,7 +31,10 @@ measure --reference "$D/f.mote" -t 3 >"$D/b"
 cmp "$D/a" "$D/b" || fail "threads change figures"
 MOTE_ISA=scalar measure --reference "$D/f.mote" >"$D/b"
 cmp "$D/a" "$D/b" || fail "the instruction set changes figures"
-for saved in f q; do # a float head and a quantized one
+cp -r $F "$D/granite" # whose logits are divided
+sed 's/LlamaFor/GraniteFor/; s/"llama"/"granite"/; s/"mlp_bias"/"logits_scaling": 3.0, "mlp_bias"/' $F/config.json >"$D/granite/config.json"
+"$B/mote-convert" "$D/granite" -o "$D/g.mote" >/dev/null 2>&1
+for saved in f q g; do # a float head, a quantized one, a scaled one
 	"$B/mote-perplexity" "$D/$saved.mote" -f $F/heldout.txt -c 200 --chunks 5 --json >"$D/plain"
 	"$B/mote-perplexity" "$D/$saved.mote" -f $F/heldout.txt -c 200 --chunks 5 --json --save-logits "$D/logits" \
 		--force >"$D/b"
