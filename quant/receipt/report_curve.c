@@ -73,19 +73,22 @@ static void choose_axes(struct chart *c)
 {
 	const struct mote_report *r = c->report;
 	double low_x = size_of(&r->model[0]), high_x = low_x, low_y = quality_of(&r->model[0]).value, high_y = low_y;
+	bool paired = r->model[0].figures->paired;
 	double floor;
 
-	for (uint32_t i = 1; i < r->n; i++) {
-		double x = size_of(&r->model[i]), y = quality_of(&r->model[i]).value;
+	for (uint32_t i = 0; i < r->n; i++) {
+		struct mote_estimate q = quality_of(&r->model[i]);
+		/* Perplexities may differ by less than their errors, whose lines are to be seen whole. */
+		double x = size_of(&r->model[i]), e = !paired && q.independent > 0.0 ? q.independent : 0.0;
 
 		low_x = x < low_x ? x : low_x;
 		high_x = x > high_x ? x : high_x;
-		low_y = y < low_y ? y : low_y;
-		high_y = y > high_y ? y : high_y;
+		low_y = q.value - e < low_y ? q.value - e : low_y;
+		high_y = q.value + e > high_y ? q.value + e : high_y;
 	}
 	c->x = linear_axis(low_x, high_x);
 	c->y = linear_axis(low_y, high_y);
-	if (!r->model[0].figures->paired || !(high_y > 0.0))
+	if (!paired || !(high_y > 0.0))
 		return;
 	/* A model that equals its reference has no divergence: it sits on the floor, below the least that counts. */
 	floor = high_y;

@@ -157,6 +157,12 @@ shown = [float(x) for x in re.findall('text-anchor="end">([^<]+)</text>', axis)]
 steps = [float("%de%d" % (k, power)) for power in range(-12, 3) for k in (1, 2, 5)]
 assert shown == [x for x in steps if kld / 5 <= x <= kld * 1.8] and len(shown) > 1, (kld, shown)
 END
+"$B/mote-perplexity" "$D/f.mote" "$D/q.mote" -f $F/heldout.txt -c 200 --chunks 5 --report "$D/alone.html" >/dev/null
+python3 - "$D/alone.html" <<'END' || fail "errors of perplexities are drawn outside of the picture"
+import re, sys
+lines = re.findall('<line class="error" x1="[^"]*" x2="[^"]*" y1="([^"]*)" y2="([^"]*)"', open(sys.argv[1], encoding="utf-8").read())
+assert len(lines) == 2 and all(18 <= float(y) <= 380 - 46 for line in lines for y in line), lines
+END
 grep -q '@media print{@page{size:A4 landscape' "$D/page.html" || fail "the page is not made for paper"
 python3 - "$D/page.html" $F/heldout.txt <<'END' || fail "the page's tokens are not the text's"
 import html, re, sys
