@@ -12,6 +12,7 @@
 #include "quant/measure/score.h"
 #include "quant/measure/validate.h"
 #include "quant/receipt/receipt.h"
+#include "quant/receipt/report_curve.h"
 
 static uint64_t random_state = 88172645463325252u;
 
@@ -211,6 +212,26 @@ static void macro_by_hand(void **state)
 	assert_true(mean.delta_p_rms.value == 0 && mean.delta_p_rms.independent == 0 && isnan(mean.delta_p_rms.block));
 }
 
+/* A model so broken that its perplexity is no number is not drawn, and nothing waits for it. */
+static void curve_of_broken(void **state)
+{
+	struct mote_figures f[2] = {{.perplexity = {3, 0.1, NAN}}, {.perplexity = {INFINITY, INFINITY, NAN}}};
+	struct mote_report_model model[2] = {{.name = "fine", .file_bytes = 1000, .figures = &f[0]},
+					     {.name = "broken", .file_bytes = 900, .figures = &f[1]}};
+	struct mote_report r = {.model = model, .n = 2};
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
+
+	(void)state;
+	assert_non_null(out);
+	mote_report_curve(out, &r);
+	fclose(out);
+	assert_non_null(strstr(text, ">fine<"));
+	assert_true(!strstr(text, "broken") && !strstr(text, "nan") && !strstr(text, "inf"));
+	free(text);
+}
+
 /* A source whose row r favours token r mod vocab by `lean`. */
 struct made_source {
 	struct mote_logits base;
@@ -303,6 +324,7 @@ int main(void)
 		cmocka_unit_test(figures_by_hand),
 		cmocka_unit_test(figures_of_little),
 		cmocka_unit_test(macro_by_hand),
+		cmocka_unit_test(curve_of_broken),
 		cmocka_unit_test(walk_scores_every_row_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,7 @@ static struct axis linear_axis(double low, double high)
 {
 	double margin = high > low ? 0.12 * (high - low) : high > 0.0 ? 0.1 * high : 1.0;
 
+	margin = margin > 1e-6 * high ? margin : 1e-6 * high; /* steps that are told apart */
 	return (struct axis){low - margin > 0.0 ? low - margin : 0.0, high + margin, false};
 }
 
@@ -162,7 +163,7 @@ static void put_curve(struct chart *c)
 	const struct mote_report *r = c->report;
 	uint32_t order[MAX_POINTS], n = 0;
 
-	for (uint32_t i = 0; i < r->n && n < MAX_POINTS; i++) {
+	for (uint32_t i = 0; i < r->n; i++) {
 		uint32_t at = n;
 
 		if (!is_best(r, i))
@@ -181,7 +182,7 @@ static void put_curve(struct chart *c)
 
 static void put_points(struct chart *c)
 {
-	for (uint32_t i = 0; i < c->report->n && i < MAX_POINTS; i++) {
+	for (uint32_t i = 0; i < c->report->n; i++) {
 		struct mote_estimate q = quality_of(&c->report->model[i]);
 		double x = place_x(c, size_of(&c->report->model[i])), y = place_y(c, floor_y(c, q.value));
 
@@ -210,7 +211,7 @@ static bool is_free(const struct chart *c, struct box b)
 /* Beside its point where there is room; a crowded point goes without, the table has its name. */
 static void put_labels(struct chart *c)
 {
-	for (uint32_t i = 0; i < c->report->n && i < MAX_POINTS; i++) {
+	for (uint32_t i = 0; i < c->report->n; i++) {
 		const struct mote_report_model *m = &c->report->model[i];
 		size_t bytes = strlen(m->name);
 		double width = 6.6 * (double)bytes, x = place_x(c, size_of(m));
@@ -233,10 +234,29 @@ static void put_labels(struct chart *c)
 	}
 }
 
+/* The models that have a place: of some broken ones the perplexity, or its error, is no number any more. */
+static uint32_t choose_models(const struct mote_report *r, struct mote_report_model *model)
+{
+	const double most = 1e300;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < r->n && n < MAX_POINTS; i++) {
+		struct mote_estimate q = quality_of(&r->model[i]);
+
+		if (q.value < most && !(q.independent >= most))
+			model[n++] = r->model[i];
+	}
+	return n;
+}
+
 void mote_report_curve(FILE *out, const struct mote_report *r)
 {
-	struct chart c = {.out = out, .report = r};
+	struct mote_report_model model[MAX_POINTS];
+	struct mote_report drawn = {.model = model, .n = choose_models(r, model)};
+	struct chart c = {.out = out, .report = &drawn};
 
+	if (drawn.n == 0)
+		return;
 	choose_axes(&c);
 	fprintf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Size against quality\">\n", WIDTH, HEIGHT);
 	put_axes(&c);
