@@ -62,7 +62,7 @@ enum mote_status mote_tokenize_print_token(struct tokenize *t, const char *lead,
 {
 	char *text;
 	size_t bytes;
-	enum mote_status status = mote_tokenizer_decode(t->tokenizer, &id, 1, false, &text, &bytes, &t->error);
+	enum mote_status status = mote_tokenizer_decode_within(t->tokenizer, &id, 1, &text, &bytes, &t->error);
 
 	if (status)
 		return status;

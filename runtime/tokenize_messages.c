@@ -156,8 +156,8 @@ static enum mote_status print_edits_json(struct tokenize *t, const struct mote_e
 	for (size_t i = 0; i < count; i++) {
 		char *text;
 		size_t bytes;
-		enum mote_status status = mote_tokenizer_decode(t->tokenizer, &edits[i].id, 1, false, &text, &bytes,
-								&t->error);
+		enum mote_status status = mote_tokenizer_decode_within(t->tokenizer, &edits[i].id, 1, &text, &bytes,
+								       &t->error);
 
 		if (status)
 			return status;

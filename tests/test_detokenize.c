@@ -23,6 +23,17 @@ static void expect_text(const struct tiny_tokenizer *tiny, const int32_t *ids, s
 	assert_string_equal(streamed, want);
 }
 
+static void expect_within(const struct tiny_tokenizer *tiny, const int32_t *ids, size_t count, const char *want)
+{
+	char *text;
+	size_t bytes;
+
+	assert_int_equal(mote_tokenizer_decode_within(tiny->t, ids, count, &text, &bytes, NULL), MOTE_OK);
+	assert_int_equal(bytes, strlen(want));
+	assert_string_equal(text, want);
+	free(text);
+}
+
 #define IDS(...) (int32_t[]){__VA_ARGS__}, sizeof((int32_t[]){__VA_ARGS__}) / 4
 
 static void test_decode_bytes(void **state)
@@ -41,6 +52,7 @@ static void test_decode_bytes(void **state)
 	/* Not all of it is in the byte alphabet (the space is not), so it stands for itself. */
 	expect_text(&tiny, IDS(97, 256, 98), false, "a<é> b");
 	expect_text(&tiny, IDS(97, 256, 98, 9999, -1), true, "ab");
+	expect_within(&tiny, IDS(32, 256, 0x82), " <é> \xef\xbf\xbd");
 	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 0xe2, false, &bytes), "");
 	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 0x82, false, &bytes), "");
 	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 0xac, false, &bytes), "€");
@@ -67,6 +79,9 @@ static void test_decode_fallback(void **state)
 	open_or_fail(&tiny, json, NULL);
 	expect_text(&tiny, IDS(3, 3, 4), false, " a b");
 	expect_text(&tiny, IDS(4, 0, 1, 2, 0, 1, 2, 4), false, "a b€€a b");
+	expect_within(&tiny, IDS(3), " ");
+	expect_within(&tiny, IDS(3, 4), " a b");
+	expect_within(&tiny, IDS(0), "\xef\xbf\xbd");
 	/* One bad byte spoils the whole run: so the reference has it. */
 	expect_text(&tiny, IDS(0, 1, 2, 1, 4), false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "a b");
 	assert_string_equal(mote_detokenizer_next(&d, tiny.t, 3, false, &bytes),
@@ -88,6 +103,7 @@ static void test_decode_others(void **state)
 		model);
 	open_or_fail(&tiny, json, NULL);
 	expect_text(&tiny, IDS(0, 0, 1, 2), false, "a a b");
+	expect_within(&tiny, IDS(0), " a");
 	tiny_close(&tiny);
 	snprintf(json, sizeof json,
 		 "{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"never\"},%s",
@@ -98,6 +114,7 @@ static void test_decode_others(void **state)
 	snprintf(json, sizeof json, "{\"decoder\":null,%s", model);
 	open_or_fail(&tiny, json, NULL);
 	expect_text(&tiny, IDS(2, 0, 2), false, "b \u2581a b");
+	expect_within(&tiny, IDS(2, 2), " b b");
 	tiny_close(&tiny);
 	snprintf(json, sizeof json, "{\"decoder\":{\"type\":\"Strip\",\"content\":\"b\",\"start\":1,\"stop\":1},%s",
 		 model);

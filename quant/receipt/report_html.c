@@ -221,7 +221,7 @@ static enum mote_status put_tokens(FILE *out, const struct mote_report *r, const
 {
 	char *text = NULL;
 	size_t bytes = 0;
-	enum mote_status status = n ? mote_tokenizer_decode(r->tokenizer, ids, n, false, &text, &bytes, error)
+	enum mote_status status = n ? mote_tokenizer_decode_within(r->tokenizer, ids, n, &text, &bytes, error)
 				    : MOTE_OK;
 
 	if (status == MOTE_OK && n)

@@ -254,8 +254,8 @@ bool mote_tokenizer_has_token_bytes(const struct mote_tokenizer *t)
 	return true;
 }
 
-enum mote_status mote_tokenizer_decode(const struct mote_tokenizer *t, const int32_t *ids, size_t count,
-				       bool skip_special, char **text, size_t *bytes, struct mote_error *error)
+static enum mote_status decode(const struct mote_tokenizer *t, const int32_t *ids, size_t count, bool skip_special,
+			       bool within, char **text, size_t *bytes, struct mote_error *error)
 {
 	struct mote_detokenizer *d = calloc(1, sizeof *d);
 	size_t room = 4 * count + 64, used = 0, piece_bytes;
@@ -264,6 +264,8 @@ enum mote_status mote_tokenizer_decode(const struct mote_tokenizer *t, const int
 
 	*text = NULL;
 	*bytes = 0;
+	if (d)
+		d->started = within;
 	for (size_t i = 0; d && out && i <= count; i++) {
 		piece = i < count ? mote_detokenizer_next(d, t, ids[i], skip_special, &piece_bytes)
 				  : mote_detokenizer_flush(d, &piece_bytes);
@@ -288,4 +290,16 @@ enum mote_status mote_tokenizer_decode(const struct mote_tokenizer *t, const int
 	*text = out;
 	*bytes = used;
 	return MOTE_OK;
+}
+
+enum mote_status mote_tokenizer_decode(const struct mote_tokenizer *t, const int32_t *ids, size_t count,
+				       bool skip_special, char **text, size_t *bytes, struct mote_error *error)
+{
+	return decode(t, ids, count, skip_special, false, text, bytes, error);
+}
+
+enum mote_status mote_tokenizer_decode_within(const struct mote_tokenizer *t, const int32_t *ids, size_t count,
+					      char **text, size_t *bytes, struct mote_error *error)
+{
+	return decode(t, ids, count, false, true, text, bytes, error);
 }

@@ -59,6 +59,9 @@ enum mote_status mote_tokenizer_encode_spans(const struct mote_tokenizer *t, con
 /* Whole decode: *text is allocated (caller frees), NUL-terminated, bytes without the NUL. */
 enum mote_status mote_tokenizer_decode(const struct mote_tokenizer *t, const int32_t *ids, size_t count,
 				       bool skip_special, char **text, size_t *bytes, struct mote_error *error);
+/* The same of tokens that stand within a text, special ones too: a space at its beginning is not taken off. */
+enum mote_status mote_tokenizer_decode_within(const struct mote_tokenizer *t, const int32_t *ids, size_t count,
+					      char **text, size_t *bytes, struct mote_error *error);
 
 /* Streaming decode: the same text as decode() of all ids, piece by piece. Held back is what later ids may still
  * change: incomplete UTF-8, and with byte fallback a run of byte tokens until it ends (or reaches 1 KiB).

@@ -51,6 +51,20 @@ expect 0 "$build/mote-tokenize" "$m" -p '<|im_end|>' --plain --json
 is '{"ids":[5,6,6],"dropped_bytes":7}'
 expect 0 "$build/mote-tokenize" "$m" -p 'ab a' --show
 has '2  "ab"'
+# In a line of its own a token keeps the space that a text would lose at its beginning.
+mkdir "$work/words"
+cat >"$work/words/tokenizer.json" <<'END'
+{"pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": false},
+ "decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": false},
+ "model": {"type": "BPE", "vocab": {"a": 0, "▁": 1, "▁a": 2}, "merges": [["▁", "a"]]}}
+END
+expect 0 "$build/mote-convert" --vocab-only "$work/words" -o "$work/words.mote"
+expect 0 "$build/mote-tokenize" "$work/words.mote" -p 'aa a' --show
+is '      2  " a"
+      0  "a"
+      2  " a"'
+expect 0 "$build/mote-tokenize" "$work/words.mote" -p '2 0 2' --decode --json
+is '{"text":"aa a"}'
 echo '[2, 8,3]' >"$work/in"
 expect 0 "$build/mote-tokenize" "$m" --decode --json
 is '{"text":"ab<|im_end|>\n"}'
