@@ -193,8 +193,9 @@ static void print_cell(FILE *out, const struct mote_eval_table *t, uint32_t mode
 	if (t->reference && model > 0) {
 		struct mote_pairing p = mote_outcome_pair(&c->outcome, &t->cell[0][i].outcome);
 
-		fprintf(out, "; against %s %u to wrong, %u to right (p = %.3g), the same answer to %.2f %%",
-			base_name(t->path[0]), p.to_wrong, p.to_right, p.p, 100 * p.agreement);
+		fprintf(out, "; against %s %u to wrong, %u to right (p = %.3g), %s %.2f %%", base_name(t->path[0]),
+			p.to_wrong, p.to_right, p.p, c->outcome.choice ? "the same answer to" : "as right as it in",
+			100 * p.agreement);
 	}
 	if (c->counts.rows && c->seconds > 0)
 		fprintf(out, "; %.0f tokens/s", (double)c->counts.rows / c->seconds);

@@ -283,6 +283,10 @@ expect 2 'there are 0 of Africa besides item 3 itself' "$B/mote-eval" "$D/f.mote
 "$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/capitals.jsonl" --few-shot 1 \
 	--shots capitals="$D/shots.jsonl" --print-requests 1 |
 	grep -q '"Question: What is the capital of China?\\nAnswer: Beijing\\n\\nQuestion: What is the capital of Japan?' || fail "own examples"
+"$B/mote-eval" "$D/f.mote" --reference "$D/f.mote" --task "$D/capitals.json=$D/capitals.jsonl" \
+	--task "$D/sums.json=$D/sums.jsonl" --max-tokens 2 >"$D/a"
+[ "$(grep -o '(p = 1), .* 100.00 %' "$D/a" | tr '\n' ,)" = "(p = 1), the same answer to 100.00 %,(p = 1), as right as it in 100.00 %," ] ||
+	fail "what agrees: $(cat "$D/a")"
 # a text that ends an answer does not end its reasoning
 sed 's/"max_tokens": 120,/"max_tokens": 120, "until": ["ones", " = 7", " = 42"],/' "$D/sums.json" >"$D/until.json"
 "$B/mote-eval" "$D/f.mote" --task "$D/until.json=$D/sums.jsonl" --chat --log "$D/until" >/dev/null
