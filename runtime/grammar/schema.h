@@ -86,6 +86,10 @@ void mote_schema_build_string(struct schema_reader *r, const cJSON *schema, uint
 /* The inside of a string that a regular expression finds something in. */
 void mote_schema_build_pattern(struct schema_reader *r, const char *pattern, uint32_t from, uint32_t to);
 
+/* schema_both.c: what fits up to three networks at once, each of the inside of a string. */
+void mote_schema_build_both(struct schema_reader *r, struct mote_grammar *const *part, int parts, uint32_t from,
+			    uint32_t to);
+
 /* schema_object.c */
 void mote_schema_build_object(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to);
 void mote_schema_build_array(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to);

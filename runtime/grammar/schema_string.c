@@ -43,43 +43,84 @@ static const struct format *find_format(const char *name)
 	return NULL;
 }
 
-/* The pattern that holds: a format beside one is what that spells out, as zod writes both. NULL: none, or an error. */
-static const char *read_pattern(struct schema_reader *r, const cJSON *schema, uint32_t min, uint32_t max)
+/* A network of its own for the inside of a string: of a pattern, or of so many characters. NULL with an error. */
+static struct mote_grammar *make_part(struct schema_reader *r, const char *pattern, uint32_t min, uint32_t max)
+{
+	struct schema_reader inner = *r;
+	struct mote_error error = {0};
+	struct mote_grammar *part;
+	uint32_t from, to;
+
+	inner.g = mote_network_open(&error);
+	if (!inner.g) {
+		mote_schema_fail(r, error.code, "%s", error.message);
+		return NULL;
+	}
+	memset(inner.shared, 0, sizeof inner.shared);
+	inner.g->root = mote_network_rule(inner.g, "a string", 8);
+	if (!mote_schema_failed(&inner)) {
+		from = inner.g->rule[inner.g->root].start;
+		to = inner.g->rule[inner.g->root].end;
+		if (pattern)
+			mote_schema_build_pattern(&inner, pattern, from, to);
+		else
+			mote_network_repeat(inner.g, from, mote_schema_rule(&inner, RULE_CHARACTER), min, max, to);
+	}
+	if (mote_network_finish(inner.g, &part, &error))
+		mote_network_fail(r->g, error.code, "%s", error.message);
+	return part;
+}
+
+/* The pattern of "format"; NULL: none, or an error. What is not known says nothing beside a pattern. */
+static const struct format *read_format(struct schema_reader *r, const cJSON *schema)
 {
 	const cJSON *pattern = mote_json_get(schema, "pattern"), *name = mote_json_get(schema, "format");
-	const struct format *format = NULL;
+	const struct format *format = cJSON_IsString(name) ? find_format(name->valuestring) : NULL;
 
 	if ((pattern && !cJSON_IsString(pattern)) || (name && !cJSON_IsString(name)))
 		mote_schema_fail(r, MOTE_ERROR_CORRUPT, "%s: expected a text", pattern ? "pattern" : "format");
-	else if (!pattern && name && !(format = find_format(name->valuestring)))
+	else if (name && !pattern && !format)
 		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "format: %.60s is not supported (date, time, date-time, "
 				 "duration, uuid, ipv4, ipv6, hostname, email and uri are)", name->valuestring);
-	else if ((pattern && (min > 0 || max != MOTE_GRAMMAR_MANY)) ||
-		 (format && (min > format->least || max < format->most)))
-		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "minLength and maxLength beside %s are not supported",
-				 pattern ? "pattern" : "format");
-	return mote_schema_failed(r) ? NULL : pattern ? pattern->valuestring : format ? format->pattern : NULL;
+	return format;
 }
 
 void mote_schema_build_string(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to)
 {
+	const struct format *format = read_format(r, schema);
+	const cJSON *pattern = mote_json_get(schema, "pattern");
 	uint32_t min = mote_schema_count(r, schema, "minLength", 0),
 		 max = mote_schema_count(r, schema, "maxLength", MOTE_GRAMMAR_MANY);
 	uint32_t inside = mote_network_state(r->g), end = mote_network_state(r->g);
-	const char *pattern = read_pattern(r, schema, min, max);
+	bool counted = format ? min > format->least || max < format->most : min > 0 || max != MOTE_GRAMMAR_MANY;
+	struct mote_grammar *part[3];
+	int parts = 0;
 
 	if (max < min)
 		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "no string fits: maxLength is less than minLength");
 	if (mote_schema_failed(r))
 		return;
-	if (!pattern && min == 0 && max == MOTE_GRAMMAR_MANY) {
+	if (!pattern && !format && !counted) {
 		mote_schema_call(r, from, RULE_STRING, to);
 		return;
 	}
 	mote_network_byte(r->g, from, '"', '"', inside);
-	if (pattern)
-		mote_schema_build_pattern(r, pattern, inside, end);
-	else
-		mote_network_repeat(r->g, inside, mote_schema_rule(r, RULE_CHARACTER), min, max, end);
 	mote_network_byte(r->g, end, '"', '"', to);
+	if (!!pattern + !!format + counted == 1) {
+		if (counted)
+			mote_network_repeat(r->g, inside, mote_schema_rule(r, RULE_CHARACTER), min, max, end);
+		else
+			mote_schema_build_pattern(r, pattern ? pattern->valuestring : format->pattern, inside, end);
+		return;
+	}
+	if (pattern)
+		part[parts++] = make_part(r, pattern->valuestring, 0, 0);
+	if (format)
+		part[parts++] = make_part(r, format->pattern, 0, 0);
+	if (counted)
+		part[parts++] = make_part(r, NULL, min, max);
+	if (!mote_schema_failed(r))
+		mote_schema_build_both(r, part, parts, inside, end);
+	while (parts-- > 0)
+		mote_grammar_close(part[parts]);
 }

@@ -23,7 +23,14 @@ PATTERNS = ["^[a-z]{2,4}$", "^\\d+(\\.\\d+)?$", "^(foo|bar)-[A-Z]\\d?$", "ab?c",
 def string(r):
     kind = r.randrange(6)
     if kind == 0:
-        return {"type": "string", "pattern": r.choice(PATTERNS)}
+        s = {"type": "string", "pattern": r.choice(PATTERNS)}
+        if r.random() < 0.3:
+            s["minLength"] = r.randrange(3)
+        if r.random() < 0.5:
+            s["maxLength"] = 3 + r.randrange(8)
+        return s
+    if kind == 1 and r.random() < 0.2:
+        return {"type": "string", "format": "date", "pattern": r.choice(["^20", "-0[1-3]-", "^[13579-]+$"])}
     if kind == 1:
         return {"type": "string", "format": r.choice(["date", "time", "date-time", "uuid", "ipv4", "ipv6", "email", "duration",
                                                      "hostname", "uri"])}
