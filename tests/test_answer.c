@@ -15,7 +15,7 @@
 
 #define BYTE_LEVEL "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}"
 
-enum { OPEN = 256, CLOSE = 257, END = 258, CALL = 259, CALLED = 260, VOCAB = 261 };
+enum { OPEN = 256, CLOSE = 257, END = 258, CALL = 259, CALLED, CALLS, VOCAB };
 
 static struct tiny_tokenizer tiny;
 static const struct mote_config config = {.vocab = VOCAB, .bos = -1, .eos = {END}, .n_eos = 1};
@@ -28,7 +28,8 @@ static int open_tokenizer(void **state)
 		"\"special\":true},"
 		"{\"id\":258,\"content\":\"<end>\",\"special\":true},"
 		"{\"id\":259,\"content\":\"<tool_call>\",\"special\":true},"
-		"{\"id\":260,\"content\":\"</tool_call>\",\"special\":true}";
+		"{\"id\":260,\"content\":\"</tool_call>\",\"special\":true},"
+		"{\"id\":261,\"content\":\"[TOOL_CALLS]\",\"special\":true}";
 
 	(void)state;
 	return tiny_open(&tiny, tiny_byte_level(&json, "", BYTE_LEVEL, added, ""), NULL)
@@ -111,13 +112,13 @@ static void say(struct mote_answer_options o, const char *script, const char *te
 /* Who reads the text finds calls by their tags, so these are there although they are special tokens. */
 static void test_tool_call(void **state)
 {
-	static const int32_t ids[] = {'a', CALL, '{', '}', CALLED, CALL, END};
+	static const int32_t ids[] = {'a', CALL, '{', '}', CALLED, CALLS, END};
 	struct mote_answer answer;
 	struct shown shown;
 
 	(void)state;
 	say_ids((struct mote_answer_options){0}, ids, sizeof ids / sizeof *ids, &answer, &shown);
-	assert_string_equal(answer.text, "a<tool_call>{}</tool_call><tool_call>");
+	assert_string_equal(answer.text, "a<tool_call>{}</tool_call>[TOOL_CALLS]");
 	mote_answer_free(&answer);
 }
 

@@ -10,7 +10,7 @@ struct mote_answer_state {
 	struct mote_reasoning reasoning;
 	struct mote_reasoning_tags tags;
 	struct mote_detokenizer detokenizer;
-	int32_t call[2];          /* ids of a tool call's tags; -1: they are text */
+	int32_t call[3];          /* ids of what tool calls are marked by; -1: they are text */
 	struct mote_constraint *constraint; /* of its grammar, or NULL */
 	struct mote_stop *stop;   /* finds stop texts, then the tags that are text; NULL without any */
 	struct mote_ids forced;   /* the closing tag, from the first time on that it was put in */
@@ -139,7 +139,7 @@ static void take_id(struct mote_answer *a, int32_t id)
 {
 	struct mote_answer_state *s = a->state;
 	struct mote_ids *ids = &a->ids;
-	bool tag = id == s->call[0] || id == s->call[1] ||
+	bool tag = id == s->call[0] || id == s->call[1] || id == s->call[2] ||
 		   (s->options.one_text && (id == s->tags.open_id || id == s->tags.close_id));
 	const char *piece;
 	size_t n;
@@ -248,6 +248,7 @@ enum mote_status mote_answer_open(const struct mote_answer_options *options, str
 	/* special tokens in some models; whoever reads the text finds calls by them */
 	s->call[0] = mote_tokenizer_find(options->tokenizer, "<tool_call>", 11);
 	s->call[1] = mote_tokenizer_find(options->tokenizer, "</tool_call>", 12);
+	s->call[2] = mote_tokenizer_find(options->tokenizer, "[TOOL_CALLS]", 12);
 	/* then the first token's leading space is one; a grammar has it as its own */
 	s->detokenizer.started = options->continues_text || options->grammar;
 	if ((status = open_stop(s, error)) == MOTE_OK && (status = open_constraint(s, error)) == MOTE_OK) {

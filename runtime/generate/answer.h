@@ -60,9 +60,9 @@ struct mote_answer {
 	struct mote_answer_state *state;       /* between open and free */
 };
 
-/* Begins an answer. Special tokens leave no text, but for <tool_call> and </tool_call>; white space that follows a
- * marker of reasoning is dropped, it only separates. MOTE_ERROR_MEMORY; MOTE_ERROR_ARGUMENT: a stop text that is empty
- * or not UTF-8. */
+/* Begins an answer. Special tokens leave no text, but for <tool_call>, </tool_call> and [TOOL_CALLS]; white space that
+ * follows a marker of reasoning is dropped, it only separates. MOTE_ERROR_MEMORY; MOTE_ERROR_ARGUMENT: a stop text that
+ * is empty or not UTF-8. */
 enum mote_status mote_answer_open(const struct mote_answer_options *options, struct mote_answer *answer,
 				  struct mote_error *error);
 

@@ -99,7 +99,7 @@ size_t mote_tool_calls_begin(const char *text, size_t bytes, const cJSON *tools)
 	if (may_be_untagged(text, text + bytes, tools))
 		return 0;
 	for (; end < bytes; end++)
-		if (may_begin(text + end, text + bytes, opening))
+		if (may_begin(text + end, text + bytes, opening) || may_begin(text + end, text + bytes, marks[0]))
 			break;
 	while (end && separates(text[end - 1]))
 		end--;
@@ -268,10 +268,15 @@ size_t mote_tool_calls_read(const char *text, size_t bytes, const cJSON *tools,
 	}
 	if (!r.n) {
 		r.tools = tools;
-		if (read_untagged(&r, at, end))
-			at = end;
-		else
+		open = memmem(text, bytes, marks[0], strlen(marks[0])); /* Mistral's, which may speak before */
+		if (!read_untagged(&r, open ? open : text, end)) {
 			drop_calls(&r, 0);
+		} else {
+			while (open && open > text && separates(open[-1]))
+				open--;
+			mote_bytes_add(rest, text, open ? (size_t)(open - text) : 0);
+			at = end;
+		}
 	}
 	mote_bytes_add(rest, at, (size_t)(end - at));
 	rest->failed |= !r.memory;

@@ -263,6 +263,8 @@ for said, left, calls in (
         ("<|tool_call|>[%s]<|/tool_call|>" % NOW, "", [("now", "{}")]),
         ("<tool_calls>\n[%s]\n</tool_calls>" % NOW, "", [("now", "{}")]),
         ('now{}\nadd[ARGS] {"a": [1]}', "", [("now", "{}"), ("add", '{"a":[1]}')]),
+        ("Let me see. [TOOL_CALLS]now[ARGS]{}[TOOL_CALLS]add{}", "Let me see.", [("now", "{}"), ("add", "{}")]),
+        ("It is [TOOL_CALLS]then[ARGS]{}", "It is [TOOL_CALLS]then[ARGS]{}", []),
         ("now, then", "now, then", []),
         ('{"name": "then", "arguments": {}}', '{"name": "then", "arguments": {}}', []),
         ('{"name": "now"}', '{"name": "now"}', []),
