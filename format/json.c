@@ -27,6 +27,7 @@ struct scanner {
 	const unsigned char *text;
 	size_t at, bytes;
 	const char *name;
+	size_t line; /* of JSON lines: which this is, from 1; else 0 */
 	struct mote_error *error;
 	enum mote_status status; /* the first failure */
 	unsigned depth;
@@ -38,7 +39,7 @@ struct scanner {
 /* Fails at the current place; counts lines only now. Returns false. */
 static bool fail(struct scanner *s, enum mote_status code, const char *what)
 {
-	size_t line = 1, start = 0;
+	size_t line = s->line ? s->line : 1, start = 0;
 
 	for (size_t i = 0; i < s->at && i < s->bytes; i++)
 		if (s->text[i] == '\n') {
@@ -360,24 +361,15 @@ no_memory:
 	return false;
 }
 
-enum mote_status mote_json_parse(const char *text, size_t bytes, const char *name,
-				 cJSON **out, struct mote_error *error)
+static enum mote_status parse(struct scanner s, cJSON **out)
 {
-	return mote_json_parse_large(text, bytes, name, MOTE_JSON_MAX_VALUES, out, error);
-}
-
-enum mote_status mote_json_parse_large(const char *text, size_t bytes, const char *name, size_t max_values,
-				       cJSON **out, struct mote_error *error)
-{
-	struct scanner s = { .text = (const unsigned char *)text, .bytes = bytes, .name = name, .error = error,
-			     .max_values = max_values };
 	struct mote_plain_locale locale;
 	cJSON *tree = NULL;
 	size_t next = 0;
 
 	*out = NULL;
 	if (!mote_plain_locale_begin(&locale))
-		return mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", name);
+		return mote_error_set(s.error, MOTE_ERROR_MEMORY, "%s: out of memory", s.name);
 	skip_space(&s);
 	if (!scan_value(&s))
 		goto end;
@@ -386,9 +378,9 @@ enum mote_status mote_json_parse_large(const char *text, size_t bytes, const cha
 		fail(&s, MOTE_ERROR_CORRUPT, "more text behind the value");
 		goto end;
 	}
-	tree = cJSON_ParseWithLength(text, bytes);
+	tree = cJSON_ParseWithLength((const char *)s.text, s.bytes);
 	if (!tree) { /* the scanner accepted it, so it can only be memory */
-		s.status = mote_error_set(error, MOTE_ERROR_MEMORY, "%s: out of memory", name);
+		s.status = mote_error_set(s.error, MOTE_ERROR_MEMORY, "%s: out of memory", s.name);
 		goto end;
 	}
 	if (finish_tree(&s, tree, &next)) {
@@ -400,4 +392,24 @@ end:
 	cJSON_Delete(tree);
 	free(s.numbers);
 	return s.status;
+}
+
+enum mote_status mote_json_parse(const char *text, size_t bytes, const char *name,
+				 cJSON **out, struct mote_error *error)
+{
+	return mote_json_parse_large(text, bytes, name, MOTE_JSON_MAX_VALUES, out, error);
+}
+
+enum mote_status mote_json_parse_large(const char *text, size_t bytes, const char *name, size_t max_values,
+				       cJSON **out, struct mote_error *error)
+{
+	return parse((struct scanner){.text = (const unsigned char *)text, .bytes = bytes, .name = name, .error = error,
+				      .max_values = max_values}, out);
+}
+
+enum mote_status mote_json_parse_line(const char *text, size_t bytes, const char *name, size_t line,
+				      cJSON **out, struct mote_error *error)
+{
+	return parse((struct scanner){.text = (const unsigned char *)text, .bytes = bytes, .name = name, .line = line,
+				      .error = error, .max_values = MOTE_JSON_MAX_VALUES}, out);
 }

@@ -36,6 +36,9 @@ enum mote_status mote_json_parse(const char *text, size_t bytes, const char *nam
 /* Like mote_json_parse() with another limit: for vocabularies and lists of tensors. */
 enum mote_status mote_json_parse_large(const char *text, size_t bytes, const char *name, size_t max_values,
 				       cJSON **out, struct mote_error *error);
+/* Like mote_json_parse() of one line of a file of JSON lines, whose number from 1 goes into messages. */
+enum mote_status mote_json_parse_line(const char *text, size_t bytes, const char *name, size_t line,
+				      cJSON **out, struct mote_error *error);
 
 /* The member with exactly this key, or NULL (also when object is NULL or no object). */
 const cJSON *mote_json_get(const cJSON *object, const char *key);

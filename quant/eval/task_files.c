@@ -110,17 +110,16 @@ static enum mote_status add_record(struct mote_records *r, cJSON *fields, const 
 static enum mote_status read_line(struct mote_records *r, const char *at, size_t length, const char *name,
 				  uint64_t line, struct mote_error *error)
 {
-	char place[320];
 	cJSON *fields = NULL;
 	enum mote_status status;
 
-	snprintf(place, sizeof place, "%s, line %llu", name, (unsigned long long)line);
-	status = mote_json_parse(at, length, place, &fields, error);
+	status = mote_json_parse_line(at, length, name, line, &fields, error);
 	if (status)
 		return status;
 	if (!cJSON_IsObject(fields)) {
 		cJSON_Delete(fields);
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected a JSON object", place);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s, line %llu: expected a JSON object", name,
+				      (unsigned long long)line);
 	}
 	return add_record(r, fields, name, "line", line, error);
 }

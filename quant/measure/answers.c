@@ -27,8 +27,8 @@ void mote_answers_free(struct mote_answers *a)
 /* ---- prompts ---- */
 
 /* The messages of a line: owned by the caller. */
-static enum mote_status read_messages(const char *line, size_t bytes, const char *name, cJSON **messages,
-				      struct mote_error *error)
+static enum mote_status read_messages(const char *line, size_t bytes, const char *name, unsigned number,
+				      cJSON **messages, struct mote_error *error)
 {
 	cJSON *object = NULL, *message = NULL;
 	const cJSON *given;
@@ -36,7 +36,7 @@ static enum mote_status read_messages(const char *line, size_t bytes, const char
 	enum mote_status status = MOTE_OK;
 
 	if (line[0] == '{')
-		status = mote_json_parse(line, bytes, name, &object, error);
+		status = mote_json_parse_line(line, bytes, name, number, &object, error);
 	if (status != MOTE_OK)
 		return status;
 	given = mote_json_get(object, "messages");
@@ -48,7 +48,8 @@ static enum mote_status read_messages(const char *line, size_t bytes, const char
 	given = mote_json_get(object, "prompt");
 	if (object && !cJSON_IsString(given)) {
 		cJSON_Delete(object);
-		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: expected \"prompt\" or \"messages\"", name);
+		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s, line %u: expected \"prompt\" or "
+				      "\"messages\"", name, number);
 	}
 	text = given ? strdup(given->valuestring) : strndup(line, bytes);
 	*messages = cJSON_CreateArray();
@@ -141,12 +142,10 @@ enum mote_status mote_answers_read(const struct mote_model *m, const char *text,
 		while (length > 0 && (at[length - 1] == '\r' || at[length - 1] == ' '))
 			length--;
 		if (length > 0) {
-			status = read_messages(at, length, name, &messages, error);
-			if (status == MOTE_OK)
-				status = add_prompt(m, t, messages, out, error);
+			status = read_messages(at, length, name, line, &messages, error);
+			if (status == MOTE_OK && (status = add_prompt(m, t, messages, out, error)))
+				mote_error_prefix(error, "%s, line %u", name, line);
 			cJSON_Delete(messages);
-			if (status != MOTE_OK)
-				mote_error_prefix(error, "prompt of line %u", line);
 		}
 		at = end ? end + 1 : text + bytes;
 	}

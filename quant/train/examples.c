@@ -260,7 +260,7 @@ enum mote_status mote_examples_read(struct mote_examples *e, const char *text, s
 
 		snprintf(name, sizeof name, "%.400s, line %zu", options->path, line);
 		if (mote_without_space(text + at, 0, length)) {
-			status = mote_json_parse(text + at, length, name, &record, error);
+			status = mote_json_parse_line(text + at, length, options->path, line, &record, error);
 			if (status == MOTE_OK) {
 				status = add_record(&r, record);
 				if (status)

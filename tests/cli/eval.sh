@@ -299,6 +299,8 @@ END
 sed 's/"context": .*/"context": " ",/' "$D/capitals.json" >"$D/bad.json"
 expect 3 'item 1: the context is empty' "$B/mote-eval" "$D/f.mote" --task "$D/bad.json=$D/capitals.jsonl"
 sed 's/"right": "b"/"right": "c"/' "$D/capitals.jsonl" >"$D/bad.jsonl"
+printf '\n{"question": }\n' >"$D/broken.jsonl"
+expect 3 'broken.jsonl: line 2, column 14: expected a value' "$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/broken.jsonl"
 expect 3 'bad.jsonl, line 1: the answer "c" is none' "$B/mote-eval" "$D/f.mote" --task "$D/capitals.json=$D/bad.jsonl"
 sed 's/"acc_norm"/"f1"/' "$D/capitals.json" >"$D/bad.json"
 expect 3 'bad.json, line 10, field "metric": expected' "$B/mote-eval" "$D/f.mote" --task "$D/bad.json=$D/capitals.jsonl"

@@ -252,7 +252,7 @@ bad() { # words, line
 		>"$D/bad.jsonl"
 	expect 3 "$1" "$B/mote-train" sft "$D/f.mote" --data "$D/bad.jsonl" -o "$D/x.mote"
 }
-bad 'bad.jsonl, line 2: line 1, column 15' '{"messages": [}'
+bad 'bad.jsonl: line 2, column 15: ' '{"messages": [}'
 bad 'line 2: "messages": expected a list of messages' '{"words":"no"}'
 bad 'line 2: "text": expected a text' '{"text":["no"]}'
 bad 'line 2: "text": expected nothing of it beside "messages"' '{"text":"no","messages":[]}'
@@ -265,9 +265,9 @@ for mark in '"weight":0' '"weight":0.5' '"train":false'; do
 done
 bad 'line 2: "chat_template_kwargs": expected an object' '{"chat_template_kwargs":1,"text":"1"}'
 bad 'line 2: "chat_template_kwargs": expected variables' '{"chat_template_kwargs":{"messages":[]},"text":"1"}'
-bad 'line 2: line 1, column 1: expected a value, found a byte order mark' "$(printf '\357\273\277{"text":"1"}')"
+bad 'bad.jsonl: line 2, column 1: expected a value, found a byte order mark' "$(printf '\357\273\277{"text":"1"}')"
 printf '\n \r\n\0\n{"text":"1"}\n' >"$D/bad.jsonl" # a NUL byte is nothing that may be passed over
-expect 3 'bad.jsonl, line 3: line 1, column 1: ' "$B/mote-train" sft "$D/f.mote" --data "$D/bad.jsonl" -o "$D/x.mote"
+expect 3 'bad.jsonl: line 3, column 1: ' "$B/mote-train" sft "$D/f.mote" --data "$D/bad.jsonl" -o "$D/x.mote"
 expect 3 'line 1: "chosen": expected a list' "$B/mote-train" dpo "$D/f.mote" --data "$D/sft.jsonl" -o "$D/x.mote"
 : >"$D/empty"
 expect 3 'no record has an answer' "$B/mote-train" sft "$D/f.mote" --data "$D/empty" -o "$D/x.mote"
