@@ -113,7 +113,7 @@ static void check_keywords(struct schema_reader *r, const cJSON *schema)
 	static const char known[] =
 		"type enum const properties required additionalProperties propertyNames items prefixItems minItems "
 		"maxItems minLength maxLength pattern format minimum maximum exclusiveMinimum exclusiveMaximum "
-		"anyOf oneOf allOf $ref";
+		"multipleOf anyOf oneOf allOf $ref";
 
 	for (const cJSON *item = schema->child; item; item = item->next) {
 		bool no_effect =
@@ -239,7 +239,7 @@ static unsigned speaks_of(const cJSON *schema)
 	} kinds[] = {{"properties required additionalProperties propertyNames", TYPE_OBJECT},
 		     {"items prefixItems minItems maxItems", TYPE_ARRAY},
 		     {"minLength maxLength pattern format", TYPE_STRING},
-		     {"minimum maximum exclusiveMinimum exclusiveMaximum", TYPE_NUMBER}};
+		     {"minimum maximum exclusiveMinimum exclusiveMaximum multipleOf", TYPE_NUMBER}};
 	unsigned types = 0;
 
 	for (const cJSON *item = schema->child; item; item = item->next)

@@ -86,9 +86,16 @@ void mote_schema_build_string(struct schema_reader *r, const cJSON *schema, uint
 /* The inside of a string that a regular expression finds something in. */
 void mote_schema_build_pattern(struct schema_reader *r, const char *pattern, uint32_t from, uint32_t to);
 
-/* schema_both.c: what fits up to three networks at once, each of the inside of a string. */
+/* schema_both.c */
+/* A network of its own, which *part builds between *from and *to; it is r's error if that fails. */
+void mote_schema_begin_part(struct schema_reader *r, struct schema_reader *part, uint32_t *from, uint32_t *to);
+/* What was built, the caller's; NULL with r's error. */
+struct mote_grammar *mote_schema_end_part(struct schema_reader *r, struct schema_reader *part);
+/* What fits up to three of them at once. */
 void mote_schema_build_both(struct schema_reader *r, struct mote_grammar *const *part, int parts, uint32_t from,
 			    uint32_t to);
+/* The integers of a schema with multipleOf. */
+void mote_schema_build_multiple(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to);
 
 /* schema_object.c */
 void mote_schema_build_object(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to);

@@ -1,12 +1,13 @@
-/* Strings that fit several things at once: a pattern, a format, a length. Each is a network of its own; the sets of
- * places at which a text stands in all of them are the states of the one that is built. */
+/* Texts that fit several things at once: strings a pattern, a format and a length, integers bounds and a divisor. Each
+ * is a network of its own; the sets of places at which a text stands in all of them are the states of the one that is
+ * built. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/grammar/matcher_places.h"
 #include "runtime/grammar/schema.h"
 
-enum { MAX_PARTS = 3, MAX_NODES = 50000, SLOTS = 4096 };
+enum { MAX_PARTS = 3, MAX_NODES = 50000, SLOTS = 4096, MAX_DIVISOR = 1000 };
 
 /* Where a text stands in each part. */
 struct node {
@@ -45,7 +46,7 @@ static uint32_t find_node(struct both *b, const uint32_t set[MAX_PARTS])
 		if (!memcmp(b->node[i - 1].set, set, sizeof b->node->set))
 			return i - 1;
 	if (b->nodes == MAX_NODES) {
-		mote_schema_fail(b->r, MOTE_ERROR_LIMIT, "pattern, format and length together have more than %d places",
+		mote_schema_fail(b->r, MOTE_ERROR_LIMIT, "keywords that must all fit have more than %d places together",
 				 MAX_NODES);
 		return 0;
 	}
@@ -71,7 +72,7 @@ static void add_step(struct both *b, uint32_t from, uint8_t byte, uint32_t to)
 	if (b->steps == b->step_room) {
 		b->step_room = b->step_room * 2 + 1024;
 		if (!(grown = realloc(b->step, b->step_room * sizeof *grown))) {
-			mote_schema_fail(b->r, MOTE_ERROR_MEMORY, "no memory for a string");
+			mote_schema_fail(b->r, MOTE_ERROR_MEMORY, "no memory for texts that fit several keywords");
 			return;
 		}
 		b->step = grown;
@@ -94,7 +95,7 @@ static void explore(struct both *b, uint32_t from)
 			set[i] = mote_matcher_step(b->part[i], b->node[from].set[i], (uint8_t)byte);
 			dead = set[i] == DEAD;
 			if (b->part[i]->status)
-				mote_schema_fail(b->r, b->part[i]->status, "the string is too ambiguous");
+				mote_schema_fail(b->r, b->part[i]->status, "too ambiguous beside other keywords");
 		}
 		if (!dead)
 			add_step(b, from, (uint8_t)byte, find_node(b, set));
@@ -145,7 +146,7 @@ void mote_schema_build_both(struct schema_reader *r, struct mote_grammar *const 
 	struct mote_error error = {0};
 
 	if (!b || !nodes)
-		mote_schema_fail(r, MOTE_ERROR_MEMORY, "no memory for a string");
+		mote_schema_fail(r, MOTE_ERROR_MEMORY, "no memory for texts that fit several keywords");
 	if (b) {
 		b->r = r;
 		b->node = nodes;
@@ -164,7 +165,7 @@ void mote_schema_build_both(struct schema_reader *r, struct mote_grammar *const 
 		find_useful(b);
 	if (!mote_schema_failed(r) && !b->node[0].useful)
 		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED,
-				 "no string fits: pattern, format and length exclude each other");
+				 "no value fits: the keywords exclude each other");
 	if (!mote_schema_failed(r))
 		build(b, from, to);
 	for (int i = 0; b && i < parts; i++)
@@ -173,4 +174,81 @@ void mote_schema_build_both(struct schema_reader *r, struct mote_grammar *const 
 		free(b->step);
 	free(nodes);
 	free(b);
+}
+
+/* ---- the parts ---- */
+
+void mote_schema_begin_part(struct schema_reader *r, struct schema_reader *part, uint32_t *from, uint32_t *to)
+{
+	struct mote_error error = {0};
+
+	*part = *r;
+	memset(part->shared, 0, sizeof part->shared);
+	part->g = mote_network_open(&error);
+	if (!part->g) {
+		mote_schema_fail(r, error.code, "%s", error.message);
+		return;
+	}
+	part->g->root = mote_network_rule(part->g, "a part", 6);
+	*from = mote_schema_failed(part) ? 0 : part->g->rule[part->g->root].start;
+	*to = mote_schema_failed(part) ? 0 : part->g->rule[part->g->root].end;
+}
+
+struct mote_grammar *mote_schema_end_part(struct schema_reader *r, struct schema_reader *part)
+{
+	struct mote_error error = {0};
+	struct mote_grammar *made = NULL;
+
+	if (part->g && mote_network_finish(part->g, &made, &error))
+		mote_network_fail(r->g, error.code, "%s", error.message);
+	return made;
+}
+
+/* The multiples of a number, as decimal digits with or without a sign: a state for each remainder. */
+static struct mote_grammar *make_multiples(struct schema_reader *r, uint32_t of)
+{
+	struct schema_reader part;
+	uint32_t from, to, first, remainder[MAX_DIVISOR];
+
+	mote_schema_begin_part(r, &part, &from, &to);
+	if (mote_schema_failed(r))
+		return NULL;
+	first = mote_network_state(part.g);
+	mote_network_empty(part.g, from, first);
+	mote_network_byte(part.g, from, '-', '-', first);
+	for (uint32_t i = 0; i < of; i++)
+		remainder[i] = mote_network_state(part.g);
+	for (uint32_t digit = 0; digit < 10; digit++) {
+		uint8_t byte = (uint8_t)('0' + digit);
+
+		mote_network_byte(part.g, first, byte, byte, remainder[digit % of]);
+		for (uint32_t i = 0; i < of; i++)
+			mote_network_byte(part.g, remainder[i], byte, byte, remainder[(10 * i + digit) % of]);
+	}
+	mote_network_empty(part.g, remainder[0], to);
+	return mote_schema_end_part(r, &part);
+}
+
+void mote_schema_build_multiple(struct schema_reader *r, const cJSON *schema, uint32_t from, uint32_t to)
+{
+	const cJSON *numbers = mote_schema_without(r, schema, "multipleOf");
+	struct mote_grammar *part[2] = {NULL, NULL};
+	struct schema_reader bounded;
+	uint32_t start, end;
+	int64_t of;
+
+	if (!mote_json_integer(mote_json_get(schema, "multipleOf"), &of) || of < 1 || of > MAX_DIVISOR)
+		mote_schema_fail(r, MOTE_ERROR_UNSUPPORTED, "multipleOf: expected a whole number from 1 to %d; nothing "
+				 "else is supported", MAX_DIVISOR);
+	if (mote_schema_failed(r))
+		return;
+	mote_schema_begin_part(r, &bounded, &start, &end);
+	if (!mote_schema_failed(r))
+		mote_schema_build_number(&bounded, numbers, true, start, end);
+	part[0] = mote_schema_end_part(r, &bounded);
+	part[1] = part[0] ? make_multiples(r, (uint32_t)of) : NULL;
+	if (!mote_schema_failed(r))
+		mote_schema_build_both(r, part, 2, from, to);
+	mote_grammar_close(part[0]);
+	mote_grammar_close(part[1]);
 }

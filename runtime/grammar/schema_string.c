@@ -43,32 +43,18 @@ static const struct format *find_format(const char *name)
 	return NULL;
 }
 
-/* A network of its own for the inside of a string: of a pattern, or of so many characters. NULL with an error. */
+/* The inside of a string as a network of its own: of a pattern, or of so many characters. NULL with an error. */
 static struct mote_grammar *make_part(struct schema_reader *r, const char *pattern, uint32_t min, uint32_t max)
 {
-	struct schema_reader inner = *r;
-	struct mote_error error = {0};
-	struct mote_grammar *part;
+	struct schema_reader part;
 	uint32_t from, to;
 
-	inner.g = mote_network_open(&error);
-	if (!inner.g) {
-		mote_schema_fail(r, error.code, "%s", error.message);
-		return NULL;
-	}
-	memset(inner.shared, 0, sizeof inner.shared);
-	inner.g->root = mote_network_rule(inner.g, "a string", 8);
-	if (!mote_schema_failed(&inner)) {
-		from = inner.g->rule[inner.g->root].start;
-		to = inner.g->rule[inner.g->root].end;
-		if (pattern)
-			mote_schema_build_pattern(&inner, pattern, from, to);
-		else
-			mote_network_repeat(inner.g, from, mote_schema_rule(&inner, RULE_CHARACTER), min, max, to);
-	}
-	if (mote_network_finish(inner.g, &part, &error))
-		mote_network_fail(r->g, error.code, "%s", error.message);
-	return part;
+	mote_schema_begin_part(r, &part, &from, &to);
+	if (pattern && !mote_schema_failed(r))
+		mote_schema_build_pattern(&part, pattern, from, to);
+	else if (!mote_schema_failed(r))
+		mote_network_repeat(part.g, from, mote_schema_rule(&part, RULE_CHARACTER), min, max, to);
+	return mote_schema_end_part(r, &part);
 }
 
 /* The pattern of "format"; NULL: none, or an error. What is not known says nothing beside a pattern. */

@@ -343,6 +343,10 @@ void mote_schema_build_number(struct schema_reader *r, const cJSON *schema, bool
 	int64_t low, high;
 	bool any = false;
 
+	if (mote_json_get(schema, "multipleOf")) {
+		mote_schema_build_multiple(r, schema, from, to);
+		return;
+	}
 	read_bound(r, schema, "minimum", true, false, &b);
 	read_bound(r, schema, "exclusiveMinimum", true, true, &b);
 	read_bound(r, schema, "maximum", false, false, &b);

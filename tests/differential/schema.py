@@ -51,6 +51,8 @@ def number(r):
         s[r.choice(["minimum", "exclusiveMinimum"])] = low - 0.5 if integer and r.random() < 0.2 else low
     if r.random() < 0.6:
         s[r.choice(["maximum", "exclusiveMaximum"])] = high + 1
+    if r.random() < 0.15:
+        s["multipleOf"] = r.choice([1, 2, 3, 7, 10, 25])
     return s
 
 
