@@ -46,21 +46,29 @@ static void average(const struct perplexity_run *r, uint32_t model, struct mote_
 	mote_macro_average(figures, r->texts, out);
 }
 
+static void print_estimate(const char *what, struct mote_estimate e, int digits)
+{
+	char text[MOTE_REPORT_NUMBER_BYTES];
+
+	printf("%s%s", what, mote_report_number(text, e.value, digits));
+	if (e.independent == e.independent) /* texts of one token have no spread */
+		printf(" ± %s", mote_report_number(text, e.independent, digits));
+}
+
 static void print_macro(const struct perplexity_run *r)
 {
-	char text[2][MOTE_REPORT_NUMBER_BYTES];
-
 	printf("Macro average of %u texts\n", r->texts);
 	for (uint32_t i = 0; i < r->models; i++) {
 		struct mote_figures f;
 
 		average(r, i, &f);
-		printf("  %s: perplexity %s ± %s", perplexity_base_name(r->model[i].path),
-		       mote_report_number(text[0], f.perplexity.value, 4),
-		       mote_report_number(text[1], f.perplexity.independent, 4));
-		if (f.paired)
-			printf(", x %.5f, KL divergence %.6f ± %.6f, same top token %.2f %%", f.perplexity_ratio.value,
-			       f.kld_mean.value, f.kld_mean.independent, 100 * f.top1_agreement.value);
+		printf("  %s: ", perplexity_base_name(r->model[i].path));
+		print_estimate("perplexity ", f.perplexity, 4);
+		if (f.paired) {
+			printf(", x %.5f", f.perplexity_ratio.value);
+			print_estimate(", KL divergence ", f.kld_mean, 6);
+			printf(", same top token %.2f %%", 100 * f.top1_agreement.value);
+		}
 		putchar('\n');
 	}
 }
