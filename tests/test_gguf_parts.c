@@ -312,6 +312,46 @@ static void put_floats(struct tiny_gguf *g, const char *key, uint32_t count, flo
 		tiny_put(g, &value, sizeof value);
 }
 
+/* Characters become bytes where the file has tokens for bytes, all of them or not. */
+static void test_byte_fallback(void **state)
+{
+	static const char *const tokens[3] = {"<unk>", "<0xC3>", "\t"};
+
+	(void)state;
+	for (uint32_t type = MOTE_GGUF_TOKEN_NORMAL; type <= MOTE_GGUF_TOKEN_BYTE; type++) {
+		struct mote_gguf_vocabulary v;
+		struct mote_error error = {0};
+		struct mote_gguf g;
+		size_t bytes;
+		cJSON *tree;
+		char *json;
+
+		begin_more(5);
+		tiny_put_string(&more, "general.architecture", "llama");
+		tiny_put_string(&more, "tokenizer.ggml.model", "llama");
+		tiny_put_array(&more, "tokenizer.ggml.tokens", 8, 3);
+		for (int i = 0; i < 3; i++)
+			tiny_put_text(&more, tokens[i]);
+		tiny_put_array(&more, "tokenizer.ggml.token_type", 5, 3);
+		tiny_put32(&more, MOTE_GGUF_TOKEN_UNKNOWN);
+		tiny_put32(&more, type);
+		tiny_put32(&more, MOTE_GGUF_TOKEN_NORMAL);
+		put_floats(&more, "tokenizer.ggml.scores", 3, 0);
+		g = read_values();
+		g.name = strdup("test");
+		assert_int_equal(mote_gguf_vocabulary_read(&g, &v, &error), MOTE_OK);
+		assert_int_equal(mote_gguf_vocabulary_write(&g, &v, &json, &bytes, &error), MOTE_OK);
+		tree = cJSON_ParseWithLength(json, bytes);
+		assert_int_equal(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(
+			cJSON_GetObjectItemCaseSensitive(tree, "model"), "byte_fallback")),
+			type == MOTE_GGUF_TOKEN_BYTE);
+		cJSON_Delete(tree);
+		free(json);
+		mote_gguf_vocabulary_free(&v);
+		mote_gguf_close(&g);
+	}
+}
+
 static void test_vocabulary_refused(void **state)
 {
 	struct place *p = *state;
@@ -451,6 +491,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_processor), cmocka_unit_test(test_strips_right),
+		cmocka_unit_test(test_byte_fallback),
 		cmocka_unit_test_setup_teardown(test_vocabulary_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sampling, set_up, tear_down),
 		cmocka_unit_test(test_sentences),

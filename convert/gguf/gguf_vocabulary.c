@@ -313,9 +313,9 @@ static enum mote_status write_bytes_bpe(struct mote_text_buffer *b, const struct
 static enum mote_status write_sentence_bpe(struct mote_text_buffer *b, const struct mote_gguf *g,
 					   const struct mote_gguf_vocabulary *v, struct mote_error *error)
 {
-	uint32_t unk, bytes = 0;
+	uint32_t unk;
 	enum mote_status status;
-	bool prefix;
+	bool prefix, bytes = false; /* Gemma's has one less than all: its tab is a token */
 
 	if ((status = mote_gguf_want_bool(g, KEY "add_space_prefix", true, &prefix, error)) ||
 	    (status = mote_gguf_want_u32(g, KEY "unknown_token_id", 0, &unk, error)))
@@ -324,7 +324,7 @@ static enum mote_status write_sentence_bpe(struct mote_text_buffer *b, const str
 		return mote_error_set(error, MOTE_ERROR_CORRUPT, "%s: \"" KEY "model\" is \"llama\", but there are no "
 				      "scores", g->name);
 	for (uint32_t i = 0; i < v->tokens; i++)
-		bytes += v->type[i] == MOTE_GGUF_TOKEN_BYTE;
+		bytes |= v->type[i] == MOTE_GGUF_TOKEN_BYTE;
 	status = write_added(b, g, v, error);
 	if (!status)
 		status = write_processor(b, g, v, true, error);
@@ -345,7 +345,7 @@ static enum mote_status write_sentence_bpe(struct mote_text_buffer *b, const str
 	else
 		mote_text_buffer_print(b, "null");
 	mote_text_buffer_print(b, ",\"fuse_unk\":true,\"byte_fallback\":%s,\"ignore_merges\":false,",
-			       bytes == 256 ? "true" : "false");
+			       bytes ? "true" : "false");
 	write_tokens(b, v, true);
 	mote_text_buffer_print(b, "\"merges\":[");
 	status = mote_gguf_merges_write(b, v, error);
