@@ -15,6 +15,8 @@
 #define REPLACE(from, to) STEP("\"Replace\",\"pattern\":{\"String\":\"" from "\"},\"content\":\"" to "\"")
 #define META "\xe2\x96\x81"
 
+#define CUT(at, invert) "{\"type\":\"Split\",\"pattern\":{\"String\":\"" at "\"},\"behavior\":\"MergedWithPrevious\"," \
+	"\"invert\":" invert "}"
 #define SPACE(scheme) \
 	"{\"type\":\"Metaspace\",\"replacement\":\"" META "\",\"prepend_scheme\":\"" scheme "\",\"split\":false}"
 
@@ -38,6 +40,9 @@ static void test_spaces(void **state)
 		{REPLACE(META, " ") "," REPLACE(" ", META), -1, "null", 0},
 		{REPLACE(" ", "_"), -1, "null", 0}, {REPLACE("x", META), -1, "null", 0},
 		{PREPEND(META) "," PREPEND(META) "," REPLACE(" ", META), -1, "null", 0}, {PREPEND(META), -1, "null", 0},
+		{REPLACE(" ", META), 0, CUT(" ", "false"), 0}, {REPLACE(" ", META), -1, CUT(META, "false"), 0},
+		{PREPEND(META) "," REPLACE(" ", META), 1, CUT(" ", "false"), 0},
+		{REPLACE(" ", META), -1, CUT(" ", "true"), 0}, {"", -1, CUT(" ", "false"), 0},
 		{"", 1, SPACE("first"), 1}, {"", 1, SPACE("always"), 1}, {"", 0, SPACE("never"), 0},
 	};
 	static const char key[] = "tokenizer.ggml.add_space_prefix\7\0\0"; /* a truth value, its kind in four bytes */

@@ -31,6 +31,9 @@ enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *se
 					 const cJSON *metadata, uint32_t model_ids, struct mote_notes *notes,
 					 struct mote_error *error);
 
+/* The first name for how a byte-level tokenizer cuts texts; *name NULL: there is none. MOTE_ERROR_MEMORY. */
+enum mote_status mote_gguf_find_pre(const struct mote_tokenizer_parts *t, const char **name, struct mote_error *error);
+
 /* A note of each thing that llama.cpp does not do as the tokenizer: spaces beside added tokens, added tokens of
  * normalized text, normal forms. */
 enum mote_status mote_gguf_note_tokenizer(const struct mote_tokenizer_parts *t, struct mote_notes *notes,

@@ -9,7 +9,6 @@
 
 #include "convert/gguf/gguf_merges.h"
 #include "convert/gguf/gguf_put.h"
-#include "convert/hf/hf_tokenizer.h"
 #include "convert/tokenizer_parts.h"
 
 #define KEY "tokenizer.ggml."
@@ -36,75 +35,10 @@ static bool argument_is(const struct mote_tokenizer_parts *t, uint32_t offset, u
 	return bytes == strlen(text) && memcmp(mote_tokenizer_parts_string(t, offset), text, bytes) == 0;
 }
 
-static bool same_argument(const struct mote_tokenizer_parts *t, uint32_t at, uint32_t bytes,
-			  const struct mote_tokenizer_parts *u, uint32_t other, uint32_t other_bytes)
+/* Gemma's: a text whose spaces are "▁" by now is cut at none. */
+static bool cuts_at_spaces(const struct mote_tokenizer_parts *t, const struct tokenizer_step *s)
 {
-	return bytes == other_bytes &&
-	       memcmp(mote_tokenizer_parts_string(t, at), mote_tokenizer_parts_string(u, other), bytes) == 0;
-}
-
-static bool same_stage(const struct mote_tokenizer_parts *t, const struct mote_tokenizer_parts *u,
-		       enum tokenizer_stage stage)
-{
-	uint32_t n, m, first = mote_tokenizer_parts_stage(t, stage, &n);
-	uint32_t other = mote_tokenizer_parts_stage(u, stage, &m);
-	bool same = n == m;
-
-	for (uint32_t i = 0; i < n && same; i++) {
-		const struct tokenizer_step *a = &t->step[first + i], *b = &u->step[other + i];
-
-		same = a->kind == b->kind && a->mode == b->mode && a->flags == b->flags && a->number == b->number &&
-		       same_argument(t, a->a, a->a_bytes, u, b->a, b->a_bytes) &&
-		       same_argument(t, a->b, a->b_bytes, u, b->b, b->b_bytes);
-	}
-	return same;
-}
-
-/* A tokenizer of one letter that cuts texts as the name says; the caller frees section. */
-static enum mote_status compile_pre(const struct mote_gguf_pre *pre, uint8_t **section, size_t *bytes,
-				    struct mote_error *error)
-{
-	struct mote_text_buffer b = {0};
-	enum mote_status status;
-
-	mote_text_buffer_print(&b, "{\"version\":\"1.0\",\"added_tokens\":[],\"normalizer\":%s,\"pre_tokenizer\":",
-			       pre->normalizer);
-	mote_text_buffer_add(&b, pre->pre_tokenizer, strlen(pre->pre_tokenizer));
-	mote_text_buffer_print(&b,
-			       ",\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\"},\"model\":"
-			       "{\"type\":\"BPE\",\"ignore_merges\":%s,\"vocab\":{\"a\":0},\"merges\":[]}}",
-			       pre->ignore_merges ? "true" : "false");
-	if (b.failed)
-		status = mote_error_set(error, MOTE_ERROR_MEMORY, "tokenizer: out of memory");
-	else
-		status = mote_hf_tokenizer_compile(&(struct mote_hf_tokenizer_source){.json = b.text, .bytes = b.bytes},
-						   section, bytes, NULL, error);
-	free(b.text);
-	return status;
-}
-
-/* The first name for how a byte-level tokenizer cuts texts; *name NULL: there is none. */
-static enum mote_status find_pre(const struct export *e, const char **name)
-{
-	const struct mote_gguf_pre *pre;
-	enum mote_status status = MOTE_OK;
-
-	*name = NULL;
-	for (size_t i = 0; !status && !*name && (pre = mote_gguf_pre_at(i)); i++) {
-		struct mote_tokenizer_parts u;
-		uint8_t *section = NULL;
-		size_t bytes;
-
-		status = compile_pre(pre, &section, &bytes, e->error);
-		if (!status && !(status = mote_tokenizer_parts_read(section, bytes, &u, e->error))) {
-			if ((e->t->flags & MODEL_IGNORE_MERGES) == (u.flags & MODEL_IGNORE_MERGES) &&
-			    same_stage(e->t, &u, STAGE_NORMALIZE) && same_stage(e->t, &u, STAGE_SPLIT))
-				*name = pre->name;
-			mote_tokenizer_parts_free(&u);
-		}
-		free(section);
-	}
-	return status;
+	return s->kind == SPLIT_LITERAL && !s->flags && argument_is(t, s->a, s->a_bytes, " ");
 }
 
 /* Whether texts become SentencePiece's: spaces are "▁", one of which is put in front if *prefix. */
@@ -119,6 +53,7 @@ static bool is_sentence(const struct mote_tokenizer_parts *t, bool *prefix)
 		*prefix = s[split].mode != SCHEME_NEVER;
 		return true;
 	}
+	splits -= splits == 1 && cuts_at_spaces(t, &s[split]);
 	if (splits || n < 1 || n > 2 || s[first + n - 1].kind != NORMALIZE_REPLACE ||
 	    !argument_is(t, s[first + n - 1].a, s[first + n - 1].a_bytes, " ") ||
 	    !argument_is(t, s[first + n - 1].b, s[first + n - 1].b_bytes, META))
@@ -233,12 +168,11 @@ static enum mote_status put_scores(const struct export *e)
 
 static enum mote_status put_sentence_bpe(const struct export *e, bool prefix)
 {
-	uint32_t splits;
+	uint32_t splits, split = mote_tokenizer_parts_stage(e->t, STAGE_SPLIT, &splits);
 
-	mote_tokenizer_parts_stage(e->t, STAGE_SPLIT, &splits);
-	if (prefix && splits && mote_notes_add(e->notes, e->error, "tokenizer: a text that begins with a space, or "
-					       "goes on behind a special token, can be other tokens in llama.cpp, "
-					       "which puts a space before each"))
+	if (prefix && splits && e->t->step[split].kind == SPLIT_METASPACE &&
+	    mote_notes_add(e->notes, e->error, "tokenizer: a text that begins with a space, or goes on behind a "
+			   "special token, can be other tokens in llama.cpp, which puts a space before each"))
 		return MOTE_ERROR_MEMORY;
 	if (!(e->t->flags & MODEL_BYTE_FALLBACK))
 		return unknown(e, "SentencePiece's without byte fallback");
@@ -373,7 +307,7 @@ enum mote_status mote_gguf_put_tokenizer(struct mote_gguf_put *p, const void *se
 	if (status)
 		return status;
 	e.ids = model_ids > t.ids ? model_ids : t.ids;
-	status = find_pre(&e, &pre);
+	status = mote_gguf_find_pre(&t, &pre, error);
 	if (status) {
 		mote_tokenizer_parts_free(&t);
 		return status;
