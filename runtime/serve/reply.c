@@ -189,7 +189,7 @@ static void show_text(struct mote_reply *r, uint32_t choice, const struct mote_s
 	size_t end = c->text.count;
 
 	if (r->ask.tools && !c->ended)
-		end = mote_tool_calls_begin(text, end, mote_json_get(r->ask.json, "tools"));
+		end = mote_tool_calls_begin(text, end, c->shown, mote_json_get(r->ask.json, "tools"));
 	if (c->ended && c->calls) {
 		text = c->rest.text ? c->rest.text : "";
 		end = c->rest.count;

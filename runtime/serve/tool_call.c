@@ -41,12 +41,12 @@ static const char *skip_mark(const char *at, const char *end, const char *mark)
 	return (size_t)(end - at) >= n && !memcmp(at, mark, n) ? at + n : NULL;
 }
 
-/* Whether a text that still grows begins with a mark, or may do so. */
+/* Whether a text that still grows, and is not empty, begins with a mark, or may do so. */
 static bool may_begin(const char *at, const char *end, const char *mark)
 {
 	size_t n = strlen(mark), bytes = (size_t)(end - at);
 
-	return !memcmp(at, mark, n < bytes ? n : bytes);
+	return *at == *mark && !memcmp(at, mark, n < bytes ? n : bytes);
 }
 
 static const char *tool_name(const cJSON *tool)
@@ -92,16 +92,16 @@ static bool may_be_untagged(const char *at, const char *end, const cJSON *tools)
 	return false;
 }
 
-size_t mote_tool_calls_begin(const char *text, size_t bytes, const cJSON *tools)
+size_t mote_tool_calls_begin(const char *text, size_t bytes, size_t certain, const cJSON *tools)
 {
-	size_t end = 0;
+	size_t end = certain;
 
-	if (may_be_untagged(text, text + bytes, tools))
+	if (!certain && may_be_untagged(text, text + bytes, tools))
 		return 0;
 	for (; end < bytes; end++)
 		if (may_begin(text + end, text + bytes, opening) || may_begin(text + end, text + bytes, marks[0]))
 			break;
-	while (end && separates(text[end - 1]))
+	while (end > certain && separates(text[end - 1]))
 		end--;
 	return end;
 }

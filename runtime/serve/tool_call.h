@@ -13,8 +13,9 @@ struct mote_tool_call {
 
 /* How much of a text that still grows is certainly no call: nothing while all of it may be calls; else all before a
  * tag, or before what may become one, but for the white space there, which goes with a call.
- *   tools  those that were offered, as OpenAI's chats list them */
-size_t mote_tool_calls_begin(const char *text, size_t bytes, const cJSON *tools);
+ *   certain  what it was when the text was shorter, 0 at first: only what follows is looked at
+ *   tools    those that were offered, as OpenAI's chats list them */
+size_t mote_tool_calls_begin(const char *text, size_t bytes, size_t certain, const cJSON *tools);
 
 /* Takes the calls out of text; what is left, with what looks like a call and is none, is appended to *rest. Returns how
  * many there are, each to be freed with mote_tool_call_free(). */
