@@ -160,7 +160,7 @@ static enum mote_status answer(struct run *r, struct run_turn *turn, bool contin
 	if (status == MOTE_OK && r->arguments->json)
 		status = run_print_json(r, turn, error);
 	if (status == MOTE_OK)
-		run_print_speed(r, turn);
+		run_print_end(r, turn);
 	if (status == MOTE_OK && turn->finish == MOTE_LM_FINISH_CANCELLED)
 		status = mote_error_set(error, MOTE_ERROR_INTERRUPTED, "interrupted");
 	return status;

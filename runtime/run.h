@@ -35,7 +35,7 @@ enum run_think { RUN_THINK_SHOW, RUN_THINK_HIDE, RUN_THINK_ONLY, RUN_THINK_OFF }
 struct run_arguments {
 	const char *model, *prompt, *file, *operand, *system, *messages, *template_file, *variables, *save, *load;
 	const char *schema, *grammar;
-	bool lookup, raw, json, mapped, force, ignore_end, check, sandbox;
+	bool lookup, raw, json, quiet, mapped, force, ignore_end, check, sandbox;
 	enum run_think think;
 	uint32_t predict;          /* UINT32_MAX: not given; 0: no limit */
 	uint32_t logits, think_budget, top_k;
@@ -113,6 +113,8 @@ enum mote_status run_encode_raw(const struct run *r, const char *prompt, size_t 
 enum mote_status run_answer(struct run *r, struct run_turn *turn, bool continues_text, bool chat,
 			    struct mote_error *error);
 void run_print_speed(const struct run *r, const struct run_turn *turn);
+/* The same without --quiet; and why it was ended. */
+void run_print_end(const struct run *r, const struct run_turn *turn);
 enum mote_status run_print_json(const struct run *r, const struct run_turn *turn, struct mote_error *error);
 
 /* Lines from the terminal until its end. */

@@ -317,6 +317,12 @@ void run_print_speed(const struct run *r, const struct run_turn *turn)
 	if (turn->guessed)
 		fprintf(stderr, "[lookup: %llu tokens guessed, %llu of them came]\n", (unsigned long long)turn->guessed,
 			(unsigned long long)turn->guessed_right);
+}
+
+void run_print_end(const struct run *r, const struct run_turn *turn)
+{
+	if (!r->arguments->quiet)
+		run_print_speed(r, turn);
 	if (turn->said)
 		fprintf(stderr, "[%s]\n", turn->said);
 }

@@ -134,7 +134,7 @@ enum mote_status run_chat_take_turn(struct chat *c, const char *otherwise, bool 
 
 	*answered = false;
 	if (encoded && (status = run_answer(c->run, &turn, false, true, error)) == MOTE_OK) {
-		run_print_speed(c->run, &turn);
+		run_print_end(c->run, &turn);
 		status = run_add_message(c->messages, "assistant", turn.text ? turn.text : "", error);
 		*answered = status == MOTE_OK;
 	} else if (encoded ? status == MOTE_ERROR_INTERRUPTED && mote_console_resume() : status != MOTE_ERROR_MEMORY) {

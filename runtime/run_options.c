@@ -178,6 +178,7 @@ static const struct mote_option options[] = {
 	 "seed, timings", AT(json)},
 	{MOTE_OPTION_COUNT, NULL, "logits", "K", "in it also the K largest logits of the first step", AT(logits),
 	 1, 1000000},
+	{MOTE_OPTION_FLAG, "q", "quiet no-perf", NULL, "no lines about the speed", AT(quiet)},
 };
 
 static const struct mote_tool tool = {

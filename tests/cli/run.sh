@@ -20,6 +20,8 @@ has "$work/out" '75'
 has "$work/err" 'tokens/s'
 expect 0 "$run" "$m" -p "$question" -n 1
 has "$work/err" 'answer 1 tokens; load' # which comes with the prompt: no time of its own, so no speed
+expect 0 "$run" "$m" -p "$question" -n 3 -q
+if [ -s "$work/err" ]; then bad "--quiet: $(cat "$work/err")"; else ok; fi
 expect 0 "$run" "$m" -p "$question" --temp 0 --hide-reasoning
 if grep -q 'ones:' "$work/out"; then bad "reasoning was shown"; else ok; fi
 
