@@ -168,14 +168,16 @@ static void print_zsh(const struct mote_tool *tool)
 	for (size_t i = 0; i < all; i++) {
 		const struct mote_option *o = shown_at(tool, i);
 		int name = o ? (int)strcspn(o->names, " ") : 0;
+		const char *value = !o || !o->argument ? "" : o->missing ? "=-" : "="; /* =-: behind = alone */
 
 		if (!o)
 			continue;
 		printf(" \\\n  ");
 		if (o->brief)
-			printf("'(-%s --%.*s)'{-%s,--%.*s}'[", o->brief, name, o->names, o->brief, name, o->names);
+			printf("'(-%s --%.*s)'{-%s,--%.*s%s}'[", o->brief, name, o->names, o->brief, name, o->names,
+			       value);
 		else
-			printf("'--%.*s%s[", name, o->names, o->missing ? "=-" : "");
+			printf("'--%.*s%s[", name, o->names, value);
 		print_zsh_text(o->help);
 		putchar(']');
 		if (o->argument) {

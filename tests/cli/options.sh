@@ -92,6 +92,7 @@ for path in "$build"/mote-*; do
 	expect 0 "$path" --completion zsh
 	grep -o -e '--[a-z-]*' "$work/out" | sort -u >"$work/known"
 	if diff "$work/options" "$work/known"; then ok; else bad "$tool --completion zsh"; fi
+	if command -v zsh >/dev/null; then check "$tool: zsh reads it" zsh -fn "$work/out"; fi
 	expect 0 "$path" --completion bash
 	if command -v bash >/dev/null; then
 		cat >"$work/complete" <<-END
