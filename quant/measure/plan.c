@@ -105,7 +105,8 @@ static enum mote_status lay_out(const struct mote_config *config, const struct m
 	chunks = count / p->context;
 	if (chunks < 2)
 		return mote_error_set(error, MOTE_ERROR_ARGUMENT, "the text has %zu tokens; with a context of %u at "
-				      "least %u are needed, two chunks", count, p->context, 2 * p->context);
+				      "least %u are needed, two chunks: give more text or a smaller context", count,
+				      p->context, 2 * p->context);
 	if (o->max_chunks && chunks > o->max_chunks)
 		chunks = o->max_chunks;
 	p->chunks = (uint32_t)chunks;
