@@ -22,6 +22,8 @@ for package in $(sed -n 's/^DEBIAN_PACKAGES [:+]*= //p' Makefile | tr ' ' '\n' |
 	check "docs/debian/control builds with $package" sh -c "sed -n '/^Build-Depends/,/^[^ B]/p' docs/debian/control | grep -q '[ ]$package\>'"
 done
 
+check "the Debian package has the units" grep -q '^usr/lib/systemd/system/mote-serve\.\* ' docs/debian/mote.install
+
 if git rev-parse -q --verify HEAD >/dev/null 2>&1; then
 	check "make dist" make -s dist DIST="$dir/one.tar.gz"
 	sleep 1
