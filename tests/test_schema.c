@@ -209,6 +209,12 @@ static void test_much_work(void **state)
 		put(&t, ",{\"maxLength\":%d}", i);
 	put(&t, "]}");
 	assert_int_equal(read_text(&t), MOTE_ERROR_LIMIT);
+
+	put(&t, "{\"prefixItems\":[true"); /* each divisor is a grammar of its own */
+	for (int i = 0; i < 1000; i++)
+		put(&t, ",{\"type\":\"integer\",\"minimum\":0,\"maximum\":9,\"multipleOf\":1000}");
+	put(&t, "]}");
+	assert_int_equal(read_text(&t), MOTE_ERROR_LIMIT);
 	free(t.at);
 }
 

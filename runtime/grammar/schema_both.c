@@ -7,7 +7,8 @@
 #include "runtime/grammar/matcher_places.h"
 #include "runtime/grammar/schema.h"
 
-enum { MAX_PARTS = 3, MAX_NODES = 50000, SLOTS = 4096, MAX_DIVISOR = 1000 };
+/* PLACE_STEPS: to make and to check a place of a part takes as long as so many of the reader's steps. */
+enum { MAX_PARTS = 3, MAX_NODES = 50000, SLOTS = 4096, MAX_DIVISOR = 1000, PLACE_STEPS = 8 };
 
 /* Where a text stands in each part. */
 struct node {
@@ -145,6 +146,7 @@ void mote_schema_build_both(struct schema_reader *r, struct mote_grammar *const 
 	uint32_t set[MAX_PARTS] = {0};
 	struct mote_error error = {0};
 
+	mote_schema_spend(r, SLOTS);
 	if (!b || !nodes)
 		mote_schema_fail(r, MOTE_ERROR_MEMORY, "no memory for texts that fit several keywords");
 	if (b) {
@@ -184,9 +186,10 @@ void mote_schema_begin_part(struct schema_reader *r, struct schema_reader *part,
 
 	*part = *r;
 	memset(part->shared, 0, sizeof part->shared);
-	part->g = mote_network_open(&error);
+	part->g = mote_schema_failed(r) ? NULL : mote_network_open(&error);
 	if (!part->g) {
-		mote_schema_fail(r, error.code, "%s", error.message);
+		if (!mote_schema_failed(r))
+			mote_schema_fail(r, error.code, "%s", error.message);
 		return;
 	}
 	part->g->root = mote_network_rule(part->g, "a part", 6);
@@ -199,6 +202,8 @@ struct mote_grammar *mote_schema_end_part(struct schema_reader *r, struct schema
 	struct mote_error error = {0};
 	struct mote_grammar *made = NULL;
 
+	if (part->g)
+		mote_schema_spend(r, ((size_t)part->g->states + part->g->edges) * PLACE_STEPS);
 	if (part->g && mote_network_finish(part->g, &made, &error))
 		mote_network_fail(r->g, error.code, "%s", error.message);
 	return made;
