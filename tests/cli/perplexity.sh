@@ -147,8 +147,6 @@ for against in "$D/q.mote" "--reference-logits $D/logits"; do
 	grep -q '"behaviour":{"prompts":3,"identical_answers":null,"mean_identical_tokens":null,"identical_token_share":null,"mean_tokens":9,' "$D/alone" ||
 		fail "identical with nothing: $(cat "$D/alone")"
 done
-printf 'x\n{"messages": [}\n' >"$D/bad"
-expect 3 'bad: line 2, column 15: expected a value' "$B/mote-perplexity" "$D/q.mote" $against -f $F/heldout.txt -c 200 --chunks 2 --prompts "$D/bad"
 "$B/mote-perplexity" "$D/none.mote" "$D/q.mote" -f $F/heldout.txt -c 200 --chunks 2 --prompts "$D/prompts" --max-tokens 2 >"$D/alone"
 grep -q '^none.mote  *-  *-  *1.0  *100.0 %  *-$' "$D/alone" || fail "figures of nothing: $(cat "$D/alone")"
 grep -q '<svg' "$D/page.html" && grep -q '<mark>' "$D/page.html" && tail -1 "$D/page.html" | grep -q '</html>$' ||
@@ -176,6 +174,8 @@ shown = re.findall('<td class="text">(.*?)<mark>(.+?)</mark>(.*?)</td>', page)
 assert len(shown) > 5 and all(html.unescape("".join(x)).replace("\u21b5", "\n") in text for x in shown), shown
 assert all(len(before + after) > 20 for before, token, after in shown), shown
 END
+printf 'x\n{"messages": [}\n' >"$D/bad"
+expect 3 'bad: line 2, column 15: expected a value' "$B/mote-perplexity" "$D/q.mote" $against -f $F/heldout.txt -c 200 --chunks 2 --prompts "$D/bad"
 ! grep -q '<script' "$D/page.html" || fail "the page needs a script"
 "$B/mote-perplexity" "$D/q.mote" --reference "$D/f.mote" -f $F/heldout.txt -c 64 --chunks 2 --prompts - --json \
 	<"$D/prompts" >"$D/piped"
