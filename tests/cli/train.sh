@@ -243,8 +243,8 @@ expect 2 'is in the vocabulary already (id 504)' "$B/mote-train" sft "$D/f.mote"
 
 # What a quantized matrix stands for is kept whole, whatever type those beside it have.
 "$B/mote-quantize" -q "$D/f.mote" -o "$D/mixed.mote" --type q4 --encoder round --no-validate --tensor 'model.layers.0.*=f16'
-"$B/mote-train" sft "$D/mixed.mote" --data "$D/sft.jsonl" $short -o "$D/whole.mote" 2>/dev/null
-"$B/mote-inspect" "$D/whole.mote" | grep -q 'layers.1.self_attn.q_proj.weight  *f32' || fail "a quantized matrix became less than f32"
+"$B/mote-train" sft "$D/mixed.mote" --data "$D/sft.jsonl" $short -o "$D/unmixed.mote" 2>/dev/null
+"$B/mote-inspect" "$D/unmixed.mote" | grep -q 'layers.1.self_attn.q_proj.weight  *f32' || fail "a quantized matrix became less than f32"
 
 # refusals
 bad() { # words, line
