@@ -20,8 +20,9 @@ check("stream", text === "27 + 48 = 75." && final.content.at(-1).text === text &
 check("stream of the thought", thought.startsWith("Add 27") && final.content[0].thinking === thought, thought);
 const cut = await client.messages.create({ ...ask, max_tokens: 5 });
 check("max_tokens", cut.stop_reason === "max_tokens" && cut.usage.output_tokens === 5, cut);
-const stopped = await client.messages.create({ ...ask, stop_sequences: ["carry"] });
-check("stop_sequence", stopped.stop_reason === "stop_sequence" && stopped.stop_sequence === "carry", stopped);
+const stopped = await client.messages.create({ ...ask, stop_sequences: ["= 7"] });
+check("stop_sequence", stopped.stop_reason === "stop_sequence" && stopped.stop_sequence === "= 7" &&
+	stopped.content[0].thinking.includes("= 7, write") && stopped.content.at(-1).text === "27 + 48 ", stopped);
 const blocks = await client.messages.create({ ...ask, messages: [{ role: "user", content: [{ type: "text", text: "What is 27 + 48?" }] }],
 	system: [{ type: "text", text: "You are Mote, a small model that calculates. Work step by step inside <think> and </think>, then answer in one sentence." }] });
 check("blocks", blocks.content.at(-1).text === "27 + 48 = 75.", blocks);

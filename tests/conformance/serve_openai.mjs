@@ -35,10 +35,11 @@ runner.on("content", (delta) => { deltas += delta; });
 const final = await runner.finalChatCompletion();
 check("stream helper", final.choices[0].message.content === "27 + 48 = 75." && deltas === "27 + 48 = 75.", final);
 
-const set = await client.chat.completions.create({ ...greedy, stop: ["tens"], presence_penalty: 0.1, frequency_penalty: 0.1, top_p: 0.9,
+const set = await client.chat.completions.create({ ...greedy, stop: ["= 7"], presence_penalty: 0.1, frequency_penalty: 0.1, top_p: 0.9,
 	logit_bias: { 5: -100 }, max_tokens: 200, user: "u", tool_choice: "auto",
 	tools: [{ type: "function", function: { name: "add", parameters: { type: "object", properties: {} } } }], response_format: { type: "text" } });
-check("settings", set.choices[0].finish_reason === "stop" && !set.choices[0].message.reasoning_content.includes("tens"), set);
+check("settings", set.choices[0].finish_reason === "stop" && set.choices[0].message.content === "27 + 48 " &&
+	set.choices[0].message.reasoning_content.includes("= 7, write"), set);
 
 const c = await client.completions.create({ model, prompt: ["7 + 8 =", "1 + 1 ="], max_tokens: 3, temperature: 0, echo: true, logprobs: 2 });
 check("completions", c.choices.length === 2 && c.choices[0].text.startsWith("7 + 8 =") && c.choices[0].logprobs.token_logprobs[0] === null, c);
