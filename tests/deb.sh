@@ -14,9 +14,9 @@ check() { # TITLE COMMAND...: the command must succeed
 	if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "failed: $title"; fi
 }
 
-# dpkg in a folder of its own, which holds none of the packages that these depend on
+# dpkg in a folder of its own, which holds none of the packages that these depend on, nor a shell for their scripts
 as_dpkg() {
-	dpkg --root="$root" --force-not-root --force-depends --force-bad-path --log=/dev/null "$@" >"$dir/log" 2>&1 || {
+	dpkg --root="$root" --force-not-root --force-depends --force-bad-path --force-script-chrootless --log=/dev/null "$@" >"$dir/log" 2>&1 || {
 		cat "$dir/log"
 		return 1
 	}
