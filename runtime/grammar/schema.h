@@ -40,8 +40,8 @@ struct schema_reader {
 	size_t references, built, reference_room;
 	cJSON *made; /* array of schemas that were merged out of others */
 	int merged, lent; /* such schemas, and members in them: both are bounded */
-	uint64_t steps; /* members that may still be looked at where schemas are compared, merged and searched, and places
-			 * where keywords meet */
+	uint64_t steps; /* members that may still be looked at where schemas are compared, merged and searched; places
+			 * where keywords meet count, too */
 };
 
 /* schema.c. status _UNSUPPORTED: "name: #/path: message"; the first error stays. */
