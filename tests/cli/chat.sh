@@ -57,7 +57,9 @@ while time.time() < ends:
             break
         sys.stdout.buffer.write(new)
         seen, quiet = seen + new, time.time()
-    if interrupts and not pending and b"\n" in seen:
+    # While a line is edited the terminal has no key for the end: before that is over Ctrl-C would take the line back.
+    if interrupts and not pending and b"\n" in seen and termios.tcgetattr(terminal)[6][termios.VEOF] != b"\0":
+        time.sleep(0.005)
         os.write(terminal, b"\x03")
         interrupts = False
     if not pending and typed and time.time() - quiet > 0.1 and prompt.search(seen):
